@@ -1,0 +1,1 @@
+"""BioT plugins as Pulumi resources."""
