@@ -1,0 +1,1 @@
+"""The Pulumi side: one pair of files per resource, and what all resources share."""

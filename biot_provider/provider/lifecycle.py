@@ -1,0 +1,159 @@
+"""What the lifecycles of all resources share: the way in and out of Pulumi, and the way through unclear outcomes.
+
+In: plain dicts with values that may not be known yet. Out: dicts whose secret values are marked. An error leaves
+as one line that stands alone; the frames of a traceback are shown when BIOT_LOG is ``debug``.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pulumi.dynamic import CheckFailure, ConfigureRequest, ResourceProvider
+from pulumi.output import Unknown
+from pulumi.runtime.rpc import wrap_rpc_secret
+
+from biot_provider.config import Settings
+from biot_provider.errors import ApiError, BiotError, ConfigError, TransportError
+from biot_provider.rules import Problem
+
+if TYPE_CHECKING:
+    from biot_provider.client import Client
+
+_HIDDEN = {"owner": "__owner", "declared_version": "__version"}
+"""State keys the engine never shows: it hides what begins with two underscores."""
+
+_ATTEMPTS = 4
+_TRANSIENT_AWS = ("Conflict", "TooManyRequests", "Throttl", "ServiceException", "Internal", "Timeout")
+
+
+class Connection:
+    """The platform as one provider process sees it: settings now, a client when the first request is made."""
+
+    def __init__(self, settings: Settings | ConfigError) -> None:
+        self._settings = settings
+        self._clients: dict[str, Client] = {}
+
+    @classmethod
+    def configured(cls, request: ConfigureRequest) -> Connection:
+        """Read the configuration; what is wrong with it is told by the first operation."""
+        try:
+            return cls(Settings.read(request.config.get, os.environ))
+        except ConfigError as error:
+            return cls(error)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings. Raises ConfigError when they are missing or wrong."""
+        if isinstance(self._settings, ConfigError):
+            raise self._settings
+        return self._settings
+
+    def client(self, owner: str | None) -> Client:
+        """The client; ``owner`` is ``project/stack/name``, whose stack names the embedded platform's folder."""
+        from biot_provider.client import Client  # httpx costs 0.1 s, and a preview makes no request
+
+        stack = (owner or "//").split("/")[1]
+        key = stack if self.settings.is_embedded else ""
+        if key not in self._clients:
+            self._clients[key] = Client.connect(self.settings, stack=stack)
+        return self._clients[key]
+
+
+class LifecycleProvider(ResourceProvider):
+    """The base of this project's dynamic providers: by reference in state, no arguments, nothing kept in it."""
+
+    serialize_as_secret_always = False  # it is a class's name, and one decryption per resource would be its price
+
+    connection: Connection
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Called by Pulumi once per process, before anything else."""
+        if os.environ.get("BIOT_LOG", "").lower() != "debug":
+            sys.tracebacklimit = 0
+        self.connection = Connection.configured(req)
+
+
+def is_unknown(value: object) -> bool:
+    """Whether a value is not known yet, which only a preview sees."""
+    return isinstance(value, Unknown)
+
+
+def holds_unknown(value: object) -> bool:
+    """Whether a value is, or has inside, one that is not known yet."""
+    if isinstance(value, Mapping):
+        return any(holds_unknown(item) for item in value.values())
+    if isinstance(value, list | tuple):
+        return any(holds_unknown(item) for item in value)
+    return is_unknown(value)
+
+
+def load(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Pulumi's properties as a model takes them: without ``__provider`` and without what is not known yet."""
+    shown = {hidden: name for name, hidden in _HIDDEN.items()}
+    return {
+        shown.get(key, key): value
+        for key, value in properties.items()
+        if key != "__provider" and value is not None and not holds_unknown(value)
+    }
+
+
+def dump(values: Mapping[str, Any], *, secret: str | None = None) -> dict[str, Any]:
+    """A model's values as Pulumi keeps them; each value of the map named ``secret`` is marked as one."""
+    properties = {_HIDDEN.get(key, key): value for key, value in values.items() if value is not None}
+    if secret in properties:
+        properties[secret] = {key: wrap_rpc_secret(value) for key, value in properties[secret].items()}
+    return properties
+
+
+def failures(problems: list[Problem]) -> list[CheckFailure]:
+    """Pulumi's check failures.
+
+    They name no property on Pulumi's side, since the engine prints the whole value of a property it is given
+    the name of, secrets included; the text begins with the property's path.
+    """
+    return [CheckFailure("", str(problem)) for problem in problems]
+
+
+def report(line: str) -> None:
+    """Show one line to the user; it must name its resource."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+class Deadline:
+    """The time one write has in all, repeats included."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._end = clock() + seconds
+
+    def remaining(self) -> float:
+        """Seconds left, one at the least so that a last read is still possible."""
+        return max(self._end - self._clock(), 1.0)
+
+    def attempts(self, sleep: Callable[[float], None] = time.sleep) -> Iterator[int]:
+        """Number the attempts of a write, waiting with backoff and jitter between them while time is left."""
+        yield 0
+        for attempt in range(1, _ATTEMPTS):
+            wait = min(2.0 ** (attempt - 1), 10.0) * random.uniform(0.7, 1.3)  # noqa: S311
+            if self._clock() + wait >= self._end:
+                return
+            sleep(wait)
+            yield attempt
+
+
+def unclear(error: BiotError) -> bool:
+    """Whether the platform may have acted although the request failed."""
+    return isinstance(error, ApiError | TransportError) and error.unclear
+
+
+def worth_repeating(error: BiotError) -> bool:
+    """Whether the same write may succeed when it is sent again, once it is known that it did not."""
+    if isinstance(error, ApiError) and error.code == "AWS_EXCEPTION":
+        return any(word in str(error.details.get("className", "")) for word in _TRANSIENT_AWS)
+    return unclear(error)

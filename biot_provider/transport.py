@@ -1,0 +1,89 @@
+"""How requests reach the platform: over the network, or in process to the embedded one.
+
+The retries of reads live here, and only here: bounded in number and time, with jitter. A write is never
+repeated by a transport; what became of it is found out by reading (see ``provider/lifecycle.py``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+import stamina
+
+from biot_provider.config import EMBEDDED, Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds to wait for a connection."""
+
+_ATTEMPTS = 4
+_BUSY = frozenset({429, 502, 503, 504})
+_LOGIN = "/ums/v2/services/accessToken"
+
+
+class _Busy(Exception):
+    """An answer that asks to come back later; it carries the answer and the seconds it names, if any."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        super().__init__(response.status_code)
+        self.response = response
+
+
+class RetryTransport(httpx.BaseTransport):
+    """Repeats what is safe to repeat: GET, the login, and any request that was never sent."""
+
+    def __init__(self, wrapped: httpx.BaseTransport, *, attempts: int = _ATTEMPTS, wait: float = 0.2) -> None:
+        self._wrapped = wrapped
+        self._attempts = attempts
+        self._wait = wait
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send the request; raises httpx.TransportError as the wrapped transport does."""
+        safe = request.method == "GET" or request.url.path == _LOGIN
+
+        def again(error: Exception) -> bool | float:
+            if isinstance(error, _Busy):
+                return _retry_after(error.response) or True
+            if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
+                return True
+            return safe and isinstance(error, httpx.TransportError)
+
+        try:
+            for attempt in stamina.retry_context(
+                on=again, attempts=self._attempts, timeout=30.0, wait_initial=self._wait, wait_max=5.0
+            ):
+                with attempt:
+                    response = self._wrapped.handle_request(request)
+                    if safe and response.status_code in _BUSY:
+                        response.read()
+                        raise _Busy(response)
+        except _Busy as busy:
+            return busy.response
+        return response
+
+    def close(self) -> None:
+        """Close the wrapped transport."""
+        self._wrapped.close()
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Seconds the platform asks to wait; a date or nonsense counts as not given, and ten seconds are the most."""
+    text = response.headers.get("retry-after", "")
+    return min(float(text), 10.0) if text.isdigit() else None
+
+
+def open_transport(settings: Settings) -> httpx.BaseTransport:
+    """The transport for an address; certificates, proxies and a custom CA as httpx takes them."""
+    return RetryTransport(httpx.HTTPTransport(verify=True, trust_env=True))
+
+
+def open_embedded(folder: Path) -> tuple[httpx.BaseTransport, Settings]:
+    """The embedded platform in this process, and the settings of its built-in service user."""
+    from biot_provider.emulator import Platform
+
+    platform = Platform(folder)
+    settings = Settings(EMBEDDED, platform.service_id, platform.service_secret_key)
+    return httpx.WSGITransport(app=platform.app, raise_app_exceptions=True), settings
