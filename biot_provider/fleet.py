@@ -5,6 +5,7 @@ A plugin.yaml uses the API's own names: the JSON of the platform's documentation
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -12,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
+from pulumi.runtime import get_config
 
 from biot_provider.errors import InputError
 from biot_provider.models import PluginInputs
 from biot_provider.provider.plugin_resource import Plugin
-from biot_provider.rules import nearest
+from biot_provider.rules import nearest, plugin_problems
 
 MANIFEST = "plugin.yaml"
 
@@ -75,26 +77,26 @@ def read_fleet(folder: Path, overrides: Mapping[str, Mapping[str, Any]]) -> dict
         elif "image_tag" not in arguments and _has_code(manifest.parent):
             arguments["code"] = str(manifest.parent)
         fleet[name] = {"name": name, **arguments}
+        # Pulumi stops at the first resource whose check fails; here the mistakes of all files come at once.
+        found = plugin_problems(fleet[name], lambda _: False)
+        problems += [f"{manifest}: {_camel_path(problem.path)}: {problem.text}" for problem in found]
     if problems:
         raise InputError("\n".join(problems))
     return fleet
 
 
 def _stack_overrides() -> Mapping[str, Any]:
-    # get_object would warn that a part is secret; variables are kept secret by the resource itself.
-    import json
-
-    from pulumi.runtime import get_config
-
+    # Config.get_object would warn that a part is secret; the resource itself keeps variables secret.
     text = get_config(f"{pulumi.get_project()}:plugins")
     try:
-        return json.loads(text) if text else {}
+        overrides: Mapping[str, Any] = json.loads(text) if text else {}
     except ValueError:
         raise pulumi.RunError("stack configuration 'plugins': must be a map of plugin names") from None
+    return overrides
 
 
 def _read(manifest: Path) -> Any:
-    import yaml
+    import yaml  # only the program reads manifests; the provider process imports this module too
 
     try:
         return yaml.safe_load(manifest.read_text(encoding="utf-8"))
@@ -119,17 +121,22 @@ def _arguments(values: Any, place: str, problems: list[str]) -> dict[str, Any]:
         elif key == "enabled":
             problems.append(f"{place}: enabled: must be true or false, not {value!r}")
         elif key == "deploymentPackageType":
-            if value not in ("ZIP", "IMAGE"):
-                problems.append(f"{place}: deploymentPackageType: must be ZIP or IMAGE, not {value!r}")
-            elif value == "IMAGE" and "imageTag" not in values:
-                problems.append(f"{place}: deploymentPackageType: IMAGE needs an imageTag")
-            elif value == "ZIP" and values.get("imageTag") is not None:
-                problems.append(f"{place}: deploymentPackageType: ZIP does not go with imageTag")
+            problem = _package_type_problem(value, values.get("imageTag"))
+            problems += [f"{place}: deploymentPackageType: {problem}"] if problem else []
         elif key in _ARGUMENTS:
             arguments[_ARGUMENTS[key]] = _plain(value, variables=key == "environmentVariables")
         else:
             problems.append(f"{place}: {key}: unknown key" + nearest(key, sorted({*_ARGUMENTS, *_EXTRA})))
     return arguments
+
+
+def _package_type_problem(value: Any, image_tag: Any) -> str | None:
+    """The package type follows from imageTag; written out, it must agree."""
+    if value not in ("ZIP", "IMAGE"):
+        return f"must be ZIP or IMAGE, not {value!r}"
+    if value == "IMAGE" and image_tag is None:
+        return "IMAGE needs an imageTag"
+    return "ZIP does not go with imageTag" if value == "ZIP" and image_tag is not None else None
 
 
 def _plain(value: Any, *, variables: bool = False) -> Any:
@@ -145,6 +152,13 @@ def _plain(value: Any, *, variables: bool = False) -> Any:
 
 def _snake(key: str) -> str:
     return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match[1].lower(), key)
+
+
+def _camel_path(path: str) -> str:
+    head, dot, variable = path.partition("environment_variables.")
+    if dot:
+        return f"environmentVariables.{variable}"
+    return re.sub(r"_([a-z])", lambda match: match[1].upper(), head)
 
 
 def _merged(declared: Mapping[str, Any], differs: Mapping[str, Any]) -> dict[str, Any]:

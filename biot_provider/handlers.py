@@ -63,7 +63,8 @@ def _nearest(package: Package, wanted: list[str]) -> str:
             return f"all files lie in the folder {top!r}; package what is in that folder"
     for path in wanted:
         if Path(f"{package.source}/{path}").is_file():
-            return f"it is in the folder, but an ignore file leaves it out; a line !{_left_out(path, paths)} in {BIOTIGNORE} keeps it"
+            kept = _left_out(path, paths)
+            return f"{path} is in the folder, but an ignore file leaves it out; a line !{kept} in {BIOTIGNORE} keeps it"
     names = {path.rpartition("/")[2] for path in wanted}
     elsewhere = [path for path in paths if path.rpartition("/")[2] in names]
     if elsewhere:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from biot_provider.errors import PackagingError
 from biot_provider.handlers import handler_problem
+from biot_provider.ignore import BIOTIGNORE
 from biot_provider.package_source import ON_UNIX, SourceFile, is_folder, list_files, opened, reading
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ _BIGGEST_FILES = 5
 _BUFFER_BYTES = 256 * 1024
 _SHORT_DIGEST = 16
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
-# More than a zip adds: headers are 100 bytes and twice the name, deflate adds 5 bytes per 16 KB to what will not shrink.
+# More than a zip adds: 100 bytes of headers and twice the name; to what will not shrink, 5 bytes per 16 KB.
 _ZIP_FILE_OVERHEAD = 128
 _ZIP_OVERHEAD = 128
 
@@ -177,11 +178,9 @@ def _check_size(source: Path, files: Iterable[SourceFile | PackageFile], limit: 
 def _too_big(source: Path, files: Iterable[SourceFile | PackageFile], size: int, limit: int, form: str) -> str:
     biggest = sorted(files, key=lambda file: (-file.size, file.path))[:_BIGGEST_FILES]
     named = ", ".join(f"{file.path} ({_megabytes(file.size)})" for file in biggest)
-    remedy = (
-        LEAVE_IT_OUT.replace("it", "what is not needed", 1) if is_folder(source) else "leave out what is not needed"
-    )
+    remedy = f"name in {BIOTIGNORE} what is not needed" if is_folder(source) else "leave out what is not needed"
     return (
-        f"{source}: the package has {_megabytes(size)} {form}, and AWS Lambda takes {_megabytes(limit)}; "
+        f"{source}: the package has {_megabytes(size)} {form}, over AWS Lambda's limit of {_megabytes(limit)}; "
         f"the biggest files are {named}; {remedy}, or deploy the plugin as an image"
     )
 

@@ -32,9 +32,12 @@ _HIDDEN = frozenset({"owner", "declared_version", "code_digest", "code_files"})
 _UNITS = {"timeout": " (seconds)", "memory_size": " (MB)", "ephemeral_storage": " (MB)"}
 
 RETIRED_RUNTIMES = frozenset(
-    "nodejs nodejs4.3 nodejs6.10 nodejs8.10 nodejs10.x nodejs12.x nodejs14.x nodejs16.x nodejs18.x nodejs20.x"
-    " python2.7 python3.6 python3.7 python3.8 python3.9 python3.10 java8 dotnetcore2.1 dotnetcore3.1 dotnet5.0"
-    " dotnet6 dotnet7 go1.x ruby2.5 ruby2.7 ruby3.2 provided".split()
+    {
+        *("nodejs", "nodejs4.3", "nodejs6.10", "nodejs8.10", "nodejs10.x", "nodejs12.x", "nodejs14.x", "nodejs16.x"),
+        *("nodejs18.x", "nodejs20.x", "python2.7", "python3.6", "python3.7", "python3.8", "python3.9", "python3.10"),
+        *("java8", "dotnetcore2.1", "dotnetcore3.1", "dotnet5.0", "dotnet6", "dotnet7", "go1.x", "ruby2.5"),
+        *("ruby2.7", "ruby3.2", "provided"),
+    }
 )
 """Runtimes AWS Lambda has deprecated (AWS Lambda runtimes, 2026): they deploy for a while, then no longer."""
 
@@ -103,37 +106,40 @@ _KEYS: Mapping[str, type[BaseModel]] = {
 }
 
 
+_WRONG_TYPE: Mapping[str, str] = {
+    **dict.fromkeys(
+        ("int_type", "int_parsing", "int_from_float", "int_parsing_size", "value_error", "finite_number"),
+        "a whole number",
+    ),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    **dict.fromkeys(("tuple_type", "list_type"), "a list"),
+    **dict.fromkeys(("model_type", "model_attributes_type", "dict_type"), "a map of arguments"),
+    "string_type": "a string",
+    "string_pattern_mismatch": "letters, digits, - and _ only",
+}
+
+
 def _text(found: Mapping[str, Any], path: str) -> str:
     kind, given, context = found["type"], found["input"], found.get("ctx", {})
     units = _UNITS.get(path, "")
     if kind == "extra_forbidden":
-        parent, _, key = path.rpartition(".")
-        allowed = sorted(set(_KEYS[re.sub(r"\[\d+\]$", "", parent)].model_fields) - _HIDDEN)
-        return "unknown argument" + nearest(key, allowed)
-    if kind == "missing":
-        return "is required"
+        return "unknown argument" + _nearest_argument(path)
     if kind in ("greater_than_equal", "less_than_equal"):
         low, high = _range(path)
         return f"must be {low} to {high}{units}, not {_shown(given)}"
-    if kind in ("int_type", "int_parsing", "int_from_float", "int_parsing_size", "value_error", "finite_number"):
-        return f"must be a whole number{units}, not {_shown(given)}"
-    if kind == "string_type":
-        return f"must be a string, not {_shown(given)}"
-    if kind == "string_too_short":
-        return "must not be empty"
-    if kind == "string_too_long":
-        return f"must be at most {context['max_length']} characters, not {len(given)}"
-    if kind == "string_pattern_mismatch":
-        return f"must be letters, digits, - and _ only, not {_shown(given)}"
     if kind == "literal_error":
         return f"must be {context['expected']}, not {_shown(given)}" + nearest(given, _quoted(context["expected"]))
-    if kind in ("bool_type", "bool_parsing"):
-        return f"must be true or false, not {_shown(given)}"
-    if kind in ("tuple_type", "list_type"):
-        return f"must be a list, not {_shown(given)}"
-    if kind in ("model_type", "model_attributes_type", "dict_type"):
-        return f"must be a map of arguments, not {_shown(given)}"
-    return f"{found['msg']}, given {_shown(given)}"
+    if kind == "string_too_long":
+        return f"must be at most {context['max_length']} characters, not {len(given)}"
+    if kind in _WRONG_TYPE:
+        return f"must be {_WRONG_TYPE[kind]}{units}, not {_shown(given)}"
+    return {"missing": "is required", "string_too_short": "must not be empty"}.get(kind, str(found["msg"]))
+
+
+def _nearest_argument(path: str) -> str:
+    parent, _, key = path.rpartition(".")
+    model = _KEYS[re.sub(r"\[\d+\]$", "", parent)]
+    return nearest(key, sorted(set(model.model_fields) - _HIDDEN))
 
 
 def _range(path: str) -> tuple[int, int]:
@@ -184,31 +190,33 @@ def _package_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
 def _variable_problems(variables: object, is_unknown: Callable[[object], bool]) -> Iterator[Problem]:
     if not isinstance(variables, Mapping):
         return
-    size = 0
     for key, value in variables.items():
         path = f"environment_variables.{key}"
-        size += len(str(key).encode())
-        for prefix, owner in _RESERVED_PREFIXES.items():
-            if str(key).startswith(prefix):
-                yield Problem(path, f"the prefix {prefix} is reserved by {owner}: rename the variable")
-        if key == STAMP_VARIABLE:
-            yield Problem(path, "is where this provider keeps its stamp: rename the variable")
-        elif not _VARIABLE_NAME.fullmatch(str(key)):
-            yield Problem(path, "must be a letter, then letters, digits and _, two characters or more (AWS Lambda)")
-        if is_unknown(value):
-            continue
-        if not isinstance(value, str):
+        if problem := _variable_name_problem(str(key)):
+            yield Problem(path, problem)
+        if not is_unknown(value) and not isinstance(value, str):
             yield Problem(path, f"must be a string, not {type(value).__name__}: put it in quotes")
-        elif not value:
+        elif value == "":
             yield Problem(path, "must not be empty: leave the variable out instead")
-        else:
-            size += len(value.encode())
+    texts = [text for pair in variables.items() for text in pair if isinstance(text, str)]
+    size = sum(len(text.encode()) for text in texts)
     if size + STAMP_BYTES > VARIABLES_BYTES:
         yield Problem(
             "environment_variables",
             f"must be at most {VARIABLES_BYTES - STAMP_BYTES} bytes in all (AWS Lambda's {VARIABLES_BYTES}"
             f" less this provider's stamp), not {size}",
         )
+
+
+def _variable_name_problem(name: str) -> str | None:
+    for prefix, owner in _RESERVED_PREFIXES.items():
+        if name.startswith(prefix):
+            return f"the prefix {prefix} is reserved by {owner}: rename the variable"
+    if name == STAMP_VARIABLE:
+        return "is where this provider keeps its stamp: rename the variable"
+    if not _VARIABLE_NAME.fullmatch(name):
+        return "must be a letter, then letters, digits and _, two characters or more (AWS Lambda)"
+    return None
 
 
 def _get(value: Mapping[str, Any], key: str) -> Any:

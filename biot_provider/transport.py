@@ -24,7 +24,7 @@ _BUSY = frozenset({429, 502, 503, 504})
 _LOGIN = "/ums/v2/services/accessToken"
 
 
-class _Busy(Exception):
+class _BusyError(Exception):
     """An answer that asks to come back later; it carries the answer and the seconds it names, if any."""
 
     def __init__(self, response: httpx.Response) -> None:
@@ -45,7 +45,7 @@ class RetryTransport(httpx.BaseTransport):
         safe = request.method == "GET" or request.url.path == _LOGIN
 
         def again(error: Exception) -> bool | float:
-            if isinstance(error, _Busy):
+            if isinstance(error, _BusyError):
                 return _retry_after(error.response) or True
             if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
                 return True
@@ -59,8 +59,8 @@ class RetryTransport(httpx.BaseTransport):
                     response = self._wrapped.handle_request(request)
                     if safe and response.status_code in _BUSY:
                         response.read()
-                        raise _Busy(response)
-        except _Busy as busy:
+                        raise _BusyError(response)
+        except _BusyError as busy:
             return busy.response
         return response
 

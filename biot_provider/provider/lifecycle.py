@@ -6,12 +6,14 @@ as one line that stands alone; the frames of a traceback are shown when BIOT_LOG
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pulumi.dynamic import CheckFailure, ConfigureRequest, ResourceProvider
 from pulumi.output import Unknown
@@ -23,6 +25,8 @@ from biot_provider.rules import Problem
 
 if TYPE_CHECKING:
     from biot_provider.client import Client
+
+ResultT = TypeVar("ResultT")
 
 _HIDDEN = {"owner": "__owner", "declared_version": "__version"}
 """State keys the engine never shows: it hides what begins with two underscores."""
@@ -55,13 +59,53 @@ class Connection:
 
     def client(self, owner: str | None) -> Client:
         """The client; ``owner`` is ``project/stack/name``, whose stack names the embedded platform's folder."""
-        from biot_provider.client import Client  # httpx costs 0.1 s, and a preview makes no request
+        import stamina  # with httpx 0.1 s, and a preview makes no request
+
+        from biot_provider.client import Client
+
+        # By default each retry prints the bare name of an event.
+        stamina.instrumentation.set_on_retry_hooks([])
 
         stack = (owner or "//").split("/")[1]
         key = stack if self.settings.is_embedded else ""
         if key not in self._clients:
             self._clients[key] = Client.connect(self.settings, stack=stack)
         return self._clients[key]
+
+
+class _Shown(Exception):  # noqa: N818
+    """What the engine prints of an error: ``BioT: <the line>``, for it prints the class and its module too."""
+
+
+_Shown.__name__ = _Shown.__qualname__ = "BioT"
+_Shown.__module__ = "builtins"
+
+
+def operation(method: Callable[..., ResultT]) -> Callable[..., ResultT]:
+    """Let an error leave as one line that stands alone; what is no error of ours is a defect, told with its frames.
+
+    Pulumi prints the whole traceback of whatever is raised, so this process prints none.
+    """
+
+    @functools.wraps(method)
+    def run(*arguments: Any, **named: Any) -> ResultT:
+        try:
+            return method(*arguments, **named)
+        except BiotError as error:
+            text = "".join(traceback.format_exception(error)) if _debugging() else str(error)
+        except Exception as error:
+            frames = "".join(traceback.format_tb(error.__traceback__, limit=50))
+            text = f"a defect of biot-provider, please report it: {type(error).__name__}\n{frames}"
+            # The text of such an error may hold what no log should: it is shown only when asked for.
+            text += str(error) if _debugging() else "(set BIOT_LOG=debug to see the error's own text)"
+        sys.tracebacklimit = 0
+        raise _Shown(text)
+
+    return run
+
+
+def _debugging() -> bool:
+    return os.environ.get("BIOT_LOG", "").lower() == "debug"
 
 
 class LifecycleProvider(ResourceProvider):
@@ -73,8 +117,6 @@ class LifecycleProvider(ResourceProvider):
 
     def configure(self, req: ConfigureRequest) -> None:
         """Called by Pulumi once per process, before anything else."""
-        if os.environ.get("BIOT_LOG", "").lower() != "debug":
-            sys.tracebacklimit = 0
         self.connection = Connection.configured(req)
 
 

@@ -34,6 +34,7 @@ from biot_provider.provider.lifecycle import (
     holds_unknown,
     is_unknown,
     load,
+    operation,
     report,
     unclear,
     worth_repeating,
@@ -63,6 +64,7 @@ _VERSION_TOO_LOW = "PLUGIN_VERSION_MUST_BE_LARGER_WHEN_UPDATING_CODE"
 class PluginProvider(LifecycleProvider):
     """Pulumi's provider of ``biot.Plugin``. State refers to it by this module and name: they must not change."""
 
+    @operation
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Find every bad input, fill in defaults and the digests of the code; local files only, no request."""
         given = {key: value for key, value in news.items() if key != "__provider" and value is not None}
@@ -78,6 +80,7 @@ class PluginProvider(LifecycleProvider):
             report(f"warning: plugin {values.get('name')!r}: {warning}")
         return CheckResult(_normalised(values), [])
 
+    @operation
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Say what the platform would change, and nothing else. Raises InputError for a version it would refuse."""
         state = PluginState.model_construct(**_parsed(_olds))
@@ -91,16 +94,20 @@ class PluginProvider(LifecycleProvider):
         replaces = replacing_fields(state, inputs)
         if not replaces and not waiting:
             _check_version(state, inputs, changed)
+        if _SECRET in changed:
+            _report_variables(state, inputs)
         return DiffResult(
             changes=bool(changed or replaces or waiting), replaces=replaces, delete_before_replace=bool(replaces)
         )
 
+    @operation
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Create the plugin, or go on with one that an interrupted create of ours has left."""
         inputs = PluginInputs.model_construct(**_parsed(props))
         state = self._create(inputs)
         return CreateResult(inputs.name, _state_properties(state))
 
+    @operation
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Read the plugin: state and inputs, so that drift shows and the next update heals it."""
         known = PluginState.model_construct(**({"name": id_} | _parsed(props)))
@@ -113,12 +120,14 @@ class PluginProvider(LifecycleProvider):
             state = with_code_seen(state, answer, version=known.version, created=known.creation_time)
         return ReadResult(id_, _state_properties(state), _input_properties(state))
 
+    @operation
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Send what changed, and code only when it changed."""
         state = PluginState.model_construct(**_parsed(_olds))
         inputs = PluginInputs.model_construct(**_parsed(_news))
         return UpdateResult(_state_properties(self._update(state, inputs, fresh=False)))
 
+    @operation
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Delete the plugin; one that is gone already is deleted. Raises LifecycleError when it is another's now."""
         state = PluginState.model_construct(**({"name": _id} | _parsed(_props)))
@@ -298,8 +307,8 @@ def _find(client: Client, name: str) -> PluginAnswer | None:
 def _refuse_kept_schedule(answer: PluginAnswer, inputs: PluginInputs, changed: set[str]) -> None:
     if "cron_schedule" in changed and inputs.cron_schedule is None and answer.cron_schedule is not None:
         raise LifecycleError(
-            f"update plugin {inputs.name!r}: the platform keeps the schedule {answer.cron_schedule!r} although it was"
-            " told to clear it. What to do: set enabled_state to DISABLED, or replace the plugin"
+            f"update plugin {inputs.name!r}: the platform keeps the schedule {answer.cron_schedule!r}"
+            " although it was told to clear it. What to do: set enabled_state to DISABLED, or replace the plugin"
             " (`pulumi up --replace <urn>`)"
         )
 
@@ -308,7 +317,7 @@ def _check_version(state: PluginState, inputs: PluginInputs, changed: set[str]) 
     """The platform's two rules for a version given by hand (BioT API 2.4.2, version)."""
     if inputs.version is None:
         return
-    last = state.declared_version or state.version
+    last = state.declared_version or state.version or 0
     if CODE in changed:
         if inputs.version <= last and not is_foreign(state.code_digest):
             raise InputError(
@@ -320,6 +329,14 @@ def _check_version(state: PluginState, inputs: PluginInputs, changed: set[str]) 
             f"version: plugin {inputs.name!r} has no new code, so its version must stay {last},"
             f" not {inputs.version}; or leave version out to have it managed"
         )
+
+
+def _report_variables(state: PluginState, inputs: PluginInputs) -> None:
+    """Tell which variables change: the engine shows every secret value alike, changed or not."""
+    old, new = state.environment_variables, inputs.environment_variables
+    changed = sorted(key for key in old.keys() & new.keys() if old[key] != new[key])
+    if changed:
+        report(f"plugin {inputs.name!r}: the value of {', '.join(changed)} changes (environment_variables)")
 
 
 def _with_defaults(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -165,7 +165,7 @@ def observed(answer: PluginAnswer, declared: PluginInputs) -> PluginState:
         link_to_console=answer.link_to_console,
         creation_time=answer.creation_time,
         last_modified_time=answer.last_modified_time,
-        deployment_package_type=answer.deployment_package_type or declared.package_type,
+        deployment_package_type="IMAGE" if answer.deployment_package_type == "IMAGE" else declared.package_type,
     )
 
 
