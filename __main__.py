@@ -1,10 +1,15 @@
-"""The stack's program: declare what plugins/*/plugin.yaml describes, export where each plugin is."""
+"""The stack's program: declare what plugins/*/plugin.yaml describes, export what came of it."""
 
 import pulumi
 
 import biot_provider as biot
 
-plugins = biot.declare_plugins("plugins")
+config = pulumi.Config()
+
+plugins = biot.declare_plugins(
+    "plugins",  # what differs in this stack stands in stacks/Pulumi.<stack>.yaml, under biot-plugins:plugins
+    opts=pulumi.ResourceOptions(protect=config.get_bool("protect")),
+)
 
 for name, plugin in plugins.items():
     pulumi.export(

@@ -1,0 +1,61 @@
+# `make up` and `make test` set everything up by themselves; they need Python 3.11 or newer and nothing else.
+# PYTHON=python3.13 picks another Python.
+
+PYTHON ?= python3
+STACK ?= local
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := biot_provider tests tools benchmarks plugins __main__.py
+
+# The local stack keeps its state beside the project and its only secrets belong to the embedded platform.
+LOCAL := PULUMI_BACKEND_URL=file://$(CURDIR)/.pulumi/state PULUMI_CONFIG_PASSPHRASE= PULUMI_SKIP_UPDATE_CHECK=1
+
+.PHONY: up down test check lint format bench docs lock env clean
+.DEFAULT_GOAL := up
+
+# Every install goes by the lock file: exact versions, verified hashes.
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) tools/setup_venv.py $(VENV)
+	@touch $@
+
+$(VENV)/engine: $(VENV)/.installed tools/engine/*
+	@$(BIN)/python tools/engine/ensure.py > $@.new && mv $@.new $@
+
+up: $(VENV)/engine  ## deploy the example plugins to the embedded platform with the real `pulumi up`
+	@$(LOCAL) PATH="$$(cat $(VENV)/engine):$$PATH" tools/up_local
+
+down: $(VENV)/engine  ## take them away again
+	@$(LOCAL) PATH="$$(cat $(VENV)/engine):$$PATH" pulumi destroy --stack local --yes --skip-preview
+
+test: $(VENV)/engine  ## every test, those on the real Pulumi engine among them
+	@$(BIN)/python -m pytest -n auto --dist worksteal -q
+
+lint: $(VENV)/.installed  ## format, lint, types, architecture
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python tools/reference.py --check
+
+check: lint test  ## exactly what CI runs
+
+format: $(VENV)/.installed  ## rewrite the sources as the formatter wants them
+	@$(BIN)/ruff format $(SOURCES)
+	@$(BIN)/ruff check --fix $(SOURCES)
+
+bench: $(VENV)/engine  ## the benchmarks, as ratios measured side by side in one run
+	@PATH="$$(cat $(VENV)/engine):$$PATH" $(BIN)/python benchmarks/run.py
+
+env: $(VENV)/engine  ## print what a shell needs for `pulumi` on the local stack: eval "$$(make env)"
+	@echo 'export $(LOCAL) PATH="$(shell cat $(VENV)/engine 2>/dev/null):$(CURDIR)/$(BIN):$$PATH"'
+
+docs: $(VENV)/.installed  ## write docs/reference from the code
+	@$(BIN)/python tools/reference.py
+
+lock:  ## renew requirements.lock from pyproject.toml
+	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install -q uv==0.13.9
+	@$(VENV)/lock/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --custom-compile-command "make lock" pyproject.toml --group dev -o requirements.lock
+
+clean:  ## remove what the commands above made here; the engine's cache stays
+	rm -rf $(VENV) .pulumi .biot .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
