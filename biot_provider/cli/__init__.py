@@ -1,0 +1,23 @@
+"""The command line: `biot-provider <command>`."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from . import emulator
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_COMMANDS = (emulator,)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; gives the exit code."""
+    parser = argparse.ArgumentParser(prog="biot-provider", description="BioT plugins as Pulumi resources.")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in _COMMANDS:
+        command.register(commands)
+    arguments = parser.parse_args(argv)
+    return int(arguments.run(arguments))

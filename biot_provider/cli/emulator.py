@@ -1,0 +1,78 @@
+"""`biot-provider emulator`: the embedded platform as an HTTP server on the loopback interface."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .console import complain, say
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from ..emulator import Platform
+
+DEFAULT_PORT = 8000
+DEFAULT_FOLDER = Path(".biot/emulator")
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command and its options."""
+    parser = commands.add_parser("emulator", help="serve the embedded platform on the loopback interface")
+    parser.add_argument(
+        "--port", type=_port, default=DEFAULT_PORT, help="the port; 0 takes a free one (default %(default)s)"
+    )
+    parser.add_argument(
+        "--data", type=Path, default=DEFAULT_FOLDER, metavar="FOLDER", help="its data (default %(default)s)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until Ctrl-C (exit code 130) or a request to end (exit code 0)."""
+    # Only this command needs the server: the others start without it.
+    from ..emulator.server import HOST, serve
+    from ..emulator.store import StoreError
+
+    before = signal.signal(signal.SIGTERM, _end)
+    try:
+        serve(arguments.data, arguments.port, _ready)
+    except KeyboardInterrupt:
+        return 130
+    except _Ended:
+        return 0
+    except OSError as error:
+        what = f"the data in {arguments.data}" if error.filename else f"on {HOST}:{arguments.port}"
+        complain(f"cannot serve {what}: {error.strerror or error}")
+        return 1
+    except StoreError as error:
+        complain(str(error))
+        return 1
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    return 0
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        message = f"{text!r} is no port: a number from 0 to 65535"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
+
+
+def _ready(base_url: str, platform: Platform) -> None:
+    say(f"The embedded platform serves {base_url}; Ctrl-C ends it.")
+    say(
+        f"export BIOT_BASE_URL={base_url} BIOT_SERVICE_ID={platform.service_id} "
+        f"BIOT_SERVICE_SECRET_KEY={platform.service_secret_key}"
+    )
+
+
+class _Ended(BaseException):
+    """Somebody asked the process to end."""
+
+
+def _end(_signal: int, _frame: FrameType | None) -> None:
+    raise _Ended

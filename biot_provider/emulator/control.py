@@ -1,0 +1,119 @@
+"""The emulator's own routes under `/_emulator/`: what tests turn and look at over HTTP. Loopback only, no token.
+
+GET PUT DELETE  /_emulator/switches              PUT {"names": "prefixed"}
+GET POST DELETE /_emulator/faults                POST {"kind": "gateway-timeout", "method": "POST"}
+GET DELETE      /_emulator/requests
+POST            /_emulator/service-users         {"permissions": [...], "tokenSeconds": 5, "locked": false}
+DELETE          /_emulator/tokens                ends every token
+GET             /_emulator/plugins/<name>/code   the zip last sent, 404 where the seed runs
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Response
+
+from .identity import PERMISSIONS, TOKEN_SECONDS
+from .switches import readings
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Request
+
+    from .faults import Faults
+    from .identity import Identity
+    from .journal import Journal
+    from .plugins import Plugins
+    from .switches import Switches
+
+_ROUTES = Map(
+    [
+        Rule("/_emulator/switches", methods=["GET", "PUT", "DELETE"], endpoint="switches"),
+        Rule("/_emulator/faults", methods=["GET", "POST", "DELETE"], endpoint="faults"),
+        Rule("/_emulator/requests", methods=["GET", "DELETE"], endpoint="requests"),
+        Rule("/_emulator/service-users", methods=["POST"], endpoint="service_users"),
+        Rule("/_emulator/tokens", methods=["DELETE"], endpoint="tokens"),
+        Rule("/_emulator/plugins/<name>/code", methods=["GET"], endpoint="code"),
+    ]
+)
+
+
+class Control:
+    """Answers the emulator's own routes."""
+
+    def __init__(
+        self, plugins: Plugins, identity: Identity, switches: Switches, faults: Faults, journal: Journal
+    ) -> None:
+        self._plugins = plugins
+        self._identity = identity
+        self._switches = switches
+        self._faults = faults
+        self._journal = journal
+
+    def answer(self, request: Request) -> Response:
+        """The answer; a request that makes no sense is a 400 that says why."""
+        if request.remote_addr is not None and not ip_address(request.remote_addr).is_loopback:
+            return _json({"error": "loopback only"}, 403)
+        try:
+            endpoint, arguments = _ROUTES.bind_to_environ(request.environ).match()
+            body = json.loads(request.get_data() or b"{}")
+            if not isinstance(body, dict):
+                return _json({"error": "the body must be a JSON object"}, 400)
+            answer = getattr(self, f"on_{endpoint}")(request.method, body, **arguments)
+        except HTTPException as error:
+            return _json({"error": error.name}, error.code or 404)
+        except (ValueError, TypeError) as error:
+            return _json({"error": str(error)}, 400)
+        return answer if isinstance(answer, Response) else _json(answer, 200)
+
+    def on_switches(self, method: str, body: dict[str, Any]) -> Any:
+        """Read, set or reset the switches."""
+        if method == "PUT":
+            self._switches.set(**body)
+        elif method == "DELETE":
+            self._switches.reset()
+        return {"switches": asdict(self._switches.read()), "readings": readings()}
+
+    def on_faults(self, method: str, body: dict[str, Any]) -> Any:
+        """List, order or call off faults."""
+        if method == "POST":
+            return {"id": self._faults.add(**body)}
+        if method == "DELETE":
+            self._faults.clear()
+        return {"faults": self._faults.all()}
+
+    def on_requests(self, method: str, _body: dict[str, Any]) -> Any:
+        """Show or forget the requests so far."""
+        if method == "DELETE":
+            self._journal.clear()
+        return {"requests": self._journal.entries()}
+
+    def on_service_users(self, _method: str, body: dict[str, Any]) -> Any:
+        """Add a service user."""
+        user_id, secret_key = self._identity.add_service_user(
+            body.get("permissions", PERMISSIONS),
+            token_seconds=float(body.get("tokenSeconds", TOKEN_SECONDS)),
+            locked=bool(body.get("locked", False)),
+        )
+        return {"id": user_id, "secretKey": secret_key}
+
+    def on_tokens(self, _method: str, _body: dict[str, Any]) -> Any:
+        """End every token."""
+        self._identity.end_tokens()
+        return {}
+
+    def on_code(self, _method: str, _body: dict[str, Any], name: str) -> Response:
+        """The zip of a plugin, by its bare name."""
+        content = self._plugins.code(name)
+        if content is None:
+            return _json({"error": "no code"}, 404)
+        return Response(content, content_type="application/zip")
+
+
+def _json(body: Any, status: int) -> Response:
+    return Response(json.dumps(body), status=status, content_type="application/json")

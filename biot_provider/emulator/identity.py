@@ -1,0 +1,116 @@
+"""Who calls: service users, their tokens and what they may do (BioT API 2.4.2, ums).
+
+Wrong credentials are a 403 and a lock is a 401, the other way round than one would guess. Tokens are random words
+without meaning, kept as digests, and end by the clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from .refusals import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .store import Store
+
+TOKEN_SECONDS = 30 * 60
+PERMISSIONS = (
+    "SETTINGS_PLUGIN_CREATE",
+    "SETTINGS_PLUGIN_UPDATE",
+    "SETTINGS_PLUGIN_GET",
+    "SETTINGS_PLUGIN_SEARCH",
+    "SETTINGS_PLUGIN_DELETE",
+    "SETTINGS_PLUGIN_GET_DOCKER_REPOSITORY_TEMP_CREDENTIALS",
+)
+
+
+class Identity:
+    """Service users and tokens of one database."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.service_id, self.service_secret_key = self._built_in()
+
+    def add_service_user(
+        self, permissions: Iterable[str] = PERMISSIONS, *, token_seconds: float = TOKEN_SECONDS, locked: bool = False
+    ) -> tuple[str, str]:
+        """A new service user with these permissions; gives its id and its secret key."""
+        unknown = set(permissions := list(permissions)).difference(PERMISSIONS)
+        if unknown:
+            message = f"unknown permissions {', '.join(sorted(unknown))}: there are {', '.join(PERMISSIONS)}"
+            raise ValueError(message)
+        user = (str(uuid.uuid4()), secrets.token_urlsafe(32))
+        with self._store.writing() as db:
+            db.execute(
+                "INSERT INTO service_users (id, secret_key, permissions, locked, token_seconds) VALUES (?, ?, ?, ?, ?)",
+                (*user, json.dumps(permissions), locked, token_seconds),
+            )
+        return user
+
+    def log_in(self, body: Any) -> dict[str, Any]:
+        """A token for a service user's id and secret key."""
+        user_id, secret_key = (body.get("id"), body.get("secretKey")) if isinstance(body, dict) else (None, None)
+        if not isinstance(user_id, str) or not isinstance(secret_key, str):
+            raise Refusal(400, "BAD_REQUEST", "id and secretKey must be strings")
+        with self._store.writing() as db:
+            user = db.execute("SELECT * FROM service_users WHERE id = ?", (user_id,)).fetchone()
+            if user is None or not hmac.compare_digest(user["secret_key"].encode(), secret_key.encode()):
+                raise Refusal(403, "LOGIN_FAILED", "Login failed")
+            if user["locked"]:
+                raise Refusal(401, "SERVICE_LOCKED", "Service user is locked")
+            now = time.time()
+            token, expires = secrets.token_urlsafe(48), now + user["token_seconds"]
+            db.execute("DELETE FROM tokens WHERE expires <= ?", (now,))
+            db.execute("INSERT INTO tokens VALUES (?, ?, ?)", (_digest(token), user_id, expires))
+        moment = datetime.fromtimestamp(expires, UTC).isoformat(timespec="milliseconds")
+        return {"accessToken": token, "accessTokenExpiration": moment.replace("+00:00", "Z")}
+
+    def require(self, authorization: str | None, permission: str) -> None:
+        """Refuse a call whose bearer token is not valid, or whose user lacks the permission."""
+        scheme, _, token = (authorization or "").partition(" ")
+        with self._store.reading() as db:
+            row = db.execute(
+                "SELECT permissions, expires FROM tokens JOIN service_users ON id = service_user WHERE digest = ?",
+                (_digest(token.strip()),),
+            ).fetchone()
+        if scheme.lower() != "bearer" or row is None or row["expires"] <= time.time():
+            raise Refusal(401, "TOKEN_NOT_VALID", "Token is not valid")
+        if permission not in json.loads(row["permissions"]):
+            raise Refusal(403, "ACCESS_DENIED", "Access is denied")
+
+    def end_tokens(self) -> None:
+        """Make every token given so far invalid, as if its time had come."""
+        with self._store.writing() as db:
+            db.execute("DELETE FROM tokens")
+
+    def _built_in(self) -> tuple[str, str]:
+        """The service user made with the database: all permissions, a random secret kept beside it."""
+        with self._store.reading() as db:
+            row = db.execute(_BUILT_IN).fetchone()
+        if row is None:
+            made = self.add_service_user()
+            with self._store.writing() as db:
+                # Two processes may open a new database at once: the first one's user is the built-in one.
+                db.execute("INSERT OR IGNORE INTO facts VALUES ('built-in service user', ?)", (made[0],))
+                row = db.execute(_BUILT_IN).fetchone()
+                if row["id"] != made[0]:
+                    db.execute("DELETE FROM service_users WHERE id = ?", (made[0],))
+        return row["id"], row["secret_key"]
+
+
+_BUILT_IN = (
+    "SELECT id, secret_key FROM service_users JOIN facts ON value = id WHERE facts.name = 'built-in service user'"
+)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,46 @@
+"""What was asked of the platform: one entry for each request, without its secrets."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .store import Store
+
+KEPT = 2000
+"""Entries kept; older ones go."""
+REDACTED = "[redacted]"
+
+
+class Journal:
+    """The requests of every process that shares the database, oldest first."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def add(self, entry: dict[str, Any]) -> None:
+        """Note one request."""
+        with self._store.writing() as db:
+            row = db.execute("INSERT INTO requests (entry) VALUES (?)", (json.dumps(entry),)).lastrowid or 0
+            db.execute("DELETE FROM requests WHERE id <= ?", (row - KEPT,))
+
+    def entries(self) -> list[dict[str, Any]]:
+        """All entries: method, path, query, parts, config (variables redacted), status, code, fault, acted."""
+        with self._store.reading() as db:
+            rows = db.execute("SELECT id, entry FROM requests ORDER BY id").fetchall()
+        return [{"id": row["id"], **json.loads(row["entry"])} for row in rows]
+
+    def clear(self) -> None:
+        """Forget every request so far."""
+        with self._store.writing() as db:
+            db.execute("DELETE FROM requests")
+
+
+def redacted(config: Any) -> Any:
+    """The config with its variables' names and without their values."""
+    if not isinstance(config, dict) or not config.get("environmentVariables"):
+        return config
+    variables = config["environmentVariables"]
+    shown = dict.fromkeys(variables, REDACTED) if isinstance(variables, dict) else REDACTED
+    return {**config, "environmentVariables": shown}

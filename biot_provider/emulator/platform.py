@@ -1,0 +1,83 @@
+"""One platform: a folder with a database, and everything that works on it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from .faults import Faults
+from .identity import PERMISSIONS, TOKEN_SECONDS, Identity
+from .journal import Journal
+from .plugins import Plugins
+from .store import Store
+from .switches import Switches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+    from types import TracebackType
+    from wsgiref.types import WSGIApplication
+
+DATABASE = "platform.sqlite"
+
+
+class Platform:
+    """The embedded platform of a folder. Several processes may open the same one; each sees what the others did.
+
+    `switches` chooses how open points of the API are read, `faults` orders failures, `requests()` tells what was
+    asked. Use from any thread; `close()` it, or use it as a context manager.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._store = Store(folder / DATABASE)
+        try:
+            self.switches = Switches(self._store)
+            self._identity = Identity(self._store)
+        except BaseException:
+            self._store.close()
+            raise
+        self.faults = Faults(self._store)
+        self.journal = Journal(self._store)
+        self.plugins = Plugins(self._store, self.switches)
+        self.service_id = self._identity.service_id
+        """Id of the built-in service user, which has every permission."""
+        self.service_secret_key = self._identity.service_secret_key
+        """Its secret key, made at random with the database."""
+
+    @cached_property
+    def app(self) -> WSGIApplication:
+        """The WSGI application. A fault that cuts the connection raises `ConnectionCut` out of it."""
+        # The web parts are loaded with the first use only: most processes that open a platform never ask it anything.
+        from .app import App
+
+        return App(self.plugins, self._identity, self.switches, self.faults, self.journal)
+
+    def add_service_user(
+        self, permissions: Iterable[str] = PERMISSIONS, *, token_seconds: float = TOKEN_SECONDS, locked: bool = False
+    ) -> tuple[str, str]:
+        """A new service user with these permissions; gives its id and its secret key."""
+        return self._identity.add_service_user(permissions, token_seconds=token_seconds, locked=locked)
+
+    def end_tokens(self) -> None:
+        """Make every token given so far invalid, as if its time had come."""
+        self._identity.end_tokens()
+
+    def code(self, name: str) -> bytes | None:
+        """The zip last sent for the plugin of this bare name; none where the seed runs or no such plugin is."""
+        return self.plugins.code(name)
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Every request so far, oldest first: method, path, parts, config without its variables' values, status."""
+        return self.journal.entries()
+
+    def close(self) -> None:
+        """Give the database back. A closed platform answers nothing any more."""
+        self._store.close()
+
+    def __enter__(self) -> Platform:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

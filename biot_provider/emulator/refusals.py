@@ -1,0 +1,49 @@
+"""How the platform says no: one exception, and the error body it becomes (BioT API 2.4.2, plugins).
+
+Codes and the names of details are the API's; the texts are the emulator's own, and never quote the value of an
+environment variable.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+ENVIRONMENT = "embedded"
+
+
+class Refusal(Exception):  # noqa: N818  (an answer of the platform, not a fault of the program)
+    """A request the platform answers with an error envelope."""
+
+    def __init__(self, status: int, code: str, message: str, details: dict[str, Any] | None = None) -> None:
+        super().__init__(f"{status} {code}: {message}")
+        self.status = status
+        self.code = code
+        self.message = message
+        self.details = details or {}
+
+
+def envelope(refusal: Refusal, *, service: str, trace_id: str) -> dict[str, Any]:
+    """The error body of BioT: six members, `details` an object."""
+    return {
+        "code": refusal.code,
+        "message": refusal.message,
+        "serviceName": service,
+        "traceId": trace_id,
+        "environment": ENVIRONMENT,
+        "details": refusal.details,
+    }
+
+
+def invalid(field: str, problem: str) -> Refusal:
+    """A plain validation failure. The API does not document its code, so a client must not lean on this one."""
+    return Refusal(400, "BAD_REQUEST", f"{field}: {problem}", {"fieldName": field})
+
+
+def aws(class_name: str, message: str) -> Refusal:
+    """A refusal of AWS behind the platform: it comes back as a 500 that names the class of the exception."""
+    return Refusal(500, "AWS_EXCEPTION", message, {"className": class_name})
+
+
+def not_found(name: str) -> Refusal:
+    """No plugin of that name: the only 404 that means "gone"."""
+    return Refusal(404, "PLUGIN_NOT_FOUND", f"Plugin [{name}] not found", {"pluginName": name})

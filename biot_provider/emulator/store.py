@@ -1,0 +1,176 @@
+"""The platform's memory: one SQLite file that several processes may use at once and that survives them.
+
+Write-ahead logging, so that readers never wait; `BEGIN IMMEDIATE` for every write, so that a rule checked inside a
+write still holds when it commits; a connection is used by one thread at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SCHEMA_VERSION = 1
+PATIENCE = 30.0
+"""Seconds a writer waits for another one."""
+
+_SCHEMA = """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE switches (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE service_users (
+    id TEXT PRIMARY KEY,
+    secret_key TEXT NOT NULL,
+    permissions TEXT NOT NULL,
+    locked INTEGER NOT NULL DEFAULT 0,
+    token_seconds REAL NOT NULL,
+    plugin TEXT
+) WITHOUT ROWID;
+CREATE TABLE tokens (digest TEXT PRIMARY KEY, service_user TEXT NOT NULL, expires REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE plugins (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    record TEXT NOT NULL,
+    code_digest TEXT
+);
+CREATE TABLE code (digest TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE hooks (
+    plugin TEXT NOT NULL,
+    type TEXT NOT NULL,
+    target TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (plugin, type, target)
+) WITHOUT ROWID;
+CREATE TABLE faults (id INTEGER PRIMARY KEY AUTOINCREMENT, spec TEXT NOT NULL, seen INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE requests (id INTEGER PRIMARY KEY AUTOINCREMENT, entry TEXT NOT NULL);
+"""
+
+
+class StoreError(Exception):
+    """The database file cannot be used by this version."""
+
+
+class Store:
+    """A pool of connections to the file, and the two ways to use one: `reading` and `writing`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._idle: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+        self._closed = False
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Created by us first, so that nobody else may read the secrets in it; SQLite's side files take the same mode.
+        path.touch(mode=0o600, exist_ok=True)
+        self._prepare()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection for reads, one consistent view for the whole block."""
+        with self._borrowed() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.rollback()
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A connection that holds the one write lock; commits at the end, or nothing happened."""
+        with self._borrowed() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.commit()
+            except BaseException:
+                connection.rollback()
+                raise
+
+    def close(self) -> None:
+        """Close what is idle now, and the rest when its user gives it back."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    @contextlib.contextmanager
+    def _borrowed(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            if self._closed:
+                message = "the embedded platform is closed"
+                raise StoreError(message)
+            connection = self._idle.pop() if self._idle else None
+        connection = connection or self._connect()
+        try:
+            yield connection
+        finally:
+            with self._lock:
+                keep = not self._closed
+                if keep:
+                    self._idle.append(connection)
+            if not keep:
+                connection.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
+        try:
+            # With the write-ahead log a power failure may cost the last commits, never the file: enough here.
+            connection.execute("PRAGMA synchronous=NORMAL")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self) -> None:
+        try:
+            connection = self._connect()
+            try:
+                _use_write_ahead_log(connection)
+                self._use_schema(connection)
+            except BaseException:
+                connection.close()
+                raise
+        except sqlite3.DatabaseError as error:
+            message = f"{self._path} cannot be used: {error}"
+            raise StoreError(message) from error
+        self._idle.append(connection)
+
+    def _use_schema(self, connection: sqlite3.Connection) -> None:
+        """Make the tables in a new file; refuse those of another version."""
+        found = _version(connection)
+        if found == 0:
+            connection.execute("BEGIN IMMEDIATE")
+            found = _version(connection)
+            if found == 0:
+                for statement in _SCHEMA.split(";"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+                found = SCHEMA_VERSION
+            connection.commit()
+        if found != SCHEMA_VERSION:
+            message = f"{self._path} has schema {found}, this version reads {SCHEMA_VERSION}: use another folder"
+            raise StoreError(message)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Switch the file over, once in its life. SQLite does not wait for other openers here, so we do."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+        else:
+            return

@@ -1,0 +1,37 @@
+"""What a vital sign may be. Knows nothing of BioT or AWS."""
+
+import re
+
+RANGE = re.compile(r"(-?\d+(?:\.\d+)?)\.\.(-?\d+(?:\.\d+)?)")
+
+
+def ranges_from(environment):
+    """JSON name -> (lowest, highest), from variables such as RANGE_HEART_RATE=20..250."""
+    ranges = {}
+    for variable, text in environment.items():
+        if not variable.startswith("RANGE_"):
+            continue
+        match = RANGE.fullmatch(text.strip())
+        low, high = (float(number) for number in match.groups()) if match else (1, 0)
+        if low > high:
+            raise ValueError(f"{variable} must be <lowest>..<highest>, for example 20..250, not {text!r}")
+        ranges[variable.removeprefix("RANGE_").lower()] = (low, high)
+    return ranges
+
+
+def violations(value, ranges):
+    """(name, value, range) of each vital sign, however deep in a JSON value, that is out of its range."""
+    found = []
+    if isinstance(value, dict):
+        for name, member in value.items():
+            if name in ranges and isinstance(member, int | float) and not isinstance(member, bool):
+                low, high = ranges[name]
+                # So written that NaN is refused.
+                if not low <= member <= high:
+                    found.append((name, member, ranges[name]))
+            else:
+                found.extend(violations(member, ranges))
+    elif isinstance(value, list):
+        for member in value:
+            found.extend(violations(member, ranges))
+    return found

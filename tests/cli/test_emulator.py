@@ -1,0 +1,113 @@
+"""`biot-provider emulator`: what it prints, what it serves, how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from biot_provider.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+COMMAND = [sys.executable, "-m", "biot_provider.cli", "emulator"]
+
+
+@contextlib.contextmanager
+def started(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+    """The command, once it serves, and what it tells the user to export."""
+    process = subprocess.Popen(
+        [*COMMAND, *arguments], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        first, second = process.stdout.readline(), process.stdout.readline()
+        word, *pairs = second.split()
+        assert word == "export", process.communicate(timeout=10)
+        exports = dict(pair.split("=", 1) for pair in pairs)
+        assert set(exports) == {"BIOT_BASE_URL", "BIOT_SERVICE_ID", "BIOT_SERVICE_SECRET_KEY"}
+        assert exports["BIOT_BASE_URL"] in first
+        yield process, exports
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def log_in(exports: dict[str, str]) -> httpx.Response:
+    body = {"id": exports["BIOT_SERVICE_ID"], "secretKey": exports["BIOT_SERVICE_SECRET_KEY"]}
+    return httpx.post(f"{exports['BIOT_BASE_URL']}/ums/v2/services/accessToken", json=body)
+
+
+def ended(process: subprocess.Popen[str], how: signal.Signals) -> tuple[int, str, str]:
+    process.send_signal(how)
+    output, problems = process.communicate(timeout=10)
+    return process.returncode, output, problems
+
+
+def test_it_serves_what_it_prints_and_ends_when_asked(tmp_path: Path) -> None:
+    with started(tmp_path, "--port", "0") as (process, exports):
+        assert exports["BIOT_BASE_URL"].startswith("http://127.0.0.1:")
+        assert log_in(exports).status_code == 200
+        assert ended(process, signal.SIGTERM) == (0, "", "")
+    assert (tmp_path / ".biot" / "emulator" / "platform.sqlite").exists()
+
+
+def test_ctrl_c_ends_it_even_while_a_client_is_connected(tmp_path: Path) -> None:
+    with (
+        started(tmp_path, "--port", "0") as (process, exports),
+        httpx.Client(base_url=exports["BIOT_BASE_URL"]) as http,
+    ):
+        assert http.get("/settings/v1/system/properties").status_code == 200
+        assert ended(process, signal.SIGINT) == (130, "", "")
+
+
+def test_its_data_outlives_it(tmp_path: Path) -> None:
+    seen = []
+    for _ in range(2):
+        with started(tmp_path, "--port", "0", "--data", "mine") as (process, exports):
+            seen.append(exports["BIOT_SERVICE_SECRET_KEY"])
+            assert log_in(exports).status_code == 200
+            ended(process, signal.SIGTERM)
+    assert seen[0] == seen[1]
+    assert (tmp_path / "mine" / "platform.sqlite").exists()
+
+
+def test_a_port_in_use_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert main(["emulator", "--port", port, "--data", str(tmp_path)]) == 1
+    output, problems = capsys.readouterr()
+    assert output == ""
+    assert problems == f"biot-provider: cannot serve on 127.0.0.1:{port}: Address already in use\n"
+
+
+def test_a_folder_that_is_a_file_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "data"
+    file.write_text("")
+    assert main(["emulator", "--port", "0", "--data", str(file)]) == 1
+    _, problems = capsys.readouterr()
+    assert problems == f"biot-provider: cannot serve the data in {file}: File exists\n"
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "http"])
+def test_a_port_that_is_none_is_a_usage_error(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(["emulator", "--port", port])
+    assert raised.value.code == 2
+    assert "0 to 65535" in capsys.readouterr().err
+
+
+def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(["--help"])
+    assert raised.value.code == 0
+    assert "emulator" in capsys.readouterr().out

@@ -1,0 +1,148 @@
+"""A platform of its own for each test, and callers that reach it in process and over a socket."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from biot_provider.emulator import Platform
+from biot_provider.emulator.server import running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PLUGINS = "/settings/v2/plugins"
+MINIMAL = {"name": "guard", "displayName": "Guard", "version": 1}
+
+
+class Caller:
+    """Raw requests as some client might send them, logged in as the built-in service user."""
+
+    def __init__(self, platform: Platform, http: httpx.Client) -> None:
+        self.platform = platform
+        self.http = http
+        self.log_in(platform.service_id, platform.service_secret_key)
+
+    def log_in(self, service_id: str, secret_key: str) -> None:
+        answer = self.http.post("/ums/v2/services/accessToken", json={"id": service_id, "secretKey": secret_key})
+        assert answer.status_code == 200, answer.text
+        self.http.headers["Authorization"] = f"Bearer {answer.json()['accessToken']}"
+
+    def send(self, method: str, path: str, config: Any, code: bytes | None = None) -> httpx.Response:
+        parts: dict[str, Any] = {"config": (None, json.dumps(config))}
+        if code is not None:
+            parts["code"] = ("code.zip", code, "application/zip")
+        return self.http.request(method, PLUGINS + path, files=parts)
+
+    def create(self, config: Any = None, code: bytes | None = None, **changes: Any) -> httpx.Response:
+        """POST: the minimal config and what the test adds to it."""
+        return self.send("POST", "", {**MINIMAL, **changes} if config is None else config, code)
+
+    def created(self, code: bytes | None = None, **changes: Any) -> Any:
+        answer = self.create(code=code, **changes)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+    def patch(self, name: str, config: Any, code: bytes | None = None) -> httpx.Response:
+        return self.send("PATCH", f"/Plugin-{name}", config, code)
+
+    def patched(self, name: str, config: Any, code: bytes | None = None) -> Any:
+        answer = self.patch(name, config, code)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def get(self, name: str) -> httpx.Response:
+        return self.http.get(f"{PLUGINS}/Plugin-{name}")
+
+    def got(self, name: str) -> Any:
+        answer = self.get(name)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def delete(self, name: str) -> httpx.Response:
+        return self.http.delete(f"{PLUGINS}/Plugin-{name}")
+
+    def search(self, request: Any) -> httpx.Response:
+        return self.http.get(PLUGINS, params={"searchRequest": json.dumps(request)})
+
+    def found(self, **request: Any) -> list[str]:
+        """The names a search gives, in its order."""
+        answer = self.search(request)
+        assert answer.status_code == 200, answer.text
+        return [row["name"] for row in answer.json()["data"]]
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[Platform]:
+    with Platform(tmp_path / "data") as platform:
+        yield platform
+
+
+@pytest.fixture
+def inside(platform: Platform) -> Iterator[Caller]:
+    """A caller in the same process."""
+    with httpx.Client(transport=httpx.WSGITransport(platform.app), base_url="http://embedded.invalid") as http:
+        yield Caller(platform, http)
+
+
+@pytest.fixture
+def base_url(platform: Platform, tmp_path: Path) -> Iterator[str]:
+    """The same platform, served on a port."""
+    with running(tmp_path / "data") as base_url:
+        yield base_url
+
+
+@pytest.fixture
+def outside(platform: Platform, base_url: str) -> Iterator[Caller]:
+    """A caller over a socket."""
+    # Plain HTTP: without the certificates of the machine a client is made ten times as fast.
+    with httpx.Client(base_url=base_url, verify=False) as http:
+        yield Caller(platform, http)
+
+
+@pytest.fixture(params=["in process", "over a socket"])
+def call(request: pytest.FixtureRequest) -> Caller:
+    """Either caller: the platform must not behave differently."""
+    caller: Caller = request.getfixturevalue("inside" if request.param == "in process" else "outside")
+    return caller
+
+
+@pytest.fixture
+def zipped() -> Any:
+    """Makes a small zip whose bytes differ with its text."""
+
+    def make(text: str = "def handler(event, context): ...\n") -> bytes:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("index.py", text)
+        return buffer.getvalue()
+
+    return make
+
+
+@pytest.fixture
+def refused() -> Any:
+    """Checks that an answer is an error envelope with this status and code, and gives its details."""
+
+    def check(answer: httpx.Response, status: int, code: str) -> Any:
+        body = answer.json()
+        assert (answer.status_code, body["code"]) == (status, code), answer.text
+        assert set(body) == {"code", "message", "serviceName", "traceId", "environment", "details"}
+        assert body["message"]
+        assert body["traceId"]
+        assert body["environment"] == "embedded"
+        return body["details"]
+
+    return check
+
+
+@pytest.fixture
+def vectors() -> Any:
+    """Requests and answers from the documentation of the API."""
+    return json.loads((Path(__file__).parent.parent / "vectors" / "plugins.json").read_text())

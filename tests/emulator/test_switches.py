@@ -1,0 +1,207 @@
+"""Each open point of the API, under each of its readings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from biot_provider.emulator import Platform
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DEVICES = {"type": "PRE_REQUEST", "apiId": "POST/device/v2/devices"}
+NURSES = {"type": "POST_REQUEST", "apiId": "POST/organization/v1/users/caregivers/templates/nurse"}
+ADAPT = {"type": "ADAPT_ENTITY", "entityTypeName": "patient"}
+
+
+def shown(answer: Any, member: str) -> list[Any]:
+    return [item.get(member) for item in answer["subscriptions"]["interceptions"]]
+
+
+def test_names_are_bare_or_prefixed(call: Any, refused: Any) -> None:
+    call.created()
+    call.platform.switches.set(names="prefixed")
+    assert call.got("guard")["name"] == "Plugin-guard"
+    assert call.patched("guard", {})["name"] == "Plugin-guard"
+    assert call.found(filter={"name": {"in": ["guard", "Plugin-guard"]}}) == ["Plugin-guard"]
+    assert call.found(filter={"name": {"eq": "guard"}}) == []
+    assert call.created(name="b")["name"] == "Plugin-b"
+    assert refused(call.create(), 409, "PLUGIN_EXISTS_BY_NAME") == {"pluginName": "Plugin-guard"}
+    call.platform.switches.set(names="bare")
+    assert call.found(filter={"name": {"in": ["guard", "Plugin-guard"]}}) == ["guard"]
+
+
+def test_a_null_clears_or_keeps_the_schedule(call: Any, vectors: Any) -> None:
+    schedule = "0 8 ? * MON *"
+    update = vectors["updates"]["A14 schedule removed"]
+    call.created(cronSchedule=schedule)
+    call.platform.switches.set(nulls="keep")
+    assert call.patched("guard", update)["cronSchedule"] == schedule
+    call.platform.switches.set(nulls="clear")
+    assert call.patched("guard", {"timeout": 9})["cronSchedule"] == schedule
+    assert call.patched("guard", update)["cronSchedule"] is None
+
+
+def test_system_variables_are_shown_or_hidden(call: Any) -> None:
+    call.created(environmentVariables={"MODE": "strict"})
+    call.platform.switches.set(system_variables="hidden")
+    assert call.got("guard")["environmentVariables"] == {"MODE": "strict"}
+    call.platform.switches.set(system_variables="shown")
+    assert len(call.got("guard")["environmentVariables"]) == 5
+
+
+def test_orders_are_as_stored_filled_in_or_where_others_moved_them(call: Any) -> None:
+    def orders(name: str, reading: str) -> list[Any]:
+        call.platform.switches.set(orders=reading)
+        return shown(call.got(name), "order")
+
+    call.created(name="a", subscriptions={"interceptionOrder": 2, "interceptions": [DEVICES, {**NURSES, "order": 5}]})
+    call.created(name="b", subscriptions={"interceptionOrder": 3, "interceptions": [DEVICES]})
+    for name, stored, filled in (("a", [None, 5], [2, 5]), ("b", [None], [3])):
+        assert [orders(name, reading) for reading in ("stored", "filled", "shifted")] == [stored, filled, filled]
+    call.created(name="c", subscriptions={"interceptions": [{**DEVICES, "order": 2}, {**ADAPT, "order": 5}]})
+    # c takes a's place for devices, a then takes b's; the other APIs of a and c are apart.
+    assert [orders(name, "shifted") for name in "abc"] == [[3, 5], [4], [2, 5]]
+    assert [orders(name, "stored") for name in "abc"] == [[None, 5], [None], [2, 5]]
+    call.delete("c")
+    assert [orders(name, "shifted") for name in "ab"] == [[3, 5], [4]]
+    call.created(name="d", subscriptions={"interceptions": [{**DEVICES, "order": 2}]})
+    # The place of c was free again: nobody had to move.
+    assert [orders(name, "shifted") for name in "abd"] == [[3, 5], [4], [2]]
+    call.patched("a", {"displayName": "other"})
+    assert orders("a", "shifted") == [3, 5]
+    call.patched("a", {"subscriptions": {"interceptionOrder": 4}})
+    assert [orders(name, "shifted") for name in "ab"] == [[4, 5], [5]]
+
+
+def test_a_gap_ends_the_shift(call: Any) -> None:
+    call.platform.switches.set(orders="shifted")
+    for name, order in (("a", 1), ("b", 2), ("c", 5), ("d", 1)):
+        call.created(name=name, subscriptions={"interceptions": [{**DEVICES, "order": order}]})
+    assert [shown(call.got(name), "order") for name in "dabc"] == [[1], [2], [3], [5]]
+
+
+def test_entity_names_are_as_given_or_filled_in(call: Any) -> None:
+    given = {**DEVICES, "entityTypeName": "generic-entity"}
+    other = {"type": "PRE_REQUEST", "apiId": "GET/reports/v1/summary"}
+    call.created(subscriptions={"interceptions": [DEVICES, NURSES, ADAPT, given, other]})
+    assert shown(call.got("guard"), "entityTypeName") == [None, None, "patient", "generic-entity", None]
+    call.platform.switches.set(entity_names="filled")
+    filled = ["device", "caregiver", "patient", "generic-entity", "reports"]
+    assert shown(call.got("guard"), "entityTypeName") == filled
+
+
+def test_partial_subscriptions_are_accepted_or_refused(call: Any, refused: Any) -> None:
+    whole = {"interceptionOrder": 1, "interceptions": [], "notifications": []}
+    call.platform.switches.set(partial_subscriptions="refused")
+    call.created(subscriptions={"interceptions": [ADAPT]})
+    for missing in whole:
+        part = {name: value for name, value in whole.items() if name != missing}
+        details = refused(call.patch("guard", {"subscriptions": part}), 400, "BAD_REQUEST")
+        assert details == {"fieldName": f"subscriptions.{missing}"}
+    call.patched("guard", {"subscriptions": {}})
+    assert len(shown(call.got("guard"), "type")) == 1
+    call.patched("guard", {"subscriptions": whole})
+    assert shown(call.got("guard"), "type") == []
+
+
+def test_put_is_refused_or_replaces_everything(call: Any, refused: Any, zipped: Any) -> None:
+    call.created(timeout=9, environmentVariables={"MODE": "x"}, subscriptions={"interceptions": [ADAPT]}, code=zipped())
+    whole = {"displayName": "New", "version": 1, "memorySize": 256}
+    refused(call.send("PUT", "/Plugin-guard", whole), 405, "METHOD_NOT_ALLOWED")
+    call.platform.switches.set(put="replaces", system_variables="hidden")
+    for missing in ("displayName", "version"):
+        part = {name: value for name, value in whole.items() if name != missing}
+        assert refused(call.send("PUT", "/Plugin-guard", part), 400, "BAD_REQUEST") == {"fieldName": missing}
+    answer = call.send("PUT", "/Plugin-guard", whole).json()
+    assert (answer["displayName"], answer["memorySize"], answer["timeout"]) == ("New", 256, 60)
+    assert answer["environmentVariables"] == {}
+    assert answer["subscriptions"]["interceptions"] == []
+    assert call.platform.code("guard") == zipped()
+    refused(
+        call.send("PUT", "/Plugin-guard", {**whole, "version": 2}),
+        400,
+        "PLUGIN_VERSION_MUST_NOT_BE_CHANGED_WHEN_NOT_UPDATING_CODE",
+    )
+    assert call.send("PUT", "/Plugin-guard", {**whole, "version": 2}, zipped("new")).json()["version"] == 2
+    refused(call.send("PUT", "/Plugin-nobody", whole), 404, "PLUGIN_NOT_FOUND")
+
+
+def test_the_default_timeout_is_60_or_3(call: Any) -> None:
+    assert call.created()["timeout"] == 60
+    call.platform.switches.set(default_timeout=3)
+    assert call.created(name="b")["timeout"] == 3
+    assert call.created(name="c", timeout=7)["timeout"] == 7
+    assert call.got("guard")["timeout"] == 60
+
+
+def test_lists_come_as_given_or_reversed(call: Any) -> None:
+    notifications = [{"entityTypeName": name, "actionName": "_create"} for name in ("patient", "device")]
+    subscriptions = {"interceptions": [DEVICES, NURSES], "notifications": notifications}
+    given = call.created(subscriptions=subscriptions, cors={"allowOrigins": ["https://a.example", "https://b.example"]})
+    call.platform.switches.set(lists="reversed")
+    reverse = call.got("guard")
+    for member in ("interceptions", "notifications"):
+        assert reverse["subscriptions"][member] == given["subscriptions"][member][::-1]
+    assert reverse["cors"]["allowOrigins"] == ["https://b.example", "https://a.example"]
+    assert reverse["cors"]["allowMethods"] == ["POST", "GET"]
+    assert call.patched("guard", {"timeout": 9})["subscriptions"] == reverse["subscriptions"]
+
+
+def test_members_without_a_value_are_null_or_left_out(call: Any) -> None:
+    empty = {"runtime", "handler", "cronSchedule"}
+    null = call.created(deploymentPackageType="IMAGE", imageTag="t")
+    assert {name for name, value in null.items() if value is None} == empty
+    call.platform.switches.set(absent="omitted")
+    assert set(null) - set(call.got("guard")) == empty | {"subscriptions", "cors"}
+    call.patched("guard", {"subscriptions": {"interceptions": [DEVICES]}, "cors": {"exposeHeaders": []}})
+    answer = call.got("guard")
+    assert answer["subscriptions"]["interceptions"] == [DEVICES]
+    assert answer["cors"]["allowOrigins"] == ["*"]
+
+
+def test_switches_are_kept_and_shared(platform: Platform, tmp_path: Path) -> None:
+    with Platform(tmp_path / "data") as other:
+        platform.switches.set(names="prefixed", orders="shifted")
+        assert other.switches.read().names == "prefixed"
+        other.switches.set(names="bare")
+    with Platform(tmp_path / "data") as later:
+        assert (later.switches.read().names, later.switches.read().orders) == ("bare", "shifted")
+        later.switches.reset()
+    assert platform.switches.read().orders == "stored"
+
+
+def test_the_environment_sets_switches_when_a_process_opens_the_database(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform.switches.set(orders="shifted")
+    monkeypatch.setenv("BIOT_EMULATOR_SWITCHES", "names=prefixed, default_timeout=3,")
+    with Platform(tmp_path / "data") as other:
+        reading = other.switches.read()
+    assert (reading.names, reading.default_timeout, reading.orders) == ("prefixed", "3", "shifted")
+    for wrong in ("names", "names=long", "name=bare"):
+        monkeypatch.setenv("BIOT_EMULATOR_SWITCHES", wrong)
+        with pytest.raises(ValueError, match="name"):
+            Platform(tmp_path / "data")
+
+
+def test_a_wrong_switch_sets_nothing(platform: Platform) -> None:
+    for wrong in ({"names": "prefixed", "nulls": "maybe"}, {"names": "prefixed", "unknown": "x"}):
+        with pytest.raises(ValueError, match=r"nulls|unknown"):
+            platform.switches.set(**wrong)
+    assert platform.switches.read().names == "bare"
+
+
+def test_switches_are_turned_over_http_without_a_token(outside: Any) -> None:
+    del outside.http.headers["Authorization"]
+    answer = outside.http.put("/_emulator/switches", json={"names": "prefixed", "default_timeout": 3})
+    assert answer.status_code == 200
+    assert outside.platform.switches.read().names == "prefixed"
+    wrong = outside.http.put("/_emulator/switches", json={"names": "long"})
+    assert (wrong.status_code, "bare or prefixed" in wrong.json()["error"]) == (400, True)
+    shown = outside.http.get("/_emulator/switches").json()
+    assert shown["switches"]["names"] == "prefixed"
+    assert shown["readings"]["names"] == ["bare", "prefixed"]
+    assert outside.http.delete("/_emulator/switches").json()["switches"]["names"] == "bare"

@@ -1,0 +1,98 @@
+"""Runs the commands that make an engine, so that an interrupt ends them and what they started."""
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from unavailable import CommandError
+
+KEPT = 20
+"""Lines of output that are searched for the reason when a command fails."""
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    seen: Callable[[str], None] = lambda line: None,
+    timeout: float | None = None,
+) -> str:
+    """Run a command to its end, each line of its standard error to `seen`; its standard output.
+
+    :raises CommandError: it is missing, fails, or takes longer than `timeout` seconds; with its last line.
+    """
+    name = Path(argv[0]).name
+    try:
+        process = subprocess.Popen(  # noqa: S603 (the callers' own commands, no shell)
+            argv,
+            env=env,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            # A group of its own: an interrupt at the keyboard reaches this process alone, which then ends the group.
+            process_group=0,
+        )
+    except OSError as error:
+        raise CommandError(name, "cannot be started", str(error.strerror)) from error
+    try:
+        return _finish(process, name, seen, timeout)
+    finally:
+        _end(process)
+
+
+def _finish(process: subprocess.Popen[str], name: str, seen: Callable[[str], None], timeout: float | None) -> str:
+    import threading
+
+    last: deque[str] = deque(maxlen=KEPT)
+    output: list[str] = []
+    if process.stdout is None or process.stderr is None:
+        raise AssertionError("output was asked for as pipes")
+    standard, errors = process.stdout, process.stderr
+
+    def follow() -> None:
+        for line in errors:
+            last.append(line.strip())
+            seen(line.strip())
+
+    readers = [
+        threading.Thread(target=follow, daemon=True),
+        threading.Thread(target=lambda: output.extend(standard), daemon=True),
+    ]
+    for reader in readers:
+        reader.start()
+    try:
+        code = process.wait(timeout)
+    except subprocess.TimeoutExpired as error:
+        raise CommandError(name, f"did not finish within {timeout:.0f} s", "") from error
+    for reader in readers:
+        reader.join()
+    if code:
+        raise CommandError(name, f"failed with exit code {code}", _reason(last, output))
+    return "".join(output)
+
+
+def _reason(last: deque[str], output: list[str]) -> str:
+    lines = [line for line in (*output[-KEPT:], *last) if line.strip()]
+    telling = [line for line in lines if "error" in line.lower()]
+    return (telling or lines or ["it printed nothing"])[-1].strip()
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    if process.poll() is not None:
+        return
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        try:
+            process.wait(2)
+            return
+        except subprocess.TimeoutExpired:
+            continue

@@ -1,0 +1,82 @@
+"""Says what is going on, on standard error; standard output is for the answer alone."""
+
+import os
+import shutil
+import sys
+import threading
+import time
+from types import TracebackType
+from typing import Self, TextIO
+
+LIVE = 0.5
+"""Seconds between two counts of the live line on a terminal."""
+
+PLAIN = 10.0
+"""Seconds between two lines where standard error is no terminal."""
+
+ERASE = "\r\x1b[K"
+"""Takes a terminal's current line away."""
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """One line to the user; a live line gives way to it."""
+    stream = stream or sys.stderr
+    stream.write(f"{ERASE if _live(stream) else ''}engine: {text}\n")
+    stream.flush()
+
+
+class Progress:
+    """A count that goes on while something takes its time: `engine: <stage>, <detail>, <seconds> s`.
+
+    On a terminal one line, rewritten; elsewhere a line whenever the stage changes, and every ten seconds.
+    """
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._live = _live(self._stream)
+        self._begin = time.monotonic()
+        self._stage = ""
+        self._detail = ""
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._count, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+        if self._live:
+            self._stream.write(ERASE)
+            self._stream.flush()
+
+    def stage(self, text: str) -> None:
+        """Something new begins."""
+        self._stage, self._detail = text, ""
+        self._show()
+
+    def detail(self, text: str) -> None:
+        """How far it is; shown with the next count."""
+        self._detail = text
+
+    def _count(self) -> None:
+        while not self._ended.wait(LIVE if self._live else PLAIN):
+            self._show()
+
+    def _show(self) -> None:
+        if not self._stage:
+            return
+        parts = [self._stage, self._detail, f"{time.monotonic() - self._begin:.0f} s"]
+        line = "engine: " + ", ".join(part for part in parts if part)
+        if self._live:
+            # A line that wraps could not be taken away again.
+            line = line[: shutil.get_terminal_size().columns - 1]
+        self._stream.write(f"{ERASE}{line}" if self._live else f"{line}\n")
+        self._stream.flush()
+
+
+def _live(stream: TextIO) -> bool:
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
