@@ -1,0 +1,54 @@
+"""The example plugins: their own tests pass, and what would be deployed of them is their code."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from biot_provider.fleet import read_fleet
+from biot_provider.packaging import handler_problem, read_package
+
+PLUGINS = Path(__file__).parent.parent / "plugins"
+CODE = {
+    "device-alerts": ["attention.js", "index.js", "package.json"],
+    "vitals-guard": ["index.py", "vitals.py"],
+}
+
+
+def run(command: list[str], folder: Path) -> None:
+    result = subprocess.run(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60
+    )
+    assert result.returncode == 0, result.stdout
+
+
+def test_the_tests_of_the_python_plugin_pass() -> None:
+    run([sys.executable, "-B", "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"], PLUGINS / "vitals-guard")
+
+
+def test_the_tests_of_the_nodejs_plugin_pass() -> None:
+    node = shutil.which("node")
+    assert node is not None, "Node.js 20 or newer must be on PATH: the example plugin device-alerts is written in it"
+    run([node, "--test"], PLUGINS / "device-alerts")
+
+
+def test_every_example_is_tested_here() -> None:
+    assert sorted(manifest.parent.name for manifest in PLUGINS.glob("*/plugin.yaml")) == sorted(CODE)
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_the_package_holds_the_code_alone_and_the_handler(name: str) -> None:
+    manifest = yaml.safe_load((PLUGINS / name / "plugin.yaml").read_text())
+    package = read_package(PLUGINS / name)
+
+    assert [file.path for file in package.files] == CODE[name]
+    assert handler_problem(package, manifest["runtime"], manifest["handler"]) is None
+
+
+def test_the_declarations_are_valid() -> None:
+    assert sorted(read_fleet(PLUGINS, {})) == sorted(CODE)
