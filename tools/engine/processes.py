@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 from collections import deque
@@ -80,9 +81,10 @@ def _finish(process: subprocess.Popen[str], name: str, seen: Callable[[str], Non
 
 
 def _reason(last: deque[str], output: list[str]) -> str:
-    lines = [line for line in (*output[-KEPT:], *last) if line.strip()]
-    telling = [line for line in lines if "error" in line.lower()]
-    return (telling or lines or ["it printed nothing"])[-1].strip()
+    lines = [line.strip() for line in (*output[-KEPT:], *last) if line.strip()]
+    telling = [line for line in lines if re.search("error|mismatch|missing", line, re.IGNORECASE)]
+    # What comes first is the cause; what comes last, where nothing tells, is the outcome.
+    return telling[0] if telling else lines[-1] if lines else "it printed nothing"
 
 
 def _end(process: subprocess.Popen[str]) -> None:

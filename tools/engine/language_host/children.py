@@ -21,6 +21,9 @@ Sink = Callable[[bytes, bool], None]
 GRACE = 3.0
 """Seconds a process gets to terminate before it is killed. The engine kills the host itself after five."""
 
+TAIL = 2.0
+"""Seconds to take in the last output of a process that has ended."""
+
 _UNINTERRUPTED = ("/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh")
 """In front of a command: what ignores a signal when it is executed, goes on ignoring it."""
 
@@ -67,10 +70,17 @@ class Children:
         with self._started(argv, env, cwd, subprocess.PIPE) as process:
             if process.stdout is None or process.stderr is None:
                 raise AssertionError("output was asked for as pipes")
-            errors = threading.Thread(target=_drain, args=(process.stderr, True, sink), daemon=True)
-            errors.start()
-            _drain(process.stdout, False, sink)
-            errors.join()
+            readers = [
+                threading.Thread(target=_drain, args=(process.stdout, False, sink), daemon=True),
+                threading.Thread(target=_drain, args=(process.stderr, True, sink), daemon=True),
+            ]
+            for reader in readers:
+                reader.start()
+            process.wait()
+            deadline = time.monotonic() + TAIL
+            for reader in readers:
+                # Not for ever: what it started in turn may have survived it, with the pipes in hand.
+                reader.join(max(0.0, deadline - time.monotonic()))
         return process.returncode
 
     def output(self, argv: Sequence[str], env: Mapping[str, str], cwd: Path | None = None) -> str:
@@ -107,10 +117,9 @@ class Children:
 
 
 def _drain(pipe: IO[bytes], is_error: bool, sink: Sink) -> None:
-    descriptor = pipe.fileno()
-    while data := os.read(descriptor, 65536):
-        sink(data, is_error)
-    pipe.close()
+    with pipe:
+        while data := os.read(pipe.fileno(), 65536):
+            sink(data, is_error)
 
 
 def _end(running: list[subprocess.Popen[bytes]]) -> None:

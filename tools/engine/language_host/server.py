@@ -22,7 +22,7 @@ MESSAGE_LIMIT = 400 * 1024 * 1024
 WATCH = 0.5
 """Seconds between two looks at whether the process that started the host still lives."""
 
-CALLS = 10
+CALLS = 4
 """So many looks between two tries to reach the engine, which may be another process."""
 
 

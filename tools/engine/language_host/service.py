@@ -1,5 +1,6 @@
 """The calls of the engine, one method each; what they do is in the other modules."""
 
+import contextlib
 import functools
 import json
 import queue
@@ -215,7 +216,9 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
                 channel.append(engine_pb2_grpc.EngineStub(grpc.insecure_channel(self._engine)))
             severity = engine_pb2.ERROR if is_error else engine_pb2.INFO
             message = data.decode(errors="replace")
-            channel[0].Log(engine_pb2.LogRequest(message=message, severity=severity, ephemeral=True, streamId=stream))
+            line = engine_pb2.LogRequest(message=message, severity=severity, ephemeral=True, streamId=stream)
+            with contextlib.suppress(grpc.RpcError):
+                channel[0].Log(line)
 
         return sink
 

