@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from html import escape
 from typing import IO, Any, TypeVar
 from urllib.parse import quote
 
@@ -100,10 +101,11 @@ class Client:
         """PATCH a plugin: what ``config`` leaves out stays. Raises NotFoundError."""
         return self._write("PATCH", _path(name), f"update plugin {name!r}", config, code, timeout)
 
-    def get_plugin(self, name: str) -> PluginAnswer:
+    def get_plugin(self, name: str, *, timeout: float = READ_TIMEOUT) -> PluginAnswer:
         """GET a plugin by its bare name. Raises NotFoundError."""
         asked = f"read plugin {name!r}"
-        return _parse(PluginAnswer, self._request("GET", _path(name), asked, timeout=READ_TIMEOUT), asked)
+        response = self._request("GET", _path(name), asked, timeout=min(timeout, READ_TIMEOUT))
+        return _parse(PluginAnswer, response, asked)
 
     def delete_plugin(self, name: str, *, timeout: float = READ_TIMEOUT) -> None:
         """DELETE a plugin by its bare name. Raises NotFoundError."""
@@ -138,7 +140,7 @@ class Client:
             token = self._access_token()
             response = self._send(method, path, asked, timeout, token, **content)
         if not response.is_success:
-            raise _api_error(response, asked, [token, *secrets])
+            raise _api_error(response, asked, [token, self._settings.service_secret_key or "", *secrets])
         return response
 
     def _send(
@@ -223,10 +225,13 @@ def _parse(model: type[AnswerT], response: httpx.Response, asked: str, *, secret
         return model.model_validate_json(response.content)
     except ValidationError as error:
         missing = ", ".join(".".join(map(str, e["loc"])) or e["type"] for e in error.errors()[:3])
+        # An answer that is nearly the right one holds what no text should: a token, or variables of the platform's.
+        nearly = response.content.lstrip()[:1] in (b"{", b"[")
+        what = f"{len(response.content)} bytes of JSON" if nearly else _quote(response, secrets)
         # The platform said yes; only what it said cannot be read. What it did is known by reading, not by this answer.
         raise TransportError(
             f"{asked}: the platform answered {response.status_code} with something that is not its answer"
-            f" ({missing}): {_quote(response, secrets)}",
+            f" ({missing}): {what}",
             unclear=True,
         ) from None
 
@@ -256,12 +261,18 @@ def _api_error(response: httpx.Response, asked: str, secrets: Iterable[str]) -> 
 
 
 def _quote(response: httpx.Response, secrets: Iterable[str]) -> str:
-    text = " ".join(response.text.split())
-    return redact(text, secrets)[:_QUOTED] if text else "an empty body"
+    text = " ".join(redact(response.text, secrets).split())
+    return text[:_QUOTED] if text else "an empty body"
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """The text with every secret of four characters or more struck out, the longest first."""
-    for secret in sorted({s for s in secrets if s and len(s) >= 4}, key=len, reverse=True):
-        text = text.replace(secret, "[secret]")
+    """The text with every secret of four characters or more struck out, as it is and as JSON or HTML write it."""
+    forms = {
+        form
+        for secret in secrets
+        if secret and len(secret) >= 4
+        for form in (secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], escape(secret))
+    }
+    for form in sorted(forms, key=len, reverse=True):
+        text = text.replace(form, "[secret]")
     return text

@@ -57,7 +57,7 @@ _CANDIDATES: dict[str, Callable[[str], list[str]]] = {"nodejs": _nodejs, "python
 def _nearest(package: Package, wanted: list[str]) -> str:
     paths = [file.path for file in package.files]
     tops = {path.partition("/")[0] for path in paths}
-    if len(tops) == 1 and not tops & set(paths):
+    if len(tops) == 1:
         (top,) = tops
         if any(f"{top}/{path}" in paths for path in wanted):
             return f"all files lie in the folder {top!r}; package what is in that folder"

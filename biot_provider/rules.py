@@ -83,6 +83,8 @@ def _model_problems(values: Mapping[str, Any], is_unknown: Callable[[object], bo
             if is_unknown(found["input"]):
                 continue
             path = _path(found["loc"])
+            if found["type"] == "missing":  # told by its name on the wire
+                path = _snake(path)
             if path.startswith("environment_variables"):
                 if found["type"] == "dict_type":
                     yield Problem("environment_variables", "must be a map of strings")
@@ -95,6 +97,10 @@ def _path(location: Sequence[int | str]) -> str:
     for part in location:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
     return path
+
+
+def _snake(path: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])[A-Z]", lambda match: f"_{match[0].lower()}", path)
 
 
 _KEYS: Mapping[str, type[BaseModel]] = {

@@ -16,6 +16,8 @@ from biot_provider.config import EMBEDDED, Settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from biot_provider.emulator import Platform
+
 CONNECT_TIMEOUT = 10.0
 """Seconds to wait for a connection."""
 
@@ -49,7 +51,8 @@ class RetryTransport(httpx.BaseTransport):
                 return _retry_after(error.response) or True
             if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
                 return True
-            return safe and isinstance(error, httpx.TransportError)
+            # What has not answered in its time would only take as long again.
+            return safe and isinstance(error, httpx.TransportError) and not isinstance(error, httpx.TimeoutException)
 
         try:
             for attempt in stamina.retry_context(
@@ -86,4 +89,25 @@ def open_embedded(folder: Path) -> tuple[httpx.BaseTransport, Settings]:
 
     platform = Platform(folder)
     settings = Settings(EMBEDDED, platform.service_id, platform.service_secret_key)
-    return httpx.WSGITransport(app=platform.app, raise_app_exceptions=True), settings
+    return RetryTransport(_EmbeddedTransport(platform)), settings
+
+
+class _EmbeddedTransport(httpx.WSGITransport):
+    """Calls the platform in this process; a connection it was told to cut looks as it would over a socket."""
+
+    def __init__(self, platform: Platform) -> None:
+        super().__init__(app=platform.app, raise_app_exceptions=True)
+        self._platform = platform
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        from biot_provider.emulator import ConnectionCut
+
+        try:
+            return super().handle_request(request)
+        except ConnectionCut as cut:
+            if cut.cut == "hang":
+                raise httpx.ReadTimeout("no answer", request=request) from None
+            raise httpx.ReadError(f"cut off: {cut.cut}", request=request) from None
+
+    def close(self) -> None:
+        self._platform.close()

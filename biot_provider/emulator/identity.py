@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from .refusals import Refusal
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable
 
     from .store import Store
@@ -44,17 +45,13 @@ class Identity:
         self, permissions: Iterable[str] = PERMISSIONS, *, token_seconds: float = TOKEN_SECONDS, locked: bool = False
     ) -> tuple[str, str]:
         """A new service user with these permissions; gives its id and its secret key."""
-        unknown = set(permissions := list(permissions)).difference(PERMISSIONS)
+        permissions = list(permissions)
+        unknown = set(permissions).difference(PERMISSIONS)
         if unknown:
             message = f"unknown permissions {', '.join(sorted(unknown))}: there are {', '.join(PERMISSIONS)}"
             raise ValueError(message)
-        user = (str(uuid.uuid4()), secrets.token_urlsafe(32))
         with self._store.writing() as db:
-            db.execute(
-                "INSERT INTO service_users (id, secret_key, permissions, locked, token_seconds) VALUES (?, ?, ?, ?, ?)",
-                (*user, json.dumps(permissions), locked, token_seconds),
-            )
-        return user
+            return _insert(db, permissions, token_seconds, locked=locked)
 
     def log_in(self, body: Any) -> dict[str, Any]:
         """A token for a service user's id and secret key."""
@@ -97,19 +94,30 @@ class Identity:
         with self._store.reading() as db:
             row = db.execute(_BUILT_IN).fetchone()
         if row is None:
-            made = self.add_service_user()
             with self._store.writing() as db:
-                # Two processes may open a new database at once: the first one's user is the built-in one.
-                db.execute("INSERT OR IGNORE INTO facts VALUES ('built-in service user', ?)", (made[0],))
+                # Asked again under the write lock: two processes may open a new database at once.
                 row = db.execute(_BUILT_IN).fetchone()
-                if row["id"] != made[0]:
-                    db.execute("DELETE FROM service_users WHERE id = ?", (made[0],))
+                if row is None:
+                    user_id, _ = _insert(db, PERMISSIONS, TOKEN_SECONDS, locked=False)
+                    db.execute("INSERT INTO facts VALUES ('built-in service user', ?)", (user_id,))
+                    row = db.execute(_BUILT_IN).fetchone()
         return row["id"], row["secret_key"]
 
 
 _BUILT_IN = (
     "SELECT id, secret_key FROM service_users JOIN facts ON value = id WHERE facts.name = 'built-in service user'"
 )
+
+
+def _insert(
+    db: sqlite3.Connection, permissions: Iterable[str], token_seconds: float, *, locked: bool
+) -> tuple[str, str]:
+    user = (str(uuid.uuid4()), secrets.token_urlsafe(32))
+    db.execute(
+        "INSERT INTO service_users (id, secret_key, permissions, locked, token_seconds) VALUES (?, ?, ?, ?, ?)",
+        (*user, json.dumps(list(permissions)), locked, token_seconds),
+    )
+    return user
 
 
 def _digest(token: str) -> str:

@@ -1,4 +1,4 @@
-"""What the lifecycles of all resources share: the way in and out of Pulumi, and the way through unclear outcomes.
+"""What the lifecycles of all resources share: the way in and out of Pulumi.
 
 In: plain dicts with values that may not be known yet. Out: dicts whose secret values are marked. An error leaves
 as one line that stands alone; the frames of a traceback are shown when BIOT_LOG is ``debug``.
@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import functools
 import os
-import random
 import sys
-import time
+import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pulumi.dynamic import CheckFailure, ConfigureRequest, ResourceProvider
@@ -20,7 +19,7 @@ from pulumi.output import Unknown
 from pulumi.runtime.rpc import wrap_rpc_secret
 
 from biot_provider.config import Settings
-from biot_provider.errors import ApiError, BiotError, ConfigError, TransportError
+from biot_provider.errors import BiotError, ConfigError
 from biot_provider.rules import Problem
 
 if TYPE_CHECKING:
@@ -31,9 +30,6 @@ ResultT = TypeVar("ResultT")
 _HIDDEN = {"owner": "__owner", "declared_version": "__version"}
 """State keys the engine never shows: it hides what begins with two underscores."""
 
-_ATTEMPTS = 4
-_TRANSIENT_AWS = ("Conflict", "TooManyRequests", "Throttl", "ServiceException", "Internal", "Timeout")
-
 
 class Connection:
     """The platform as one provider process sees it: settings now, a client when the first request is made."""
@@ -41,6 +37,7 @@ class Connection:
     def __init__(self, settings: Settings | ConfigError) -> None:
         self._settings = settings
         self._clients: dict[str, Client] = {}
+        self._lock = threading.Lock()
 
     @classmethod
     def configured(cls, request: ConfigureRequest) -> Connection:
@@ -68,9 +65,10 @@ class Connection:
 
         stack = (owner or "//").split("/")[1]
         key = stack if self.settings.is_embedded else ""
-        if key not in self._clients:
-            self._clients[key] = Client.connect(self.settings, stack=stack)
-        return self._clients[key]
+        with self._lock:  # the threads of this process share one client, so one token
+            if key not in self._clients:
+                self._clients[key] = Client.connect(self.settings, stack=stack)
+            return self._clients[key]
 
 
 class _Shown(Exception):  # noqa: N818
@@ -165,37 +163,3 @@ def report(line: str) -> None:
     """Show one line to the user; it must name its resource."""
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
-
-
-class Deadline:
-    """The time one write has in all, repeats included."""
-
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._end = clock() + seconds
-
-    def remaining(self) -> float:
-        """Seconds left, one at the least so that a last read is still possible."""
-        return max(self._end - self._clock(), 1.0)
-
-    def attempts(self, sleep: Callable[[float], None] = time.sleep) -> Iterator[int]:
-        """Number the attempts of a write, waiting with backoff and jitter between them while time is left."""
-        yield 0
-        for attempt in range(1, _ATTEMPTS):
-            wait = min(2.0 ** (attempt - 1), 10.0) * random.uniform(0.7, 1.3)  # noqa: S311
-            if self._clock() + wait >= self._end:
-                return
-            sleep(wait)
-            yield attempt
-
-
-def unclear(error: BiotError) -> bool:
-    """Whether the platform may have acted although the request failed."""
-    return isinstance(error, ApiError | TransportError) and error.unclear
-
-
-def worth_repeating(error: BiotError) -> bool:
-    """Whether the same write may succeed when it is sent again, once it is known that it did not."""
-    if isinstance(error, ApiError) and error.code == "AWS_EXCEPTION":
-        return any(word in str(error.details.get("className", "")) for word in _TRANSIENT_AWS)
-    return unclear(error)

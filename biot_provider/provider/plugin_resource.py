@@ -262,6 +262,16 @@ class Plugin(Resource, module="biot", name="Plugin"):
         }
         super().__init__(PluginProvider(), resource_name, properties | dict.fromkeys(_OUTPUTS), opts)
 
+    @classmethod
+    def get(
+        cls,
+        resource_name: str,
+        id: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,  # noqa: A002
+    ) -> Plugin:
+        """Read a plugin that exists, by its bare name; it is not managed: never changed, never deleted."""
+        return cls(resource_name, name=id, opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id)))
+
 
 def _path(code: Code) -> str:
     """The path alone: an asset in a dynamic resource's properties cannot be read back by the engine."""

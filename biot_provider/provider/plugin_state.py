@@ -7,6 +7,7 @@ shifted, entities and defaults it filled in, lists it reordered) comes out as it
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,14 +26,23 @@ from biot_provider.models import (
 from biot_provider.rules import STAMP_VARIABLE
 
 _SYSTEM_PREFIX = "BIOT_"
-_UPDATABLE = (
-    "display_name", "runtime", "handler", "timeout", "memory_size", "ephemeral_storage", "environment_variables",
-    "subscriptions", "enabled_state", "cron_schedule", "analytics_db_access", "cors",
-)  # fmt: skip
-"""The fields a PATCH carries by themselves; code, image and version go together."""
+
+SEED = "seed"
+"""In place of a digest: the platform's own code runs."""
 
 CODE = "code_digest"
 """The change that stands for new code, of a package or an image."""
+
+VARIABLES = "environment_variables"
+"""The field that the stamp rides in, and the one whose values are secrets."""
+
+UPDATABLE = frozenset(
+    {
+        *("display_name", "runtime", "handler", "timeout", "memory_size", "ephemeral_storage", VARIABLES),
+        *("subscriptions", "enabled_state", "cron_schedule", "analytics_db_access", "cors"),
+    }
+)
+"""The fields a PATCH carries by themselves; code, image and version go together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +74,15 @@ def owner_hash(owner: str | None) -> str:
 
 
 def code_identity(inputs: PluginInputs) -> str:
-    """What the code is: the package's digest, that of the image tag, or ``seed`` for the platform's own."""
+    """What the code is: the package's digest, that of the image tag, or ``SEED`` for the platform's own."""
     if inputs.image_tag is not None:
         return hashlib.sha256(inputs.image_tag.encode()).hexdigest()
-    return inputs.code_digest or "seed"
+    return inputs.code_digest or SEED
+
+
+def has_code(inputs: PluginInputs) -> bool:
+    """Whether the plugin runs code of its own and not the platform's seed."""
+    return inputs.code_digest is not None or inputs.image_tag is not None
 
 
 def is_foreign(code_digest: str | None) -> bool:
@@ -77,7 +92,7 @@ def is_foreign(code_digest: str | None) -> bool:
 
 def changed_fields(state: PluginState, inputs: PluginInputs) -> set[str]:
     """What an update would have to change; empty when the plugin is as declared."""
-    changed = {name for name in _UPDATABLE if _canonical(state, name) != _canonical(inputs, name)}
+    changed = {name for name in UPDATABLE if _canonical(state, name) != _canonical(inputs, name)}
     if code_identity(state) != code_identity(inputs) or is_foreign(state.code_digest):
         changed.add(CODE)
     return changed
@@ -95,7 +110,7 @@ def replacing_fields(state: PluginState, inputs: PluginInputs) -> list[str]:
 
 def create_body(inputs: PluginInputs, *, stamp: bool) -> dict[str, Any]:
     """The ``config`` of a create: everything that is set, so that no default of the platform matters."""
-    body = {"name": inputs.name, "version": inputs.version or 1, **_fields(inputs, set(_UPDATABLE), stamp=stamp)}
+    body = {"name": inputs.name, "version": inputs.version or 1, **_fields(inputs, UPDATABLE, stamp=stamp)}
     if inputs.cors is None:
         del body["cors"]
     if not inputs.analytics_db_access:
@@ -118,7 +133,7 @@ def update_body(inputs: PluginInputs, changed: set[str], *, version: int | None,
     return body
 
 
-def _fields(inputs: PluginInputs, names: set[str], *, stamp: bool) -> dict[str, Any]:
+def _fields(inputs: PluginInputs, names: Set[str], *, stamp: bool) -> dict[str, Any]:
     explicit = inputs.model_copy(
         update={
             "environment_variables": inputs.environment_variables
@@ -127,7 +142,7 @@ def _fields(inputs: PluginInputs, names: set[str], *, stamp: bool) -> dict[str, 
             "cors": inputs.cors or Cors(),
         }
     )
-    wire = explicit.model_dump(mode="json", by_alias=True, include=names & set(_UPDATABLE))
+    wire = explicit.model_dump(mode="json", by_alias=True, include=set(names & UPDATABLE))
     for interception in (wire.get("subscriptions") or {}).get("interceptions", []):
         _drop_none(interception)
     for notification in (wire.get("subscriptions") or {}).get("notifications", []):
@@ -144,7 +159,7 @@ def observed(answer: PluginAnswer, declared: PluginInputs) -> PluginState:
     """The state of a plugin the platform shows, told in the declared words where the two mean the same."""
     seen: dict[str, Any] = {
         name: shown if (shown := getattr(answer, name)) is not None else getattr(declared, name)
-        for name in _UPDATABLE
+        for name in UPDATABLE
         if name not in ("environment_variables", "subscriptions", "cron_schedule", "cors")
     }
     if answer.environment_variables is not None:
@@ -169,15 +184,16 @@ def observed(answer: PluginAnswer, declared: PluginInputs) -> PluginState:
     )
 
 
-def with_code_seen(state: PluginState, answer: PluginAnswer, *, version: int | None, created: str) -> PluginState:
+def observed_code(
+    state: PluginState, answer: PluginAnswer, stamp: Stamp | None, *, version: int | None, created: str
+) -> PluginState:
     """The state with its code as the platform's own marks tell it: the stamp, the version, the creation time.
 
     ``version`` and ``created`` are the ones this side deployed its code as; a version of None means that it
     never did. Without code of its own, a state says nothing about code: what others deploy there is theirs.
     """
-    if state.code_digest is None and state.image_tag is None:
+    if not has_code(state):
         return state
-    stamp = Stamp.found(answer)
     moved = answer.version != version or answer.creation_time != created
     if not moved and (stamp is None or stamp.digest == code_identity(state)):
         return state

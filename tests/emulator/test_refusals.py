@@ -122,6 +122,7 @@ FIELDS: list[tuple[dict[str, Any], tuple[int, str | None]]] = [
     ({"environmentVariables": {"A": "c"}}, AWS),
     ({"environmentVariables": {"1A": "c"}}, AWS),
     ({"environmentVariables": {"A-B": "c"}}, AWS),
+    ({"environmentVariables": {"AB-C": "c"}}, AWS),
     ({"environmentVariables": {"AWS_REGION": "c"}}, AWS),
     ({"environmentVariables": {"AWSREGION": "c"}}, CREATED),
     ({"environmentVariables": {"LAMBDA_TASK_ROOT": "c"}}, AWS),

@@ -74,16 +74,28 @@ def test_a_config_that_is_no_json_is_refused(inside: Any, refused: Any) -> None:
         refused(post(inside, part('name="config"', content)), 400, "BAD_REQUEST")
 
 
-def test_what_is_no_multipart_form_is_refused(inside: Any, refused: Any) -> None:
-    config = part('name="config"', CONFIG)
-    for kind in (
-        "application/json",
-        "multipart/form-data",
-        "multipart/mixed; boundary=x",
-        "multipart/form-data; boundary=y",
-    ):
-        refused(post(inside, config, content_type=kind), 400, "BAD_REQUEST")
+def test_of_two_configs_the_first_counts(inside: Any) -> None:
+    answer = post(inside, part('name="config"', CONFIG), part('name="config"', CONFIG.replace(b"guard", b"other")))
+    assert answer.json()["name"] == "guard"
+
+
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data", f"multipart/mixed; boundary={BOUNDARY}"])
+def test_what_is_no_multipart_form_is_refused(inside: Any, refused: Any, kind: str) -> None:
+    answer = post(inside, part('name="config"', CONFIG), content_type=kind)
+    refused(answer, 400, "BAD_REQUEST")
+    assert "multipart/form-data" in answer.json()["message"]
+
+
+def test_a_multipart_form_that_breaks_off_is_refused(inside: Any, refused: Any) -> None:
+    answer = post(inside, part('name="config"', CONFIG), content_type="multipart/form-data; boundary=other")
+    refused(answer, 400, "BAD_REQUEST")
+    assert "cannot be read" in answer.json()["message"]
     refused(inside.http.post(PLUGINS), 400, "BAD_REQUEST")
+
+
+def test_a_path_may_be_percent_encoded(call: Any) -> None:
+    call.created(name="a_b-c")
+    assert call.http.get(f"{PLUGINS}/Plugin%2Da%5Fb%2dc").json()["name"] == "a_b-c"
 
 
 def test_a_call_without_a_valid_token_is_refused(call: Any, refused: Any) -> None:

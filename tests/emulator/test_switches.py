@@ -86,10 +86,11 @@ def test_a_gap_ends_the_shift(call: Any) -> None:
 def test_entity_names_are_as_given_or_filled_in(call: Any) -> None:
     given = {**DEVICES, "entityTypeName": "generic-entity"}
     other = {"type": "PRE_REQUEST", "apiId": "GET/reports/v1/summary"}
-    call.created(subscriptions={"interceptions": [DEVICES, NURSES, ADAPT, given, other]})
-    assert shown(call.got("guard"), "entityTypeName") == [None, None, "patient", "generic-entity", None]
+    nested = {"type": "PRE_REQUEST", "apiId": "POST/device/v1/devices/{id}/commands"}
+    call.created(subscriptions={"interceptions": [DEVICES, NURSES, ADAPT, given, other, nested]})
+    assert shown(call.got("guard"), "entityTypeName") == [None, None, "patient", "generic-entity", None, None]
     call.platform.switches.set(entity_names="filled")
-    filled = ["device", "caregiver", "patient", "generic-entity", "reports"]
+    filled = ["device", "caregiver", "patient", "generic-entity", "reports", "command"]
     assert shown(call.got("guard"), "entityTypeName") == filled
 
 

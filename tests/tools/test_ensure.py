@@ -278,6 +278,77 @@ def test_an_interrupt_ends_all_that_was_started_and_leaves_nothing_half_made(
     assert commands_naming(f"{machine.cache}/work-") == []
 
 
+def test_a_command_that_is_given_up_takes_what_it_started_with_it() -> None:
+    code = """
+import processes
+processes.run(["/bin/sh", "-c", "sleep 31.415 & sleep 31.415"])
+"""
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(SOURCES)!r})\n{code}"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True) as process:
+        assert eventually(lambda: len(_sleeping()) == 2)
+        process.send_signal(signal.SIGINT)
+        process.wait(10)
+    assert eventually(lambda: _sleeping() == [], 2)
+
+
+def _sleeping() -> list[str]:
+    return [line for line in commands_naming("31.415") if line.startswith("sleep")]
+
+
+def test_a_command_that_does_not_end_is_given_up() -> None:
+    done = run_tool("import processes; processes.run(['sleep', '30'], timeout=0.3)")
+    assert "sleep did not finish within 0.3 s" in done.stderr
+
+
+# The vendor's site stands apart from every registry: its installer is the one part that is played here.
+_PLAYED_SITE = """
+import io, urllib.request
+urllib.request.urlopen = lambda *request, **more: io.BytesIO()
+"""
+_PLAYED_INSTALLER = """
+import os, pathlib
+class PulumiCommand:
+    @classmethod
+    def install(cls, root, version):
+        for name in {names!r}:
+            file = pathlib.Path(root, "bin", name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(f"#!/bin/sh\\necho v{{version}}\\n")
+            file.chmod(0o755)
+"""
+
+
+def _play_the_vendor(machine: Machine, folder: Path, *names: str) -> None:
+    (folder / "pulumi" / "automation").mkdir(parents=True)
+    (folder / "sitecustomize.py").write_text(_PLAYED_SITE)
+    (folder / "pulumi" / "__init__.py").touch()
+    (folder / "pulumi" / "automation" / "__init__.py").write_text(_PLAYED_INSTALLER.format(names=names))
+    machine.env["PYTHONPATH"] = str(folder)
+
+
+def test_what_the_vendors_installer_brings_is_kept(machine: Machine, tmp_path: Path) -> None:
+    _play_the_vendor(machine, tmp_path / "played", *COMMANDS, "pulumi-language-python-exec")
+    code, output, said = machine.ensure()
+    assert code == 0, said
+    assert f"engine: using Pulumi from the vendor's installer: {output}" in said
+    folder = Path(output.strip())
+    assert folder.is_relative_to(machine.cache)
+    version = subprocess.run([folder / "pulumi"], capture_output=True, text=True, check=True).stdout.strip()
+    assert version.removeprefix("v") in (machine.clone / "go.mod").read_text(), "the same one that would be built"
+    assert machine.rubbish() == []
+
+    machine.env.pop("PYTHONPATH")
+    assert machine.ensure()[:2] == (0, output)
+
+
+def test_an_installation_without_the_python_host_is_not_taken(machine: Machine, tmp_path: Path) -> None:
+    _play_the_vendor(machine, tmp_path / "played", "pulumi", "pulumi-resource-pulumi-python")
+    machine.cache.mkdir()
+    done = run_tool("import progress, vendor; vendor.install(progress.Progress())", **machine.env)
+    assert "UnavailableError: it brought no pulumi-language-python" in done.stderr
+    assert list(machine.cache.iterdir()) == []
+
+
 def test_killed_halfway_it_begins_again_and_needs_neither_the_clone_nor_a_second_build(
     machine: Machine, tmp_path: Path
 ) -> None:

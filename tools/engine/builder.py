@@ -29,11 +29,13 @@ def build(progress: Progress) -> Path:
     :raises UnavailableError: a registry cannot be reached, or a build fails.
     """
     folder = cache.engine_folder()
+    incomplete = cache.flaw(cache.cli_folder())
+    if incomplete:
+        say(f"building the Pulumi CLI {cache.VERSION} from source; this happens once and takes about four minutes")
     with cache.work_folder() as work:
         python = work / "engine" / "python"
         pip = host_python(python, progress)
-        if cache.flaw(cache.cli_folder()):
-            say(f"building the Pulumi CLI {cache.VERSION} from source; this happens once and takes about four minutes")
+        if incomplete:
             _build_cli(work, pip, progress)
         progress.stage("putting the engine together")
         assemble(work / "engine", cache.cli_folder())

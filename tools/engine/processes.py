@@ -6,10 +6,13 @@ import re
 import signal
 import subprocess
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from unavailable import CommandError
+
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends the making of an engine, each by a KeyboardInterrupt."""
 
 KEPT = 20
 """Lines of output that are searched for the reason when a command fails."""
@@ -28,25 +31,41 @@ def run(
     :raises CommandError: it is missing, fails, or takes longer than `timeout` seconds; with its last line.
     """
     name = Path(argv[0]).name
+    process = None
     try:
-        process = subprocess.Popen(  # noqa: S603 (the callers' own commands, no shell)
-            argv,
-            env=env,
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            # A group of its own: an interrupt at the keyboard reaches this process alone, which then ends the group.
-            process_group=0,
-        )
+        with _undivided():
+            process = subprocess.Popen(  # noqa: S603 (the callers' own commands, no shell)
+                argv,
+                env=env,
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                # A group of its own: an interrupt at the keyboard reaches this process alone, which ends the group.
+                process_group=0,
+            )
+        return _finish(process, name, seen, timeout)
     except OSError as error:
         raise CommandError(name, "cannot be started", str(error.strerror)) from error
-    try:
-        return _finish(process, name, seen, timeout)
     finally:
-        _end(process)
+        if process is not None:
+            _end(process)
+
+
+@contextlib.contextmanager
+def _undivided() -> Iterator[None]:
+    """Lets an interrupt wait until the process that is being started is known, and so can be ended."""
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in INTERRUPTS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            raise KeyboardInterrupt
 
 
 def _finish(process: subprocess.Popen[str], name: str, seen: Callable[[str], None], timeout: float | None) -> str:
@@ -72,7 +91,7 @@ def _finish(process: subprocess.Popen[str], name: str, seen: Callable[[str], Non
     try:
         code = process.wait(timeout)
     except subprocess.TimeoutExpired as error:
-        raise CommandError(name, f"did not finish within {timeout:.0f} s", "") from error
+        raise CommandError(name, f"did not finish within {timeout:g} s", "") from error
     for reader in readers:
         reader.join()
     if code:

@@ -66,4 +66,4 @@ def _install(folder: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(_probe() if sys.argv[1] == "probe" else _install(sys.argv[2]))
+    sys.exit((_probe() if sys.argv[1] == "probe" else _install(sys.argv[2])) or None)

@@ -1,0 +1,97 @@
+"""Runs that are interrupted or killed in the middle of a write: the next one repairs what they left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+
+import pytest
+
+from .conftest import HANDLER, Project
+
+SLOW = 2.0
+"""Seconds the platform takes for the write that is interrupted."""
+
+
+def interrupted_twice(run: subprocess.Popen[bytes]) -> None:
+    """Ctrl-C in a terminal, twice: it goes to the whole group."""
+    os.killpg(run.pid, signal.SIGINT)
+    time.sleep(0.3)
+    if run.poll() is None:
+        os.killpg(run.pid, signal.SIGINT)
+
+
+def killed(run: subprocess.Popen[bytes]) -> None:
+    """The engine alone is killed; the provider process lives on and finishes its write."""
+    run.kill()
+
+
+def all_killed(run: subprocess.Popen[bytes]) -> None:
+    """The engine and everything it started are killed."""
+    os.killpg(run.pid, signal.SIGKILL)
+
+
+def run_until(project: Project, asked: str, end: Callable[[subprocess.Popen[bytes]], None]) -> None:
+    """Start an `up`, end it while the platform is working on the request `asked`, and wait until all is quiet."""
+    command = ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive"]
+    with subprocess.Popen(
+        command,
+        cwd=project.root,
+        env=project.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as run:
+        waited = time.monotonic() + 30
+        while not any(fault["struck"] for fault in project.platform.faults.all()) and time.monotonic() < waited:
+            assert run.poll() is None, f"the run ended before {asked} was asked"
+            time.sleep(0.02)
+        time.sleep(0.2)
+        end(run)
+        run.wait(timeout=30)
+    time.sleep(SLOW + 0.5)  # an orphaned provider may still finish its write: that is the point
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("end", [interrupted_twice, killed, all_killed])
+def test_a_run_ended_in_the_middle_of_a_create_is_made_good_by_the_next_up(
+    project: Project, end: Callable[[subprocess.Popen[bytes]], None], when: str
+) -> None:
+    project.declare({"hello": {"code": "plugins/hello", "timeout": 7}})
+    project.preview().succeeded()
+    project.platform.faults.add(method="POST", path="/plugins$", when=when, latency=SLOW)
+
+    run_until(project, "POST", end)
+    project.pulumi("cancel", "--yes")
+    project.up().succeeded()
+
+    assert project.names() == {"hello"}
+    assert project.shown("hello")["timeout"] == 7
+    assert project.shown("hello")["version"] == 1
+    assert len([entry for entry in project.requests("POST") if entry["status"] == 201]) == 1
+    assert project.preview("--refresh").succeeded().unchanged
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("end", [interrupted_twice, killed, all_killed])
+def test_a_run_ended_in_the_middle_of_an_update_of_code_is_made_good_by_the_next_up(
+    project: Project, end: Callable[[subprocess.Popen[bytes]], None], when: str
+) -> None:
+    project.declare({"hello": {"code": "plugins/hello"}})
+    project.up().succeeded()
+    project.file("plugins/hello/index.js", HANDLER + "// second\n")
+    project.platform.faults.add(method="PATCH", path="/plugins/", when=when, latency=SLOW)
+
+    run_until(project, "PATCH", end)
+    project.pulumi("cancel", "--yes")
+    project.up().succeeded()
+
+    assert project.names() == {"hello"}
+    assert project.deployed_files("hello")["index.js"].endswith(b"// second\n")
+    assert project.shown("hello")["version"] == 2
+    assert project.resources()["hello"]["outputs"]["version"] == 2
+    assert project.preview("--refresh").succeeded().unchanged

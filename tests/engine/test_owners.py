@@ -1,0 +1,103 @@
+"""Whose a plugin is: stacks that share a platform keep out of each other's way unless told to adopt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from conftest import Project
+
+HELLO = {"code": "plugins/hello"}
+
+
+def _stamp_owner(project: Project, name: str) -> str:
+    return str(project.shown(name)["environmentVariables"]["PULUMI_BIOT_STAMP"].split(":")[1])
+
+
+def test_two_stacks_of_one_project_do_not_see_each_others_plugins(project: Project) -> None:
+    project.program('biot.Plugin("hello", name=f"hello-{pulumi.get_stack()}", code="plugins/hello")')
+    project.up().succeeded()
+    project.use_stack("test")
+    up = project.up().succeeded()
+
+    assert up.steps == {"hello": ["create"]}
+    assert project.names() == {"hello-dev", "hello-test"}
+    assert project.preview("--refresh", "--expect-no-changes").succeeded().unchanged
+    project.destroy().succeeded()
+    assert project.names() == {"hello-dev"}
+    project.use_stack("dev")
+    assert project.preview("--refresh", "--expect-no-changes").succeeded().unchanged
+
+
+def test_another_stacks_plugin_of_the_same_name_is_left_alone_until_adopted_and_then_it_is_ours(
+    project: Project,
+) -> None:
+    project.declare({"hello": HELLO | {"timeout": 5}})
+    project.up().succeeded()
+    first_owner = _stamp_owner(project, "hello")
+    deployed = project.shown("hello")
+
+    project.use_stack("test")
+    project.declare({"hello": HELLO | {"timeout": 6}})
+    project.up().failed(
+        "create plugin 'hello': a plugin of that name exists already and belongs to another stack or resource",
+        f"(owner {first_owner})",
+        "What to do: choose another name, or set adopt=True",
+    )
+    assert project.shown("hello") == deployed
+    assert project.resources() == {}
+
+    project.declare({"hello": HELLO | {"timeout": 6, "adopt": True}})
+    up = project.up().succeeded()
+    assert f"warning: plugin 'hello': takes over the existing plugin of owner {first_owner}" in up.output
+    adopted = project.shown("hello")
+    assert (adopted["timeout"], adopted["endpointUrl"]) == (6, deployed["endpointUrl"])
+    second_owner = _stamp_owner(project, "hello")
+    assert second_owner != first_owner
+    assert project.preview("--refresh", "--expect-no-changes").succeeded().unchanged
+
+    project.use_stack("dev")
+    project.destroy().failed(
+        f"delete plugin 'hello': it now belongs to another stack or resource (owner {second_owner})",
+        "What to do: run `pulumi state delete`",
+    )
+    assert project.shown("hello") == adopted
+    assert project.resources().keys() == {"hello"}
+
+    project.use_stack("test")
+    project.destroy().succeeded()
+    assert project.names() == set()
+
+
+def test_a_plugin_made_by_hand_is_left_alone_until_adopted(project: Project) -> None:
+    by_hand = {"name": "hello", "displayName": "By hand", "version": 4, "environmentVariables": {"OLD": "value"}}
+    project.platform.plugins.create(by_hand, None, "http://x")
+    before = project.shown("hello")
+    project.declare({"hello": HELLO})
+    project.up().failed("a plugin of that name exists already and carries no stamp", "adopt=True")
+    assert project.shown("hello") == before
+    project.declare({"hello": HELLO | {"adopt": True}})
+
+    up = project.up().succeeded()
+
+    assert "warning: plugin 'hello': takes over the existing plugin (adopt is set)" in up.output
+    assert project.variables("hello") == {}
+    assert project.shown("hello")["version"] == 5
+    assert project.deployed_files("hello").keys() == {"index.js"}
+    assert project.shown("hello")["endpointUrl"] == before["endpointUrl"]
+    assert project.preview("--refresh", "--expect-no-changes").succeeded().unchanged
+    project.destroy().succeeded()
+    assert project.names() == set()
+
+
+def test_adopt_creates_a_plugin_that_is_not_there(project: Project) -> None:
+    project.declare({"hello": HELLO | {"adopt": True}})
+
+    assert project.up().succeeded().steps == {"hello": ["create"]}
+    project.declare({"hello": HELLO})
+    project.forget_requests()
+
+    project.up().succeeded()
+
+    assert project.requests() == []
+    assert project.preview("--expect-no-changes").succeeded().unchanged

@@ -1,0 +1,127 @@
+"""The provider in this process against a platform on a port, whose answers the test can spoil."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
+from pytest_mock import MockerFixture
+
+from biot_provider.config import Settings
+from biot_provider.emulator import Platform
+from biot_provider.emulator.server import running
+from biot_provider.provider.lifecycle import Connection
+from biot_provider.provider.plugin import PluginProvider
+
+HANDLER = "def handler(event, context):\n    return {'statusCode': 200}\n"
+
+
+def plain(value: Any) -> Any:
+    """What the engine hands on: secrets without their marks."""
+    if is_rpc_secret(value):
+        return plain(unwrap_rpc_secret(value))
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+@dataclass
+class World:
+    """A platform and a provider as the engine uses it."""
+
+    platform: Platform
+    folder: Path
+    settings: Settings
+
+    provider: PluginProvider | None = None
+
+    def __post_init__(self) -> None:
+        self.connect()
+
+    def close(self) -> None:
+        """End the connections, as the end of the process would."""
+        if self.provider is not None:
+            for client in self.provider.connection._clients.values():
+                client.close()
+
+    def connect(self, **changes: Any) -> None:
+        """Start the provider anew, as another run would."""
+        self.close()
+        self.settings = replace(self.settings, **changes)
+        self.provider = PluginProvider()
+        self.provider.connection = Connection(self.settings)
+
+    def code(self, text: str = "", folder: str = "code") -> str:
+        """A folder with a handler in Python, and this text behind it."""
+        path = self.folder / folder
+        path.mkdir(exist_ok=True)
+        (path / "index.py").write_text(HANDLER + text)
+        return str(path)
+
+    def inputs(self, name: str = "guard", *, owner: str | None = None, **given: Any) -> dict[str, Any]:
+        """Arguments as check hands them on."""
+        if "code" in given:
+            given.setdefault("runtime", "python3.13")
+        result = self.provider.check({}, {"name": name, "__owner": owner or f"project/stack/{name}", **given})
+        assert result.failures == [], result.failures
+        inputs: dict[str, Any] = plain(result.inputs)
+        return inputs
+
+    def create(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        outs: dict[str, Any] = plain(self.provider.create(inputs).outs)
+        return outs
+
+    def update(self, state: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
+        outs: dict[str, Any] = plain(self.provider.update(inputs["name"], state, inputs).outs)
+        return outs
+
+    def delete(self, state: dict[str, Any]) -> None:
+        self.provider.delete(state["name"], state)
+
+    def changes(self, state: dict[str, Any], inputs: dict[str, Any]) -> bool:
+        return bool(self.provider.diff(inputs["name"], state, inputs).changes)
+
+    def refreshed(self, state: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        result = self.provider.read(state["name"], state)
+        assert result.id == state["name"]
+        return plain(result.outs), plain(result.inputs)
+
+    @property
+    def names(self) -> list[str]:
+        return [row["name"] for row in self.platform.plugins.search({})["data"]]
+
+    def live(self, name: str = "guard") -> dict[str, Any]:
+        return self.platform.plugins.get(f"Plugin-{name}")
+
+    def requests(self, *methods: str) -> list[dict[str, Any]]:
+        """What was asked about plugins, of these methods."""
+        asked = [r for r in self.platform.requests() if "/plugins" in r["path"]]
+        return [r for r in asked if not methods or r["method"] in methods]
+
+    def writes(self) -> list[dict[str, Any]]:
+        return self.requests("POST", "PATCH", "DELETE")
+
+    def by_hand(self, config: dict[str, Any], code: bytes | None = None, name: str = "guard") -> None:
+        """Somebody changes the plugin in the BioT Console."""
+        self.platform.plugins.update(f"Plugin-{name}", config, code)
+
+
+@pytest.fixture
+def sleeps(mocker: MockerFixture) -> Any:
+    """Waits between attempts take no time; gives the mock that counted them."""
+    return mocker.patch("biot_provider.provider.attempts.time.sleep")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """A platform over HTTP."""
+    data = tmp_path / "data"
+    with Platform(data) as platform, running(data) as base_url:
+        settings = Settings(base_url, platform.service_id, platform.service_secret_key)
+        world = World(platform, tmp_path, settings)
+        yield world
+        world.close()

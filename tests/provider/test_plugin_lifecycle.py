@@ -1,0 +1,504 @@
+"""The life of a plugin: who owns it, which version it gets, what drift shows and how it heals."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from biot_provider.provider.plugin_state import owner_hash
+
+if TYPE_CHECKING:
+    from conftest import World
+
+pytestmark = pytest.mark.usefixtures("sleeps")
+
+STAMP = "PULUMI_BIOT_STAMP"
+ELSEWHERE = "other-project/stack/guard"
+
+
+def error_of(act: Any) -> str:
+    with pytest.raises(Exception, match=r".") as raised:
+        act()
+    assert type(raised.value).__name__ == "BioT", raised.value
+    assert "a defect of" not in str(raised.value)
+    return str(raised.value)
+
+
+def zipped(text: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("index.py", text)
+    return buffer.getvalue()
+
+
+def gateway_404(world: World, method: str) -> None:
+    world.platform.faults.add(
+        status=404, body="<html>no route</html>", headers={"Content-Type": "text/html"}, method=method, path="/plugins"
+    )
+
+
+# -- create, update, delete as they should go
+
+
+def test_a_plugin_is_made_with_one_post_and_what_it_returns_is_its_state(world: World) -> None:
+    inputs = world.inputs(
+        code=world.code(),
+        environment_variables={"MODE": "strict"},
+        subscriptions={"interceptions": [{"type": "ADAPT_ENTITY", "entity_type_name": "device"}]},
+        cors={"allow_origins": ["https://portal.acme.example"]},
+    )
+    state = world.create(inputs)
+    assert [request["method"] for request in world.requests()] == ["POST"]
+    assert (state["version"], state["deployment_package_type"]) == (1, "ZIP")
+    assert state["environment_variables"] == {"MODE": "strict"}
+    assert state["endpoint_url"].startswith("https://")
+    assert not world.changes(state, inputs)
+    live = world.live()
+    assert live["environmentVariables"][STAMP] == f"v1:{owner_hash('project/stack/guard')}:{state['code_digest']}"
+    assert live["cors"]["allowMethods"] == ["GET", "POST"]
+
+
+def test_a_change_of_configuration_is_one_patch_of_what_changed_and_keeps_the_version(world: World) -> None:
+    state = world.create(world.inputs(code=world.code(), environment_variables={"MODE": "strict"}))
+    inputs = world.inputs(code=world.code(), environment_variables={"MODE": "strict"}, timeout=30)
+    assert world.changes(state, inputs)
+    state = world.update(state, inputs)
+    [patch] = world.requests("PATCH")
+    assert patch["config"] == {"timeout": 30}
+    assert [part["name"] for part in patch["parts"]] == ["config"]
+    assert (state["version"], state["timeout"]) == (1, 30)
+    assert not world.changes(state, inputs)
+
+
+def test_new_code_goes_with_the_next_version_and_the_stamp(world: World) -> None:
+    state = world.create(world.inputs(code=world.code()))
+    inputs = world.inputs(code=world.code("# new\n"))
+    state = world.update(state, inputs)
+    [patch] = world.requests("PATCH")
+    assert set(patch["config"]) == {"version", "environmentVariables"}
+    assert patch["config"]["version"] == 2
+    assert [part["name"] for part in patch["parts"]] == ["config", "code"]
+    assert world.live()["environmentVariables"][STAMP].endswith(state["code_digest"])
+    assert state["version"] == 2
+
+
+def test_the_same_files_in_another_folder_are_no_change(world: World) -> None:
+    state = world.create(world.inputs(code=world.code(folder="here")))
+    assert not world.changes(state, world.inputs(code=world.code(folder="there")))
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "replaced"),
+    [
+        ({}, {"name": "other"}, ["name"]),
+        ({}, {"image_tag": "t-1"}, ["image_tag"]),
+        ({"image_tag": "t-1"}, {}, ["image_tag"]),
+        ({"image_tag": "t-1"}, {"image_tag": "t-2"}, []),
+        ({"code": True}, {}, ["code"]),
+        ({}, {"code": True}, []),
+    ],
+)
+def test_only_what_the_platform_cannot_change_replaces(
+    world: World, first: dict[str, Any], then: dict[str, Any], replaced: list[str]
+) -> None:
+    def given(arguments: dict[str, Any]) -> dict[str, Any]:
+        return arguments | ({"code": world.code()} if "code" in arguments else {})
+
+    state = world.create(world.inputs(**given(first)))
+    result = world.provider.diff("guard", state, world.inputs(**given(then)))
+    assert (result.changes, result.replaces, result.delete_before_replace) == (True, replaced, bool(replaced))
+
+
+def test_a_new_image_goes_with_the_next_version(world: World) -> None:
+    state = world.create(world.inputs(image_tag="wave-1"))
+    inputs = world.inputs(image_tag="wave-2")
+    state = world.update(state, inputs)
+    [patch] = world.requests("PATCH")
+    assert (patch["config"]["imageTag"], patch["config"]["version"]) == ("wave-2", 2)
+    assert not world.changes(state, inputs)
+
+
+def test_cors_taken_away_goes_back_to_the_platforms_defaults(world: World) -> None:
+    state = world.create(world.inputs(cors={"allow_origins": ["https://a.example"], "expose_headers": ["x-a"]}))
+    world.update(state, world.inputs())
+    assert world.live()["cors"] == {
+        "allowOrigins": ["*"],
+        "allowMethods": ["GET", "POST"],
+        "allowHeaders": ["authorization", "content-type"],
+        "exposeHeaders": [],
+    }
+
+
+def test_subscriptions_taken_away_are_unsubscribed(world: World) -> None:
+    told = {"notifications": [{"entity_type_name": "patient", "action_name": "_create"}]}
+    state = world.create(world.inputs(subscriptions=told))
+    world.update(state, world.inputs())
+    assert world.live()["subscriptions"]["notifications"] == []
+
+
+def test_a_schedule_taken_away_is_cleared(world: World) -> None:
+    state = world.create(world.inputs(cron_schedule="0 8 ? * MON *"))
+    state = world.update(state, world.inputs())
+    assert world.live()["cronSchedule"] is None
+    assert "cron_schedule" not in state
+
+
+def test_a_platform_that_keeps_a_schedule_taken_away_is_an_error(world: World) -> None:
+    world.platform.switches.set(nulls="keep")
+    state = world.create(world.inputs(cron_schedule="0 8 ? * MON *"))
+    said = error_of(lambda: world.update(state, world.inputs()))
+    assert "the platform keeps the schedule '0 8 ? * MON *' although it was told to clear it" in said
+    assert world.changes(state, world.inputs()), "the next preview shows it still"
+
+
+def test_delete_takes_the_plugin_away_and_one_that_is_gone_is_deleted(world: World) -> None:
+    state = world.create(world.inputs())
+    world.delete(state)
+    assert world.names == []
+    world.delete(state)
+
+
+def test_an_update_of_a_plugin_that_is_gone_says_how_to_go_on(world: World) -> None:
+    state = world.create(world.inputs())
+    world.platform.plugins.delete("Plugin-guard")
+    said = error_of(lambda: world.update(state, world.inputs(timeout=9)))
+    assert "update plugin 'guard': it no longer exists (trace id " in said
+    assert "pulumi up --refresh" in said
+
+
+def test_code_that_changed_after_the_preview_is_not_deployed(world: World) -> None:
+    inputs = world.inputs(code=world.code())
+    world.code("# edited meanwhile\n")
+    assert "changed after the preview looked at it" in error_of(lambda: world.create(inputs))
+    assert world.writes() == []
+
+
+# -- whose it is
+
+
+def test_a_plugin_of_our_own_stamp_is_gone_on_with(world: World) -> None:
+    first = world.create(world.inputs(code=world.code()))
+    inputs = world.inputs(code=world.code(), timeout=30)
+    state = world.create(inputs)  # nothing of the first create was recorded
+    assert state["creation_time"] == first["creation_time"]
+    assert [r["config"] for r in world.requests("PATCH")] == [{"timeout": 30}]
+    assert not world.changes(state, inputs)
+
+
+def test_an_interrupted_create_of_other_code_is_brought_to_the_new_code(world: World) -> None:
+    world.create(world.inputs(code=world.code()))
+    inputs = world.inputs(code=world.code("# new\n"))
+    state = world.create(inputs)
+    assert (state["version"], world.live()["version"]) == (2, 2)
+    assert state["code_digest"] == inputs["code_digest"]
+
+
+@pytest.mark.parametrize(
+    ("left", "declared"),
+    [
+        ({"code": True}, {}),
+        ({"code": True}, {"image_tag": "wave-1"}),
+        ({"image_tag": "wave-1"}, {"code": True}),
+    ],
+)
+def test_what_an_interrupted_create_left_is_made_anew_where_it_cannot_change(
+    world: World, capfd: pytest.CaptureFixture[str], left: dict[str, Any], declared: dict[str, Any]
+) -> None:
+    def given(arguments: dict[str, Any]) -> dict[str, Any]:
+        return arguments | ({"code": world.code()} if "code" in arguments else {})
+
+    world.create(world.inputs(**given(left)))
+    inputs = world.inputs(**given(declared))
+    state = world.create(inputs)
+    assert world.names == ["guard"]
+    assert "made anew" in capfd.readouterr().err
+    assert world.live()["deploymentPackageType"] == ("IMAGE" if "image_tag" in declared else "ZIP")
+    assert (world.platform.code("guard") is None) == ("code" not in declared)
+    assert not world.changes(state, inputs)
+
+
+def test_anothers_plugin_is_not_touched_and_the_error_names_the_owner_and_adopt(world: World) -> None:
+    world.create(world.inputs(owner=ELSEWHERE))
+    before = world.live()
+    said = error_of(lambda: world.create(world.inputs(timeout=30)))
+    assert "a plugin of that name exists already and belongs to another stack or resource" in said
+    assert f"(owner {owner_hash(ELSEWHERE)})" in said
+    assert "set adopt=True to take it over" in said
+    assert world.live() == before
+
+
+def test_a_plugin_without_a_stamp_is_not_touched_either(world: World) -> None:
+    world.platform.plugins.create({"name": "guard", "displayName": "By hand", "version": 4}, None, "http://x")
+    before = world.live()
+    said = error_of(lambda: world.create(world.inputs()))
+    assert "exists already and carries no stamp" in said
+    assert "adopt=True" in said
+    assert world.live() == before
+
+
+def test_adopt_takes_over_a_plugin_made_by_hand_and_sends_our_code_as_the_next_version(
+    world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    config = {"name": "guard", "displayName": "By hand", "version": 4, "environmentVariables": {"OLD": "x1"}}
+    world.platform.plugins.create(config, zipped("old"), "http://x")
+    inputs = world.inputs(code=world.code(), adopt=True)
+    state = world.create(inputs)
+    assert "warning: plugin 'guard': takes over the existing plugin (adopt is set)" in capfd.readouterr().err
+    assert world.live()["version"] == state["version"] == 5
+    assert world.live()["displayName"] == "guard"
+    assert "OLD" not in world.live()["environmentVariables"]
+    assert not world.changes(state, inputs)
+
+
+def test_adopt_takes_over_another_stacks_plugin_and_the_warning_names_that_owner(
+    world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    theirs = world.create(world.inputs(owner=ELSEWHERE))
+    world.create(world.inputs(adopt=True))
+    assert f"takes over the existing plugin of owner {owner_hash(ELSEWHERE)}" in capfd.readouterr().err
+    assert f":{owner_hash('project/stack/guard')}:" in world.live()["environmentVariables"][STAMP]
+    said = error_of(lambda: world.delete(theirs))
+    assert "it now belongs to another stack or resource" in said
+    assert world.names == ["guard"]
+
+
+def test_a_package_type_that_cannot_change_stops_an_adoption(world: World) -> None:
+    world.platform.plugins.create(
+        {"name": "guard", "displayName": "x", "version": 1, "deploymentPackageType": "IMAGE"}, None, "http://x"
+    )
+    said = error_of(lambda: world.create(world.inputs(adopt=True)))
+    assert "the existing plugin is of package type IMAGE, which cannot change" in said
+
+
+@pytest.mark.parametrize("change", [{"timeout": 30}, {"code": "# new\n"}])
+def test_a_renamed_stack_keeps_its_plugins(world: World, change: dict[str, Any]) -> None:
+    state = world.create(world.inputs(code=world.code()))
+    given = {"code": world.code(change["code"])} if "code" in change else {"code": world.code(), **change}
+    state = world.update(state, world.inputs(owner="project/renamed/guard", **given))
+    assert f":{owner_hash('project/renamed/guard')}:" in world.live()["environmentVariables"][STAMP]
+    world.delete(state)
+    assert world.names == []
+
+
+# -- without stamps
+
+
+def test_without_stamps_no_variable_is_added(world: World) -> None:
+    world.connect(stamp=False)
+    inputs = world.inputs(code=world.code(), environment_variables={"MODE": "strict"})
+    state = world.create(inputs)
+    state = world.update(state, world.inputs(code=world.code("# new\n"), environment_variables={"MODE": "strict"}))
+    assert not any(key.startswith("PULUMI") for key in world.live()["environmentVariables"])
+    assert world.requests("PATCH")[0]["config"] == {"version": 2}
+    assert world.refreshed(state)[0]["code_digest"] == state["code_digest"]
+
+
+def test_without_stamps_an_existing_plugin_is_anothers_even_after_a_gateways_error(world: World) -> None:
+    world.connect(stamp=False)
+    config = {"name": "guard", "displayName": "guard", "version": 1}
+    world.platform.plugins.create(config, None, "http://x")
+    world.platform.faults.add("bad-gateway", method="POST", path="/plugins")
+    assert "a plugin of that name exists already" in error_of(lambda: world.create(world.inputs()))
+
+
+def test_without_stamps_an_unclear_change_of_configuration_sends_no_code(world: World) -> None:
+    world.connect(stamp=False)
+    state = world.create(world.inputs(code=world.code()))
+    world.platform.faults.add("bad-gateway", method="PATCH")
+    state = world.update(state, world.inputs(code=world.code(), timeout=30))
+    assert [[part["name"] for part in r["parts"]] for r in world.requests("PATCH")] == [["config"], ["config"]]
+    assert state["version"] == 1
+
+
+def test_stamps_turned_off_later_leave_no_drift_behind(world: World) -> None:
+    state = world.create(world.inputs(code=world.code()))
+    world.connect(stamp=False)
+    inputs = world.inputs(code=world.code("# new\n"))
+    state = world.update(state, inputs)
+    state, _ = world.refreshed(state)
+    assert not world.changes(state, inputs)
+    world.delete(state)
+    assert world.names == []
+
+
+# -- versions
+
+
+def test_the_version_follows_what_somebody_deployed_in_between(world: World) -> None:
+    state = world.create(world.inputs(code=world.code()))
+    world.by_hand({"version": 9}, zipped("theirs"))
+    state = world.update(state, world.inputs(code=world.code("# new\n")))
+    assert (state["version"], world.live()["version"]) == (10, 10)
+    assert len(world.requests("PATCH")) == 1
+
+
+TOO_LOW = {
+    "status": 400,
+    "code": "PLUGIN_VERSION_MUST_BE_LARGER_WHEN_UPDATING_CODE",
+    "details": {"currentVersion": 1, "requestVersion": 2},
+    "method": "PATCH",
+}
+
+
+@pytest.mark.parametrize("stamp", [True, False])
+def test_a_version_taken_at_the_same_moment_is_looked_up_once_more(world: World, stamp: bool) -> None:
+    world.connect(stamp=stamp)
+    state = world.create(world.inputs(code=world.code()))
+    world.platform.faults.add(**TOO_LOW)
+    state = world.update(state, world.inputs(code=world.code("# new\n")))
+    assert [r["method"] for r in world.requests()][-5:] == ["POST", "GET", "PATCH", "GET", "PATCH"]
+    assert state["version"] == 2
+    assert b"# new" in zipfile.ZipFile(io.BytesIO(world.platform.code("guard") or b"")).read("index.py")
+
+
+def test_a_version_that_stays_too_low_is_an_error_after_one_more_look(world: World) -> None:
+    state = world.create(world.inputs(code=world.code()))
+    world.platform.faults.add(**TOO_LOW, times=None)
+    said = error_of(lambda: world.update(state, world.inputs(code=world.code("# new\n"))))
+    assert "400 PLUGIN_VERSION_MUST_BE_LARGER_WHEN_UPDATING_CODE" in said
+    assert '"currentVersion": 1' in said
+    assert len(world.requests("PATCH")) == 2
+
+
+def test_an_update_that_was_committed_but_not_recorded_is_not_sent_again(world: World) -> None:
+    state = world.create(world.inputs(code=world.code()))
+    inputs = world.inputs(code=world.code("# new\n"))
+    world.update(state, inputs)
+    again = world.update(state, inputs)  # the engine was killed: the state is still the old one
+    assert len(world.requests("PATCH")) == 1
+    assert (again["version"], again["code_digest"]) == (2, inputs["code_digest"])
+
+
+@pytest.mark.parametrize(
+    ("version", "code", "words"),
+    [
+        (1, "# new\n", "has new code, so its version must be above 1, not 1"),
+        (2, "", "has no new code, so its version must stay 1, not 2"),
+    ],
+)
+def test_a_version_the_platform_would_refuse_is_told_in_the_preview(
+    world: World, version: int, code: str, words: str
+) -> None:
+    state = world.create(world.inputs(code=world.code(), version=1))
+    inputs = world.inputs(code=world.code(code), version=version)
+    assert words in error_of(lambda: world.changes(state, inputs))
+
+
+def test_a_version_given_by_hand_is_sent_with_the_code(world: World) -> None:
+    state = world.create(world.inputs(code=world.code(), version=5))
+    inputs = world.inputs(code=world.code("# new\n"), version=7)
+    state = world.update(state, inputs)
+    assert world.live()["version"] == state["version"] == 7
+    assert not world.changes(state, inputs)
+
+
+# -- read
+
+
+def test_a_plugin_that_is_gone_reads_as_nothing(world: World) -> None:
+    state = world.create(world.inputs())
+    world.platform.plugins.delete("Plugin-guard")
+    result = world.provider.read("guard", state)
+    assert (result.id, result.outs) == ("", {})
+
+
+@pytest.mark.parametrize("operation", ["read", "delete", "update"])
+def test_a_gateways_404_never_means_gone(world: World, operation: str) -> None:
+    state = world.create(world.inputs())
+    gateway_404(world, "PATCH" if operation == "update" else "GET")
+    act = {
+        "read": lambda: world.refreshed(state),
+        "delete": lambda: world.delete(state),
+        "update": lambda: world.update(state, world.inputs(timeout=9)),
+    }[operation]
+    said = error_of(act)
+    assert "the platform answered 404 with no error body of BioT's: <html>no route</html>" in said
+    assert world.names == ["guard"]
+
+
+def test_a_gateways_404_to_the_delete_itself_is_an_error(world: World) -> None:
+    state = world.create(world.inputs())
+    gateway_404(world, "DELETE")
+    assert "404" in error_of(lambda: world.delete(state))
+    assert world.names == ["guard"]
+
+
+def test_drift_of_the_configuration_shows_and_heals(world: World) -> None:
+    inputs = world.inputs(code=world.code(), environment_variables={"MODE": "strict"})
+    state = world.create(inputs)
+    world.by_hand({"timeout": 99, "environmentVariables": {"MODE": "strict", "EXTRA": "x1"}})
+    state, seen = world.refreshed(state)
+    assert (seen["timeout"], seen["environment_variables"]) == (99, {"MODE": "strict", "EXTRA": "x1"})
+    assert world.changes(state, inputs)
+    state = world.update(state, inputs)
+    assert (world.live()["timeout"], "EXTRA" in world.live()["environmentVariables"]) == (3, False)
+    assert not world.changes(state, inputs)
+
+
+def test_drift_of_the_code_shows_and_heals(world: World) -> None:
+    inputs = world.inputs(code=world.code())
+    state = world.create(inputs)
+    world.by_hand({"version": 2}, zipped("theirs"))
+    state, seen = world.refreshed(state)
+    assert seen["code_digest"] == "deployed elsewhere as version 2"
+    assert world.changes(state, inputs)
+    state = world.update(state, inputs)
+    assert state["version"] == 3
+    assert world.platform.code("guard") != zipped("theirs")
+    assert not world.changes(state, inputs)
+    assert world.refreshed(state)[0] == state
+
+
+def test_a_plugin_made_anew_by_hand_is_drift_of_its_code(world: World) -> None:
+    inputs = world.inputs(code=world.code())
+    state = world.create(inputs)
+    world.platform.plugins.delete("Plugin-guard")
+    world.platform.plugins.create({"name": "guard", "displayName": "guard", "version": 1}, None, "http://x")
+    state, _ = world.refreshed(state)
+    assert world.changes(state, inputs)
+
+
+def test_a_refresh_without_drift_changes_nothing(world: World) -> None:
+    inputs = world.inputs(code=world.code(), environment_variables={"MODE": "strict"}, version=3)
+    state = world.create(inputs)
+    outs, seen = world.refreshed(state)
+    assert outs == state
+    assert seen == inputs
+
+
+def test_a_get_shows_the_plugin_without_the_platforms_variables_or_the_stamp(world: World) -> None:
+    world.create(world.inputs(code=world.code(), environment_variables={"MODE": "strict"}, timeout=30))
+    result = world.provider.read("guard", {"name": "guard", "__provider": "x"})
+    assert (result.id, result.outs["timeout"], result.outs["version"]) == ("guard", 30, 1)
+    assert list(result.outs["environment_variables"]) == ["MODE"]
+
+
+# -- secrets
+
+
+def test_no_variable_and_no_credential_is_in_any_error(world: World) -> None:
+    secret = world.settings.service_secret_key or ""
+    variables = {"TOKEN": "v3ry-s3cret-value"}
+    inputs = world.inputs(environment_variables=variables)
+    for fault in (
+        {"status": 400, "code": "BAD_REQUEST", "details": {"echo": "v3ry-s3cret-value", "key": secret}},
+        {"status": 500, "body": f"Traceback: v3ry-s3cret-value {secret}"},
+        {"status": 200, "body": "<p>v3ry-s3cret-value</p>", "headers": {"Content-Type": "text/html"}},
+    ):
+        world.platform.faults.add(**fault, method="POST", path="/plugins", times=None)
+        said = error_of(lambda: world.create(inputs))
+        assert "v3ry-s3cret-value" not in said
+        assert "[secret]" in said
+        assert secret not in said
+        world.platform.faults.clear()
+
+
+def test_a_defect_shows_where_it_is_and_not_what_it_held(world: World, mocker: Any) -> None:
+    mocker.patch("biot_provider.client.Client.get_plugin", side_effect=RuntimeError("holds v3ry-s3cret-value"))
+    with pytest.raises(Exception, match="a defect of biot-provider, please report it: RuntimeError") as raised:
+        world.provider.read("guard", {"name": "guard"})
+    assert "v3ry-s3cret-value" not in str(raised.value)
+    assert "plugin.py" in str(raised.value)
