@@ -75,7 +75,12 @@ class PluginProvider(LifecycleProvider):
                 inputs = inputs.model_copy(update={"code_digest": state.code_digest, "code_files": state.code_files})
         changed = changed_fields(state, inputs)
         replaces = replacing_fields(state, inputs)
-        if not replaces and not waiting:
+        if replaces:
+            report(
+                f"warning: plugin {state.name!r} is made anew ({', '.join(replaces)} cannot change in place):"
+                " its endpoint_url and its service user on the platform change"
+            )
+        elif not waiting:
             _check_version(state, inputs, changed)
         if VARIABLES in changed:
             _report_variables(state, inputs)

@@ -266,8 +266,8 @@ class Plugin(Resource, module="biot", name="Plugin"):
     def get(
         cls,
         resource_name: str,
-        id: pulumi.Input[str],
-        opts: pulumi.ResourceOptions | None = None,  # noqa: A002
+        id: pulumi.Input[str],  # noqa: A002
+        opts: pulumi.ResourceOptions | None = None,
     ) -> Plugin:
         """Read a plugin that exists, by its bare name; it is not managed: never changed, never deleted."""
         return cls(resource_name, name=id, opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id)))

@@ -92,7 +92,10 @@ def is_foreign(code_digest: str | None) -> bool:
 
 def changed_fields(state: PluginState, inputs: PluginInputs) -> set[str]:
     """What an update would have to change; empty when the plugin is as declared."""
-    changed = {name for name in UPDATABLE if _canonical(state, name) != _canonical(inputs, name)}
+    named = {
+        _interception_key(i) for i in (inputs.subscriptions or Subscriptions()).interceptions if i.entity_type_name
+    }
+    changed = {name for name in UPDATABLE if _canonical(state, name, named) != _canonical(inputs, name, named)}
     if code_identity(state) != code_identity(inputs) or is_foreign(state.code_digest):
         changed.add(CODE)
     return changed
@@ -247,14 +250,21 @@ def _cors_canonical(cors: Cors) -> list[frozenset[str]]:
     return [frozenset(item.lower() for item in getattr(cors, name)) for name in Cors.model_fields]
 
 
-def _canonical(plugin: PluginInputs, name: str) -> Any:
-    """A field's meaning: equal when no write could change anything."""
+def _canonical(plugin: PluginInputs, name: str, named: Set[Any]) -> Any:
+    """A field's meaning: equal when no write could change anything.
+
+    The entity of an interception counts where it is ``named``; elsewhere the platform may fill it in.
+    """
     value = getattr(plugin, name)
     if name == "cors":
         return _cors_canonical(value or Cors())
     if name == "subscriptions":
         value = value or Subscriptions()
-        interceptions = {_interception_key(i): i.order for i in value.interceptions}
+        interceptions = {
+            key: (i.order, i.entity_type_name if key in named else None)
+            for i in value.interceptions
+            for key in [_interception_key(i)]
+        }
         notifications = {_notification_key(n) for n in value.notifications}
         return (value.interception_order if interceptions else None, interceptions, notifications)
     return value

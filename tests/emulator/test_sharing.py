@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 
 from biot_provider import emulator
 from biot_provider.emulator import Platform
-from biot_provider.emulator.store import StoreError
+from biot_provider.emulator.store import Store, StoreError
 
 WRITER = """
 import json, sys, httpx
@@ -24,6 +25,7 @@ from pathlib import Path
 from biot_provider.emulator import Platform
 
 folder, who = Path(sys.argv[1]), sys.argv[2]
+print("ready", flush=True)
 sys.stdin.readline()
 platform = Platform(folder)
 http = httpx.Client(transport=httpx.WSGITransport(platform.app), base_url="http://embedded.invalid")
@@ -44,7 +46,7 @@ platform.close()
 
 def test_processes_that_open_a_new_database_at_once_write_as_one(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    names = ("ann", "bob", "cyd")
+    names = ("ann", "bob", "cyd", "dan")
     writers = [
         subprocess.Popen(
             [sys.executable, "-c", WRITER, str(folder), name],
@@ -55,6 +57,9 @@ def test_processes_that_open_a_new_database_at_once_write_as_one(tmp_path: Path)
         for name in names
     ]
     for writer in writers:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+    for writer in writers:
         assert writer.stdin is not None
         writer.stdin.write("go\n")
         writer.stdin.flush()
@@ -64,14 +69,35 @@ def test_processes_that_open_a_new_database_at_once_write_as_one(tmp_path: Path)
         assert writer.returncode == 0
         results.append(json.loads(output))
     for statuses in zip(*(result[0] for result in results), strict=True):
-        assert sorted(statuses) == [201, 409, 409]
+        assert sorted(statuses) == [201, 409, 409, 409]
     for result in results:
         assert result[1] == [201] * 15
         assert result[2] == [200] * 15
     assert len({tuple(result[3:]) for result in results}) == 1
     with Platform(folder) as platform:
-        assert platform.plugins.search({})["metadata"]["page"]["totalResults"] == 15 + 3 * 15
+        assert platform.plugins.search({})["metadata"]["page"]["totalResults"] == 15 + len(names) * 15
         assert (platform.service_id, platform.service_secret_key) == tuple(results[0][3:])
+
+
+def test_who_opens_a_new_database_at_once_gets_the_same_service_user(tmp_path: Path) -> None:
+    users = []
+
+    def open_it() -> None:
+        with Platform(tmp_path) as platform:
+            users.append((platform.service_id, platform.service_secret_key))
+
+    store = Store(tmp_path / "platform.sqlite")
+    threads = [threading.Thread(target=open_it) for _ in range(4)]
+    with store.writing():
+        for thread in threads:
+            thread.start()
+        # Long enough for all of them to see that there is no service user, and to wait for the lock.
+        time.sleep(0.3)
+    for thread in threads:
+        thread.join()
+    store.close()
+    assert len(users) == 4
+    assert len(set(users)) == 1
 
 
 def test_threads_share_a_platform(inside: Any) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +56,10 @@ def run_until(project: Project, asked: str, end: Callable[[subprocess.Popen[byte
         end(run)
         run.wait(timeout=30)
     time.sleep(SLOW + 0.5)  # an orphaned provider may still finish its write: that is the point
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cwd").resolve(strict=True) == project.root.resolve():
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -35,7 +35,10 @@ def test_a_preview_asks_the_platform_nothing_and_an_up_deploys_what_it_showed(pr
         "link_to_console": shown["linkToConsole"],
         "deployment_package_type": "ZIP",
     }
-    assert (outputs["creation_time"], outputs["last_modified_time"]) == (shown["creationTime"], shown["lastModifiedTime"])
+    assert (outputs["creation_time"], outputs["last_modified_time"]) == (
+        shown["creationTime"],
+        shown["lastModifiedTime"],
+    )
 
 
 def test_a_second_preview_and_a_second_up_change_nothing_and_ask_nothing(project: Project) -> None:

@@ -224,7 +224,9 @@ biot.Plugin("p-notification", subscriptions={{"notifications": [
 biot.Plugin("p-words", enabled_state=known_later(lambda url: "DISABLED"), analytics_db_access=known_later(bool),
     cron_schedule=known_later(lambda url: "0 8 ? * MON-FRI *"), adopt=known_later(bool))
 biot.Plugin("p-cors", cors=known_later(lambda url: biot.CorsArgs(allow_origins=[url])))
-biot.Plugin("p-origins", cors={{"allow_origins": [first.endpoint_url], "allow_methods": known_later(lambda u: ["PUT"])}})
+biot.Plugin(
+    "p-origins", cors={{"allow_origins": [first.endpoint_url], "allow_methods": known_later(lambda u: ["PUT"])}}
+)
 """
 
 

@@ -39,6 +39,7 @@ ADAPT = {"type": "ADAPT_ENTITY", "entity_type_name": "patient"}
 TOLD = {"entity_type_name": "patient", "action_name": "_create"}
 TOLD_OF_ONE = {"entity_type_name": "device", "action_name": "_update", "template_name": "pump"}
 NO_SUBSCRIPTIONS = {"interceptionOrder": 1, "interceptions": [], "notifications": []}
+CHANGED_CORS = {"allowMethods": ["PUT"], "exposeHeaders": ["x-id"]}
 DEFAULT_CORS = {
     "allowOrigins": ["*"],
     "allowMethods": ["GET", "POST"],
@@ -89,7 +90,9 @@ CHANGES = {
     "ephemeral_storage": _simple("ephemeral_storage", "ephemeralStorage", 512, 10240, 600),
     "enabled_state": _simple("enabled_state", "enabledState", "ENABLED", "DISABLED", "ENABLED"),
     "analytics_db_access": _simple("analytics_db_access", "analyticsDbAccess", False, True, False),
-    "cron_schedule": _simple("cron_schedule", "cronSchedule", "0 8 ? * MON-FRI *", "45 1/12 1-5 JAN,OCT ? *", "0 9 * * ? *"),
+    "cron_schedule": _simple(
+        "cron_schedule", "cronSchedule", "0 8 ? * MON-FRI *", "45 1/12 1-5 JAN,OCT ? *", "0 9 * * ? *"
+    ),
     "cron_schedule-taken-away": Change(
         {"cron_schedule": "0 8 ? * MON-FRI *"},
         {},
@@ -141,8 +144,8 @@ CHANGES = {
     "cors": Change(
         {"cors": {"allow_origins": ["https://a.example"]}},
         {"cors": {"allow_origins": ["https://b.example"], "allow_methods": ["PUT"], "expose_headers": ["x-id"]}},
-        {"cors": DEFAULT_CORS | {"allowOrigins": ["https://b.example"], "allowMethods": ["PUT"], "exposeHeaders": ["x-id"]}},
-        {"cors": DEFAULT_CORS | {"allowOrigins": ["https://b.example"], "allowMethods": ["PUT"], "exposeHeaders": ["x-id"]}},
+        {"cors": DEFAULT_CORS | {"allowOrigins": ["https://b.example"]} | CHANGED_CORS},
+        {"cors": DEFAULT_CORS | {"allowOrigins": ["https://b.example"]} | CHANGED_CORS},
         {"cors": {"allowOrigins": ["*"]}},
     ),
     "cors-taken-away": Change(

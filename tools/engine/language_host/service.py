@@ -160,6 +160,8 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         def run() -> None:
             try:
                 work(self, request, _Aborts(output))
+            except Exception as error:  # otherwise it would be this thread's secret, and the call a success
+                output.put((grpc.StatusCode.INTERNAL, repr(error)))
             finally:
                 output.put(None)
 
