@@ -2,7 +2,6 @@
 # PYTHON=python3.13 picks another Python.
 
 PYTHON ?= python3
-STACK ?= local
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := biot_provider tests tools benchmarks plugins __main__.py
@@ -18,22 +17,24 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) tools/setup_venv.py $(VENV)
 	@touch $@
 
-$(VENV)/engine: $(VENV)/.installed tools/engine/*
-	@$(BIN)/python tools/engine/ensure.py > $@.new && mv $@.new $@
+# Finds the Pulumi CLI, or builds it the first time; says which one it took. When found, this takes no time.
+WITH_ENGINE = engine="$$($(BIN)/python tools/engine/ensure.py)" && PATH="$$engine:$$PATH"
 
-up: $(VENV)/engine  ## deploy the example plugins to the embedded platform with the real `pulumi up`
-	@$(LOCAL) PATH="$$(cat $(VENV)/engine):$$PATH" tools/up_local
+up: $(VENV)/.installed  ## deploy the example plugins to the embedded platform with the real `pulumi up`
+	@$(WITH_ENGINE) $(LOCAL) tools/up_local
 
-down: $(VENV)/engine  ## take them away again
-	@$(LOCAL) PATH="$$(cat $(VENV)/engine):$$PATH" pulumi destroy --stack local --yes --skip-preview
+down: $(VENV)/.installed  ## take them away again
+	@$(WITH_ENGINE) $(LOCAL) pulumi destroy --stack local --yes --skip-preview
 
-test: $(VENV)/engine  ## every test, those on the real Pulumi engine among them
+test: $(VENV)/.installed  ## every test, those on the real Pulumi engine among them
+	@$(BIN)/python tools/engine/ensure.py >/dev/null
 	@$(BIN)/python -m pytest -n auto --dist worksteal -q
 
 lint: $(VENV)/.installed  ## format, lint, types, architecture
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/mypy
+	@cd tools/engine && $(abspath $(BIN))/mypy --config-file ../../pyproject.toml .
 	@$(BIN)/lint-imports
 	@$(BIN)/python tools/reference.py --check
 
@@ -43,11 +44,12 @@ format: $(VENV)/.installed  ## rewrite the sources as the formatter wants them
 	@$(BIN)/ruff format $(SOURCES)
 	@$(BIN)/ruff check --fix $(SOURCES)
 
-bench: $(VENV)/engine  ## the benchmarks, as ratios measured side by side in one run
-	@PATH="$$(cat $(VENV)/engine):$$PATH" $(BIN)/python benchmarks/run.py
+bench: $(VENV)/.installed  ## the benchmarks, as ratios measured side by side in one run
+	@$(WITH_ENGINE) $(BIN)/python benchmarks/run.py
 
-env: $(VENV)/engine  ## print what a shell needs for `pulumi` on the local stack: eval "$$(make env)"
-	@echo 'export $(LOCAL) PATH="$(shell cat $(VENV)/engine 2>/dev/null):$(CURDIR)/$(BIN):$$PATH"'
+env: $(VENV)/.installed  ## print what a shell needs for `pulumi` on the local stack: eval "$$(make env)"
+	@engine="$$($(BIN)/python tools/engine/ensure.py)" && \
+	  echo "export $(LOCAL) PATH=\"$$engine:$(CURDIR)/$(BIN):\$$PATH\""
 
 docs: $(VENV)/.installed  ## write docs/reference from the code
 	@$(BIN)/python tools/reference.py

@@ -151,19 +151,6 @@ class Project:
         )
         return Result(run.returncode, run.stdout, run.stderr, events.read_text() if events.exists() else "")
 
-    def begin(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start the CLI in a process group of its own, for a test that ends it in the middle."""
-        self._prepare_stack()
-        return subprocess.Popen(
-            ["pulumi", *arguments, "--non-interactive"],
-            cwd=self.root,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-
     def up(self, *arguments: str) -> Result:
         return self.pulumi("up", "--yes", "--skip-preview", *arguments, log=True)
 

@@ -67,11 +67,11 @@ def _other_pythons() -> dict[str, str]:
     places = [
         *Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions").glob("3.*/bin/python"),
         *Path(os.environ.get("RUNNER_TOOL_CACHE", "/opt/hostedtoolcache"), "Python").glob("3.*/*/bin/python"),
-        *(Path(found) for minor in range(OLDEST, NEWEST + 1) if (found := shutil.which(f"python3.{minor}"))),
+        *(Path(shutil.which(f"python3.{minor}") or "nowhere") for minor in range(OLDEST, NEWEST + 1)),
     ]
     found: dict[str, str] = {}
-    for place in places:
-        ask = [place, "-c", "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"]
+    for place in filter(Path.exists, places):
+        ask = [str(place), "-c", "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"]
         version = subprocess.run(ask, capture_output=True, text=True).stdout.strip()
         major, _, minor = version.partition(".")
         if major == "3" and OLDEST <= int(minor) <= NEWEST and int(minor) != sys.version_info.minor:
@@ -83,7 +83,7 @@ def _other_pythons() -> dict[str, str]:
 PYTHONS = _other_pythons() or {f"no-other-version-here-{sys.version_info.minor}": sys.executable}
 
 
-@pytest.fixture(scope="module", params=PYTHONS.values(), ids=PYTHONS.keys())
+@pytest.fixture(scope="module", params=[*PYTHONS.values()], ids=[*PYTHONS])
 def other_environment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A new environment of another Python with this project and what it needs."""
     folder = tmp_path_factory.mktemp("other-python") / "venv"

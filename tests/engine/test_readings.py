@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from conftest import Project
 
 API = "POST/organization/v1/users/patients"
-FULL = {
+FULL: dict[str, Any] = {
     "code": "plugins/hello",
     "environment_variables": {"KEY": "value"},
     "subscriptions": {

@@ -170,12 +170,14 @@ def test_install_creates_the_virtual_environment_and_shows_what_it_does(project:
 
 
 def test_install_fails_with_what_pip_said(project: Project) -> None:
-    project.env |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}
-    project.write("", toolchain="pip", virtualenv="venv")
+    # Without a virtual environment and without an index: nothing is installed anywhere.
+    project.env |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PULUMI_PYTHON_CMD": sys.executable}
+    project.write("", toolchain="pip")
+    (project.folder / "requirements.txt").write_text("no-such-distribution\n")
     code, output = project.pulumi("install")
     assert code != 0
-    assert "No matching distribution found for wheel" in output
-    assert "updating pip, setuptools, and wheel via" in output
+    assert "ERROR: No matching distribution found for" in output
+    assert f"via '{sys.executable} -m pip install" in output
 
 
 def test_uv_runs_the_program_in_the_environment_beside_the_project_file(project: Project, uv: Path) -> None:

@@ -1,0 +1,75 @@
+"""``biot.Provider``: an explicit connection, so that one program can deploy to two environments.
+
+It is Pulumi's provider of dynamic resources with a configuration of its own: its own process, secrets encrypted in
+state. Giving a resource another one, or changing its address or key, is no change of the resource.
+"""
+
+from __future__ import annotations
+
+import pulumi
+
+_KEYS = {
+    "base_url": "baseUrl",
+    "service_id": "serviceId",
+    "service_secret_key": "serviceSecretKey",
+    "username": "username",
+    "password": "password",
+    "request_timeout": "requestTimeout",
+    "stamp": "stamp",
+}
+_SECRET = frozenset({"serviceSecretKey", "password"})
+
+
+class Provider(pulumi.ProviderResource):
+    """A connection to one platform as one identity; give it with ``ResourceOptions(provider=...)``.
+
+    What is not given comes from the stack's configuration, namespace ``biot``; an identity that is given, of
+    either kind, stands alone.
+    """
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        base_url: pulumi.Input[str] | None = None,
+        service_id: pulumi.Input[str] | None = None,
+        service_secret_key: pulumi.Input[str] | None = None,
+        username: pulumi.Input[str] | None = None,
+        password: pulumi.Input[str] | None = None,
+        request_timeout: pulumi.Input[float] | None = None,
+        stamp: pulumi.Input[bool] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Declare a connection.
+
+        :param base_url: the platform's https address, ``embedded`` or ``embedded:<folder>``.
+        :param service_id: id of the service user, with ``service_secret_key``.
+        :param username: a person's login instead, with ``password``.
+        :param request_timeout: seconds one write may take in all, 1 to 3600; default 300.
+        :param stamp: false turns the owner's stamp off.
+        """
+        given = {
+            "base_url": base_url,
+            "service_id": service_id,
+            "service_secret_key": service_secret_key,
+            "username": username,
+            "password": password,
+            "request_timeout": request_timeout,
+            "stamp": stamp,
+        }
+        identities = ("service_id", "service_secret_key", "username", "password")
+        has_identity = any(given[name] is not None for name in identities)
+        config = pulumi.Config("biot")
+        properties: dict[str, pulumi.Input[str]] = {}
+        for name, key in _KEYS.items():
+            value = given[name]
+            if value is None and not (has_identity and name in identities):
+                value = config.get_secret(key) if key in _SECRET else config.get(key)
+            if value is not None:
+                text = pulumi.Output.from_input(value).apply(_text)
+                properties[f"biot:{key}"] = pulumi.Output.secret(text) if key in _SECRET else text
+        super().__init__("pulumi-python", resource_name, properties, opts)
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
