@@ -6,6 +6,8 @@ for all that a folder describes.
 
 from biot_provider._version import __version__
 from biot_provider.fleet import declare_plugins
+from biot_provider.provider.connection import Provider
+from biot_provider.provider.functions import PluginInfo, get_plugin, get_public_key, list_plugins
 from biot_provider.provider.plugin_resource import (
     CorsArgs,
     CorsArgsDict,
@@ -26,8 +28,13 @@ __all__ = [
     "NotificationArgs",
     "NotificationArgsDict",
     "Plugin",
+    "PluginInfo",
+    "Provider",
     "SubscriptionsArgs",
     "SubscriptionsArgsDict",
     "__version__",
     "declare_plugins",
+    "get_plugin",
+    "get_public_key",
+    "list_plugins",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from typing import IO, Any, TypeVar
@@ -21,11 +21,21 @@ from pydantic import BaseModel, ValidationError
 from biot_provider._version import __version__
 from biot_provider.config import Settings
 from biot_provider.errors import ApiError, ConflictError, NotFoundError, TransportError
-from biot_provider.models import NAME_PREFIX, AccessToken, ErrorAnswer, PluginAnswer
+from biot_provider.models import (
+    NAME_PREFIX,
+    AccessToken,
+    ErrorAnswer,
+    PluginAnswer,
+    PluginsAnswer,
+    PublicKey,
+)
 from biot_provider.transport import CONNECT_TIMEOUT, open_embedded, open_transport
 
 READ_TIMEOUT = 60.0
 """Seconds to wait for the answer of a read."""
+
+PAGE_SIZE = 100
+"""Plugins asked for at once in a search."""
 
 _PLUGINS = "/settings/v2/plugins"
 _TOKEN_MARGIN = 60.0
@@ -110,6 +120,40 @@ class Client:
     def delete_plugin(self, name: str, *, timeout: float = READ_TIMEOUT) -> None:
         """DELETE a plugin by its bare name. Raises NotFoundError."""
         self._request("DELETE", _path(name), f"delete plugin {name!r}", timeout=timeout)
+
+    def search_plugins(
+        self,
+        *,
+        filters: Mapping[str, Any] | None = None,
+        sort: Sequence[Mapping[str, str]] = (),
+        free_text: str | None = None,
+    ) -> Iterator[PluginAnswer]:
+        """Every plugin that fits, page by page, in the platform's search grammar (BioT API 2.4.2, SearchRequestV2)."""
+        query: dict[str, Any] = {"filter": dict(filters or {}), "limit": PAGE_SIZE}
+        # Without an order of its own a page could repeat a plugin of the page before, or miss one.
+        query["sort"] = [dict(item) for item in sort] or [{"prop": "name", "order": "ASC"}]
+        if free_text is not None:
+            query["freeTextSearch"] = free_text
+        page = seen = 0
+        while True:
+            parameters = {"searchRequest": json.dumps(query | {"page": page})}
+            asked = "list plugins"
+            response = self._request("GET", _PLUGINS, asked, timeout=READ_TIMEOUT, params=parameters)
+            answer = _parse(PluginsAnswer, response, asked)
+            yield from answer.data
+            seen += len(answer.data)
+            total = answer.metadata.page.total_results if answer.metadata and answer.metadata.page else None
+            if not answer.data or (total is not None and seen >= total):
+                return
+            page += 1
+
+    def get_public_key(self) -> PublicKey:
+        """The keys by which a plugin verifies the platform's calls; asked without a token, they are public."""
+        asked = "read the public key"
+        response = self._send("GET", "/ums/v1/security/public-key", asked, READ_TIMEOUT, None)
+        if not response.is_success:
+            raise _api_error(response, asked, [])
+        return _parse(PublicKey, response, asked)
 
     def _write(
         self, method: str, path: str, asked: str, config: Mapping[str, Any], code: IO[bytes] | None, timeout: float

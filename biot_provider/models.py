@@ -213,3 +213,29 @@ class AccessToken(Answer):
 
     access_token: str
     access_token_expiration: str | None = None
+
+
+class PublicKey(Answer):
+    """The keys that the platform signs its calls with (RS512): base64 SPKI without PEM lines."""
+
+    public_key: str
+    previous_public_key: str | None = None
+
+
+class PageAnswer(Answer):
+    """Where a page of a search stands."""
+
+    total_results: int | None = None
+
+
+class MetadataAnswer(Answer):
+    """What a search says about itself."""
+
+    page: PageAnswer | None = None
+
+
+class PluginsAnswer(Answer):
+    """One page of a search for plugins."""
+
+    data: tuple[PluginAnswer, ...]
+    metadata: MetadataAnswer | None = None

@@ -158,6 +158,15 @@ def _drop_none(value: dict[str, Any]) -> None:
         del value[key]
 
 
+def own_variables(answer: PluginAnswer) -> dict[str, str]:
+    """A plugin's variables without those the platform sets itself, and without the stamp."""
+    return {
+        key: value
+        for key, value in (answer.environment_variables or {}).items()
+        if not key.startswith(_SYSTEM_PREFIX) and key != STAMP_VARIABLE
+    }
+
+
 def observed(answer: PluginAnswer, declared: PluginInputs) -> PluginState:
     """The state of a plugin the platform shows, told in the declared words where the two mean the same."""
     seen: dict[str, Any] = {
@@ -166,11 +175,7 @@ def observed(answer: PluginAnswer, declared: PluginInputs) -> PluginState:
         if name not in ("environment_variables", "subscriptions", "cron_schedule", "cors")
     }
     if answer.environment_variables is not None:
-        seen["environment_variables"] = {
-            key: value
-            for key, value in answer.environment_variables.items()
-            if not key.startswith(_SYSTEM_PREFIX) and key != STAMP_VARIABLE
-        }
+        seen[VARIABLES] = own_variables(answer)
     if answer.subscriptions is not None:
         seen["subscriptions"] = _subscriptions(answer.subscriptions, declared.subscriptions)
     if answer.cors is not None:

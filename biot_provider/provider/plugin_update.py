@@ -77,11 +77,11 @@ class PluginUpdate:
         return self._client.get_plugin(self._inputs.name, timeout=self._deadline.for_read())
 
     def _write(self) -> PluginState:
-        answer = None
-        if CODE in self._changed:  # the version must be above what is there now, whoever deployed it
-            answer = self._look()
-            if answer.version != self._state.version:
-                self._changed = self._remaining(answer)
+        # Read first: the plugin must still be ours, and the version above what is there now, whoever deployed it.
+        answer = self._look()
+        self._refuse_if_anothers(answer)
+        if CODE in self._changed and answer.version != self._state.version:
+            self._changed = self._remaining(answer)
         try:
             return self._send(answer)
         except ApiError as error:
@@ -91,13 +91,31 @@ class PluginUpdate:
             self._changed = self._remaining(answer)
             return self._send(answer)
 
-    def _send(self, answer: PluginAnswer | None) -> PluginState:
+    def _refuse_if_anothers(self, answer: PluginAnswer) -> None:
+        """Stop before anything is written to a plugin that this stack did not deploy: the address may be wrong."""
+        if self._inputs.adopt or not self._stamps:
+            return
+        stamp = Stamp.found(answer)
+        ours = {owner_hash(self._state.owner), owner_hash(self._inputs.owner)}
+        asked = f"update plugin {self._inputs.name!r}: nothing was changed, for"
+        advice = "What to do: check that biot:baseUrl is this stack's platform; then"
+        if stamp is not None and stamp.owner not in ours:
+            raise LifecycleError(
+                f"{asked} the plugin belongs to another stack or resource (owner {stamp.owner})."
+                f" {advice} set adopt=True to take it over"
+            )
+        if stamp is None and self._state.creation_time not in ("", answer.creation_time):
+            raise LifecycleError(
+                f"{asked} it is not the plugin that this stack deployed: it carries no stamp and was created at"
+                f" {answer.creation_time}, not {self._state.creation_time}."
+                f" {advice} run `pulumi up --refresh` to go on with it"
+            )
+
+    def _send(self, answer: PluginAnswer) -> PluginState:
         changed, inputs = self._changed, self._inputs
         if not changed:
-            return deployed(answer, inputs) if answer else _declared(self._state, inputs)
-        self._version = None
-        if CODE in changed and answer is not None:
-            self._version = max(inputs.version or 0, answer.version + 1)
+            return deployed(answer, inputs)
+        self._version = max(inputs.version or 0, answer.version + 1) if CODE in changed else None
         body = update_body(inputs, changed, version=self._version, stamp=self._stamps)
         with zipped(inputs) if CODE in changed else contextlib.nullcontext() as code:
             answer = self._client.update_plugin(inputs.name, body, code, timeout=self._deadline.for_write())
@@ -161,12 +179,6 @@ def zipped(inputs: PluginInputs) -> Iterator[IO[bytes] | None]:
         package.write_zip(target)
         target.seek(0)
         yield target
-
-
-def _declared(state: PluginState, inputs: PluginInputs) -> PluginState:
-    """The state with the inputs' words: for an update that had nothing left to send."""
-    kept = {name: getattr(inputs, name) for name in PluginInputs.model_fields if name != "version"}
-    return state.model_copy(update=kept | {"declared_version": inputs.version})
 
 
 def _refuse_kept_schedule(answer: PluginAnswer, inputs: PluginInputs, changed: set[str]) -> None:

@@ -75,8 +75,9 @@ def test_variables_reach_the_platform_and_nothing_else_in_a_whole_life(project: 
     runs += [project.preview("--diff"), project.up("--diff"), project.refresh("--diff")]
     sent = project.variables("hello")
     assert [sent["PLAIN"], sent["SECRET"]] == canaries.values[2:]
-    project.platform.plugins.update("Plugin-hello", {"environmentVariables": {"PLAIN": "drifted-canary"}}, None)
-    canaries.values.append("drifted-canary")
+    drifted = {"PLAIN": f"canary-{secrets.token_hex(8)}", "BY_HAND": f"canary-{secrets.token_hex(8)}"}
+    project.platform.plugins.update("Plugin-hello", {"environmentVariables": drifted}, None)
+    canaries.values += drifted.values()
     runs += [project.preview("--refresh", "--diff"), project.refresh("--diff"), project.up("--diff")]
     runs += [project.pulumi("stack", "output"), project.pulumi("stack", "export"), project.destroy("--diff")]
 
@@ -84,6 +85,26 @@ def test_variables_reach_the_platform_and_nothing_else_in_a_whole_life(project: 
         run.succeeded()
     assert "PLAIN" in runs[2].output  # which variable changes is told
     canaries.assert_unseen(*runs)
+
+
+def test_variables_of_plugins_that_are_read_or_adopted_are_kept_encrypted_too(
+    project: Project, canaries: Canaries
+) -> None:
+    for name, value in zip(("read", "adopted"), tuple(canaries.values), strict=True):
+        config = {"name": name, "displayName": name, "version": 1, "environmentVariables": {"BY_HAND": value}}
+        project.platform.plugins.create(config, None, "http://x")
+        canaries.values.append(project.shown(name)["environmentVariables"]["BIOT_SERVICE_USER_SECRET_KEY"])
+    project.program(
+        'read = biot.Plugin.get("read", "read")\n'
+        'biot.Plugin("adopted", adopt=True)\n'
+        'pulumi.export("read", read.environment_variables)'
+    )
+
+    up = project.up().succeeded()
+
+    assert project.resources().keys() == {"read", "adopted"}
+    assert project.resources()["read"]["outputs"]["environment_variables"].keys() == {"BY_HAND"}
+    canaries.assert_unseen(up, project.refresh("--diff").succeeded(), project.pulumi("stack", "export"))
 
 
 def test_variables_are_not_in_what_a_failed_check_prints(project: Project, canaries: Canaries) -> None:
@@ -127,16 +148,19 @@ def test_variables_of_a_wrong_shape_are_refused_without_being_shown(
 
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
 @pytest.mark.parametrize(
-    "fault",
+    ("fault", "told"),
     [
-        {"status": 400, "json": {"code": "BAD", "message": "no {0}", "traceId": "t", "details": {"given": "{1}"}}},
-        {"status": 400, "body": "<html>{0} and {1}</html>"},
-        {"status": 200, "body": '{{"name": "{0}", "version": "{1}"'},
+        (
+            {"status": 400, "json": {"code": "BAD", "message": "no {0}", "traceId": "t", "details": {"given": "{1}"}}},
+            'the platform answered 400 BAD: no [secret] {"given": "[secret]"} (trace id t)',
+        ),
+        ({"status": 400, "body": "<html>{0} and {1}</html>"}, "<html>[secret] and [secret]</html>"),
+        ({"status": 200, "body": '{{"name": "{0}", "version": "{1}"'}, "200 with something that is not its answer"),
     ],
     ids=["error-body", "html", "rubbish"],
 )
 def test_variables_that_the_platform_quotes_are_struck_out(
-    project: Project, canaries: Canaries, fault: dict[str, Any], method: str
+    project: Project, canaries: Canaries, fault: dict[str, Any], told: str, method: str
 ) -> None:
     project.config["biot:requestTimeout"] = "1"
     project.program(PROGRAM.format(padding=1, timeout=3))
@@ -151,6 +175,7 @@ def test_variables_that_the_platform_quotes_are_struck_out(
 
     project.platform.faults.add(method=method, path="/settings/", times=None, **filled(fault))
 
-    up = project.up().failed("[secret]")
+    up = project.up().failed()
 
+    assert told in up.error
     canaries.assert_unseen(up)

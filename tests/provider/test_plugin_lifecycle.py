@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from biot_provider.emulator import Platform
 from biot_provider.provider.plugin_state import owner_hash
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from conftest import World
 
 pytestmark = pytest.mark.usefixtures("sleeps")
@@ -161,6 +164,12 @@ def test_delete_takes_the_plugin_away_and_one_that_is_gone_is_deleted(world: Wor
     world.delete(state)
 
 
+def test_a_plugin_deleted_by_somebody_at_the_same_moment_is_deleted(world: World) -> None:
+    state = world.create(world.inputs())
+    world.platform.faults.add(status=404, code="PLUGIN_NOT_FOUND", method="DELETE")
+    world.delete(state)
+
+
 def test_an_update_of_a_plugin_that_is_gone_says_how_to_go_on(world: World) -> None:
     state = world.create(world.inputs())
     world.platform.plugins.delete("Plugin-guard")
@@ -273,6 +282,28 @@ def test_a_package_type_that_cannot_change_stops_an_adoption(world: World) -> No
     assert "the existing plugin is of package type IMAGE, which cannot change" in said
 
 
+@pytest.mark.parametrize(("fault", "patches"), [("gateway-timeout", 1), ("bad-gateway", 2)])
+def test_an_adoption_whose_answer_was_lost_leaves_our_stamp_and_is_sent_again_only_if_needed(
+    world: World, fault: str, patches: int
+) -> None:
+    world.platform.plugins.create({"name": "guard", "displayName": "By hand", "version": 4}, None, "http://x")
+    world.platform.faults.add(fault, method="PATCH")
+    world.create(world.inputs(adopt=True))
+    assert len(world.requests("PATCH")) == patches
+    assert f":{owner_hash('project/stack/guard')}:" in world.live()["environmentVariables"][STAMP]
+
+
+def test_an_adoption_that_needs_nothing_but_the_stamp_still_gets_it_after_a_lost_write(world: World) -> None:
+    inputs = world.inputs(adopt=True, timeout=60, runtime="nodejs16.x")
+    world.platform.plugins.create(
+        {"name": "guard", "displayName": "guard", "version": 1, "timeout": 60}, None, "http://x"
+    )
+    world.platform.faults.add("bad-gateway", method="PATCH")
+    world.create(inputs)
+    assert [set(request["config"]) for request in world.requests("PATCH")] == [{"environmentVariables"}] * 2
+    assert STAMP in world.live()["environmentVariables"]
+
+
 @pytest.mark.parametrize("change", [{"timeout": 30}, {"code": "# new\n"}])
 def test_a_renamed_stack_keeps_its_plugins(world: World, change: dict[str, Any]) -> None:
     state = world.create(world.inputs(code=world.code()))
@@ -324,6 +355,32 @@ def test_stamps_turned_off_later_leave_no_drift_behind(world: World) -> None:
     assert world.names == []
 
 
+def test_an_update_of_a_plugin_another_stack_took_over_changes_nothing_and_names_that_owner(world: World) -> None:
+    state = world.create(world.inputs())
+    world.create(world.inputs(owner="project/other/guard", adopt=True))
+    written = world.writes()
+    with pytest.raises(Exception, match="belongs to another stack") as caught:
+        world.update(state, world.inputs(timeout=9))
+    assert owner_hash("project/other/guard") in str(caught.value)
+    assert "biot:baseUrl" in str(caught.value)
+    assert world.writes() == written
+    state = world.update(state, world.inputs(timeout=9, adopt=True))
+    assert world.live()["timeout"] == 9
+
+
+def test_an_update_against_another_platforms_plugin_of_that_name_changes_nothing(world: World, tmp_path: Path) -> None:
+    state = world.create(world.inputs())
+    other = tmp_path / "other"
+    with Platform(other) as platform:
+        platform.plugins.create({"name": "guard", "displayName": "Theirs", "version": 1}, None, "http://other")
+        world.connect(base_url=f"embedded:{other}")
+        with pytest.raises(Exception, match="not the plugin that this stack deployed"):
+            world.update(state, world.inputs(timeout=9))
+        assert platform.requests() != []
+        assert {request["method"] for request in platform.requests()} == {"GET", "POST"}  # the POST is the login
+        assert platform.plugins.get("Plugin-guard")["displayName"] == "Theirs"
+
+
 # -- versions
 
 
@@ -370,6 +427,43 @@ def test_an_update_that_was_committed_but_not_recorded_is_not_sent_again(world: 
     again = world.update(state, inputs)  # the engine was killed: the state is still the old one
     assert len(world.requests("PATCH")) == 1
     assert (again["version"], again["code_digest"]) == (2, inputs["code_digest"])
+
+
+def running(world: World) -> bytes:
+    return zipfile.ZipFile(io.BytesIO(world.platform.code("guard") or b"")).read("index.py")
+
+
+def test_somebody_elses_code_of_the_version_we_had_sent_is_not_taken_for_ours(world: World, sleeps: Any) -> None:
+    state = world.create(world.inputs(code=world.code()))
+    world.platform.faults.add("bad-gateway", method="PATCH")
+    theirs = iter([{"version": 2}])
+
+    def meanwhile(_seconds: float) -> None:
+        for config in theirs:
+            world.by_hand(config, zipped("theirs"))
+
+    sleeps.side_effect = meanwhile
+    state = world.update(state, world.inputs(code=world.code("# new\n")))
+    assert (state["version"], b"# new" in running(world)) == (3, True)
+
+
+def test_code_deployed_after_an_unrecorded_update_of_ours_is_not_taken_for_ours(world: World) -> None:
+    state = world.create(world.inputs(code=world.code()))
+    inputs = world.inputs(code=world.code("# new\n"))
+    world.update(state, inputs)  # not recorded: the state is still the old one
+    world.by_hand({"version": 3}, zipped("theirs"))
+    state = world.update(state, inputs)
+    assert (state["version"], b"# new" in running(world)) == (4, True)
+
+
+def test_code_deployed_again_after_a_refresh_saw_drift_is_not_taken_for_ours(world: World) -> None:
+    inputs = world.inputs(code=world.code())
+    state = world.create(inputs)
+    world.by_hand({"version": 2}, zipped("theirs"))
+    state, _ = world.refreshed(state)
+    world.by_hand({"version": 3}, zipped("theirs again"))
+    state = world.update(state, inputs)
+    assert (state["version"], b"def handler" in running(world)) == (4, True)
 
 
 @pytest.mark.parametrize(
