@@ -7,24 +7,23 @@ Errors are translated here and nowhere else: what comes out is ApiError or Trans
 from __future__ import annotations
 
 import json
-import threading
+import os
+import secrets as random_source
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from html import escape
-from typing import IO, Any, TypeVar
+from typing import IO, Any, NamedTuple
 from urllib.parse import quote
 
 import httpx
-from pydantic import BaseModel, ValidationError
 
 from biot_provider._version import __version__
+from biot_provider.answers import api_error, parse
 from biot_provider.config import Settings
-from biot_provider.errors import ApiError, ConflictError, NotFoundError, TransportError
+from biot_provider.debug_log import DebugLog
+from biot_provider.errors import TransportError
+from biot_provider.login import LOGIN_TIMEOUT, Login
 from biot_provider.models import (
     NAME_PREFIX,
-    AccessToken,
-    ErrorAnswer,
     PluginAnswer,
     PluginsAnswer,
     PublicKey,
@@ -40,29 +39,15 @@ PAGE_SIZE = 100
 _PLUGINS = "/settings/v2/plugins"
 _TOKEN_MARGIN = 60.0
 _TOKEN_FALLBACK = 300.0
-_QUOTED = 300
 
-_ADVICE: Mapping[str, str] = {
-    "LOGIN_FAILED": "check biot:serviceId and biot:serviceSecretKey of this stack",
-    "SERVICE_LOCKED": "the service user is locked: unlock it in the BioT Console or use another one",
-    "TOKEN_NOT_VALID": "the platform refuses its own fresh token: check that biot:baseUrl is the right environment",
-    "ACCESS_DENIED": "give the service user's role the SETTINGS_PLUGIN_* permissions",
-    "PLUGIN_EXISTS_BY_NAME": "choose another name, or set adopt=True to take the existing plugin over",
-    "PLUGIN_NOT_FOUND": "run `pulumi refresh` if it was deleted on purpose",
-    "INTERCEPTION_CONFIGURATION_NOT_FOUND": "check api_id and entity_type_name of the interceptions",
-    "INTERCEPTION_ORDER_CANNOT_BE_RESERVED_ORDER": "choose another interception order",
-    "INTERCEPTION_MUST_HAVE_CORRECT_API_ID_NULL_VALUE_FOR_TYPE": "give api_id for PRE_REQUEST and POST_REQUEST only",
-    "PLUGIN_IMAGE_TAG_NOT_FOUND": "push the image first, or correct image_tag",
-    "ENVIRONMENT_VARIABLES_CANNOT_START_WITH_RESERVED_PREFIX": "rename the variable: BIOT_ is the platform's own",
-    "PLUGIN_VERSION_MUST_BE_LARGER_WHEN_UPDATING_CODE": "leave version out, or raise it",
-    "PLUGIN_VERSION_MUST_NOT_BE_CHANGED_WHEN_NOT_UPDATING_CODE": "leave version out, or take its change back",
-    "PLUGIN_ROLLBACK_FAILED": "look at the plugin in the BioT Console, then run `pulumi up` again",
-    "AWS_EXCEPTION": "the platform's AWS call failed: run `pulumi up` again; if it stays, check runtime and limits",
-    "GATEWAY_TIMEOUT": "run `pulumi up` again: it finds out what happened and goes on",
-}
-"""What a user can do about each documented code."""
 
-AnswerT = TypeVar("AnswerT", bound=BaseModel)
+class Probe(NamedTuple):
+    """A plain answer: its JSON object, empty if it is none, its date, and the seconds until the token's renewal."""
+
+    status: int
+    body: Mapping[str, Any]
+    date: str | None
+    renewal: float | None
 
 
 class Client:
@@ -74,11 +59,11 @@ class Client:
         transport: httpx.BaseTransport,
         *,
         clock: Callable[[], float] = time.time,
+        log: DebugLog | None = None,
     ) -> None:
         self._settings = settings
-        self._clock = clock
-        self._token: tuple[str, float] | None = None
-        self._lock = threading.Lock()
+        self._log = log if log is not None else DebugLog.configured(os.environ)
+        self._login = Login(settings, self._send_login, clock=clock)
         base_url = "http://embedded" if settings.is_embedded else settings.base_url
         self._http = httpx.Client(
             base_url=base_url,
@@ -115,7 +100,7 @@ class Client:
         """GET a plugin by its bare name. Raises NotFoundError."""
         asked = f"read plugin {name!r}"
         response = self._request("GET", _path(name), asked, timeout=min(timeout, READ_TIMEOUT))
-        return _parse(PluginAnswer, response, asked)
+        return parse(PluginAnswer, response, asked)
 
     def delete_plugin(self, name: str, *, timeout: float = READ_TIMEOUT) -> None:
         """DELETE a plugin by its bare name. Raises NotFoundError."""
@@ -139,7 +124,7 @@ class Client:
             parameters = {"searchRequest": json.dumps(query | {"page": page})}
             asked = "list plugins"
             response = self._request("GET", _PLUGINS, asked, timeout=READ_TIMEOUT, params=parameters)
-            answer = _parse(PluginsAnswer, response, asked)
+            answer = parse(PluginsAnswer, response, asked)
             yield from answer.data
             seen += len(answer.data)
             total = answer.metadata.page.total_results if answer.metadata and answer.metadata.page else None
@@ -152,8 +137,8 @@ class Client:
         asked = "read the public key"
         response = self._send("GET", "/ums/v1/security/public-key", asked, READ_TIMEOUT, None)
         if not response.is_success:
-            raise _api_error(response, asked, [])
-        return _parse(PublicKey, response, asked)
+            raise api_error(response, asked, [])
+        return parse(PublicKey, response, asked)
 
     def _write(
         self, method: str, path: str, asked: str, config: Mapping[str, Any], code: IO[bytes] | None, timeout: float
@@ -163,7 +148,7 @@ class Client:
             parts["code"] = ("code.zip", code, "application/zip")
         variables = config.get("environmentVariables") or {}
         response = self._request(method, path, asked, timeout=timeout, files=parts, secrets=variables.values())
-        return _parse(PluginAnswer, response, asked, secrets=variables.values())
+        return parse(PluginAnswer, response, asked, secrets=variables.values())
 
     def _request(
         self,
@@ -175,79 +160,89 @@ class Client:
         secrets: Iterable[str] = (),
         **content: Any,
     ) -> httpx.Response:
-        token = self._access_token()
-        response = self._send(method, path, asked, timeout, token, **content)
+        secrets = list(secrets)
+        token = self._login.token()
+        response = self._send(method, path, asked, timeout, token, secrets=secrets, **content)
         if response.status_code == 401:
             # A 401 says that nothing was done, so this one repeat of a write is safe.
-            self._forget(token)
+            self._login.forget(token)
             _rewind(content)
-            token = self._access_token()
-            response = self._send(method, path, asked, timeout, token, **content)
+            token = self._login.token()
+            response = self._send(method, path, asked, timeout, token, secrets=secrets, **content)
         if not response.is_success:
-            raise _api_error(response, asked, [token, self._settings.service_secret_key or "", *secrets])
+            raise api_error(response, asked, [token, *self._own_secrets(), *secrets])
         return response
 
     def _send(
-        self, method: str, path: str, asked: str, timeout: float, token: str | None, **content: Any
+        self,
+        method: str,
+        path: str,
+        asked: str,
+        timeout: float,
+        token: str | None,
+        *,
+        secrets: Iterable[str] = (),
+        **content: Any,
     ) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        traceparent = f"00-{random_source.token_hex(16)}-{random_source.token_hex(8)}-01"
+        headers = {"traceparent": traceparent} | ({"Authorization": f"Bearer {token}"} if token else {})
         limits = httpx.Timeout(timeout, connect=min(CONNECT_TIMEOUT, timeout))
+        started = time.monotonic()
+        response: httpx.Response | None = None
+        failed: TransportError | None = None
         try:
-            return self._http.request(method, path, headers=headers, timeout=limits, **content)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise TransportError(
-                f"{asked}: {self._settings.base_url} cannot be reached ({_reason(error)}):"
-                " check biot:baseUrl and the network",
-                unclear=False,
-            ) from None
-        except httpx.TimeoutException:
-            raise TransportError(
-                f"{asked}: no answer from {self._settings.base_url} within {timeout:.0f} s:"
-                " run `pulumi up` again, or raise biot:requestTimeout",
-                unclear=True,
-            ) from None
+            response = self._http.request(method, path, headers=headers, timeout=limits, **content)
         except (httpx.HTTPError, OSError) as error:
-            raise TransportError(
-                f"{asked}: the connection to {self._settings.base_url} broke ({_reason(error)}): run `pulumi up` again",
-                unclear=True,
-            ) from None
+            failed = self._transport_error(error, asked, timeout)
+        if self._log is not None:
+            self._log.note(
+                method=method,
+                url=self._settings.base_url + path,
+                seconds=time.monotonic() - started,
+                sent=_described(content),
+                traceparent=traceparent,
+                status=response.status_code if response is not None else None,
+                answer=response.content if response is not None else b"",
+                error=str(failed) if failed is not None else None,
+                secrets=[token or "", *self._own_secrets(), *secrets],
+            )
+        if response is None:
+            raise failed or AssertionError("a request ends in an answer or in an error")
+        return response
 
-    def _access_token(self) -> str:
-        with self._lock:
-            if self._token is None or self._clock() >= self._token[1]:
-                self._token = self._login()
-            return self._token[0]
+    def _own_secrets(self) -> list[str]:
+        return [self._settings.service_secret_key or "", self._settings.password or ""]
 
-    def _forget(self, token: str) -> None:
-        with self._lock:
-            if self._token is not None and self._token[0] == token:
-                self._token = None
+    def _send_login(self, path: str, asked: str, body: dict[str, str | None], secret: str) -> httpx.Response:
+        return self._send("POST", path, asked, LOGIN_TIMEOUT, None, secrets=[secret], json=body)
 
-    def _login(self) -> tuple[str, float]:
-        asked = f"log in as service user {self._settings.service_id}"
-        secret = self._settings.service_secret_key or ""
-        response = self._send(
-            "POST",
-            "/ums/v2/services/accessToken",
-            asked,
-            READ_TIMEOUT,
-            None,
-            json={"id": self._settings.service_id, "secretKey": secret},
-        )
-        if not response.is_success:
-            raise _api_error(response, asked, [secret])
-        answer = _parse(AccessToken, response, asked, secrets=[secret])
-        return answer.access_token, self._renewal(answer.access_token_expiration)
+    def _transport_error(self, error: Exception, asked: str, timeout: float) -> TransportError:
+        address = self._settings.base_url
+        if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)):
+            text = f"{asked}: {address} cannot be reached ({_reason(error)}): check biot:baseUrl and the network"
+            return TransportError(text, unclear=False)
+        if isinstance(error, httpx.TimeoutException):
+            text = (
+                f"{asked}: no answer from {address} within {timeout:.0f} s:"
+                " run `pulumi up` again, or raise biot:requestTimeout"
+            )
+        else:
+            text = f"{asked}: the connection to {address} broke ({_reason(error)}): run `pulumi up` again"
+        return TransportError(text, unclear=True)
 
-    def _renewal(self, expiration: str | None) -> float:
-        """When to fetch the next token: a minute early; five minutes from now when the date cannot be read."""
+    def probe(self, method: str, path: str, asked: str, *, login: bool = True, **content: Any) -> Probe:
+        """The platform's plain answer to one request, refusals included; for finding out what works.
+
+        ``login`` false asks without a token. Raises TransportError, and ApiError when the login is refused.
+        """
+        token = self._login.token() if login else None
+        response = self._send(method, path, asked, READ_TIMEOUT, token, **content)
         try:
-            expires = datetime.fromisoformat(expiration or "")
+            body = response.json()
         except ValueError:
-            return self._clock() + _TOKEN_FALLBACK
-        if expires.tzinfo is None:
-            expires = expires.replace(tzinfo=UTC)
-        return expires.timestamp() - _TOKEN_MARGIN
+            body = None
+        body = body if isinstance(body, dict) else {}
+        return Probe(response.status_code, body, response.headers.get("date"), self._login.seconds_left())
 
 
 def _path(name: str) -> str:
@@ -260,63 +255,16 @@ def _rewind(content: Mapping[str, Any]) -> None:
         code[1].seek(0)
 
 
+def _described(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What a request carries, for the log: JSON as it is, a package by its size."""
+    described = {key: content[key] for key in ("json", "params") if key in content}
+    files = content.get("files", {})
+    if "config" in files:
+        described["config"] = json.loads(files["config"][1])
+    if "code" in files:
+        described["code"] = {"bytes": files["code"][1].seek(0, os.SEEK_END)}
+    return described
+
+
 def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
-
-
-def _parse(model: type[AnswerT], response: httpx.Response, asked: str, *, secrets: Iterable[str] = ()) -> AnswerT:
-    try:
-        return model.model_validate_json(response.content)
-    except ValidationError as error:
-        missing = ", ".join(".".join(map(str, e["loc"])) or e["type"] for e in error.errors()[:3])
-        # An answer that is nearly the right one holds what no text should: a token, or variables of the platform's.
-        nearly = response.content.lstrip()[:1] in (b"{", b"[")
-        what = f"{len(response.content)} bytes of JSON" if nearly else _quote(response, secrets)
-        # The platform said yes; only what it said cannot be read. What it did is known by reading, not by this answer.
-        raise TransportError(
-            f"{asked}: the platform answered {response.status_code} with something that is not its answer"
-            f" ({missing}): {what}",
-            unclear=True,
-        ) from None
-
-
-def _api_error(response: httpx.Response, asked: str, secrets: Iterable[str]) -> ApiError:
-    """The error of an answer that is not a success, its text fit for a user's eyes."""
-    secrets = list(secrets)
-    try:
-        body = ErrorAnswer.model_validate_json(response.content)
-    except ValidationError:
-        body = ErrorAnswer()
-    said = f"{response.status_code}"
-    if body.code:
-        said += f" {body.code}"
-    if body.message:
-        said += f": {redact(body.message, secrets)}"
-    if not body.code and not body.message:
-        said += f" with no error body of BioT's: {_quote(response, secrets)}"
-    if body.details:
-        said += f" {redact(json.dumps(body.details, sort_keys=True), secrets)[:_QUOTED]}"
-    if body.trace_id:
-        said += f" (trace id {body.trace_id})"
-    advice = _ADVICE.get(body.code or "")
-    text = f"{asked}: the platform answered {said}" + (f". What to do: {advice}" if advice else "")
-    kind = {"PLUGIN_NOT_FOUND": NotFoundError, "PLUGIN_EXISTS_BY_NAME": ConflictError}.get(body.code or "", ApiError)
-    return kind(text, status=response.status_code, code=body.code, details=body.details, trace_id=body.trace_id)
-
-
-def _quote(response: httpx.Response, secrets: Iterable[str]) -> str:
-    text = " ".join(redact(response.text, secrets).split())
-    return text[:_QUOTED] if text else "an empty body"
-
-
-def redact(text: str, secrets: Iterable[str]) -> str:
-    """The text with every secret of four characters or more struck out, as it is and as JSON or HTML write it."""
-    forms = {
-        form
-        for secret in secrets
-        if secret and len(secret) >= 4
-        for form in (secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], escape(secret))
-    }
-    for form in sorted(forms, key=len, reverse=True):
-        text = text.replace(form, "[secret]")
-    return text

@@ -24,7 +24,8 @@ class Settings:
     """Where the platform is and who asks.
 
     ``request_timeout`` bounds one write in seconds, its retries included. ``stamp`` says whether plugins carry
-    the owner's stamp. ``base_url`` is ``embedded``, ``embedded:<folder>`` or the platform's address.
+    the owner's stamp. ``base_url`` is ``embedded``, ``embedded:<folder>`` or the platform's address. A person
+    (``username``) logs in where no service user (``service_id``) is given.
     """
 
     base_url: str
@@ -32,6 +33,8 @@ class Settings:
     service_secret_key: str | None = field(default=None, repr=False)
     request_timeout: float = DEFAULT_REQUEST_TIMEOUT
     stamp: bool = True
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
 
     @property
     def is_embedded(self) -> bool:
@@ -59,8 +62,6 @@ class Settings:
 
         problems: list[str] = []
         base_url = value("baseUrl", "BIOT_BASE_URL")
-        service_id = value("serviceId", "BIOT_SERVICE_ID")
-        secret = value("serviceSecretKey", "BIOT_SERVICE_SECRET_KEY")
         if base_url is None:
             problems.append(
                 "biot:baseUrl is not set: run `pulumi config set biot:baseUrl https://api.<env>.<project>.biot-med.com`"
@@ -69,23 +70,56 @@ class Settings:
         else:
             base_url = base_url.rstrip("/")
             problems += _address_problems(base_url)
+        identity = _identity(get, environment)
         if base_url is None or not cls(base_url).is_embedded:
-            if service_id is None:
-                problems.append(
-                    "biot:serviceId is not set: run `pulumi config set biot:serviceId <id>`, or set BIOT_SERVICE_ID"
-                )
-            if secret is None:
-                problems.append(
-                    "biot:serviceSecretKey is not set: run `pulumi config set --secret biot:serviceSecretKey`,"
-                    " or set BIOT_SERVICE_SECRET_KEY"
-                )
+            problems += _identity_problems(identity)
         timeout = _timeout(value("requestTimeout", "BIOT_REQUEST_TIMEOUT"), problems)
         stamp = (value("stamp") or "true").lower()
         if stamp not in ("true", "false"):
             problems.append(f"biot:stamp must be true or false, not {stamp!r}: run `pulumi config set biot:stamp true`")
         if problems or base_url is None:
             raise ConfigError("BioT connection: " + "; ".join(problems))
-        return cls(base_url, service_id, secret, timeout, stamp == "true")
+        return cls(
+            base_url,
+            identity.get("serviceId"),
+            identity.get("serviceSecretKey"),
+            timeout,
+            stamp == "true",
+            identity.get("username"),
+            identity.get("password"),
+        )
+
+
+_SERVICE_USER = {"serviceId": "BIOT_SERVICE_ID", "serviceSecretKey": "BIOT_SERVICE_SECRET_KEY"}
+_PERSON = {"username": "BIOT_USERNAME", "password": "BIOT_PASSWORD"}
+
+
+def _identity(get: Callable[[str], Any], environment: Mapping[str, str]) -> dict[str, str]:
+    """Who asks: a service user where one is named, else a person; what the stack says comes before the environment."""
+    given = {key: str(get(f"biot:{key}") or "").strip() for key in (*_SERVICE_USER, *_PERSON)}
+    fallback = {key: environment.get(name, "").strip() for key, name in (_SERVICE_USER | _PERSON).items()}
+    for source in (given, fallback):
+        for kind in (_SERVICE_USER, _PERSON):
+            if any(source[key] for key in kind):
+                return {key: value for key in kind if (value := given[key] or fallback[key])}
+    return {}
+
+
+def _identity_problems(identity: Mapping[str, str]) -> list[str]:
+    kind = _PERSON if set(identity) & set(_PERSON) else _SERVICE_USER
+    return [
+        f"biot:{key} is not set: run `pulumi config set {_SET[key]}`, or set {variable}"
+        for key, variable in kind.items()
+        if key not in identity
+    ]
+
+
+_SET = {
+    "serviceId": "biot:serviceId <id>",
+    "serviceSecretKey": "--secret biot:serviceSecretKey",
+    "username": "biot:username <name>",
+    "password": "--secret biot:password",
+}
 
 
 def _address_problems(base_url: str) -> list[str]:

@@ -215,6 +215,21 @@ class AccessToken(Answer):
     access_token_expiration: str | None = None
 
 
+class Jwt(Answer):
+    """A token of a person's login."""
+
+    token: str
+    expiration: str | None = None
+
+
+class PersonLogin(Answer):
+    """The answer of a person's login; with ``mfa_required`` its token serves nothing but the second factor."""
+
+    access_jwt: Jwt
+    mfa_required: bool | None = None
+    password_reset_required: bool | None = None
+
+
 class PublicKey(Answer):
     """The keys that the platform signs its calls with (RS512): base64 SPKI without PEM lines."""
 

@@ -23,7 +23,7 @@ CONNECT_TIMEOUT = 10.0
 
 _ATTEMPTS = 4
 _BUSY = frozenset({429, 502, 503, 504})
-_LOGIN = "/ums/v2/services/accessToken"
+_LOGINS = frozenset({"/ums/v2/services/accessToken", "/ums/v2/users/login"})
 
 
 class _BusyError(Exception):
@@ -44,7 +44,7 @@ class RetryTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request; raises httpx.TransportError as the wrapped transport does."""
-        safe = request.method == "GET" or request.url.path == _LOGIN
+        safe = request.method == "GET" or request.url.path in _LOGINS
 
         def again(error: Exception) -> bool | float:
             if isinstance(error, _BusyError):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from . import emulator
+from . import doctor, emulator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COMMANDS = (emulator,)
+_COMMANDS = (doctor, emulator)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

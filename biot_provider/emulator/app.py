@@ -36,6 +36,9 @@ _PLUGIN = "/settings/v2/plugins/<name>"
 _ROUTES = Map(
     [
         Rule("/ums/v2/services/accessToken", methods=["POST"], endpoint="log_in"),
+        Rule("/ums/v2/users/login", methods=["POST"], endpoint="log_in_person"),
+        Rule("/ums/v2/users/token/refresh", methods=["POST"], endpoint="refresh"),
+        Rule("/ums/v2/users/token/login", methods=["POST"], endpoint="log_in_again"),
         Rule("/settings/v1/system/properties", methods=["GET"], endpoint="properties"),
         Rule("/settings/system/healthCheck", methods=["GET"], endpoint="health"),
         Rule("/settings/v2/plugins", methods=["POST"], endpoint="create"),
@@ -140,11 +143,16 @@ class App:
         return endpoint, dict(arguments)
 
     def _log_in(self, request: Request, _parts: list[Part]) -> tuple[int, Any]:
-        try:
-            body = json.loads(request.get_data())
-        except ValueError:
-            raise Refusal(400, "BAD_REQUEST", "the body must be JSON") from None
-        return 200, self._identity.log_in(body)
+        return 200, self._identity.log_in(_json(request))
+
+    def _log_in_person(self, request: Request, _parts: list[Part]) -> tuple[int, Any]:
+        return 200, self._identity.people.log_in(_json(request))
+
+    def _refresh(self, request: Request, _parts: list[Part]) -> tuple[int, Any]:
+        return 200, self._identity.people.refresh(_json(request))
+
+    def _log_in_again(self, request: Request, _parts: list[Part]) -> tuple[int, Any]:
+        return 200, self._identity.people.log_in_again(_json(request))
 
     def _properties(self, _request: Request, _parts: list[Part]) -> tuple[int, Any]:
         return 200, {"biotVersion": BIOT_VERSION}
@@ -213,6 +221,13 @@ def _parts(request: Request) -> tuple[list[Part], Refusal | None]:
         return read_parts(request), None
     except Refusal as refusal:
         return [], refusal
+
+
+def _json(request: Request) -> Any:
+    try:
+        return json.loads(request.get_data())
+    except ValueError:
+        raise Refusal(400, "BAD_REQUEST", "the body must be JSON") from None
 
 
 def _config(parts: list[Part]) -> Any:

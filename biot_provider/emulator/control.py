@@ -3,8 +3,9 @@
 GET PUT DELETE  /_emulator/switches              PUT {"names": "prefixed"}
 GET POST DELETE /_emulator/faults                POST {"kind": "gateway-timeout", "method": "POST"}
 GET DELETE      /_emulator/requests
-POST            /_emulator/service-users         {"permissions": [...], "tokenSeconds": 5, "locked": false}
-DELETE          /_emulator/tokens                ends every token
+POST            /_emulator/service-users         {"permissions": [...], "tokenSeconds": 5, "locked": false, ...}
+POST            /_emulator/users                 {"permissions": [...], "lockedMinutes": 5, "mfa": false, ...}
+DELETE          /_emulator/tokens                ends every access token; {"refresh": true} the others too
 GET             /_emulator/plugins/<name>/code   the zip last sent, 404 where the seed runs
 """
 
@@ -37,6 +38,7 @@ _ROUTES = Map(
         Rule("/_emulator/faults", methods=["GET", "POST", "DELETE"], endpoint="faults"),
         Rule("/_emulator/requests", methods=["GET", "DELETE"], endpoint="requests"),
         Rule("/_emulator/service-users", methods=["POST"], endpoint="service_users"),
+        Rule("/_emulator/users", methods=["POST"], endpoint="users"),
         Rule("/_emulator/tokens", methods=["DELETE"], endpoint="tokens"),
         Rule("/_emulator/plugins/<name>/code", methods=["GET"], endpoint="code"),
     ]
@@ -99,12 +101,25 @@ class Control:
             body.get("permissions", PERMISSIONS),
             token_seconds=float(body.get("tokenSeconds", TOKEN_SECONDS)),
             locked=bool(body.get("locked", False)),
+            expired=bool(body.get("expired", False)),
         )
         return {"id": user_id, "secretKey": secret_key}
 
-    def on_tokens(self, _method: str, _body: dict[str, Any]) -> Any:
-        """End every token."""
-        self._identity.end_tokens()
+    def on_users(self, _method: str, body: dict[str, Any]) -> Any:
+        """Add a person."""
+        minutes = body.get("lockedMinutes")
+        username, password = self._identity.add_user(
+            body.get("permissions", PERMISSIONS),
+            token_seconds=float(body.get("tokenSeconds", TOKEN_SECONDS)),
+            locked=bool(body.get("locked", False)),
+            locked_minutes=None if minutes is None else float(minutes),
+            mfa=bool(body.get("mfa", False)),
+        )
+        return {"username": username, "password": password}
+
+    def on_tokens(self, _method: str, body: dict[str, Any]) -> Any:
+        """End every access token, and the refresh tokens when asked to."""
+        self._identity.end_tokens(refresh=bool(body.get("refresh", False)))
         return {}
 
     def on_code(self, _method: str, _body: dict[str, Any], name: str) -> Response:

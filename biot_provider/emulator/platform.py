@@ -32,7 +32,7 @@ class Platform:
         self._store = Store(folder / DATABASE)
         try:
             self.switches = Switches(self._store)
-            self._identity = Identity(self._store)
+            self._identity = Identity(self._store, self.switches)
         except BaseException:
             self._store.close()
             raise
@@ -53,14 +53,36 @@ class Platform:
         return App(self.plugins, self._identity, self.switches, self.faults, self.journal)
 
     def add_service_user(
-        self, permissions: Iterable[str] = PERMISSIONS, *, token_seconds: float = TOKEN_SECONDS, locked: bool = False
+        self,
+        permissions: Iterable[str] = PERMISSIONS,
+        *,
+        token_seconds: float = TOKEN_SECONDS,
+        locked: bool = False,
+        expired: bool = False,
     ) -> tuple[str, str]:
-        """A new service user with these permissions; gives its id and its secret key."""
-        return self._identity.add_service_user(permissions, token_seconds=token_seconds, locked=locked)
+        """A new service user with these permissions; gives its id and its secret key, which may have expired."""
+        return self._identity.add_service_user(permissions, token_seconds=token_seconds, locked=locked, expired=expired)
 
-    def end_tokens(self) -> None:
-        """Make every token given so far invalid, as if its time had come."""
-        self._identity.end_tokens()
+    def add_user(
+        self,
+        permissions: Iterable[str] = PERMISSIONS,
+        *,
+        token_seconds: float = TOKEN_SECONDS,
+        locked: bool = False,
+        locked_minutes: float | None = None,
+        mfa: bool = False,
+    ) -> tuple[str, str]:
+        """A new person with these permissions; gives the user name and the password, both made at random.
+
+        `locked` for good or for `locked_minutes` from now; with `mfa` a login is only the first of two steps.
+        """
+        return self._identity.add_user(
+            permissions, token_seconds=token_seconds, locked=locked, locked_minutes=locked_minutes, mfa=mfa
+        )
+
+    def end_tokens(self, *, refresh: bool = False) -> None:
+        """Make every access token given so far invalid, as if its time had come; with `refresh` those tokens too."""
+        self._identity.end_tokens(refresh=refresh)
 
     def code(self, name: str) -> bytes | None:
         """The zip last sent for the plugin of this bare name; none where the seed runs or no such plugin is."""

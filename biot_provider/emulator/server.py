@@ -22,6 +22,7 @@ from .faults import ConnectionCut
 from .platform import Platform
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator
     from pathlib import Path
     from wsgiref.types import WSGIApplication
@@ -32,9 +33,12 @@ Headers = list[tuple[str, str]]
 
 
 @contextlib.contextmanager
-def running(folder: Path, port: int = 0) -> Iterator[str]:
-    """The platform of this folder, served in the background while the block runs; gives the base URL."""
-    with Platform(folder) as platform, _Server(platform.app, port) as server:
+def running(folder: Path, port: int = 0, *, tls: ssl.SSLContext | None = None) -> Iterator[str]:
+    """The platform of this folder, served in the background while the block runs; gives the base URL.
+
+    With `tls`, a server's context that holds a certificate, it is served over HTTPS.
+    """
+    with Platform(folder) as platform, _Server(platform.app, port, tls) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, name="emulator")
         thread.start()
         try:
@@ -62,8 +66,9 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
 
-    def __init__(self, app: WSGIApplication, port: int) -> None:
+    def __init__(self, app: WSGIApplication, port: int, tls: ssl.SSLContext | None = None) -> None:
         self.app = app
+        self.tls = tls
         self.stopping = threading.Event()
         self._connections: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -71,7 +76,18 @@ class _Server(ThreadingHTTPServer):
 
     @property
     def base_url(self) -> str:
-        return f"http://{HOST}:{self.server_port}"
+        return f"{self.scheme}://{HOST}:{self.server_port}"
+
+    @property
+    def scheme(self) -> str:
+        return "http" if self.tls is None else "https"
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = self.socket.accept()
+        if self.tls is not None:
+            # The handshake comes with the first read, in the connection's own thread: here it would hold up others.
+            connection = self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return connection, address
 
     def server_bind(self) -> None:
         # As in the parent, without its look-up of the host's name, which may take seconds.
@@ -154,7 +170,7 @@ class _Handler(BaseHTTPRequestHandler):
             "CONTENT_TYPE": self.headers.get("Content-Type", ""),
             "CONTENT_LENGTH": str(len(body)),
             "wsgi.version": (1, 0),
-            "wsgi.url_scheme": "http",
+            "wsgi.url_scheme": self.server.scheme,
             "wsgi.input": io.BytesIO(body),
             "wsgi.errors": sys.stderr,
             "wsgi.multithread": True,
@@ -197,7 +213,8 @@ class _Handler(BaseHTTPRequestHandler):
         while not self.server.stopping.is_set():
             readable, _, _ = select.select([self.connection], [], [], 0.05)
             if readable:
-                if not self.connection.recv(1, socket.MSG_PEEK):
+                # The plain socket's own method: one for TLS does not let anybody peek.
+                if not socket.socket.recv(self.connection, 1, socket.MSG_PEEK):
                     return
                 self.server.stopping.wait(0.05)
 

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SCHEMA_VERSION = 1
 PATIENCE = 30.0
 """Seconds a writer waits for another one."""
 
-_SCHEMA = """
+_SCHEMAS = (
+    """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE switches (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE service_users (
@@ -48,7 +48,26 @@ CREATE TABLE hooks (
 ) WITHOUT ROWID;
 CREATE TABLE faults (id INTEGER PRIMARY KEY AUTOINCREMENT, spec TEXT NOT NULL, seen INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE requests (id INTEGER PRIMARY KEY AUTOINCREMENT, entry TEXT NOT NULL);
-"""
+""",
+    """
+ALTER TABLE service_users ADD COLUMN key_expires REAL;
+CREATE TABLE people (
+    id TEXT PRIMARY KEY,
+    username TEXT NOT NULL UNIQUE,
+    password TEXT NOT NULL,
+    permissions TEXT NOT NULL,
+    locked INTEGER NOT NULL,
+    locked_until REAL,
+    mfa INTEGER NOT NULL,
+    token_seconds REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE sessions (
+    digest TEXT PRIMARY KEY, person TEXT NOT NULL, kind TEXT NOT NULL, expires REAL NOT NULL
+) WITHOUT ROWID;
+""",
+)
+"""What each version of the database adds to the one before; a file of an earlier one is brought up to date."""
+SCHEMA_VERSION = len(_SCHEMAS)
 
 
 class StoreError(Exception):
@@ -142,16 +161,17 @@ class Store:
         self._idle.append(connection)
 
     def _use_schema(self, connection: sqlite3.Connection) -> None:
-        """Make the tables in a new file; refuse those of another version."""
+        """Make the tables that are not there yet; refuse a file of a later version."""
         found = _version(connection)
-        if found == 0:
+        if found < SCHEMA_VERSION:
             connection.execute("BEGIN IMMEDIATE")
+            # Asked again under the write lock: another process may be at it too.
             found = _version(connection)
-            if found == 0:
-                for statement in _SCHEMA.split(";"):
+            for schema in _SCHEMAS[found:]:
+                for statement in schema.split(";"):
                     connection.execute(statement)
-                connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-                found = SCHEMA_VERSION
+                found += 1
+            connection.execute(f"PRAGMA user_version={found}")
             connection.commit()
         if found != SCHEMA_VERSION:
             message = f"{self._path} has schema {found}, this version reads {SCHEMA_VERSION}: use another folder"

@@ -47,6 +47,9 @@ class Reading:
     """The order of list elements in answers."""
     absent: str = _switch("null", "omitted")
     """Members of an answer that have no value: null, or not there."""
+    token_expiration: str = _switch("millis", "iso", "odd", "absent")
+    """When a token ends, in a login's answer: ISO 8601 in UTC with milliseconds, or without a fraction; a text that
+    is no ISO date; or not there."""
 
 
 _READINGS: dict[str, tuple[str, ...]] = {item.name: item.metadata["readings"] for item in fields(Reading)}

@@ -19,6 +19,7 @@ from pulumi.output import Unknown
 from pulumi.runtime.rpc import wrap_rpc_secret
 
 from biot_provider.config import Settings
+from biot_provider.debug_log import is_debugging
 from biot_provider.errors import BiotError, ConfigError
 from biot_provider.rules import Problem
 
@@ -90,20 +91,16 @@ def operation(method: Callable[..., ResultT]) -> Callable[..., ResultT]:
         try:
             return method(*arguments, **named)
         except BiotError as error:
-            text = "".join(traceback.format_exception(error)) if _debugging() else str(error)
+            text = "".join(traceback.format_exception(error)) if is_debugging(os.environ) else str(error)
         except Exception as error:
             frames = "".join(traceback.format_tb(error.__traceback__, limit=50))
             text = f"a defect of biot-provider, please report it: {type(error).__name__}\n{frames}"
             # The text of such an error may hold what no log should: it is shown only when asked for.
-            text += str(error) if _debugging() else "(set BIOT_LOG=debug to see the error's own text)"
+            text += str(error) if is_debugging(os.environ) else "(set BIOT_LOG=debug to see the error's own text)"
         sys.tracebacklimit = 0
         raise _Shown(text)
 
     return run
-
-
-def _debugging() -> bool:
-    return os.environ.get("BIOT_LOG", "").lower() == "debug"
 
 
 class LifecycleProvider(ResourceProvider):

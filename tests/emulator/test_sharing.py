@@ -150,6 +150,20 @@ def test_a_database_of_another_version_is_left_alone(tmp_path: Path) -> None:
         Platform(tmp_path)
 
 
+def test_a_database_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    with Platform(tmp_path) as platform:
+        service_id = platform.service_id
+    connection = sqlite3.connect(tmp_path / "platform.sqlite")
+    for table in ("people", "sessions"):
+        connection.execute(f"DROP TABLE {table}")
+    connection.execute("ALTER TABLE service_users DROP COLUMN key_expires")
+    connection.execute("PRAGMA user_version=1")
+    connection.close()
+    with Platform(tmp_path) as platform:
+        assert platform.service_id == service_id
+        assert platform.add_user()
+
+
 def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:
     file = tmp_path / "platform.sqlite"
     file.write_text("something else entirely")

@@ -57,6 +57,12 @@ def test_another_stacks_plugin_of_the_same_name_is_left_alone_until_adopted_and_
     assert project.preview("--refresh", "--expect-no-changes").succeeded().unchanged
 
     project.use_stack("dev")
+    project.declare({"hello": HELLO | {"timeout": 9}})
+    project.up().failed(
+        "update plugin 'hello': nothing was changed, for the plugin belongs to another stack or resource"
+        f" (owner {second_owner})",
+    )
+    assert project.shown("hello") == adopted
     project.destroy().failed(
         f"delete plugin 'hello': it now belongs to another stack or resource (owner {second_owner})",
         "What to do: run `pulumi state delete`",

@@ -1,0 +1,116 @@
+"""Where each configuration key comes from, and the settings they make: the stack first, the environment after it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from biot_provider.config import Settings
+from biot_provider.errors import ConfigError
+from biot_provider.rules import nearest
+
+from . import Problem
+from .project import ENGINE, INSTALL, Project, ask_engine, read_map
+
+NAMESPACE = "biot:"
+KEYS: Mapping[str, str | None] = {
+    "baseUrl": "BIOT_BASE_URL",
+    "serviceId": "BIOT_SERVICE_ID",
+    "serviceSecretKey": "BIOT_SERVICE_SECRET_KEY",
+    "username": "BIOT_USERNAME",
+    "password": "BIOT_PASSWORD",
+    "requestTimeout": "BIOT_REQUEST_TIMEOUT",
+    "stamp": None,
+}
+"""Each key of the namespace, and the environment variable that stands in for it."""
+SECRETS = ("serviceSecretKey", "password")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack's configuration file: the plain values of the namespace, and which of its keys are encrypted."""
+
+    shown: str = ""
+    content: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The keys of our namespace, without it."""
+        return {
+            str(key).removeprefix(NAMESPACE): value
+            for key, value in self.content.items()
+            if str(key).startswith(NAMESPACE)
+        }
+
+    @property
+    def encrypted(self) -> list[str]:
+        """The keys whose value only Pulumi can read."""
+        return [key for key, value in self.given.items() if isinstance(value, dict) and "secure" in value]
+
+
+def read_stack(project: Project, stack: str) -> Stack:
+    """The stack's configuration file."""
+    file = project.stack_file(stack)
+    if not file.is_file():
+        raise Problem(f"there is no {project.shown(file)}: name another stack, or run `pulumi stack init {stack}`")
+    content = read_map(file).get("config") or {}
+    if not isinstance(content, dict):
+        raise Problem(f"config in {project.shown(file)} is not a map: correct it")
+    return Stack(project.shown(file), content)
+
+
+def decrypted(project: Project, name: str, stack: Stack) -> dict[str, Any]:
+    """Every key of our namespace in plain text; the encrypted ones by asking Pulumi."""
+    values = stack.given
+    if not stack.encrypted:
+        return values
+    wanted = " and ".join(f"{NAMESPACE}{key}" for key in stack.encrypted)
+    if shutil.which(ENGINE) is None:
+        raise Problem(f"{wanted} in {stack.shown} is encrypted and there is no {ENGINE} to read it: {INSTALL}")
+    asked = ("config", "--show-secrets", "--json", "--stack", name, "--non-interactive")
+    try:
+        answer = json.loads(ask_engine(*asked, folder=project.folder))
+        return values | {key: answer[f"{NAMESPACE}{key}"]["value"] for key in stack.encrypted}
+    except Problem as problem:
+        advice = "log in to the stack's backend and give its passphrase (PULUMI_CONFIG_PASSPHRASE)"
+        raise Problem(f"{wanted} in {stack.shown} is encrypted and cannot be read: {problem}; {advice}") from None
+    except (ValueError, KeyError, TypeError):
+        raise Problem(f"`{ENGINE} config` does not tell {wanted}: run it by hand with --stack {name}") from None
+
+
+def settings(stack: Stack, values: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[str, Settings]:
+    """Where each key came from, and what they make together."""
+    unknown = [key for key in values if key not in KEYS]
+    if unknown:
+        wrong = ", ".join(f"{NAMESPACE}{key}{nearest(key, sorted(KEYS))}" for key in unknown)
+        raise Problem(f"unknown keys in {stack.shown}: {wrong}")
+    plain = [key for key in SECRETS if key in values and key not in stack.encrypted]
+    if plain:
+        keys = " and ".join(f"{NAMESPACE}{key}" for key in plain)
+        raise Problem(
+            f"{keys} stands in plain text in {stack.shown}: make a new one, since this one may be known,"
+            f" and run `pulumi config set --secret {NAMESPACE}{plain[0]}`"
+        )
+    try:
+        read = Settings.read(lambda key: values.get(key.removeprefix(NAMESPACE)), environment)
+    except ConfigError as error:
+        raise Problem(str(error)) from None
+    return ", ".join(_sources(stack, values, environment)), read
+
+
+def secrets(source: Mapping[str, Any]) -> list[str]:
+    """Every secret in the stack's values or in the environment, so that no text shows it."""
+    found = [source.get(name) for key in SECRETS for name in (key, KEYS[key]) if name is not None]
+    return [value for value in found if isinstance(value, str) and value]
+
+
+def _sources(stack: Stack, values: Mapping[str, Any], environment: Mapping[str, str]) -> Iterable[str]:
+    for key, variable in KEYS.items():
+        if values.get(key) is not None:
+            encrypted = ", encrypted" if key in stack.encrypted else ""
+            yield f"{NAMESPACE}{key} from {stack.shown}{encrypted}"
+        elif variable is not None and environment.get(variable):
+            yield f"{NAMESPACE}{key} from {variable}"

@@ -1,0 +1,126 @@
+"""A project in a folder of its own, a stand-in for the Pulumi CLI, and `biot-provider doctor` run in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from biot_provider.cli import main
+from biot_provider.emulator import Platform
+from biot_provider.emulator.server import running
+
+# Answers `version`, and `config` from a file beside it; without that file `config` fails as Pulumi does.
+PULUMI = f"""#!{sys.executable}
+import pathlib, sys
+if sys.argv[1] == "version":
+    print("v3.259.0")
+elif sys.argv[1:] == "config --show-secrets --json --stack dev --non-interactive".split():
+    file = pathlib.Path(__file__).with_name("config.json")
+    if not file.exists():
+        sys.exit("warning: something\\nerror: incorrect passphrase\\n")
+    print(file.read_text())
+else:
+    sys.exit(f"error: unexpected {{sys.argv}}")
+"""
+
+
+class Clinic:
+    """Runs the doctor, and holds what it looks at."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder / "project"
+        self.bin = folder / "bin"
+        self._monkeypatch = monkeypatch
+        self._capsys = capsys
+        for name in [name for name in os.environ if name.startswith(("BIOT_", "PULUMI_"))]:
+            monkeypatch.delenv(name)
+        self.file("Pulumi.yaml", "name: shop\nruntime: python\nstackConfigDir: stacks\n")
+        self.file("__main__.py")
+        self.file("plugins/hello/plugin.yaml", "displayName: Hello\n")
+        self.stack({})
+        self.bin.mkdir()
+        for command in ("pulumi", "pulumi-language-python", "pulumi-resource-pulumi-python"):
+            self.command(command)
+        monkeypatch.setenv("PATH", str(self.bin))
+        monkeypatch.chdir(self.folder)
+
+    def file(self, path: str, text: str = "") -> Path:
+        target = self.folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+        return target
+
+    def stack(self, config: Any) -> None:
+        """Write the configuration of the stack `dev`."""
+        self.file("stacks/Pulumi.dev.yaml", yaml.safe_dump({"config": config}))
+
+    def command(self, name: str, text: str = PULUMI) -> None:
+        (self.bin / name).write_text(text)
+        (self.bin / name).chmod(0o755)
+
+    def environment(self, **variables: str) -> None:
+        for name, value in variables.items():
+            self._monkeypatch.setenv(name, value)
+
+    def as_user(self, base_url: str, user: tuple[str, str]) -> None:
+        """Take this address and this service user from the environment."""
+        self.environment(BIOT_BASE_URL=base_url, BIOT_SERVICE_ID=user[0], BIOT_SERVICE_SECRET_KEY=user[1])
+
+    def text(self, *arguments: str) -> tuple[int, str]:
+        """The exit code, and everything printed."""
+        code = main(["doctor", *arguments])
+        output, problems = self._capsys.readouterr()
+        assert problems == ""
+        return code, output
+
+    def visit(self, *arguments: str) -> Visit:
+        code, output = self.text("--json", *arguments)
+        return Visit(code, [json.loads(line) for line in output.splitlines()])
+
+
+class Visit:
+    """What one run found, by check."""
+
+    def __init__(self, code: int, findings: list[dict[str, str]]) -> None:
+        self.findings = {finding["check"]: (finding["state"], finding["text"]) for finding in findings}
+        assert len(self.findings) == len(findings)
+        assert code == (1 if {state for state, _ in self.findings.values()} != {"ok"} else 0)
+
+    def texts(self, state: str) -> dict[str, str]:
+        return {check: text for check, (found, text) in self.findings.items() if found == state}
+
+    @property
+    def problems(self) -> dict[str, str]:
+        return self.texts("problem")
+
+    @property
+    def problem(self) -> tuple[str, str]:
+        """The one problem there is: the check and what it says."""
+        (problem,) = self.problems.items()
+        return problem
+
+
+@pytest.fixture
+def clinic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Clinic:
+    return Clinic(tmp_path, monkeypatch, capsys)
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[Platform]:
+    with Platform(tmp_path / "data") as platform:
+        yield platform
+
+
+@pytest.fixture
+def served(clinic: Clinic, platform: Platform, tmp_path: Path) -> Iterator[str]:
+    """The platform on a port, and the environment that leads to it with every permission."""
+    with running(tmp_path / "data") as base_url:
+        clinic.as_user(base_url, (platform.service_id, platform.service_secret_key))
+        yield base_url

@@ -1,0 +1,265 @@
+"""`biot-provider doctor` on the platform: permissions, certificates, unreachable places; and what it prints."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+import sys
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import trustme
+
+from biot_provider.cli import main
+from biot_provider.cli.checks import Problem
+from biot_provider.cli.checks.connection import clock
+from biot_provider.emulator.server import running
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_mock import MockerFixture
+
+    from biot_provider.emulator import Platform
+
+OPERATIONS = ("GET", "SEARCH", "CREATE", "UPDATE", "DELETE")
+PERMISSIONS = [f"SETTINGS_PLUGIN_{operation}" for operation in OPERATIONS]
+OF_THE_PLATFORM = {"certificate", "platform", "clock", "identity", *PERMISSIONS}
+
+
+@pytest.mark.usefixtures("served")
+def test_where_all_is_well_every_line_is_ok_and_nothing_has_changed(clinic: Any, platform: Platform) -> None:
+    code, output = clinic.text()
+    lines = output.splitlines()
+    assert code == 0, output
+    assert [line.split()[0] for line in lines] == [
+        *("configuration", "address", "certificate", "platform", "clock", "identity"),
+        *PERMISSIONS,
+        *("engine", "project", "plugins"),
+    ]
+    assert {line.split()[1] for line in lines} == {"ok"}
+    assert "BIOT_SERVICE_SECRET_KEY" in lines[0]
+    assert platform.service_secret_key not in output
+    assert "BioT 2.4.3" in lines[3]
+    assert "29 min" in lines[5]
+    assert platform.plugins.search({})["data"] == []
+    assert {entry["status"] for entry in platform.requests() if entry["method"] not in ("GET", "POST")} == {404}
+
+
+def test_the_embedded_platform_needs_no_configuration_but_its_name(clinic: Any) -> None:
+    clinic.stack({"biot:baseUrl": "embedded"})
+    visit = clinic.visit("--stack", "dev")
+    assert visit.problems == {}
+    assert "not needed" in visit.findings["certificate"][1]
+    assert "no data yet" in visit.findings["address"][1]
+    assert not (clinic.folder / ".biot").exists()
+
+
+def test_the_embedded_platform_of_the_stack_is_the_one_looked_at(clinic: Any) -> None:
+    from biot_provider.emulator import Platform
+
+    clinic.stack({"biot:baseUrl": "embedded"})
+    with Platform(clinic.folder / ".biot" / "dev") as platform:
+        platform.faults.add("forbidden", method="DELETE")
+        assert clinic.visit("--stack", "acme/shop/dev").problem[0] == "SETTINGS_PLUGIN_DELETE"
+
+
+def test_an_embedded_folder_that_cannot_be_used_is_one_line(clinic: Any) -> None:
+    clinic.file("mine/platform.sqlite", "something else entirely")
+    clinic.stack({"biot:baseUrl": "embedded:mine"})
+    visit = clinic.visit("--stack", "dev")
+    assert visit.problem[0] == "address"
+    assert "another folder" in visit.problem[1]
+    assert set(visit.texts("not checked")) == OF_THE_PLATFORM
+
+
+@pytest.mark.parametrize("missing", PERMISSIONS)
+def test_a_missing_permission_is_named_and_no_other(clinic: Any, platform: Platform, served: str, missing: str) -> None:
+    clinic.as_user(served, platform.add_service_user([name for name in PERMISSIONS if name != missing]))
+    check, text = clinic.visit().problem
+    assert check == missing
+    assert "give the role" in text
+
+
+@pytest.mark.parametrize("kind", ["bad-gateway", "internal-error", "unauthorized"])
+@pytest.mark.usefixtures("served")
+def test_a_permission_that_cannot_be_told_is_no_ok(clinic: Any, platform: Platform, kind: str) -> None:
+    platform.faults.add(kind, method="PATCH")
+    check, text = clinic.visit().problem
+    assert check == "SETTINGS_PLUGIN_UPDATE"
+    assert text.startswith("cannot be told: the platform answered ")
+
+
+@pytest.mark.usefixtures("served")
+def test_a_platform_that_takes_a_senseless_request_is_a_problem(clinic: Any, platform: Platform) -> None:
+    platform.faults.add(method="POST", path="plugins$", status=201, json={"name": "no plugin"})
+    check, text = clinic.visit().problem
+    assert check == "SETTINGS_PLUGIN_CREATE"
+    assert "look at the plugins in the BioT Console" in text
+
+
+@pytest.mark.parametrize("user", [{"expired": True}, {"locked": True}])
+def test_a_login_that_is_refused_is_one_line_and_leaves_permissions_unchecked(
+    clinic: Any, platform: Platform, served: str, user: Any
+) -> None:
+    service_id, secret_key = platform.add_service_user(**user)
+    clinic.as_user(served, (service_id, secret_key))
+    visit = clinic.visit()
+    check, text = visit.problem
+    assert check == "identity"
+    assert ("LOGIN_FAILED" if "expired" in user else "SERVICE_LOCKED") in text
+    assert secret_key not in text
+    assert set(visit.texts("not checked")) == set(PERMISSIONS)
+
+
+def as_person(clinic: Any, base_url: str, user: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("BIOT_SERVICE_ID", "BIOT_SERVICE_SECRET_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    clinic.environment(BIOT_BASE_URL=base_url, BIOT_USERNAME=user[0], BIOT_PASSWORD=user[1])
+
+
+def test_a_person_is_as_good_as_a_service_user(
+    clinic: Any, platform: Platform, served: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = platform.add_user()
+    as_person(clinic, served, user, monkeypatch)
+    code, output = clinic.text()
+    assert code == 0, output
+    assert "biot:password from BIOT_PASSWORD" in output
+    assert user[1] not in output
+
+
+@pytest.mark.parametrize(
+    ("user", "said"),
+    [({"mfa": True}, "second factor"), ({"locked": True}, "USER_LOCKED"), ({"locked_minutes": 7}, "timeLeftInMinutes")],
+)
+def test_a_person_who_is_kept_out_is_one_line(
+    clinic: Any, platform: Platform, served: str, monkeypatch: pytest.MonkeyPatch, user: Any, said: str
+) -> None:
+    as_person(clinic, served, platform.add_user(**user), monkeypatch)
+    visit = clinic.visit()
+    check, text = visit.problem
+    assert check == "identity"
+    assert said in text
+    assert set(visit.texts("not checked")) == set(PERMISSIONS)
+
+
+def test_tokens_too_short_to_be_of_use_are_a_problem(clinic: Any, platform: Platform, served: str) -> None:
+    clinic.as_user(served, platform.add_service_user(token_seconds=40))
+    check, text = clinic.visit().problem
+    assert check == "identity"
+    assert "accessTokenExpirationInMinutes" in text
+
+
+@pytest.mark.usefixtures("served")
+def test_an_address_that_is_not_biots_is_a_problem_of_the_platform(clinic: Any, platform: Platform) -> None:
+    platform.faults.add(times=None, status=404, body="<html>no such page</html>")
+    visit = clinic.visit()
+    assert "check that biot:baseUrl is BioT's REST API" in visit.problems["platform"]
+    assert visit.findings["clock"][0] == "not checked"
+
+
+@pytest.mark.usefixtures("served")
+def test_a_connection_that_breaks_is_one_line(clinic: Any, platform: Platform) -> None:
+    platform.faults.add("reset", times=None)
+    visit = clinic.visit()
+    assert set(visit.problems) == {"platform", "identity"}
+    assert all("\n" not in text for text in visit.problems.values())
+
+
+def test_a_place_that_cannot_be_reached_leaves_the_rest_unchecked(clinic: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    for base_url in (f"http://127.0.0.1:{port}", "https://platform.invalid"):
+        clinic.as_user(base_url, ("id", "secret-key"))
+        visit = clinic.visit()
+        assert visit.problem[0] == "address"
+        assert "check biot:baseUrl and the network" in visit.problem[1]
+        assert set(visit.texts("not checked")) == OF_THE_PLATFORM
+
+
+def served_with(leaf: trustme.LeafCert, clinic: Any, platform: Platform, folder: Path, closing: ExitStack) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    leaf.configure_cert(context)
+    base_url = closing.enter_context(running(folder, tls=context))
+    clinic.as_user(base_url, (platform.service_id, platform.service_secret_key))
+
+
+def test_a_trusted_certificate_is_shown_with_its_end(clinic: Any, platform: Platform, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    clinic.environment(SSL_CERT_FILE=str(tmp_path / "ca.pem"))
+    for days, soon in ((90, False), (5, True)):
+        ends = datetime.now(UTC) + timedelta(days=days)
+        with ExitStack() as closing:
+            leaf = authority.issue_cert("127.0.0.1", not_after=ends)
+            served_with(leaf, clinic, platform, tmp_path / "data", closing)
+            visit = clinic.visit()
+        assert visit.problems == {}
+        assert f"valid until {ends:%Y-%m-%d}" in visit.findings["certificate"][1]
+        assert ("have it renewed" in visit.findings["certificate"][1]) == soon
+
+
+def test_a_certificate_that_does_not_hold_is_one_line(clinic: Any, platform: Platform, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    clinic.environment(SSL_CERT_FILE=str(tmp_path / "ca.pem"))
+    now = datetime.now(UTC)
+    past = authority.issue_cert("127.0.0.1", not_before=now - timedelta(days=9), not_after=now - timedelta(days=1))
+    for leaf, said in (
+        (past, "has expired"),
+        (authority.issue_cert("10.0.0.1"), "is not for 127.0.0.1"),
+        (authority.issue_cert("platform.example"), "is not for 127.0.0.1"),
+        (trustme.CA().issue_cert("127.0.0.1"), "set SSL_CERT_FILE"),
+    ):
+        with ExitStack() as closing:
+            served_with(leaf, clinic, platform, tmp_path / "data", closing)
+            visit = clinic.visit()
+        assert visit.problem[0] == "certificate"
+        assert said in visit.problem[1]
+        assert set(visit.texts("not checked")) == OF_THE_PLATFORM - {"certificate"}
+
+
+def test_a_port_without_tls_is_one_line(clinic: Any, platform: Platform, served: str) -> None:
+    clinic.as_user(served.replace("http:", "https:"), (platform.service_id, platform.service_secret_key))
+    check, text = clinic.visit().problem
+    assert check == "certificate"
+    assert "does not speak TLS" in text
+
+
+def test_a_clock_that_is_wrong_is_a_problem_with_its_direction() -> None:
+    date = "Tue, 24 Nov 2026 08:00:00 GMT"
+    there = datetime(2026, 11, 24, 8, tzinfo=UTC).timestamp()
+    assert clock(date, lambda: there + 20) == "within 20 s of the platform's"
+    for seconds, where in ((95, "95 s ahead of"), (-95, "95 s behind")):
+        with pytest.raises(Problem, match=where):
+            clock(date, lambda seconds=seconds: there + seconds)
+    for unknown in (None, "", "yesterday"):
+        assert clock(unknown) == "the platform does not tell its time"
+
+
+@pytest.mark.usefixtures("served")
+def test_a_check_that_fails_itself_does_not_take_the_others_with_it(clinic: Any, mocker: MockerFixture) -> None:
+    mocker.patch("biot_provider.cli.checks.project.engine", side_effect=RuntimeError("anything"))
+    visit = clinic.visit()
+    assert visit.problem == ("engine", "this check itself failed (RuntimeError): please report it")
+    assert visit.findings["plugins"][0] == "ok"
+
+
+def test_ctrl_c_ends_it_with_one_line(clinic: Any, mocker: MockerFixture, capsys: pytest.CaptureFixture[str]) -> None:
+    mocker.patch("biot_provider.cli.checks.project.engine", side_effect=KeyboardInterrupt)
+    assert main(["doctor"]) == 130
+    assert capsys.readouterr().err == "biot-provider: stopped\n"
+
+
+def test_a_reader_that_has_read_enough_sees_no_traceback(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "biot_provider.cli", "doctor"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
