@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .faults import Fault, Faults
     from .identity import Identity
     from .journal import Journal
+    from .keys import Keys
     from .multipart import Part
     from .plugins import Plugins
     from .switches import Switches
@@ -39,6 +40,7 @@ _ROUTES = Map(
         Rule("/ums/v2/users/login", methods=["POST"], endpoint="log_in_person"),
         Rule("/ums/v2/users/token/refresh", methods=["POST"], endpoint="refresh"),
         Rule("/ums/v2/users/token/login", methods=["POST"], endpoint="log_in_again"),
+        Rule("/ums/v1/security/public-key", methods=["GET"], endpoint="public_key"),
         Rule("/settings/v1/system/properties", methods=["GET"], endpoint="properties"),
         Rule("/settings/system/healthCheck", methods=["GET"], endpoint="health"),
         Rule("/settings/v2/plugins", methods=["POST"], endpoint="create"),
@@ -69,10 +71,17 @@ class App:
     """Answers every request; raises `ConnectionCut` where a fault leaves the caller without an answer."""
 
     def __init__(
-        self, plugins: Plugins, identity: Identity, switches: Switches, faults: Faults, journal: Journal
+        self,
+        plugins: Plugins,
+        identity: Identity,
+        keys: Keys,
+        switches: Switches,
+        faults: Faults,
+        journal: Journal,
     ) -> None:
         self._plugins = plugins
         self._identity = identity
+        self._keys = keys
         self._switches = switches
         self._faults = faults
         self._journal = journal
@@ -153,6 +162,9 @@ class App:
 
     def _log_in_again(self, request: Request, _parts: list[Part]) -> tuple[int, Any]:
         return 200, self._identity.people.log_in_again(_json(request))
+
+    def _public_key(self, _request: Request, _parts: list[Part]) -> tuple[int, Any]:
+        return 200, {"publicKey": self._keys.public(), "previousPublicKey": None}
 
     def _properties(self, _request: Request, _parts: list[Part]) -> tuple[int, Any]:
         return 200, {"biotVersion": BIOT_VERSION}

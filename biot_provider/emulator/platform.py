@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .faults import Faults
 from .identity import PERMISSIONS, TOKEN_SECONDS, Identity
 from .journal import Journal
+from .keys import Keys
 from .plugins import Plugins
 from .store import Store
 from .switches import Switches
@@ -38,6 +39,7 @@ class Platform:
             raise
         self.faults = Faults(self._store)
         self.journal = Journal(self._store)
+        self.keys = Keys(self._store)
         self.plugins = Plugins(self._store, self.switches)
         self.service_id = self._identity.service_id
         """Id of the built-in service user, which has every permission."""
@@ -50,7 +52,7 @@ class Platform:
         # The web parts are loaded with the first use only: most processes that open a platform never ask it anything.
         from .app import App
 
-        return App(self.plugins, self._identity, self.switches, self.faults, self.journal)
+        return App(self.plugins, self._identity, self.keys, self.switches, self.faults, self.journal)
 
     def add_service_user(
         self,

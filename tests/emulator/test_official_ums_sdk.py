@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from biotmed_ums_sdk import ApiClient, Configuration
-from biotmed_ums_sdk.api import LoginAPIApi, ServiceUserAPIApi
+from biotmed_ums_sdk.api import LoginAPIApi, SecurityAPIApi, ServiceUserAPIApi
 from biotmed_ums_sdk.exceptions import ApiException
 from biotmed_ums_sdk.models import (
     LoginRequestV2,
@@ -73,3 +73,8 @@ def test_the_sdk_logs_a_service_user_in_unless_its_key_has_expired(client: ApiCl
     with pytest.raises(ApiException) as raised:
         services.service_user_login(ServiceUserAccessTokenRequest(id=expired_id, secretKey=expired_key))
     assert (raised.value.status, raised.value.data.code) == (403, "LOGIN_FAILED")
+
+
+def test_the_sdk_reads_the_public_key_without_a_token(client: ApiClient, platform: Platform) -> None:
+    answer = SecurityAPIApi(client).get_public_key()
+    assert (answer.public_key, answer.previous_public_key) == (platform.keys.public(), None)

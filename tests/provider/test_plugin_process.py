@@ -89,7 +89,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
         def begin(**config: str) -> Engine:
             process = stack.enter_context(
                 subprocess.Popen(
-                    [sys.executable, "-m", "pulumi.dynamic"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+                    [sys.executable, "-u", "-m", "pulumi.dynamic"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
                 )
             )
             stack.callback(process.kill)

@@ -1,0 +1,53 @@
+"""The platform's key pair, as another implementation of RSA reads it."""
+
+from __future__ import annotations
+
+import base64
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA512
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from biot_provider.emulator import Platform
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def read(text: str) -> RSAPublicKey:
+    """The key as plugins read it: they put the lines of a PEM file around it."""
+    assert base64.b64decode(text, validate=True)
+    key = load_pem_public_key(f"-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----".encode())
+    assert isinstance(key, RSAPublicKey)
+    return key
+
+
+def test_what_the_platform_signs_is_verified_by_the_key_it_publishes(call: Any) -> None:
+    del call.http.headers["Authorization"]
+    answer = call.http.get("/ums/v1/security/public-key").json()
+    assert set(answer) == {"publicKey", "previousPublicKey"}
+    key = read(answer["publicKey"])
+    assert (key.key_size, key.public_numbers().e) == (2048, 65537)
+    signature = call.platform.keys.sign(b"head.body")
+    key.verify(signature, b"head.body", PKCS1v15(), SHA512())
+    with pytest.raises(InvalidSignature):
+        key.verify(signature, b"head.other", PKCS1v15(), SHA512())
+
+
+def test_a_database_has_one_key_pair_whoever_asks_first(tmp_path: Path) -> None:
+    with Platform(tmp_path) as one, Platform(tmp_path) as other, ThreadPoolExecutor() as threads:
+        asked = [threads.submit(platform.keys.public) for platform in (one, other)]
+        first, second = (answer.result() for answer in asked)
+    with Platform(tmp_path) as later:
+        assert first == second == later.keys.public()
+        read(first).verify(later.keys.sign(b"x"), b"x", PKCS1v15(), SHA512())
+
+
+def test_every_database_has_its_own(tmp_path: Path) -> None:
+    with Platform(tmp_path / "a") as one, Platform(tmp_path / "b") as other:
+        assert one.keys.public() != other.keys.public()
