@@ -16,7 +16,7 @@ from biot_provider.errors import ConfigError
 EMBEDDED = "embedded"
 DEFAULT_REQUEST_TIMEOUT = 300.0
 MAX_REQUEST_TIMEOUT = 3600.0
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ def _address_problems(base_url: str) -> list[str]:
         return [f"biot:baseUrl must be an https address or `embedded`, not {base_url!r}: {fix}"]
     if parts.path or parts.query or parts.fragment:
         return [f"biot:baseUrl must be the address alone, without {parts.path or '?' + parts.query!r}: {fix}"]
-    if parts.scheme == "http" and host not in _LOOPBACK:
+    if parts.scheme == "http" and host not in LOOPBACK:
         return [f"biot:baseUrl must be https, not {base_url!r} (http is for loopback only): {fix}"]
     return []
 

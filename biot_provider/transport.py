@@ -6,12 +6,15 @@ repeated by a transport; what became of it is found out by reading (see ``provid
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 import stamina
 
-from biot_provider.config import EMBEDDED, Settings
+from biot_provider.config import EMBEDDED, LOOPBACK, Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +25,7 @@ CONNECT_TIMEOUT = 10.0
 """Seconds to wait for a connection."""
 
 _ATTEMPTS = 4
+_LONGEST_WAIT = 10.0
 _BUSY = frozenset({429, 502, 503, 504})
 _LOGINS = frozenset({"/ums/v2/services/accessToken", "/ums/v2/users/login"})
 
@@ -73,14 +77,33 @@ class RetryTransport(httpx.BaseTransport):
 
 
 def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds the platform asks to wait; a date or nonsense counts as not given, and ten seconds are the most."""
-    text = response.headers.get("retry-after", "")
-    return min(float(text), 10.0) if text.isdigit() else None
+    """Seconds the platform asks to wait, ten at the most; nonsense and a time that is past count as not given."""
+    text = response.headers.get("retry-after", "").strip()
+    if text.isdigit():
+        seconds = float(text)
+    else:
+        try:
+            seconds = (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
+        except (TypeError, ValueError):  # not a date, or one that names no time zone
+            return None
+    return min(seconds, _LONGEST_WAIT) if seconds > 0 else None
 
 
 def open_transport(settings: Settings) -> httpx.BaseTransport:
-    """The transport for an address; certificates, proxies and a custom CA as httpx takes them."""
-    return RetryTransport(httpx.HTTPTransport(verify=True, trust_env=True))
+    """The transport for an address: certificates checked, proxies and a custom CA from the environment's variables.
+
+    Those are HTTPS_PROXY, ALL_PROXY and NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR, as httpx takes them.
+    """
+    return RetryTransport(httpx.HTTPTransport(verify=True, trust_env=True, proxy=proxy_for(settings.base_url)))
+
+
+def proxy_for(base_url: str) -> str | None:
+    """The proxy the environment names for an address; none for this machine itself."""
+    url = httpx.URL(base_url)
+    if url.host in LOOPBACK or proxy_bypass(url.host):
+        return None
+    proxies = getproxies()
+    return proxies.get(url.scheme) or proxies.get("all")
 
 
 def open_embedded(folder: Path) -> tuple[httpx.BaseTransport, Settings]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +14,9 @@ import httpx
 import pytest
 from pytest_mock import MockerFixture
 
+from biot_provider.config import Settings
 from biot_provider.emulator import Platform
-from biot_provider.transport import RetryTransport, open_embedded, open_transport
+from biot_provider.transport import RetryTransport, open_embedded, open_transport, proxy_for
 
 GET = httpx.Request("GET", "http://platform.invalid/settings/v2/plugins/Plugin-x")
 POST = httpx.Request("POST", "http://platform.invalid/settings/v2/plugins")
@@ -185,3 +189,55 @@ def test_the_embedded_platform_is_used_by_many_threads(embedded: Any) -> None:
     for thread in threads:
         thread.join()
     assert seen == [200] * 8
+
+
+def test_a_retry_after_that_is_a_date_is_waited_for(waits: Any) -> None:
+    at = format_datetime(datetime.now(UTC) + timedelta(seconds=6), usegmt=True)
+    line = Line(httpx.Response(429, headers={"Retry-After": at}), httpx.Response(200))
+    assert RetryTransport(line).handle_request(GET).status_code == 200
+    [waited] = [call.args[0] for call in waits.call_args_list]
+    assert 3 < waited <= 6
+
+
+@pytest.mark.parametrize(
+    ("environment", "address", "proxy"),
+    [
+        ({}, "https://api.example", None),
+        ({"HTTPS_PROXY": "http://proxy.example:3128"}, "https://api.example", "http://proxy.example:3128"),
+        ({"ALL_PROXY": "http://all.example:1"}, "https://api.example", "http://all.example:1"),
+        ({"HTTP_PROXY": "http://proxy.example:3128"}, "https://api.example", None),
+        ({"HTTPS_PROXY": "http://p.example:1", "NO_PROXY": "api.example"}, "https://api.example", None),
+        ({"HTTPS_PROXY": "http://p.example:1", "NO_PROXY": ".example"}, "https://api.example", None),
+        ({"HTTP_PROXY": "http://p.example:1"}, "http://127.0.0.1:8000", None),
+    ],
+)
+def test_proxies_come_from_the_environment_and_never_stand_before_this_machine(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], address: str, proxy: str | None
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert proxy_for(address) == proxy
+
+
+def test_a_request_goes_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{server.getsockname()[1]}")
+        asked: list[bytes] = []
+
+        def refuse() -> None:
+            connection, _ = server.accept()
+            with connection:
+                asked.append(connection.recv(4096))
+                connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        transport = open_transport(Settings("https://platform.invalid"))
+        with pytest.raises(httpx.ProxyError, match="407"):
+            transport.handle_request(httpx.Request("POST", "https://platform.invalid/x"))
+        thread.join()
+        transport.close()
+    assert asked[0].startswith(b"CONNECT platform.invalid:443 ")
