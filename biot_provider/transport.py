@@ -15,6 +15,7 @@ import httpx
 import stamina
 
 from biot_provider.config import EMBEDDED, LOOPBACK, Settings
+from biot_provider.errors import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,10 +108,20 @@ def proxy_for(base_url: str) -> str | None:
 
 
 def open_embedded(folder: Path) -> tuple[httpx.BaseTransport, Settings]:
-    """The embedded platform in this process, and the settings of its built-in service user."""
-    from biot_provider.emulator import Platform
+    """The embedded platform in this process, and the settings of its built-in service user.
 
-    platform = Platform(folder)
+    Raises ConfigError when its data cannot be used.
+    """
+    from biot_provider.emulator import Platform
+    from biot_provider.emulator.store import StoreError
+
+    try:
+        platform = Platform(folder)
+    except (StoreError, OSError) as error:
+        raise ConfigError(
+            f"BioT connection: the embedded platform's data in {str(folder)!r} cannot be used ({error})."
+            " What to do: name another folder in biot:baseUrl (embedded:<folder>), or delete that one"
+        ) from None
     settings = Settings(EMBEDDED, platform.service_id, platform.service_secret_key)
     return RetryTransport(_EmbeddedTransport(platform)), settings
 

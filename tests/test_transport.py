@@ -16,6 +16,7 @@ from pytest_mock import MockerFixture
 
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
+from biot_provider.errors import ConfigError
 from biot_provider.transport import RetryTransport, open_embedded, open_transport, proxy_for
 
 GET = httpx.Request("GET", "http://platform.invalid/settings/v2/plugins/Plugin-x")
@@ -241,3 +242,16 @@ def test_a_request_goes_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> No
         thread.join()
         transport.close()
     assert asked[0].startswith(b"CONNECT platform.invalid:443 ")
+
+
+@pytest.mark.parametrize("spoil", ["no database", "a file"])
+def test_an_embedded_platform_whose_data_cannot_be_used_is_told_with_its_folder(tmp_path: Path, spoil: str) -> None:
+    folder = tmp_path / "data"
+    if spoil == "a file":
+        folder.write_text("")
+    else:
+        folder.mkdir()
+        (folder / "platform.sqlite").write_text("this is no database, but it is long enough to look like one" * 20)
+    with pytest.raises(ConfigError, match="cannot be used") as raised:
+        open_embedded(folder)
+    assert str(folder) in str(raised.value)
