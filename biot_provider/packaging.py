@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from biot_provider.errors import PackagingError
-from biot_provider.handlers import handler_problem
 from biot_provider.ignore import BIOTIGNORE
 from biot_provider.package_source import ON_UNIX, SourceFile, is_folder, list_files, opened, reading
 
@@ -29,7 +28,6 @@ __all__ = [
     "MAX_ZIPPED_BYTES",
     "Package",
     "PackageFile",
-    "handler_problem",
     "read_package",
     "zipped_size_problem",
 ]

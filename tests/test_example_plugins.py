@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from biot_provider.fleet import read_fleet
-from biot_provider.packaging import handler_problem, read_package
+from biot_provider.handlers import handler_problem
+from biot_provider.packaging import read_package
 
 PLUGINS = Path(__file__).parent.parent / "plugins"
 CODE = {

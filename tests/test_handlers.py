@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from biot_provider.packaging import Package, PackageFile, handler_problem, read_package
+from biot_provider.handlers import handler_problem
+from biot_provider.packaging import Package, PackageFile, read_package
 
 
 def package_of(*paths: str, source: Path = Path("plugin")) -> Package:

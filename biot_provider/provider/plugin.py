@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
 
 from biot_provider.errors import ConfigError, InputError, NotFoundError, PackagingError
+from biot_provider.handlers import handler_problem
 from biot_provider.models import DEFAULT_HANDLER, DEFAULT_RUNTIME, PluginInputs, PluginState
-from biot_provider.packaging import handler_problem, read_package, zipped_size_problem
+from biot_provider.packaging import read_package, zipped_size_problem
 from biot_provider.provider.lifecycle import (
     LifecycleProvider,
     dump,
