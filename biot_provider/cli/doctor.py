@@ -169,7 +169,7 @@ class _Visit:
     def _open_embedded(self, settings: Settings) -> str:
         """The embedded platform of the stack, or an empty one for the moment when it has no data yet."""
         from biot_provider.client import Client
-        from biot_provider.emulator.store import StoreError
+        from biot_provider.errors import ConfigError
 
         stack = (self._stack_name or "").rpartition("/")[2]
         folder = settings.embedded_folder(stack)
@@ -180,8 +180,8 @@ class _Visit:
             text = f"in this process; {folder} has no data yet"
         try:
             self._client = Client.connect(replace(settings, base_url=f"embedded:{data}"))
-        except (StoreError, OSError) as error:
-            raise Problem(f"the embedded platform in {folder} cannot be used ({error}): name another folder") from None
+        except ConfigError as error:
+            raise Problem(str(error)) from None
         self._closing.callback(self._client.close)
         return text
 
