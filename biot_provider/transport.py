@@ -1,7 +1,7 @@
 """How requests reach the platform: over the network, or in process to the embedded one.
 
 The retries of reads live here, and only here: bounded in number and time, with jitter. A write is never
-repeated by a transport; what became of it is found out by reading (see ``provider/lifecycle.py``).
+repeated by a transport; what became of it is found out by reading (see ``provider/attempts.py``).
 """
 
 from __future__ import annotations
