@@ -174,7 +174,7 @@ def test_a_place_that_cannot_be_reached_leaves_the_rest_unchecked(clinic: Any) -
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     for base_url in (f"http://127.0.0.1:{port}", "https://platform.invalid"):
-        clinic.as_user(base_url, ("id", "secret-key"))
+        clinic.as_user(base_url, ("id", "wrong"))
         visit = clinic.visit()
         assert visit.problem[0] == "address"
         assert "check biot:baseUrl and the network" in visit.problem[1]

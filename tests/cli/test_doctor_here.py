@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import secrets
 from typing import Any
 
 import pytest
 
-SECRET = "a-secret-that-nobody-may-see"
+SECRET = secrets.token_hex(12)
 CIPHER = {"secure": "v1:abcdef:ghijkl"}
 
 

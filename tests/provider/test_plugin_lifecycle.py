@@ -575,24 +575,24 @@ def test_a_get_shows_the_plugin_without_the_platforms_variables_or_the_stamp(wor
 
 def test_no_variable_and_no_credential_is_in_any_error(world: World) -> None:
     secret = world.settings.service_secret_key or ""
-    variables = {"TOKEN": "v3ry-s3cret-value"}
+    variables = {"TOKEN": "canary-value"}
     inputs = world.inputs(environment_variables=variables)
     for fault in (
-        {"status": 400, "code": "BAD_REQUEST", "details": {"echo": "v3ry-s3cret-value", "key": secret}},
-        {"status": 500, "body": f"Traceback: v3ry-s3cret-value {secret}"},
-        {"status": 200, "body": "<p>v3ry-s3cret-value</p>", "headers": {"Content-Type": "text/html"}},
+        {"status": 400, "code": "BAD_REQUEST", "details": {"echo": "canary-value", "key": secret}},
+        {"status": 500, "body": f"Traceback: canary-value {secret}"},
+        {"status": 200, "body": "<p>canary-value</p>", "headers": {"Content-Type": "text/html"}},
     ):
         world.platform.faults.add(**fault, method="POST", path="/plugins", times=None)
         said = error_of(lambda: world.create(inputs))
-        assert "v3ry-s3cret-value" not in said
+        assert "canary-value" not in said
         assert "[secret]" in said
         assert secret not in said
         world.platform.faults.clear()
 
 
 def test_a_defect_shows_where_it_is_and_not_what_it_held(world: World, mocker: Any) -> None:
-    mocker.patch("biot_provider.client.Client.get_plugin", side_effect=RuntimeError("holds v3ry-s3cret-value"))
+    mocker.patch("biot_provider.client.Client.get_plugin", side_effect=RuntimeError("holds canary-value"))
     with pytest.raises(Exception, match="a defect of biot-provider, please report it: RuntimeError") as raised:
         world.provider.read("guard", {"name": "guard"})
-    assert "v3ry-s3cret-value" not in str(raised.value)
+    assert "canary-value" not in str(raised.value)
     assert "plugin.py" in str(raised.value)

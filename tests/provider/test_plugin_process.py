@@ -119,11 +119,11 @@ def code(tmp_path: Path) -> Path:
 
 def test_a_plugin_lives_its_life(start: Callable[..., Engine], platform: Platform, code: Path) -> None:
     engine = start()
-    variables = {"environment_variables": {"TOKEN": "v3ry-s3cret"}}
+    variables = {"environment_variables": {"TOKEN": "canary-value"}}
     inputs = engine.inputs(code="guard", runtime="python3.13", **variables)
     assert inputs["environment_variables"]["TOKEN"][SECRET_MARK]
     name, state = engine.create(inputs)
-    assert (name, state["version"], state["environment_variables"]["TOKEN"]["value"]) == ("guard", 1, "v3ry-s3cret")
+    assert (name, state["version"], state["environment_variables"]["TOKEN"]["value"]) == ("guard", 1, "canary-value")
     assert state["environment_variables"]["TOKEN"][SECRET_MARK]
     assert engine.diff(state, inputs).changes == provider_pb2.DiffResponse.DIFF_NONE
 
@@ -154,7 +154,7 @@ def test_a_preview_with_values_not_known_yet_goes_through(start: Callable[..., E
 
 
 def test_failures_name_no_property_to_the_engine(start: Callable[..., Engine]) -> None:
-    answer = start().check({"environment_variables": {"BIOT_X": "v3ry-s3cret"}, "timeout": 0})
+    answer = start().check({"environment_variables": {"BIOT_X": "canary-value"}, "timeout": 0})
     assert [failure.property for failure in answer.failures] == ["", ""]
     assert sorted(failure.reason.partition(":")[0] for failure in answer.failures) == [
         "environment_variables.BIOT_X",
