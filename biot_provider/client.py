@@ -37,8 +37,6 @@ PAGE_SIZE = 100
 """Plugins asked for at once in a search."""
 
 _PLUGINS = "/settings/v2/plugins"
-_TOKEN_MARGIN = 60.0
-_TOKEN_FALLBACK = 300.0
 
 
 class Probe(NamedTuple):

@@ -16,15 +16,14 @@ import pulumi
 from pulumi.runtime import get_config
 
 from biot_provider.errors import InputError
-from biot_provider.models import PluginInputs
+from biot_provider.models import UNDECLARED, PluginInputs
 from biot_provider.provider.plugin_resource import Plugin
-from biot_provider.rules import nearest, plugin_problems
+from biot_provider.rules import nearest, plugin_problems, snake
 
 MANIFEST = "plugin.yaml"
 
 _NOT_CODE = frozenset({MANIFEST, ".gitignore", ".biotignore", ".git", ".DS_Store", "__pycache__"})
-_ONLY_HERE = {"owner", "declared_version", "code_digest", "code_files"}
-_ARGUMENTS = {str(field.alias): name for name, field in PluginInputs.model_fields.items() if name not in _ONLY_HERE}
+_ARGUMENTS = {str(field.alias): name for name, field in PluginInputs.model_fields.items() if name not in UNDECLARED}
 _EXTRA = frozenset({"deploymentPackageType", "enabled"})
 
 
@@ -71,7 +70,7 @@ def read_fleet(folder: Path, overrides: Mapping[str, Mapping[str, Any]]) -> dict
         except InputError as error:
             problems.append(str(error))
             continue
-        arguments = {key: value for key, value in _merged(declared, differs).items() if value is not None}
+        arguments = _merged(declared, differs)
         if "code" in arguments:
             arguments["code"] = str(manifest.parent / str(arguments["code"]))
         elif "image_tag" not in arguments and _has_code(manifest.parent):
@@ -144,14 +143,10 @@ def _plain(value: Any, *, variables: bool = False) -> Any:
     if isinstance(value, Mapping):
         if variables:
             return {str(k): str(v) if isinstance(v, int) and not isinstance(v, bool) else v for k, v in value.items()}
-        return {_snake(str(key)): _plain(item) for key, item in value.items()}
+        return {snake(str(key)): _plain(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_plain(item) for item in value]
     return value
-
-
-def _snake(key: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match[1].lower(), key)
 
 
 def _camel_path(path: str) -> str:

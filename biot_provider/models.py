@@ -124,6 +124,10 @@ class PluginInputs(PluginConfig):
         return "IMAGE" if self.image_tag is not None else "ZIP"
 
 
+UNDECLARED = frozenset({"owner", "declared_version", "code_digest", "code_files"})
+"""The inputs that this project fills in: no program and no plugin.yaml gives them."""
+
+
 class PluginState(PluginInputs):
     """A plugin as it is deployed: the inputs as applied, and what the platform gave it."""
 

@@ -14,7 +14,16 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from biot_provider.models import NAME_PREFIX, Cors, Interception, Notification, PluginInputs, Subscriptions
+from biot_provider.models import (
+    MAX_VERSION,
+    NAME_PREFIX,
+    UNDECLARED,
+    Cors,
+    Interception,
+    Notification,
+    PluginInputs,
+    Subscriptions,
+)
 from biot_provider.schedule import schedule_problem
 
 STAMP_VARIABLE = "PULUMI_BIOT_STAMP"
@@ -28,7 +37,6 @@ _RESERVED_PREFIXES = {"BIOT_": "BioT", "AWS_": "AWS Lambda"}
 _VARIABLE_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
 _API_ID = re.compile(r"(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)/\S+")
 _IMAGE_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_HIDDEN = frozenset({"owner", "declared_version", "code_digest", "code_files"})
 _UNITS = {"timeout": " (seconds)", "memory_size": " (MB)", "ephemeral_storage": " (MB)"}
 
 RETIRED_RUNTIMES = frozenset(
@@ -84,7 +92,7 @@ def _model_problems(values: Mapping[str, Any], is_unknown: Callable[[object], bo
                 continue
             path = _path(found["loc"])
             if found["type"] == "missing":  # told by its name on the wire
-                path = _snake(path)
+                path = snake(path)
             if path.startswith("environment_variables"):
                 if found["type"] == "dict_type":
                     yield Problem("environment_variables", "must be a map of strings")
@@ -99,7 +107,8 @@ def _path(location: Sequence[int | str]) -> str:
     return path
 
 
-def _snake(path: str) -> str:
+def snake(path: str) -> str:
+    """The API's camel case, in a name or a path, as the arguments are called here."""
     return re.sub(r"(?<=[a-z0-9])[A-Z]", lambda match: f"_{match[0].lower()}", path)
 
 
@@ -145,7 +154,7 @@ def _text(found: Mapping[str, Any], path: str) -> str:
 def _nearest_argument(path: str) -> str:
     parent, _, key = path.rpartition(".")
     model = _KEYS[re.sub(r"\[\d+\]$", "", parent)]
-    return nearest(key, sorted(set(model.model_fields) - _HIDDEN))
+    return nearest(key, sorted(set(model.model_fields) - UNDECLARED))
 
 
 def _range(path: str) -> tuple[int, int]:
@@ -154,7 +163,7 @@ def _range(path: str) -> tuple[int, int]:
         return 1, 2**31 - 1
     bounds = {name: getattr(m, name) for m in field.metadata for name in ("ge", "le") if hasattr(m, name)}
     if not bounds:  # Optional fields keep their bounds inside the annotation.
-        return 1, 32767
+        return 1, MAX_VERSION
     return bounds["ge"], bounds["le"]
 
 

@@ -1,1 +1,1 @@
-"""The Pulumi side: one pair of files per resource, and what all resources share."""
+"""The Pulumi side: each resource's declaration and lifecycle, and what all resources share."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import pulumi
@@ -49,10 +50,8 @@ class PluginInfo(BaseModel):
 
 def get_plugin(name: str) -> PluginInfo:
     """Read one plugin by its bare name. Raises pulumi.RunError when there is none, or the platform refuses."""
-    try:
+    with _told():
         return _info(_client().get_plugin(name))
-    except BiotError as error:
-        raise pulumi.RunError(str(error)) from None
 
 
 def list_plugins(
@@ -69,16 +68,21 @@ def list_plugins(
 
     Raises pulumi.RunError when the platform refuses or cannot be reached.
     """
-    try:
+    with _told():
         return [_info(answer) for answer in _client().search_plugins(filters=filters, sort=sort, free_text=free_text)]
-    except BiotError as error:
-        raise pulumi.RunError(str(error)) from None
 
 
 def get_public_key() -> PublicKey:
     """Read the keys by which a plugin verifies the platform's calls. Raises pulumi.RunError."""
-    try:
+    with _told():
         return _client().get_public_key()
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """An error ends the program with its one line, no traceback."""
+    try:
+        yield
     except BiotError as error:
         raise pulumi.RunError(str(error)) from None
 

@@ -14,7 +14,7 @@ from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, Up
 
 from biot_provider.errors import ConfigError, InputError, NotFoundError, PackagingError
 from biot_provider.handlers import handler_problem
-from biot_provider.models import DEFAULT_HANDLER, DEFAULT_RUNTIME, PluginInputs, PluginState
+from biot_provider.models import DEFAULT_HANDLER, DEFAULT_RUNTIME, UNDECLARED, PluginInputs, PluginState
 from biot_provider.packaging import read_package, zipped_size_problem
 from biot_provider.provider.lifecycle import (
     LifecycleProvider,
@@ -52,8 +52,8 @@ class PluginProvider(LifecycleProvider):
         """Find every bad input, fill in defaults and the digests of the code; local files only, no request."""
         given = {key: value for key, value in news.items() if key != "__provider" and value is not None}
         problems = self._settings_problems() + _schedule_over(given, _olds)
-        hidden = ("code_digest", "code_files", "__owner", "__version")
-        problems += plugin_problems({key: v for key, v in given.items() if key not in hidden}, is_unknown)
+        declared = {key: v for key, v in given.items() if key not in UNDECLARED and not key.startswith("__")}
+        problems += plugin_problems(declared, is_unknown)
         values = _with_defaults(given)
         if values.get("code") and isinstance(values["code"], str) and "image_tag" not in given:
             problems += _add_code(values, _olds)
