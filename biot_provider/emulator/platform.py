@@ -50,9 +50,15 @@ class Platform:
     def app(self) -> WSGIApplication:
         """The WSGI application. A fault that cuts the connection raises `ConnectionCut` out of it."""
         # The web parts are loaded with the first use only: most processes that open a platform never ask it anything.
+        from .api_logins import LoginsApi
+        from .api_plugins import PluginsApi
         from .app import App
+        from .control import Control
 
-        return App(self.plugins, self._identity, self.keys, self.switches, self.faults, self.journal)
+        areas = (LoginsApi(self._identity, self.keys), PluginsApi(self.plugins, self.switches))
+        routes = [route for area in areas for route in area.routes()]
+        control = Control(self.plugins, self._identity, self.switches, self.faults, self.journal)
+        return App(routes, self._identity, self.faults, self.journal, control, self.plugins.age)
 
     def add_service_user(
         self,

@@ -47,3 +47,8 @@ def aws(class_name: str, message: str) -> Refusal:
 def not_found(name: str) -> Refusal:
     """No plugin of that name: the only 404 that means "gone"."""
     return Refusal(404, "PLUGIN_NOT_FOUND", f"Plugin [{name}] not found", {"pluginName": name})
+
+
+def method_not_allowed(method: str) -> Refusal:
+    """A path that is there, asked in a way it does not take."""
+    return Refusal(405, "METHOD_NOT_ALLOWED", f"Request method '{method}' is not supported")

@@ -23,8 +23,9 @@ from . import Problem
 from .project import reason
 
 if TYPE_CHECKING:
-    from biot_provider.client import Client, Probe
+    from biot_provider.client import Client
     from biot_provider.config import Settings
+    from biot_provider.session import Probe
 
 PATIENCE = 10.0
 """Seconds to wait for a connection."""

@@ -1,0 +1,69 @@
+"""The routes of plugins (BioT API 2.4.2, settings)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .refusals import method_not_allowed
+from .routes import Route
+
+if TYPE_CHECKING:
+    from .plugins import Plugins
+    from .routes import Call
+    from .switches import Switches
+
+BIOT_VERSION = "2.4.3"
+
+_PLUGINS = "/settings/v2/plugins"
+_PLUGIN = f"{_PLUGINS}/<name>"
+
+
+class PluginsApi:
+    """Plugins over HTTP, and what the settings service says of itself."""
+
+    def __init__(self, plugins: Plugins, switches: Switches) -> None:
+        self._plugins = plugins
+        self._switches = switches
+
+    def routes(self) -> list[Route]:
+        """What it answers."""
+        return [
+            Route("GET", "/settings/v1/system/properties", self._properties),
+            Route("GET", "/settings/system/healthCheck", self._health),
+            Route("POST", _PLUGINS, self._create, "SETTINGS_PLUGIN_CREATE"),
+            Route("GET", _PLUGINS, self._search, "SETTINGS_PLUGIN_SEARCH"),
+            Route("GET", _PLUGIN, self._get, "SETTINGS_PLUGIN_GET"),
+            Route("PATCH", _PLUGIN, self._update, "SETTINGS_PLUGIN_UPDATE"),
+            Route("PUT", _PLUGIN, self._replace, "SETTINGS_PLUGIN_UPDATE"),
+            Route("DELETE", _PLUGIN, self._delete, "SETTINGS_PLUGIN_DELETE"),
+        ]
+
+    def _properties(self, _call: Call) -> tuple[int, Any]:
+        return 200, {"biotVersion": BIOT_VERSION}
+
+    def _health(self, _call: Call) -> tuple[int, Any]:
+        return 200, {"version": "embedded", "springVersion": "none", "traceId": ""}
+
+    def _create(self, call: Call) -> tuple[int, Any]:
+        config, code = call.config_and_code
+        return 201, self._plugins.create(config, code, call.base_url)
+
+    def _search(self, call: Call) -> tuple[int, Any]:
+        return 200, self._plugins.search(call.search_request)
+
+    def _get(self, _call: Call, name: str) -> tuple[int, Any]:
+        return 200, self._plugins.get(name)
+
+    def _update(self, call: Call, name: str) -> tuple[int, Any]:
+        config, code = call.config_and_code
+        return 200, self._plugins.update(name, config, code)
+
+    def _replace(self, call: Call, name: str) -> tuple[int, Any]:
+        if self._switches.read().put == "refused":
+            raise method_not_allowed("PUT")
+        config, code = call.config_and_code
+        return 200, self._plugins.update(name, config, code, replace=True)
+
+    def _delete(self, _call: Call, name: str) -> tuple[int, Any]:
+        self._plugins.delete(name)
+        return 204, None

@@ -1,0 +1,70 @@
+"""What a route of the platform is: its method and path, who may call it, and the function that answers.
+
+Each area of the API (plugins, users, ...) is a module ``api_*`` that lists its routes; ``app`` serves them all.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from .multipart import config_and_code, read_parts
+from .refusals import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from werkzeug.wrappers import Request, Response
+
+    from .multipart import Part
+
+
+class Call:
+    """One request as a route's function sees it."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+
+    @property
+    def base_url(self) -> str:
+        """The address the caller used, without a path."""
+        return self.request.host_url.rstrip("/")
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        """The parts of a multipart body; none where the body is another. Raises Refusal where they cannot be read."""
+        return read_parts(self.request)
+
+    @property
+    def config_and_code(self) -> tuple[Any, bytes | None]:
+        """The part `config` as JSON and the part `code`. Raises Refusal."""
+        return config_and_code(self.parts)
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON. Raises Refusal."""
+        try:
+            return json.loads(self.request.get_data())
+        except ValueError:
+            raise Refusal(400, "BAD_REQUEST", "the body must be JSON") from None
+
+    @property
+    def search_request(self) -> Any:
+        """The parameter `searchRequest` as JSON; an empty object where it is not given. Raises Refusal."""
+        try:
+            return json.loads(self.request.args.get("searchRequest") or "{}")
+        except ValueError:
+            raise Refusal(400, "BAD_REQUEST", "searchRequest must be JSON") from None
+
+
+@dataclass(frozen=True)
+class Route:
+    """One endpoint. `answer` takes the call and what the path names; it gives a status with JSON, or a response."""
+
+    method: str
+    path: str
+    answer: Callable[..., tuple[int, Any] | Response]
+    permission: str | None = None
+    """What the caller's token must allow; None: the route is public."""
