@@ -3,45 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from typing import TypeVar
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import SequenceMatcher
+from typing import Any, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from biot_provider.advice import advice
 from biot_provider.errors import ApiError, ConflictError, NotFoundError, TransportError
 from biot_provider.models import ErrorAnswer
 from biot_provider.redaction import redact
+from biot_provider.transport import retry_after
 
 _QUOTED = 300
+_LISTED = 5
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 
-_ADVICE: Mapping[str, str] = {
-    "LOGIN_FAILED": "check biot:serviceId and biot:serviceSecretKey of this stack (or biot:username and biot:password)",
-    "USER_LOCKED": "the user is locked: unlock it in the BioT Console, or use a service user",
-    "USER_LOCKED_WITH_TIME": "wait until the lock ends, or use a service user",
-    "SERVICE_LOCKED": "the service user is locked: unlock it in the BioT Console or use another one",
-    "TOKEN_NOT_VALID": "the platform refuses its own fresh token: check that biot:baseUrl is the right environment",
-    "ACCESS_DENIED": "give the service user's role the SETTINGS_PLUGIN_* permissions",
-    "PLUGIN_EXISTS_BY_NAME": "choose another name, or set adopt=True to take the existing plugin over",
-    "PLUGIN_NOT_FOUND": "run `pulumi refresh` if it was deleted on purpose",
-    "INTERCEPTION_CONFIGURATION_NOT_FOUND": "check api_id and entity_type_name of the interceptions",
-    "INTERCEPTION_ORDER_CANNOT_BE_RESERVED_ORDER": "choose another interception order",
-    "INTERCEPTION_MUST_HAVE_CORRECT_API_ID_NULL_VALUE_FOR_TYPE": "give api_id for PRE_REQUEST and POST_REQUEST only",
-    "PLUGIN_IMAGE_TAG_NOT_FOUND": "push the image first, or correct image_tag",
-    "ENVIRONMENT_VARIABLES_CANNOT_START_WITH_RESERVED_PREFIX": "rename the variable: BIOT_ is the platform's own",
-    "PLUGIN_VERSION_MUST_BE_LARGER_WHEN_UPDATING_CODE": "leave version out, or raise it",
-    "PLUGIN_VERSION_MUST_NOT_BE_CHANGED_WHEN_NOT_UPDATING_CODE": "leave version out, or take its change back",
-    "PLUGIN_ROLLBACK_FAILED": "look at the plugin in the BioT Console, then run `pulumi up` again",
-    "PLUGIN_CODE_IS_NOT_SUPPORTED_FOR_IMAGE_DEPLOYMENT_PACKAGE_TYPE": "give code or image_tag, not both",
-    "PLUGIN_REQUEST_VALIDATION_FAILED": "check which arguments go together: code, runtime, handler or image_tag",
-    "REFRESH_TOKEN_NOT_VALID": "run it again: it logs in anew",
-    "INTERNAL_SERVER_ERROR": "run `pulumi up` again; if it stays, give BioT's support the trace id",
-    "AWS_EXCEPTION": "the platform's AWS call failed: run `pulumi up` again; if it stays, check runtime and limits",
-    "GATEWAY_TIMEOUT": "run `pulumi up` again: it finds out what happened and goes on",
+_KINDS: Mapping[str, type[ApiError]] = {
+    **dict.fromkeys(
+        ("PLUGIN_NOT_FOUND", "SERVICE_USER_NOT_FOUND", "SECRET_KEY_ID_NOT_FOUND", "SUBSCRIBER_NOT_FOUND"), NotFoundError
+    ),
+    **dict.fromkeys(("PLUGIN_EXISTS_BY_NAME", "SERVICE_NAME_ALREADY_EXISTS"), ConflictError),
 }
-"""What a user can do about each documented code."""
 
 
 def parse(model: type[AnswerT], response: httpx.Response, asked: str, *, secrets: Iterable[str] = ()) -> AnswerT:
@@ -72,19 +58,55 @@ def api_error(response: httpx.Response, asked: str, secrets: Iterable[str]) -> A
     if body.code:
         said += f" {body.code}"
     if body.message:
-        said += f": {redact(body.message, secrets)}"
+        said += f": {_line(body.message, secrets)}"
     if not body.code and not body.message:
         said += f" with no error body of BioT's: {_quote(response, secrets)}"
     if body.details:
-        said += f" {redact(json.dumps(body.details, sort_keys=True), secrets)[:_QUOTED]}"
+        said += f" ({_line(_in_words(body.details), secrets)})"
     if body.trace_id:
         said += f" (trace id {body.trace_id})"
-    advice = _ADVICE.get(body.code or "")
-    text = f"{asked}: the platform answered {said}" + (f". What to do: {advice}" if advice else "")
-    kind = {"PLUGIN_NOT_FOUND": NotFoundError, "PLUGIN_EXISTS_BY_NAME": ConflictError}.get(body.code or "", ApiError)
-    return kind(text, status=response.status_code, code=body.code, details=body.details, trace_id=body.trace_id)
+    todo = advice(body.code, response.status_code, response.request.url.path)
+    text = f"{asked}: the platform answered {said}" + (f". What to do: {todo}" if todo else "")
+    kind = _KINDS.get(body.code or "", ApiError)
+    return kind(
+        text,
+        status=response.status_code,
+        code=body.code,
+        details=body.details,
+        trace_id=body.trace_id,
+        retry_after=retry_after(response),
+    )
+
+
+def _in_words(details: Mapping[str, Any]) -> str:
+    """Details such as ``{"currentVersion": 3}`` as ``current version 3``, by name."""
+    given = [str(value) for value in details.values() if isinstance(value, str | int)]
+    return ", ".join(f"{_words(name)} {_shown(value, given)}" for name, value in sorted(details.items()))
+
+
+def _words(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()
+
+
+def _shown(value: Any, given: Sequence[str]) -> str:
+    """A detail as text; of a long list the few that are nearest to what was given."""
+    if not isinstance(value, list):
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    items = [item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in value]
+    if len(items) > _LISTED:
+
+        def likeness(item: str) -> float:
+            return max((SequenceMatcher(None, item, text).ratio() for text in given), default=0.0)
+
+        nearest = sorted(items, key=likeness, reverse=True)[:_LISTED]
+        return f"{', '.join(nearest)} and {len(items) - _LISTED} more"
+    return ", ".join(items)
+
+
+def _line(text: str, secrets: Iterable[str]) -> str:
+    """One line without secrets, cut where it is long."""
+    return " ".join(redact(text, secrets).split())[:_QUOTED]
 
 
 def _quote(response: httpx.Response, secrets: Iterable[str]) -> str:
-    text = " ".join(redact(response.text, secrets).split())
-    return text[:_QUOTED] if text else "an empty body"
+    return _line(response.text, secrets) or "an empty body"

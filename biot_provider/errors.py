@@ -4,10 +4,11 @@
     ├── ConfigError       the connection's configuration is missing or wrong
     ├── InputError        arguments, a plugin.yaml or an override are wrong
     ├── PackagingError    a folder or .zip cannot become a deployment package
+    ├── ImageError        an image cannot be built, read or pushed
     ├── LifecycleError    an operation stopped: what is known, and what to do
     ├── TransportError    no usable answer: unreachable, cut off, or not the platform's
     └── ApiError          the platform answered and refused
-        ├── NotFoundError     it says the plugin does not exist
+        ├── NotFoundError     it says that what is named does not exist
         └── ConflictError     it says the name is taken
 
 The text of each stands alone: what was asked, what came back, the trace id, what to do.
@@ -35,6 +36,10 @@ class PackagingError(BiotError):
     """A folder or .zip cannot become a deployment package."""
 
 
+class ImageError(BiotError):
+    """An image cannot be built, read or pushed; after a failed build the text ends with the builder's last lines."""
+
+
 class LifecycleError(BiotError):
     """An operation on a resource stopped; the text says what is known and what to do."""
 
@@ -51,7 +56,10 @@ class TransportError(BiotError):
 
 
 class ApiError(BiotError):
-    """The platform answered with an error (BioT API 2.4.2, ErrorResponse)."""
+    """The platform answered with an error (BioT API 2.4.2, ErrorResponse).
+
+    ``retry_after`` is the seconds it asks to wait before a repeat, where it asks.
+    """
 
     def __init__(
         self,
@@ -61,12 +69,14 @@ class ApiError(BiotError):
         code: str | None,
         details: Mapping[str, Any] | None = None,
         trace_id: str | None = None,
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.details = dict(details or {})
         self.trace_id = trace_id
+        self.retry_after = retry_after
 
     @property
     def unclear(self) -> bool:
@@ -75,8 +85,8 @@ class ApiError(BiotError):
 
 
 class NotFoundError(ApiError):
-    """``PLUGIN_NOT_FOUND``, the one answer that means a plugin is gone; other 404s stay ApiErrors."""
+    """The platform's own word that a plugin, service user, key or subscription is gone; other 404s stay ApiErrors."""
 
 
 class ConflictError(ApiError):
-    """``PLUGIN_EXISTS_BY_NAME``: a plugin of that name is there already."""
+    """The name is taken: a plugin, or a service user, of that name is there already."""

@@ -19,6 +19,7 @@ from biot_provider.errors import InputError
 from biot_provider.models import UNDECLARED, PluginInputs
 from biot_provider.provider.plugin_resource import Plugin
 from biot_provider.rules import nearest, plugin_problems, snake
+from biot_provider.yaml_file import read_yaml
 
 MANIFEST = "plugin.yaml"
 
@@ -64,24 +65,38 @@ def read_fleet(folder: Path, overrides: Mapping[str, Mapping[str, Any]]) -> dict
     for manifest in manifests:
         name = manifest.parent.name
         try:
-            declared = _arguments(_read(manifest), str(manifest), problems)
-            place = f"stack configuration 'plugins.{name}'"
-            differs = _arguments(overrides.get(name) or {}, place, problems)
+            fleet[name] = _plugin(manifest, overrides.get(name) or {}, problems)
         except InputError as error:
             problems.append(str(error))
-            continue
-        arguments = _merged(declared, differs)
-        if "code" in arguments:
-            arguments["code"] = str(manifest.parent / str(arguments["code"]))
-        elif "image_tag" not in arguments and _has_code(manifest.parent):
-            arguments["code"] = str(manifest.parent)
-        fleet[name] = {"name": name, **arguments}
-        # Pulumi stops at the first resource whose check fails; here the mistakes of all files come at once.
-        found = plugin_problems(fleet[name], lambda _: False)
-        problems += [f"{manifest}: {_camel_path(problem.path)}: {problem.text}" for problem in found]
     if problems:
         raise InputError("\n".join(problems))
     return fleet
+
+
+def read_plugin(manifest: Path) -> dict[str, Any]:
+    """The arguments of the plugin that this plugin.yaml describes. Raises InputError with every problem found."""
+    problems: list[str] = []
+    arguments = _plugin(manifest, {}, problems)
+    if problems:
+        raise InputError("\n".join(problems))
+    return arguments
+
+
+def _plugin(manifest: Path, override: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
+    """The arguments of one plugin, named as its folder; what is wrong with them is added to the problems."""
+    name = manifest.absolute().parent.name
+    declared = _arguments(read_yaml(manifest, str(manifest)), str(manifest), problems)
+    differs = _arguments(override, f"stack configuration 'plugins.{name}'", problems)
+    arguments = _merged(declared, differs)
+    if "code" in arguments:
+        arguments["code"] = str(manifest.parent / str(arguments["code"]))
+    elif "image_tag" not in arguments and _has_code(manifest.parent):
+        arguments["code"] = str(manifest.parent)
+    arguments = {"name": name, **arguments}
+    # Pulumi stops at the first resource whose check fails; here the mistakes of all files come at once.
+    found = plugin_problems(arguments, lambda _: False)
+    problems += [f"{manifest}: {_camel_path(problem.path)}: {problem.text}" for problem in found]
+    return arguments
 
 
 def _stack_overrides() -> Mapping[str, Any]:
@@ -92,19 +107,6 @@ def _stack_overrides() -> Mapping[str, Any]:
     except ValueError:
         raise pulumi.RunError("stack configuration 'plugins': must be a map of plugin names") from None
     return overrides
-
-
-def _read(manifest: Path) -> Any:
-    import yaml  # only the program reads manifests; the provider process imports this module too
-
-    try:
-        return yaml.safe_load(manifest.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-        raise InputError(f"{manifest}{where}: is not YAML: {getattr(error, 'problem', None) or error}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{manifest}: cannot be read: {error}") from None
 
 
 def _arguments(values: Any, place: str, problems: list[str]) -> dict[str, Any]:

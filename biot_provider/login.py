@@ -32,8 +32,10 @@ _FALLBACK = 300.0
 class Send(Protocol):
     """Sends one request without a token."""
 
-    def __call__(self, path: str, asked: str, body: dict[str, str | None], secret: str) -> httpx.Response:
-        """POST the body as JSON; ``secret`` is what no log may show."""
+    def __call__(
+        self, path: str, asked: str, timeout: float, body: dict[str, str | None], secret: str
+    ) -> httpx.Response:
+        """POST the body as JSON, ``timeout`` in seconds; ``secret`` is what no log may show."""
 
 
 class Login:
@@ -46,12 +48,16 @@ class Login:
         self._token: tuple[str, float] | None = None
         self._lock = threading.Lock()
 
-    def token(self) -> str:
-        """The token to use now. Raises ApiError when it is refused, ConfigError when a second factor is wanted."""
+    def token(self, timeout: float = LOGIN_TIMEOUT) -> str:
+        """The token to use now, fetched within ``timeout`` seconds when there is none.
+
+        Raises ApiError when it is refused, ConfigError when a second factor is wanted, TransportError.
+        """
+        timeout = min(timeout, LOGIN_TIMEOUT)
         with self._lock:
             if self._token is None or self._clock() >= self._token[1]:
                 person = self._settings.username is not None and self._settings.service_id is None
-                self._token = self._person() if person else self._service()
+                self._token = self._person(timeout) if person else self._service(timeout)
             return self._token[0]
 
     def forget(self, token: str) -> None:
@@ -64,20 +70,21 @@ class Login:
         """Seconds until the token in use is renewed; None before there is one."""
         return None if self._token is None else self._token[1] - self._clock()
 
-    def _service(self) -> tuple[str, float]:
+    def _service(self, timeout: float) -> tuple[str, float]:
         asked = f"log in as service user {self._settings.service_id}"
         secret = self._settings.service_secret_key or ""
         body = {"id": self._settings.service_id, "secretKey": secret}
-        response = self._send(SERVICE_LOGIN, asked, body, secret)
+        response = self._send(SERVICE_LOGIN, asked, timeout, body, secret)
         if not response.is_success:
             raise api_error(response, asked, [secret])
         answer = parse(AccessToken, response, asked, secrets=[secret])
         return answer.access_token, self._renewal(answer.access_token_expiration)
 
-    def _person(self) -> tuple[str, float]:
+    def _person(self, timeout: float) -> tuple[str, float]:
         asked = f"log in as {self._settings.username}"
         secret = self._settings.password or ""
-        response = self._send(PERSON_LOGIN, asked, {"username": self._settings.username, "password": secret}, secret)
+        body = {"username": self._settings.username, "password": secret}
+        response = self._send(PERSON_LOGIN, asked, timeout, body, secret)
         if not response.is_success:
             raise api_error(response, asked, [secret])
         answer = parse(PersonLogin, response, asked, secrets=[secret])

@@ -7,7 +7,7 @@ state, camel case on the wire. A field says with ``replaces`` that its change ne
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -136,6 +136,7 @@ class PluginState(PluginInputs):
     creation_time: str = ""
     last_modified_time: str = ""
     deployment_package_type: Literal["ZIP", "IMAGE"] = "ZIP"
+    platform: str | None = Field(default=None, alias="__platform")
 
 
 class InterceptionAnswer(Answer):
@@ -253,8 +254,11 @@ class MetadataAnswer(Answer):
     page: PageAnswer | None = None
 
 
-class PluginsAnswer(Answer):
-    """One page of a search for plugins."""
+RowT = TypeVar("RowT", bound=Answer)
 
-    data: tuple[PluginAnswer, ...]
+
+class SearchAnswer(Answer, Generic[RowT]):
+    """One page of a search."""
+
+    data: tuple[RowT, ...]
     metadata: MetadataAnswer | None = None

@@ -20,8 +20,8 @@ from biot_provider.answers import api_error
 from biot_provider.config import Settings
 from biot_provider.debug_log import DebugLog
 from biot_provider.errors import TransportError
-from biot_provider.login import LOGIN_TIMEOUT, Login
-from biot_provider.transport import CONNECT_TIMEOUT, open_embedded, open_transport
+from biot_provider.login import Login
+from biot_provider.transport import CONNECT_TIMEOUT, AnswerTooLargeError, open_embedded, open_transport
 
 READ_TIMEOUT = 60.0
 """Seconds to wait for the answer of a read."""
@@ -82,17 +82,19 @@ class Session:
     ) -> httpx.Response:
         """Ask with a token; ``asked`` says what for in an error, ``secrets`` are never quoted in one.
 
-        ``timeout`` is in seconds. Raises ApiError for whatever is no success, and TransportError.
+        ``timeout`` is in seconds and bounds all of it, logins included. Raises ApiError for whatever is no success,
+        and TransportError.
         """
         secrets = list(secrets)
-        token = self._login.token()
-        response = self.send(method, path, asked, timeout, token, secrets=secrets, **content)
+        ends = time.monotonic() + timeout
+        token = self._login.token(timeout)
+        response = self.send(method, path, asked, _left(ends), token, secrets=secrets, **content)
         if response.status_code == 401:
             # A 401 says that nothing was done, so this one repeat of a write is safe.
             self._login.forget(token)
             _rewind(content)
-            token = self._login.token()
-            response = self.send(method, path, asked, timeout, token, secrets=secrets, **content)
+            token = self._login.token(_left(ends))
+            response = self.send(method, path, asked, _left(ends), token, secrets=secrets, **content)
         if not response.is_success:
             raise api_error(response, asked, [token, *self._own_secrets(), *secrets])
         return response
@@ -108,7 +110,10 @@ class Session:
         secrets: Iterable[str] = (),
         **content: Any,
     ) -> httpx.Response:
-        """One request, with this token or none; gives whatever is answered. Raises TransportError."""
+        """One request, with this token or none; gives whatever is answered. Raises TransportError.
+
+        ``timeout`` bounds it in total: connecting, sending, its retries, and reading the answer to its end.
+        """
         traceparent = f"00-{random_source.token_hex(16)}-{random_source.token_hex(8)}-01"
         headers = {"traceparent": traceparent} | ({"Authorization": f"Bearer {token}"} if token else {})
         limits = httpx.Timeout(timeout, connect=min(CONNECT_TIMEOUT, timeout))
@@ -138,15 +143,22 @@ class Session:
     def _own_secrets(self) -> list[str]:
         return [self._settings.service_secret_key or "", self._settings.password or ""]
 
-    def _send_login(self, path: str, asked: str, body: dict[str, str | None], secret: str) -> httpx.Response:
-        return self.send("POST", path, asked, LOGIN_TIMEOUT, None, secrets=[secret], json=body)
+    def _send_login(
+        self, path: str, asked: str, timeout: float, body: dict[str, str | None], secret: str
+    ) -> httpx.Response:
+        return self.send("POST", path, asked, timeout, None, secrets=[secret], json=body)
 
     def _transport_error(self, error: Exception, asked: str, timeout: float) -> TransportError:
         address = self._settings.base_url
         if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)):
             text = f"{asked}: {address} cannot be reached ({_reason(error)}): check biot:baseUrl and the network"
             return TransportError(text, unclear=False)
-        if isinstance(error, httpx.TimeoutException):
+        if isinstance(error, httpx.ProxyError):
+            text = f"{asked}: the proxy does not lead to {address} ({_reason(error)}): check HTTPS_PROXY and NO_PROXY"
+            return TransportError(text, unclear=False)
+        if isinstance(error, AnswerTooLargeError):
+            text = f"{asked}: {address} gave {_reason(error)}, which is none of BioT's: check biot:baseUrl"
+        elif isinstance(error, httpx.TimeoutException):
             text = (
                 f"{asked}: no answer from {address} within {timeout:.0f} s:"
                 " run `pulumi up` again, or raise biot:requestTimeout"
@@ -168,6 +180,11 @@ class Session:
             body = None
         body = body if isinstance(body, dict) else {}
         return Probe(response.status_code, body, response.headers.get("date"), self._login.seconds_left())
+
+
+def _left(ends: float) -> float:
+    """Seconds until then; half a second at the least, for what is nearly done."""
+    return max(ends - time.monotonic(), 0.5)
 
 
 def _rewind(content: Mapping[str, Any]) -> None:

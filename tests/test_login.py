@@ -48,7 +48,7 @@ def test_a_person_logs_in_with_user_name_and_password(platform: Platform, base_u
     [
         ({"mfa": True}, ConfigError, ["second factor", "use a service user"]),
         ({"locked": True}, ApiError, ["401 USER_LOCKED", "unlock it"]),
-        ({"locked_minutes": 7}, ApiError, ["401 USER_LOCKED_WITH_TIME", "timeLeftInMinutes", "wait"]),
+        ({"locked_minutes": 7}, ApiError, ["401 USER_LOCKED_WITH_TIME", "time left in minutes 7", "wait"]),
         ({"permissions": []}, ApiError, ["403 ACCESS_DENIED", "SETTINGS_PLUGIN_"]),
     ],
 )

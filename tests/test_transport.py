@@ -47,7 +47,7 @@ class Line(httpx.BaseTransport):
 @pytest.fixture(autouse=True)
 def waits(mocker: MockerFixture) -> Any:
     """Waits take no time; gives the mock that counted them."""
-    return mocker.patch("tenacity.nap.time.sleep")
+    return mocker.patch("biot_provider.transport.time.sleep")
 
 
 @pytest.mark.parametrize("request_", [GET, LOGIN], ids=["GET", "login"])
@@ -133,14 +133,6 @@ def test_closing_closes_what_is_wrapped() -> None:
     assert line.closed
 
 
-def test_the_networks_transport_checks_certificates(mocker: MockerFixture) -> None:
-    made = mocker.patch("biot_provider.transport.httpx.HTTPTransport")
-    from biot_provider.config import Settings
-
-    open_transport(Settings("https://api.acme.example", "id", "key"))
-    assert made.call_args.kwargs["verify"] is True
-
-
 @pytest.fixture
 def embedded(tmp_path: Path) -> Iterator[tuple[Platform, Callable[[httpx.Request], httpx.Response]]]:
     transport, settings = open_embedded(tmp_path / "data")
@@ -207,6 +199,7 @@ def test_a_retry_after_that_is_a_date_is_waited_for(waits: Any) -> None:
         ({"HTTPS_PROXY": "http://proxy.example:3128"}, "https://api.example", "http://proxy.example:3128"),
         ({"ALL_PROXY": "http://all.example:1"}, "https://api.example", "http://all.example:1"),
         ({"HTTP_PROXY": "http://proxy.example:3128"}, "https://api.example", None),
+        ({"HTTPS_PROXY": "proxy.example:3128"}, "https://api.example", "http://proxy.example:3128"),
         ({"HTTPS_PROXY": "http://p.example:1", "NO_PROXY": "api.example"}, "https://api.example", None),
         ({"HTTPS_PROXY": "http://p.example:1", "NO_PROXY": ".example"}, "https://api.example", None),
         ({"HTTP_PROXY": "http://p.example:1"}, "http://127.0.0.1:8000", None),
@@ -221,6 +214,15 @@ def test_proxies_come_from_the_environment_and_never_stand_before_this_machine(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert proxy_for(address) == proxy
+
+
+@pytest.mark.parametrize("proxy", ["socks5://proxy.example:1080", "ftp://proxy.example"])
+def test_a_proxy_of_a_kind_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(
+        ConfigError, match=r"the proxy in HTTPS_PROXY .* cannot be used\. What to do: name one as http:"
+    ):
+        open_transport(Settings("https://api.example"))
 
 
 def test_a_request_goes_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:

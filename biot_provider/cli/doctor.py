@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .checks import Problem
+from .checks import Note, Problem
 from .console import complain, say
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from biot_provider.config import Settings
 
     from .checks.configuration import Stack
-    from .checks.connection import Permission
+    from .checks.permissions import Kind, Permission
     from .checks.project import Project
 
-OK, PROBLEM, NOT_CHECKED = "ok", "problem", "not checked"
+OK, NOTE, PROBLEM, NOT_CHECKED = "ok", "note", "problem", "not checked"
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -43,7 +43,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check everything: exit code 0 when all is well, 1 when something is not, 130 after Ctrl-C."""
+    """Check everything: exit code 0 when all is well, notes apart, 1 when something is not, 130 after Ctrl-C."""
     show = _as_json if arguments.json else _as_text
     try:
         with ExitStack() as closing:
@@ -67,7 +67,7 @@ class Finding:
 
 
 def _as_text(finding: Finding) -> None:
-    say(f"{finding.check:<22}  {finding.state:<11}  {finding.text}".rstrip())
+    say(f"{finding.check:<29}  {finding.state:<11}  {finding.text}".rstrip())
 
 
 def _as_json(finding: Finding) -> None:
@@ -109,7 +109,7 @@ class _Visit:
         return 0 if self._sound else 1
 
     def _check_platform(self) -> None:
-        from .checks.connection import PERMISSIONS
+        from .checks.permissions import KINDS, PERMISSIONS
 
         reached = self._check("address", self._look_at_address, when=self._settings is not None)
         trusted = self._check("certificate", self._look_at_certificate, when=reached)
@@ -118,6 +118,8 @@ class _Visit:
         known = self._check("identity", self._look_at_identity, when=trusted)
         for wanted in PERMISSIONS:
             self._check(wanted.name, partial(self._look_at_permission, wanted), when=known)
+        for kind in KINDS:
+            self._check(kind.resource, partial(self._look_at_kind, kind), when=known)
 
     def _check(self, name: str, look: Callable[[], str], *, when: bool = True) -> bool:
         """Do one check and tell what it found; whether all is well with it."""
@@ -126,6 +128,8 @@ class _Visit:
             return False
         try:
             text, state = look(), OK
+        except Note as note:
+            text, state = str(note), NOTE
         except Problem as problem:
             text, state = str(problem), PROBLEM
         except Exception as error:
@@ -137,7 +141,7 @@ class _Visit:
     def _tell(self, name: str, state: str, text: str) -> None:
         from biot_provider.redaction import redact
 
-        self._sound = self._sound and state == OK
+        self._sound = self._sound and state in (OK, NOTE)
         self._show(Finding(name, state, " ".join(redact(text, self._secrets).split())))
 
     def _look_at_configuration(self) -> str:
@@ -155,6 +159,7 @@ class _Visit:
 
     def _look_at_address(self) -> str:
         from biot_provider.client import Client
+        from biot_provider.errors import ConfigError
 
         from .checks.connection import address
 
@@ -162,7 +167,10 @@ class _Visit:
         if settings.is_embedded:
             return self._open_embedded(settings)
         text = address(settings)
-        self._client = Client.connect(settings)
+        try:
+            self._client = Client.connect(settings)
+        except ConfigError as error:
+            raise Problem(str(error)) from None
         self._closing.callback(self._client.close)
         return text
 
@@ -212,9 +220,14 @@ class _Visit:
         return identity(self._asking())
 
     def _look_at_permission(self, wanted: Permission) -> str:
-        from .checks.connection import permission
+        from .checks.permissions import permission
 
         return permission(self._asking(), wanted)
+
+    def _look_at_kind(self, wanted: Kind) -> str:
+        from .checks.permissions import kind
+
+        return kind(self._asking(), wanted)
 
     def _look_at_project(self) -> str:
         from .checks.project import look

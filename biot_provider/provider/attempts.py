@@ -28,6 +28,8 @@ class Deadline:
         self._clock = clock
         self._end = clock() + seconds
         self._last_write = self._end - min(_LAST_READ, seconds / 5)
+        self.asked_to_wait = 0.0
+        """Seconds the platform asked for before the next attempt."""
 
     def for_write(self) -> float:
         """Seconds a write may take now, half a second at the least."""
@@ -41,7 +43,8 @@ class Deadline:
         """Whether there may be one more write: true with backoff and jitter before each, false once at the end."""
         yield True
         for attempt in range(1, _ATTEMPTS):
-            wait = min(2.0 ** (attempt - 1), 10.0) * random.uniform(0.7, 1.3)  # noqa: S311
+            backoff = min(2.0 ** (attempt - 1), 10.0) * random.uniform(0.7, 1.3)  # noqa: S311
+            wait = max(backoff, self.asked_to_wait)
             if self._clock() + wait >= self._last_write:
                 break
             time.sleep(wait)
@@ -86,6 +89,7 @@ def settle(
             if not (unclear(error) or worth_repeating(error)):
                 raise
             failed = error
+            deadline.asked_to_wait = (isinstance(error, ApiError) and error.retry_after) or 0.0
     raise LifecycleError(f"{failed}. What became of it is not known, since reading failed too: {unread}")
 
 

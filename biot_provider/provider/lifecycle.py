@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ResultT = TypeVar("ResultT")
 
-_HIDDEN = {"owner": "__owner", "declared_version": "__version"}
+_HIDDEN = {"owner": "__owner", "declared_version": "__version", "platform": "__platform"}
 """State keys the engine never shows: it hides what begins with two underscores."""
 
 
@@ -42,11 +42,15 @@ class Connection:
 
     @classmethod
     def configured(cls, request: ConfigureRequest) -> Connection:
-        """Read the configuration; what is wrong with it is told by the first operation."""
+        """Read the configuration; what is wrong with it is told by the first operation.
+
+        The providers of all kinds of resources in this process share one connection, so one token.
+        """
         try:
-            return cls(Settings.read(request.config.get, os.environ))
+            settings = Settings.read(request.config.get, os.environ)
         except ConfigError as error:
             return cls(error)
+        return _CONNECTIONS.setdefault(settings, cls(settings))
 
     @property
     def settings(self) -> Settings:
@@ -57,12 +61,7 @@ class Connection:
 
     def client(self, owner: str | None) -> Client:
         """The client; ``owner`` is ``project/stack/name``, whose stack names the embedded platform's folder."""
-        import stamina  # with httpx 0.1 s, and a preview makes no request
-
-        from biot_provider.client import Client
-
-        # By default each retry prints the bare name of an event.
-        stamina.instrumentation.set_on_retry_hooks([])
+        from biot_provider.client import Client  # with httpx 0.1 s, and a preview makes no request
 
         stack = (owner or "//").split("/")[1]
         key = stack if self.settings.is_embedded else ""
@@ -70,6 +69,9 @@ class Connection:
             if key not in self._clients:
                 self._clients[key] = Client.connect(self.settings, stack=stack)
             return self._clients[key]
+
+
+_CONNECTIONS: dict[Settings, Connection] = {}
 
 
 class _Shown(Exception):  # noqa: N818

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
 
-from biot_provider.errors import ConfigError, InputError, NotFoundError, PackagingError
+from biot_provider.errors import ConfigError, InputError, LifecycleError, NotFoundError, PackagingError
 from biot_provider.handlers import handler_problem
 from biot_provider.models import DEFAULT_HANDLER, DEFAULT_RUNTIME, UNDECLARED, PluginInputs, PluginState
 from biot_provider.packaging import read_package, zipped_size_problem
@@ -32,6 +32,7 @@ from biot_provider.provider.plugin_state import (
     Stamp,
     changed_fields,
     is_foreign,
+    is_same_plugin,
     observed,
     observed_code,
     replacing_fields,
@@ -66,8 +67,12 @@ class PluginProvider(LifecycleProvider):
 
     @operation
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Say what the platform would change, and nothing else. Raises InputError for a version it would refuse."""
+        """Say what the platform would change, and nothing else; a request is made only when the address has changed.
+
+        Raises InputError for a version the platform would refuse, LifecycleError when it is another platform.
+        """
         state = PluginState.model_construct(**_parsed(_olds))
+        self._refuse_another_platform(f"compare plugin {state.name!r}", state)
         waiting = [key for key, value in _news.items() if holds_unknown(value)]
         inputs = PluginInputs.model_construct(**({"name": state.name} | _parsed(_news)))
         if waiting:
@@ -94,12 +99,16 @@ class PluginProvider(LifecycleProvider):
         """Create the plugin, or go on with one that an interrupted create of ours has left."""
         inputs = PluginInputs.model_construct(**_parsed(props))
         state = self._writes(inputs).create(inputs)
-        return CreateResult(inputs.name, _state_properties(state))
+        return CreateResult(inputs.name, self._state_properties(state))
 
     @operation
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """Read the plugin: state and inputs, so that drift shows and the next update heals it."""
+        """Read the plugin: state and inputs, so that drift shows and the next update heals it.
+
+        Raises LifecycleError when the address is another platform's, where its absence says nothing.
+        """
         known = PluginState.model_construct(**({"name": id_} | _parsed(props)))
+        self._refuse_another_platform(f"read plugin {id_!r}", known)
         try:
             answer = self._client(known).get_plugin(id_)
         except NotFoundError:
@@ -108,23 +117,50 @@ class PluginProvider(LifecycleProvider):
         if "version" in props and "creation_time" in props:  # a .get has no state, so nothing to compare code with
             stamp = Stamp.found(answer) if self.connection.settings.stamp else None
             state = observed_code(state, answer, stamp, version=known.version, created=known.creation_time)
-        return ReadResult(id_, _state_properties(state), _input_properties(state))
+        return ReadResult(id_, self._state_properties(state), _input_properties(state))
 
     @operation
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Send what changed, and code only when it changed."""
         state = PluginState.model_construct(**_parsed(_olds))
         inputs = PluginInputs.model_construct(**_parsed(_news))
-        return UpdateResult(_state_properties(self._writes(inputs).update(state, inputs)))
+        self._refuse_another_platform(f"update plugin {state.name!r}", state)
+        return UpdateResult(self._state_properties(self._writes(inputs).update(state, inputs)))
 
     @operation
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Delete the plugin; one that is gone already is deleted. Raises LifecycleError when it is another's now."""
         state = PluginState.model_construct(**({"name": _id} | _parsed(_props)))
+        self._refuse_another_platform(f"delete plugin {_id!r}", state)
         self._writes(state).delete(state)
 
     def _client(self, inputs: PluginInputs) -> Client:
         return self.connection.client(inputs.owner)
+
+    def _refuse_another_platform(self, asked: str, state: PluginState) -> None:
+        """Stop when the plugin was deployed to another platform than the one configured.
+
+        An address that has this very plugin is the same platform under a new name; the next write or refresh records
+        it. A state without an address is an older one, and is trusted.
+        """
+        configured = self.connection.settings.base_url
+        if state.platform in (None, configured):
+            return
+        try:
+            found = is_same_plugin(self._client(state).get_plugin(state.name), state)
+        except NotFoundError:
+            found = False
+        if not found:
+            raise LifecycleError(
+                f"{asked}: this stack deployed it to {state.platform}, and {configured}, which is configured now,"
+                f" has no plugin {state.name!r} of this stack. What to do: correct the address"
+                f" (`pulumi config set biot:baseUrl {state.platform}`, or base_url of its biot.Provider);"
+                " or, to leave it there and start anew here, `pulumi state delete` it"
+            )
+
+    def _state_properties(self, state: PluginState) -> dict[str, Any]:
+        here = state.model_copy(update={"platform": self.connection.settings.base_url})
+        return dump(_without_none(here.model_dump(mode="json")), secret=VARIABLES)
 
     def _settings_problems(self) -> list[Problem]:
         try:
@@ -244,10 +280,6 @@ def _input_properties(inputs: PluginInputs) -> dict[str, Any]:
     if isinstance(inputs, PluginState):  # a managed version is nobody's input
         values["version"] = inputs.declared_version
     return dump(_without_none(values), secret=VARIABLES)
-
-
-def _state_properties(state: PluginState) -> dict[str, Any]:
-    return dump(_without_none(state.model_dump(mode="json")), secret=VARIABLES)
 
 
 def _without_none(values: Any) -> Any:

@@ -73,6 +73,13 @@ def owner_hash(owner: str | None) -> str:
     return hashlib.sha256((owner or "").encode()).hexdigest()[:12]
 
 
+def is_same_plugin(answer: PluginAnswer, state: PluginState) -> bool:
+    """Whether what a platform shows is the very plugin of this state: it carries its stamp, or was made with it."""
+    stamp = Stamp.found(answer)
+    stamped = stamp is not None and stamp.owner == owner_hash(state.owner)
+    return stamped or answer.creation_time == state.creation_time
+
+
 def code_identity(inputs: PluginInputs) -> str:
     """What the code is: the package's digest, that of the image tag, or ``SEED`` for the platform's own."""
     if inputs.image_tag is not None:

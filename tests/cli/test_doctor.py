@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import ssl
 import subprocess
@@ -21,13 +22,30 @@ from biot_provider.emulator.server import running
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from conftest import Tunnel
     from pytest_mock import MockerFixture
 
     from biot_provider.emulator import Platform
 
 OPERATIONS = ("GET", "SEARCH", "CREATE", "UPDATE", "DELETE")
 PERMISSIONS = [f"SETTINGS_PLUGIN_{operation}" for operation in OPERATIONS]
-OF_THE_PLATFORM = {"certificate", "platform", "clock", "identity", *PERMISSIONS}
+KINDS = {
+    "biot.PluginImage": ["SETTINGS_PLUGIN_GET_DOCKER_REPOSITORY_TEMP_CREDENTIALS"],
+    "biot.ServiceUser": [
+        *("UMS_USERS_GET_SERVICE_USER_BY_ID", "UMS_USERS_SEARCH_SERVICE_USERS", "UMS_SERVICES_CREATE_SERVICE_USER"),
+        *("UMS_SERVICES_UPDATE_SERVICE_USER", "UMS_SERVICES_DELETE_SERVICE_USER"),
+    ],
+    "biot.ServiceUserKey": [
+        *("UMS_USERS_GET_SERVICE_USER_BY_ID", "UMS_USERS_CREATE_SECRET_KEY_BY_SERVICE_USER_ID"),
+        "UMS_USERS_DELETE_SECRET_KEY_BY_ID",
+    ],
+    "biot.InterceptionSubscription": [f"HOOKS_INTERCEPTION_{verb}" for verb in ("SEARCH", "CREATE", "DELETE")],
+    "biot.NotificationSubscription": [
+        f"DISPATCHER_SUBSCRIPTIONS_{verb}" for verb in ("SEARCH", "SUBSCRIBE", "UNSUBSCRIBE")
+    ],
+}
+OF_THE_IDENTITY = {*PERMISSIONS, *KINDS}
+OF_THE_PLATFORM = {"certificate", "platform", "clock", "identity", *OF_THE_IDENTITY}
 
 
 @pytest.mark.usefixtures("served")
@@ -38,6 +56,7 @@ def test_where_all_is_well_every_line_is_ok_and_nothing_has_changed(clinic: Any,
     assert [line.split()[0] for line in lines] == [
         *("configuration", "address", "certificate", "platform", "clock", "identity"),
         *PERMISSIONS,
+        *KINDS,
         *("engine", "project", "plugins"),
     ]
     assert {line.split()[1] for line in lines} == {"ok"}
@@ -63,7 +82,7 @@ def test_the_embedded_platform_of_the_stack_is_the_one_looked_at(clinic: Any) ->
 
     clinic.stack({"biot:baseUrl": "embedded"})
     with Platform(clinic.folder / ".biot" / "dev") as platform:
-        platform.faults.add("forbidden", method="DELETE")
+        platform.faults.add("forbidden", method="DELETE", path="/plugins")
         assert clinic.visit("--stack", "acme/shop/dev").problem[0] == "SETTINGS_PLUGIN_DELETE"
 
 
@@ -84,10 +103,22 @@ def test_a_missing_permission_is_named_and_no_other(clinic: Any, platform: Platf
     assert "give the role" in text
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_only_some_programs_need_is_a_note_that_names_it(
+    clinic: Any, platform: Platform, served: str, kind: str
+) -> None:
+    everything = {*PERMISSIONS, *itertools.chain(*KINDS.values())}
+    clinic.as_user(served, platform.add_service_user(sorted(everything - {KINDS[kind][-1]})))
+    visit = clinic.visit()
+    assert visit.problems == {}
+    assert visit.texts("note") == {kind: f"lacks {KINDS[kind][-1]}: needed only where the program has this resource"}
+    assert platform.plugins.search({})["data"] == []
+
+
 @pytest.mark.parametrize("kind", ["bad-gateway", "internal-error", "unauthorized"])
 @pytest.mark.usefixtures("served")
 def test_a_permission_that_cannot_be_told_is_no_ok(clinic: Any, platform: Platform, kind: str) -> None:
-    platform.faults.add(kind, method="PATCH")
+    platform.faults.add(kind, method="PATCH", path="/plugins")
     check, text = clinic.visit().problem
     assert check == "SETTINGS_PLUGIN_UPDATE"
     assert text.startswith("cannot be told: the platform answered ")
@@ -112,7 +143,7 @@ def test_a_login_that_is_refused_is_one_line_and_leaves_permissions_unchecked(
     assert check == "identity"
     assert ("LOGIN_FAILED" if "expired" in user else "SERVICE_LOCKED") in text
     assert secret_key not in text
-    assert set(visit.texts("not checked")) == set(PERMISSIONS)
+    assert set(visit.texts("not checked")) == OF_THE_IDENTITY
 
 
 def as_person(clinic: Any, base_url: str, user: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +165,11 @@ def test_a_person_is_as_good_as_a_service_user(
 
 @pytest.mark.parametrize(
     ("user", "said"),
-    [({"mfa": True}, "second factor"), ({"locked": True}, "USER_LOCKED"), ({"locked_minutes": 7}, "timeLeftInMinutes")],
+    [
+        ({"mfa": True}, "second factor"),
+        ({"locked": True}, "USER_LOCKED"),
+        ({"locked_minutes": 7}, "time left in minutes 7"),
+    ],
 )
 def test_a_person_who_is_kept_out_is_one_line(
     clinic: Any, platform: Platform, served: str, monkeypatch: pytest.MonkeyPatch, user: Any, said: str
@@ -144,7 +179,7 @@ def test_a_person_who_is_kept_out_is_one_line(
     check, text = visit.problem
     assert check == "identity"
     assert said in text
-    assert set(visit.texts("not checked")) == set(PERMISSIONS)
+    assert set(visit.texts("not checked")) == OF_THE_IDENTITY
 
 
 def test_tokens_too_short_to_be_of_use_are_a_problem(clinic: Any, platform: Platform, served: str) -> None:
@@ -221,6 +256,57 @@ def test_a_certificate_that_does_not_hold_is_one_line(clinic: Any, platform: Pla
         assert visit.problem[0] == "certificate"
         assert said in visit.problem[1]
         assert set(visit.texts("not checked")) == OF_THE_PLATFORM - {"certificate"}
+
+
+HOST = "api.dev.acme.example"
+
+
+def behind(tunnel: Tunnel, clinic: Any, platform: Platform, folder: Path, closing: ExitStack) -> None:
+    """The platform under a name that only the proxy leads to, and an authority of its own."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(folder / "ca.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(HOST).configure_cert(context)
+    tunnel.lead_to(int(closing.enter_context(running(folder / "data", tls=context)).rpartition(":")[2]))
+    clinic.as_user(f"https://{HOST}", (platform.service_id, platform.service_secret_key))
+    clinic.environment(SSL_CERT_FILE=str(folder / "ca.pem"), HTTPS_PROXY=tunnel.address)
+
+
+def test_address_and_certificate_are_looked_at_through_the_proxy(
+    clinic: Any, platform: Platform, tunnel: Tunnel, tmp_path: Path
+) -> None:
+    with ExitStack() as closing:
+        behind(tunnel, clinic, platform, tmp_path, closing)
+        visit = clinic.visit()
+        assert visit.problems == {}
+        assert visit.findings["address"][1].startswith(f"https://{HOST} is reached by the proxy 127.0.0.1:")
+        assert "trusted, valid until" in visit.findings["certificate"][1]
+        assert set(tunnel.asked) == {f"CONNECT {HOST}:443"}
+
+        clinic.environment(SSL_CERT_FILE=str(clinic.file("other.pem", trustme.CA().cert_pem.bytes().decode())))
+        check, text = clinic.visit().problem
+        assert (check, "set SSL_CERT_FILE" in text) == ("certificate", True)
+
+        tunnel.refuse = True
+        check, text = clinic.visit().problem
+        assert check == "certificate"
+        assert text == f"the proxy does not lead to {HOST} (403 Forbidden): check HTTPS_PROXY and NO_PROXY"
+
+
+@pytest.mark.parametrize(
+    ("proxy", "said"),
+    [
+        ("http://127.0.0.1:9", "127.0.0.1:9 cannot be reached (Connection refused): check HTTPS_PROXY and NO_PROXY"),
+        ("http://proxy.invalid:3128", "proxy.invalid cannot be resolved"),
+        ("socks5://127.0.0.1:9", "check HTTPS_PROXY"),
+    ],
+)
+def test_a_proxy_that_is_not_there_is_one_line(clinic: Any, proxy: str, said: str) -> None:
+    clinic.as_user(f"https://{HOST}", ("id", "wrong"))
+    clinic.environment(HTTPS_PROXY=proxy)
+    check, text = clinic.visit().problem
+    assert check == "address"
+    assert said in text
 
 
 def test_a_port_without_tls_is_one_line(clinic: Any, platform: Platform, served: str) -> None:

@@ -87,7 +87,7 @@ def test_a_key_that_does_not_exist_is_shown_with_the_nearest_one(clinic: Any) ->
     ("text", "said"),
     [
         (None, "there is no stacks/Pulumi.dev.yaml"),
-        ("config: [", "line 1 is not YAML"),
+        ("config: [", "Pulumi.dev.yaml (line 1, column 10): is not YAML"),
         ("- config", "is not a map"),
         ("config: [1]", "config in stacks/Pulumi.dev.yaml is not a map"),
     ],

@@ -117,7 +117,7 @@ def test_wrong_credentials_are_told_with_the_keys_to_check(project: Project) -> 
         ({"kind": "forbidden"}, ["403 ACCESS_DENIED", "What to do: give the service user's role"]),
         (
             {"status": 400, "code": "INTERCEPTION_CONFIGURATION_NOT_FOUND", "details": {"apiId": "GET/x"}},
-            ["400 INTERCEPTION_CONFIGURATION_NOT_FOUND", '{"apiId": "GET/x"}', "What to do: check api_id"],
+            ["400 INTERCEPTION_CONFIGURATION_NOT_FOUND", "(api id GET/x)", "What to do: check api_id"],
         ),
         ({"status": 418, "code": "SOMETHING_NEW"}, ["418 SOMETHING_NEW", "a fault on order"]),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from pathlib import Path
 
@@ -39,8 +40,53 @@ def test_one_program_deploys_to_two_platforms_by_two_providers(project: Project,
         assert changed.changes == {"same": 3, "update": 1}
         assert changed.steps == {}
 
+        # So is another address of the same platform.
+        project.program(program.format(url=base_url.replace("127.0.0.1", "localhost"), id=other_id))
+        moved = project.up().succeeded()
+        assert (moved.changes, moved.steps) == ({"same": 3, "update": 1}, {})
+
         project.destroy().succeeded()
         assert platform.plugins.search({})["data"] == []
+
+
+def test_a_wrong_address_stops_a_run_before_anything_is_written_and_no_plugin_is_forgotten(project: Project) -> None:
+    project.declare({"hello": {}})
+    project.up().succeeded()
+    right = project.config["biot:baseUrl"]
+    wrong = f"embedded:{project.folder / 'production'}"
+    project.config["biot:baseUrl"] = wrong
+    project.declare({"hello": {"timeout": 9}, "new": {}})
+    told = f"deployed it to {right}, and {wrong}, which is configured now, has no plugin 'hello' of this stack"
+
+    for arguments in (["preview"], ["preview", "--refresh"], ["up", "--yes"], ["refresh", "--yes", "--run-program"]):
+        project.pulumi(*arguments).failed(told)
+    assert project.refresh().succeeded().unchanged  # which goes where the plugins were deployed
+    with Platform(project.folder / "production") as production:
+        assert production.plugins.search({})["data"] == []
+    assert set(project.resources()) == {"hello"}
+
+    project.config["biot:baseUrl"] = right
+    project.declare({"hello": {}})
+    assert project.preview("--refresh", "--expect-no-changes").succeeded().unchanged
+
+
+def test_a_stack_from_before_addresses_were_recorded_gets_them_without_a_change(project: Project) -> None:
+    project.declare({"hello": {}})
+    project.up().succeeded()
+    address = project.resources()["hello"]["outputs"]["__platform"]
+    kept = project.pulumi("stack", "export").succeeded().stdout
+    older = json.loads(kept)
+    for resource in older["deployment"]["resources"]:
+        resource.get("outputs", {}).pop("__platform", None)
+    project.pulumi("stack", "import", stdin=json.dumps(older)).succeeded()
+    assert "__platform" not in project.resources()["hello"]["outputs"]
+
+    assert project.preview("--expect-no-changes").succeeded().unchanged
+    refresh = project.refresh().succeeded()
+
+    assert project.resources()["hello"]["outputs"]["__platform"] == address
+    assert "__platform" not in refresh.output
+    assert project.preview("--refresh", "--expect-no-changes").succeeded().unchanged
 
 
 def test_a_program_reads_plugins_of_its_platform(project: Project) -> None:

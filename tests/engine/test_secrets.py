@@ -152,7 +152,7 @@ def test_variables_of_a_wrong_shape_are_refused_without_being_shown(
     [
         (
             {"status": 400, "json": {"code": "BAD", "message": "no {0}", "traceId": "t", "details": {"given": "{1}"}}},
-            'the platform answered 400 BAD: no [secret] {"given": "[secret]"} (trace id t)',
+            "the platform answered 400 BAD: no [secret] (given [secret]) (trace id t)",
         ),
         ({"status": 400, "body": "<html>{0} and {1}</html>"}, "<html>[secret] and [secret]</html>"),
         ({"status": 200, "body": '{{"name": "{0}", "version": "{1}"'}, "200 with something that is not its answer"),

@@ -57,7 +57,7 @@ def test_a_plugin_is_made_with_one_post_and_what_it_returns_is_its_state(world: 
     assert [request["method"] for request in world.requests()] == ["POST"]
     assert (state["version"], state["deployment_package_type"]) == (1, "ZIP")
     assert state["environment_variables"] == {"MODE": "strict"}
-    assert state["endpoint_url"].startswith("https://")
+    assert state["endpoint_url"].startswith(f"{world.settings.base_url}/_functions/")
     assert not world.changes(state, inputs)
     live = world.live()
     assert live["environmentVariables"][STAMP] == f"v1:{owner_hash('project/stack/guard')}:{state['code_digest']}"
@@ -370,6 +370,7 @@ def test_an_update_of_a_plugin_another_stack_took_over_changes_nothing_and_names
 
 def test_an_update_against_another_platforms_plugin_of_that_name_changes_nothing(world: World, tmp_path: Path) -> None:
     state = world.create(world.inputs())
+    del state["__platform"]  # as states were kept before
     other = tmp_path / "other"
     with Platform(other) as platform:
         platform.plugins.create({"name": "guard", "displayName": "Theirs", "version": 1}, None, "http://other")
@@ -379,6 +380,65 @@ def test_an_update_against_another_platforms_plugin_of_that_name_changes_nothing
         assert platform.requests() != []
         assert {request["method"] for request in platform.requests()} == {"GET", "POST"}  # the POST is the login
         assert platform.plugins.get("Plugin-guard")["displayName"] == "Theirs"
+
+
+OPERATIONS = {
+    "compare": lambda world, state: world.changes(state, world.inputs(timeout=9)),
+    "read": lambda world, state: world.refreshed(state),
+    "update": lambda world, state: world.update(state, world.inputs(timeout=9)),
+    "delete": lambda world, state: world.delete(state),
+}
+
+
+@pytest.mark.parametrize("there", ["nothing", "another's", "one made by hand"])
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_at_another_platform_nothing_is_written_and_nothing_is_forgotten(
+    world: World, tmp_path: Path, operation: str, there: str
+) -> None:
+    state = world.create(world.inputs())
+    first, other = world.settings.base_url, tmp_path / "other"
+    theirs = {"name": "guard", "displayName": "Theirs", "version": 1}
+    if there == "another's":
+        theirs["environmentVariables"] = {STAMP: f"v1:{owner_hash('else/stack/guard')}:seed"}
+    with Platform(other) as platform:
+        if there != "nothing":
+            platform.plugins.create(theirs, None, "http://other")
+        world.connect(base_url=f"embedded:{other}")
+        said = error_of(lambda: OPERATIONS[operation](world, state))
+        assert said == (
+            f"{operation} plugin 'guard': this stack deployed it to {first}, and embedded:{other}, which is configured"
+            " now, has no plugin 'guard' of this stack. What to do: correct the address"
+            f" (`pulumi config set biot:baseUrl {first}`, or base_url of its biot.Provider);"
+            " or, to leave it there and start anew here, `pulumi state delete` it"
+        )
+        assert {request["method"] for request in platform.requests()} == {"GET", "POST"}  # the POST is the login
+        assert len(platform.plugins.search({})["data"]) == (there != "nothing")
+    assert world.names == ["guard"]
+
+
+@pytest.mark.parametrize("stamp", [True, False])
+def test_a_platform_under_a_new_address_is_gone_on_with_and_recorded(world: World, stamp: bool) -> None:
+    world.connect(stamp=stamp)
+    state = world.create(world.inputs())
+    assert state["__platform"] == world.settings.base_url
+    new = world.settings.base_url.replace("127.0.0.1", "localhost")
+    world.connect(base_url=new)
+    assert not world.changes(state, world.inputs())
+    refreshed, inputs = world.refreshed(state)
+    assert refreshed["__platform"] == new
+    assert "__platform" not in inputs
+    assert world.update(state, world.inputs(timeout=9))["__platform"] == new
+    world.delete(state)
+    assert world.names == []
+
+
+def test_a_state_from_before_addresses_were_recorded_gets_one_and_is_no_change(world: World) -> None:
+    state = world.create(world.inputs())
+    older = {key: value for key, value in state.items() if key != "__platform"}
+    asked = len(world.requests())
+    assert not world.changes(older, world.inputs())
+    assert len(world.requests()) == asked
+    assert world.refreshed(older)[0] == state
 
 
 # -- versions
@@ -416,7 +476,7 @@ def test_a_version_that_stays_too_low_is_an_error_after_one_more_look(world: Wor
     world.platform.faults.add(**TOO_LOW, times=None)
     said = error_of(lambda: world.update(state, world.inputs(code=world.code("# new\n"))))
     assert "400 PLUGIN_VERSION_MUST_BE_LARGER_WHEN_UPDATING_CODE" in said
-    assert '"currentVersion": 1' in said
+    assert "(current version 1, request version 2)" in said
     assert len(world.requests("PATCH")) == 2
 
 

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from biot_provider.errors import InputError
+from biot_provider.yaml_file import read_yaml
 
 from . import Problem
 
@@ -67,13 +66,9 @@ def find_project(start: Path) -> Project:
 def read_map(file: Path) -> Mapping[str, Any]:
     """A YAML file that holds a map; an empty one is an empty map."""
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise Problem(f"{file.name}{where} is not YAML: correct it") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise Problem(f"{file.name} cannot be read ({reason(error)}): correct it") from None
+        content = read_yaml(file, file.name)
+    except InputError as error:
+        raise Problem(f"{error}: correct it") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
