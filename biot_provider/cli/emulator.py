@@ -1,9 +1,14 @@
-"""`biot-provider emulator`: the embedded platform as an HTTP server on the loopback interface."""
+"""`biot-provider emulator`: the embedded platform as an HTTP server on the loopback interface.
+
+While it serves it prints what the deployed functions write, and how each of their calls ended.
+"""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import signal
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +32,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument(
         "--data", type=Path, default=DEFAULT_FOLDER, metavar="FOLDER", help="its data (default %(default)s)"
     )
+    parser.add_argument("--quiet", action="store_true", help="do not print what the deployed functions write")
     parser.set_defaults(run=run)
 
 
@@ -38,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     before = signal.signal(signal.SIGTERM, _end)
     try:
-        serve(arguments.data, arguments.port, _ready)
+        serve(arguments.data, arguments.port, partial(_ready, quiet=arguments.quiet))
     except KeyboardInterrupt:
         return 130
     except _Ended:
@@ -62,12 +68,21 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _ready(base_url: str, platform: Platform) -> None:
+def _ready(base_url: str, platform: Platform, *, quiet: bool) -> None:
     say(f"The embedded platform serves {base_url}; Ctrl-C ends it.")
     say(
         f"export BIOT_BASE_URL={base_url} BIOT_SERVICE_ID={platform.service_id} "
         f"BIOT_SERVICE_SECRET_KEY={platform.service_secret_key}"
     )
+    if not quiet:
+        platform.logs.watch(_show)
+
+
+def _show(source: str, kind: str, line: str) -> None:
+    """A plugin's own line behind a bar, and what the platform says of its calls behind a colon."""
+    # Whoever read the output may be gone: that is no reason for a function's call to fail.
+    with contextlib.suppress(OSError):
+        say(f"{source} | {line}" if kind == "plugin" else f"{source}: {line}")
 
 
 class _Ended(BaseException):

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from .switches import Reading
 
 PREFIX = "Plugin-"
+FUNCTIONS = "/_functions/"
+"""Where the functions of plugins are served."""
+IN_PROCESS = "http://embedded.invalid"
+"""The address of a platform that is on no port."""
 DEFAULT_CORS: dict[str, list[str]] = {
     "allowOrigins": ["*"],
     "allowMethods": ["GET", "POST"],
@@ -31,8 +35,10 @@ _ENTITIES = {
 }
 
 
-def plugin_answer(record: Mapping[str, Any], positions: Position, reading: Reading) -> dict[str, Any]:
-    """PluginResponse: every documented member, `imageTag` never."""
+def plugin_answer(
+    record: Mapping[str, Any], positions: Position, reading: Reading, base_url: str = IN_PROCESS
+) -> dict[str, Any]:
+    """PluginResponse for somebody who reached the platform at `base_url`: every documented member, `imageTag` never."""
     image = record["deploymentPackageType"] == "IMAGE"
     omit = reading.absent == "omitted"
     answer = {
@@ -44,19 +50,19 @@ def plugin_answer(record: Mapping[str, Any], positions: Position, reading: Readi
         "timeout": record["timeout"],
         "memorySize": record["memorySize"],
         "ephemeralStorage": record["ephemeralStorage"],
-        "environmentVariables": variables(record, system=reading.system_variables == "shown"),
+        "environmentVariables": variables(record, base_url, system=reading.system_variables == "shown"),
         "subscriptions": _subscriptions(record["subscriptions"], positions, reading),
         "enabledState": record["enabledState"],
         "cronSchedule": record["cronSchedule"],
         "deploymentPackageType": record["deploymentPackageType"],
         "analyticsDbAccess": record["analyticsDbAccess"],
         "cors": _cors(record["cors"], reading),
-        "endpointUrl": record["endpointUrl"],
+        "endpointUrl": _endpoint_url(record, base_url),
         "linkToConsole": record["linkToConsole"],
         "creationTime": record["creationTime"],
         "lastModifiedTime": record["lastModifiedTime"],
     }
-    return _without_nulls(answer) if omit else answer
+    return without_nulls(answer) if omit else answer
 
 
 def shown_name(name: str, reading: Reading) -> str:
@@ -64,17 +70,31 @@ def shown_name(name: str, reading: Reading) -> str:
     return PREFIX + name if reading.names == "prefixed" else name
 
 
-def variables(record: Mapping[str, Any], *, system: bool) -> dict[str, str]:
-    """The custom variables, and the ones the platform adds at each write when `system` is set."""
+def function_host(function_id: str) -> str:
+    """What is stored as a function's address: it names the function, and nobody can resolve it."""
+    return f"https://{function_id}.lambda-url.embedded.invalid/"
+
+
+def variables(record: Mapping[str, Any], base_url: str, *, system: bool) -> dict[str, str]:
+    """The custom variables, and the ones the platform adds when `system` is set."""
     custom: dict[str, str] = dict(record["environmentVariables"])
     if not system:
         return custom
     return custom | {
         "BIOT_APP_NAME": record["displayName"],
-        "BIOT_BASE_URL": record["baseUrl"],
+        "BIOT_BASE_URL": base_url,
         "BIOT_SERVICE_USER_ID": record["serviceUserId"],
         "BIOT_SERVICE_USER_SECRET_KEY": record["serviceUserSecretKey"],
     }
+
+
+def _endpoint_url(record: Mapping[str, Any], base_url: str) -> str:
+    """Where the function answers: beside the platform, when that is on a port."""
+    stored: str = record["endpointUrl"]
+    if base_url == IN_PROCESS:
+        return stored
+    function_id = stored.removeprefix("https://").partition(".")[0]
+    return f"{base_url}{FUNCTIONS}{function_id}/"
 
 
 def _subscriptions(stored: Mapping[str, Any] | None, positions: Position, reading: Reading) -> dict[str, Any] | None:
@@ -104,11 +124,11 @@ def _interception(
         order = positions[key_of(item)]
     entity = item.get("entityTypeName")
     if entity is None and reading.entity_names == "filled":
-        entity = _entity_of(item["apiId"])
+        entity = entity_of(item["apiId"])
     return {"type": item["type"], "apiId": item.get("apiId"), "entityTypeName": entity, "order": order}
 
 
-def _entity_of(api_id: str) -> str:
+def entity_of(api_id: str) -> str:
     """The entity an API is about, read off its path: `POST/device/v2/devices` is about a device."""
     segments = api_id.split("/")
     known = [_ENTITIES[segment] for segment in segments if segment in _ENTITIES]
@@ -126,9 +146,10 @@ def _ordered(items: list[Any], reading: Reading) -> list[Any]:
     return items[::-1] if reading.lists == "reversed" else items
 
 
-def _without_nulls(value: Any) -> Any:
+def without_nulls(value: Any) -> Any:
+    """The JSON without the members that are null."""
     if isinstance(value, dict):
-        return {name: _without_nulls(member) for name, member in value.items() if member is not None}
+        return {name: without_nulls(member) for name, member in value.items() if member is not None}
     if isinstance(value, list):
-        return [_without_nulls(member) for member in value]
+        return [without_nulls(member) for member in value]
     return value

@@ -42,4 +42,4 @@ class LoginsApi:
         return 200, self._identity.people.log_in_again(call.json)
 
     def _public_key(self, _call: Call) -> tuple[int, Any]:
-        return 200, {"publicKey": self._keys.public(), "previousPublicKey": None}
+        return 200, {"publicKey": self._keys.public(), "previousPublicKey": self._keys.previous()}

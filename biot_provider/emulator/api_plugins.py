@@ -49,20 +49,20 @@ class PluginsApi:
         return 201, self._plugins.create(config, code, call.base_url)
 
     def _search(self, call: Call) -> tuple[int, Any]:
-        return 200, self._plugins.search(call.search_request)
+        return 200, self._plugins.search(call.search_request, call.base_url)
 
-    def _get(self, _call: Call, name: str) -> tuple[int, Any]:
-        return 200, self._plugins.get(name)
+    def _get(self, call: Call, name: str) -> tuple[int, Any]:
+        return 200, self._plugins.get(name, call.base_url)
 
     def _update(self, call: Call, name: str) -> tuple[int, Any]:
         config, code = call.config_and_code
-        return 200, self._plugins.update(name, config, code)
+        return 200, self._plugins.update(name, config, code, call.base_url)
 
     def _replace(self, call: Call, name: str) -> tuple[int, Any]:
         if self._switches.read().put == "refused":
             raise method_not_allowed("PUT")
         config, code = call.config_and_code
-        return 200, self._plugins.update(name, config, code, replace=True)
+        return 200, self._plugins.update(name, config, code, call.base_url, replace=True)
 
     def _delete(self, _call: Call, name: str) -> tuple[int, Any]:
         self._plugins.delete(name)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import secrets
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +10,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from .journal import redacted
+from .journal import redacted, without_secrets
 from .refusals import Refusal, envelope, method_not_allowed
 from .routes import Call
 from .strike import cut, replacement
@@ -36,7 +34,6 @@ _SERVICES = {
     "dispatcher": "Dispatcher Service",
     "organization": "Organization Service",
 }
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class App:
@@ -75,21 +72,20 @@ class App:
         return answer(environ, start_response)
 
     def _answer(self, call: Call) -> Response:
-        trace_id = _trace_id(call.request)
         fault = self._faults.take(call.request.method, call.request.path, lambda: self._age(call.request.path))
         if fault is None:
-            response = self._act(call, trace_id)
+            response = self._act(call)
             self._note(call, response, None)
             return response
-        return self._struck(fault, call, trace_id)
+        return self._struck(fault, call)
 
-    def _struck(self, fault: Fault, call: Call, trace_id: str) -> Response:
+    def _struck(self, fault: Fault, call: Call) -> Response:
         """The answer under a fault: its own one, the platform's own but late, or none."""
         if fault.when == "before":
             time.sleep(fault.latency)
-        own = replacement(fault, _service(call.request), trace_id)
+        own = replacement(fault, _service(call.request), call.trace_id)
         acted = fault.when == "after" or fault.cut == "reset-after" or (own is None and fault.cut is None)
-        response = self._act(call, trace_id) if acted else None
+        response = self._act(call) if acted else None
         response = own or response
         if fault.when == "after":
             time.sleep(fault.latency)
@@ -99,7 +95,7 @@ class App:
         assert response is not None  # noqa: S101  (without a cut, either the fault or the platform has answered)
         return response
 
-    def _act(self, call: Call, trace_id: str) -> Response:
+    def _act(self, call: Call) -> Response:
         """What the platform does and says, refusals as error bodies."""
         try:
             route, arguments = self._route(call.request)
@@ -107,14 +103,14 @@ class App:
                 self._identity.require(call.request.headers.get("Authorization"), route.permission)
             answer = route.answer(call, **arguments)
         except Refusal as refusal:
-            answer = refusal.status, envelope(refusal, service=_service(call.request), trace_id=trace_id)
+            answer = refusal.status, envelope(refusal, service=_service(call.request), trace_id=call.trace_id)
         if isinstance(answer, Response):
             return answer
         status, body = answer
         if body is None:
             return Response(status=status)
         if "traceId" in body:
-            body["traceId"] = trace_id
+            body["traceId"] = call.trace_id
         return Response(json.dumps(body), status=status, content_type="application/json")
 
     def _route(self, request: Request) -> tuple[Route, dict[str, Any]]:
@@ -146,6 +142,7 @@ class App:
                     for part in _readable_parts(call)
                 ],
                 "config": _config(call),
+                "body": _body(call),
                 "status": response.status_code if response else None,
                 "code": _code(response),
                 "fault": (fault.kind or fault.cut or fault.status or "latency") if fault else None,
@@ -169,22 +166,25 @@ def _config(call: Call) -> Any:
         return None
 
 
+def _body(call: Call) -> Any:
+    """The body of a JSON request; what is wrong with it was the route's to tell."""
+    try:
+        return without_secrets(call.json) if call.request.is_json else None
+    except Refusal:
+        return None
+
+
 def _code(response: Response | None) -> str | None:
-    """The code of an error body, where there is one."""
+    """The code of an error body, where there is one: the platform's, the image registry's or ECR's."""
     if response is None or response.status_code < 400:
         return None
     try:
-        code = json.loads(response.get_data()).get("code")
-    except (ValueError, AttributeError):
+        body = json.loads(response.get_data())
+        code = body.get("code") or body.get("__type") or body["errors"][0]["code"]
+    except (ValueError, AttributeError, LookupError):
         return None
     return str(code)
 
 
 def _service(request: Request) -> str:
     return _SERVICES.get(request.path.split("/")[1], "API Gateway")
-
-
-def _trace_id(request: Request) -> str:
-    """The caller's W3C trace id where it gives one, else a fresh one."""
-    match = _TRACEPARENT.fullmatch(request.headers.get("traceparent", ""))
-    return match.group(1) if match else secrets.token_hex(8)

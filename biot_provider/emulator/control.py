@@ -6,6 +6,10 @@ GET DELETE      /_emulator/requests
 POST            /_emulator/service-users         {"permissions": [...], "tokenSeconds": 5, "locked": false, ...}
 POST            /_emulator/users                 {"permissions": [...], "lockedMinutes": 5, "mfa": false, ...}
 DELETE          /_emulator/tokens                ends every access token; {"refresh": true} the others too
+POST            /_emulator/keys/rotate           signs with a new key from now on
+GET             /_emulator/logs                  the last lines of every plugin and endpoint
+GET             /_emulator/plugins/<name>/logs   those of one plugin
+POST            /_emulator/plugins/<name>/schedule   runs it now, as its cronSchedule would
 GET             /_emulator/plugins/<name>/code   the zip last sent, 404 where the seed runs
 """
 
@@ -20,15 +24,19 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Response
 
-from .identity import PERMISSIONS, TOKEN_SECONDS
+from .permissions import PERMISSIONS
+from .service_users import TOKEN_SECONDS
 from .switches import readings
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
+    from .delivery import Delivery
     from .faults import Faults
     from .identity import Identity
     from .journal import Journal
+    from .keys import Keys
+    from .logs import Logs
     from .plugins import Plugins
     from .switches import Switches
 
@@ -40,6 +48,10 @@ _ROUTES = Map(
         Rule("/_emulator/service-users", methods=["POST"], endpoint="service_users"),
         Rule("/_emulator/users", methods=["POST"], endpoint="users"),
         Rule("/_emulator/tokens", methods=["DELETE"], endpoint="tokens"),
+        Rule("/_emulator/keys/rotate", methods=["POST"], endpoint="rotation"),
+        Rule("/_emulator/logs", methods=["GET"], endpoint="logs"),
+        Rule("/_emulator/plugins/<name>/logs", methods=["GET"], endpoint="logs"),
+        Rule("/_emulator/plugins/<name>/schedule", methods=["POST"], endpoint="schedule"),
         Rule("/_emulator/plugins/<name>/code", methods=["GET"], endpoint="code"),
     ]
 )
@@ -49,13 +61,25 @@ class Control:
     """Answers the emulator's own routes."""
 
     def __init__(
-        self, plugins: Plugins, identity: Identity, switches: Switches, faults: Faults, journal: Journal
+        self,
+        plugins: Plugins,
+        identity: Identity,
+        switches: Switches,
+        faults: Faults,
+        journal: Journal,
+        *,
+        keys: Keys,
+        logs: Logs,
+        delivery: Delivery,
     ) -> None:
         self._plugins = plugins
         self._identity = identity
         self._switches = switches
         self._faults = faults
         self._journal = journal
+        self._keys = keys
+        self._logs = logs
+        self._delivery = delivery
 
     def answer(self, request: Request) -> Response:
         """The answer; a request that makes no sense is a 400 that says why."""
@@ -122,12 +146,30 @@ class Control:
         self._identity.end_tokens(refresh=bool(body.get("refresh", False)))
         return {}
 
+    def on_rotation(self, _method: str, _body: dict[str, Any]) -> Any:
+        """Change the key; gives the public ones as the platform shows them."""
+        self._keys.rotate()
+        return {"publicKey": self._keys.public(), "previousPublicKey": self._keys.previous()}
+
+    def on_logs(self, _method: str, _body: dict[str, Any], name: str | None = None) -> Any:
+        """The log of a plugin, by its bare name, or all of them."""
+        return {"logs": self._logs.lines(name)}
+
+    def on_schedule(self, _method: str, _body: dict[str, Any], name: str) -> Any:
+        """Run a plugin, by its bare name, as its schedule would; gives what came of it."""
+        return {_camel(member): value for member, value in asdict(self._delivery.run_schedule(name)).items()}
+
     def on_code(self, _method: str, _body: dict[str, Any], name: str) -> Response:
         """The zip of a plugin, by its bare name."""
         content = self._plugins.code(name)
         if content is None:
             return _json({"error": "no code"}, 404)
         return Response(content, content_type="application/zip")
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(other.capitalize() for other in others)
 
 
 def _json(body: Any, status: int) -> Response:

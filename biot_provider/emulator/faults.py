@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from .store import Store
 
+EXPIRED = "Your authorization token has expired. Reauthenticate and try again."
+"""What the image registry says with a 403, as ECR does."""
 CUTS = ("reset-before", "reset-during", "reset-after", "truncated", "hang", "kill")
 
 
@@ -88,6 +90,14 @@ KINDS: dict[str, dict[str, Any]] = {
     "unavailable": {"status": 503, "body": "", "headers": {"Retry-After": "1"}},
     "gateway-timeout": {"status": 504, "code": "GATEWAY_TIMEOUT", "when": "after"},
     "gateway-timeout-empty": {"status": 504, "body": "", "when": "after"},
+    "registry-denied": {
+        "status": 403,
+        "json": {"errors": [{"code": "DENIED", "message": "not authorized to perform this operation"}]},
+    },
+    "registry-token-expired": {
+        "status": 403,
+        "json": {"errors": [{"code": "DENIED", "message": EXPIRED}]},
+    },
     "wrong-json": {"status": 200, "body": '{"name": ', "when": "after"},
     "not-json": {"status": 200, "body": "<html></html>", "headers": {"Content-Type": "text/html"}, "when": "after"},
     "reset": {"cut": "reset-before"},

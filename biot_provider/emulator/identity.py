@@ -7,14 +7,14 @@ without meaning, kept as digests, and end by the clock.
 from __future__ import annotations
 
 import hmac
-import json
-import secrets
 import time
-import uuid
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .people import People
+from .people import ORGANIZATION, People
+from .permissions import PERMISSIONS, known, of_holder
 from .refusals import Refusal
+from .service_users import TOKEN_SECONDS, ServiceUsers, add_key, insert, live_keys
 from .tokens import digest, new, shown
 
 if TYPE_CHECKING:
@@ -24,15 +24,18 @@ if TYPE_CHECKING:
     from .store import Store
     from .switches import Switches
 
-TOKEN_SECONDS = 30 * 60
-PERMISSIONS = (
-    "SETTINGS_PLUGIN_CREATE",
-    "SETTINGS_PLUGIN_UPDATE",
-    "SETTINGS_PLUGIN_GET",
-    "SETTINGS_PLUGIN_SEARCH",
-    "SETTINGS_PLUGIN_DELETE",
-    "SETTINGS_PLUGIN_GET_DOCKER_REPOSITORY_TEMP_CREDENTIALS",
-)
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a valid token."""
+
+    id: str
+    kind: str
+    """`USER`, a person, or `SERVICE`, a service user."""
+    plugin: str | None
+    """The bare name of the plugin whose own service user it is."""
+    organization: str
+    permissions: tuple[str, ...]
 
 
 class Identity:
@@ -42,6 +45,7 @@ class Identity:
         self._store = store
         self._switches = switches
         self.people = People(store, switches)
+        self.service_users = ServiceUsers(store, switches)
         self.service_id, self.service_secret_key = self._built_in()
 
     def add_service_user(
@@ -55,7 +59,8 @@ class Identity:
         """A new service user with these permissions; gives its id and its secret key, which may have expired."""
         permissions = known(permissions)
         with self._store.writing() as db:
-            return _insert(db, permissions, token_seconds, locked=locked, key_expires=time.time() if expired else None)
+            user_id = insert(db, permissions, token_seconds=token_seconds, locked=locked)
+            return user_id, add_key(db, user_id, expires=time.time() if expired else None)["secret_key"]
 
     def add_user(
         self,
@@ -82,25 +87,31 @@ class Identity:
         with self._store.writing() as db:
             user = db.execute("SELECT * FROM service_users WHERE id = ?", (user_id,)).fetchone()
             now = time.time()
-            right = user is not None and hmac.compare_digest(user["secret_key"].encode(), secret_key.encode())
-            if not right or (user["key_expires"] is not None and user["key_expires"] <= now):
+            held = [row["secret_key"] for row in live_keys(db, user_id)]
+            right = any(hmac.compare_digest(key.encode(), secret_key.encode()) for key in held)
+            if user is None or not right or not user["active"]:
                 raise Refusal(403, "LOGIN_FAILED", "Login failed")
             if user["locked"]:
                 raise Refusal(401, "SERVICE_LOCKED", "Service user is locked")
-            token, expires = new(), now + user["token_seconds"]
+            seconds = TOKEN_SECONDS if user["token_seconds"] is None else user["token_seconds"]
+            token, expires = new(), now + seconds
             db.execute("DELETE FROM tokens WHERE expires <= ?", (now,))
             db.execute("INSERT INTO tokens VALUES (?, ?, ?)", (digest(token), user_id, expires))
         return {"accessToken": token} | shown("accessTokenExpiration", expires, self._switches.read())
 
     def require(self, authorization: str | None, permission: str) -> None:
         """Refuse a call whose bearer token is not valid, or whose user lacks the permission."""
+        if permission not in self.holder(authorization).permissions:
+            raise Refusal(403, "ACCESS_DENIED", "Access is denied")
+
+    def holder(self, authorization: str | None) -> Holder:
+        """Who calls, by the header `Authorization`; refused where that holds no valid bearer token."""
         scheme, _, token = (authorization or "").partition(" ")
         with self._store.reading() as db:
             row = db.execute(_HOLDER, {"digest": digest(token.strip())}).fetchone()
         if scheme.lower() != "bearer" or row is None or row["expires"] <= time.time():
             raise Refusal(401, "TOKEN_NOT_VALID", "Token is not valid")
-        if permission not in json.loads(row["permissions"]):
-            raise Refusal(403, "ACCESS_DENIED", "Access is denied")
+        return Holder(row["id"], row["kind"], row["plugin"], row["organization"] or ORGANIZATION, of_holder(row))
 
     def end_tokens(self, *, refresh: bool = False) -> None:
         """Make every access token given so far invalid, as if its time had come; with `refresh` those tokens too."""
@@ -109,54 +120,37 @@ class Identity:
             db.execute("DELETE FROM sessions WHERE kind != 'refresh' OR ?", (refresh,))
 
     def _built_in(self) -> tuple[str, str]:
-        """The service user made with the database: all permissions, a random secret kept beside it."""
+        """The service user made with the database: all permissions, a random secret kept beside it.
+
+        Another takes its place when somebody has deleted it, switched it off or dropped its key.
+        """
         with self._store.reading() as db:
-            row = db.execute(_BUILT_IN).fetchone()
-        if row is None:
+            found = _find_built_in(db)
+        if found is None:
             with self._store.writing() as db:
                 # Asked again under the write lock: two processes may open a new database at once.
-                row = db.execute(_BUILT_IN).fetchone()
-                if row is None:
-                    user_id, _ = _insert(db, PERMISSIONS, TOKEN_SECONDS)
-                    db.execute("INSERT INTO facts VALUES ('built-in service user', ?)", (user_id,))
-                    row = db.execute(_BUILT_IN).fetchone()
-        return row["id"], row["secret_key"]
+                found = _find_built_in(db)
+                if found is None:
+                    user_id = insert(db)
+                    db.execute("INSERT OR REPLACE INTO facts VALUES ('built-in service user', ?)", (user_id,))
+                    found = (user_id, add_key(db, user_id)["secret_key"])
+        return found
 
 
 _BUILT_IN = (
-    "SELECT id, secret_key FROM service_users JOIN facts ON value = id WHERE facts.name = 'built-in service user'"
+    "SELECT id FROM service_users JOIN facts ON value = id WHERE facts.name = 'built-in service user' AND active"
 )
 _HOLDER = """
-SELECT permissions, expires FROM tokens JOIN service_users ON id = service_user WHERE digest = :digest
+SELECT id, 'SERVICE' AS kind, plugin, organization, permissions, role, expires
+FROM tokens JOIN service_users ON id = service_user WHERE digest = :digest
 UNION ALL
-SELECT CASE kind WHEN 'access' THEN permissions ELSE '[]' END, expires FROM sessions JOIN people ON id = person
-WHERE digest = :digest AND kind != 'refresh'
+SELECT id, 'USER', NULL, NULL, CASE sessions.kind WHEN 'access' THEN permissions ELSE '[]' END, NULL, expires
+FROM sessions JOIN people ON id = person WHERE digest = :digest AND sessions.kind != 'refresh'
 """
-"""What the holder of a token may do, and until when; one that waits for its second factor may do nothing here."""
+"""Who holds a token, and until when; one that waits for its second factor may do nothing here."""
 
 
-def known(permissions: Iterable[str]) -> list[str]:
-    """These permissions; a ValueError names those that do not exist."""
-    permissions = list(permissions)
-    unknown = set(permissions).difference(PERMISSIONS)
-    if unknown:
-        message = f"unknown permissions {', '.join(sorted(unknown))}: there are {', '.join(PERMISSIONS)}"
-        raise ValueError(message)
-    return permissions
-
-
-def _insert(
-    db: sqlite3.Connection,
-    permissions: Iterable[str],
-    token_seconds: float,
-    *,
-    locked: bool = False,
-    key_expires: float | None = None,
-) -> tuple[str, str]:
-    user = (str(uuid.uuid4()), secrets.token_urlsafe(32))
-    db.execute(
-        "INSERT INTO service_users (id, secret_key, permissions, locked, token_seconds, key_expires)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        (*user, json.dumps(list(permissions)), locked, token_seconds, key_expires),
-    )
-    return user
+def _find_built_in(db: sqlite3.Connection) -> tuple[str, str] | None:
+    row = db.execute(_BUILT_IN).fetchone()
+    keys = live_keys(db, row["id"]) if row else []
+    return (row["id"], keys[0]["secret_key"]) if keys else None

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 KEPT = 2000
 """Entries kept; older ones go."""
 REDACTED = "[redacted]"
+SECRET_MEMBERS = ("secretKey", "password", "refreshToken")
+"""Members of JSON bodies that are not kept."""
 
 
 class Journal:
@@ -26,7 +28,7 @@ class Journal:
             db.execute("DELETE FROM requests WHERE id <= ?", (row - KEPT,))
 
     def entries(self) -> list[dict[str, Any]]:
-        """All entries: method, path, query, parts, config (variables redacted), status, code, fault, acted."""
+        """All entries: method, path, query, parts, config and body (secrets redacted), status, code, fault, acted."""
         with self._store.reading() as db:
             rows = db.execute("SELECT id, entry FROM requests ORDER BY id").fetchall()
         return [{"id": row["id"], **json.loads(row["entry"])} for row in rows]
@@ -35,6 +37,13 @@ class Journal:
         """Forget every request so far."""
         with self._store.writing() as db:
             db.execute("DELETE FROM requests")
+
+
+def without_secrets(body: Any) -> Any:
+    """The JSON body with its members' names and without the secret ones' values."""
+    if not isinstance(body, dict):
+        return body
+    return {name: REDACTED if name in SECRET_MEMBERS else value for name, value in body.items()}
 
 
 def redacted(config: Any) -> Any:

@@ -5,12 +5,24 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from .delivery import Delivery
+from .ecr import Ecr
 from .faults import Faults
-from .identity import PERMISSIONS, TOKEN_SECONDS, Identity
+from .functions import Functions
+from .identity import Identity
+from .images import Images
 from .journal import Journal
 from .keys import Keys
+from .logs import Logs
+from .patients import Patients
+from .permissions import PERMISSIONS
+from .plugin_tokens import PluginTokens
 from .plugins import Plugins
+from .registry import Registry
+from .registry_port import RegistryPort
+from .service_users import TOKEN_SECONDS
 from .store import Store
+from .subscriptions import Subscriptions
 from .switches import Switches
 
 if TYPE_CHECKING:
@@ -40,7 +52,15 @@ class Platform:
         self.faults = Faults(self._store)
         self.journal = Journal(self._store)
         self.keys = Keys(self._store)
-        self.plugins = Plugins(self._store, self.switches)
+        self._subscriptions = Subscriptions(self._store, self.switches)
+        self._ecr = Ecr(self._store)
+        self._registry = Registry(folder / "registry")
+        self.registry_port = RegistryPort(self._store, lambda: self.app)
+        self.images = Images(self._registry)
+        self.plugins = Plugins(self._store, self.switches, self.images)
+        self.logs = Logs(self._store)
+        self._functions = Functions(self._store, self.logs, folder / "functions", lambda: self.address)
+        self.delivery = Delivery(self._store, self.switches, self._functions, PluginTokens(self.keys), self.logs)
         self.service_id = self._identity.service_id
         """Id of the built-in service user, which has every permission."""
         self.service_secret_key = self._identity.service_secret_key
@@ -50,14 +70,40 @@ class Platform:
     def app(self) -> WSGIApplication:
         """The WSGI application. A fault that cuts the connection raises `ConnectionCut` out of it."""
         # The web parts are loaded with the first use only: most processes that open a platform never ask it anything.
+        from .api_dispatcher import DispatcherApi
+        from .api_functions import FunctionsApi
+        from .api_images import ImagesApi
         from .api_logins import LoginsApi
+        from .api_patients import PatientsApi
         from .api_plugins import PluginsApi
+        from .api_reference_data import ReferenceDataApi
+        from .api_registry import RegistryApi
+        from .api_service_users import ServiceUsersApi
         from .app import App
         from .control import Control
 
-        areas = (LoginsApi(self._identity, self.keys), PluginsApi(self.plugins, self.switches))
+        areas = (
+            LoginsApi(self._identity, self.keys),
+            ServiceUsersApi(self._identity),
+            DispatcherApi(self._subscriptions),
+            ReferenceDataApi(self.switches),
+            PluginsApi(self.plugins, self.switches),
+            ImagesApi(self._registry, self._ecr, lambda: self.registry_port.host),
+            RegistryApi(self._registry, self._ecr, self.switches),
+            FunctionsApi(self._functions),
+            PatientsApi(Patients(self._store), self._identity, self.delivery),
+        )
         routes = [route for area in areas for route in area.routes()]
-        control = Control(self.plugins, self._identity, self.switches, self.faults, self.journal)
+        control = Control(
+            self.plugins,
+            self._identity,
+            self.switches,
+            self.faults,
+            self.journal,
+            keys=self.keys,
+            logs=self.logs,
+            delivery=self.delivery,
+        )
         return App(routes, self._identity, self.faults, self.journal, control, self.plugins.age)
 
     def add_service_user(
@@ -92,6 +138,20 @@ class Platform:
         """Make every access token given so far invalid, as if its time had come; with `refresh` those tokens too."""
         self._identity.end_tokens(refresh=refresh)
 
+    def end_image_tokens(self) -> None:
+        """Make all temporary keys and registry tokens given so far invalid, as if their time had come."""
+        self._ecr.end_all()
+
+    @property
+    def address(self) -> str:
+        """Where functions reach the platform on the loopback interface; it is on a port when first asked for."""
+        return f"http://{self.registry_port.host}"
+
+    @property
+    def registry_host(self) -> str:
+        """Host and port of the image registry on the loopback interface; it is started when first asked for."""
+        return self.registry_port.host
+
     def code(self, name: str) -> bytes | None:
         """The zip last sent for the plugin of this bare name; none where the seed runs or no such plugin is."""
         return self.plugins.code(name)
@@ -101,7 +161,10 @@ class Platform:
         return self.journal.entries()
 
     def close(self) -> None:
-        """Give the database back. A closed platform answers nothing any more."""
+        """End the functions, give the database and the port back. A closed platform answers nothing any more."""
+        self.delivery.close()
+        self._functions.close()
+        self.registry_port.close()
         self._store.close()
 
     def __enter__(self) -> Platform:

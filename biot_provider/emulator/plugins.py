@@ -14,15 +14,17 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from . import hooks, rules, search
-from .answers import PREFIX, plugin_answer, shown_name, variables
+from . import hooks, rules, search, service_users
+from .answers import IN_PROCESS, PREFIX, function_host, plugin_answer, shown_name, variables
 from .aws import check_code, check_function
+from .permissions import POWERLESS_ROLE
 from .refusals import Refusal, invalid, not_found
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
 
+    from .images import Images
     from .store import Store
     from .switches import Reading, Switches
 
@@ -46,14 +48,20 @@ _NO_SUBSCRIPTIONS: Mapping[str, Any] = {
     "interceptions": [],
     "notifications": [],
 }
+_SEARCHED = search.Kind(
+    words=("name", "displayName", "endpointUrl", "runtime", "handler", "enabledState", "deploymentPackageType"),
+    numbers=("version", "timeout", "memorySize", "ephemeralStorage"),
+    dates=("creationTime", "lastModifiedTime"),
+)
 
 
 class Plugins:
     """What the platform does with plugins."""
 
-    def __init__(self, store: Store, switches: Switches) -> None:
+    def __init__(self, store: Store, switches: Switches, images: Images) -> None:
         self._store = store
         self._switches = switches
+        self._images = images
 
     def create(self, config: Any, code: bytes | None, base_url: str) -> dict[str, Any]:
         """Deploy a new plugin; without code the platform's seed. Names are unique."""
@@ -71,18 +79,22 @@ class Plugins:
         if code is not None:
             check_code(code)
         now = _now()
-        record |= _new_identity(record["name"], base_url) | {"creationTime": now, "lastModifiedTime": now}
+        record |= _new_identity(record["name"]) | {"creationTime": now, "lastModifiedTime": now}
         with self._store.writing() as db:
             if _find(db, record["name"]) is not None:
                 shown = shown_name(record["name"], reading)
                 message = f"Plugin with name [{shown}] already exists"
                 raise Refusal(409, "PLUGIN_EXISTS_BY_NAME", message, {"pluginName": shown})
-            check_function(record, variables(record, system=True))
+            if record["imageTag"] is not None:
+                self._images.require(record["imageTag"])
+            check_function(record, variables(record, base_url, system=True))
             _add_service_user(db, record)
             _save(db, record, _store_code(db, code) if code is not None else None)
-            return _answer(db, record, reading)
+            return _answer(db, record, reading, base_url)
 
-    def update(self, path_name: str, config: Any, code: bytes | None, *, replace: bool = False) -> dict[str, Any]:
+    def update(
+        self, path_name: str, config: Any, code: bytes | None, base_url: str = IN_PROCESS, *, replace: bool = False
+    ) -> dict[str, Any]:
         """Change what was sent and keep the rest; with `replace` what was not sent goes back to its default."""
         reading = self._switches.read()
         sent = rules.read_change(config)
@@ -97,6 +109,8 @@ class Plugins:
         with self._store.writing() as db:
             record = _existing(db, path_name)
             _check_fit(record, sent, code)
+            if "imageTag" in sent:
+                self._images.require(sent["imageTag"])
             if code is not None:
                 check_code(code)
             if replace:
@@ -106,35 +120,37 @@ class Plugins:
                     sent[part] = {**(record[part] or default), **sent[part]}
             record |= sent
             record["lastModifiedTime"] = _after(record["lastModifiedTime"])
-            check_function(record, variables(record, system=True))
+            check_function(record, variables(record, base_url, system=True))
             digest = _store_code(db, code) if code is not None else None
             _save(db, record, digest, hooked=replace or "subscriptions" in sent)
-            return _answer(db, record, reading)
+            return _answer(db, record, reading, base_url)
 
-    def get(self, path_name: str) -> dict[str, Any]:
+    def get(self, path_name: str, base_url: str = IN_PROCESS) -> dict[str, Any]:
         """One plugin, by its name with the prefix."""
         reading = self._switches.read()
         with self._store.reading() as db:
-            return _answer(db, _existing(db, path_name), reading)
+            return _answer(db, _existing(db, path_name), reading, base_url)
 
     def delete(self, path_name: str) -> None:
-        """Take away the plugin, its service user, its subscriptions and its code."""
+        """Take away the plugin, its service user, its subscriptions, its code, and its image if nobody else uses it."""
         with self._store.writing() as db:
             record = _existing(db, path_name)
             name, owner = record["name"], record["serviceUserId"]
             db.execute("DELETE FROM plugins WHERE name = ?", (name,))
-            db.execute("DELETE FROM service_users WHERE id = ?", (owner,))
-            db.execute("DELETE FROM tokens WHERE service_user = ?", (owner,))
+            service_users.remove(db, owner)
             hooks.unsubscribe(db, name)
             _drop_unused_code(db)
+            tag = record["imageTag"]
+            if tag is not None and not _uses(db, tag):
+                self._images.remove(tag)
 
-    def search(self, request: Any) -> dict[str, Any]:
+    def search(self, request: Any, base_url: str = IN_PROCESS) -> dict[str, Any]:
         """The plugins that fit a search request, one page of them."""
         reading = self._switches.read()
-        query = search.read_query(request)
+        query = search.read_query(request, _SEARCHED)
         with self._store.reading() as db:
             rows = db.execute("SELECT record FROM plugins ORDER BY sequence DESC")
-            found = [_answer(db, json.loads(row["record"]), reading) for row in rows]
+            found = [_answer(db, json.loads(row["record"]), reading, base_url) for row in rows]
         return search.run(query, found)
 
     def code(self, name: str) -> bytes | None:
@@ -158,13 +174,12 @@ def _defaults(reading: Reading) -> Record:
     return {**_DEFAULTS, "timeout": int(reading.default_timeout)}
 
 
-def _new_identity(name: str, base_url: str) -> Record:
-    """What the platform makes up for a new plugin: addresses nobody can resolve, and a service user."""
-    host = "".join(secrets.choice(string.ascii_lowercase) for _ in range(32))
+def _new_identity(name: str) -> Record:
+    """What the platform makes up for a new plugin: addresses, and a service user."""
+    function_id = "".join(secrets.choice(string.ascii_lowercase) for _ in range(32))
     return {
-        "endpointUrl": f"https://{host}.lambda-url.embedded.invalid/",
+        "endpointUrl": function_host(function_id),
         "linkToConsole": f"https://console.embedded.invalid/lambda/home#/functions/{PREFIX}{name}",
-        "baseUrl": base_url,
         "serviceUserId": str(uuid.uuid4()),
         "serviceUserSecretKey": secrets.token_urlsafe(32),
     }
@@ -241,16 +256,19 @@ def _drop_unused_code(db: sqlite3.Connection) -> None:
     db.execute(f"DELETE FROM code WHERE digest NOT IN ({used})")  # noqa: S608  (a constant)
 
 
+def _uses(db: sqlite3.Connection, tag: str) -> bool:
+    row = db.execute("SELECT 1 FROM plugins WHERE json_extract(record, '$.imageTag') = ?", (tag,)).fetchone()
+    return row is not None
+
+
 def _add_service_user(db: sqlite3.Connection, record: Record) -> None:
     """The plugin's own identity: it can log in, and holds no permission on plugins."""
-    db.execute(
-        "INSERT INTO service_users (id, secret_key, permissions, token_seconds, plugin) VALUES (?, ?, '[]', 1800, ?)",
-        (record["serviceUserId"], record["serviceUserSecretKey"], record["name"]),
-    )
+    user_id = service_users.insert(db, user_id=record["serviceUserId"], role=POWERLESS_ROLE, plugin=record["name"])
+    service_users.add_key(db, user_id, secret_key=record["serviceUserSecretKey"])
 
 
-def _answer(db: sqlite3.Connection, record: Record, reading: Reading) -> dict[str, Any]:
-    return plugin_answer(record, hooks.positions(db, record["name"]), reading)
+def _answer(db: sqlite3.Connection, record: Record, reading: Reading, base_url: str) -> dict[str, Any]:
+    return plugin_answer(record, hooks.positions(db, record["name"]), reading, base_url)
 
 
 def _now() -> str:

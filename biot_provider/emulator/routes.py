@@ -6,10 +6,13 @@ Each area of the API (plugins, users, ...) is a module ``api_*`` that lists its 
 from __future__ import annotations
 
 import json
+import re
+import secrets
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from .answers import IN_PROCESS
 from .multipart import config_and_code, read_parts
 from .refusals import Refusal
 
@@ -18,7 +21,13 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request, Response
 
-    from .multipart import Part
+    from .answers import IN_PROCESS
+from .multipart import Part
+
+SERVED = "biot_provider.served"
+"""In a WSGI environment: the request came over a socket."""
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class Call:
@@ -29,8 +38,21 @@ class Call:
 
     @property
     def base_url(self) -> str:
-        """The address the caller used, without a path."""
+        """The address the caller used, without a path; that of no port in the same process."""
+        if SERVED not in self.request.environ:
+            return IN_PROCESS
         return self.request.host_url.rstrip("/")
+
+    @cached_property
+    def trace_id(self) -> str:
+        """The caller's W3C trace id where it gives one, else a fresh one."""
+        match = _TRACEPARENT.fullmatch(self.request.headers.get("traceparent", ""))
+        return match.group(1) if match else secrets.token_hex(8)
+
+    @property
+    def traceparent(self) -> str:
+        """The header by which others go on with this trace."""
+        return f"00-{self.trace_id:0>32}-{secrets.token_hex(8)}-01"
 
     @cached_property
     def parts(self) -> list[Part]:

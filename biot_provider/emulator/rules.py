@@ -168,11 +168,20 @@ def cors(value: Any, path: str) -> dict[str, Any]:
 
 
 def members(
-    value: Any, path: str, readers: dict[str, Reader], *, required: tuple[str, ...] = (), nulls: tuple[str, ...] = ()
+    value: Any,
+    path: str,
+    readers: dict[str, Reader],
+    *,
+    required: tuple[str, ...] = (),
+    nulls: tuple[str, ...] = (),
+    whole: str = "config",
 ) -> dict[str, Any]:
-    """The known members of an object, clean. A null counts as not sent, save for the members named in `nulls`."""
+    """The known members of an object, clean. A null counts as not sent, save for the members named in `nulls`.
+
+    `whole` is what a refusal calls the object where it has no path.
+    """
     if not isinstance(value, dict):
-        raise invalid(path or "config", "must be an object")
+        raise invalid(path or whole, "must be an object")
     clean: dict[str, Any] = {}
     for name, reader in readers.items():
         where = f"{path}.{name}" if path else name

@@ -16,10 +16,6 @@ from .refusals import Refusal, invalid
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-NUMBERS = ("version", "timeout", "memorySize", "ephemeralStorage")
-DATES = ("creationTime", "lastModifiedTime")
-WORDS = ("name", "displayName", "endpointUrl", "runtime", "handler", "enabledState", "deploymentPackageType")
-PROPERTIES = (*WORDS, *NUMBERS, *DATES)
 LOGIC = ("$OR", "$AND", "$NOT")
 DEFAULT_LIMIT = 100
 
@@ -27,9 +23,32 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class Kind:
+    """What is searched: the properties that filters may name, by their type."""
+
+    words: tuple[str, ...]
+    numbers: tuple[str, ...] = ()
+    dates: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    sorted_by: tuple[str, ...] = ()
+    """The properties that a sort may name; all, where none is given."""
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """Those that a filter may name."""
+        return (*self.words, *self.numbers, *self.dates, *self.flags)
+
+    @property
+    def sorts(self) -> tuple[str, ...]:
+        """Those that a sort may name."""
+        return self.sorted_by or self.properties
+
+
+@dataclass(frozen=True)
 class Query:
     """A search request, checked."""
 
+    kind: Kind
     filter: Mapping[str, Any]
     sort: list[Mapping[str, Any]]
     free_text: str | None
@@ -37,31 +56,31 @@ class Query:
     page: int
 
 
-def read_query(request: Any) -> Query:
-    """Check the outline of a search request; the filter itself is checked when it runs."""
+def read_query(request: Any, kind: Kind) -> Query:
+    """Check a search request, its filter too."""
     if not isinstance(request, dict):
         raise _bad("must be an object")
     sort = _given(request, "sort", [])
     if not isinstance(sort, list) or not all(isinstance(item, dict) for item in sort):
         raise _bad("sort must be a list of objects")
     for item in sort:
-        if item.get("prop") not in PROPERTIES:
-            raise _bad(f"sort: prop must be one of {', '.join(PROPERTIES)}")
+        if item.get("prop") not in kind.sorts:
+            raise _bad(f"sort: prop must be one of {', '.join(kind.sorts)}")
         if item.get("order", "DESC") not in ("ASC", "DESC"):
             raise _bad("sort: order must be ASC or DESC")
     free_text = request.get("freeTextSearch")
     if free_text is not None and not isinstance(free_text, str):
         raise _bad("freeTextSearch must be a string")
     condition = _given(request, "filter", {})
-    matcher(condition)
+    _matcher(kind, condition, "filter")
     limit = _count(request, "limit", 1, DEFAULT_LIMIT)
-    return Query(condition, sort, free_text, limit, _count(request, "page", 0, 0))
+    return Query(kind, condition, sort, free_text, limit, _count(request, "page", 0, 0))
 
 
 def run(query: Query, rows: list[Row]) -> dict[str, Any]:
     """One page of the rows that fit, and what was asked; `rows` come newest first."""
-    fits = matcher(query.filter)
-    found = [row for row in rows if fits(row) and _has_text(row, query.free_text)]
+    fits = _matcher(query.kind, query.filter, "filter")
+    found = [row for row in rows if fits(row) and _has_text(query.kind, row, query.free_text)]
     # The last key first: Python's sort keeps the order of equals. Without a sort: newest first.
     for item in reversed(query.sort or [{"prop": "creationTime"}]):
         found.sort(key=partial(_sort_key, item["prop"]), reverse=item.get("order", "DESC") == "DESC")
@@ -77,26 +96,26 @@ def run(query: Query, rows: list[Row]) -> dict[str, Any]:
     }
 
 
-def matcher(condition: Any, path: str = "filter") -> Callable[[Row], bool]:
+def _matcher(kind: Kind, condition: Any, path: str) -> Callable[[Row], bool]:
     """A filter as a function of a row: all its members must hold."""
-    checks = _checks(condition, path)
+    checks = _checks(kind, condition, path)
     return lambda row: all(check(row) for check in checks)
 
 
-def _checks(condition: Any, path: str) -> list[Callable[[Row], bool]]:
+def _checks(kind: Kind, condition: Any, path: str) -> list[Callable[[Row], bool]]:
     if not isinstance(condition, dict):
         raise _bad(f"{path} must be an object")
     return [
-        _logic(name, member, f"{path}.{name}") if name in LOGIC else _property(name, member, f"{path}.{name}")
+        (_logic if name in LOGIC else _property)(kind, name, member, f"{path}.{name}")
         for name, member in condition.items()
     ]
 
 
-def _logic(name: str, member: Any, path: str) -> Callable[[Row], bool]:
+def _logic(kind: Kind, name: str, member: Any, path: str) -> Callable[[Row], bool]:
     """`$OR`, `$AND` or `$NOT` over the members of the filter inside."""
     if not isinstance(member, dict) or set(member) != {"filter"}:
         raise _bad(f"{path} must hold one member, filter")
-    checks = _checks(member["filter"], f"{path}.filter")
+    checks = _checks(kind, member["filter"], f"{path}.filter")
     if name == "$OR":
         return lambda row: any(check(row) for check in checks)
     if name == "$AND":
@@ -104,40 +123,40 @@ def _logic(name: str, member: Any, path: str) -> Callable[[Row], bool]:
     return lambda row: not all(check(row) for check in checks)
 
 
-def _property(name: str, member: Any, path: str) -> Callable[[Row], bool]:
-    if name not in PROPERTIES:
-        raise _bad(f"{path}: unknown property, there are {', '.join(PROPERTIES)}")
+def _property(kind: Kind, name: str, member: Any, path: str) -> Callable[[Row], bool]:
+    if name not in kind.properties:
+        raise _bad(f"{path}: unknown property, there are {', '.join(kind.properties)}")
     if not isinstance(member, dict):
         raise _bad(f"{path} must be an object")
-    tests = [_operator(name, operator, operand, path) for operator, operand in member.items() if operand is not None]
+    tests = [_operator(kind, name, *item, path) for item in member.items() if item[1] is not None]
     return lambda row: all(test(row.get(name)) for test in tests)
 
 
-def _operator(name: str, operator: str, operand: Any, path: str) -> Callable[[Any], bool]:
+def _operator(kind: Kind, name: str, operator: str, operand: Any, path: str) -> Callable[[Any], bool]:
     where = f"{path}.{operator}"
     if operator in ("eq", "not"):
-        wanted = _operand(name, operand, where)
+        wanted = _operand(kind, name, operand, where)
         return (lambda value: value == wanted) if operator == "eq" else (lambda value: value != wanted)
     if operator in ("in", "notIn"):
         if not isinstance(operand, list):
             raise _bad(f"{where} must be a list")
-        several = [_operand(name, item, where) for item in operand]
+        several = [_operand(kind, name, item, where) for item in operand]
         return (lambda value: value in several) if operator == "in" else (lambda value: value not in several)
     if operator in ("isNull", "isNotNull"):
         if not isinstance(operand, bool):
             raise _bad(f"{where} must be a boolean")
         null = operand == (operator == "isNull")
         return lambda value: (value is None) == null
-    if operator == "like" and name in WORDS and isinstance(operand, str):
+    if operator == "like" and name in kind.words and isinstance(operand, str):
         return lambda value: value is not None and operand.lower() in value.lower()
-    if operator in _ORDERED and name in NUMBERS and isinstance(operand, (int, float)):
+    if operator in _ORDERED and name in kind.numbers and isinstance(operand, (int, float)):
         compare = _ORDERED[operator]
-        return lambda value: bool(compare(value, operand))
-    if operator in ("from", "to") and name in DATES:
+        return lambda value: value is not None and bool(compare(value, operand))
+    if operator in ("from", "to") and name in kind.dates:
         edge = _moment(operand, where)
         if operator == "from":
-            return lambda value: _moment(value, where) >= edge
-        return lambda value: _moment(value, where) <= edge
+            return lambda value: value is not None and _moment(value, where) >= edge
+        return lambda value: value is not None and _moment(value, where) <= edge
     raise _bad(f"{where}: no such operator for this property, or an operand of the wrong type")
 
 
@@ -149,9 +168,9 @@ _ORDERED: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def _operand(name: str, operand: Any, where: str) -> Any:
+def _operand(kind: Kind, name: str, operand: Any, where: str) -> Any:
     """What a property is compared with: digits in a string count as the number."""
-    if name not in NUMBERS:
+    if name not in kind.numbers:
         return operand
     try:
         return int(operand)
@@ -167,10 +186,10 @@ def _moment(value: Any, where: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _has_text(row: Row, free_text: str | None) -> bool:
+def _has_text(kind: Kind, row: Row, free_text: str | None) -> bool:
     """Any of the words, anywhere but in dates."""
     words = (free_text or "").lower().split()
-    values = [str(row[name]).lower() for name in (*WORDS, *NUMBERS) if row.get(name) is not None]
+    values = [str(row[name]).lower() for name in (*kind.words, *kind.numbers) if row.get(name) is not None]
     return not words or any(word in value for word in words for value in values)
 
 

@@ -1,18 +1,18 @@
 """The embedded platform as an HTTP server, on the loopback interface only.
 
-A thread for each connection, kept alive between requests. Each body is read whole before the platform sees it, so the
-next request on the connection always starts where it should. `ConnectionCut` becomes what a socket does: a reset, a
-body that ends too early, silence.
+A thread for each connection, kept alive between requests. Each body is read whole before the platform sees it, a big
+one into a file, so the next request on the connection always starts where it should. `ConnectionCut` becomes what a
+socket does: a reset, a body that ends too early, silence.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
 import select
 import socket
 import struct
 import sys
+import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -20,16 +20,21 @@ from urllib.parse import unquote_to_bytes
 
 from .faults import ConnectionCut
 from .platform import Platform
+from .routes import SERVED
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
     from wsgiref.types import WSGIApplication
 
 HOST = "127.0.0.1"
 
 Headers = list[tuple[str, str]]
+Body = tempfile.SpooledTemporaryFile[bytes]
+
+_IN_MEMORY = 1 << 20
+"""Bytes of a body that are held in memory; the rest is in a file."""
 
 
 @contextlib.contextmanager
@@ -38,14 +43,10 @@ def running(folder: Path, port: int = 0, *, tls: ssl.SSLContext | None = None) -
 
     With `tls`, a server's context that holds a certificate, it is served over HTTPS.
     """
-    with Platform(folder) as platform, _Server(platform.app, port, tls) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, name="emulator")
-        thread.start()
-        try:
-            yield server.base_url
-        finally:
-            server.stop()
-            thread.join()
+    with Platform(folder) as platform, Background(platform.app, port, tls) as server:
+        if tls is None:
+            platform.registry_port.is_at(server.host)
+        yield server.base_url
 
 
 def serve(folder: Path, port: int, ready: Callable[[str, Platform], None]) -> None:
@@ -54,11 +55,48 @@ def serve(folder: Path, port: int, ready: Callable[[str, Platform], None]) -> No
     `ready` is called once with the base URL and the platform. An OSError means that the port cannot be had.
     """
     with Platform(folder) as platform, _Server(platform.app, port) as server:
+        platform.registry_port.is_at(server.host)
         ready(server.base_url, platform)
         try:
             server.serve_forever(poll_interval=0.1)
         finally:
             server.stopping.set()
+
+
+class Background:
+    """An application served in a thread of its own until `close`; the thread does not keep the process alive.
+
+    An OSError means that the port cannot be had.
+    """
+
+    def __init__(self, app: WSGIApplication, port: int, tls: ssl.SSLContext | None = None) -> None:
+        self._server = _Server(app, port, tls)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, name="emulator", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def host(self) -> str:
+        """Host and port."""
+        return self._server.host
+
+    @property
+    def base_url(self) -> str:
+        """The address without a path."""
+        return self._server.base_url
+
+    def close(self) -> None:
+        """End it, and the connections that are still open."""
+        self._server.stop()
+        self._thread.join()
+        self._server.server_close()
+
+    def __enter__(self) -> Background:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 class _Server(ThreadingHTTPServer):
@@ -76,7 +114,11 @@ class _Server(ThreadingHTTPServer):
 
     @property
     def base_url(self) -> str:
-        return f"{self.scheme}://{HOST}:{self.server_port}"
+        return f"{self.scheme}://{self.host}"
+
+    @property
+    def host(self) -> str:
+        return f"{HOST}:{self.server_port}"
 
     @property
     def scheme(self) -> str:
@@ -129,34 +171,50 @@ class _Handler(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         """Hand one request to the platform and write what it answers."""
-        body = self._read_body()
-        try:
-            status, headers, content = _call(self.server.app, self._environ(body))
-        except ConnectionCut as cut:
-            self._cut(cut)
-        except Exception:
-            self.server.handle_error(self.connection, self.client_address)
-            self._write("500 Internal Server Error", [("Content-Length", "0")], b"")
-        else:
-            self._write(status, headers, content)
+        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as body:
+            self._read_body(body)
+            try:
+                status, headers, content = _call(self.server.app, self._environ(body))
+            except ConnectionCut as cut:
+                self._cut(cut)
+            except Exception:
+                self.server.handle_error(self.connection, self.client_address)
+                self._write("500 Internal Server Error", [("Content-Length", "0")], [])
+            else:
+                try:
+                    self._write(status, headers, content)
+                finally:
+                    if hasattr(content, "close"):
+                        content.close()
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = answer  # noqa: N815  (the parent's names)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the parent's name)
         """Say nothing: the journal has it."""
 
-    def _read_body(self) -> bytes:
+    def _read_body(self, body: Body) -> None:
+        """Put the body into a file; one that ends too early is a ConnectionError."""
         if "chunked" not in self.headers.get("Transfer-Encoding", "").lower():
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        chunks = []
-        while size := int(self.rfile.readline().partition(b";")[0], 16):
-            chunks.append(self.rfile.read(size))
-            self.rfile.readline()
-        while self.rfile.readline().strip():
-            pass
-        return b"".join(chunks)
+            self._read(int(self.headers.get("Content-Length") or 0), body)
+        else:
+            while size := int(self.rfile.readline().partition(b";")[0], 16):
+                self._read(size, body)
+                self.rfile.readline()
+            while self.rfile.readline().strip():
+                pass
 
-    def _environ(self, body: bytes) -> dict[str, Any]:
+    def _read(self, size: int, body: Body) -> None:
+        while size > 0:
+            chunk = self.rfile.read(min(size, _IN_MEMORY))
+            if not chunk:
+                message = "the body ends too early"
+                raise ConnectionError(message)
+            body.write(chunk)
+            size -= len(chunk)
+
+    def _environ(self, body: Body) -> dict[str, Any]:
+        length = body.tell()
+        body.seek(0)
         path, _, query = self.path.partition("?")
         environ: dict[str, Any] = {
             "REQUEST_METHOD": self.command,
@@ -168,14 +226,15 @@ class _Handler(BaseHTTPRequestHandler):
             "SERVER_PROTOCOL": self.request_version,
             "REMOTE_ADDR": self.client_address[0],
             "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-            "CONTENT_LENGTH": str(len(body)),
+            "CONTENT_LENGTH": str(length),
             "wsgi.version": (1, 0),
             "wsgi.url_scheme": self.server.scheme,
-            "wsgi.input": io.BytesIO(body),
+            "wsgi.input": body,
             "wsgi.errors": sys.stderr,
             "wsgi.multithread": True,
             "wsgi.multiprocess": True,
             "wsgi.run_once": False,
+            SERVED: True,
         }
         for name, value in self.headers.items():
             key = name.upper().replace("-", "_")
@@ -183,8 +242,8 @@ class _Handler(BaseHTTPRequestHandler):
                 environ[f"HTTP_{key}"] = value
         return environ
 
-    def _write(self, status: str, headers: Headers, content: bytes, *, upto: int | None = None) -> None:
-        """Write head and body at once, or only the first `upto` bytes of the body."""
+    def _write(self, status: str, headers: Headers, content: Iterable[bytes]) -> None:
+        """Write head and body."""
         code, _, reason = status.partition(" ")
         self.send_response(int(code), reason)
         for name, value in headers:
@@ -193,7 +252,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(content[:upto])
+            for chunk in content:
+                self.wfile.write(chunk)
 
     def _cut(self, cut: ConnectionCut) -> None:
         """Do to the connection what the fault says, and be done with it."""
@@ -202,7 +262,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._wait_for_the_end()
         elif cut.cut != "reset-before":
             half = len(cut.body) // 2
-            self._write(cut.status, cut.headers, cut.body, upto=None if cut.cut == "reset-after" else half)
+            self._write(cut.status, cut.headers, [cut.body if cut.cut == "reset-after" else cut.body[:half]])
         if cut.cut.startswith("reset"):
             # Closing with an empty linger time sends a reset in place of an orderly end.
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -219,20 +279,14 @@ class _Handler(BaseHTTPRequestHandler):
                 self.server.stopping.wait(0.05)
 
 
-def _call(app: WSGIApplication, environ: dict[str, Any]) -> tuple[str, Headers, bytes]:
-    """One WSGI call, the answer whole."""
+def _call(app: WSGIApplication, environ: dict[str, Any]) -> tuple[str, Headers, Iterable[bytes]]:
+    """One WSGI call: the head of the answer, and its body piece by piece, to be closed."""
     head: list[Any] = []
 
     def start_response(status: str, headers: Headers, _error: Any = None, /) -> Callable[[bytes], object]:
         head[:] = [status, headers]
         return lambda _: None
 
-    chunks = app(environ, start_response)
-    try:
-        content = b"".join(chunks)
-    finally:
-        close = getattr(chunks, "close", None)
-        if close is not None:
-            close()
+    content = app(environ, start_response)
     status, headers = head
     return status, headers, content

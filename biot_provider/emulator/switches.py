@@ -29,14 +29,14 @@ class Reading:
     names: str = _switch("bare", "prefixed")
     """`name` in answers and searches: as given, or with `Plugin-` before it."""
     nulls: str = _switch("clear", "keep")
-    """A null `cronSchedule` in an update clears the schedule, or counts as not sent."""
+    """A null in an update (`cronSchedule`, `secretKeyExpirationInMinutes`) clears, or counts as not sent."""
     system_variables: str = _switch("shown", "hidden")
     """Whether answers carry the BIOT_* variables, a secret key among them."""
     orders: str = _switch("stored", "filled", "shifted")
     """An interception's `order` in answers: as given; with `interceptionOrder` where none was given; or the place
     it really has, which another plugin's deployment may have moved."""
     entity_names: str = _switch("given", "filled")
-    """`entityTypeName` of PRE_REQUEST and POST_REQUEST in answers: as given, or filled in by the platform."""
+    """The entity of PRE_REQUEST and POST_REQUEST in answers: as given, or filled in by the platform."""
     partial_subscriptions: str = _switch("accepted", "refused")
     """An update whose `subscriptions` lacks one of its three members: keeps that one, or is a 400."""
     put: str = _switch("refused", "replaces")
@@ -50,6 +50,31 @@ class Reading:
     token_expiration: str = _switch("millis", "iso", "odd", "absent")
     """When a token ends, in a login's answer: ISO 8601 in UTC with milliseconds, or without a fraction; a text that
     is no ISO date; or not there."""
+    image_tags: str = _switch("mutable", "immutable")
+    """A tag that is in the image repository may be pushed again, or is refused, even for the identical image."""
+    repository_reads: str = _switch("allowed", "forbidden")
+    """Whether the temporary keys let their holder read what is in the image repository, or only push."""
+    roles: str = _switch("any", "known")
+    """A service user's `roleId` may be any UUID, or must be a role the emulator knows."""
+    organizations: str = _switch("any", "known")
+    """A service user's `ownerOrganizationId` may be any UUID, or must be the one organization there is."""
+    service_user_defaults: str = _switch("filled", "absent")
+    """`ownerOrganizationId` and `accessTokenExpirationInMinutes` that were not given: filled in, or without a value."""
+    max_secret_keys: str = _switch("5", "2", "1")
+    """Secret keys a service user may have at once."""
+    repeated_notifications: str = _switch("conflict", "bad-request", "accepted")
+    """Subscribing to a notification twice: a 409, a 400, or a 201 that changes nothing."""
+    notification_ids: str = _switch("shown", "hidden")
+    """Whether answers carry the `id` of a notification's subscription."""
+    default_orders: str = _switch("shown", "hidden")
+    """`executionOrder` in answers where none was given: the place it really has, or no value."""
+    reference_data: str = _switch("open", "closed")
+    """Endpoints may subscribe to APIs, entities and pairs of entity and action beyond the reference data, or not."""
+    action_names: str = _switch("underscored", "upper")
+    """`actionName` in the reference data: `_saveMeasurement`, or `SAVE_MEASUREMENT`."""
+    failing_interceptors: str = _switch("fails", "skipped")
+    """A call whose interceptor cannot be reached, fails, or answers what makes no sense: fails with
+    500 INTERCEPTOR_FAILED, or goes on without it."""
 
 
 _READINGS: dict[str, tuple[str, ...]] = {item.name: item.metadata["readings"] for item in fields(Reading)}

@@ -7,6 +7,8 @@ import secrets
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from .moments import iso
+
 if TYPE_CHECKING:
     from .switches import Reading
 
@@ -23,11 +25,9 @@ def digest(token: str) -> str:
 
 def shown(member: str, expires: float, reading: Reading) -> dict[str, Any]:
     """The member of an answer that says when a token ends, written as the switch `token_expiration` wants it."""
-    moment = datetime.fromtimestamp(expires, UTC)
     style = reading.token_expiration
     if style == "absent":
         return {}
     if style == "odd":
-        return {member: moment.strftime("%a %b %d %H:%M:%S UTC %Y")}
-    precision = "seconds" if style == "iso" else "milliseconds"
-    return {member: moment.isoformat(timespec=precision).replace("+00:00", "Z")}
+        return {member: datetime.fromtimestamp(expires, UTC).strftime("%a %b %d %H:%M:%S UTC %Y")}
+    return {member: iso(expires, "seconds" if style == "iso" else "milliseconds")}

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import io
+import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
+import zipfile
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from biot_provider.cli import main
+from biot_provider.emulator import Platform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,6 +46,28 @@ def started(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[st
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+def deploy(folder: Path, code: str) -> None:
+    """Put the plugin `talker` onto the platform of a folder."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("index.py", code)
+    runtime = f"python3.{sys.version_info.minor}"
+    config = {"name": "talker", "displayName": "Talker", "version": 1, "runtime": runtime, "timeout": 60}
+    with Platform(folder) as platform:
+        platform.plugins.create(config, content.getvalue(), "http://embedded.invalid")
+
+
+def endpoint(exports: dict[str, str]) -> str:
+    headers = {"Authorization": f"Bearer {log_in(exports).json()['accessToken']}"}
+    answer = httpx.get(f"{exports['BIOT_BASE_URL']}/settings/v2/plugins/Plugin-talker", headers=headers)
+    return str(answer.json()["endpointUrl"])
+
+
+def call_in_vain(url: str) -> None:
+    with contextlib.suppress(httpx.HTTPError):
+        httpx.get(url, timeout=30)
 
 
 def log_in(exports: dict[str, str]) -> httpx.Response:
@@ -79,6 +107,45 @@ def test_its_data_outlives_it(tmp_path: Path) -> None:
             ended(process, signal.SIGTERM)
     assert seen[0] == seen[1]
     assert (tmp_path / "mine" / "platform.sqlite").exists()
+
+
+@pytest.mark.parametrize("options", [[], ["--quiet"]])
+def test_it_prints_what_functions_write_and_how_their_calls_end_unless_told_not_to(
+    options: list[str], tmp_path: Path
+) -> None:
+    deploy(tmp_path / "data", "def handler(event, context):\n    print('canary')\n")
+    with started(tmp_path, "--port", "0", "--data", "data", *options) as (process, exports):
+        assert httpx.get(endpoint(exports)).status_code == 200
+        code, output, problems = ended(process, signal.SIGTERM)
+    assert (code, problems) == (0, "")
+    if options:
+        assert output == ""
+    else:
+        first, second = output.splitlines()
+        assert first == "talker | canary"
+        assert second.startswith("talker: GET /: answered in ")
+
+
+STUCK = "import os, time\ndef handler(event, context):\n    print(os.getpid())\n    time.sleep(60)\n"
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_functions_end_with_it_however_it_ends(how: signal.Signals, tmp_path: Path) -> None:
+    deploy(tmp_path / "data", STUCK)
+    with started(tmp_path, "--port", "0", "--data", "data") as (process, exports):
+        thread = threading.Thread(target=call_in_vain, args=(endpoint(exports),))
+        thread.start()
+        assert process.stdout is not None
+        function = int(process.stdout.readline().partition(" | ")[2])
+        os.kill(function, 0)
+        code, _, problems = ended(process, how)
+        thread.join(10)
+    assert (code, problems) == ({signal.SIGINT: 130, signal.SIGTERM: 0, signal.SIGKILL: -9}[how], "")
+    deadline = time.monotonic() + 5
+    with pytest.raises(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.kill(function, 0)
+            time.sleep(0.02)
 
 
 def test_a_port_in_use_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

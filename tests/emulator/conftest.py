@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import sys
+import textwrap
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PLUGINS = "/settings/v2/plugins"
+PYTHON = f"python3.{sys.version_info.minor}"
 MINIMAL = {"name": "guard", "displayName": "Guard", "version": 1}
 
 
@@ -124,6 +127,18 @@ def zipped() -> Any:
         return buffer.getvalue()
 
     return make
+
+
+@pytest.fixture
+def deploy(platform: Platform, zipped: Any) -> Any:
+    """Deploys a plugin in the Python that runs the tests: its name, the text of its index.py, and its configuration."""
+
+    def act(name: str, code: str | None, **config: Any) -> None:
+        wanted = {"name": name, "displayName": name, "version": 1, "runtime": PYTHON, "timeout": 5, **config}
+        content = None if code is None else zipped(textwrap.dedent(code))
+        platform.plugins.create(wanted, content, "http://embedded.invalid")
+
+    return act
 
 
 @pytest.fixture

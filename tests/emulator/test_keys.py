@@ -51,3 +51,16 @@ def test_a_database_has_one_key_pair_whoever_asks_first(tmp_path: Path) -> None:
 def test_every_database_has_its_own(tmp_path: Path) -> None:
     with Platform(tmp_path / "a") as one, Platform(tmp_path / "b") as other:
         assert one.keys.public() != other.keys.public()
+
+
+def test_after_a_rotation_the_key_before_is_still_published(call: Any) -> None:
+    before = call.http.get("/ums/v1/security/public-key").json()
+    assert before["previousPublicKey"] is None
+    signature = call.platform.keys.sign(b"early")
+    rotated = call.http.post("/_emulator/keys/rotate").json()
+    assert call.http.get("/ums/v1/security/public-key").json() == rotated
+    assert rotated["previousPublicKey"] == before["publicKey"] != rotated["publicKey"]
+    read(rotated["previousPublicKey"]).verify(signature, b"early", PKCS1v15(), SHA512())
+    read(rotated["publicKey"]).verify(call.platform.keys.sign(b"late"), b"late", PKCS1v15(), SHA512())
+    again = call.http.post("/_emulator/keys/rotate").json()
+    assert again["previousPublicKey"] == rotated["publicKey"]

@@ -61,7 +61,10 @@ def test_a_plugin_lives_its_life(plugins: Any, outside: Any, vectors: Any, zippe
 
 
 @pytest.mark.parametrize("creation", ["A1 zip, minimal", "A2 zip, everything set", "A3 image"])
-def test_what_the_sdk_sends_for_a_creation_is_understood(plugins: Any, vectors: Any, creation: str) -> None:
+def test_what_the_sdk_sends_for_a_creation_is_understood(
+    plugins: Any, platform: Any, vectors: Any, creation: str
+) -> None:
+    platform.images.add(vectors["creations"]["A3 image"]["imageTag"])
     created = plugins.create(config=CreatePluginRequest.from_dict(vectors["creations"][creation]))
     image = creation == "A3 image"
     assert (created.runtime is None, created.handler is None) == (image, image)
@@ -77,6 +80,7 @@ def test_what_the_sdk_sends_for_a_creation_is_understood(plugins: Any, vectors: 
     ],
 )
 def test_every_reading_gives_answers_the_sdk_accepts(plugins: Any, outside: Any, vectors: Any, switches: Any) -> None:
+    outside.platform.images.add(vectors["creations"]["A3 image"]["imageTag"])
     outside.platform.switches.set(**switches)
     for config in vectors["creations"].values():
         outside.create(config)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from biotmed_ums_sdk import ApiClient, Configuration
-from biotmed_ums_sdk.api import LoginAPIApi, SecurityAPIApi, ServiceUserAPIApi
+from biotmed_ums_sdk.api import LoginAPIApi, SecurityAPIApi, SelfServiceUserAPIApi, ServiceUserAPIApi
 from biotmed_ums_sdk.exceptions import ApiException
 from biotmed_ums_sdk.models import (
+    CreateServiceUserRequest,
+    FilterV2,
     LoginRequestV2,
     LoginWithTokenRequest,
     RefreshTokenRequest,
+    SearchRequestV2,
     ServiceUserAccessTokenRequest,
+    UpdateServiceUserV2Request,
 )
 
 if TYPE_CHECKING:
@@ -78,3 +84,46 @@ def test_the_sdk_logs_a_service_user_in_unless_its_key_has_expired(client: ApiCl
 def test_the_sdk_reads_the_public_key_without_a_token(client: ApiClient, platform: Platform) -> None:
     answer = SecurityAPIApi(client).get_public_key()
     assert (answer.public_key, answer.previous_public_key) == (platform.keys.public(), None)
+
+
+@pytest.fixture
+def account(outside: Any, base_url: str) -> Iterator[ApiClient]:
+    """The SDK logged in as the built-in service user."""
+    token = outside.http.headers["Authorization"].removeprefix("Bearer ")
+    client = ApiClient(Configuration(host=f"{base_url}/ums", access_token=token))
+    yield client
+    client.rest_client.pool_manager.clear()
+
+
+def test_a_service_user_lives_its_life(account: ApiClient) -> None:
+    services: Any = ServiceUserAPIApi(account)
+    body = json.loads((Path(__file__).parents[1] / "vectors" / "accounts.json").read_text())["service users"]
+    created = services.create_service_user(CreateServiceUserRequest.from_dict(body["C1 creation"]))
+    key = created.secret_key_data
+    assert (created.name, created.secret_key_expiration_in_minutes) == ("ci-deployer", 129600)
+    assert key.expiration_time > key.creation_time
+    shown = services.get_service_user_by_id(str(created.id))
+    assert [listed.id for listed in shown.secret_keys] == [key.id]
+    request = SearchRequestV2(filter={"name": FilterV2(eq="ci-deployer")})
+    assert services.search_service_users(request).data == [shown]
+
+    user_id = str(created.id)
+    off = UpdateServiceUserV2Request.from_dict(body["C3 switched off"])
+    changed = services.update_service_user(id=user_id, update_service_user_v2_request=off)
+    assert (changed.active, changed.secret_keys) == (False, shown.secret_keys)
+    on = UpdateServiceUserV2Request(active=True)
+    services.update_service_user(id=user_id, update_service_user_v2_request=on)
+
+    second = services.create_secret_key(user_id)
+    services.delete_secret_key(user_id, str(key.id))
+    with pytest.raises(ApiException) as raised:
+        services.delete_secret_key(user_id, str(key.id))
+    assert (raised.value.status, raised.value.data.code) == (404, "SECRET_KEY_ID_NOT_FOUND")
+    login = services.service_user_login(ServiceUserAccessTokenRequest(id=user_id, secretKey=second.secret_key))
+    account.configuration.access_token = login.access_token
+    assert SelfServiceUserAPIApi(account).get_self_service_user().id == created.id
+
+    services.delete_service_user(user_id)
+    with pytest.raises(ApiException) as raised:
+        services.get_service_user_by_id(user_id)
+    assert raised.value.status == 401, "its own token went with it"

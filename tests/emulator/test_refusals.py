@@ -160,6 +160,7 @@ FIELDS: list[tuple[dict[str, Any], tuple[int, str | None]]] = [
 
 @pytest.mark.parametrize(("changes", "expected"), FIELDS, ids=lambda value: json.dumps(value)[:60])
 def test_a_creation_is_answered(inside: Any, changes: dict[str, Any], expected: tuple[int, str | None]) -> None:
+    inside.platform.images.add("t" * 128)
     answer = inside.create(**changes)
     assert (answer.status_code, answer.json().get("code")) == expected, answer.text
 
@@ -259,6 +260,7 @@ def test_the_size_of_code_is_limited_packed_and_unpacked(
 def test_an_image_takes_no_code_and_a_zip_no_tag(inside: Any, refused: Any, zipped: Any) -> None:
     code = "PLUGIN_CODE_IS_NOT_SUPPORTED_FOR_IMAGE_DEPLOYMENT_PACKAGE_TYPE"
     refused(inside.create(code=zipped(), deploymentPackageType="IMAGE", imageTag="t"), 400, code)
+    inside.platform.images.add("t")
     inside.created(name="image", deploymentPackageType="IMAGE", imageTag="t")
     refused(inside.patch("image", {"version": 2}, zipped()), 400, code)
     inside.created()
@@ -274,7 +276,7 @@ def test_what_is_wrong_with_a_config_comes_before_what_exists(inside: Any, refus
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/settings", "/settings/v1/plugins", "/settings/v2/plugins/", "/settings/v2/plugins/a/b"]
+    "path", ["/nothing", "/settings", "/settings/v1/plugins", "/settings/v2/plugins/", "/settings/v2/plugins/a/b"]
 )
 def test_an_unknown_path_is_a_404_that_does_not_mean_gone(inside: Any, refused: Any, path: str) -> None:
     refused(inside.http.get(path), 404, "NOT_FOUND")

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from biot_provider import emulator
-from biot_provider.emulator import Platform
+from biot_provider.emulator import Platform, hooks, store
 from biot_provider.emulator.store import Store, StoreError
 
 WRITER = """
@@ -150,18 +150,35 @@ def test_a_database_of_another_version_is_left_alone(tmp_path: Path) -> None:
         Platform(tmp_path)
 
 
-def test_a_database_of_an_earlier_version_is_brought_up_to_date(tmp_path: Path) -> None:
-    with Platform(tmp_path) as platform:
-        service_id = platform.service_id
-    connection = sqlite3.connect(tmp_path / "platform.sqlite")
-    for table in ("people", "sessions"):
-        connection.execute(f"DROP TABLE {table}")
-    connection.execute("ALTER TABLE service_users DROP COLUMN key_expires")
-    connection.execute("PRAGMA user_version=1")
+DEVICES = "POST/device/v2/devices"
+EARLIER = f"""
+INSERT INTO service_users (id, secret_key, permissions, token_seconds) VALUES ('own', 'canary-own', '["OLD"]', 1800);
+INSERT INTO service_users (id, secret_key, permissions, token_seconds, plugin)
+    VALUES ('of-p', 'canary-of-p', '[]', 1800, 'p');
+INSERT INTO facts VALUES ('built-in service user', 'own');
+INSERT INTO plugins (name, record) VALUES ('p', '{{"name": "p", "enabledState": "ENABLED"}}');
+INSERT INTO hooks VALUES ('p', 'PRE_REQUEST', '{DEVICES}', 4);
+"""
+"""What an earlier version may have left: its own service user, a plugin with one of its own, an interception."""
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_database_of_an_earlier_version_is_brought_up_to_date(
+    tmp_path: Path, request: pytest.FixtureRequest, refused: Any, version: int
+) -> None:
+    (tmp_path / "data").mkdir()
+    connection = sqlite3.connect(tmp_path / "data" / "platform.sqlite")
+    connection.executescript("".join(store._SCHEMAS[:version]) + EARLIER + f"PRAGMA user_version={version}")
     connection.close()
-    with Platform(tmp_path) as platform:
-        assert platform.service_id == service_id
-        assert platform.add_user()
+    call = request.getfixturevalue("inside")
+    assert (call.platform.service_id, call.platform.service_secret_key) == ("own", "canary-own")
+    assert call.http.get("/ums/v2/services/own").json()["secretKeys"][0]["id"], "it may do what came later too"
+    with call.platform._store.reading() as db:
+        (one,) = hooks.interceptors(db, "PRE_REQUEST", DEVICES)
+    assert (one.plugin, one.position) == ("p", 4)
+    assert call.platform.add_user()
+    call.log_in("of-p", "canary-of-p")
+    refused(call.search({}), 403, "ACCESS_DENIED")
 
 
 def test_a_file_that_is_no_database_is_left_alone(tmp_path: Path) -> None:

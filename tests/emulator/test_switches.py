@@ -153,6 +153,7 @@ def test_lists_come_as_given_or_reversed(call: Any) -> None:
 
 def test_members_without_a_value_are_null_or_left_out(call: Any) -> None:
     empty = {"runtime", "handler", "cronSchedule"}
+    call.platform.images.add("t")
     null = call.created(deploymentPackageType="IMAGE", imageTag="t")
     assert {name for name, value in null.items() if value is None} == empty
     call.platform.switches.set(absent="omitted")

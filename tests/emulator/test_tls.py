@@ -60,6 +60,8 @@ def test_it_serves_https_and_its_plugins_know_the_address(http: httpx.Client, pl
     created = http.post("/settings/v2/plugins", files={"config": (None, config)})
     assert created.status_code == 201
     assert created.json()["environmentVariables"]["BIOT_BASE_URL"] == address
+    assert created.json()["endpointUrl"].startswith(f"{address}/_functions/")
+    assert http.get(created.json()["endpointUrl"]).status_code == 200
 
 
 def test_a_client_that_does_not_trust_the_certificate_is_none(address: str) -> None:

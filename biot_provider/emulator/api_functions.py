@@ -1,0 +1,116 @@
+"""The endpoints of deployed plugins: function URLs as AWS Lambda has them, open to everybody.
+
+Any method and any path below an endpoint is one call of the function. A function that fails is a 502 that does not say
+why; its log does (AWS Lambda Developer Guide, function URLs).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+from werkzeug.wrappers import Response
+
+from .answers import FUNCTIONS
+from .routes import Route
+
+if TYPE_CHECKING:
+    from .functions import Deployed, Functions
+    from .hook_answers import HttpAnswer
+    from .routes import Call
+
+_ITS_OWN = ("connection", "content-length", "keep-alive", "transfer-encoding", "upgrade")
+"""Headers that the connection sets, whatever a plugin says."""
+_MOST = 6 * 2**20
+"""Bytes of a request (AWS Lambda quotas, invocation payload)."""
+_SENDABLE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
+class FunctionsApi:
+    """Function URLs over HTTP."""
+
+    def __init__(self, functions: Functions) -> None:
+        self._functions = functions
+
+    def routes(self) -> list[Route]:
+        """What it answers."""
+        endpoint = f"{FUNCTIONS}<function_id>/"
+        return [
+            Route(method, path, self._answer) for method in _METHODS for path in (endpoint, f"{endpoint}<path:rest>")
+        ]
+
+    def _answer(self, call: Call, function_id: str, rest: str = "") -> Response:
+        from .events import direct_event
+        from .hook_answers import http_answer
+
+        deployed = self._functions.find_by_id(function_id)
+        if deployed is None:
+            return _message(404, None)
+        if not deployed.enabled:
+            return _message(403, "Forbidden")
+        request = call.request
+        origin = request.headers.get("Origin")
+        if request.method == "OPTIONS" and origin and "Access-Control-Request-Method" in request.headers:
+            return _preflight(deployed, origin)
+        if len(request.get_data()) > _MOST:
+            return _message(413, "Request Entity Too Large")
+        event = direct_event(
+            endpoint_url=f"{call.base_url}{FUNCTIONS}{function_id}/",
+            method=request.method,
+            path=f"/{rest}",
+            query=request.query_string.decode("latin-1"),
+            headers=dict(request.headers),
+            body=request.get_data(),
+        )
+        called = self._functions.invoke(deployed, event, f"{request.method} /{rest}")
+        if called.error is not None:
+            return _message(502, "Internal Server Error")
+        answer = http_answer(called.answer)
+        problem = answer.problem or _unsendable(answer)
+        if problem:
+            self._functions.note(deployed.name, f"{request.method} /{rest}: {problem}")
+            return _message(502, "Internal Server Error")
+        response = Response(answer.body if answer.status not in (204, 304) else b"", answer.status)
+        response.headers.clear()
+        response.headers.extend({name: value for name, value in answer.headers.items() if name not in _ITS_OWN})
+        for cookie in answer.cookies:
+            response.headers.add("set-cookie", cookie)
+        return _shared(response, deployed, origin)
+
+
+def _unsendable(answer: HttpAnswer) -> str | None:
+    """Why an answer cannot be sent over HTTP."""
+    if answer.status < 200:
+        return f"statusCode is {answer.status}: no answer may have that"
+    if all(_SENDABLE.fullmatch(text) for text in (*answer.headers, *answer.headers.values(), *answer.cookies)):
+        return None
+    return "headers or cookies hold characters that HTTP cannot send"
+
+
+def _message(status: int, text: str | None) -> Response:
+    return Response(json.dumps({"Message": text}), status, content_type="application/json")
+
+
+def _preflight(deployed: Deployed, origin: str) -> Response:
+    """What a browser asks before it calls: answered without the function."""
+    response = _shared(Response(status=200), deployed, origin)
+    if "access-control-allow-origin" in response.headers:
+        for member, header in (("allowMethods", "methods"), ("allowHeaders", "headers")):
+            if deployed.cors[member]:
+                response.headers[f"access-control-allow-{header}"] = ",".join(deployed.cors[member])
+    return response
+
+
+def _shared(response: Response, deployed: Deployed, origin: str | None) -> Response:
+    """Tell a browser whether a page of that origin may read the answer."""
+    allowed = deployed.cors["allowOrigins"]
+    if origin is None or not ("*" in allowed or origin in allowed):
+        return response
+    response.headers["access-control-allow-origin"] = "*" if "*" in allowed else origin
+    if "*" not in allowed:
+        response.headers["vary"] = "Origin"
+    if deployed.cors["exposeHeaders"]:
+        response.headers["access-control-expose-headers"] = ",".join(deployed.cors["exposeHeaders"])
+    return response

@@ -1,0 +1,258 @@
+"""One running process of a function, seen from the caller: messages go in, answers and log lines come out.
+
+Nothing that comes out is trusted: not its form, not its size, not that it comes at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import guard
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .log_lines import LogLines
+
+MAX_ANSWER = 6_291_556
+"""Bytes: AWS Lambda quotas, invocation payload, response."""
+
+_FRAME = 4096
+"""Bytes around an answer, at most."""
+_CHUNK = 1 << 16
+_DRAIN = 64
+"""Reads of what a process wrote before its answer; one that writes without end is not waited for."""
+_PATIENCE = 5.0
+"""Seconds for the guard to do what it always does at once."""
+
+
+class Stopped(Exception):  # noqa: N818  (what a plugin did, not a fault of the program)
+    """The process gave no answer, and is of no use any more; the text is one line."""
+
+    def __init__(self, error_type: str, text: str) -> None:
+        super().__init__(text)
+        self.error_type = error_type
+
+
+class Process:
+    """A function's process with its guard; `end` it."""
+
+    def __init__(self, command: Sequence[str], variables: Mapping[str, str], folder: Path, memory_size: int) -> None:
+        self._memory_size = memory_size
+        self._scratch = Path(tempfile.mkdtemp(prefix="biot-plugin-"))
+        self._ended: dict[str, Any] | None = None
+        self._answers = b""
+        self._reports = b""
+        self.peak = 0
+        """The most memory it had in use so far, in MB; 0 where that cannot be known."""
+        try:
+            self._start(command, variables, folder)
+        except BaseException:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+            raise
+
+    def _start(self, command: Sequence[str], variables: Mapping[str, str], folder: Path) -> None:
+        theirs, ours = zip(_pipe(), _pipe()[::-1], _pipe()[::-1], strict=True)
+        try:
+            self._guard = subprocess.Popen(  # noqa: S603  (a script of this package)
+                [sys.executable, "-I", "-S", "-B", guard.__file__],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                env={},
+                pass_fds=theirs,
+                # Ctrl-C in a terminal is for the caller alone.
+                start_new_session=True,
+            )
+        finally:
+            for number in theirs:
+                os.close(number)
+        self._requests, self._answering, self._logs = (
+            open(number, mode, buffering=0)  # noqa: PTH123, SIM115  (a file descriptor; `end` closes it)
+            for number, mode in zip(ours, ("wb", "rb", "rb"), strict=True)
+        )
+        assert self._guard.stdin is not None  # noqa: S101  (both are pipes, as ordered)
+        assert self._guard.stdout is not None  # noqa: S101
+        self._control, self._reporting = self._guard.stdin, self._guard.stdout
+        for number in (*ours, self._reporting.fileno()):
+            os.set_blocking(number, False)
+        scratch = str(self._scratch)
+        spec = {
+            "command": list(command),
+            "variables": {"HOME": scratch, "TMPDIR": scratch, **variables},
+            "folder": str(folder),
+            "scratch": scratch,
+            "memory": self._memory_size,
+            "fds": list(theirs),
+        }
+        self._tell(json.dumps(spec).encode() + b"\n")
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is of no use any more."""
+        with contextlib.suppress(Stopped):
+            self._hear()
+        return self._ended is not None
+
+    def exchange(self, message: Any, seconds: float, lines: LogLines, *, late: str) -> dict[str, Any]:
+        """Send a message with an `id`, and give what comes back with the same one.
+
+        Raises Stopped when nothing comes within the time, with the text `late`, or when the process ends or takes too
+        much memory.
+        """
+        self._answers = b""
+        self._tell(b"b")
+        answer = self._wait(json.dumps(message).encode() + b"\n", time.monotonic() + seconds, lines)
+        if answer is None:
+            raise Stopped("Function.Timeout", late)
+        try:
+            content = json.loads(answer)
+            if not isinstance(content, dict) or content.get("id") != message["id"]:
+                raise ValueError(answer)
+        except ValueError:
+            raise _garbage() from None
+        self._settle(lines)
+        return content
+
+    def interrupt(self) -> None:
+        """Make it end, from any thread."""
+        self._guard.send_signal(signal.SIGTERM)
+
+    def end(self, lines: LogLines | None = None) -> None:
+        """Kill it and all that it has started, and take its last log lines."""
+        self.interrupt()
+        try:
+            self._guard.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._guard.kill()
+            self._guard.wait()
+        self._drain(lines)
+        for pipe in (self._requests, self._answering, self._logs, self._control, self._reporting):
+            pipe.close()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _wait(self, message: bytes, until: float, lines: LogLines) -> bytes | None:
+        """Write the message while reading all that comes; gives the first line of the answers, if it comes in time."""
+        with selectors.DefaultSelector() as selector:
+            for pipe in (self._answering, self._logs, self._reporting):
+                selector.register(pipe, selectors.EVENT_READ)
+            selector.register(self._requests, selectors.EVENT_WRITE)
+            while (left := until - time.monotonic()) > 0:
+                ready = [key.fileobj for key, _ in selector.select(left)]
+                if self._requests in ready:
+                    message = message[self._write(message) :]
+                    if not message:
+                        selector.unregister(self._requests)
+                if self._logs in ready and not self._take_logs(lines):
+                    selector.unregister(self._logs)
+                if self._answering in ready and not self._take_answers():
+                    selector.unregister(self._answering)
+                if b"\n" in self._answers:
+                    return self._answers.partition(b"\n")[0]
+                if self._reporting in ready:
+                    self._hear()
+        return None
+
+    def _settle(self, lines: LogLines) -> None:
+        """After an answer: its log lines, which came before it, and its memory."""
+        self._drain(lines)
+        self._tell(b"e")
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._reporting, selectors.EVENT_READ)
+            if selector.select(_PATIENCE):
+                self._hear()
+
+    def _write(self, message: bytes) -> int:
+        try:
+            return self._requests.write(message[:_CHUNK]) or 0
+        except OSError:
+            # Nobody reads: what became of the process comes from its guard.
+            return len(message)
+
+    def _take_answers(self) -> bool:
+        content = _read(self._answering)
+        self._answers += content or b""
+        if len(self._answers) > MAX_ANSWER + _FRAME:
+            raise _garbage()
+        return content != b""
+
+    def _take_logs(self, lines: LogLines) -> bool:
+        content = _read(self._logs)
+        if content:
+            lines.feed(content)
+        return content != b""
+
+    def _drain(self, lines: LogLines | None) -> None:
+        for _ in range(_DRAIN):
+            content = _read(self._logs)
+            if not content:
+                return
+            if lines is not None:
+                lines.feed(content)
+
+    def _tell(self, words: bytes) -> None:
+        with contextlib.suppress(OSError):
+            self._control.write(words)
+
+    def _hear(self) -> None:
+        """Take the guard's reports; raises Stopped when one says that the process has ended."""
+        content = _read(self._reporting)
+        if content == b"" and self._ended is None:
+            self._ended = {"ended": "signal", "signal": signal.SIGKILL}
+        *whole, self._reports = (self._reports + (content or b"")).split(b"\n")
+        for line in whole:
+            report = json.loads(line)
+            self.peak = max(self.peak, report["peak"])
+            if "ended" in report:
+                self._ended = report
+        if self._ended is not None:
+            raise self._stopped(self._ended)
+
+    def _stopped(self, report: Mapping[str, Any]) -> Stopped:
+        how = report["ended"]
+        if how == "memory":
+            text = f"the plugin used {self.peak} MB of memory, more than its limit of {self._memory_size} MB"
+            return Stopped("Function.OutOfMemory", text)
+        if how == "closed":
+            return Stopped("Runtime.Closed", "the function was closed while it was running")
+        by = f"exit code {report['code']}" if how == "exit" else f"the signal {_signal_name(report['signal'])}"
+        return Stopped("Runtime.Exited", f"the plugin's process ended with {by} before it answered")
+
+
+def _pipe() -> tuple[int, int]:
+    return os.pipe()
+
+
+def _read(pipe: Any) -> bytes | None:
+    """What is there to read; none: nothing yet, empty: nothing will come any more."""
+    try:
+        content: bytes | None = pipe.read(_CHUNK)
+    except OSError:
+        return b""
+    return content
+
+
+def _garbage() -> Stopped:
+    return Stopped(
+        "Runtime.BadAnswer",
+        f"the plugin wrote to the file descriptor {guard.ANSWERS}, which is the runtime's own, or closed it",
+    )
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)
