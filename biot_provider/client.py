@@ -10,14 +10,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any
 from urllib.parse import quote
 
+from biot_provider.account_models import (
+    InterceptionSubscriptionAnswer,
+    NewSecretKeyAnswer,
+    NewServiceUserAnswer,
+    NotificationSubscriptionAnswer,
+    ServiceUserAnswer,
+)
 from biot_provider.answers import api_error, parse
-from biot_provider.models import NAME_PREFIX, PluginAnswer, PluginsAnswer, PublicKey
+from biot_provider.image_models import DockerCredentials
+from biot_provider.models import NAME_PREFIX, PluginAnswer, PublicKey, RowT, SearchAnswer
 from biot_provider.session import READ_TIMEOUT, Session
 
 PAGE_SIZE = 100
 """Rows asked for at once in a search."""
 
 _PLUGINS = "/settings/v2/plugins"
+_SERVICE_USERS = "/ums/v2/services"
+_INTERCEPTIONS = "/dispatcher/v1/hooks/interceptions"
+_NOTIFICATIONS = "/dispatcher/v1/hooks/notifications"
 
 
 class Client(Session):
@@ -53,23 +64,18 @@ class Client(Session):
         free_text: str | None = None,
     ) -> Iterator[PluginAnswer]:
         """Every plugin that fits, page by page, in the platform's search grammar (BioT API 2.4.2, SearchRequestV2)."""
-        query: dict[str, Any] = {"filter": dict(filters or {}), "limit": PAGE_SIZE}
+        query: dict[str, Any] = {"filter": dict(filters or {})}
         # Without an order of its own a page could repeat a plugin of the page before, or miss one.
         query["sort"] = [dict(item) for item in sort] or [{"prop": "name", "order": "ASC"}]
         if free_text is not None:
             query["freeTextSearch"] = free_text
-        page = seen = 0
-        while True:
-            parameters = {"searchRequest": json.dumps(query | {"page": page})}
-            asked = "list plugins"
-            response = self.request("GET", _PLUGINS, asked, timeout=READ_TIMEOUT, params=parameters)
-            answer = parse(PluginsAnswer, response, asked)
-            yield from answer.data
-            seen += len(answer.data)
-            total = answer.metadata.page.total_results if answer.metadata and answer.metadata.page else None
-            if not answer.data or (total is not None and seen >= total):
-                return
-            page += 1
+        return self._search(_PLUGINS, "list plugins", SearchAnswer[PluginAnswer], query, READ_TIMEOUT)
+
+    def get_docker_credentials(self, *, timeout: float = READ_TIMEOUT) -> DockerCredentials:
+        """GET temporary credentials for the environment's image repository; they live for an hour."""
+        asked = "read the image repository's credentials"
+        response = self.request("GET", f"{_PLUGINS}/docker-repository/temp-credentials", asked, timeout=timeout)
+        return parse(DockerCredentials, response, asked)
 
     def get_public_key(self) -> PublicKey:
         """The keys by which a plugin verifies the platform's calls; asked without a token, they are public."""
@@ -78,6 +84,105 @@ class Client(Session):
         if not response.is_success:
             raise api_error(response, asked, [])
         return parse(PublicKey, response, asked)
+
+    def create_service_user(self, body: Mapping[str, Any], *, timeout: float = READ_TIMEOUT) -> NewServiceUserAnswer:
+        """POST a new service user; the answer alone shows its secret key. Raises ConflictError."""
+        asked = f"create service user {body.get('name')!r}"
+        response = self.request("POST", _SERVICE_USERS, asked, timeout=timeout, json=dict(body))
+        return parse(NewServiceUserAnswer, response, asked)
+
+    def get_service_user(self, id_: str, *, timeout: float = READ_TIMEOUT) -> ServiceUserAnswer:
+        """GET a service user by its id. Raises NotFoundError."""
+        asked = f"read service user {id_!r}"
+        response = self.request("GET", _service_user(id_), asked, timeout=min(timeout, READ_TIMEOUT))
+        return parse(ServiceUserAnswer, response, asked)
+
+    def search_service_users(
+        self, filters: Mapping[str, Any], *, timeout: float = READ_TIMEOUT
+    ) -> Iterator[ServiceUserAnswer]:
+        """Every service user that fits, page by page, in the order of their ids."""
+        query = {"filter": dict(filters), "sort": [{"prop": "id", "order": "ASC"}]}
+        asked = "list service users"
+        return self._search(_SERVICE_USERS, asked, SearchAnswer[ServiceUserAnswer], query, timeout)
+
+    def update_service_user(
+        self, id_: str, changes: Mapping[str, Any], *, timeout: float = READ_TIMEOUT
+    ) -> ServiceUserAnswer:
+        """PATCH a service user: what ``changes`` leaves out stays, null clears. Raises NotFoundError."""
+        asked = f"update service user {id_!r}"
+        response = self.request("PATCH", _service_user(id_), asked, timeout=timeout, json=dict(changes))
+        return parse(ServiceUserAnswer, response, asked)
+
+    def delete_service_user(self, id_: str, *, timeout: float = READ_TIMEOUT) -> None:
+        """DELETE a service user. Raises NotFoundError."""
+        self.request("DELETE", _service_user(id_), f"delete service user {id_!r}", timeout=timeout)
+
+    def create_secret_key(self, service_user_id: str, *, timeout: float = READ_TIMEOUT) -> NewSecretKeyAnswer:
+        """POST a further secret key, shown in the answer alone. Raises NotFoundError."""
+        asked = f"create a secret key of service user {service_user_id!r}"
+        response = self.request("POST", f"{_service_user(service_user_id)}/secret-keys", asked, timeout=timeout)
+        return parse(NewSecretKeyAnswer, response, asked)
+
+    def delete_secret_key(self, service_user_id: str, key_id: str, *, timeout: float = READ_TIMEOUT) -> None:
+        """DELETE a secret key. Raises NotFoundError, for the service user too."""
+        asked = f"delete secret key {key_id!r} of service user {service_user_id!r}"
+        path = f"{_service_user(service_user_id)}/secret-keys/{quote(key_id, safe='')}"
+        self.request("DELETE", path, asked, timeout=timeout)
+
+    def subscribe_interception(
+        self, body: Mapping[str, Any], *, timeout: float = READ_TIMEOUT
+    ) -> InterceptionSubscriptionAnswer:
+        """POST a subscription of an endpoint; one that exists gets the new order."""
+        asked = f"subscribe {body.get('endpoint')!r} as an interception"
+        response = self.request("POST", f"{_INTERCEPTIONS}/subscribe", asked, timeout=timeout, json=dict(body))
+        return parse(InterceptionSubscriptionAnswer, response, asked)
+
+    def unsubscribe_interception(self, body: Mapping[str, Any], *, timeout: float = READ_TIMEOUT) -> None:
+        """POST the end of a subscription, named by its parts without the order."""
+        asked = f"unsubscribe {body.get('endpoint')!r} as an interception"
+        self.request("POST", f"{_INTERCEPTIONS}/unsubscribe", asked, timeout=timeout, json=dict(body))
+
+    def search_interceptions(
+        self, filters: Mapping[str, Any], *, timeout: float = READ_TIMEOUT
+    ) -> Iterator[InterceptionSubscriptionAnswer]:
+        """Every endpoint's interception that fits, page by page."""
+        model = SearchAnswer[InterceptionSubscriptionAnswer]
+        return self._search(_INTERCEPTIONS, "list interceptions", model, {"filter": dict(filters)}, timeout)
+
+    def subscribe_notification(
+        self, body: Mapping[str, Any], *, timeout: float = READ_TIMEOUT
+    ) -> NotificationSubscriptionAnswer:
+        """POST a subscription of an endpoint."""
+        asked = f"subscribe {body.get('endpoint')!r} to notifications"
+        response = self.request("POST", f"{_NOTIFICATIONS}/subscribe", asked, timeout=timeout, json=dict(body))
+        return parse(NotificationSubscriptionAnswer, response, asked)
+
+    def unsubscribe_notification(self, body: Mapping[str, Any], *, timeout: float = READ_TIMEOUT) -> None:
+        """POST the end of a subscription, named by all its parts. Raises NotFoundError."""
+        asked = f"unsubscribe {body.get('endpoint')!r} from notifications"
+        self.request("POST", f"{_NOTIFICATIONS}/unsubscribe", asked, timeout=timeout, json=dict(body))
+
+    def search_notifications(
+        self, filters: Mapping[str, Any], *, timeout: float = READ_TIMEOUT
+    ) -> Iterator[NotificationSubscriptionAnswer]:
+        """Every endpoint's notification that fits, page by page."""
+        model = SearchAnswer[NotificationSubscriptionAnswer]
+        return self._search(_NOTIFICATIONS, "list notifications", model, {"filter": dict(filters)}, timeout)
+
+    def _search(
+        self, path: str, asked: str, model: type[SearchAnswer[RowT]], query: Mapping[str, Any], timeout: float
+    ) -> Iterator[RowT]:
+        page = seen = 0
+        while True:
+            parameters = {"searchRequest": json.dumps({**query, "limit": PAGE_SIZE, "page": page})}
+            response = self.request("GET", path, asked, timeout=min(timeout, READ_TIMEOUT), params=parameters)
+            answer = parse(model, response, asked)
+            yield from answer.data
+            seen += len(answer.data)
+            total = answer.metadata.page.total_results if answer.metadata and answer.metadata.page else None
+            if not answer.data or (total is not None and seen >= total):
+                return
+            page += 1
 
     def _write(
         self, method: str, path: str, asked: str, config: Mapping[str, Any], code: IO[bytes] | None, timeout: float
@@ -92,3 +197,7 @@ class Client(Session):
 
 def _path(name: str) -> str:
     return f"{_PLUGINS}/{quote(NAME_PREFIX + name, safe='')}"
+
+
+def _service_user(id_: str) -> str:
+    return f"{_SERVICE_USERS}/{quote(id_, safe='')}"

@@ -35,7 +35,9 @@ VARIABLES_BYTES = 4096
 
 _RESERVED_PREFIXES = {"BIOT_": "BioT", "AWS_": "AWS Lambda"}
 _VARIABLE_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
-_API_ID = re.compile(r"(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)/\S+")
+API_ID = re.compile(r"(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)/\S+")
+"""An API as interceptions name it: a method and, right behind it, the path with its service."""
+
 _IMAGE_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _UNITS = {"timeout": " (seconds)", "memory_size": " (MB)", "ephemeral_storage": " (MB)"}
 
@@ -121,7 +123,7 @@ _KEYS: Mapping[str, type[BaseModel]] = {
 }
 
 
-_WRONG_TYPE: Mapping[str, str] = {
+WRONG_TYPE: Mapping[str, str] = {
     **dict.fromkeys(
         ("int_type", "int_parsing", "int_from_float", "int_parsing_size", "value_error", "finite_number"),
         "a whole number",
@@ -132,6 +134,7 @@ _WRONG_TYPE: Mapping[str, str] = {
     "string_type": "a string",
     "string_pattern_mismatch": "letters, digits, - and _ only",
 }
+"""What must be there instead, by pydantic's kind of error."""
 
 
 def _text(found: Mapping[str, Any], path: str) -> str:
@@ -141,13 +144,13 @@ def _text(found: Mapping[str, Any], path: str) -> str:
         return "unknown argument" + _nearest_argument(path)
     if kind in ("greater_than_equal", "less_than_equal"):
         low, high = _range(path)
-        return f"must be {low} to {high}{units}, not {_shown(given)}"
+        return f"must be {low} to {high}{units}, not {shown(given)}"
     if kind == "literal_error":
-        return f"must be {context['expected']}, not {_shown(given)}" + nearest(given, _quoted(context["expected"]))
+        return f"must be {context['expected']}, not {shown(given)}" + nearest(given, _quoted(context["expected"]))
     if kind == "string_too_long":
         return f"must be at most {context['max_length']} characters, not {len(given)}"
-    if kind in _WRONG_TYPE:
-        return f"must be {_WRONG_TYPE[kind]}{units}, not {_shown(given)}"
+    if kind in WRONG_TYPE:
+        return f"must be {WRONG_TYPE[kind]}{units}, not {shown(given)}"
     return {"missing": "is required", "string_too_short": "must not be empty"}.get(kind, str(found["msg"]))
 
 
@@ -167,7 +170,8 @@ def _range(path: str) -> tuple[int, int]:
     return bounds["ge"], bounds["le"]
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as an error quotes it: short, whole numbers without a fraction."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     text = repr(value)
@@ -199,7 +203,7 @@ def _package_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
         if values.get(other) is not None:
             yield Problem(other, "does not go with image_tag: an image brings its own code, runtime and handler")
     if isinstance(tag, str) and tag and not _IMAGE_TAG.fullmatch(tag) and len(tag) <= 128:
-        yield Problem("image_tag", f"must be an image tag alone (letters, digits, _ . -), not {_shown(tag)}")
+        yield Problem("image_tag", f"must be an image tag alone (letters, digits, _ . -), not {shown(tag)}")
 
 
 def _variable_problems(variables: object, is_unknown: Callable[[object], bool]) -> Iterator[Problem]:
@@ -249,10 +253,10 @@ def _subscription_problems(subscriptions: object) -> Iterator[Problem]:
         if kind in ("PRE_REQUEST", "POST_REQUEST"):
             if api_id is None:
                 yield Problem(f"{path}.api_id", f"is required for {kind}, such as POST/organization/v1/users/patients")
-            elif isinstance(api_id, str) and api_id and not _API_ID.fullmatch(api_id):
+            elif isinstance(api_id, str) and api_id and not API_ID.fullmatch(api_id):
                 yield Problem(
                     f"{path}.api_id",
-                    f"must be a method and a path, such as POST/organization/v1/users/patients, not {_shown(api_id)}",
+                    f"must be a method and a path, such as POST/organization/v1/users/patients, not {shown(api_id)}",
                 )
             yield from _twice(seen, (kind, api_id), path)
         elif kind == "ADAPT_ENTITY":

@@ -1,15 +1,25 @@
-"""Writes docs/reference/plugin.md from the models and the resource itself: `make docs`. Never edit it by hand."""
+"""Writes docs/reference/ from the models and the resources themselves: `make docs`. Never edit it by hand."""
 
 from __future__ import annotations
 
 import inspect
 import re
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
+from biot_provider.account_models import (
+    InterceptionSubscriptionInputs,
+    NotificationSubscriptionInputs,
+    ServiceUserInputs,
+    ServiceUserKeyInputs,
+    ServiceUserKeyState,
+    ServiceUserState,
+)
 from biot_provider.models import (
     DEFAULT_HANDLER,
     DEFAULT_RUNTIME,
@@ -21,54 +31,93 @@ from biot_provider.models import (
     PluginState,
     Subscriptions,
 )
+from biot_provider.provider.account_resources import (
+    InterceptionSubscription,
+    NotificationSubscription,
+    ServiceUser,
+    ServiceUserKey,
+)
 from biot_provider.provider.plugin_resource import Plugin
 
-TARGET = Path(__file__).resolve().parent.parent / "docs" / "reference" / "plugin.md"
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 
-_FILLED_IN = {
-    "name": "the resource name",
-    "display_name": "the name",
-    "version": "managed",
-    "runtime": f"`{DEFAULT_RUNTIME}`",
-    "handler": f"`{DEFAULT_HANDLER}`",
-}
-_NESTED: tuple[tuple[str, type[Model]], ...] = (
-    ("SubscriptionsArgs", Subscriptions),
-    ("InterceptionArgs", Interception),
-    ("NotificationArgs", Notification),
-    ("CorsArgs", Cors),
+
+@dataclass(frozen=True)
+class Page:
+    """One resource: its class, what it takes, what it is, and defaults that are filled in elsewhere."""
+
+    resource: type
+    inputs: type[Model]
+    state: type[Model]
+    filled_in: Mapping[str, str] = field(default_factory=dict)
+    nested: tuple[tuple[str, type[Model]], ...] = ()
+
+    @property
+    def file(self) -> Path:
+        """Where it is written to."""
+        return FOLDER / (re.sub(r"(?<!^)(?=[A-Z])", "-", self.resource.__name__).lower() + ".md")
+
+
+_PLUGIN = Page(
+    Plugin,
+    PluginInputs,
+    PluginState,
+    {
+        "name": "the resource name",
+        "display_name": "the name",
+        "version": "managed",
+        "runtime": f"`{DEFAULT_RUNTIME}`",
+        "handler": f"`{DEFAULT_HANDLER}`",
+    },
+    (
+        ("SubscriptionsArgs", Subscriptions),
+        ("InterceptionArgs", Interception),
+        ("NotificationArgs", Notification),
+        ("CorsArgs", Cors),
+    ),
+)
+PAGES = (
+    _PLUGIN,
+    Page(ServiceUser, ServiceUserInputs, ServiceUserState, {"name": "the resource name"}),
+    Page(ServiceUserKey, ServiceUserKeyInputs, ServiceUserKeyState),
+    Page(InterceptionSubscription, InterceptionSubscriptionInputs, InterceptionSubscriptionInputs),
+    Page(NotificationSubscription, NotificationSubscriptionInputs, NotificationSubscriptionInputs),
 )
 
 
-def page() -> str:
+def text_of(page: Page) -> str:
     """The whole page."""
-    described = _described(inspect.getdoc(Plugin.__init__) or "")
+    resource, name = page.resource, page.resource.__name__
+    described = _described(inspect.getdoc(resource.__init__) or "")
     lines = [
         "<!-- Written by tools/reference.py: run `make docs`. -->",
-        "# biot.Plugin",
+        f"# biot.{name}",
         "",
-        inspect.getdoc(Plugin) or "",
+        inspect.getdoc(resource) or "",
         "",
-        "Type `pulumi-python:dynamic/biot:Plugin`. Every argument takes a plain value or an `Input`.",
+        f"Type `pulumi-python:dynamic/biot:{name}`. Every argument takes a plain value or an `Input`.",
         "",
         "## Arguments",
         "",
         "| argument | allowed | default | meaning |",
         "|---|---|---|---|",
     ]
-    for name, text in described.items():
-        field = PluginInputs.model_fields[name]
-        default = _FILLED_IN.get(name) or _default(field)
-        lines.append(f"| `{name}` | {_allowed(field)} | {default} | {text} |")
-    lines += ["", "## Nested arguments", "", "The class, or a plain dict with the same keys.", ""]
-    for title, model in _NESTED:
+    for argument, text in described.items():
+        info = page.inputs.model_fields[argument]
+        default = page.filled_in.get(argument) or _default(info)
+        lines.append(f"| `{argument}` | {_allowed(info)} | {default} | {text} |")
+    lines.append("")
+    if page.nested:
+        lines += ["## Nested arguments", "", "The class, or a plain dict with the same keys.", ""]
+    for title, model in page.nested:
         lines += [f"### {title}", "", "| argument | allowed | default |", "|---|---|---|"]
         lines += [f"| `{n}` | {_allowed(f)} | {_default(f)} |" for n, f in model.model_fields.items()]
         lines.append("")
-    outputs = [n for n in PluginState.model_fields if n not in described and n not in ("owner", "declared_version")]
-    lines += ["## Outputs", "", "All arguments as applied, and:", ""]
-    lines += [f"- `{name}`" for name in sorted(outputs)]
-    return "\n".join(lines) + "\n"
+    hidden = {n for n, f in page.state.model_fields.items() if (f.alias or "").startswith("__")}
+    outputs = [n for n in page.state.model_fields if n not in described and n not in hidden]
+    lines += ["## Outputs", "", "`id`, and all arguments as applied" + (", and:" if outputs else "."), ""]
+    lines += [f"- `{output}`" for output in sorted(outputs)]
+    return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def _described(docstring: str) -> dict[str, str]:
@@ -87,7 +136,7 @@ def _constraints(field: Any) -> dict[str, Any]:
     for part in (*metadata, *getattr(annotation, "__metadata__", ())):
         inner = part.metadata if isinstance(part, FieldInfo) else [part]
         for item in inner:
-            for limit in ("ge", "le", "min_length", "max_length"):
+            for limit in ("ge", "le", "min_length", "max_length", "pattern"):
                 if getattr(item, limit, None) is not None:
                     found[limit] = getattr(item, limit)
     for argument in get_args(annotation):
@@ -98,6 +147,8 @@ def _constraints(field: Any) -> dict[str, Any]:
 
 def _allowed(field: FieldInfo) -> str:
     limits = _constraints(field)
+    if limits.get("le") == 2**31 - 1:
+        return f"{limits['ge']} or more"
     if "ge" in limits and "le" in limits:
         return f"{limits['ge']} to {limits['le']}"
     if "max_length" in limits:
@@ -105,6 +156,8 @@ def _allowed(field: FieldInfo) -> str:
     choices = [a for a in _literals(field.annotation) if isinstance(a, str)]
     if choices:
         return ", ".join(f"`{choice}`" for choice in choices)
+    if "pattern" in limits:
+        return "a UUID"
     return "" if limits.get("min_length") is None else "not empty"
 
 
@@ -126,15 +179,15 @@ def _default(field: FieldInfo) -> str:
 
 
 def main() -> int:
-    """Write the page, or with --check say whether it is current."""
-    current = TARGET.read_text("utf-8") if TARGET.exists() else ""
+    """Write the pages, or with --check say whether they are current."""
+    stale = [page for page in PAGES if not page.file.exists() or page.file.read_text("utf-8") != text_of(page)]
     if "--check" in sys.argv:
-        if current != page():
-            sys.stderr.write(f"{TARGET.name} is not what the models say: run `make docs`\n")
-            return 1
-        return 0
-    TARGET.parent.mkdir(parents=True, exist_ok=True)
-    TARGET.write_text(page(), "utf-8")
+        for page in stale:
+            sys.stderr.write(f"{page.file.name} is not what the models say: run `make docs`\n")
+        return 1 if stale else 0
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for page in stale:
+        page.file.write_text(text_of(page), "utf-8")
     return 0
 
 

@@ -11,11 +11,18 @@ import pytest
 from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 from pytest_mock import MockerFixture
 
+from biot_provider.client import Client
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
 from biot_provider.emulator.server import running
-from biot_provider.provider.lifecycle import Connection
+from biot_provider.provider.interception_subscription import InterceptionSubscriptionProvider
+from biot_provider.provider.lifecycle import Connection, LifecycleProvider
+from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider
 from biot_provider.provider.plugin import PluginProvider
+from biot_provider.provider.secret_key_writes import HELD
+from biot_provider.provider.service_user import ServiceUserProvider
+from biot_provider.provider.service_user_key import ServiceUserKeyProvider
+from biot_provider.provider.subscription_claims import Claims
 
 HANDLER = "def handler(event, context):\n    return {'statusCode': 200}\n"
 
@@ -63,9 +70,11 @@ class World:
         return str(path)
 
     def inputs(self, name: str = "guard", *, owner: str | None = None, **given: Any) -> dict[str, Any]:
-        """Arguments as check hands them on."""
+        """Arguments as check hands them on; an image they name is in the repository."""
         if "code" in given:
             given.setdefault("runtime", "python3.13")
+        if "image_tag" in given:
+            self.platform.images.add(given["image_tag"])
         result = self.provider.check({}, {"name": name, "__owner": owner or f"project/stack/{name}", **given})
         assert result.failures == [], result.failures
         inputs: dict[str, Any] = plain(result.inputs)
@@ -102,6 +111,13 @@ class World:
         asked = [r for r in self.platform.requests() if "/plugins" in r["path"]]
         return [r for r in asked if not methods or r["method"] in methods]
 
+    def logins(self) -> list[dict[str, Any]]:
+        return [request for request in self.platform.requests() if request["path"].endswith("/accessToken")]
+
+    def client(self) -> Client:
+        """The client the provider uses."""
+        return self.provider.connection.client(None)
+
     def writes(self) -> list[dict[str, Any]]:
         return self.requests("POST", "PATCH", "DELETE")
 
@@ -125,3 +141,73 @@ def world(tmp_path: Path) -> Iterator[World]:
         world = World(platform, tmp_path, settings)
         yield world
         world.close()
+
+
+@dataclass
+class Account:
+    """A platform and the providers of own-account resources as the engine uses them, one process of it."""
+
+    platform: Platform
+    settings: Settings
+
+    def __post_init__(self) -> None:
+        self.api = Client.connect(self.settings)
+        """Somebody else with every permission, to look and to change things behind Pulumi's back."""
+        self._connections: list[Connection] = []
+        self.run_anew()
+
+    def run_anew(self, **changes: Any) -> None:
+        """Start the providers anew, as another run of `pulumi` would."""
+        self.settings = replace(self.settings, **changes)
+        connection = Connection(self.settings)
+        self._connections.append(connection)
+        self._providers: dict[type[LifecycleProvider], Any] = {}
+        for kind in (
+            ServiceUserProvider,
+            ServiceUserKeyProvider,
+            InterceptionSubscriptionProvider,
+            NotificationSubscriptionProvider,
+        ):
+            provider: Any = kind()
+            provider.connection, provider.claims = connection, Claims()
+            self._providers[kind] = provider
+        HELD.clear()
+
+    def close(self) -> None:
+        self.api.close()
+        for connection in self._connections:
+            for client in connection._clients.values():
+                client.close()
+
+    def of(self, kind: type[LifecycleProvider]) -> Any:
+        """The provider of a kind."""
+        return self._providers[kind]
+
+    def inputs(self, kind: type[LifecycleProvider], resource: str = "mine", **given: Any) -> dict[str, Any]:
+        """Arguments as check hands them on."""
+        result = self.of(kind).check({}, {"__owner": f"shop/dev/{resource}", **given})
+        assert result.failures == [], result.failures[0].reason
+        return dict(plain(result.inputs))
+
+    def create(self, kind: type[LifecycleProvider], inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """The id and the state."""
+        result = self.of(kind).create(inputs)
+        return result.id, plain(result.outs)
+
+    def asked(self) -> list[str]:
+        """What was asked of service users and subscriptions since `forget`, logins apart."""
+        asked = [(r["method"], r["path"]) for r in self.platform.requests() if not r["path"].endswith("/accessToken")]
+        return [f"{method} {path}" for method, path in asked]
+
+    def forget(self) -> None:
+        self.platform.journal.clear()
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> Iterator[Account]:
+    """A platform over HTTP, for own-account resources."""
+    data = tmp_path / "data"
+    with Platform(data) as platform, running(data) as base_url:
+        account = Account(platform, Settings(base_url, platform.service_id, platform.service_secret_key))
+        yield account
+        account.close()

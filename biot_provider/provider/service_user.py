@@ -1,0 +1,107 @@
+"""The lifecycle of ``biot.ServiceUser``: check, diff, create, read, update, delete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
+
+from biot_provider.account_models import ServiceUserInputs, ServiceUserState
+from biot_provider.account_rules import service_user_problems
+from biot_provider.errors import NotFoundError
+from biot_provider.provider.account_state import (
+    checked,
+    declared,
+    dumped,
+    loaded,
+    on_platform,
+    refuse_another_platform,
+    resource_name,
+    settings_problems,
+    with_known,
+)
+from biot_provider.provider.lifecycle import LifecycleProvider, is_unknown, operation, report
+from biot_provider.provider.secret_key_writes import HELD
+from biot_provider.provider.service_user_writes import (
+    ServiceUserWrites,
+    changed_fields,
+    exists,
+    observed,
+    replacing_fields,
+)
+
+_NO_INPUTS = ("secret_key", "secret_key_id", "filled_in")
+
+
+class ServiceUserProvider(LifecycleProvider):
+    """Pulumi's provider of ``biot.ServiceUser``. State refers to it by this module and name: they must not change."""
+
+    @operation
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Find every bad input, fill in defaults; no request."""
+        problems = settings_problems(self.connection) + service_user_problems(declared(news), is_unknown)
+        return checked(ServiceUserInputs, news, problems)
+
+    @operation
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Say what changes in place and what needs a new service user: deleted first where its name stays."""
+        self._refuse_another_platform("compare", _id, _olds)
+        state = loaded(ServiceUserState, _olds)
+        inputs, waiting = with_known(loaded(ServiceUserInputs, _news), state, _news)
+        if state.secret_key_id:
+            HELD[state.secret_key_id] = resource_name(state.owner)
+        replaces = replacing_fields(state, inputs)
+        if replaces:
+            report(
+                f"warning: service user {state.name!r} is made anew ({', '.join(replaces)} cannot change in place):"
+                " its id and its secret key change, and the old key ends"
+            )
+        return DiffResult(
+            changes=bool(changed_fields(state, inputs) or replaces or waiting),
+            replaces=replaces,
+            delete_before_replace=bool(replaces) and "name" not in replaces,
+        )
+
+    @operation
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Create the service user; its secret key is in the outputs from then on, and can be had nowhere else."""
+        inputs = loaded(ServiceUserInputs, props)
+        id_, state = self._writes(inputs).create(inputs)
+        return CreateResult(id_, on_platform(self.connection, dumped(state)))
+
+    @operation
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """Read the service user: state and inputs, so that drift shows and the next update heals it."""
+        self._refuse_another_platform("read", id_, props)
+        known = loaded(ServiceUserState, props)
+        try:
+            answer = self.connection.client(known.owner).get_service_user(id_)
+        except NotFoundError:
+            return ReadResult("", {})
+        state = observed(answer, known)
+        outs = on_platform(self.connection, dumped(state))
+        return ReadResult(id_, outs, dumped(state, leave_out=(*_NO_INPUTS, *state.filled_in)))
+
+    @operation
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        """Send what changed."""
+        self._refuse_another_platform("update", _id, _olds)
+        inputs = loaded(ServiceUserInputs, _news)
+        state = self._writes(inputs).update(_id, loaded(ServiceUserState, _olds), inputs)
+        return UpdateResult(on_platform(self.connection, dumped(state)))
+
+    @operation
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """Delete the service user and its keys; one that is gone already is deleted."""
+        self._refuse_another_platform("delete", _id, _props)
+        state = loaded(ServiceUserState, _props)
+        self._writes(state).delete(_id, state.name)
+
+    def _refuse_another_platform(self, asked: str, id_: str, state: dict[str, Any]) -> None:
+        asked = f"{asked} service user {state.get('name', id_)!r}"
+        client = self.connection.client
+        refuse_another_platform(self.connection, asked, state, lambda: exists(client(state.get("__owner")), id_))
+
+    def _writes(self, inputs: ServiceUserInputs) -> ServiceUserWrites:
+        client = self.connection.client(inputs.owner)
+        return ServiceUserWrites(client, seconds=self.connection.settings.request_timeout, tell=report)
