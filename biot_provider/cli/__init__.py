@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from . import doctor, emulator
+from . import doctor, emulator, invoke, new
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COMMANDS = (doctor, emulator)
+_COMMANDS = (doctor, emulator, invoke, new)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

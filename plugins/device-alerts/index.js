@@ -10,7 +10,7 @@ const settings = settingsFrom(process.env);
 export async function handler(event, context) {
   const headers = lowerCased(event.headers);
   const hook = headers.hooktype;
-  if (hook === undefined && event.body === undefined) {
+  if (event.headers === undefined && event.body === undefined) {
     log(context?.awsRequestId, "called by its schedule: nothing to do");
     return { statusCode: 200 };
   }

@@ -61,6 +61,12 @@ test("a schedule is accepted and logged with the id of the request", async (t) =
   assert.equal(JSON.parse(lines[0]).traceId, "request-1");
 });
 
+test("a visitor without a body is no schedule", async () => {
+  const answer = await handler({ headers: { host: "example.com" } }, CONTEXT);
+
+  assert.equal(JSON.parse(answer.body).code, "NOT_A_HOOK");
+});
+
 test("requests and responses pass unchanged", async () => {
   const request = { path: "/", queryParameters: {}, headers: {}, body: { a: 1 } };
   const response = { entities: [{ _id: "1" }] };

@@ -117,3 +117,9 @@ def test_ranges_come_from_the_environment():
 def test_a_range_that_is_none_is_refused_by_name(text):
     with pytest.raises(ValueError, match=r"RANGE_HEART_RATE must be <lowest>\.\.<highest>"):
         ranges_from({"RANGE_HEART_RATE": text})
+
+
+def test_a_visitor_without_a_body_is_no_schedule():
+    answer = handler({"headers": {"host": "example.com"}}, CONTEXT)
+
+    assert json.loads(answer["body"])["code"] == "NOT_A_HOOK"

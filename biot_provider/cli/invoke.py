@@ -1,0 +1,224 @@
+"""`biot-provider invoke`: run a plugin's handler on this machine with the calls it would get from the platform.
+
+It runs exactly the files that would be packaged, within the plugin's time and memory. The tokens of the calls are
+really signed, by a little platform that runs meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .console import complain, say
+
+if TYPE_CHECKING:
+    from .trial.calls import Wish
+    from .trial.plugin import TrialPlugin
+    from .trial.sender import Sender
+
+_LOOK = 0.2
+"""Seconds between two looks for a save; files that still change within that time are waited for."""
+
+_EPILOG = """\
+KIND is pre, post, adapt (the three interceptions), notification, cron, direct, or the path of a JSON file: a whole
+event, or with --kind the body of one. Without --event each call is made that the plugin subscribes to.
+Exit code: 0 all is well, 1 the plugin failed or the platform would not take its answer, 2 wrong usage.
+"""
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command and its options."""
+    parser = commands.add_parser(
+        "invoke",
+        help="run a plugin here with realistic events",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="the plugin: a folder with a plugin.yaml, or a .zip"
+    )
+    parser.add_argument("--event", metavar="KIND", help="which call to make (see below)")
+    parser.add_argument("--kind", metavar="KIND", help="of which call the file given with --event is the body")
+    parser.add_argument("--entity", metavar="NAME", help="the entity, such as patient")
+    parser.add_argument("--action", metavar="NAME", help="what happened to it, such as _create")
+    parser.add_argument(
+        "--api-id", metavar="ID", help="the intercepted API, such as POST/organization/v1/users/patients"
+    )
+    parser.add_argument("--data", metavar="JSON", help="the call's own body or entity: JSON, or the path of a file")
+    parser.add_argument("--env", action="append", default=[], metavar="KEY=VALUE", help="a variable; may be repeated")
+    parser.add_argument("--env-file", type=Path, metavar="FILE", help="variables, one KEY=VALUE a line")
+    parser.add_argument("--runtime", metavar="NAME", help="in place of the one in plugin.yaml, such as python3.13")
+    parser.add_argument("--handler", metavar="NAME", help="in place of the one in plugin.yaml, such as index.handler")
+    parser.add_argument("--watch", action="store_true", help="run again whenever a file is saved, until Ctrl-C")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Make the calls: exit code 0 when all went well, 1 when one did not, 2 for wrong usage, 130 after Ctrl-C."""
+    from .trial import UsageProblem
+
+    try:
+        with ExitStack() as closing:
+            trial = _Trial(arguments, closing)
+            return trial.watch() if arguments.watch else trial.run()
+    except UsageProblem as problem:
+        complain(str(problem))
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever reads has read enough; at its end Python would write to the pipe once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+class _Trial:
+    """The plugin in a folder, tried as often as asked; what it needs is closed with the stack."""
+
+    def __init__(self, arguments: argparse.Namespace, closing: ExitStack) -> None:
+        self._arguments = arguments
+        self._closing = closing
+        self._sender: Sender | None = None
+
+    def run(self) -> int:
+        """Read the plugin and make its calls; gives the exit code."""
+        from biot_provider.errors import BiotError
+
+        try:
+            return self._run()
+        except BiotError as error:
+            for line in str(error).splitlines():
+                complain(line)
+            return 1
+
+    def watch(self) -> int:
+        """Run, and again at each save, until Ctrl-C. A mistake is told, and mending it is the next save."""
+        from .trial import UsageProblem
+
+        while True:
+            before = self._saved()
+            try:
+                self.run()
+            except UsageProblem as problem:
+                complain(str(problem))
+            say("")
+            say(f"waiting for a save in {self._arguments.folder}; Ctrl-C ends")
+            while (now := self._saved()) == before:
+                time.sleep(_LOOK)
+            while (later := self._saved()) != now:
+                now = later
+                time.sleep(_LOOK)
+            changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+            say(f"--- {time.strftime('%H:%M:%S')} saved: {', '.join(Path(name).name for name in changed[:3])}")
+
+    def _run(self) -> int:
+        from biot_provider.emulator.runtime import Function, FunctionSettings
+
+        from .trial.calls import notes, planned
+        from .trial.plugin import read_trial, stage
+        from .trial.report import Report
+
+        arguments = self._arguments
+        plugin = read_trial(arguments.folder, arguments.runtime, arguments.handler)
+        own = _variables(arguments.env_file, arguments.env)
+        calls = planned(plugin, _wish(arguments))
+        with tempfile.TemporaryDirectory() as folder:
+            package = stage(plugin, Path(folder))
+            sender = self._platform()
+            inputs = plugin.inputs
+            settings = FunctionSettings(
+                name=inputs.name,
+                runtime=plugin.runtime,
+                handler=plugin.handler,
+                timeout=inputs.timeout,
+                memory_size=inputs.memory_size,
+                variables={**inputs.environment_variables, **sender.variables(plugin.display_name), **own},
+            )
+            _tell(plugin, len(package.files), package.size)
+            report = Report(sender.secrets)
+            well = True
+            with Function(Path(folder), settings) as function:
+                for number, call in enumerate(calls, start=1):
+                    event = sender.event(call)
+                    report.begin(call, event, notes(call))
+                    invocation = function.invoke(event, log=report.log)
+                    well = report.end(event, invocation, inputs.memory_size) and well
+                    if invocation.error is not None and not invocation.duration and number < len(calls):
+                        say(f"\nThe code cannot be loaded: {len(calls) - number} more calls were not made.")
+                        break
+        return 0 if well else 1
+
+    def _platform(self) -> Sender:
+        """The little platform, made with the first call."""
+        from biot_provider.emulator import Platform
+        from biot_provider.emulator.server import Background
+
+        from .trial.sender import Sender, log_in
+
+        if self._sender is None:
+            folder = Path(self._closing.enter_context(tempfile.TemporaryDirectory()))
+            platform = self._closing.enter_context(Platform(folder))
+            server = self._closing.enter_context(Background(platform.app, 0))
+            self._sender = Sender(platform, server.base_url, log_in(platform, server.base_url))
+        return self._sender
+
+    def _saved(self) -> dict[str, tuple[int, int]]:
+        from .trial.plugin import fingerprint
+
+        arguments = self._arguments
+        texts = [text for text in (arguments.event, arguments.data) if text]
+        files = [Path(text) for text in texts if len(text) < 256 and Path(text).is_file()]
+        return fingerprint(*(place for place in (arguments.folder, arguments.env_file, *files) if place))
+
+
+def _tell(plugin: TrialPlugin, files: int, size: int) -> None:
+    inputs = plugin.inputs
+    what = f"{files} file{'s' if files != 1 else ''}, {_bytes(size)}"
+    say(f"{inputs.name}: {plugin.runtime}, {plugin.handler}, {what}; {inputs.timeout} s, {inputs.memory_size} MB")
+
+
+def _bytes(size: int) -> str:
+    return (
+        f"{size} bytes" if size < 1024 else f"{size / 1024:.1f} kB" if size < 1 << 20 else f"{size / (1 << 20):.1f} MB"
+    )
+
+
+def _wish(arguments: argparse.Namespace) -> Wish:
+    from .trial.calls import Wish
+
+    return Wish(arguments.event, arguments.kind, arguments.entity, arguments.action, arguments.api_id, arguments.data)
+
+
+def _variables(file: Path | None, pairs: list[str]) -> dict[str, str]:
+    """The variables of the file, then of the options. Raises UsageProblem, which quotes no value."""
+    from .trial import UsageProblem
+
+    found: dict[str, str] = {}
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines() if file else []
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise UsageProblem(f"--env-file: {file} cannot be read ({reason})") from None
+    for number, line in enumerate(lines, start=1):
+        text = line.strip().removeprefix("export ").lstrip()
+        if text and not text.startswith("#"):
+            name, value = _pair(text, f"--env-file: {file}, line {number}")
+            quoted = len(value) >= 2 and value[0] == value[-1] and value[0] in "'\""
+            found[name] = value[1:-1] if quoted else value
+    return found | dict(_pair(text, "--env") for text in pairs)
+
+
+def _pair(text: str, place: str) -> tuple[str, str]:
+    from .trial import UsageProblem
+
+    name, equals, value = text.partition("=")
+    name = name.strip()
+    if not equals or not name.isidentifier() or not name.isascii():
+        raise UsageProblem(f"{place}: a variable is written KEY=VALUE, the key of letters, digits and _")
+    return name, value.strip()

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { beforeEach, mock, test } from "node:test";
+
+import { SignJWT, exportSPKI, generateKeyPair } from "jose";
+
+import { handler } from "../index.js";
+
+const TRACE_ID = "0af7651916cd43dd8448eb211c80319c";
+const { privateKey, publicKey } = await generateKeyPair("RS512");
+const publicText = (await exportSPKI(publicKey)).replace(/-----.*-----|\n/g, "");
+
+// BioT, as far as these tests need it: its public key.
+mock.method(globalThis, "fetch", async () => Response.json({ publicKey: publicText, previousPublicKey: null }));
+
+let lines;
+beforeEach(() => {
+  lines = [];
+  mock.method(console, "log", (line) => lines.push(line));
+});
+
+function token(permission, { key = privateKey, expires = "10m" } = {}) {
+  return new SignJWT({ scopes: [permission] }).setProtectedHeader({ alg: "RS512" }).setExpirationTime(expires).sign(key);
+}
+
+async function intercepted(hooktype, body, signed = token("PLUGIN_INTERCEPTOR")) {
+  const headers = { hooktype, authorization: `Bearer ${await signed}`, traceparent: `00-${TRACE_ID}-b7ad6b7169203331-00` };
+  return handler({ headers, body: JSON.stringify(body) }, {});
+}
+
+function refusedWith(answer) {
+  return [answer.statusCode, JSON.parse(answer.body).code];
+}
+
+const request = { path: "/organization/v1/users/patients", queryParameters: {}, headers: {}, body: { a: 1 } };
+
+test("a request passes", async () => {
+  assert.deepEqual(await intercepted("INTERCEPTOR_PRE", { request }), { request });
+});
+
+test("a response passes", async () => {
+  const response = { body: { a: 1 } };
+
+  assert.deepEqual(await intercepted("INTERCEPTOR_POST", { request, response }), { response });
+});
+
+test("entities pass", async () => {
+  const response = { entities: [{ _id: "1" }] };
+
+  assert.deepEqual(await intercepted("INTERCEPTOR_POST_ENTITY", { request, response }), { response });
+});
+
+test("a notification is accepted", async () => {
+  const metadata = { entityTypeName: "patient", actionName: "_create" };
+  const body = JSON.stringify({ metadata, data: { entity: {} }, jwt: await token("ACTION_NOTIFICATION") });
+
+  assert.deepEqual(await handler({ headers: { hooktype: "NOTIFICATION" }, body }, {}), { statusCode: 200 });
+});
+
+test("the schedule is accepted", async () => {
+  assert.deepEqual(await handler({}, {}), { statusCode: 200 });
+});
+
+test("a caller without a token is refused", async () => {
+  assert.deepEqual(refusedWith(await handler({ headers: { host: "plugin" } }, {})), [401, "TOKEN_NOT_VALID"]);
+});
+
+test("a token that BioT did not sign blocks the call, and is not logged", async () => {
+  const foreign = await token("PLUGIN_INTERCEPTOR", { key: (await generateKeyPair("RS512")).privateKey });
+
+  const answer = await intercepted("INTERCEPTOR_PRE", { request }, foreign);
+
+  assert.deepEqual(refusedWith(answer), [401, "TOKEN_NOT_VALID"]);
+  assert.equal(JSON.parse(answer.body).traceId, TRACE_ID);
+  assert.ok(lines.length > 0);
+  assert.ok(!lines.join("\n").includes(foreign));
+});
+
+test("an expired token, and one for something else, block the call", async () => {
+  for (const bad of [token("PLUGIN_INTERCEPTOR", { expires: "-1m" }), token("ACTION_NOTIFICATION")]) {
+    assert.deepEqual(refusedWith(await intercepted("INTERCEPTOR_PRE", { request }, bad)), [401, "TOKEN_NOT_VALID"]);
+  }
+});

@@ -1,0 +1,411 @@
+"""`biot-provider invoke`: the calls it makes, what it prints of them, and how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from biot_provider.cli import main
+from biot_provider.cli.trial.samples import ACTIONS
+
+PLUGINS = Path(__file__).parent.parent.parent / "plugins"
+RUNTIME = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+COMMAND = [sys.executable, "-m", "biot_provider.cli", "invoke"]
+ECHO = """
+import json
+def handler(event, context):
+    print(json.dumps(event))
+    return {"statusCode": 200}
+"""
+PASSES = """
+import json
+def handler(event, context):
+    body = json.loads(event["body"])
+    return {name: body[name] for name in ("response",) if name in body} or {"request": body["request"]}
+"""
+
+Made = Callable[..., Path]
+Ran = tuple[int, str, str]
+Invoke = Callable[..., Ran]
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    """Makes a Python plugin of some code, and what its plugin.yaml says beside."""
+
+    def make(code: str, **manifest: Any) -> Path:
+        folder = tmp_path / "trial"
+        folder.mkdir(exist_ok=True)
+        (folder / "index.py").write_text(code)
+        (folder / "plugin.yaml").write_text(json.dumps({"runtime": RUNTIME, **manifest}))
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def invoke(capsys: pytest.CaptureFixture[str]) -> Invoke:
+    """Runs the command; gives the exit code, the output and the problems."""
+
+    def run(*arguments: str | Path) -> Ran:
+        code = main(["invoke", *map(str, arguments)])
+        output, problems = capsys.readouterr()
+        return code, output, problems
+
+    return run
+
+
+def got(output: str) -> Any:
+    """The event that a plugin has printed."""
+    line = next(line for line in output.splitlines() if "log   | {" in line)
+    return json.loads(line.partition("| ")[2])
+
+
+def titles(output: str) -> list[str]:
+    return [
+        line for line in output.splitlines() if line.startswith(("PRE", "POST", "ADAPT", "NOTIF", "SCHED", "DIRECT"))
+    ]
+
+
+def test_the_python_example_blocks_a_vital_sign_out_of_range(invoke: Invoke) -> None:
+    api_id = "PATCH/organization/v1/users/patients/{id}"
+    code, output, problems = invoke(
+        PLUGINS / "vitals-guard", "--event", "pre", "--api-id", api_id, "--data", '{"heart_rate": 900}'
+    )
+
+    assert (code, problems) == (0, "")
+    assert titles(output) == [f"PRE_REQUEST {api_id}"]
+    assert "  answers 400\n" in output
+    assert '"message": "Vital signs out of range: heart_rate: 900 is not within 20..250"' in output
+    assert "  means   the call is blocked: the caller gets 400 VITAL_SIGN_OUT_OF_RANGE\n" in output
+
+
+def test_the_nodejs_example_is_told_of_a_device(invoke: Invoke) -> None:
+    code, output, problems = invoke(PLUGINS / "device-alerts")
+
+    assert (code, problems) == (0, "")
+    assert titles(output) == ["NOTIFICATION device _update"]
+    assert '"message":"device needs attention"' in output
+    assert " ms, cold start " in output
+    assert " of 128 MB\n" in output
+
+
+def test_each_subscription_is_called_once_and_the_schedule_last(made: Made, invoke: Invoke) -> None:
+    subscriptions = {
+        "interceptions": [
+            {"type": "PRE_REQUEST", "apiId": "POST/device/v2/devices"},
+            {"type": "POST_REQUEST", "apiId": "GET/organization/v1/users/patients/{id}"},
+            {"type": "ADAPT_ENTITY", "entityTypeName": "caregiver"},
+        ],
+        "notifications": [{"entityTypeName": "patient", "actionName": "_login"}],
+    }
+    folder = made(ECHO, subscriptions=subscriptions, cronSchedule="0 6 ? * MON-FRI *")
+    code, output, _ = invoke(folder)
+
+    assert titles(output) == [
+        "PRE_REQUEST POST/device/v2/devices",
+        "POST_REQUEST GET/organization/v1/users/patients/{id}",
+        "ADAPT_ENTITY caregiver",
+        "NOTIFICATION patient _login",
+        "SCHEDULE",
+    ]
+    assert code == 1
+    assert output.count("  problem the answer has no body") == 3
+    assert output.count("cold start") == 1
+
+
+def test_a_plugin_that_subscribes_to_nothing_is_called_directly(made: Made, invoke: Invoke) -> None:
+    code, output, _ = invoke(made(ECHO))
+    assert (code, titles(output)) == (0, ["DIRECT CALL"])
+
+
+@pytest.mark.parametrize("kind", ["pre", "post", "adapt", "interception-pre"])
+def test_an_interception_that_is_answered_right_is_all_well(made: Made, invoke: Invoke, kind: str) -> None:
+    code, output, _ = invoke(made(PASSES), "--event", kind)
+    assert code == 0
+    assert "unchanged" in output.splitlines()[-1]
+
+
+def test_a_change_of_the_request_is_named(made: Made, invoke: Invoke) -> None:
+    code = "def handler(event, context): return {'request': {'body': {'changed': 1}}}\n"
+    _, output, _ = invoke(made(code), "--event", "pre")
+    assert output.endswith("  means   the call goes on with another body\n")
+
+
+@pytest.mark.parametrize("entity", ACTIONS)
+def test_every_documented_notification_can_be_sent(made: Made, entity: str) -> None:
+    from biot_provider.cli.trial.calls import Call, notes
+    from biot_provider.cli.trial.sender import Sender
+    from biot_provider.emulator import Platform
+
+    with Platform(made(ECHO) / ".biot") as platform:
+        sender = Sender(platform, "http://127.0.0.1:1", "canary-token")
+        for action in ACTIONS[entity]:
+            call = Call("notification", entity=entity, action=action)
+            body = json.loads(sender.event(call)["body"])
+            assert notes(call) == []
+            assert (body["metadata"]["entityTypeName"], body["metadata"]["actionName"]) == (entity, action)
+            assert len(body["data"]["entity"]) > 5
+            assert ("oldEntity" in body["data"]["additionalData"]) == (action == "_update")
+            assert body["data"]["entity"] != body["data"]["additionalData"].get("oldEntity")
+
+
+def test_a_notification_of_ones_own_choice(made: Made, invoke: Invoke) -> None:
+    options = ["--event", "notification", "--entity", "device", "--action", "create", "--data", '{"_id": "d1"}']
+    code, output, _ = invoke(made(ECHO), *options)
+    assert (code, titles(output)) == (0, ["NOTIFICATION device _create"])
+    assert json.loads(got(output)["body"])["data"]["entity"] == {"_id": "d1"}
+
+
+def test_an_undocumented_action_is_noted_and_sent(made: Made, invoke: Invoke) -> None:
+    code, output, _ = invoke(made(ECHO), "--event", "notification", "--entity", "device", "--action", "_craete")
+    assert code == 0
+    assert "  note: the platform's documentation lists no '_craete' of device; did you mean '_create'?\n" in output
+
+
+VERIFIES = """
+import base64, json, os, urllib.request
+def handler(event, context):
+    with urllib.request.urlopen(os.environ["BIOT_BASE_URL"] + "/ums/v1/security/public-key") as answer:
+        key = base64.b64decode(json.load(answer)["publicKey"])
+    modulus = int.from_bytes(key[33:33 + 256])
+    token = event["headers"]["authorization"].removeprefix("Bearer ")
+    content, _, signature = token.rpartition(".")
+    number = int.from_bytes(base64.urlsafe_b64decode(signature + "=="))
+    import hashlib
+    digest = hashlib.sha512(content.encode()).digest()
+    print("valid:", pow(number, 65537, modulus).to_bytes(256).endswith(digest))
+    print("to the log:", token, event["body"])
+    return {"request": {"headers": {"authorization": "Bearer " + token}}}
+"""
+
+
+def test_the_token_is_really_signed_and_never_printed(made: Made, invoke: Invoke) -> None:
+    code, output, _ = invoke(made(VERIFIES), "--event", "pre")
+    assert code == 0
+    assert "log   | valid: True\n" in output
+    assert "to the log: [secret] {" in output
+    assert '"authorization": "Bearer [secret]"' in output
+    assert "eyJ" not in output
+
+
+def test_a_plugin_can_call_back_with_its_own_service_user(made: Made, invoke: Invoke) -> None:
+    code = """
+import json, os, urllib.request
+def handler(event, context):
+    body = {"id": os.environ["BIOT_SERVICE_USER_ID"], "secretKey": os.environ["BIOT_SERVICE_USER_SECRET_KEY"]}
+    url = os.environ["BIOT_BASE_URL"] + "/ums/v2/services/accessToken"
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})
+    print(urllib.request.urlopen(request).status, os.environ["BIOT_APP_NAME"], body["secretKey"])
+    return {"statusCode": 200}
+"""
+    code_, output, _ = invoke(made(code, displayName="My Trial"))
+    assert code_ == 0
+    assert "log   | 200 My Trial [secret]\n" in output
+
+
+def test_variables_come_from_the_file_then_the_options(made: Made, invoke: Invoke, tmp_path: Path) -> None:
+    file = tmp_path / "variables"
+    file.write_text("# mine\nexport TWO='2 2'\n\nTHREE=3\nBIOT_SHOULD_VALIDATE_JWT=false\n")
+    code = (
+        "import os\n"
+        "def handler(event, context):\n"
+        "    print(*[os.environ[n] for n in ('ONE', 'TWO', 'THREE', 'BIOT_SHOULD_VALIDATE_JWT')])\n"
+    )
+    folder = made(code, environmentVariables={"ONE": "1", "TWO": "0"})
+    _, output, _ = invoke(folder, "--env-file", file, "--env", "THREE=three=3")
+    assert "log   | 1 2 2 three=3 false\n" in output
+
+
+def test_what_the_ignore_rules_drop_is_missed_here_already(made: Made, invoke: Invoke) -> None:
+    folder = made("import own\ndef handler(event, context): ...\n")
+    (folder / "own.py").write_text("")
+    assert invoke(folder)[0] == 0
+    (folder / ".biotignore").write_text("own.py\n")
+    code, output, _ = invoke(folder)
+    assert code == 1
+    assert "Runtime.ImportModuleError: index.py cannot be loaded: No module named 'own'" in output
+
+
+def test_a_zip_runs_with_a_runtime_and_a_handler(made: Made, invoke: Invoke, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "my.plugin.zip", "w") as archive:
+        archive.writestr("src/main.py", "def run(event, context): return 'zipped'\n")
+    code, output, _ = invoke(tmp_path / "my.plugin.zip", "--runtime", RUNTIME, "--handler", "src/main.run")
+    assert code == 0
+    assert output.startswith(f"my-plugin: {RUNTIME}, src/main.run, 1 file, 41 bytes; 3 s, 128 MB\n")
+    assert '    "zipped"\n' in output
+
+
+def test_a_file_holds_a_whole_event_or_a_body(made: Made, invoke: Invoke, tmp_path: Path) -> None:
+    file = tmp_path / "event.json"
+    file.write_text(json.dumps({"headers": {"HookType": "INTERCEPTOR_PRE"}, "body": '{"request": {"body": 1}}'}))
+    code, output, _ = invoke(made(PASSES), "--event", file)
+    assert (code, output.splitlines()[-1]) == (0, "  means   the call goes on unchanged")
+
+    file.write_text(json.dumps({"metadata": {"entityTypeName": "device", "actionName": "_start"}, "data": {}}))
+    code, output, _ = invoke(made(ECHO), "--event", file, "--kind", "notification")
+    assert (code, titles(output)) == (0, ["NOTIFICATION device _start"])
+    sent = json.loads(got(output)["body"])
+    assert sent["data"] == {}
+    assert sent["jwt"] == "[secret]"
+
+
+FAILS = [
+    ("raise ValueError('bad')", "Handler.Raised: ValueError: bad (index.py, line 3)"),
+    ("while True: pass", "Function.Timeout: the handler did not answer within its time limit of 1 s"),
+    ("bytearray(150 << 20)", "Function.OutOfMemory: the plugin used "),
+    ("return {1}", "Runtime.BadAnswer: the handler's answer is not JSON"),
+]
+
+
+@pytest.mark.parametrize(("statement", "told"), FAILS)
+def test_a_plugin_that_fails_is_told_with_its_last_lines(made: Made, invoke: Invoke, statement: str, told: str) -> None:
+    folder = made(f"def handler(event, context):\n    print('begun')\n    {statement}\n", timeout=1)
+    code, output, _ = invoke(folder)
+    assert code == 1
+    assert "  log   | begun\n" in output
+    assert f"  failed  {told}" in output
+
+
+def test_code_that_cannot_be_loaded_is_told_once(made: Made, invoke: Invoke) -> None:
+    told = [{"entityTypeName": "patient", "actionName": action} for action in ("_create", "_update", "_delete")]
+    code, output, _ = invoke(made("1 / 0\n", subscriptions={"notifications": told}))
+    assert code == 1
+    assert output.count("ZeroDivisionError: division by zero (index.py, line 1)") == 1
+    assert output.endswith("The code cannot be loaded: 2 more calls were not made.\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (
+            ["--event", "notfication"],
+            "is neither a kind (pre, post, adapt, notification, cron, direct) nor a JSON file",
+        ),
+        (["--event", "cron", "--data", "{}"], "--data does not go with --event cron"),
+        (["--event", "pre", "--action", "_create"], "--action does not go with --event pre"),
+        (["--event", "direct", "--entity", "patient"], "--entity does not go with --event direct"),
+        (["--event", "pre", "--api-id", "patients"], "--api-id 'patients': it is a method and a path, for example"),
+        (["--event", "notification", "--data", "[]"], "--data: it must be a JSON object, the entity of a call"),
+        (["--event", "pre", "--data", "{"], "--data: the text is not JSON"),
+        (["--event", "pre", "--data", "gone.json"], "--data: gone.json cannot be read (No such file or directory)"),
+        (["--entity", "patient"], "--entity needs --event KIND: one of pre"),
+        (["--env", "canary-value"], "--env: a variable is written KEY=VALUE"),
+        (["--env-file", "gone"], "--env-file: gone cannot be read (No such file or directory)"),
+    ],
+)
+def test_wrong_usage_is_one_line(made: Made, invoke: Invoke, arguments: list[str], problem: str) -> None:
+    code, output, problems = invoke(made(ECHO), *arguments)
+    assert (code, output) == (2, "")
+    assert problems.count("\n") == 1
+    assert problem in problems
+    assert "canary" not in problems
+
+
+def test_a_file_that_is_no_event_asks_for_its_kind(made: Made, invoke: Invoke, tmp_path: Path) -> None:
+    file = tmp_path / "event.json"
+    file.write_text('{"data": {}}')
+    code, _, problems = invoke(made(ECHO), "--event", file)
+    assert code == 2
+    assert (
+        problems == f"biot-provider: --event: {file} is no whole event: say with --kind which call it is the body of\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("manifest", "told"),
+    [
+        ({"timeout": 0}, ["plugin.yaml: timeout: must be 1 to 900 (seconds), not 0"]),
+        ({"tiemout": 1, "memorySize": 1}, ["tiemout: unknown key; did you mean 'timeout'?", "memorySize: must be 128"]),
+        ({"handler": "main.handler"}, ["the handler 'main.handler' needs main.py or main/__init__.py"]),
+        ({"runtime": None, "imageTag": "mine-1"}, ["a plugin with an imageTag runs as a container"]),
+    ],
+)
+def test_a_mistake_in_the_plugin_is_told_in_a_line_each(
+    made: Made, invoke: Invoke, manifest: dict[str, Any], told: list[str]
+) -> None:
+    code, output, problems = invoke(made(ECHO, **manifest))
+    assert (code, output) == (1, "")
+    assert len(problems.splitlines()) == len(told)
+    for line, text in zip(sorted(problems.splitlines(), key=lambda line: "memorySize" in line), told, strict=True):
+        assert text in line
+
+
+def test_a_folder_without_a_plugin_yaml_asks_for_the_runtime(invoke: Invoke, tmp_path: Path) -> None:
+    code, _, problems = invoke(tmp_path)
+    assert code == 2
+    assert problems.endswith("has no plugin.yaml, so say what runs it: --runtime python3.13, for example\n")
+
+
+@contextlib.contextmanager
+def watching(folder: Path) -> Iterator[tuple[subprocess.Popen[str], Callable[[str], str]]]:
+    """The command that watches, and what reads its output up to a text."""
+    process = subprocess.Popen(
+        [*COMMAND, folder, "--watch"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    output = process.stdout
+    assert output is not None
+    # A test that waits for a line that never comes fails instead of hanging.
+    timer = threading.Timer(30, process.kill)
+    timer.start()
+
+    def read(text: str) -> str:
+        seen = ""
+        while text not in seen:
+            line = output.readline()
+            assert line, f"{text!r} never came: {seen}"
+            seen += line
+        return seen
+
+    try:
+        yield process, read
+    finally:
+        timer.cancel()
+        process.kill()
+        process.communicate()
+
+
+def test_it_runs_again_on_each_save_also_after_a_mistake_until_ctrl_c(made: Made) -> None:
+    folder = made("def handler(event, context): return 'one'\n")
+    with watching(folder) as (process, read):
+        assert '"one"' in read("Ctrl-C ends")
+        (folder / "index.py").write_text("def handler(event, context) return 'two'\n")
+        assert "saved: index.py" in (seen := read("Ctrl-C ends"))
+        assert "Runtime.UserCodeSyntaxError: index.py, line 1: " in seen
+        (folder / "plugin.yaml").write_text("runtim: x\n")
+        assert "runtim: unknown key; did you mean 'runtime'?" in read("Ctrl-C ends")
+        made("def handler(event, context): return 'three'\n")
+        read('"three"')  # two files are saved one after the other, so there may be a run in between
+        read("Ctrl-C ends")
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=10)
+        assert (process.returncode, rest) == (130, "")
+
+
+def test_ctrl_c_ends_a_call_that_runs_and_its_process(made: Made) -> None:
+    folder = made(
+        "import os, time\ndef handler(event, context):\n    print(os.getpid())\n    time.sleep(60)\n", timeout=60
+    )
+    process = subprocess.Popen([*COMMAND, folder], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        assert process.stdout is not None
+        line = next(line for line in process.stdout if "log   |" in line)
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=10)
+        assert (process.returncode, rest) == (130, "")
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(line.rpartition(" ")[2]), 0)
+    finally:
+        process.kill()
+        process.communicate()
