@@ -27,6 +27,7 @@ down: $(VENV)/.installed  ## take them away again
 	@$(WITH_ENGINE) $(LOCAL) pulumi destroy --stack local --yes --skip-preview
 
 test: $(VENV)/.installed  ## every test, those on the real Pulumi engine among them
+	@$(BIN)/python tools/test_servers.py
 	@$(BIN)/python tools/engine/ensure.py >/dev/null
 	@$(BIN)/python -m pytest -n auto --dist worksteal -q
 

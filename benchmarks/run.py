@@ -154,14 +154,14 @@ def first_check(provider: ResourceProvider, folder: Path) -> float:
             process.kill()
 
 
-def paired(title: str, ours: Callable[[], float], bare: Callable[[], float], rounds: int) -> None:
+def paired(title: str, ours: Callable[[], float], bare: Callable[[], float], rounds: int, than: str = "bare") -> None:
     """Measure the two in turn and report medians, the ratio pair by pair, and the difference."""
     ours(), bare()  # a round that does not count, for the caches
     pairs = [(ours(), bare()) for _ in range(rounds)]
     ratio = statistics.median(a / b for a, b in pairs)
     more = statistics.median(a - b for a, b in pairs)
     a, b = (statistics.median(column) for column in zip(*pairs, strict=True))
-    say(f"{title}: {a:.2f} s against {b:.2f} s bare: ratio {ratio:.2f}, difference {more:+.2f} s ({rounds} pairs)")
+    say(f"{title}: {a:.2f} s against {b:.2f} s {than}: ratio {ratio:.2f}, difference {more:+.2f} s ({rounds} pairs)")
 
 
 def main() -> None:

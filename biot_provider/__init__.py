@@ -6,8 +6,15 @@ for all that a folder describes.
 
 from biot_provider._version import __version__
 from biot_provider.fleet import declare_plugins
+from biot_provider.provider.account_resources import (
+    InterceptionSubscription,
+    NotificationSubscription,
+    ServiceUser,
+    ServiceUserKey,
+)
 from biot_provider.provider.connection import Provider
 from biot_provider.provider.functions import PluginInfo, get_plugin, get_public_key, list_plugins
+from biot_provider.provider.image_resource import PluginImage
 from biot_provider.provider.plugin_resource import (
     CorsArgs,
     CorsArgsDict,
@@ -25,11 +32,16 @@ __all__ = [
     "CorsArgsDict",
     "InterceptionArgs",
     "InterceptionArgsDict",
+    "InterceptionSubscription",
     "NotificationArgs",
     "NotificationArgsDict",
+    "NotificationSubscription",
     "Plugin",
+    "PluginImage",
     "PluginInfo",
     "Provider",
+    "ServiceUser",
+    "ServiceUserKey",
     "SubscriptionsArgs",
     "SubscriptionsArgsDict",
     "__version__",

@@ -1,9 +1,74 @@
-"""What holds for every test."""
+"""What holds for every test, and a proxy."""
 
 from __future__ import annotations
 
+import contextlib
+import select
 import signal
+import socket
+import socketserver
+import threading
+from collections.abc import Iterator
+
+import pytest
 
 # A run in the background is started with interrupts ignored, and would hand that on to the processes tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class _Asked(socketserver.StreamRequestHandler):
+    server: _Proxy
+
+    def handle(self) -> None:
+        tunnel = self.server.tunnel
+        line = self.rfile.readline().decode()
+        if not line:  # somebody looks whether the port is open
+            return
+        tunnel.asked.append(line.rpartition(" ")[0])
+        while self.rfile.readline().strip():
+            pass
+        if tunnel.refuse:
+            self.wfile.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+            return
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", tunnel.port)) as there:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            ends = {self.connection: there, there: self.connection}
+            while not tunnel.over.is_set():
+                for end in select.select(list(ends), [], [], 0.05)[0]:
+                    data = end.recv(65536)
+                    if not data:
+                        return
+                    ends[end].sendall(data)
+
+
+class _Proxy(socketserver.ThreadingTCPServer):
+    tunnel: Tunnel
+
+
+class Tunnel:
+    """A proxy that leads to one port of this machine, whatever host it is asked for."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.asked: list[str] = []
+        self.refuse = False
+        self.port = 0
+        self.over = threading.Event()
+
+    def lead_to(self, port: int) -> None:
+        self.port = port
+
+
+@pytest.fixture
+def tunnel() -> Iterator[Tunnel]:
+    with _Proxy(("127.0.0.1", 0), _Asked) as proxy:
+        proxy.tunnel = Tunnel(f"http://127.0.0.1:{proxy.server_address[1]}")
+        thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield proxy.tunnel
+        finally:
+            proxy.tunnel.over.set()
+            proxy.shutdown()
+            thread.join()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.resources
 import inspect
 import json
@@ -11,12 +12,21 @@ import subprocess
 import sys
 from base64 import b64decode
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pulumi.dynamic.dynamic import serialize_provider
 
 import biot_provider as biot
-from biot_provider.models import Cors, Interception, Notification, PluginInputs, PluginState, Subscriptions
+from biot_provider.account_models import (
+    InterceptionSubscriptionInputs,
+    NotificationSubscriptionInputs,
+    ServiceUserInputs,
+    ServiceUserKeyInputs,
+    ServiceUserKeyState,
+    ServiceUserState,
+)
+from biot_provider.models import Cors, Interception, Model, Notification, PluginInputs, PluginState, Subscriptions
 from biot_provider.provider.plugin import PluginProvider
 
 PACKAGE = Path(str(importlib.resources.files("biot_provider")))
@@ -48,7 +58,7 @@ def test_the_package_tells_type_checkers_that_it_is_typed() -> None:
 
 
 def test_an_import_drags_in_nothing_that_a_preview_does_not_need() -> None:
-    heavy = ("httpx", "yaml", "werkzeug", "stamina", "sqlite3", "biot_provider.emulator", "biot_provider.cli")
+    heavy = ("httpx", "yaml", "werkzeug", "httpcore", "sqlite3", "biot_provider.emulator", "biot_provider.cli")
     script = f"import sys, json, biot_provider; print(json.dumps([m for m in {heavy!r} if m in sys.modules]))"
     base = f"import sys, json, pulumi.dynamic; print(json.dumps([m for m in {heavy!r} if m in sys.modules]))"
     loaded, unavoidable = (
@@ -75,7 +85,42 @@ def test_arguments_inputs_and_outputs_are_one_list() -> None:
     here = {"owner", "declared_version", "code_digest", "code_files"}
     arguments = set(inspect.signature(biot.Plugin.__init__).parameters) - {"self", "resource_name", "opts"}
     assert arguments == set(PluginInputs.model_fields) - here
-    assert set(biot.Plugin.__annotations__) == set(PluginState.model_fields) - {"owner", "declared_version"}
+    assert set(biot.Plugin.__annotations__) == set(PluginState.model_fields) - {"owner", "declared_version", "platform"}
+
+
+@pytest.mark.parametrize(
+    ("resource", "inputs", "state"),
+    [
+        (biot.ServiceUser, ServiceUserInputs, ServiceUserState),
+        (biot.ServiceUserKey, ServiceUserKeyInputs, ServiceUserKeyState),
+        (biot.InterceptionSubscription, InterceptionSubscriptionInputs, InterceptionSubscriptionInputs),
+        (biot.NotificationSubscription, NotificationSubscriptionInputs, NotificationSubscriptionInputs),
+    ],
+)
+def test_arguments_inputs_and_outputs_of_own_account_resources_are_one_list(
+    resource: Any, inputs: type[Model], state: type[Model]
+) -> None:
+    arguments = set(inspect.signature(resource.__init__).parameters) - {"self", "resource_name", "opts"}
+    assert arguments == set(inputs.model_fields) - {"owner"}
+    assert set(resource.__annotations__) == set(state.model_fields) - {"owner", "filled_in"}
+    assert resource._resource_type_name == f"dynamic/biot:{resource.__name__}"
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("service_user", "ServiceUserProvider"),
+        ("service_user_key", "ServiceUserKeyProvider"),
+        ("interception_subscription", "InterceptionSubscriptionProvider"),
+        ("notification_subscription", "NotificationSubscriptionProvider"),
+    ],
+)
+def test_each_provider_is_in_state_by_the_name_that_older_states_hold(module: str, name: str) -> None:
+    kind = getattr(importlib.import_module(f"biot_provider.provider.{module}"), name)
+    text = b64decode(serialize_provider(kind()))
+    assert len(text) < 120
+    assert f"biot_provider.provider.{module}".encode() in text
+    assert type(pickle.loads(text)) is kind
 
 
 @pytest.mark.parametrize(
@@ -108,8 +153,9 @@ def test_the_emulator_takes_nothing_of_ours() -> None:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.ImportFrom) and node.level == 0:
                 taken.add(node.module or "")
-            elif isinstance(node, ast.ImportFrom) and node.level > 1:
-                taken.add(f"biot_provider.{node.module}")
+            elif isinstance(node, ast.ImportFrom):
+                package = file.relative_to(PACKAGE.parent).parts[: -node.level]
+                taken.add(".".join([*package, node.module or ""]))
             elif isinstance(node, ast.Import):
                 taken.update(alias.name for alias in node.names)
     ours = {name for name in taken if name.split(".")[0] == "biot_provider"}

@@ -135,7 +135,9 @@ class Project:
         self.file("__main__.py", f"import os\nimport pulumi\nimport biot_provider as biot\n{text}\n")
 
     def declare(self, plugins: Mapping[str, Mapping[str, Any]]) -> None:
-        """Write the program that declares these plugins by resource name, their arguments as given."""
+        """Write the program that declares these plugins, arguments as given; images they name are in the repository."""
+        for tag in {given["image_tag"] for given in plugins.values() if given.get("image_tag")}:
+            self.platform.images.add(tag)
         self.program("".join(f"biot.Plugin({name!r}, **{dict(given)!r})\n" for name, given in plugins.items()))
 
     def pulumi(self, *arguments: str, log: bool = False, stdin: str | None = None) -> Result:

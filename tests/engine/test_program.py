@@ -231,6 +231,7 @@ biot.Plugin(
 
 
 def test_every_argument_may_come_from_an_output_not_known_before_the_up(project: Project) -> None:
+    project.platform.images.add("image-1")
     project.program(UNKNOWN.replace("known_later(len)", "known_later(lambda url: 256)").format(name="first"))
     count = UNKNOWN.count("biot.Plugin(")
 

@@ -107,6 +107,20 @@ pulumi.export("url", pulumi.Output.format("{0}?v={1}", kept.endpoint_url, kept.v
 fleet: dict[str, biot.Plugin] = biot.declare_plugins()
 fleet = biot.declare_plugins(Path("plugins"), {"guard": {"memorySize": 512}}, pulumi.ResourceOptions(protect=True))
 
+user = biot.ServiceUser(
+    "ci", role_id=name, type="EXTERNAL_SERVICE", active=flag, secret_key_expiration_in_minutes=number
+)
+key = biot.ServiceUserKey("key", service_user_id=user.id, keepers={"month": 1, "by": name})
+before = biot.InterceptionSubscription(
+    "before", type="PRE_REQUEST", api_id="POST/x/{id}", endpoint=name, path_filters={"id": name}, execution_order=5
+)
+after = biot.NotificationSubscription("after", entity_type_name="patient", action_name="_create", endpoint=text)
+key_text: pulumi.Output[str | None] = key.secret_key
+user = biot.ServiceUser.get("found", name)
+before = biot.InterceptionSubscription.get("found", "ADAPT_ENTITY device https://hooks.example.com")
+
+biot.ServiceUser("ci", type="EXTERNAL_SERVICE")  # type: ignore[call-arg]
+biot.NotificationSubscription("told", entity_type_name="patient", action_name=5, endpoint=name)  # type: ignore[arg-type]
 biot.Plugin("guard", timout=3)  # type: ignore[call-arg]
 biot.Plugin("guard", timeout="soon")  # type: ignore[arg-type]
 biot.Plugin("guard", environment_variables={"MODE": 5})  # type: ignore[dict-item]

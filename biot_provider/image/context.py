@@ -1,0 +1,173 @@
+"""A build context: exactly the files that are hashed are those a builder gets.
+
+The digest is over path, kind, executable bit and content of every file, the Dockerfile, the build arguments and the
+target; never over times. It is known before anything is built, and it names the image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from biot_provider.errors import ImageError
+from biot_provider.image.dockerignore import DOCKERIGNORE, DockerIgnore
+from biot_provider.packaging import Package, PackageFile
+
+DOCKERFILE = "Dockerfile"
+PLATFORM = "linux/amd64"
+"""What AWS Lambda runs of BioT's plugins."""
+
+_EPOCH = 315532800
+"""The time all staged files have, 1980-01-01: one that a zip too can hold."""
+_RECIPE = "biot image v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file, a link or an empty folder of a context; ``digest`` is over a file's content or a link's target."""
+
+    path: str
+    kind: str
+    digest: str
+    executable: bool = False
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A folder with its Dockerfile, read."""
+
+    folder: Path
+    dockerfile: Path
+    entries: tuple[Entry, ...]
+    dockerfile_digest: str
+
+    def digest(self, *, build_args: Mapping[str, str], target: str | None) -> str:
+        """SHA-256, in hex: what decides whether an image is built."""
+        # Kept on platforms as the end of each tag: to change the recipe is to build all images again.
+        told = {
+            "entries": [[e.path, e.kind, e.executable, e.digest] for e in self.entries],
+            "dockerfile": self.dockerfile_digest,
+            "build_args": dict(sorted(build_args.items())),
+            "target": target,
+            "platform": PLATFORM,
+        }
+        return recipe_digest(told)
+
+    def file_digests(self) -> dict[str, str]:
+        """What names the changed files in a diff: path -> short digest, folded by folder when there are many."""
+        files = tuple(PackageFile(e.path, e.size, e.digest, e.executable) for e in self.entries if e.kind != "folder")
+        digests = Package(self.folder, files).file_digests()
+        if not any(self.folder / e.path == self.dockerfile for e in self.entries):
+            digests[self.dockerfile.name] = self.dockerfile_digest[:16]
+        return digests
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(entry.size for entry in self.entries)
+
+    def stage(self, folder: Path) -> Path:
+        """Put the files into an empty folder's ``context``, the Dockerfile beside it; gives the Dockerfile's path.
+
+        Raises ImageError when a file is no longer what it was when it was read.
+        """
+        for entry in self.entries:
+            source, target = self.folder / entry.path, folder / "context" / entry.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if entry.kind == "link":
+                target.symlink_to(source.readlink())
+            elif entry.kind == "folder":
+                target.mkdir(exist_ok=True)
+            else:
+                with _reading(source):
+                    shutil.copyfile(source, target)
+                    target.chmod(0o755 if entry.executable else 0o644)
+                if _file_digest(target) != entry.digest:
+                    raise ImageError(f"{source} changed after it was read; run it again")
+        (folder / "context").mkdir(exist_ok=True)
+        for path, _, names in os.walk(folder / "context", topdown=False):
+            Path(path).chmod(0o755)  # whatever the umask: Lambda runs it as another user than built it
+            for name in (*names, "."):
+                os.utime(Path(path, name), (_EPOCH, _EPOCH), follow_symlinks=False)
+        return Path(shutil.copyfile(self.dockerfile, folder / DOCKERFILE))
+
+
+def recipe_digest(told: object) -> str:
+    """SHA-256 over what an image is made of, in hex."""
+    return hashlib.sha256(f"{_RECIPE}\n{json.dumps(told, sort_keys=True)}".encode()).hexdigest()
+
+
+def read_context(folder: Path, dockerfile: str | None = None) -> Context:
+    """Read a build context. Raises ImageError, naming what is missing or cannot be read.
+
+    ``dockerfile`` is a path from the folder; by default ``Dockerfile``. Its own ignore file
+    (``<dockerfile>.dockerignore``) wins over the folder's.
+    """
+    if not folder.is_dir():
+        raise ImageError(f"{folder} is no folder: context is the path of a folder with a Dockerfile")
+    path = folder / (dockerfile or DOCKERFILE)
+    if not path.is_file():
+        raise ImageError(
+            f"{path} is not there: an image is built from a Dockerfile;"
+            " name another one with dockerfile, or give code and base_image, which need none"
+        )
+    own = path.with_name(f"{path.name}{DOCKERIGNORE}")
+    rules = own if own.is_file() else folder / DOCKERIGNORE
+    try:
+        ignore = DockerIgnore(rules.read_text() if rules.is_file() else "")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImageError(f"{rules} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    entries = sorted(_walk(folder, "", ignore), key=lambda entry: entry.path)
+    return Context(folder, path, tuple(entries), _file_digest(path))
+
+
+def _walk(folder: Path, prefix: str, ignore: DockerIgnore) -> Iterator[Entry]:
+    with _reading(folder), os.scandir(folder / prefix) as scan:
+        found = list(scan)
+    for item in found:
+        path = prefix + item.name
+        left_out = ignore.leaves_out(path)
+        if item.is_dir(follow_symlinks=False):
+            inside = list(_walk(folder, f"{path}/", ignore)) if not left_out or ignore.may_take_back else []
+            yield from inside
+            if not inside and not left_out:
+                yield Entry(path, "folder", "")
+        elif not left_out:
+            yield _entry(item, path)
+
+
+def _entry(item: os.DirEntry[str], path: str) -> Entry:
+    source = Path(item.path)
+    if item.is_symlink():
+        return Entry(path, "link", hashlib.sha256(os.fsencode(source.readlink())).hexdigest())
+    with _reading(source):
+        status = item.stat(follow_symlinks=False)
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageError(f"{source} is a socket, pipe or device; remove it or name it in {DOCKERIGNORE}")
+    return Entry(path, "file", _file_digest(source), bool(status.st_mode & stat.S_IXUSR), status.st_size)
+
+
+def _file_digest(path: Path) -> str:
+    with _reading(path), path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+class _reading:  # noqa: N801  (used as a function)
+    """Say it in one line when something cannot be read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, OSError):
+            raise ImageError(f"{self._path} cannot be read: {error.strerror or error}") from None

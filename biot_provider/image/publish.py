@@ -1,0 +1,133 @@
+"""An image is built and pushed once for each digest: what is in the repository already is left as it is."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from biot_provider.errors import ImageError
+from biot_provider.image.archive import read_image
+from biot_provider.image.artifact import Blob, Image, assembled, code_layer
+from biot_provider.image.build import Recipe, find_builder, run_build
+from biot_provider.image.context import read_context
+from biot_provider.image.reference import EMBEDDED_HOST, Reference
+from biot_provider.image.registry import PublicRegistry, Registry, megabytes, read_base
+from biot_provider.image.registry_errors import ForbiddenError
+from biot_provider.packaging import read_package
+
+if TYPE_CHECKING:
+    from biot_provider.image.credentials import RegistryLogin
+    from biot_provider.image_models import PluginImageInputs
+
+MAX_CODE_BYTES = 10 * 1024**3
+"""AWS Lambda quotas, container image code package size: uncompressed, with all layers."""
+
+
+class Published(NamedTuple):
+    """Where an image is."""
+
+    digest: str
+    repository_uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """Builds and pushes; ``tell`` shows the user one line."""
+
+    login: RegistryLogin
+    tell: Callable[[str], None]
+
+    def publish(self, inputs: PluginImageInputs) -> Published:
+        """Make sure that the image is in the repository under its tag. Raises ImageError."""
+        tag = str(inputs.image_tag)
+        registry = Registry(self.login)
+        try:
+            digest = registry.find(tag)
+        except ForbiddenError:
+            digest = None  # pushing may be allowed where looking is not
+        if digest is not None:
+            return Published(digest, registry.uri)
+        with tempfile.TemporaryDirectory(prefix="biot-image-") as folder:
+            image = (self._built if inputs.context else self._layered)(inputs, registry, Path(folder))
+            absent = registry.absent(image)
+            with self._stage(inputs, f"pushing {megabytes(sum(blob.size for blob in absent))} as {tag}", "pushed"):
+                try:
+                    digest = registry.push(tag, image, absent)
+                except ForbiddenError as error:
+                    raise ImageError(
+                        f"push image {inputs.name!r} to {registry.uri}: {error}. What to do: ask BioT whether the"
+                        " temporary credentials may push to this repository"
+                    ) from None
+        return Published(digest, registry.uri)
+
+    def _built(self, inputs: PluginImageInputs, _registry: Registry, folder: Path) -> Image:
+        """From a folder with a Dockerfile."""
+        context = read_context(Path(str(inputs.context)), inputs.dockerfile)
+        if context.digest(build_args=inputs.build_args, target=inputs.target) != inputs.context_digest:
+            raise ImageError(f"{inputs.context} changed after it was read; run it again")
+        builder = find_builder(inputs.builder)
+        staged, output, scratch = (folder / name for name in ("staged", "output", "scratch"))
+        for path in (staged, output, scratch):
+            path.mkdir()
+        with self._stage(inputs, f"building {megabytes(context.size)} by {builder.name}", "built"):
+            context.stage(staged)
+            run_build(builder, staged, Recipe(inputs.target, inputs.build_args), output)
+            return read_image(output, scratch)
+
+    def _layered(self, inputs: PluginImageInputs, registry: Registry, folder: Path) -> Image:
+        """From a base image and code: one more layer, no builder."""
+        package = read_package(Path(str(inputs.code)), limit=MAX_CODE_BYTES)
+        reference = Reference.parse(str(inputs.base_image))
+        source, reader = self._base(reference, registry)
+        config, layers = read_base(reference, reader, folder)
+        layer, diff_id = code_layer(package, folder)
+        # Within one registry the base's layers are taken over; between two they go by this machine's disk.
+        missing = [
+            blob for blob in layers if not (registry.mounts(blob, source) if source else registry.has_blob(blob.digest))
+        ]
+        note = f"reading {megabytes(sum(blob.size for blob in missing))} of {reference}"
+        with self._stage(inputs, note, "read") if missing else nullcontext():
+            fetched = {blob.digest: _fetched(blob, reader, folder) for blob in missing}
+        kept = tuple(fetched.get(blob.digest, blob) for blob in layers)
+        return assembled(_with_code(config, diff_id, inputs), (*kept, layer), folder)
+
+    def _base(self, reference: Reference, registry: Registry) -> tuple[Reference | None, Registry | PublicRegistry]:
+        """Where the base image is read, and from where its layers can be mounted."""
+        access = self.login.access()
+        if reference.host == EMBEDDED_HOST:
+            if not access.embedded:
+                raise ImageError(
+                    f"base_image {reference}: only the embedded platform has it. What to do: name one of AWS's, such as"
+                    " public.ecr.aws/lambda/python:3.13, for this stack"
+                )
+            return reference, Registry(self.login, reference.repository)
+        if reference.host == access.host:
+            return reference, Registry(self.login, reference.repository)
+        return None, PublicRegistry(reference)
+
+    @contextmanager
+    def _stage(self, inputs: PluginImageInputs, starts: str, ended: str) -> Iterator[None]:
+        self.tell(f"image {inputs.name!r}: {starts} ...")
+        start = time.monotonic()
+        yield
+        self.tell(f"image {inputs.name!r}: {ended} in {time.monotonic() - start:.1f} s")
+
+
+def _fetched(blob: Blob, reader: Registry | PublicRegistry, folder: Path) -> Blob:
+    path = folder / blob.digest.replace(":", "-")
+    reader.download(blob.digest, path)
+    return Blob(blob.digest, blob.size, path)
+
+
+def _with_code(config: dict[str, object], diff_id: str, inputs: PluginImageInputs) -> dict[str, object]:
+    """The base's config with one layer more, and the handler to run."""
+    run = dict(config.get("config") or {})  # type: ignore[call-overload]
+    run |= {"WorkingDir": "/var/task"} | ({"Cmd": [inputs.handler]} if inputs.handler else {})
+    rootfs = dict(config["rootfs"])  # type: ignore[call-overload]
+    history = [*(config.get("history") or ()), {"created_by": "biot-provider: code", "created": "1980-01-01T00:00:00Z"}]  # type: ignore[misc]
+    return config | {"config": run, "rootfs": rootfs | {"diff_ids": [*rootfs["diff_ids"], diff_id]}, "history": history}

@@ -1,0 +1,81 @@
+"""What goes wrong between here and a registry, as one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from biot_provider.errors import ImageError
+from biot_provider.redaction import redact
+
+STALL_SECONDS = 60.0
+"""Seconds without a byte after which a transfer is given up."""
+
+
+class ExpiredError(Exception):
+    """The registry no longer takes the token."""
+
+
+class ForbiddenError(Exception):
+    """The registry understood and refused."""
+
+
+class ImmutableTagError(Exception):
+    """The tag is there and may not be written again."""
+
+
+def translated(asked: str, ask: Callable[[], Any], missing: Any, secrets: tuple[str, ...]) -> Any:
+    """Run one exchange; what goes wrong comes out as one of ours."""
+    import requests
+    from dxf.exceptions import DXFError, DXFUnauthorizedError
+
+    try:
+        return ask()
+    except DXFUnauthorizedError:
+        raise ExpiredError("the registry answered 401") from None
+    except requests.HTTPError as error:
+        status, said = _said(error.response)
+        if status == 404 and missing is not ...:
+            return missing
+        raise _refusal(asked, status, redact(said, secrets)) from None
+    except requests.Timeout:
+        raise ImageError(f"{asked}: no byte went through for {STALL_SECONDS:.0f} s; run `pulumi up` again") from None
+    except requests.exceptions.SSLError as error:
+        raise ImageError(f"{asked}: the registry's certificate is not trusted ({_cause(error)})") from None
+    except (requests.RequestException, ConnectionError) as error:
+        reason = redact(_cause(error), secrets)
+        raise ImageError(
+            f"{asked}: the connection broke ({reason}); nothing of it is visible: run `pulumi up` again"
+        ) from None
+    except DXFError as error:
+        raise ImageError(f"{asked}: {redact(str(error), secrets) or type(error).__name__}") from None
+
+
+def _refusal(asked: str, status: int, said: str) -> Exception:
+    if status == 401 or (status == 403 and "expired" in said.lower()):
+        return ExpiredError(f"the registry answered {status}{said}")
+    if status == 403:
+        return ForbiddenError(f"the registry answered 403{said}")
+    if status == 400 and "TAG_INVALID" in said:
+        return ImmutableTagError(said)
+    if status == 404:
+        return ImageError(f"{asked}: there is no such image or repository ({status}{said})")
+    return ImageError(f"{asked}: the registry answered {status}{said}")
+
+
+def _said(response: Any) -> tuple[int, str]:
+    try:
+        errors = response.json()["errors"]
+        text = "; ".join(f"{item.get('code')}: {item.get('message')}" for item in errors)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        text = " ".join(str(response.text).split())[:200]
+    return int(response.status_code), f" {text}" if text else ""
+
+
+def _cause(error: BaseException) -> str:
+    while error.__context__ is not None and not isinstance(error, OSError):
+        error = error.__context__
+    root: BaseException = error
+    while root.__cause__ is not None or root.__context__ is not None:
+        root = root.__cause__ or root.__context__ or root
+    return (getattr(root, "strerror", None) or str(root) or type(root).__name__)[:200]

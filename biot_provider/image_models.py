@@ -1,0 +1,60 @@
+"""The contract of ``biot.PluginImage`` as data: what a program declares, what is kept, what the platform hands out."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from biot_provider.models import Answer, Model
+
+Builder = Literal["docker-buildx", "docker", "podman", "buildah"]
+
+MAX_NAME = 95
+"""Characters of a tag's prefix: a tag has 128 (OCI distribution specification), and 33 of them are ours."""
+
+
+class PluginImageInputs(Model):
+    """An image to build from a folder with a Dockerfile, or from a base image and code.
+
+    ``context_digest``, ``context_files`` and ``image_tag`` follow from the files and are known at preview.
+    """
+
+    name: Annotated[str, Field(min_length=1, max_length=MAX_NAME, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
+    context: Annotated[str, Field(min_length=1)] | None = None
+    dockerfile: Annotated[str, Field(min_length=1)] | None = None
+    target: Annotated[str, Field(min_length=1)] | None = None
+    build_args: dict[str, str] = Field(default_factory=dict)
+    builder: Builder | None = None
+    code: Annotated[str, Field(min_length=1)] | None = None
+    base_image: Annotated[str, Field(min_length=1)] | None = None
+    handler: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    context_digest: str | None = None
+    context_files: dict[str, str] = Field(default_factory=dict)
+    image_tag: str | None = None
+    owner: str | None = Field(default=None, alias="__owner")
+
+
+class PluginImageState(PluginImageInputs):
+    """An image as it is in the repository; without ``digest`` it is not there."""
+
+    digest: str | None = None
+    repository_uri: str | None = None
+    platform: str | None = Field(default=None, alias="__platform")
+
+
+class TemporaryKeys(Answer):
+    """AWS keys that live for an hour; ``expiration`` is ISO-8601."""
+
+    access_key_id: str
+    secret_access_key: str = Field(repr=False)
+    session_token: str = Field(repr=False)
+    expiration: str | None = None
+
+
+class DockerCredentials(Answer):
+    """What pushing to the environment's repository takes (BioT API 2.4.2, DockerRepositoryTempCredentialsResponse)."""
+
+    credentials: TemporaryKeys
+    region: str
+    repository_uri: str

@@ -1,0 +1,180 @@
+"""The lifecycle of ``biot.PluginImage``: an image is named by its content, so it is known at preview and pushed once.
+
+Deleting one leaves the repository alone: the platform owns the images that plugins run.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
+from pulumi.runtime.rpc import wrap_rpc_secret
+
+from biot_provider.errors import ApiError, ImageError, PackagingError
+from biot_provider.image_models import PluginImageInputs, PluginImageState
+from biot_provider.image_rules import image_problems
+from biot_provider.packaging import read_package
+from biot_provider.provider.account_state import dumped, loaded, settings_problems
+from biot_provider.provider.lifecycle import (
+    LifecycleProvider,
+    failures,
+    holds_unknown,
+    is_unknown,
+    operation,
+    report,
+)
+from biot_provider.rules import Problem
+
+if TYPE_CHECKING:
+    from biot_provider.client import Client
+    from biot_provider.image.credentials import RegistryLogin
+    from biot_provider.image.publish import Publisher
+
+_DERIVED = ("context_digest", "context_files", "image_tag")
+_TAG_DIGITS = 32
+_LOGINS: weakref.WeakKeyDictionary[Client, RegistryLogin] = weakref.WeakKeyDictionary()
+_LOGINS_LOCK = threading.Lock()
+
+
+class PluginImageProvider(LifecycleProvider):
+    """Pulumi's provider of ``biot.PluginImage``. State refers to it by this module and name: they must not change."""
+
+    @operation
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Find every bad input and the digest of what would be built; local files only, nothing is built."""
+        given = {key: value for key, value in news.items() if value is not None and key != "__provider"}
+        declared = {key: v for key, v in given.items() if key not in _DERIVED and not key.startswith("__")}
+        problems = settings_problems(self.connection) + image_problems(declared, is_unknown, _base_image_problem)
+        unknown = {key: value for key, value in given.items() if holds_unknown(value)}
+        derived: dict[str, Any] = {}
+        if not problems and not unknown:
+            inputs = loaded(PluginImageInputs, declared)
+            derived, problems = _derived(inputs)
+            if inputs.context and not problems and derived["image_tag"] != _olds.get("image_tag"):
+                problems = _builder_problems(inputs.builder)
+        if problems:
+            return CheckResult(news, failures(problems))
+        inputs = loaded(PluginImageInputs, declared | derived | {"__owner": given.get("__owner")})
+        return CheckResult(_dumped(inputs) | unknown, [])
+
+    @operation
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """An image changes with its content; a path that moves with the same files is no change. No request."""
+        state, inputs = loaded(PluginImageState, _olds), loaded(PluginImageInputs, _news)
+        waiting = any(holds_unknown(value) for value in _news.values())
+        moved = state.platform not in (None, self.connection.settings.base_url)
+        changes = waiting or moved or state.digest is None or state.image_tag != inputs.image_tag
+        return DiffResult(changes=changes, replaces=[], delete_before_replace=False)
+
+    @operation
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Build and push, unless the tag is in the repository already."""
+        inputs = loaded(PluginImageInputs, props)
+        return CreateResult(inputs.name, self._published(inputs))
+
+    @operation
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        """Build and push what is new; the tag before stays in the repository, for what still runs it."""
+        return UpdateResult(self._published(loaded(PluginImageInputs, _news)))
+
+    @operation
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """Look for the tag; where it is gone the next update pushes it again. A ``get`` names the tag as its id."""
+        from biot_provider.image.registry import Registry
+        from biot_provider.image.registry_errors import ForbiddenError
+
+        known = loaded(PluginImageState, {"name": id_, "image_tag": id_} | props)
+        try:
+            registry = Registry(self._publisher(known).login)
+            digest = registry.find(str(known.image_tag))
+            known = known.model_copy(update={"digest": digest, "repository_uri": registry.uri})
+        except ForbiddenError as error:
+            report(f"warning: image {known.name!r} cannot be looked for, so it is taken as it was: {error}")
+        except ApiError as error:
+            if error.status != 403:
+                raise
+            report(f"warning: image {known.name!r} cannot be looked for, so it is taken as it was: {error}")
+        if known.digest is None and "image_tag" not in props:
+            return ReadResult("", {})
+        inputs = loaded(PluginImageInputs, _dumped(known))
+        return ReadResult(id_, _dumped(self._here(known)), _dumped(inputs))
+
+    @operation
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """Leave the repository alone: the platform owns the images that plugins run."""
+
+    def _published(self, inputs: PluginImageInputs) -> dict[str, Any]:
+        published = self._publisher(inputs).publish(inputs)
+        made = {"digest": published.digest, "repository_uri": published.repository_uri}
+        return _dumped(self._here(PluginImageState.model_construct(**(dict(inputs) | made))))
+
+    def _here(self, state: PluginImageState) -> PluginImageState:
+        return state.model_copy(update={"platform": self.connection.settings.base_url})
+
+    def _publisher(self, inputs: PluginImageInputs) -> Publisher:
+        from biot_provider.image.credentials import RegistryLogin
+        from biot_provider.image.publish import Publisher
+
+        client = self.connection.client(inputs.owner)
+        with _LOGINS_LOCK:
+            login = _LOGINS.setdefault(client, RegistryLogin(client.get_docker_credentials))
+        return Publisher(login, report)
+
+
+def _derived(inputs: PluginImageInputs) -> tuple[dict[str, Any], list[Problem]]:
+    """What follows from the files: their digests, and the tag."""
+    from biot_provider.image.context import read_context, recipe_digest
+    from biot_provider.image.publish import MAX_CODE_BYTES
+
+    try:
+        if inputs.context is not None:
+            context = read_context(Path(inputs.context), inputs.dockerfile)
+            digest = context.digest(build_args=inputs.build_args, target=inputs.target)
+            files = context.file_digests()
+        else:
+            package = read_package(Path(str(inputs.code)), limit=MAX_CODE_BYTES)
+            told = {"code": package.digest, "base_image": inputs.base_image, "handler": inputs.handler}
+            digest, files = recipe_digest(told), package.file_digests()
+    except (ImageError, PackagingError) as error:
+        return {}, [Problem("context" if inputs.context else "code", str(error))]
+    return {
+        "context_digest": digest,
+        "context_files": files,
+        "image_tag": f"{inputs.name}-{digest[:_TAG_DIGITS]}",
+    }, []
+
+
+@functools.cache
+def _builder_problems(name: str | None) -> list[Problem]:
+    """What keeps an image from being built here; asked once in a process, as a daemon may be slow to answer."""
+    from biot_provider.image.build import find_builder
+
+    try:
+        find_builder(name)
+    except ImageError as error:
+        return [Problem("builder", str(error))]
+    return []
+
+
+def _base_image_problem(text: str) -> str | None:
+    from biot_provider.image.reference import Reference
+
+    try:
+        Reference.parse(text)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _dumped(value: PluginImageInputs) -> dict[str, Any]:
+    """As Pulumi keeps it; build arguments may be secrets, so each value is marked as one."""
+    properties = dumped(value)
+    arguments: Mapping[str, str] = properties.get("build_args", {})
+    if arguments:
+        properties["build_args"] = {name: wrap_rpc_secret(argument) for name, argument in arguments.items()}
+    return properties

@@ -1,0 +1,64 @@
+"""What the tests of images need is made sure of, or said to be missing in one line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOOLS = Path(__file__).parents[2] / "tools"
+NEEDED = """
+import os, sys
+sys.path.insert(0, {tools!r})
+import test_servers
+os.geteuid = lambda: {user}
+test_servers.PACKAGES = {{{program!r}: "some-package"}}
+sys.exit(test_servers.main())
+"""
+
+
+def ensure(program: str, path: str, user: int = 0) -> subprocess.CompletedProcess[str]:
+    """Make sure of one program with this PATH, as this user."""
+    code = NEEDED.format(tools=str(TOOLS), program=program, user=user)
+    command = [sys.executable, "-B", "-c", code]
+    return subprocess.run(command, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def apt(tmp_path: Path) -> str:
+    """A PATH with an apt-get that fails, and without sudo."""
+    (tmp_path / "apt-get").write_text("#!/bin/sh\necho canary: $*\nexit 1\n")
+    (tmp_path / "apt-get").chmod(0o755)
+    return str(tmp_path)
+
+
+def test_where_all_is_there_nothing_is_said_or_done() -> None:
+    done = ensure("sh", os.environ["PATH"])
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_without_apt_what_is_missing_is_named_with_debians_package(tmp_path: Path) -> None:
+    done = ensure("some-program", str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr == "test servers: some-program must be installed (on Debian the packages some-package)\n"
+
+
+def test_who_may_not_install_is_told_the_command(apt: str) -> None:
+    done = ensure("some-program", apt, user=1000)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "test servers: some-program missing, and only root may install them: run `sudo apt-get update && "
+        "sudo apt-get install --yes --quiet --no-install-recommends --no-remove some-package`\n"
+    )
+
+
+def test_a_failed_installation_shows_what_apt_said_and_ends_with_what_to_run(apt: str) -> None:
+    done = ensure("some-program", apt)
+    assert done.returncode == 1
+    first, *said, last = done.stderr.splitlines()
+    assert first == "installing what the tests of images run: some-package ..."
+    assert said == ["canary: update --quiet"]
+    assert last.startswith("test servers: `apt-get update --quiet` failed, see above; run `sudo apt-get update && ")
