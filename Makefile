@@ -47,6 +47,8 @@ format: $(VENV)/.installed  ## rewrite the sources as the formatter wants them
 
 bench: $(VENV)/.installed  ## the benchmarks, as ratios measured side by side in one run
 	@$(WITH_ENGINE) $(BIN)/python benchmarks/run.py
+	@$(BIN)/python tools/test_servers.py
+	@$(WITH_ENGINE) $(BIN)/python benchmarks/image.py
 
 env: $(VENV)/.installed  ## print what a shell needs for `pulumi` on the local stack: eval "$$(make env)"
 	@engine="$$($(BIN)/python tools/engine/ensure.py)" && \

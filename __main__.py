@@ -1,14 +1,33 @@
-"""The stack's program: declare what plugins/*/plugin.yaml describes, export what came of it."""
+"""The stack's program: declare what plugins/*/plugin.yaml describes and one plugin by hand, export what came of it."""
 
 import pulumi
 
 import biot_provider as biot
 
 config = pulumi.Config()
+opts = pulumi.ResourceOptions(protect=config.get_bool("protect"))
 
-plugins = biot.declare_plugins(
-    "plugins",  # what differs in this stack stands in stacks/Pulumi.<stack>.yaml, under biot-plugins:plugins
-    opts=pulumi.ResourceOptions(protect=config.get_bool("protect")),
+# What differs in this stack stands in stacks/Pulumi.<stack>.yaml, under biot-plugins:plugins.
+plugins = biot.declare_plugins("plugins", opts=opts)
+
+# A container image, for what no .zip can hold: here a base image with the code as one more layer, built without Docker.
+rhythm_image = biot.PluginImage(
+    "rhythm-check",
+    code="plugins/rhythm-check",
+    base_image=config.get("baseImage") or "public.ecr.aws/lambda/python:3.13",
+    handler="index.handler",
+)
+plugins["rhythm-check"] = biot.Plugin(
+    "rhythm-check",
+    image_tag=rhythm_image.image_tag,
+    display_name="Rhythm Check",
+    timeout=10,
+    memory_size=256,
+    environment_variables={"IRREGULAR_FROM": "0.1", "FEWEST_BEATS": "30"},
+    subscriptions=biot.SubscriptionsArgs(
+        notifications=[biot.NotificationArgs(entity_type_name="usage-session", action_name="_update")]
+    ),
+    opts=opts,
 )
 
 for name, plugin in plugins.items():

@@ -16,7 +16,7 @@ _SETTINGS: Mapping[str, str] = {
     "INTERCEPTION_CONFIGURATION_NOT_FOUND": "check api_id and entity_type_name of the interceptions",
     "INTERCEPTION_ORDER_CANNOT_BE_RESERVED_ORDER": "choose another interception order",
     "INTERCEPTION_MUST_HAVE_CORRECT_API_ID_NULL_VALUE_FOR_TYPE": "give api_id for PRE_REQUEST and POST_REQUEST only",
-    "PLUGIN_IMAGE_TAG_NOT_FOUND": "push the image first, or correct image_tag",
+    "PLUGIN_IMAGE_TAG_NOT_FOUND": "run `pulumi up --refresh`, which pushes a PluginImage again, or correct image_tag",
     "ENVIRONMENT_VARIABLES_CANNOT_START_WITH_RESERVED_PREFIX": "rename the variable: BIOT_ is the platform's own",
     "PLUGIN_VERSION_MUST_BE_LARGER_WHEN_UPDATING_CODE": "leave version out, or raise it",
     "PLUGIN_VERSION_MUST_NOT_BE_CHANGED_WHEN_NOT_UPDATING_CODE": "leave version out, or take its change back",

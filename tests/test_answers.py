@@ -80,7 +80,14 @@ TABLE: list[tuple[str, int, str, dict[str, Any], str, str]] = [
         "field name apiId, value POST/x",
         "check api_id and entity_type_name of the interceptions",
     ),
-    (PLUGINS, 404, "PLUGIN_IMAGE_TAG_NOT_FOUND", {}, "", "push the image first, or correct image_tag"),
+    (
+        PLUGINS,
+        404,
+        "PLUGIN_IMAGE_TAG_NOT_FOUND",
+        {},
+        "",
+        "run `pulumi up --refresh`, which pushes a PluginImage again, or correct image_tag",
+    ),
     (
         *(PLUGINS, 409, "PLUGIN_EXISTS_BY_NAME", {"pluginName": "Plugin-a"}, "plugin name Plugin-a"),
         "choose another name, or set adopt=True to take the existing plugin over",

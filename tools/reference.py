@@ -20,6 +20,7 @@ from biot_provider.account_models import (
     ServiceUserKeyState,
     ServiceUserState,
 )
+from biot_provider.image_models import PluginImageInputs, PluginImageState
 from biot_provider.models import (
     DEFAULT_HANDLER,
     DEFAULT_RUNTIME,
@@ -37,6 +38,7 @@ from biot_provider.provider.account_resources import (
     ServiceUser,
     ServiceUserKey,
 )
+from biot_provider.provider.image_resource import PluginImage
 from biot_provider.provider.plugin_resource import Plugin
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -78,6 +80,17 @@ _PLUGIN = Page(
 )
 PAGES = (
     _PLUGIN,
+    Page(
+        PluginImage,
+        PluginImageInputs,
+        PluginImageState,
+        {
+            "name": "the resource name",
+            "dockerfile": "`Dockerfile`",
+            "target": "the last",
+            "builder": "the first that works",
+        },
+    ),
     Page(ServiceUser, ServiceUserInputs, ServiceUserState, {"name": "the resource name"}),
     Page(ServiceUserKey, ServiceUserKeyInputs, ServiceUserKeyState),
     Page(InterceptionSubscription, InterceptionSubscriptionInputs, InterceptionSubscriptionInputs),

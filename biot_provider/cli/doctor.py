@@ -95,6 +95,7 @@ class _Visit:
     def run(self) -> int:
         """Check everything; gives the exit code."""
         # The slow imports come with the first use: `biot-provider emulator` does without them.
+        from .checks.images import images
         from .checks.project import engine, find_project
 
         try:
@@ -104,6 +105,7 @@ class _Visit:
         self._check("configuration", self._look_at_configuration)
         self._check_platform()
         self._check("engine", engine)
+        self._check("images", images)
         self._check("project", self._look_at_project)
         self._check("plugins", self._look_at_plugins)
         return 0 if self._sound else 1

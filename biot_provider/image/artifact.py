@@ -110,9 +110,10 @@ def code_layer(package: Package, folder: Path) -> tuple[Blob, str]:
                 checked = _Checked(content)
                 try:
                     archive.addfile(member, checked)
-                except (OSError, tarfile.TarError):
-                    checked.digest = ""
-            if checked.digest != file.digest:
+                    is_same = checked.digest == file.digest
+                except (OSError, tarfile.TarError):  # it is shorter now
+                    is_same = False
+            if not is_same:
                 raise ImageError(f"{package.source}: {file.path} changed after it was read; run it again")
     return file_blob(path), f"sha256:{unpacked.hexdigest()}"
 
@@ -170,10 +171,12 @@ class _Checked:
     def __init__(self, content: IO[bytes]) -> None:
         self._content = content
         self._hash = hashlib.sha256()
-        self.digest = ""
 
     def read(self, size: int = -1) -> bytes:
         chunk = self._content.read(size)
         self._hash.update(chunk)
-        self.digest = self._hash.hexdigest()
         return chunk
+
+    @property
+    def digest(self) -> str:
+        return self._hash.hexdigest()

@@ -5,6 +5,7 @@ Docker's own configuration is the user's: base images from private registries ne
 
 from __future__ import annotations
 
+import functools
 import os
 import secrets
 import shutil
@@ -14,18 +15,20 @@ import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 from biot_provider.errors import ImageError
 from biot_provider.image import guard
 from biot_provider.image.archive import unpack
-from biot_provider.image.context import DOCKERFILE, PLATFORM
+from biot_provider.image.context import PLATFORM
 from biot_provider.redaction import redact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from biot_provider.image.staged import Staged
 
 LAST_LINES = 15
 """Lines of a failed build that its error shows."""
@@ -35,6 +38,7 @@ _NOISE = (
     b"The legacy builder is deprecated",
     b"BuildKit is currently disabled",
     b"Install the buildx component",
+    b"environment-variable.",
     b"https://docs.docker.com/go/buildx/",
 )
 
@@ -54,55 +58,62 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Builder:
-    """How one builder is asked. `{...}` are put in; `remove` takes away what a build left in the builder's store."""
+    """How one builder is asked. `{...}` are put in; `remove` takes away what a build left in the builder's store.
+
+    With ``takes_tar`` the context goes to its input, where it has no ignore rules of its own to apply.
+    """
 
     name: str
-    probe: tuple[str, ...]
+    probes: tuple[tuple[str, ...], ...]
     build: tuple[str, ...]
     save: tuple[str, ...]
     remove: tuple[str, ...]
-    environment: Mapping[str, str]
+    takes_tar: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
-_COMMON = ("--platform", PLATFORM)
-_CONTAINERS = ("--format", "docker")
+_OPTIONS = "{options}"
+_COMMON = ("--platform", PLATFORM, "--tag", "{tag}", _OPTIONS)
+_OUTSIDE = ("--file", "{dockerfile}", "{context}")
+# The context is what the ignore rules left: they are not applied twice, by a reading of its own.
+_CONTAINERS = ("--format", "docker", "--ignorefile", "{no_rules}")
+_DAEMON = ("docker", "version", "--format", "{{.Server.Version}}")
 BUILDERS = (
     Builder(
         "docker-buildx",
-        ("docker", "buildx", "inspect", "--bootstrap"),
+        (_DAEMON, ("docker", "buildx", "inspect")),
         # Without provenance, or an index is written where Lambda wants a manifest.
-        ("docker", "buildx", "build", *_COMMON, "--provenance=false", "--sbom=false", "--progress=plain", "--load"),
+        ("docker", "buildx", "build", *_COMMON, "--provenance=false", "--sbom=false", "--progress=plain", "--load",
+         *_OUTSIDE),
         ("docker", "save", "{tag}"),
         ("docker", "image", "rm", "--force", "{tag}"),
-        {},
     ),
     Builder(
         "docker",
-        ("docker", "version", "--format", "{{.Server.Version}}"),
-        ("docker", "build", *_COMMON),
+        (_DAEMON,),
+        ("docker", "build", *_COMMON, "--file", "{name}", "-"),
         ("docker", "save", "{tag}"),
         ("docker", "image", "rm", "--force", "{tag}"),
+        takes_tar=True,
         # The builder that needs no plugin.
-        {"DOCKER_BUILDKIT": "0"},
+        environment={"DOCKER_BUILDKIT": "0"},
     ),
     Builder(
         "podman",
-        ("podman", "info", "--format", "{{.Host.OS}}"),
-        ("podman", "build", *_COMMON, *_CONTAINERS),
+        (("podman", "info", "--format", "{{.Host.OS}}"),),
+        ("podman", "build", *_COMMON, *_CONTAINERS, *_OUTSIDE),
         ("podman", "save", "--format", "docker-archive", "{tag}"),
         ("podman", "rmi", "--force", "{tag}"),
-        {},
     ),
     Builder(
         "buildah",
-        ("buildah", "info", "--format", "{{.host.os}}"),
-        ("buildah", "build", *_COMMON, *_CONTAINERS, "--layers"),
+        (("buildah", "info", "--format", "{{.host.os}}"),),
+        ("buildah", "build", *_COMMON, *_CONTAINERS, "--layers", *_OUTSIDE),
         # buildah writes to a file it can seek in, not to a pipe.
         ("buildah", "push", "{tag}", "oci-archive:{file}"),
         ("buildah", "rmi", "--force", "{tag}"),
-        {},
     ),
-)
+)  # fmt: skip
 
 
 def find_builder(name: str | None, environment: Mapping[str, str] | None = None) -> Builder:
@@ -110,7 +121,7 @@ def find_builder(name: str | None, environment: Mapping[str, str] | None = None)
     wanted = [builder for builder in BUILDERS if name in (None, builder.name)]
     reasons: list[str] = []
     for builder in wanted:
-        problem = _probe_problem(builder, _environment(builder, environment))
+        problem = _problem(builder, _environment(builder, environment))
         if problem is None:
             return builder
         reasons.append(f"{builder.name}: {problem}")
@@ -122,44 +133,54 @@ def find_builder(name: str | None, environment: Mapping[str, str] | None = None)
 
 def probe(environment: Mapping[str, str] | None = None) -> dict[str, str | None]:
     """Each builder and what keeps it from working; None for one that works."""
-    return {builder.name: _probe_problem(builder, _environment(builder, environment)) for builder in BUILDERS}
+    return {builder.name: _problem(builder, _environment(builder, environment)) for builder in BUILDERS}
 
 
 def run_build(
     builder: Builder,
-    staged: Path,
+    staged: Staged,
     recipe: Recipe,
-    output: Path,
+    folder: Path,
     *,
     environment: Mapping[str, str] | None = None,
-) -> None:
-    """Build a staged context and unpack the image into ``output``.
+) -> Path:
+    """Build a staged context and unpack the image below ``folder``; gives where.
 
-    Raises ImageError with the builder's last lines when it fails; they show no value of a build argument.
+    ``folder`` is this build's alone: it is removed when this process is killed. Raises ImageError with the builder's
+    last lines when it fails; they show no value of a build argument.
     """
-    tag = f"localhost/biot-provider-{secrets.token_hex(6)}:build"
+    output, file = folder / "output", folder / "image.tar"
+    words = {
+        "tag": f"localhost/biot-provider-{secrets.token_hex(6)}:build",
+        "dockerfile": staged.dockerfile,
+        "name": staged.name,
+        "context": staged.context,
+        "no_rules": staged.no_rules,
+        "file": file,
+    }
+    build, save, remove = (
+        [word for part in command for word in (recipe.options() if part == _OPTIONS else [part.format(**words)])]
+        for command in (builder.build, builder.save, builder.remove)
+    )
+    told = staged.tar() if builder.takes_tar else Path(os.devnull)
     variables = _environment(builder, environment)
-    dockerfile, context = str(staged / DOCKERFILE), str(staged / "context")
-    command = [*builder.build, *recipe.options(), "--file", dockerfile, "--tag", tag, context]
-    hidden = tuple(recipe.build_args.values())
-    _run(builder, command, variables | dict(recipe.build_args), "build", hidden)
-    file = staged / "image.tar"
-    save = [part.format(tag=tag, file=file) for part in builder.save]
+    run = functools.partial(_run, builder, folder=folder, told=told, hidden=tuple(recipe.build_args.values()))
+    run(build, variables | dict(recipe.build_args), "build")
     try:
-        if any(str(file) in part for part in save):
-            _run(builder, save, variables, "write", hidden)
+        if "{file}" in builder.save[-1]:
+            run(save, variables, "write")
             with file.open("rb") as stream:
                 unpack(stream, output)
             file.unlink()
         else:
-            _run(builder, save, variables, "write", hidden, lambda stream: unpack(stream, output))
+            run(save, variables, "write", take=lambda stream: unpack(stream, output))
     finally:
-        remove = [part.format(tag=tag) for part in builder.remove]
         # What a builder's store keeps beyond the image is its cache, and makes the next build quick.
         with suppress(subprocess.TimeoutExpired, OSError):
             subprocess.run(  # noqa: S603
                 remove, env=variables, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60
             )
+    return output
 
 
 def _run(
@@ -167,16 +188,22 @@ def _run(
     command: list[str],
     environment: Mapping[str, str],
     what: str,
+    *,
+    folder: Path,
+    told: Path,
     hidden: tuple[str, ...],
     take: Callable[[IO[bytes]], None] | None = None,
 ) -> None:
     """Run a builder to its end; ``take`` gets its standard output, else that is part of what it says."""
     failed: ImageError | None = None
-    with tempfile.TemporaryFile() as errors, _process(command, environment, errors if take else None) as process:
+    with (
+        tempfile.TemporaryFile() as errors,
+        _process([str(folder), str(told), *command], environment, errors if take else None) as process,
+    ):
         output = cast("IO[bytes]", process.stdout)
         said: deque[bytes] = deque(maxlen=LAST_LINES)
         if take is None:
-            said.extend(line for line in output if _counts(line))
+            said.extend(_telling(output))
         else:
             try:
                 take(output)
@@ -187,18 +214,21 @@ def _run(
         code = process.wait()
         if take is not None:
             errors.seek(0)
-            said.extend(line for line in errors if _counts(line))
+            said.extend(_telling(errors))
     if code != 0:
-        lines = redact(b"".join(said).decode(errors="replace"), hidden).splitlines()
-        shown = "\n".join(f"  {line.rstrip()}" for line in lines)
+        lines = redact(b"\n".join(said).decode(errors="replace"), hidden).split("\n")
+        shown = "\n".join(f"  {line}" for line in lines)
         raise ImageError(f"{builder.name} could not {what} the image (exit code {code}); its last lines:\n{shown}")
     if failed is not None:
         raise failed
 
 
-def _counts(line: bytes) -> bool:
-    """Whether a line tells of the build: not blank, and no advertisement for another builder of Docker."""
-    return bool(line.strip()) and not any(word in line for word in _NOISE)
+def _telling(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines that tell of the build: not blank, no advertisement for another builder; of progress its last state."""
+    for line in lines:
+        last = line.rstrip().rpartition(b"\r")[2]
+        if last and not any(word in last for word in _NOISE):
+            yield last
 
 
 @contextmanager
@@ -213,19 +243,26 @@ def _process(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT if errors is None else errors,
+        # The engine kills the provider's whole group: the guard must live on for a moment to end the builder.
+        start_new_session=True,
     )
     # At its end the block closes the pipe that the guard listens to, and waits for the guard.
     with process:
         yield process
 
 
-def _probe_problem(builder: Builder, environment: Mapping[str, str]) -> str | None:
-    program = builder.probe[0]
-    if shutil.which(program, path=environment.get("PATH")) is None:
+def _problem(builder: Builder, environment: Mapping[str, str]) -> str | None:
+    """What keeps a builder from working; None when nothing does."""
+    if shutil.which(builder.build[0], path=environment.get("PATH")) is None:
         return "not installed"
+    problems = (_probe_problem(probe, environment) for probe in builder.probes)
+    return next((problem for problem in problems if problem is not None), None)
+
+
+def _probe_problem(command: tuple[str, ...], environment: Mapping[str, str]) -> str | None:
     try:
         done = subprocess.run(  # noqa: S603
-            builder.probe,
+            command,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             capture_output=True,

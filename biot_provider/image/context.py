@@ -1,4 +1,4 @@
-"""A build context: exactly the files that are hashed are those a builder gets.
+"""A build context: what counts of a folder, and its digest.
 
 The digest is over path, kind, executable bit and content of every file, the Dockerfile, the build arguments and the
 target; never over times. It is known before anything is built, and it names the image.
@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,8 +23,6 @@ DOCKERFILE = "Dockerfile"
 PLATFORM = "linux/amd64"
 """What AWS Lambda runs of BioT's plugins."""
 
-_EPOCH = 315532800
-"""The time all staged files have, 1980-01-01: one that a zip too can hold."""
 _RECIPE = "biot image v1"
 
 
@@ -73,31 +71,6 @@ class Context:
         """Bytes of all files."""
         return sum(entry.size for entry in self.entries)
 
-    def stage(self, folder: Path) -> Path:
-        """Put the files into an empty folder's ``context``, the Dockerfile beside it; gives the Dockerfile's path.
-
-        Raises ImageError when a file is no longer what it was when it was read.
-        """
-        for entry in self.entries:
-            source, target = self.folder / entry.path, folder / "context" / entry.path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if entry.kind == "link":
-                target.symlink_to(source.readlink())
-            elif entry.kind == "folder":
-                target.mkdir(exist_ok=True)
-            else:
-                with _reading(source):
-                    shutil.copyfile(source, target)
-                    target.chmod(0o755 if entry.executable else 0o644)
-                if _file_digest(target) != entry.digest:
-                    raise ImageError(f"{source} changed after it was read; run it again")
-        (folder / "context").mkdir(exist_ok=True)
-        for path, _, names in os.walk(folder / "context", topdown=False):
-            Path(path).chmod(0o755)  # whatever the umask: Lambda runs it as another user than built it
-            for name in (*names, "."):
-                os.utime(Path(path, name), (_EPOCH, _EPOCH), follow_symlinks=False)
-        return Path(shutil.copyfile(self.dockerfile, folder / DOCKERFILE))
-
 
 def recipe_digest(told: object) -> str:
     """SHA-256 over what an image is made of, in hex."""
@@ -125,11 +98,11 @@ def read_context(folder: Path, dockerfile: str | None = None) -> Context:
     except (OSError, UnicodeDecodeError) as error:
         raise ImageError(f"{rules} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     entries = sorted(_walk(folder, "", ignore), key=lambda entry: entry.path)
-    return Context(folder, path, tuple(entries), _file_digest(path))
+    return Context(folder, path, tuple(entries), file_digest(path))
 
 
 def _walk(folder: Path, prefix: str, ignore: DockerIgnore) -> Iterator[Entry]:
-    with _reading(folder), os.scandir(folder / prefix) as scan:
+    with reading(folder), os.scandir(folder / prefix) as scan:
         found = list(scan)
     for item in found:
         path = prefix + item.name
@@ -147,27 +120,23 @@ def _entry(item: os.DirEntry[str], path: str) -> Entry:
     source = Path(item.path)
     if item.is_symlink():
         return Entry(path, "link", hashlib.sha256(os.fsencode(source.readlink())).hexdigest())
-    with _reading(source):
+    with reading(source):
         status = item.stat(follow_symlinks=False)
     if not stat.S_ISREG(status.st_mode):
         raise ImageError(f"{source} is a socket, pipe or device; remove it or name it in {DOCKERIGNORE}")
-    return Entry(path, "file", _file_digest(source), bool(status.st_mode & stat.S_IXUSR), status.st_size)
+    return Entry(path, "file", file_digest(source), bool(status.st_mode & stat.S_IXUSR), status.st_size)
 
 
-def _file_digest(path: Path) -> str:
-    with _reading(path), path.open("rb") as content:
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, in hex. Raises ImageError when it cannot be read."""
+    with reading(path), path.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-class _reading:  # noqa: N801  (used as a function)
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
     """Say it in one line when something cannot be read."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, OSError):
-            raise ImageError(f"{self._path} cannot be read: {error.strerror or error}") from None
+    try:
+        yield
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read: {error.strerror or error}") from None

@@ -77,7 +77,10 @@ class RegistryLogin:
             raise ImageError(f"the platform's repositoryUri {credentials.repository_uri!r} is no <host>/<repository>")
         embedded = credentials.region == EMBEDDED_REGION and host.partition(":")[0] in LOOPBACK
         token = _authorization_token(credentials, f"http://{host}" if embedded else None)
-        expires = _seconds(credentials.credentials.expiration) or self._clock() + _DEFAULT_SECONDS
+        now = self._clock()
+        expires = _seconds(credentials.credentials.expiration) or now + _DEFAULT_SECONDS
+        # Where this machine's clock is fast, keys that are new would count as old with each request.
+        expires = max(expires, now + 2 * _MARGIN)
         return Access(host, repository, token, embedded, expires)
 
 
@@ -123,8 +126,9 @@ def _authorization_token(credentials: DockerCredentials, endpoint: str | None) -
         return str(data[0]["authorizationToken"])
     except ClientError as error:
         answer = error.response.get("Error", {})
+        said = " ".join(f"{answer.get('Code')}: {answer.get('Message')}".split())[:200]
         raise ImageError(
-            f"log in to the image repository: AWS ECR answered {answer.get('Code')}: {answer.get('Message')}."
+            f"log in to the image repository: AWS ECR answered {said}."
             " What to do: run `pulumi up` again; if it stays, ask BioT about the repository's temporary credentials"
         ) from None
     except (BotoCoreError, LookupError, ValueError) as error:

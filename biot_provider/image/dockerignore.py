@@ -1,8 +1,9 @@
 """What of a build context counts: the rules of ``.dockerignore``, as Docker's own matcher has them.
 
 A pattern names a path from the context's root, or a folder with all that is in it. ``*`` and ``?`` stop at a slash,
-``**`` does not; ``!`` takes back; the last match decides. Unlike git, Docker looks into folders that are left out.
-(Source: Docker documentation, build context, .dockerignore files; moby/patternmatcher.)
+``**`` does not; ``!`` takes back; the last match decides. Unlike git, Docker looks into folders that are left out;
+for ``!**/name`` only newer ones do. (Source: Docker documentation, build context, .dockerignore files;
+moby/patternmatcher.)
 """
 
 from __future__ import annotations

@@ -14,18 +14,25 @@ from biot_provider.errors import ImageError
 from biot_provider.image.archive import read_image
 from biot_provider.image.artifact import Blob, Image, assembled, code_layer
 from biot_provider.image.build import Recipe, find_builder, run_build
-from biot_provider.image.context import read_context
+from biot_provider.image.context import read_context, recipe_digest
 from biot_provider.image.reference import EMBEDDED_HOST, Reference
 from biot_provider.image.registry import PublicRegistry, Registry, megabytes, read_base
 from biot_provider.image.registry_errors import ForbiddenError
+from biot_provider.image.staged import stage
 from biot_provider.packaging import read_package
 
 if TYPE_CHECKING:
     from biot_provider.image.credentials import RegistryLogin
     from biot_provider.image_models import PluginImageInputs
+    from biot_provider.packaging import Package
 
 MAX_CODE_BYTES = 10 * 1024**3
 """AWS Lambda quotas, container image code package size: uncompressed, with all layers."""
+
+
+def package_digest(package: Package, inputs: PluginImageInputs) -> str:
+    """What decides whether code on a base image is pushed: SHA-256, in hex."""
+    return recipe_digest({"code": package.digest, "base_image": inputs.base_image, "handler": inputs.handler})
 
 
 class Published(NamedTuple):
@@ -71,17 +78,18 @@ class Publisher:
         if context.digest(build_args=inputs.build_args, target=inputs.target) != inputs.context_digest:
             raise ImageError(f"{inputs.context} changed after it was read; run it again")
         builder = find_builder(inputs.builder)
-        staged, output, scratch = (folder / name for name in ("staged", "output", "scratch"))
-        for path in (staged, output, scratch):
+        staged, scratch = folder / "staged", folder / "scratch"
+        for path in (staged, scratch):
             path.mkdir()
         with self._stage(inputs, f"building {megabytes(context.size)} by {builder.name}", "built"):
-            context.stage(staged)
-            run_build(builder, staged, Recipe(inputs.target, inputs.build_args), output)
-            return read_image(output, scratch)
+            recipe = Recipe(inputs.target, inputs.build_args)
+            return read_image(run_build(builder, stage(context, staged), recipe, folder), scratch)
 
     def _layered(self, inputs: PluginImageInputs, registry: Registry, folder: Path) -> Image:
         """From a base image and code: one more layer, no builder."""
         package = read_package(Path(str(inputs.code)), limit=MAX_CODE_BYTES)
+        if package_digest(package, inputs) != inputs.context_digest:
+            raise ImageError(f"{inputs.code} changed after it was read; run it again")
         reference = Reference.parse(str(inputs.base_image))
         source, reader = self._base(reference, registry)
         config, layers = read_base(reference, reader, folder)
@@ -105,9 +113,9 @@ class Publisher:
                     f"base_image {reference}: only the embedded platform has it. What to do: name one of AWS's, such as"
                     " public.ecr.aws/lambda/python:3.13, for this stack"
                 )
-            return reference, Registry(self.login, reference.repository)
+            return reference, Registry(self.login, reference)
         if reference.host == access.host:
-            return reference, Registry(self.login, reference.repository)
+            return reference, Registry(self.login, reference)
         return None, PublicRegistry(reference)
 
     @contextmanager

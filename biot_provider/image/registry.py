@@ -40,11 +40,14 @@ ResultT = TypeVar("ResultT")
 
 
 class Registry:
-    """One repository, asked with the platform's credentials; these are fetched anew once when they have expired."""
+    """The platform's repository, asked with its credentials; these are fetched anew once when they have expired.
 
-    def __init__(self, login: RegistryLogin, repository: str | None = None) -> None:
+    With a ``base`` it is another repository of the same registry, which that base image is read from.
+    """
+
+    def __init__(self, login: RegistryLogin, base: Reference | None = None) -> None:
         self._login = login
-        self._repository = repository
+        self._base = base
 
     @property
     def uri(self) -> str:
@@ -128,21 +131,22 @@ class Registry:
         except ForbiddenError:
             return False
 
-    def get(self, path: str, asked: str) -> str:
-        """A manifest of the repository, as JSON text. Raises ImageError, where reading is not allowed too."""
-        return str(self._read(asked, lambda dxf: _get(dxf, path)))
+    def get(self, version: str) -> str:
+        """A manifest of the base image, as JSON text. Raises ImageError."""
+        return str(self._read(lambda dxf: _get(dxf, version)))
 
     def download(self, digest: str, target: Path) -> None:
-        """Write a blob into a file. Raises ImageError, where reading is not allowed too."""
-        self._read(f"read the layer {digest[:19]}", lambda dxf: _download(dxf, digest, target))
+        """Write a blob of the base image into a file. Raises ImageError."""
+        self._read(lambda dxf: _download(dxf, digest, target))
 
-    def _read(self, asked: str, ask: Callable[[DXF], Any]) -> Any:
+    def _read(self, ask: Callable[[DXF], Any]) -> Any:
+        asked = f"read the base image {self._base}"
         try:
             return self._ask(asked, ask)
         except ForbiddenError as error:
             raise ImageError(
-                f"{asked} in {self._repository or self.uri}: {error}. What to do: check base_image; the platform's"
-                " temporary credentials must be allowed to read it"
+                f"{asked}: {error}. What to do: check base_image; the platform's temporary credentials must be"
+                " allowed to read it"
             ) from None
 
     def _ask(self, asked: str, ask: Callable[[DXF], ResultT], *, missing: Any = ...) -> Any:
@@ -155,80 +159,87 @@ class Registry:
         try:
             return self._once(access, asked, ask, missing)
         except ExpiredError as error:
-            raise ImageError(f"{asked} in {access.uri}: {error}, though the credentials are new") from None
+            raise ImageError(
+                f"{asked}{self._place(access)}: {error}, though the credentials are new; run `pulumi up` again"
+            ) from None
 
     def _once(self, access: Access, asked: str, ask: Callable[[DXF], ResultT], missing: Any) -> Any:
-        repository = self._repository or access.repository
+        repository = self._base.repository if self._base else access.repository
         with _opened(access.host, repository, embedded=access.embedded) as dxf:
             if access.embedded:
                 dxf.token = access.token  # over plain http dxf sends no Basic credentials
             else:
                 dxf._headers = {"Authorization": f"Basic {access.token}"}
-            return translated(f"{asked} in {access.host}/{repository}", lambda: ask(dxf), missing, access.secrets)
+            return translated(f"{asked}{self._place(access)}", lambda: ask(dxf), missing, access.secrets)
+
+    def _place(self, access: Access) -> str:
+        return "" if self._base else f" in {access.uri}"
 
 
 class PublicRegistry:
     """A repository that anybody may read: base images."""
 
-    def __init__(self, reference: Reference) -> None:
-        self._reference = reference
+    def __init__(self, base: Reference) -> None:
+        self._base = base
 
-    def get(self, path: str, asked: str) -> str:
-        """A manifest, as JSON text."""
-        return str(self._ask(asked, lambda dxf: _get(dxf, path)))
+    def get(self, version: str) -> str:
+        """A manifest of the base image, as JSON text. Raises ImageError."""
+        return str(self._read(lambda dxf: _get(dxf, version)))
 
     def download(self, digest: str, target: Path) -> None:
-        """Write a blob into a file."""
-        self._ask(f"read the layer {digest[:19]}", lambda dxf: _download(dxf, digest, target))
+        """Write a blob of the base image into a file. Raises ImageError."""
+        self._read(lambda dxf: _download(dxf, digest, target))
 
-    def _ask(self, asked: str, ask: Callable[[DXF], Any]) -> Any:
-        reference = self._reference
+    def _read(self, ask: Callable[[DXF], Any]) -> Any:
+        asked = f"read the base image {self._base}"
 
         def log_in(dxf: Any, response: Any) -> None:
             dxf.authenticate(response=response, actions=["pull"])
 
-        with _opened(reference.host, reference.repository, embedded=False, auth=log_in) as dxf:
+        with _opened(self._base.host, self._base.repository, embedded=False, auth=log_in) as dxf:
             try:
-                return translated(f"{asked} {reference}", lambda: ask(dxf), ..., ())
+                return translated(asked, lambda: ask(dxf), ..., ())
             except (ExpiredError, ForbiddenError) as error:
-                raise ImageError(
-                    f"{asked} {reference}: {error}. What to do: check base_image; it must be public"
-                ) from None
+                raise ImageError(f"{asked}: {error}. What to do: check base_image; it must be public") from None
 
 
 def read_base(
-    reference: Reference, registry: Registry | PublicRegistry, folder: Path
+    base: Reference, registry: Registry | PublicRegistry, folder: Path
 ) -> tuple[dict[str, Any], tuple[Blob, ...]]:
     """A base image for linux/amd64: its config, and its layers, which stay where they are.
 
     Raises ImageError when there is none, or none that AWS Lambda runs.
     """
-    asked = "read the base image"
     try:
-        manifest = json.loads(registry.get(reference.version, asked))
+        manifest = _manifest(registry, base.version)
         if "manifests" in manifest:
-            manifest = json.loads(registry.get(_for_lambda(manifest, reference), asked))
+            manifest = _manifest(registry, _for_lambda(manifest, base))
         path = folder / "base.json"
         registry.download(manifest["config"]["digest"], path)
         config = json.loads(path.read_bytes())
-        check_config(config, f"the base image {reference}")
+        check_config(config, f"the base image {base}")
         for layer in manifest["layers"]:
             if not str(layer["mediaType"]).endswith("gzip"):
-                raise ImageError(
-                    f"{asked} {reference}: it has layers that are not gzip, which AWS Lambda does not take"
-                )
+                raise ImageError(f"the base image {base} has layers that are not gzip, which AWS Lambda does not take")
         return config, tuple(Blob(layer["digest"], layer["size"]) for layer in manifest["layers"])
     except (ValueError, KeyError, TypeError) as error:
-        raise ImageError(f"{asked} {reference}: the registry's answer is no image ({error})") from None
+        raise ImageError(f"read the base image {base}: the registry's answer is no image ({error})") from None
 
 
-def _for_lambda(index: dict[str, Any], reference: Reference) -> str:
+def _manifest(registry: Registry | PublicRegistry, version: str) -> dict[str, Any]:
+    text = registry.get(version)
+    if version.startswith("sha256:") and sha256(text.encode()) != version:
+        raise ValueError(f"it is not {version}")
+    return dict(json.loads(text))
+
+
+def _for_lambda(index: dict[str, Any], base: Reference) -> str:
     """The digest of an index's image for linux/amd64."""
     for item in index["manifests"]:
         platform = item.get("platform") or {}
         if (platform.get("os"), platform.get("architecture")) == ("linux", "amd64"):
             return str(item["digest"])
-    raise ImageError(f"the base image {reference} has no image for linux/amd64, which AWS Lambda runs")
+    raise ImageError(f"the base image {base} has no image for linux/amd64, which AWS Lambda runs")
 
 
 def megabytes(size: int) -> str:

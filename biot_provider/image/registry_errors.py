@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -38,14 +39,18 @@ def translated(asked: str, ask: Callable[[], Any], missing: Any, secrets: tuple[
         if status == 404 and missing is not ...:
             return missing
         raise _refusal(asked, status, redact(said, secrets)) from None
-    except requests.Timeout:
-        raise ImageError(f"{asked}: no byte went through for {STALL_SECONDS:.0f} s; run `pulumi up` again") from None
-    except requests.exceptions.SSLError as error:
-        raise ImageError(f"{asked}: the registry's certificate is not trusted ({_cause(error)})") from None
     except (requests.RequestException, ConnectionError) as error:
-        reason = redact(_cause(error), secrets)
+        cause = _cause(error)
+        reason = redact(str(cause), secrets)[:200] or type(error).__name__
+        if isinstance(error, requests.Timeout) or isinstance(cause, TimeoutError):
+            reason = f"no byte went through for {STALL_SECONDS:.0f} s"
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            raise ImageError(
+                f"{asked}: the registry's certificate is not trusted ({reason})."
+                " What to do: name a file with its authority in REQUESTS_CA_BUNDLE"
+            ) from None
         raise ImageError(
-            f"{asked}: the connection broke ({reason}); nothing of it is visible: run `pulumi up` again"
+            f"{asked}: the connection broke ({reason}); no tag has changed: run `pulumi up` again"
         ) from None
     except DXFError as error:
         raise ImageError(f"{asked}: {redact(str(error), secrets) or type(error).__name__}") from None
@@ -72,10 +77,8 @@ def _said(response: Any) -> tuple[int, str]:
     return int(response.status_code), f" {text}" if text else ""
 
 
-def _cause(error: BaseException) -> str:
-    while error.__context__ is not None and not isinstance(error, OSError):
-        error = error.__context__
-    root: BaseException = error
-    while root.__cause__ is not None or root.__context__ is not None:
-        root = root.__cause__ or root.__context__ or root
-    return (getattr(root, "strerror", None) or str(root) or type(root).__name__)[:200]
+def _cause(error: BaseException) -> BaseException:
+    """What it began with: libraries wrap it, and urllib3 keeps it as a reason at times."""
+    while (deeper := error.__cause__ or error.__context__) is not None:
+        error = deeper
+    return error

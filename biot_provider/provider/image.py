@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import threading
-import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 
 _DERIVED = ("context_digest", "context_files", "image_tag")
 _TAG_DIGITS = 32
-_LOGINS: weakref.WeakKeyDictionary[Client, RegistryLogin] = weakref.WeakKeyDictionary()
+_LOGINS: dict[Client, RegistryLogin] = {}
 _LOGINS_LOCK = threading.Lock()
 
 
@@ -92,15 +91,18 @@ class PluginImageProvider(LifecycleProvider):
         try:
             registry = Registry(self._publisher(known).login)
             digest = registry.find(str(known.image_tag))
-            known = known.model_copy(update={"digest": digest, "repository_uri": registry.uri})
+            # A registry that is found at another address is no change: what counts is whether the image is there.
+            uri = known.repository_uri or registry.uri
+            known = known.model_copy(update={"digest": digest, "repository_uri": uri})
         except ForbiddenError as error:
             report(f"warning: image {known.name!r} cannot be looked for, so it is taken as it was: {error}")
         except ApiError as error:
             if error.status != 403:
                 raise
             report(f"warning: image {known.name!r} cannot be looked for, so it is taken as it was: {error}")
-        if known.digest is None and "image_tag" not in props:
-            return ReadResult("", {})
+        if known.digest is None and props.get("image_tag") is None:
+            # Of a `get` that finds nothing, the engine would make a resource without outputs.
+            raise ImageError(f"read image {id_!r}: there is no such tag in the image repository; correct the id")
         inputs = loaded(PluginImageInputs, _dumped(known))
         return ReadResult(id_, _dumped(self._here(known)), _dumped(inputs))
 
@@ -128,8 +130,8 @@ class PluginImageProvider(LifecycleProvider):
 
 def _derived(inputs: PluginImageInputs) -> tuple[dict[str, Any], list[Problem]]:
     """What follows from the files: their digests, and the tag."""
-    from biot_provider.image.context import read_context, recipe_digest
-    from biot_provider.image.publish import MAX_CODE_BYTES
+    from biot_provider.image.context import read_context
+    from biot_provider.image.publish import MAX_CODE_BYTES, package_digest
 
     try:
         if inputs.context is not None:
@@ -138,8 +140,7 @@ def _derived(inputs: PluginImageInputs) -> tuple[dict[str, Any], list[Problem]]:
             files = context.file_digests()
         else:
             package = read_package(Path(str(inputs.code)), limit=MAX_CODE_BYTES)
-            told = {"code": package.digest, "base_image": inputs.base_image, "handler": inputs.handler}
-            digest, files = recipe_digest(told), package.file_digests()
+            digest, files = package_digest(package, inputs), package.file_digests()
     except (ImageError, PackagingError) as error:
         return {}, [Problem("context" if inputs.context else "code", str(error))]
     return {

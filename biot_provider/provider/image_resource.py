@@ -54,12 +54,12 @@ class PluginImage(Resource, module="biot", name="PluginImage"):
     ) -> None:
         """Declare an image.
 
-        :param name: begins the tag; default the resource name. At most 95 of ``[A-Za-z0-9_.-]``.
+        :param name: begins the tag; of ``[A-Za-z0-9_.-]``; default the resource name.
         :param context: folder with a Dockerfile; ``.dockerignore`` says what of it counts.
         :param dockerfile: the Dockerfile's path from ``context``; default ``Dockerfile``.
         :param target: the stage to build; default the last one.
         :param build_args: values of the Dockerfile's ``ARG``; secret in state.
-        :param builder: ``docker-buildx``, ``docker``, ``podman`` or ``buildah``; default the first that works.
+        :param builder: what builds the Dockerfile; default the first that works.
         :param code: folder or .zip to put on ``base_image``, below ``/var/task``; what is left out is as for a plugin.
         :param base_image: such as ``public.ecr.aws/lambda/python:3.13``; better by digest, a tag may move unnoticed.
         :param handler: what the base image runs, such as ``index.handler``.

@@ -38,6 +38,8 @@ class Connection:
     def __init__(self, settings: Settings | ConfigError) -> None:
         self._settings = settings
         self._clients: dict[str, Client] = {}
+        self.went_on: set[tuple[str | None, str]] = set()
+        """Owner and name of plugins that a create of this process went on with."""
         self._lock = threading.Lock()
 
     @classmethod

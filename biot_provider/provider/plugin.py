@@ -33,6 +33,7 @@ from biot_provider.provider.plugin_state import (
     changed_fields,
     is_foreign,
     is_same_plugin,
+    keeps_its_image_under_a_new_name,
     observed,
     observed_code,
     replacing_fields,
@@ -90,9 +91,8 @@ class PluginProvider(LifecycleProvider):
             _check_version(state, inputs, changed)
         if VARIABLES in changed:
             _report_variables(state, inputs)
-        return DiffResult(
-            changes=bool(changed or replaces or waiting), replaces=replaces, delete_before_replace=bool(replaces)
-        )
+        changes, first = bool(changed or replaces or waiting), not keeps_its_image_under_a_new_name(state, inputs)
+        return DiffResult(changes=changes, replaces=replaces, delete_before_replace=bool(replaces) and first)
 
     @operation
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -112,6 +112,8 @@ class PluginProvider(LifecycleProvider):
         try:
             answer = self._client(known).get_plugin(id_)
         except NotFoundError:
+            if "creation_time" not in props:
+                raise  # of a .get that finds nothing, the engine would make a resource without outputs
             return ReadResult("", {})
         state = observed(answer, known)
         if "version" in props and "creation_time" in props:  # a .get has no state, so nothing to compare code with
@@ -171,7 +173,13 @@ class PluginProvider(LifecycleProvider):
 
     def _writes(self, inputs: PluginInputs) -> PluginWrites:
         settings = self.connection.settings
-        return PluginWrites(self._client(inputs), stamps=settings.stamp, seconds=settings.request_timeout, tell=report)
+        return PluginWrites(
+            self._client(inputs),
+            stamps=settings.stamp,
+            seconds=settings.request_timeout,
+            tell=report,
+            went_on=self.connection.went_on,
+        )
 
 
 def _new_schedule(given: Mapping[str, Any], olds: Mapping[str, Any]) -> str | None:

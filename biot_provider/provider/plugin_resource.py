@@ -260,6 +260,10 @@ class Plugin(Resource, module="biot", name="Plugin"):
             "adopt": adopt,
             "__owner": f"{pulumi.get_project()}/{pulumi.get_stack()}/{resource_name}",
         }
+        # Names are unique. The engine asks no provider which comes first where the user forces a replacement; for an
+        # image the provider must be asked, since the platform deletes an image with the last plugin that runs it.
+        first = pulumi.ResourceOptions(delete_before_replace=True if image_tag is None else None)
+        opts = pulumi.ResourceOptions.merge(first, opts)
         super().__init__(PluginProvider(), resource_name, properties | dict.fromkeys(_OUTPUTS), opts)
 
     @classmethod

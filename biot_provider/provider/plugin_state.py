@@ -118,6 +118,11 @@ def replacing_fields(state: PluginState, inputs: PluginInputs) -> list[str]:
     return fields
 
 
+def keeps_its_image_under_a_new_name(state: PluginInputs, inputs: PluginInputs) -> bool:
+    """Whether the new plugin must be there before the old one goes: an image goes with the last plugin that runs it."""
+    return state.name != inputs.name and inputs.image_tag is not None and inputs.image_tag == state.image_tag
+
+
 def create_body(inputs: PluginInputs, *, stamp: bool) -> dict[str, Any]:
     """The ``config`` of a create: everything that is set, so that no default of the platform matters."""
     body = {"name": inputs.name, "version": inputs.version or 1, **_fields(inputs, UPDATABLE, stamp=stamp)}

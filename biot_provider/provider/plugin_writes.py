@@ -35,14 +35,24 @@ class PluginWrites:
     """The writes to plugins over one client.
 
     ``stamps`` says whether plugins carry the owner's stamp, ``seconds`` bounds each operation, ``tell`` shows the
-    user one line.
+    user one line. ``went_on`` is kept from one operation to the next: the owners and names of plugins that a create of
+    this process met and went on with.
     """
 
-    def __init__(self, client: Client, *, stamps: bool, seconds: float, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        *,
+        stamps: bool,
+        seconds: float,
+        tell: Callable[[str], None],
+        went_on: set[tuple[str | None, str]],
+    ) -> None:
         self._client = client
         self._stamps = stamps
         self._seconds = seconds
         self._tell = tell
+        self._went_on = went_on
 
     def create(self, inputs: PluginInputs) -> PluginState:
         """Create the plugin, or go on with one that an interrupted create of ours has left.
@@ -72,7 +82,11 @@ class PluginWrites:
         if answer is None:
             not_done = f"Plugin {inputs.name!r} was not found there afterwards"
             answer, made = settle(deadline, write, lambda: self._find(inputs.name, deadline), judge, not_done)
-        return deployed(answer, inputs) if made else self._take_over(inputs, answer, unsure)
+        if made:
+            return deployed(answer, inputs)
+        state = self._take_over(inputs, answer, unsure)
+        self._went_on.add((inputs.owner, inputs.name))
+        return state
 
     def update(self, state: PluginState, inputs: PluginInputs) -> PluginState:
         """Change what differs; code only when it changed. Raises LifecycleError when the plugin is gone."""
@@ -80,6 +94,11 @@ class PluginWrites:
 
     def delete(self, state: PluginState) -> None:
         """Delete the plugin; one that is gone already is deleted. Raises LifecycleError when it is another's now."""
+        # The engine asks no provider which comes first where the user forces a replacement: the create has then met,
+        # and kept, the very plugin that is to go.
+        if (state.owner, state.name) in self._went_on:
+            self._tell(f"plugin {state.name!r}: is kept, not made anew: its replacement has taken it over")
+            return
         deadline = Deadline(self._seconds)
 
         def look() -> PluginAnswer | None:

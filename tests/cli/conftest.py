@@ -48,6 +48,7 @@ class Clinic:
         self.bin.mkdir()
         for command in ("pulumi", "pulumi-language-python", "pulumi-resource-pulumi-python"):
             self.command(command)
+        self.command("buildah", "#!/bin/sh\n")
         monkeypatch.setenv("PATH", str(self.bin))
         monkeypatch.chdir(self.folder)
 

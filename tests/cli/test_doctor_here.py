@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import sys
 from typing import Any
 
 import pytest
@@ -108,6 +109,28 @@ def test_an_engine_that_is_missing_or_not_whole_is_a_problem(clinic: Any) -> Non
     (clinic.bin / "pulumi").unlink()
     check, text = clinic.visit().problem
     assert (check, "there is no pulumi on PATH" in text) == ("engine", True)
+
+
+def test_the_builder_that_works_is_named_and_without_one_each_ones_reason_is_a_note(clinic: Any) -> None:
+    clinic.environment(BIOT_BASE_URL="embedded")
+    assert clinic.visit().findings["images"] == ("ok", "buildah builds from a Dockerfile")
+    clinic.command("buildah", "#!/bin/sh\necho no user namespace >&2\nexit 1\n")
+    visit = clinic.visit()
+    assert visit.problems == {}
+    assert visit.texts("note") == {
+        "images": "no builder, which only an image with a Dockerfile needs (docker-buildx: not installed;"
+        " docker: not installed; podman: not installed; buildah: no user namespace)"
+    }
+
+
+def test_images_without_their_libraries_are_a_note_with_the_command_that_installs_them(
+    clinic: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clinic.environment(BIOT_BASE_URL="embedded")
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    visit = clinic.visit()
+    assert visit.problems == {}
+    assert "pip install 'biot-provider[image]'" in visit.texts("note")["images"]
 
 
 def test_an_engine_that_does_not_run_is_a_problem(clinic: Any) -> None:

@@ -194,3 +194,6 @@ def test_a_plugin_can_be_read_by_its_name_without_being_managed(project: Project
     assert json.loads(outputs)["found"] == [7, "src/main.run", 33]
     project.destroy().succeeded()
     assert project.names() == {"by-hand"}
+
+    project.program('biot.Plugin.get("none", "nobodys")')
+    project.up().failed("read plugin 'nobodys'", "PLUGIN_NOT_FOUND")

@@ -27,7 +27,7 @@ from .conftest import ROOT
 GUIDE = (ROOT / "docs/guides/stacks.md").read_text()
 STACKS = ("dev", "staging", "production")
 READING = ["SETTINGS_PLUGIN_GET", "SETTINGS_PLUGIN_SEARCH"]
-EXAMPLES = {"device-alerts", "vitals-guard"}
+EXAMPLES = {"device-alerts", "rhythm-check", "vitals-guard"}
 
 ACTIONS = {
     "actions/checkout": set(),
@@ -100,6 +100,9 @@ def team(pulumi_environment: dict[str, str], tmp_path_factory: pytest.TempPathFa
         shutil.copy(ROOT / name, project)
     shutil.copytree(ROOT / "plugins", project / "plugins", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "stacks", project / "stacks")
+    for stack in STACKS:
+        with (project / f"stacks/Pulumi.{stack}.yaml").open("a") as file:
+            file.write("  biot-plugins:baseImage: embedded/base/python:3.13\n")  # in the place of one of AWS's
     (project / ".venv").symlink_to(sys.prefix)
     (folder / "bin").mkdir()
     gh = folder / "bin/gh"

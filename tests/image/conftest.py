@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from biot_provider.emulator import Platform
+
 from . import servers
+from .declared import Images
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +43,24 @@ def builder_environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
     """This machine's environment, in which buildah and podman have storage of their own and docker no daemon."""
     folder = tmp_path_factory.mktemp("storage")
     return {**os.environ, **servers.storage_environment(folder), "DOCKER_HOST": f"unix://{folder}/no-daemon"}
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Iterator[Images]:
+    """A provider process on a platform of its own, whose registry takes the images."""
+    data, folder = tmp_path / "platform", tmp_path / "project"
+    folder.mkdir()
+    with Platform(data) as platform:
+        yield Images.on(platform, data, folder)
+
+
+@pytest.fixture(scope="session")
+def base_image(tmp_path_factory: pytest.TempPathFactory, builder_environment: dict[str, str]) -> Path:
+    """A small base image in skopeo's layout, made by another tool than ours."""
+    folder = tmp_path_factory.mktemp("base")
+    (folder / "runtime").write_text("runtime")
+    (folder / "Dockerfile").write_text("FROM scratch\nCOPY runtime /opt/\nENV LANG=C.UTF-8\n")
+    build = ["buildah", "build", "-q", "--format", "docker", "--tag", "localhost/base", str(folder)]
+    servers.run(*build, env=builder_environment)
+    servers.run("buildah", "push", "-q", "localhost/base", f"dir:{folder / 'image'}", env=builder_environment)
+    return folder / "image"

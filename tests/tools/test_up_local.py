@@ -55,7 +55,7 @@ def test_the_call_and_the_answer_are_shown_each_time(tmp_path: Path) -> None:
         assert lines[2] == (
             "  -> 400 VITAL_SIGN_OUT_OF_RANGE: Vital signs out of range: heart_rate: 900 is not within 20..250"
         )
-        assert lines[3:] == [lines[1].replace(': 900}', ': 72}'), "  -> 200 heart_rate: 72"]
+        assert lines[3:] == [lines[1].replace(": 900}", ": 72}"), "  -> 200 heart_rate: 72"]
 
 
 def test_a_plugin_that_does_not_guard_is_one_line(tmp_path: Path) -> None:

@@ -1,0 +1,23 @@
+"""What images of this machine's own need: the libraries that push them, and a builder for those with a Dockerfile."""
+
+from __future__ import annotations
+
+from biot_provider.errors import ImageError
+from biot_provider.image.build import probe
+from biot_provider.image.credentials import require_libraries
+
+from . import Note
+
+
+def images() -> str:
+    """The builder that a `biot.PluginImage` takes; raises Note where there is none, or no library."""
+    try:
+        require_libraries()
+    except ImageError as error:
+        raise Note(f"needed only where the program has biot.PluginImage: {error}") from None
+    found = probe()
+    for builder, problem in found.items():
+        if problem is None:
+            return f"{builder} builds from a Dockerfile"
+    reasons = "; ".join(f"{builder}: {problem}" for builder, problem in found.items())
+    raise Note(f"no builder, which only an image with a Dockerfile needs ({reasons})")
