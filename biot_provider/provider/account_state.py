@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-from pulumi.dynamic import CheckResult
+from pulumi.dynamic import CheckResult, ReadResult
 from pulumi.runtime.rpc import wrap_rpc_secret
 from pydantic import TypeAdapter, ValidationError
 
@@ -73,6 +73,17 @@ def with_known(inputs: ModelT, state: Model, news: Mapping[str, Any]) -> tuple[M
 def on_platform(connection: Connection, properties: dict[str, Any]) -> dict[str, Any]:
     """A state's properties, with the address of the platform it is about."""
     return properties | {_PLATFORM: connection.settings.base_url}
+
+
+def gone(what: str, state: Mapping[str, Any]) -> ReadResult:
+    """The result of reading what is not there: it is made anew by the next update.
+
+    A ``get`` and an import have no state, and the engine would take the silence for a resource without outputs. Raises
+    LifecycleError for these.
+    """
+    if _PLATFORM not in state:
+        raise LifecycleError(f"read {what}: there is none on this platform. What to do: check the id and biot:baseUrl")
+    return ReadResult("", {})
 
 
 def refuse_another_platform(

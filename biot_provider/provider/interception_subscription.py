@@ -9,7 +9,7 @@ from pulumi.dynamic import DiffResult, ReadResult, UpdateResult
 
 from biot_provider.account_models import InterceptionSubscriptionAnswer, InterceptionSubscriptionInputs
 from biot_provider.account_rules import interception_problems, interception_warning
-from biot_provider.provider.account_state import dumped, loaded, on_platform, with_known
+from biot_provider.provider.account_state import dumped, gone, loaded, on_platform, with_known
 from biot_provider.provider.lifecycle import is_unknown, operation
 from biot_provider.provider.subscription_claims import Slot
 from biot_provider.provider.subscription_ids import interception_id, interception_of, target
@@ -66,7 +66,7 @@ class InterceptionSubscriptionProvider(
         identity = interception_of(id_).model_copy(update={"owner": known.owner})
         found = self.found(identity)
         if found is None:
-            return ReadResult("", {})
+            return gone(f"interception {id_!r}", props)
         if "type" not in props:  # a .get has no state
             seen = {"entity_name": found.entity_name, "execution_order": found.execution_order}
             known = identity.model_copy(update=seen)

@@ -9,7 +9,7 @@ from pulumi.dynamic import DiffResult, ReadResult
 
 from biot_provider.account_models import NotificationSubscriptionAnswer, NotificationSubscriptionInputs
 from biot_provider.account_rules import notification_problems, notification_warning
-from biot_provider.provider.account_state import dumped, loaded, on_platform, with_known
+from biot_provider.provider.account_state import dumped, gone, loaded, on_platform, with_known
 from biot_provider.provider.lifecycle import is_unknown, operation
 from biot_provider.provider.subscription_ids import notification_id, notification_of
 from biot_provider.provider.subscription_lifecycle import SubscriptionProvider
@@ -54,5 +54,5 @@ class NotificationSubscriptionProvider(
         self.refuse_another_platform("read", id_, props)
         wanted = notification_of(id_).model_copy(update={"owner": props.get("__owner")})
         if self.found(wanted) is None:
-            return ReadResult("", {})
+            return gone(f"notification {id_!r}", props)
         return ReadResult(id_, on_platform(self.connection, dumped(wanted)), dumped(wanted))

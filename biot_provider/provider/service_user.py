@@ -13,6 +13,7 @@ from biot_provider.provider.account_state import (
     checked,
     declared,
     dumped,
+    gone,
     loaded,
     on_platform,
     refuse_another_platform,
@@ -77,7 +78,7 @@ class ServiceUserProvider(LifecycleProvider):
         try:
             answer = self.connection.client(known.owner).get_service_user(id_)
         except NotFoundError:
-            return ReadResult("", {})
+            return gone(f"service user {id_!r}", props)
         state = observed(answer, known)
         outs = on_platform(self.connection, dumped(state))
         return ReadResult(id_, outs, dumped(state, leave_out=(*_NO_INPUTS, *state.filled_in)))

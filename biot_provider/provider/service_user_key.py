@@ -17,6 +17,7 @@ from biot_provider.provider.account_state import (
     checked,
     declared,
     dumped,
+    gone,
     loaded,
     on_platform,
     refuse_another_platform,
@@ -82,7 +83,7 @@ class ServiceUserKeyProvider(LifecycleProvider):
         try:
             keys = self.connection.client(known.owner).get_service_user(service_user_id).secret_keys or ()
         except NotFoundError:
-            return ReadResult("", {})
+            return gone(f"secret key {id_!r}", props)
         for key in keys:
             if key.id == key_id:
                 seen = {"creation_time": key.creation_time, "expiration_time": key.expiration_time}
@@ -90,7 +91,7 @@ class ServiceUserKeyProvider(LifecycleProvider):
                 state = known.model_copy(update=update)
                 outs = on_platform(self.connection, dumped(state))
                 return ReadResult(id_, outs, dumped(state, leave_out=_NO_INPUTS))
-        return ReadResult("", {})
+        return gone(f"secret key {id_!r}", props)
 
     @operation
     def delete(self, _id: str, _props: dict[str, Any]) -> None:

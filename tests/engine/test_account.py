@@ -288,3 +288,15 @@ def test_two_interceptions_at_one_order_are_warned_of_in_the_preview(project: Pr
     )
     preview = project.preview().succeeded()
     assert f"both ask for order 5 of PRE_REQUEST {PATIENTS}" in preview.output
+
+
+def test_a_get_of_what_is_not_there_is_an_error(project: Project) -> None:
+    absent = "00000000-0000-4000-8000-000000000009"
+    for text, told in (
+        (f'biot.ServiceUser.get("x", "{absent}")', f"service user '{absent}'"),
+        (f'biot.ServiceUserKey.get("x", "{absent}/{absent}")', f"secret key '{absent}/{absent}'"),
+        (f'biot.NotificationSubscription.get("x", "patient _login {HOOK}")', f"notification 'patient _login {HOOK}'"),
+        (f'biot.InterceptionSubscription.get("x", "ADAPT_ENTITY device {HOOK}")', "interception 'ADAPT_ENTITY device"),
+    ):
+        project.program(text)
+        project.up().failed(f"read {told}", "there is none on this platform")

@@ -277,7 +277,9 @@ def test_a_get_reads_a_notification_by_its_id(account: Account) -> None:
     id_, state = make(account, "notification", template_name="night nurse")
     assert id_ == f"patient _create {HOOK} night%20nurse"
     assert account.of(Notifications).read(id_, {"__owner": "shop/dev/mine"}).outs == state
-    assert account.of(Notifications).read(f"patient _create {HOOK}", {}).id == ""
+    absent = f"patient _create {HOOK}"
+    said = error_of(lambda: account.of(Notifications).read(absent, {}))
+    assert said.startswith(f"read notification {absent!r}: there is none on this platform")
 
 
 @pytest.mark.parametrize("id_", ["", "PRE_REQUEST", f"PRE_REQUEST {PATIENTS}", f"PRE_REQUEST {PATIENTS} {HOOK} nurse"])
