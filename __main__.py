@@ -35,7 +35,7 @@ for name, plugin in plugins.items():
         name,
         {
             "version": plugin.version,
-            "runtime": plugin.runtime,
+            "deployment_package_type": plugin.deployment_package_type,
             "enabled_state": plugin.enabled_state,
             "endpoint_url": plugin.endpoint_url,
             "link_to_console": plugin.link_to_console,
