@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -47,20 +48,23 @@ def _unpack_member(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Pa
         target.symlink_to(member.linkname)
 
 
-def read_image(folder: Path, scratch: Path) -> Image:
-    """The image of an unpacked archive. Raises ImageError when it is none that AWS Lambda runs."""
+def read_image(folder: Path, scratch: Path, known: Mapping[str, Blob] | None = None) -> Image:
+    """The image of an unpacked archive. Raises ImageError when it is none that AWS Lambda runs.
+
+    ``known`` are layers that the repository has already, by their digest unpacked.
+    """
     try:
         # Docker's own list comes first: newer versions write both, and their OCI index names two manifests.
         if (folder / "manifest.json").is_file():
-            return _saved(folder, scratch)
+            return _saved(folder, scratch, known or {})
         if (folder / "index.json").is_file():
-            return _layout(folder, scratch)
+            return _layout(folder, scratch, known or {})
     except (KeyError, ValueError, TypeError, OSError) as error:
         raise ImageError(f"what the builder wrote is no image: {type(error).__name__} {error}") from None
     raise ImageError("what the builder wrote is no image: it has neither index.json nor manifest.json")
 
 
-def _layout(folder: Path, scratch: Path) -> Image:
+def _layout(folder: Path, scratch: Path, known: Mapping[str, Blob]) -> Image:
     """An OCI image layout; an index in it must hold one image for linux/amd64."""
     content = _only(json.loads((folder / "index.json").read_bytes()))
     path = _blob_path(folder, content["digest"])
@@ -78,18 +82,18 @@ def _layout(folder: Path, scratch: Path) -> Image:
         )
         config_blob = Blob(manifest["config"]["digest"], manifest["config"]["size"], config_path)
         return Image(path.read_bytes(), manifest.get("mediaType", OCI_MANIFEST), config_blob, blobs)
-    return _compressed(config, layers, scratch)
+    return _compressed(config, layers, scratch, known)
 
 
-def _saved(folder: Path, scratch: Path) -> Image:
+def _saved(folder: Path, scratch: Path, known: Mapping[str, Blob]) -> Image:
     (entry,) = json.loads((folder / "manifest.json").read_bytes())
     config = json.loads(_inside(folder, entry["Config"]).read_bytes())
     check_config(config, "the image that was built")
-    return _compressed(config, tuple(_inside(folder, layer) for layer in entry["Layers"]), scratch)
+    return _compressed(config, tuple(_inside(folder, layer) for layer in entry["Layers"]), scratch, known)
 
 
-def _compressed(config: dict[str, Any], layers: tuple[Path, ...], scratch: Path) -> Image:
-    pairs = [gzipped(layer, scratch / f"{number}.tar.gz") for number, layer in enumerate(layers)]
+def _compressed(config: dict[str, Any], layers: tuple[Path, ...], scratch: Path, known: Mapping[str, Blob]) -> Image:
+    pairs = [gzipped(layer, scratch / f"{number}.tar.gz", known) for number, layer in enumerate(layers)]
     config["rootfs"] = {"type": "layers", "diff_ids": [diff_id for _, diff_id in pairs]}
     return assembled(config, tuple(blob for blob, _ in pairs), scratch)
 

@@ -8,6 +8,7 @@ import io
 import json
 import shutil
 import tarfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -118,10 +119,11 @@ def code_layer(package: Package, folder: Path) -> tuple[Blob, str]:
     return file_blob(path), f"sha256:{unpacked.hexdigest()}"
 
 
-def gzipped(layer: Path, target: Path) -> tuple[Blob, str]:
+def gzipped(layer: Path, target: Path, known: Mapping[str, Blob]) -> tuple[Blob, str]:
     """A layer as Lambda wants it, gzip; one that is it already stays, another is written to ``target``.
 
-    Gives the blob and the digest unpacked. Raises ImageError for zstd.
+    ``known`` are blobs of the repository by their digest unpacked, which are not compressed again. Gives the blob and
+    the digest unpacked. Raises ImageError for zstd.
     """
     with layer.open("rb") as content:
         magic = content.read(4)
@@ -136,6 +138,8 @@ def gzipped(layer: Path, target: Path) -> tuple[Blob, str]:
                 while chunk := plain.read(_CHUNK):
                     unpacked.update(chunk)
             return file_blob(layer), f"sha256:{unpacked.hexdigest()}"
+        if known and (diff_id := file_blob(layer).digest) in known:
+            return known[diff_id], diff_id
         with target.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as packed:
             shutil.copyfileobj(content, _Hashing(packed, unpacked), _CHUNK)
     return file_blob(target), f"sha256:{unpacked.hexdigest()}"

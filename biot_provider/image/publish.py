@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,8 +49,11 @@ class Publisher:
     login: RegistryLogin
     tell: Callable[[str], None]
 
-    def publish(self, inputs: PluginImageInputs) -> Published:
-        """Make sure that the image is in the repository under its tag. Raises ImageError."""
+    def publish(self, inputs: PluginImageInputs, before: str | None = None) -> Published:
+        """Make sure that the image is in the repository under its tag. Raises ImageError.
+
+        ``before`` is the tag of the version before, whose layers are not compressed and pushed again.
+        """
         tag = str(inputs.image_tag)
         registry = Registry(self.login)
         try:
@@ -60,7 +63,10 @@ class Publisher:
         if digest is not None:
             return Published(digest, registry.uri)
         with tempfile.TemporaryDirectory(prefix="biot-image-") as folder:
-            image = (self._built if inputs.context else self._layered)(inputs, registry, Path(folder))
+            if inputs.context:
+                image = self._built(inputs, Path(folder), lambda: _known_layers(registry, before, Path(folder)))
+            else:
+                image = self._layered(inputs, registry, Path(folder))
             absent = registry.absent(image)
             with self._stage(inputs, f"pushing {megabytes(sum(blob.size for blob in absent))} as {tag}", "pushed"):
                 try:
@@ -72,7 +78,7 @@ class Publisher:
                     ) from None
         return Published(digest, registry.uri)
 
-    def _built(self, inputs: PluginImageInputs, _registry: Registry, folder: Path) -> Image:
+    def _built(self, inputs: PluginImageInputs, folder: Path, known: Callable[[], Mapping[str, Blob]]) -> Image:
         """From a folder with a Dockerfile."""
         context = read_context(Path(str(inputs.context)), inputs.dockerfile)
         if context.digest(build_args=inputs.build_args, target=inputs.target) != inputs.context_digest:
@@ -83,7 +89,7 @@ class Publisher:
             path.mkdir()
         with self._stage(inputs, f"building {megabytes(context.size)} by {builder.name}", "built"):
             recipe = Recipe(inputs.target, inputs.build_args)
-            return read_image(run_build(builder, stage(context, staged), recipe, folder), scratch)
+            return read_image(run_build(builder, stage(context, staged), recipe, folder), scratch, known())
 
     def _layered(self, inputs: PluginImageInputs, registry: Registry, folder: Path) -> Image:
         """From a base image and code: one more layer, no builder."""
@@ -124,6 +130,18 @@ class Publisher:
         start = time.monotonic()
         yield
         self.tell(f"image {inputs.name!r}: {ended} in {time.monotonic() - start:.1f} s")
+
+
+def _known_layers(registry: Registry, tag: str | None, folder: Path) -> Mapping[str, Blob]:
+    """The layers of an image in the repository, by their digests unpacked; none where it cannot be read."""
+    if tag is None:
+        return {}
+    host, _, repository = registry.uri.partition("/")
+    try:
+        config, layers = read_base(Reference(host, repository, tag), registry, folder)
+    except (ImageError, ForbiddenError):
+        return {}  # it would only have saved time
+    return dict(zip(config["rootfs"]["diff_ids"], layers, strict=False))
 
 
 def _fetched(blob: Blob, reader: Registry | PublicRegistry, folder: Path) -> Blob:

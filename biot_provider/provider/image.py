@@ -79,7 +79,8 @@ class PluginImageProvider(LifecycleProvider):
     @operation
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Build and push what is new; the tag before stays in the repository, for what still runs it."""
-        return UpdateResult(self._published(loaded(PluginImageInputs, _news)))
+        before = loaded(PluginImageState, _olds)
+        return UpdateResult(self._published(loaded(PluginImageInputs, _news), before.image_tag))
 
     @operation
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
@@ -110,8 +111,8 @@ class PluginImageProvider(LifecycleProvider):
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Leave the repository alone: the platform owns the images that plugins run."""
 
-    def _published(self, inputs: PluginImageInputs) -> dict[str, Any]:
-        published = self._publisher(inputs).publish(inputs)
+    def _published(self, inputs: PluginImageInputs, before: str | None = None) -> dict[str, Any]:
+        published = self._publisher(inputs).publish(inputs, before)
         made = {"digest": published.digest, "repository_uri": published.repository_uri}
         return _dumped(self._here(PluginImageState.model_construct(**(dict(inputs) | made))))
 

@@ -14,7 +14,7 @@ import pytest
 
 from biot_provider.errors import ImageError
 from biot_provider.image.archive import read_image, unpack
-from biot_provider.image.artifact import Image
+from biot_provider.image.artifact import Blob, Image
 
 from .layouts import OCI, Layout, digest, write_big, write_tar
 
@@ -63,6 +63,24 @@ def test_layers_that_are_no_gzip_become_gzip_and_equal_bytes_equal_digests(tmp_p
     assert one.config.file is not None
     config = json.loads(one.config.file.read_bytes())
     assert config["rootfs"]["diff_ids"] == [digest(files["one/layer.tar"]), digest(b"canary-two")]
+
+
+def test_a_layer_the_repository_has_is_not_compressed_again(tmp_path: Path) -> None:
+    files: dict[str, bytes] = {
+        "config.json": json.dumps({"os": "linux", "architecture": "amd64", "rootfs": {}}).encode(),
+        "old/layer.tar": b"canary-old" * 1000,
+        "new/layer.tar": b"canary-new",
+    }
+    entry = {"Config": "config.json", "Layers": ["old/layer.tar", "new/layer.tar"]}
+    files["manifest.json"] = json.dumps([entry]).encode()
+    (tmp_path / "scratch").mkdir()
+    with write_tar(tmp_path / "archive.tar", files).open("rb") as stream:
+        unpack(stream, tmp_path / "output")
+    there = Blob(digest(b"the old layer as another compressor wrote it"), 44)
+    found = read_image(tmp_path / "output", tmp_path / "scratch", {digest(files["old/layer.tar"]): there})
+    assert found.layers[0] == there
+    assert json.loads(found.manifest)["layers"][0]["digest"] == there.digest
+    assert sorted(path.name for path in (tmp_path / "scratch").iterdir()) == ["1.tar.gz", "config.json"]
 
 
 def zstd(layout: Layout) -> list[dict[str, Any]]:

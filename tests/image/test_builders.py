@@ -18,6 +18,8 @@ import pytest
 from biot_provider.errors import ImageError
 from biot_provider.image.build import find_builder, probe
 
+from .declared import plain
+
 if TYPE_CHECKING:
     from .declared import Images
     from .servers import DockerRegistry, Ecr
@@ -98,6 +100,23 @@ def test_an_image_is_built_pushed_and_read_back(
 
     assert images.another_process().create(**arguments) == state
     assert capfd.readouterr().err == ""
+
+
+def test_an_update_pushes_the_changed_layer_alone(builder: str, images: Images) -> None:
+    images.file("context/Dockerfile", "FROM scratch\nCOPY library.bin /\nCOPY index.py /\n")
+    images.file("context/library.bin", "canary-library" * 10_000)
+    images.file("context/index.py", "one")
+    arguments = {"context": "context", "builder": builder}
+    state = images.create(**arguments)
+    images.file("context/index.py", "two")
+    before = len(images.requests())
+    new = plain(images.provider.update("wave", state, images.inputs(state, **arguments)).outs)
+    asked = images.requests()[before:]
+    assert f"GET /v2/biot-plugins/manifests/{state['image_tag']}" in asked
+    assert (
+        len([request for request in asked if request.startswith("PUT /v2/biot-plugins/blobs/")]) == 2
+    )  # and its config
+    assert images.platform.images.tags() == {made["image_tag"]: made["digest"] for made in (state, new)}
 
 
 def test_a_target_is_part_of_what_is_built(builder: str, images: Images) -> None:
