@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
+import yaml
 
 from biot_provider.cli import main
 from biot_provider.cli.checks import Problem
@@ -75,6 +76,18 @@ def test_the_embedded_platform_needs_no_configuration_but_its_name(clinic: Any) 
     assert "not needed" in visit.findings["certificate"][1]
     assert "no data yet" in visit.findings["address"][1]
     assert not (clinic.folder / ".biot").exists()
+
+
+@pytest.mark.parametrize("form", ["embedded", {"value": "embedded"}, {"type": "string", "default": "embedded"}])
+def test_what_stands_in_the_projects_own_file_counts_after_the_stacks(clinic: Any, form: Any) -> None:
+    clinic.stack({})
+    file = clinic.folder / "Pulumi.yaml"
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | {"config": {"biot:baseUrl": form}}))
+    visit = clinic.visit("--stack", "dev")
+    assert visit.problems == {}
+    assert "biot:baseUrl from Pulumi.yaml" in visit.findings["configuration"][1]
+    clinic.stack({"biot:baseUrl": "http://platform.acme.example"})
+    assert "must be https" in clinic.visit("--stack", "dev").problem[1]
 
 
 def test_the_embedded_platform_of_the_stack_is_the_one_looked_at(clinic: Any) -> None:

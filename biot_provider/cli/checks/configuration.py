@@ -31,19 +31,27 @@ SECRETS = ("serviceSecretKey", "password")
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack's configuration file: the plain values of the namespace, and which of its keys are encrypted."""
+    """A stack's configuration file: the plain values of the namespace, and which of its keys are encrypted.
+
+    ``defaults`` is the configuration that stands in Pulumi.yaml, for all stacks.
+    """
 
     shown: str = ""
     content: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def given(self) -> dict[str, Any]:
         """The keys of our namespace, without it."""
         return {
             str(key).removeprefix(NAMESPACE): value
-            for key, value in self.content.items()
+            for key, value in {**self.defaults, **self.content}.items()
             if str(key).startswith(NAMESPACE)
         }
+
+    def where(self, key: str) -> str:
+        """The file that a key stands in."""
+        return self.shown if f"{NAMESPACE}{key}" in self.content else "Pulumi.yaml"
 
     @property
     def encrypted(self) -> list[str]:
@@ -59,7 +67,17 @@ def read_stack(project: Project, stack: str) -> Stack:
     content = read_map(file).get("config") or {}
     if not isinstance(content, dict):
         raise Problem(f"config in {project.shown(file)} is not a map: correct it")
-    return Stack(project.shown(file), content)
+    return Stack(project.shown(file), content, _defaults(project))
+
+
+def _defaults(project: Project) -> dict[str, Any]:
+    """The values in Pulumi.yaml: plain, or as ``value`` or ``default`` of a key's description."""
+    declared = project.content.get("config")
+    described = declared.items() if isinstance(declared, dict) else ()
+    values = {
+        key: item.get("value", item.get("default")) if isinstance(item, dict) else item for key, item in described
+    }
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def decrypted(project: Project, name: str, stack: Stack) -> dict[str, Any]:
@@ -86,12 +104,12 @@ def settings(stack: Stack, values: Mapping[str, Any], environment: Mapping[str, 
     unknown = [key for key in values if key not in KEYS]
     if unknown:
         wrong = ", ".join(f"{NAMESPACE}{key}{nearest(key, sorted(KEYS))}" for key in unknown)
-        raise Problem(f"unknown keys in {stack.shown}: {wrong}")
+        raise Problem(f"unknown keys in {stack.where(unknown[0])}: {wrong}")
     plain = [key for key in SECRETS if key in values and key not in stack.encrypted]
     if plain:
         keys = " and ".join(f"{NAMESPACE}{key}" for key in plain)
         raise Problem(
-            f"{keys} stands in plain text in {stack.shown}: make a new one, since this one may be known,"
+            f"{keys} stands in plain text in {stack.where(plain[0])}: make a new one, since this one may be known,"
             f" and run `pulumi config set --secret {NAMESPACE}{plain[0]}`"
         )
     try:
@@ -111,6 +129,6 @@ def _sources(stack: Stack, values: Mapping[str, Any], environment: Mapping[str, 
     for key, variable in KEYS.items():
         if values.get(key) is not None:
             encrypted = ", encrypted" if key in stack.encrypted else ""
-            yield f"{NAMESPACE}{key} from {stack.shown}{encrypted}"
+            yield f"{NAMESPACE}{key} from {stack.where(key)}{encrypted}"
         elif variable is not None and environment.get(variable):
             yield f"{NAMESPACE}{key} from {variable}"
