@@ -16,7 +16,7 @@ from biot_provider.image.artifact import Blob, Image, assembled, code_layer
 from biot_provider.image.build import Recipe, find_builder, run_build
 from biot_provider.image.context import read_context, recipe_digest
 from biot_provider.image.reference import EMBEDDED_HOST, Reference
-from biot_provider.image.registry import PublicRegistry, Registry, megabytes, read_base
+from biot_provider.image.registry import PublicRegistry, Readable, Registry, megabytes, read_base
 from biot_provider.image.registry_errors import ForbiddenError
 from biot_provider.image.staged import stage
 from biot_provider.packaging import read_package
@@ -64,7 +64,7 @@ class Publisher:
             return Published(digest, registry.uri)
         with tempfile.TemporaryDirectory(prefix="biot-image-") as folder:
             if inputs.context:
-                image = self._built(inputs, Path(folder), lambda: _known_layers(registry, before, Path(folder)))
+                image = self._built(inputs, registry, Path(folder), before)
             else:
                 image = self._layered(inputs, registry, Path(folder))
             absent = registry.absent(image)
@@ -78,7 +78,7 @@ class Publisher:
                     ) from None
         return Published(digest, registry.uri)
 
-    def _built(self, inputs: PluginImageInputs, folder: Path, known: Callable[[], Mapping[str, Blob]]) -> Image:
+    def _built(self, inputs: PluginImageInputs, registry: Registry, folder: Path, before: str | None) -> Image:
         """From a folder with a Dockerfile."""
         context = read_context(Path(str(inputs.context)), inputs.dockerfile)
         if context.digest(build_args=inputs.build_args, target=inputs.target) != inputs.context_digest:
@@ -89,7 +89,8 @@ class Publisher:
             path.mkdir()
         with self._stage(inputs, f"building {megabytes(context.size)} by {builder.name}", "built"):
             recipe = Recipe(inputs.target, inputs.build_args)
-            return read_image(run_build(builder, stage(context, staged), recipe, folder), scratch, known())
+            output = run_build(builder, stage(context, staged), recipe, folder)
+            return read_image(output, scratch, _known_layers(registry, before, folder))
 
     def _layered(self, inputs: PluginImageInputs, registry: Registry, folder: Path) -> Image:
         """From a base image and code: one more layer, no builder."""
@@ -110,7 +111,7 @@ class Publisher:
         kept = tuple(fetched.get(blob.digest, blob) for blob in layers)
         return assembled(_with_code(config, diff_id, inputs), (*kept, layer), folder)
 
-    def _base(self, reference: Reference, registry: Registry) -> tuple[Reference | None, Registry | PublicRegistry]:
+    def _base(self, reference: Reference, registry: Registry) -> tuple[Reference | None, Readable]:
         """Where the base image is read, and from where its layers can be mounted."""
         access = self.login.access()
         if reference.host == EMBEDDED_HOST:
@@ -144,7 +145,7 @@ def _known_layers(registry: Registry, tag: str | None, folder: Path) -> Mapping[
     return dict(zip(config["rootfs"]["diff_ids"], layers, strict=False))
 
 
-def _fetched(blob: Blob, reader: Registry | PublicRegistry, folder: Path) -> Blob:
+def _fetched(blob: Blob, reader: Readable, folder: Path) -> Blob:
     path = folder / blob.digest.replace(":", "-")
     reader.download(blob.digest, path)
     return Blob(blob.digest, blob.size, path)

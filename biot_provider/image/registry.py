@@ -7,6 +7,7 @@ that a tag is visible only when all of its image is there. Nothing holds a layer
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -39,7 +40,22 @@ _CHUNK = 1 << 20
 ResultT = TypeVar("ResultT")
 
 
-class Registry:
+class Readable(ABC):
+    """A repository that a base image can be read from."""
+
+    def get(self, version: str) -> str:
+        """A manifest of the base image, as JSON text. Raises ImageError."""
+        return str(self._read(lambda dxf: _get(dxf, version)))
+
+    def download(self, digest: str, target: Path) -> None:
+        """Write a blob of the base image into a file. Raises ImageError."""
+        self._read(lambda dxf: _download(dxf, digest, target))
+
+    @abstractmethod
+    def _read(self, ask: Callable[[DXF], Any]) -> Any: ...
+
+
+class Registry(Readable):
     """The platform's repository, asked with its credentials; these are fetched anew once when they have expired.
 
     With a ``base`` it is another repository of the same registry, which that base image is read from.
@@ -131,14 +147,6 @@ class Registry:
         except ForbiddenError:
             return False
 
-    def get(self, version: str) -> str:
-        """A manifest of the base image, as JSON text. Raises ImageError."""
-        return str(self._read(lambda dxf: _get(dxf, version)))
-
-    def download(self, digest: str, target: Path) -> None:
-        """Write a blob of the base image into a file. Raises ImageError."""
-        self._read(lambda dxf: _download(dxf, digest, target))
-
     def _read(self, ask: Callable[[DXF], Any]) -> Any:
         asked = f"read the base image {self._base}"
         try:
@@ -176,19 +184,11 @@ class Registry:
         return "" if self._base else f" in {access.uri}"
 
 
-class PublicRegistry:
+class PublicRegistry(Readable):
     """A repository that anybody may read: base images."""
 
     def __init__(self, base: Reference) -> None:
         self._base = base
-
-    def get(self, version: str) -> str:
-        """A manifest of the base image, as JSON text. Raises ImageError."""
-        return str(self._read(lambda dxf: _get(dxf, version)))
-
-    def download(self, digest: str, target: Path) -> None:
-        """Write a blob of the base image into a file. Raises ImageError."""
-        self._read(lambda dxf: _download(dxf, digest, target))
 
     def _read(self, ask: Callable[[DXF], Any]) -> Any:
         asked = f"read the base image {self._base}"
@@ -203,9 +203,7 @@ class PublicRegistry:
                 raise ImageError(f"{asked}: {error}. What to do: check base_image; it must be public") from None
 
 
-def read_base(
-    base: Reference, registry: Registry | PublicRegistry, folder: Path
-) -> tuple[dict[str, Any], tuple[Blob, ...]]:
+def read_base(base: Reference, registry: Readable, folder: Path) -> tuple[dict[str, Any], tuple[Blob, ...]]:
     """A base image for linux/amd64: its config, and its layers, which stay where they are.
 
     Raises ImageError when there is none, or none that AWS Lambda runs.
@@ -226,7 +224,7 @@ def read_base(
         raise ImageError(f"read the base image {base}: the registry's answer is no image ({error})") from None
 
 
-def _manifest(registry: Registry | PublicRegistry, version: str) -> dict[str, Any]:
+def _manifest(registry: Readable, version: str) -> dict[str, Any]:
     text = registry.get(version)
     if version.startswith("sha256:") and sha256(text.encode()) != version:
         raise ValueError(f"it is not {version}")
