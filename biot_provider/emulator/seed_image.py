@@ -1,6 +1,6 @@
 """The base images of the embedded registry: tiny stand-ins for AWS's, with their layout and without their runtime.
 
-The embedded platform runs no functions, so nothing in them has to run.
+The embedded platform runs no images, so nothing in them has to run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SEEDS = {("base/python", "3.13"): "python3.13", ("base/node", "22"): "nodejs22.x
 """Repository and tag of each, and the runtime it stands for."""
 
 _ENTRYPOINT = "/lambda-entrypoint.sh"
-_SCRIPT = b"#!/bin/sh\necho 'a stand-in of the embedded platform: it runs no functions' >&2\nexit 1\n"
+_SCRIPT = b"#!/bin/sh\necho 'a stand-in of the embedded platform: it runs no images' >&2\nexit 1\n"
 
 
 def add_seeds(registry: Registry) -> None:
