@@ -11,6 +11,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import Resource
 
+from biot_provider.provider.arguments import owner, reading
 from biot_provider.provider.interception_subscription import InterceptionSubscriptionProvider
 from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider
 from biot_provider.provider.service_user import ServiceUserProvider
@@ -72,7 +73,7 @@ class ServiceUser(Resource, module="biot", name="ServiceUser"):
             "secret_key_expiration_in_minutes": secret_key_expiration_in_minutes,
             "secret_key": None,
             "secret_key_id": None,
-            "__owner": _owner(resource_name),
+            "__owner": owner(resource_name),
         }
         super().__init__(ServiceUserProvider(), resource_name, properties, _with_secret_key(opts))
 
@@ -84,7 +85,7 @@ class ServiceUser(Resource, module="biot", name="ServiceUser"):
         opts: pulumi.ResourceOptions | None = None,
     ) -> ServiceUser:
         """Read a service user that exists, by its id; its ``secret_key`` is not known, and it is not managed."""
-        return cls(resource_name, role_id=_READ, type=_READ, opts=_reading(id, opts))
+        return cls(resource_name, role_id=_READ, type=_READ, opts=reading(id, opts))
 
 
 class ServiceUserKey(Resource, module="biot", name="ServiceUserKey"):
@@ -122,7 +123,7 @@ class ServiceUserKey(Resource, module="biot", name="ServiceUserKey"):
             "secret_key": None,
             "creation_time": None,
             "expiration_time": None,
-            "__owner": _owner(resource_name),
+            "__owner": owner(resource_name),
         }
         super().__init__(ServiceUserKeyProvider(), resource_name, properties, _with_secret_key(opts))
 
@@ -134,7 +135,7 @@ class ServiceUserKey(Resource, module="biot", name="ServiceUserKey"):
         opts: pulumi.ResourceOptions | None = None,
     ) -> ServiceUserKey:
         """Read a key that exists, by ``<service user's id>/<key's id>``; its secret is not known."""
-        return cls(resource_name, service_user_id=_READ, opts=_reading(id, opts))
+        return cls(resource_name, service_user_id=_READ, opts=reading(id, opts))
 
 
 class InterceptionSubscription(Resource, module="biot", name="InterceptionSubscription"):
@@ -181,7 +182,7 @@ class InterceptionSubscription(Resource, module="biot", name="InterceptionSubscr
             "entity_name": entity_name,
             "path_filters": path_filters,
             "execution_order": execution_order,
-            "__owner": _owner(resource_name),
+            "__owner": owner(resource_name),
         }
         super().__init__(InterceptionSubscriptionProvider(), resource_name, properties, opts)
 
@@ -193,7 +194,7 @@ class InterceptionSubscription(Resource, module="biot", name="InterceptionSubscr
         opts: pulumi.ResourceOptions | None = None,
     ) -> InterceptionSubscription:
         """Read an interception that exists, by the id described above; it is not managed."""
-        return cls(resource_name, type=_READ, endpoint=_READ, opts=_reading(id, opts))
+        return cls(resource_name, type=_READ, endpoint=_READ, opts=reading(id, opts))
 
 
 class NotificationSubscription(Resource, module="biot", name="NotificationSubscription"):
@@ -231,7 +232,7 @@ class NotificationSubscription(Resource, module="biot", name="NotificationSubscr
             "action_name": action_name,
             "endpoint": endpoint,
             "template_name": template_name,
-            "__owner": _owner(resource_name),
+            "__owner": owner(resource_name),
         }
         super().__init__(NotificationSubscriptionProvider(), resource_name, properties, opts)
 
@@ -243,15 +244,7 @@ class NotificationSubscription(Resource, module="biot", name="NotificationSubscr
         opts: pulumi.ResourceOptions | None = None,
     ) -> NotificationSubscription:
         """Read a notification that exists, by the id described above; it is not managed."""
-        return cls(resource_name, entity_type_name=_READ, action_name=_READ, endpoint=_READ, opts=_reading(id, opts))
-
-
-def _owner(resource_name: str) -> str:
-    return f"{pulumi.get_project()}/{pulumi.get_stack()}/{resource_name}"
-
-
-def _reading(id_: pulumi.Input[str], opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
-    return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id_))
+        return cls(resource_name, entity_type_name=_READ, action_name=_READ, endpoint=_READ, opts=reading(id, opts))
 
 
 def _with_secret_key(opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:

@@ -18,7 +18,6 @@ from biot_provider.errors import ApiError, ImageError, PackagingError
 from biot_provider.image_models import PluginImageInputs, PluginImageState
 from biot_provider.image_rules import image_problems
 from biot_provider.packaging import read_package
-from biot_provider.provider.account_state import dumped, loaded, settings_problems
 from biot_provider.provider.lifecycle import (
     LifecycleProvider,
     failures,
@@ -27,6 +26,7 @@ from biot_provider.provider.lifecycle import (
     operation,
     report,
 )
+from biot_provider.provider.properties import dumped, loaded
 from biot_provider.rules import Problem
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class PluginImageProvider(LifecycleProvider):
         """Find every bad input and the digest of what would be built; local files only, nothing is built."""
         given = {key: value for key, value in news.items() if value is not None and key != "__provider"}
         declared = {key: v for key, v in given.items() if key not in _DERIVED and not key.startswith("__")}
-        problems = settings_problems(self.connection) + image_problems(declared, is_unknown, _base_image_problem)
+        problems = self.connection.problems() + image_problems(declared, is_unknown, _base_image_problem)
         unknown = {key: value for key, value in given.items() if holds_unknown(value)}
         derived: dict[str, Any] = {}
         if not problems and not unknown:

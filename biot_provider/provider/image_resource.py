@@ -9,6 +9,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import Resource
 
+from biot_provider.provider.arguments import owner, path, reading
 from biot_provider.provider.image import PluginImageProvider
 
 
@@ -66,12 +67,12 @@ class PluginImage(Resource, module="biot", name="PluginImage"):
         """
         properties: dict[str, Any] = {
             "name": resource_name if name is None else name,
-            "context": _path(context),
+            "context": path(context),
             "dockerfile": dockerfile,
             "target": target,
             "build_args": build_args,
             "builder": builder,
-            "code": _path(code),
+            "code": path(code),
             "base_image": base_image,
             "handler": handler,
             "context_digest": None,
@@ -79,7 +80,7 @@ class PluginImage(Resource, module="biot", name="PluginImage"):
             "image_tag": None,
             "digest": None,
             "repository_uri": None,
-            "__owner": f"{pulumi.get_project()}/{pulumi.get_stack()}/{resource_name}",
+            "__owner": owner(resource_name),
         }
         secret = pulumi.ResourceOptions(additional_secret_outputs=["build_args"])
         super().__init__(PluginImageProvider(), resource_name, properties, pulumi.ResourceOptions.merge(opts, secret))
@@ -92,11 +93,4 @@ class PluginImage(Resource, module="biot", name="PluginImage"):
         opts: pulumi.ResourceOptions | None = None,
     ) -> PluginImage:
         """Read an image that is in the repository, by its tag; it is not managed."""
-        return cls(resource_name, opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id)))
-
-
-def _path(value: Any) -> Any:
-    """The path alone, of a plain value or of an output."""
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    return value if value is None or isinstance(value, str) else pulumi.Output.from_input(value).apply(os.fspath)
+        return cls(resource_name, opts=reading(id, opts))

@@ -9,8 +9,8 @@ from pulumi.dynamic import DiffResult, ReadResult, UpdateResult
 
 from biot_provider.account_models import InterceptionSubscriptionAnswer, InterceptionSubscriptionInputs
 from biot_provider.account_rules import interception_problems, interception_warning
-from biot_provider.provider.account_state import dumped, gone, loaded, on_platform, with_known
 from biot_provider.provider.lifecycle import is_unknown, operation
+from biot_provider.provider.properties import dumped, gone, loaded, on_platform, with_known
 from biot_provider.provider.subscription_claims import Slot
 from biot_provider.provider.subscription_ids import interception_id, interception_of, target
 from biot_provider.provider.subscription_lifecycle import SubscriptionProvider

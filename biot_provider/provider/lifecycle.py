@@ -61,6 +61,10 @@ class Connection:
             raise self._settings
         return self._settings
 
+    def problems(self) -> list[Problem]:
+        """What is wrong with the configuration, as a problem of no property."""
+        return [Problem("", str(self._settings))] if isinstance(self._settings, ConfigError) else []
+
     def client(self, owner: str | None) -> Client:
         """The client; ``owner`` is ``project/stack/name``, whose stack names the embedded platform's folder."""
         from biot_provider.client import Client  # with httpx 0.1 s, and a preview makes no request

@@ -9,8 +9,8 @@ from pulumi.dynamic import DiffResult, ReadResult
 
 from biot_provider.account_models import NotificationSubscriptionAnswer, NotificationSubscriptionInputs
 from biot_provider.account_rules import notification_problems, notification_warning
-from biot_provider.provider.account_state import dumped, gone, loaded, on_platform, with_known
 from biot_provider.provider.lifecycle import is_unknown, operation
+from biot_provider.provider.properties import dumped, gone, loaded, on_platform, with_known
 from biot_provider.provider.subscription_ids import notification_id, notification_of
 from biot_provider.provider.subscription_lifecycle import SubscriptionProvider
 from biot_provider.provider.subscription_writes import NotificationWrites

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
 
-from biot_provider.errors import ConfigError, InputError, LifecycleError, NotFoundError, PackagingError
+from biot_provider.errors import InputError, LifecycleError, NotFoundError, PackagingError
 from biot_provider.handlers import handler_problem
 from biot_provider.models import DEFAULT_HANDLER, DEFAULT_RUNTIME, UNDECLARED, PluginInputs, PluginState
 from biot_provider.packaging import read_package, zipped_size_problem
@@ -53,7 +53,7 @@ class PluginProvider(LifecycleProvider):
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Find every bad input, fill in defaults and the digests of the code; local files only, no request."""
         given = {key: value for key, value in news.items() if key != "__provider" and value is not None}
-        problems = self._settings_problems() + _schedule_over(given, _olds)
+        problems = self.connection.problems() + _schedule_over(given, _olds)
         declared = {key: v for key, v in given.items() if key not in UNDECLARED and not key.startswith("__")}
         problems += plugin_problems(declared, is_unknown)
         values = _with_defaults(given)
@@ -163,13 +163,6 @@ class PluginProvider(LifecycleProvider):
     def _state_properties(self, state: PluginState) -> dict[str, Any]:
         here = state.model_copy(update={"platform": self.connection.settings.base_url})
         return dump(_without_none(here.model_dump(mode="json")), secret=VARIABLES)
-
-    def _settings_problems(self) -> list[Problem]:
-        try:
-            _ = self.connection.settings
-        except ConfigError as error:
-            return [Problem("", str(error))]
-        return []
 
     def _writes(self, inputs: PluginInputs) -> PluginWrites:
         settings = self.connection.settings

@@ -12,6 +12,7 @@ from typing import Any, TypedDict
 import pulumi
 from pulumi.dynamic import Resource
 
+from biot_provider.provider.arguments import owner, path, reading
 from biot_provider.provider.plugin import PluginProvider
 
 
@@ -240,11 +241,7 @@ class Plugin(Resource, module="biot", name="Plugin"):
             "name": resource_name if name is None else name,
             "display_name": display_name,
             "version": version,
-            "code": None
-            if code is None
-            else pulumi.Output.from_input(code).apply(_path)
-            if isinstance(code, pulumi.Output)
-            else _path(code),  # type: ignore[arg-type]
+            "code": path(code),
             "image_tag": image_tag,
             "runtime": runtime,
             "handler": handler,
@@ -258,7 +255,7 @@ class Plugin(Resource, module="biot", name="Plugin"):
             "analytics_db_access": analytics_db_access,
             "cors": cors,
             "adopt": adopt,
-            "__owner": f"{pulumi.get_project()}/{pulumi.get_stack()}/{resource_name}",
+            "__owner": owner(resource_name),
         }
         # Names are unique. The engine asks no provider which comes first where the user forces a replacement; for an
         # image the provider must be asked, since the platform deletes an image with the last plugin that runs it.
@@ -274,12 +271,7 @@ class Plugin(Resource, module="biot", name="Plugin"):
         opts: pulumi.ResourceOptions | None = None,
     ) -> Plugin:
         """Read a plugin that exists, by its bare name; it is not managed: never changed, never deleted."""
-        return cls(resource_name, name=id, opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id)))
-
-
-def _path(code: Code) -> str:
-    """The path alone: an asset in a dynamic resource's properties cannot be read back by the engine."""
-    return code.path if isinstance(code, pulumi.FileArchive) else os.fspath(code)
+        return cls(resource_name, name=id, opts=reading(id, opts))
 
 
 def _secret(variables: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None) -> Any:

@@ -9,7 +9,8 @@ from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, Up
 from biot_provider.account_models import ServiceUserInputs, ServiceUserState
 from biot_provider.account_rules import service_user_problems
 from biot_provider.errors import NotFoundError
-from biot_provider.provider.account_state import (
+from biot_provider.provider.lifecycle import LifecycleProvider, is_unknown, operation, report
+from biot_provider.provider.properties import (
     checked,
     declared,
     dumped,
@@ -18,10 +19,8 @@ from biot_provider.provider.account_state import (
     on_platform,
     refuse_another_platform,
     resource_name,
-    settings_problems,
     with_known,
 )
-from biot_provider.provider.lifecycle import LifecycleProvider, is_unknown, operation, report
 from biot_provider.provider.secret_key_writes import HELD
 from biot_provider.provider.service_user_writes import (
     ServiceUserWrites,
@@ -40,7 +39,7 @@ class ServiceUserProvider(LifecycleProvider):
     @operation
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Find every bad input, fill in defaults; no request."""
-        problems = settings_problems(self.connection) + service_user_problems(declared(news), is_unknown)
+        problems = self.connection.problems() + service_user_problems(declared(news), is_unknown)
         return checked(ServiceUserInputs, news, problems)
 
     @operation

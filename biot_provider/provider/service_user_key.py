@@ -13,7 +13,8 @@ from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult
 from biot_provider.account_models import ServiceUserKeyInputs, ServiceUserKeyState
 from biot_provider.account_rules import service_user_key_problems
 from biot_provider.errors import InputError, NotFoundError
-from biot_provider.provider.account_state import (
+from biot_provider.provider.lifecycle import LifecycleProvider, is_unknown, operation, report
+from biot_provider.provider.properties import (
     checked,
     declared,
     dumped,
@@ -22,10 +23,8 @@ from biot_provider.provider.account_state import (
     on_platform,
     refuse_another_platform,
     resource_name,
-    settings_problems,
     with_known,
 )
-from biot_provider.provider.lifecycle import LifecycleProvider, is_unknown, operation, report
 from biot_provider.provider.secret_key_writes import HELD, SecretKeyWrites
 from biot_provider.provider.service_user_writes import exists
 
@@ -40,7 +39,7 @@ class ServiceUserKeyProvider(LifecycleProvider):
     @operation
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Find every bad input; no request."""
-        problems = settings_problems(self.connection) + service_user_key_problems(declared(news), is_unknown)
+        problems = self.connection.problems() + service_user_key_problems(declared(news), is_unknown)
         return checked(ServiceUserKeyInputs, news, problems)
 
     @operation

@@ -10,7 +10,9 @@ from pulumi.dynamic import CheckResult, ConfigureRequest, CreateResult
 
 from biot_provider.account_models import InterceptionSubscriptionInputs, NotificationSubscriptionInputs
 from biot_provider.models import Answer
-from biot_provider.provider.account_state import (
+from biot_provider.provider.attempts import Deadline
+from biot_provider.provider.lifecycle import LifecycleProvider, holds_unknown, operation, report
+from biot_provider.provider.properties import (
     checked,
     declared,
     dumped,
@@ -19,10 +21,7 @@ from biot_provider.provider.account_state import (
     on_platform,
     refuse_another_platform,
     resource_name,
-    settings_problems,
 )
-from biot_provider.provider.attempts import Deadline
-from biot_provider.provider.lifecycle import LifecycleProvider, holds_unknown, operation, report
 from biot_provider.provider.subscription_claims import Claims, Slot
 from biot_provider.provider.subscription_writes import SubscriptionWrites
 from biot_provider.rules import Problem
@@ -66,7 +65,7 @@ class SubscriptionProvider(LifecycleProvider, ABC, Generic[InputsT, AnswerT]):
         """Find every bad input; no request. Warns of an order that another resource asks for too."""
         given = declared(news)
         public = endpoints_are_public(self.connection)
-        problems = settings_problems(self.connection) + self.problems(given, public=public) or self._claim(news)
+        problems = self.connection.problems() + self.problems(given, public=public) or self._claim(news)
         if not problems and (warning := self.warning(given)):
             report(f"warning: {self.kind} {resource_name(news.get('__owner'))!r}: {warning}")
         return checked(self.inputs, news, problems)

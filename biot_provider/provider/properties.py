@@ -1,4 +1,4 @@
-"""Properties of the own-account resources on their way in and out of Pulumi: models in Pulumi's form and back.
+"""Properties of resources on their way in and out of Pulumi: models in Pulumi's form and back.
 
 Names that begin with two underscores are hidden by the engine; a model says so with a field's alias.
 """
@@ -101,15 +101,6 @@ def refuse_another_platform(
         f" What to do: correct the address (`pulumi config set biot:baseUrl {made_on}`, or base_url of its"
         " biot.Provider); or, to leave it there and start anew here, `pulumi state delete` it"
     )
-
-
-def settings_problems(connection: Connection) -> list[Problem]:
-    """What is wrong with the connection's configuration, as a problem of no property."""
-    try:
-        _ = connection.settings
-    except ConfigError as error:
-        return [Problem("", str(error))]
-    return []
 
 
 def resource_name(owner: str | None) -> str:
