@@ -120,7 +120,7 @@ class Engine:
         with self._process(faults) as run:
             if refresh:
                 self._refresh(run)
-            self._previewed(run, replace=replace)
+            run.errors += self.preview(replace=replace)[0].errors
             if run.errors:
                 return run
             for declared in self.program:
@@ -133,11 +133,13 @@ class Engine:
                 self._attempt(run, lambda h=held: self._delete(run, h))  # type: ignore[misc]
         return run
 
-    def preview(self) -> tuple[Run, dict[str, bool]]:
-        """`pulumi preview`: which resources would be changed."""
+    def preview(self, *, replace: bool = False) -> tuple[Run, dict[str, bool]]:
+        """`pulumi preview`, in a process of its own: which resources would be changed."""
+        changes: dict[str, bool] = {}
         with self._process(()) as run:
-            return run, self._previewed(run, replace=False)
-        raise AssertionError
+            for declared in self.program:
+                self._attempt(run, lambda d=declared: changes.update(self._previewed(run, d, replace=replace)))  # type: ignore[misc]
+        return run, changes
 
     def refresh(self, faults: Iterable[str] = ()) -> Run:
         """`pulumi refresh`."""
@@ -181,30 +183,23 @@ class Engine:
         except Failed as failed:
             run.errors.append(str(failed))
 
-    def _previewed(self, run: Run, *, replace: bool) -> dict[str, bool]:
-        changes = {}
-        for declared in self.program:
-            try:
-                held, inputs = self._checked(run, declared)
-                if held is None or held.gone or replace:
-                    changes[declared.urn] = True
-                else:
-                    changes[declared.urn] = bool(self._diff(run, held, inputs).changes)
-            except Failed as failed:
-                run.errors.append(str(failed))
-        return changes
+    def _previewed(self, run: Run, declared: Declared, *, replace: bool) -> dict[str, bool]:
+        held, inputs = self._checked(run, declared, anew=replace)
+        if held is None or replace:
+            return {declared.urn: True}
+        return {declared.urn: bool(self._diff(run, held, inputs).changes) or held.gone}
 
     def _checked(self, run: Run, declared: Declared, *, anew: bool = False) -> tuple[Held | None, dict[str, Any]]:
         """The resource's old state, and its inputs as the provider's check hands them on."""
         held = self.held(declared)
-        before = {} if held is None or held.gone or anew else held.inputs
+        before = {} if held is None or anew else held.inputs
         given: dict[str, Any] = {"name": declared.resource} | declared.fields
         given["__owner"] = owner(self.stack, declared)
         if declared.code is not None:
             given |= {"code": self._write_code(declared), "runtime": "python3.13"}
         if declared.image is not None:
             given["image_tag"] = declared.image
-        if held is not None and not held.gone:
+        if held is not None and not anew:
             for name in declared.ignored:
                 given.pop(name, None)
                 if name in held.inputs:
@@ -218,18 +213,20 @@ class Engine:
         self._push(declared)
         held, inputs = self._checked(run, declared, anew=replace)
         run.line.actor = self._actor(declared, held, None)
-        if held is None or held.gone:
-            self._create(run, declared, held, inputs)
+        if held is None:
+            self._create(run, declared, None, inputs)
             return
         first = True if declared.image is None else None
-        replaces = replace
+        replaces = replace or held.gone
         if not replace:
             diff = self._diff(run, held, inputs)
-            replaces = bool(diff.replaces)
+            replaces = replaces or bool(diff.replaces)
             first = diff.delete_before_replace if first is None else first
         if replaces:
             _, inputs = self._checked(run, declared, anew=True)
-            if first:
+            if first and held.gone:
+                self._create(run, declared, held, inputs)
+            elif first:
                 run.line.actor = self._actor(None, held, frozenset())
                 self._call(run, "delete", held.inputs["name"], held.outs)
                 held.gone = True
@@ -268,7 +265,7 @@ class Engine:
             made.owners.add(self.key(held.urn))
 
     def _delete(self, run: Run, held: Held) -> None:
-        if not held.gone:
+        if held.goes or not held.gone:
             run.line.actor = self._actor(None, held, frozenset())
             kept = [other.outs["endpoint_url"] for other in self.state if other is not held and not other.gone]
             before = {name: live for name in self.world.names() if (live := self.world.live(name))}
@@ -279,7 +276,7 @@ class Engine:
         self.state.remove(held)
 
     def _refresh(self, run: Run) -> None:
-        for held in [held for held in self.state if not (held.goes or held.gone)]:
+        for held in [held for held in self.state if not held.gone]:
             self._attempt(run, lambda h=held: self._read(run, h))  # type: ignore[misc]
         tags = self.world.platform.images.tags()
         self.pushed = {resource: tag for resource, tag in self.pushed.items() if tag in tags}
@@ -320,7 +317,8 @@ class Engine:
     def _actor(self, declared: Declared | None, held: Held | None, named: frozenset[str] | None) -> Actor:
         urns = [held.urn, held.written] if held else []
         if declared is not None:
-            urns = [declared.urn, *declared.aliases, *urns]
+            # Stamps from before they counted the types of parents stay recognised.
+            urns = [declared.urn, declared.resource, *declared.aliases, *urns]
         adopts = bool(declared and declared.fields.get("adopt"))
         return Actor(self.key(urns[0]), frozenset(map(self.key, urns)), adopts, self.stamps, named)
 
@@ -340,7 +338,11 @@ class Engine:
 
 def owner(stack: str, declared: Declared) -> str:
     """What the resource classes give as `__owner`."""
-    return f"shop/{stack}/{declared.resource}"
+    return (
+        f"shop/{stack}/{declared.parent}::{declared.resource}"
+        if declared.parent
+        else f"shop/{stack}/{declared.resource}"
+    )
 
 
 _CODE_OUTPUTS = ("code_digest", "image_tag")

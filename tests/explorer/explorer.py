@@ -188,7 +188,15 @@ class Explorer:
         recorded = held is not None and held.outs.get("endpoint_url") == live["endpointUrl"]
         if recorded:
             return bool(keys & made.owners)
-        return engine.stamps and STAMP in live[VARIABLES] and made.stamped_by == engine.key(declared.urn)
+        return (
+            engine.stamps
+            and STAMP in live[VARIABLES]
+            and made.stamped_by
+            in (
+                engine.key(declared.urn),
+                engine.key(declared.resource),
+            )
+        )
 
     def _check_unchanged(self, engine: Engine) -> None:
         """After a successful `up` a preview shows nothing."""
@@ -203,7 +211,7 @@ class Explorer:
             raise Violation(f"plugin {declared.name!r} is not there after a successful up")
         if engine.key(declared.urn) not in made.owners:
             raise Violation(f"{declared.urn}: an up succeeded with a plugin of {made.owners or 'somebody by hand'}")
-        for difference in self._differences(declared, live, made):
+        for difference in self._differences(engine, declared, live, made):
             raise Violation(f"after a successful up --refresh {difference}")
 
     def _check_nothing_hidden(self, engine: Engine) -> None:
@@ -217,14 +225,14 @@ class Explorer:
                 continue
             if live is None or made is None:
                 raise Violation(f"a refresh hides that plugin {declared.name!r} is gone")
-            for difference in self._differences(declared, live, made):
+            for difference in self._differences(engine, declared, live, made):
                 raise Violation(f"a refresh hides that {difference}")
 
-    def _differences(self, declared: Declared, live: dict[str, Any], made: Made) -> list[str]:
+    def _differences(self, engine: Engine, declared: Declared, live: dict[str, Any], made: Made) -> list[str]:
         """What is not as declared."""
         found = []
         code = declared.image or declared.code
-        theirs = code is None and made.by_hand
+        theirs = code is None and (made.by_hand or not engine.stamps)
         if made.code != code and not theirs:
             found.append(f"plugin {declared.name!r} runs {made.code!r}, not {code!r}")
         defaults = {"timeout": 3, "display_name": declared.name, "enabled_state": "ENABLED", "cron_schedule": None}

@@ -62,7 +62,7 @@ class Made:
     code: str | None = None
     """What the code says that it is, or the image's tag; None for the platform's seed."""
     by_hand: bool = False
-    """Whether somebody else deployed that code."""
+    """Whether somebody else deployed that code, or a stack without stamps, which looks the same."""
 
 
 @dataclass
@@ -180,7 +180,8 @@ class World:
         code = new_code if isinstance(new_code, str) else self.code(name)
         if method == "POST":
             assert after is not None
-            self.made[after["endpointUrl"]] = Made(name, {actor.key}, actor.key if actor.stamps else None, code)
+            stamped = actor.key if actor.stamps else None
+            self.made[after["endpointUrl"]] = Made(name, {actor.key}, stamped, code, by_hand=not actor.stamps)
             return
         made = self.made[before["endpointUrl"]]
         if not (actor.keys & made.owners or (actor.adopts and method == "PATCH")):
@@ -199,7 +200,7 @@ class World:
         if actor.named is not None and new_code and CODE not in actor.named:
             self.broken.append(f"{actor.key} wrote the code of plugin {name!r}, which the diff did not name")
         if new_code:
-            made.code, made.by_hand = code, False
+            made.code, made.by_hand = code, not actor.stamps
         if not actor.keys & made.owners and actor.stamps:
             made.owners.clear()
         made.owners.add(actor.key)
