@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from biot_provider.wide import Flag, Items, Object, Text, TextMap, Texts, Whole, Wide, WideItem, number
@@ -163,6 +163,14 @@ class CorsAnswer(Answer):
     expose_headers: Texts = None
 
 
+_ALWAYS_SHOWN = frozenset(
+    {"name", "displayName", "version", "endpointUrl", "linkToConsole", "creationTime", "lastModifiedTime"}
+)
+"""The members that a plugin has in every answer (BioT API 2.4.2, PluginResponse)."""
+
+_FEWEST_SHOWN = 3
+
+
 class PluginShown(Answer):
     """What a state and an answer of the platform have in common."""
 
@@ -189,12 +197,20 @@ class PluginShown(Answer):
 class PluginAnswer(PluginShown):
     """A plugin as the platform shows it; absent is not the same as null."""
 
-    name: str
+    name: Text = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_a_plugin(cls, value: Any) -> Any:
+        """Refuse what is no plugin, such as a gateway's JSON: it has few of the members that every plugin has."""
+        if isinstance(value, dict) and len(_ALWAYS_SHOWN & value.keys()) < _FEWEST_SHOWN:
+            raise ValueError("has not the members of a plugin")
+        return value
 
     @property
     def bare_name(self) -> str:
         """The name without the platform's prefix, whichever of the two the platform shows."""
-        return self.name.removeprefix(NAME_PREFIX)
+        return (self.name or "").removeprefix(NAME_PREFIX)
 
     @property
     def deployed_version(self) -> int:
@@ -229,11 +245,11 @@ class PluginState(PluginShown):
 class ErrorAnswer(Answer):
     """The platform's error body; every member may be missing."""
 
-    code: Text = None
-    message: Text = None
-    service_name: Text = None
-    trace_id: Text = None
-    environment: Text = None
+    code: str | None = None
+    message: str | None = None
+    service_name: str | None = None
+    trace_id: str | None = None
+    environment: str | None = None
     details: dict[str, Any] | None = None
 
 

@@ -58,14 +58,15 @@ _INPUTS = frozenset(PluginInputs.model_fields)
 class _Run:
     """What the checks of this run have seen; used by all threads."""
 
-    _declared: dict[str, str] = field(default_factory=dict)
+    _declared: dict[tuple[str, str], str] = field(default_factory=dict)
     _in_state: set[tuple[str | None, str]] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def declare(self, name: str, owner: str) -> str | None:
         """Note that a resource declares the plugin of this name; gives the other resource that does."""
+        stack = "/".join(owner.split("/")[:2])
         with self._lock:
-            other = self._declared.setdefault(name, owner)
+            other = self._declared.setdefault((stack, name), owner)
             return None if other == owner else other
 
     def note_state(self, owner: str | None, name: object) -> None:
@@ -150,7 +151,7 @@ class PluginProvider(LifecycleProvider):
         """
         known = _state({"name": id_} | props)
         self._refuse_another_platform(f"read plugin {id_!r}", known)
-        is_get = "creation_time" not in props  # it has no state, so nothing to compare with
+        is_get = not {"creation_time", "__platform"} & props.keys()  # it has no state, so nothing to compare with
         try:
             answer = self._client(known).get_plugin(id_)
         except NotFoundError:

@@ -56,20 +56,19 @@ def update_body(
 ) -> dict[str, Any]:
     """The changes of these parts from before to wanted, made to what is found.
 
-    ``version`` goes with code and with nothing else. A stamp is sent where one is given, with the variables.
+    ``version`` goes with code and with nothing else, ``stamp`` with the variables.
     """
     fields = {cell[0] for cell in cells}
     body = {to_camel(name): _wire(getattr(wanted, name)) for name in fields & UPDATABLE}
-    if VARIABLES in fields or stamp is not None:
-        there = variables_there(found, before)
-        changed = merged(before.environment_variables or {}, wanted.environment_variables or {}, there)
-        body["environmentVariables"] = _variables(changed if VARIABLES in fields else there, stamp)
+    if VARIABLES in fields:
+        lists = (before.environment_variables or {}, wanted.environment_variables or {}, variables_there(found, before))
+        body["environmentVariables"] = _variables(merged(*lists), stamp)
     if "subscriptions" in fields:
         shown = found.subscriptions if found.subscriptions is not None else before.subscriptions
         body["subscriptions"] = _wire(_merged_subscriptions(before.subscriptions, wanted.subscriptions, shown))
     if "cors" in fields:
-        lists = Cors().model_dump() | ({} if wanted.cors is None else wanted.cors.model_dump(exclude_none=True))
-        body["cors"] = {to_camel(cell[1]): list(lists[cell[1]]) for cell in cells if cell[0] == "cors"}
+        cors = Cors().model_dump() | ({} if wanted.cors is None else wanted.cors.model_dump(exclude_none=True))
+        body["cors"] = {to_camel(cell[1]): list(cors[cell[1]]) for cell in cells if cell[0] == "cors"}
     if CODE in fields:
         body["version"] = version
         if wanted.image_tag is not None:

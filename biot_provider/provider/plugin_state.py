@@ -77,6 +77,11 @@ def changed_cells(state: PluginState, wanted: PluginState) -> set[Cell]:
     return _different(_cells(state, named), _cells(wanted, named))
 
 
+def all_cells(wanted: PluginState) -> set[Cell]:
+    """Every part of a plugin."""
+    return set(_cells(wanted, {}))
+
+
 def cells_left(changed: Set[Cell], wanted: PluginState, found: PluginAnswer, known: PluginState) -> set[Cell]:
     """Those of the changed parts that the platform does not show as wanted; what it shows not at all is as known."""
     shown = {name: value for name in UPDATABLE if (value := getattr(found, name)) is not None}

@@ -18,9 +18,9 @@ from biot_provider.provider.attempts import Deadline, rollback_failed, settle, u
 from biot_provider.provider.plugin_body import update_body
 from biot_provider.provider.plugin_state import (
     CODE,
-    UPDATABLE,
     VARIABLES,
     Cell,
+    all_cells,
     cells_left,
     changed_cells,
     changed_fields,
@@ -64,7 +64,7 @@ class PluginUpdate:
         self._cells = changed_cells(before, wanted)
         self._sends_code = CODE in changed_fields(before, wanted)
         if force:
-            self._cells |= {(name,) for name in UPDATABLE}
+            self._cells |= all_cells(wanted)
             self._sends_code = has_code(wanted)
         self._resend = force
         """Whether everything is sent again, whatever the platform shows."""

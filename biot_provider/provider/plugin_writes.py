@@ -149,7 +149,7 @@ class PluginWrites:
         if stamp is not None and self._must_be_made_anew(wanted, found, stamp):
             self._report(
                 f"warning: plugin {wanted.name!r}: the one that this resource has on the platform already, since"
-                f" {found.creation_time}, cannot become this one: it is deleted and created anew"
+                f" {found.creation_time}, cannot become this one: it is made anew"
             )
             self.delete(observed(found, wanted).model_copy(update={"mark": stamp.replacement}))
             return self.create(wanted, replaces=False)
@@ -181,8 +181,8 @@ class PluginWrites:
         stamp = Stamp.found(found)
         owner = f" of owner {stamp.owner}" if stamp else ""
         self._report(
-            f"warning: plugin {wanted.name!r}: takes over the existing plugin{owner}, created at {found.creation_time}"
-            " (adopt is set)"
+            f"warning: plugin {wanted.name!r}: takes over the existing plugin{owner} (adopt is set); it was created at"
+            f" {found.creation_time}"
         )
         before = observed(found, wanted)
         if has_code(wanted):
@@ -228,8 +228,8 @@ def _taken(wanted: PluginState, found: PluginAnswer, stamp: Stamp | None) -> str
         whose = f"belongs to another stack or resource (owner {stamp.owner})"
         advice = "; or, where it is this resource under its former name or parent, declare that in its aliases"
     return (
-        f"create plugin {wanted.name!r}: a plugin of that name exists already, since {found.creation_time},"
-        f" and {whose}. What to do: choose another name, or set adopt=True to take it over{advice}"
+        f"create plugin {wanted.name!r}: a plugin of that name exists already and {whose}; it was created at"
+        f" {found.creation_time}. What to do: choose another name, or set adopt=True to take it over{advice}"
     )
 
 
