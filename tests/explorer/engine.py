@@ -268,11 +268,10 @@ class Engine:
         if held.goes or not held.gone:
             run.line.actor = self._actor(None, held, frozenset())
             kept = [other.outs["endpoint_url"] for other in self.state if other is not held and not other.gone]
-            before = {name: live for name in self.world.names() if (live := self.world.live(name))}
+            before = self.world.endpoints()
             self._call(run, "delete", held.outs["name"], held.outs)
-            for name, live in before.items():
-                if live["endpointUrl"] in kept and self.world.live(name) is None:
-                    raise Violation(f"deleting what was replaced deleted plugin {name!r}, which the state has")
+            if (before - self.world.endpoints()).intersection(kept):
+                raise Violation(f"deleting what {held.urn} replaced deleted the plugin that replaced it")
         self.state.remove(held)
 
     def _refresh(self, run: Run) -> None:

@@ -35,8 +35,21 @@ FIELDS: dict[str, tuple[Any, ...]] = {
     "adopt": (None, True),
     "name": (None, "x"),
 }
+READINGS = (
+    {"names": "prefixed"}, {"absent": "omitted"}, {"orders": "shifted"}, {"orders": "filled"}, {"entity_names": "filled"},
+    {"lists": "reversed"}, {"system_variables": "hidden"}, {"partial_subscriptions": "refused"},
+)  # fmt: skip
+SHOWN = (
+    "name", "version", "timeout", "enabledState", "cronSchedule", "deploymentPackageType", "creationTime", "endpointUrl",
+    "environmentVariables", "environmentVariables.MODE", "environmentVariables.PULUMI_BIOT_STAMP", "subscriptions",
+    "subscriptions.interceptions", "subscriptions.interceptions[0]", "subscriptions.interceptions[0].type",
+    "subscriptions.interceptionOrder", "cors", "cors.allowMethods", "cors.allowMethods[0]", "unheardOf",
+)  # fmt: skip
+INSTEAD = (None, "UNHEARD_OF", "", "7", 7, -0.5, True, [], {}, ["UNHEARD_OF", None], {"unheardOf": [7]})
+"""What the platform may show in such a place."""
 CODES = (None, "one", "two")
 TAGS = (None, "tag-1", "tag-2")
+_OF_THE_PLATFORM = ("hand", "reading", "show")
 _SHOWN = ("timeout", "display_name", "cron_schedule", "enabled_state")
 
 
@@ -48,11 +61,14 @@ class Explorer:
         self.world = world
         self.engines = [Engine(world, stack, folder / str(number)) for number, stack in enumerate(STACKS)]
         self.used: set[int] = set()
+        self.varied = False
 
     def explore(self, steps: Iterable[Step]) -> None:
         """Take every step, then settle and destroy. Raises Violation."""
         for step in steps:
             self.take(step)
+        self.world.platform.variants.clear()
+        self.varied = False
         for number in sorted(self.used):
             self.settle(self.engines[number])
         for number in sorted(self.used):
@@ -61,12 +77,25 @@ class Explorer:
     def take(self, step: Step) -> None:
         """One step."""
         kind, *rest = step
-        if kind == "hand":
-            self.world.by_hand(*rest)
+        if kind in _OF_THE_PLATFORM:
+            getattr(self, f"on_{kind}")(*rest)
             return
         number, *arguments = rest
         self.used.add(number)
         getattr(self, f"on_{kind}")(self.engines[number], *arguments)
+
+    def on_hand(self, name: str, edit: str) -> None:
+        """Somebody changes a plugin in the Console."""
+        self.world.by_hand(name, edit)
+
+    def on_reading(self, choice: int) -> None:
+        """An open point of the API is read in another way from now on."""
+        self.world.platform.switches.set(**READINGS[choice])
+
+    def on_show(self, at: str, choice: int) -> None:
+        """Until the next settling, the platform shows something else in a place."""
+        self.world.platform.variants.add("plugin", at, INSTEAD[choice])
+        self.varied = True
 
     def on_set(self, engine: Engine, slot: int, name: str, choice: int) -> None:
         """The program gives a field another value; a resource that is not declared is from now on."""
@@ -120,7 +149,7 @@ class Explorer:
             self._check_unchanged(engine)
 
     def on_refresh(self, engine: Engine, faults: Iterable[str] = ()) -> None:
-        if engine.refresh(faults).succeeded:
+        if engine.refresh(faults).succeeded and not self.varied:
             self._check_nothing_hidden(engine)
 
     def on_destroy(self, engine: Engine, faults: Iterable[str] = ()) -> None:
@@ -153,9 +182,8 @@ class Explorer:
         run = engine.destroy()
         if not run.succeeded:
             raise Violation(f"destroy fails: {run.errors}")
-        left = {live["endpointUrl"] for name in self.world.names() if (live := self.world.live(name))}
-        if ours & left:
-            raise Violation(f"destroy leaves {sorted(ours & left)} behind")
+        if left := ours & self.world.endpoints():
+            raise Violation(f"destroy leaves {[self.world.made[endpoint].name for endpoint in left]} behind")
 
     def _owners(self, held: Held) -> set[str]:
         made = self.world.made.get(held.outs["endpoint_url"])
@@ -238,15 +266,16 @@ class Explorer:
         defaults = {"timeout": 3, "display_name": declared.name, "enabled_state": "ENABLED", "cron_schedule": None}
         wanted = defaults | declared.fields
         for name in _SHOWN:
-            if live[to_camel(name)] != wanted[name] and name not in declared.ignored:
+            if live.get(to_camel(name)) != wanted[name] and name not in declared.ignored:
                 found.append(f"{name} of plugin {declared.name!r} is {live[to_camel(name)]!r}, not {wanted[name]!r}")
         variables = declared.fields.get("environment_variables", {})
         if own(live[VARIABLES]) != variables and "environment_variables" not in declared.ignored:
             found.append(f"variables of plugin {declared.name!r} are {own(live[VARIABLES])}, not {variables}")
+        allowed = (live["cors"] or {}).get("allowMethods", ["GET", "POST"])
         methods = declared.fields.get("cors", {}).get("allow_methods", ["GET", "POST"])
-        if live["cors"]["allowMethods"] != methods and "cors" not in declared.ignored:
-            found.append(f"cors of plugin {declared.name!r} allows {live['cors']['allowMethods']}, not {methods}")
-        kinds = [item["type"] for item in live["subscriptions"]["interceptions"]]
+        if allowed != methods and "cors" not in declared.ignored:
+            found.append(f"cors of plugin {declared.name!r} allows {allowed}, not {methods}")
+        kinds = [item["type"] for item in (live["subscriptions"] or {}).get("interceptions", [])]
         hooks = [item["type"] for item in declared.fields.get("subscriptions", {}).get("interceptions", [])]
         if kinds != hooks and "subscriptions" not in declared.ignored:
             found.append(f"plugin {declared.name!r} intercepts {kinds}, not {hooks}")

@@ -141,25 +141,23 @@ class World:
 
     def clear(self) -> None:
         """A new platform: no plugins, no images."""
-        for name in self.names():
+        for name in self.platform.edits.stored():
             self.platform.edits.delete("plugin", name)
         for tag in self.platform.images.tags():
             self.platform.images.remove(tag)
+        self.platform.switches.reset()
+        self.platform.variants.clear()
         self.made.clear()
         self.broken.clear()
         self.hands = 0
 
-    def names(self) -> list[str]:
-        return [row["name"] for row in self.platform.plugins.search({})["data"]]
-
     def live(self, name: str) -> dict[str, Any] | None:
         """A plugin as it is stored, or None."""
-        try:
-            return self.platform.plugins.get(PREFIX + name)
-        except Exception as refusal:
-            if getattr(refusal, "code", "") != "PLUGIN_NOT_FOUND":
-                raise
-            return None
+        return self.platform.edits.stored().get(name)
+
+    def endpoints(self) -> set[str]:
+        """What tells the plugins that there are from all that ever were."""
+        return {record["endpointUrl"] for record in self.platform.edits.stored().values()}
 
     def truth(self, name: str) -> Made | None:
         """The truth about the plugin of this name."""
@@ -269,13 +267,14 @@ _MEMBERS = (
 
 
 def _custom(plugin: Mapping[str, Any], member: str) -> Any:
-    """A member without what the platform and the stamp add to it."""
+    """A member without the stamp."""
     value = plugin[member]
     return own(value) if member == VARIABLES else value
 
 
 def own(variables: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in variables.items() if not name.startswith("BIOT_") and name != STAMP}
+    """A plugin's variables without the stamp."""
+    return {name: value for name, value in variables.items() if name != STAMP}
 
 
 def _stamp(plugin: Mapping[str, Any]) -> str | None:
