@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +41,7 @@ from biot_provider.provider.plugin_state import (
 )
 from biot_provider.provider.plugin_writes import PluginWrites
 from biot_provider.provider.properties import resource_name
-from biot_provider.provider.stamp import SEED, Stamp, is_another, is_foreign, is_same_plugin
+from biot_provider.provider.stamp import SEED, Stamp, is_foreign, is_same_plugin, why_gone
 from biot_provider.rules import Problem, plugin_problems, runtime_warning
 from biot_provider.schedule import in_words, next_runs, schedule_problem
 from biot_provider.wide import number
@@ -54,45 +53,32 @@ if TYPE_CHECKING:
 _INPUTS = frozenset(PluginInputs.model_fields)
 
 
-@dataclass
-class _Run:
-    """What the checks of this run have seen; used by all threads."""
+class _Declared:
+    """The plugins that the resources of this run declare; used by all threads."""
 
-    _declared: dict[tuple[str, str], str] = field(default_factory=dict)
-    _in_state: set[tuple[str | None, str]] = field(default_factory=set)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self) -> None:
+        self._owners: dict[tuple[str, str], str] = {}
+        self._lock = threading.Lock()
 
-    def declare(self, name: str, owner: str) -> str | None:
-        """Note that a resource declares the plugin of this name; gives the other resource that does."""
+    def other(self, name: str, owner: str) -> str | None:
+        """Note that a resource declares the plugin of this name; gives the other resource of its stack that does."""
         stack = "/".join(owner.split("/")[:2])
         with self._lock:
-            other = self._declared.setdefault((stack, name), owner)
+            other = self._owners.setdefault((stack, name), owner)
             return None if other == owner else other
-
-    def note_state(self, owner: str | None, name: object) -> None:
-        """Note that a resource has a plugin of this name in its state."""
-        with self._lock:
-            self._in_state.add((owner, str(name)))
-
-    def is_in_state(self, owner: str | None, name: str) -> bool:
-        """Whether the resource has a plugin of this name in its state, so that a create replaces it."""
-        with self._lock:
-            return (owner, name) in self._in_state
 
 
 class PluginProvider(LifecycleProvider):
     """Pulumi's provider of ``biot.Plugin``. State refers to it by this module and name: they must not change."""
 
     @functools.cached_property
-    def _run(self) -> _Run:
-        return _Run()
+    def _declared(self) -> _Declared:
+        return _Declared()
 
     @operation
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Find every bad input, fill in defaults and the digests of the code; local files only, no request."""
         given = {key: value for key, value in news.items() if key != "__provider" and value is not None}
-        if "name" in _olds:
-            self._run.note_state(given.get("__owner"), _olds["name"])
         problems = self.connection.problems() + _schedule_over(given, _olds)
         problems += _argument_problems(given, _olds)
         problems += self._declared_twice(given)
@@ -139,9 +125,7 @@ class PluginProvider(LifecycleProvider):
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Create the plugin, or continue with the one that this resource has on the platform already."""
         wanted = _state(props)
-        replaces = self._run.is_in_state(wanted.owner, wanted.name)
-        state = self._writes(wanted).create(wanted, replaces=replaces)
-        return CreateResult(wanted.name, self._state_properties(state))
+        return CreateResult(wanted.name, self._state_properties(self._writes(wanted).create(wanted)))
 
     @operation
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
@@ -160,11 +144,8 @@ class PluginProvider(LifecycleProvider):
             return ReadResult("", {})
         state = observed(answer, known)
         if not is_get:
-            if is_another(answer, known):
-                report(
-                    f"warning: plugin {id_!r} of this stack no longer exists: the one of that name was created at"
-                    f" {answer.creation_time}, not at {known.creation_time}, and is left alone"
-                )
+            if (reason := why_gone(answer, known)) is not None:
+                report(f"warning: plugin {id_!r} of this stack no longer exists: {reason}")
                 return ReadResult("", {})
             state = self._read_code(state, answer, known)
         inputs = state.model_copy(update={"version": state.declared_version})  # a managed version is nobody's input
@@ -199,15 +180,13 @@ class PluginProvider(LifecycleProvider):
                 f"plugin {state.name!r}: version {answer.version} of its code was deployed elsewhere; it stays, since"
                 " no code is declared"
             )
-        mark = stamp.replacement if stamp is not None else ""
-        own = stamp if self.connection.settings.stamp else None
-        return observed_code(state, answer, own, known).model_copy(update={"mark": mark or None})
+        return observed_code(state, answer, stamp if self.connection.settings.stamp else None, known)
 
     def _declared_twice(self, given: Mapping[str, Any]) -> list[Problem]:
         name, owner = given.get("name"), given.get("__owner")
         if not isinstance(name, str) or not isinstance(owner, str):
             return []
-        other = self._run.declare(name, owner)
+        other = self._declared.other(name, owner)
         if other is None:
             return []
         return [Problem("name", f"{name!r} is the plugin of resource {resource_name(other)!r} too: leave one out")]
@@ -261,12 +240,12 @@ def _argument_problems(given: Mapping[str, Any], olds: Mapping[str, Any]) -> lis
     """What is wrong with the arguments, without what was so in state already: ``ignore_changes`` puts back what the
     platform shows.
     """
-    problems = plugin_problems(_declared(given), is_unknown)
-    before = {str(problem) for problem in plugin_problems(_declared(olds), is_unknown)} if problems and olds else set()
+    problems = plugin_problems(_arguments(given), is_unknown)
+    before = {str(problem) for problem in plugin_problems(_arguments(olds), is_unknown)} if problems and olds else set()
     return [problem for problem in problems if str(problem) not in before]
 
 
-def _declared(properties: Mapping[str, Any]) -> dict[str, Any]:
+def _arguments(properties: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: value
         for key, value in properties.items()

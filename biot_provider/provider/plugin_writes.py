@@ -31,8 +31,8 @@ from biot_provider.provider.stamp import (
     is_another,
     owner_hash,
     replacement_mark,
+    why_kept,
 )
-from biot_provider.wide import is_same_moment
 
 if TYPE_CHECKING:
     from biot_provider.client import Client
@@ -51,11 +51,10 @@ class PluginWrites:
         self._report = report
         self._deadline = Deadline(seconds)
 
-    def create(self, wanted: PluginState, *, replaces: bool) -> PluginState:
+    def create(self, wanted: PluginState) -> PluginState:
         """Create the plugin, or continue with one that this resource has on the platform already.
 
-        ``replaces`` says that the plugin of this name in the state is to be replaced by this one. Raises LifecycleError
-        when the name is another's.
+        Raises LifecycleError when the name is another's.
         """
         deadline = self._deadline
         unsure: list[BiotError] = []
@@ -75,15 +74,17 @@ class PluginWrites:
             unsure.extend([error] if unclear(error) else [])
             return None if found is None else (found, False)
 
-        # Without stamps, only a name that was free before can show that a plugin is of this very create.
-        answer, made = None if self._stamps else self._find(wanted.name), False
-        if answer is None:
-            not_done = f"Plugin {wanted.name!r} was not found there afterwards"
-            answer, made = settle(deadline, write, lambda: self._find(wanted.name), judge, not_done)
+        # Only a name that was free before shows that a plugin without a stamp is of this very create. And an image
+        # plugin that is to be replaced is still there, since the platform deletes an image with its last plugin.
+        existing = self._find(wanted.name) if wanted.image_tag is not None or not self._stamps else None
+        if existing is not None:
+            return self._continue_with(wanted, existing, [])
+        not_done = f"Plugin {wanted.name!r} was not found there afterwards"
+        answer, made = settle(deadline, write, lambda: self._find(wanted.name), judge, not_done)
         if made:
             deployed = answer.deployed_version or wanted.deployed_version or 1
             return recorded(wanted, answer, before=None, deployed=deployed, mark="")
-        return self._continue_with(wanted, answer, unsure, replaces=replaces)
+        return self._continue_with(wanted, answer, unsure)
 
     def update(self, before: PluginState, wanted: PluginState) -> PluginState:
         """Change what differs, code only when it changed; a plugin that is gone is created anew.
@@ -102,7 +103,7 @@ class PluginWrites:
                 f"warning: plugin {wanted.name!r} no longer exists: it is created anew, with another endpoint_url and"
                 " another service user on the platform"
             )
-            return self.create(wanted, replaces=False)
+            return self.create(wanted)
 
     def delete(self, state: PluginState) -> None:
         """Delete the plugin that this state is of; one that is gone already, or is another by now, is left alone."""
@@ -110,7 +111,7 @@ class PluginWrites:
 
         def look() -> PluginAnswer | None:
             found = self._find(state.name)
-            kept = None if found is None else _why_kept(found, state)
+            kept = None if found is None else why_kept(found, state)
             if kept is not None:
                 self._report(f"warning: plugin {state.name!r} is left alone: {kept}")
                 return None
@@ -125,12 +126,12 @@ class PluginWrites:
         still = f"Plugin {state.name!r} is still there"
         settle(deadline, write, look, lambda found, _error: None if found else True, still)
 
-    def _continue_with(
-        self, wanted: PluginState, found: PluginAnswer, unsure: list[BiotError], *, replaces: bool
-    ) -> PluginState:
+    def _continue_with(self, wanted: PluginState, found: PluginAnswer, unsure: list[BiotError]) -> PluginState:
         """Continue with a plugin that exists: this resource's own, or anyone's when ``adopt`` says so.
 
-        ``unsure`` are the failures of this very create that may have made it.
+        ``unsure`` are the failures of this very create that may have made it. One that was there before may be in state
+        still, to be deleted once it is replaced, in this run or another: its stamp gets a mark, by which that delete
+        knows that it is this create's by now.
         """
         stamp = Stamp.found(found)
         stamped = stamp is not None and stamp.is_of(wanted.owner)
@@ -139,12 +140,6 @@ class PluginWrites:
         if not stamped and not fits:
             if wanted.adopt is not True:
                 raise LifecycleError(_taken(wanted, found, stamp))
-            if replaces and not self._stamps:
-                raise LifecycleError(
-                    f"replace plugin {wanted.name!r}: without the stamp (biot:stamp is false) the old and the new one"
-                    " cannot be told apart while both are in state. What to do: set delete_before_replace=True in its"
-                    " options"
-                )
             return self._adopt(wanted, found)
         if stamp is not None and self._must_be_made_anew(wanted, found, stamp):
             self._report(
@@ -152,24 +147,20 @@ class PluginWrites:
                 f" {found.creation_time}, cannot become this one: it is made anew"
             )
             self.delete(observed(found, wanted).model_copy(update={"mark": stamp.replacement}))
-            return self.create(wanted, replaces=False)
+            return self.create(wanted)
         before = observed(found, wanted)
         if stamp is not None:
             deployed = wanted.deployed_version or 1  # another version says that others have deployed since
             before = observed_code(before, found, stamp, wanted.model_copy(update={"version": deployed}))
-        if not unsure and not replaces:
+        if not unsure:
             changed = ", ".join(sorted(changed_fields(before, wanted))) or "nothing differs"
             self._report(
                 f"warning: plugin {wanted.name!r} existed already, since {found.creation_time}, with the stamp of this"
                 f" very resource: it is updated, not created ({changed})"
             )
-        if replaces:
-            self._report(
-                f"plugin {wanted.name!r} is kept, not made anew: it is still there when its replacement is due"
-            )
         force = fits or any(rollback_failed(error) for error in unsure)
-        mark = replacement_mark() if replaces else ""
-        return self._update(before.model_copy(update={"version": found.version}), wanted, mark=mark, force=force)
+        before = before.model_copy(update={"version": found.version})
+        return self._update(before, wanted, mark="" if unsure else replacement_mark(), force=force)
 
     def _adopt(self, wanted: PluginState, found: PluginAnswer) -> PluginState:
         """Take over a plugin that others have made: it is as declared, and this resource's, from then on."""
@@ -231,20 +222,3 @@ def _taken(wanted: PluginState, found: PluginAnswer, stamp: Stamp | None) -> str
         f"create plugin {wanted.name!r}: a plugin of that name exists already and {whose}; it was created at"
         f" {found.creation_time}. What to do: choose another name, or set adopt=True to take it over{advice}"
     )
-
-
-def _why_kept(found: PluginAnswer, state: PluginState) -> str | None:
-    """Why a plugin of the state's name is not to be deleted: it is not the one that this stack deployed, or no more."""
-    stamp = Stamp.found(found)
-    if is_same_moment(found.creation_time, state.creation_time) is False:
-        return (
-            f"it is not the one that this stack deployed, being created at {found.creation_time} and not at"
-            f" {state.creation_time}"
-        )
-    if stamp is None or stamp.was_of(state.owner):
-        return None
-    if not stamp.is_of(state.owner):
-        return f"it belongs to another stack or resource by now (owner {stamp.owner})"
-    if stamp.replacement and stamp.replacement != state.mark:
-        return "its replacement has taken it over"
-    return None

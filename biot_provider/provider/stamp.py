@@ -108,3 +108,28 @@ def is_another(found: PluginAnswer, state: PluginState) -> bool:
     if stamp is not None and (stamp.is_of(state.owner) or stamp.was_of(state.owner)):
         return False
     return is_same_moment(found.creation_time, state.creation_time) is False
+
+
+def why_gone(found: PluginAnswer, state: PluginState) -> str | None:
+    """Why the plugin of this state is gone although there is one of its name; None when it is there."""
+    if is_another(found, state):
+        return f"the one of that name was created at {found.creation_time}, not at {state.creation_time}"
+    stamp = Stamp.found(found)
+    if stamp is not None and stamp.is_of(state.owner) and stamp.replacement not in ("", state.mark):
+        return "its replacement has taken it over"
+    return None
+
+
+def why_kept(found: PluginAnswer, state: PluginState) -> str | None:
+    """Why the plugin of the state's name is not to be deleted: it is not, or no longer, the one that this stack
+    deployed; None when it is.
+    """
+    if is_same_moment(found.creation_time, state.creation_time) is False:
+        return (
+            f"it is not the one that this stack deployed, being created at {found.creation_time} and not at"
+            f" {state.creation_time}"
+        )
+    stamp = Stamp.found(found)
+    if stamp is not None and not stamp.is_of(state.owner) and not stamp.was_of(state.owner):
+        return f"it belongs to another stack or resource by now (owner {stamp.owner})"
+    return why_gone(found, state)
