@@ -113,7 +113,7 @@ class PluginWrites:
             found = self._find(state.name)
             kept = None if found is None else why_kept(found, state)
             if kept is not None:
-                self._report(f"warning: plugin {state.name!r} is left alone: {kept}")
+                self._report(f"warning: plugin {state.name!r}: {kept}")
                 return None
             return found
 

@@ -124,12 +124,14 @@ def why_kept(found: PluginAnswer, state: PluginState) -> str | None:
     """Why the plugin of the state's name is not to be deleted: it is not, or no longer, the one that this stack
     deployed; None when it is.
     """
+    stamp = Stamp.found(found)
     if is_same_moment(found.creation_time, state.creation_time) is False:
         return (
-            f"it is not the one that this stack deployed, being created at {found.creation_time} and not at"
-            f" {state.creation_time}"
+            f"is left alone: it is not the one that this stack deployed, being created at {found.creation_time} and not"
+            f" at {state.creation_time}"
         )
-    stamp = Stamp.found(found)
     if stamp is not None and not stamp.is_of(state.owner) and not stamp.was_of(state.owner):
-        return f"it belongs to another stack or resource by now (owner {stamp.owner})"
-    return why_gone(found, state)
+        return f"is left alone: it belongs to another stack or resource by now (owner {stamp.owner})"
+    if why_gone(found, state) is not None:
+        return "is kept, not made anew: its replacement has taken it over"
+    return None

@@ -237,7 +237,7 @@ def test_a_pending_delete_in_another_process_leaves_the_replacement_alone(
     world.connect()
     world.delete(old)
     assert world.names == ["guard"]
-    assert "is left alone: its replacement has taken it over" in capfd.readouterr().err
+    assert "is kept, not made anew: its replacement has taken it over" in capfd.readouterr().err
     state, _ = world.refreshed(new)
     assert not world.changes(state, inputs)
     world.delete(state)
