@@ -222,7 +222,8 @@ class PluginState(PluginShown):
     """A plugin as this stack has deployed or read it: the inputs as applied, and what the platform gave it.
 
     ``version`` is the version of the code that this stack deployed or has seen, ``declared_version`` the one that was
-    given by hand. ``platform`` is the address it was deployed to, ``mark`` the one that its stamp had (see ``Stamp``).
+    given by hand. ``platform`` is the address it was deployed to. ``kept`` says that the resource's create met the
+    plugin and continued with it, so that the plugin may be in state twice: there, and to be deleted.
     """
 
     name: str = ""
@@ -234,7 +235,7 @@ class PluginState(PluginShown):
     owner: Text = Field(default=None, alias="__owner")
     declared_version: Whole = Field(default=None, alias="__version")
     platform: Text = Field(default=None, alias="__platform")
-    mark: Text = Field(default=None, alias="__mark")
+    kept: Flag = Field(default=None, alias="__kept")
 
     @property
     def deployed_version(self) -> int:

@@ -85,7 +85,7 @@ def test_arguments_inputs_and_outputs_are_one_list() -> None:
     here = {"owner", "code_digest", "code_files"}
     arguments = set(inspect.signature(biot.Plugin.__init__).parameters) - {"self", "resource_name", "opts"}
     assert arguments == set(PluginInputs.model_fields) - here
-    hidden = {"owner", "declared_version", "platform", "mark"}
+    hidden = {"owner", "declared_version", "platform", "kept"}
     assert set(biot.Plugin.__annotations__) == set(PluginState.model_fields) - hidden
 
 

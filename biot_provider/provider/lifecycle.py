@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ResultT = TypeVar("ResultT")
 
-_HIDDEN = {"owner": "__owner", "declared_version": "__version", "platform": "__platform", "mark": "__mark"}
+_HIDDEN = {"owner": "__owner", "declared_version": "__version", "platform": "__platform", "kept": "__kept"}
 """State keys the engine never shows: it hides what begins with two underscores."""
 
 

@@ -41,7 +41,7 @@ from biot_provider.provider.plugin_state import (
 )
 from biot_provider.provider.plugin_writes import PluginWrites
 from biot_provider.provider.properties import resource_name
-from biot_provider.provider.stamp import SEED, Stamp, is_foreign, is_same_plugin, why_gone
+from biot_provider.provider.stamp import SEED, Stamp, is_another, is_foreign, is_same_plugin
 from biot_provider.rules import Problem, plugin_problems, runtime_warning
 from biot_provider.schedule import in_words, next_runs, schedule_problem
 from biot_provider.wide import number
@@ -53,27 +53,43 @@ if TYPE_CHECKING:
 _INPUTS = frozenset(PluginInputs.model_fields)
 
 
-class _Declared:
-    """The plugins that the resources of this run declare; used by all threads."""
+class _Run:
+    """What this run declares; used by all threads.
+
+    The engine deletes what is no longer wanted at the end of a run, in the process that has seen all that is: also what
+    an earlier run has left to be deleted.
+    """
 
     def __init__(self) -> None:
         self._owners: dict[tuple[str, str], str] = {}
+        self._kept: set[tuple[str, str | None]] = set()
         self._lock = threading.Lock()
 
-    def other(self, name: str, owner: str) -> str | None:
+    def declare(self, name: str, owner: str) -> str | None:
         """Note that a resource declares the plugin of this name; gives the other resource of its stack that does."""
         stack = "/".join(owner.split("/")[:2])
         with self._lock:
             other = self._owners.setdefault((stack, name), owner)
             return None if other == owner else other
 
+    def keep(self, state: PluginState) -> None:
+        """Note that a resource has the plugin, if it is one that may be in state twice."""
+        if state.kept is True:
+            with self._lock:
+                self._kept.add((state.name, state.creation_time))
+
+    def is_kept(self, state: PluginState) -> bool:
+        """Whether another resource, or the replacement of this one, has the plugin."""
+        with self._lock:
+            return (state.name, state.creation_time) in self._kept
+
 
 class PluginProvider(LifecycleProvider):
     """Pulumi's provider of ``biot.Plugin``. State refers to it by this module and name: they must not change."""
 
     @functools.cached_property
-    def _declared(self) -> _Declared:
-        return _Declared()
+    def _run(self) -> _Run:
+        return _Run()
 
     @operation
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
@@ -119,13 +135,17 @@ class PluginProvider(LifecycleProvider):
             _report_variables(state, wanted)
         adopts = wanted.adopt is True and state.adopt is not True
         changes, first = bool(changed or replaces or waiting or adopts), not must_create_before_delete(state, wanted)
+        if not changes:
+            self._run.keep(state)
         return DiffResult(changes=changes, replaces=replaces, delete_before_replace=bool(replaces) and first)
 
     @operation
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Create the plugin, or continue with the one that this resource has on the platform already."""
         wanted = _state(props)
-        return CreateResult(wanted.name, self._state_properties(self._writes(wanted).create(wanted)))
+        state = self._writes(wanted).create(wanted)
+        self._run.keep(state)
+        return CreateResult(wanted.name, self._state_properties(state))
 
     @operation
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
@@ -144,8 +164,11 @@ class PluginProvider(LifecycleProvider):
             return ReadResult("", {})
         state = observed(answer, known)
         if not is_get:
-            if (reason := why_gone(answer, known)) is not None:
-                report(f"warning: plugin {id_!r} of this stack no longer exists: {reason}")
+            if is_another(answer, known):
+                report(
+                    f"warning: plugin {id_!r} of this stack no longer exists: the one of that name was created at"
+                    f" {answer.creation_time}, not at {known.creation_time}, and is left alone"
+                )
                 return ReadResult("", {})
             state = self._read_code(state, answer, known)
         inputs = state.model_copy(update={"version": state.declared_version})  # a managed version is nobody's input
@@ -156,13 +179,18 @@ class PluginProvider(LifecycleProvider):
         """Send what changed, and code only when it changed."""
         state, wanted = _state(_olds), _state(_news)
         self._refuse_another_platform(f"update plugin {state.name!r}", state)
-        return UpdateResult(self._state_properties(self._writes(wanted).update(state, wanted)))
+        updated = self._writes(wanted).update(state, wanted)
+        self._run.keep(updated)
+        return UpdateResult(self._state_properties(updated))
 
     @operation
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Delete the plugin; one that is gone already, or another's by now, is left alone."""
         state = _state({"name": _id} | _props)
         self._refuse_another_platform(f"delete plugin {_id!r}", state)
+        if self._run.is_kept(state):
+            report(f"plugin {_id!r}: is kept, not made anew: its replacement has taken it over")
+            return
         self._writes(state).delete(state)
 
     def _read_code(self, state: PluginState, answer: PluginAnswer, known: PluginState) -> PluginState:
@@ -186,7 +214,7 @@ class PluginProvider(LifecycleProvider):
         name, owner = given.get("name"), given.get("__owner")
         if not isinstance(name, str) or not isinstance(owner, str):
             return []
-        other = self._declared.other(name, owner)
+        other = self._run.declare(name, owner)
         if other is None:
             return []
         return [Problem("name", f"{name!r} is the plugin of resource {resource_name(other)!r} too: leave one out")]

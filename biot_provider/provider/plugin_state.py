@@ -148,23 +148,23 @@ def observed_code(state: PluginState, answer: PluginAnswer, stamp: Stamp | None,
     ``stamp`` is this resource's own, or None; ``known`` is what this side deployed.
     """
     remade = is_same_moment(answer.creation_time, known.creation_time) is False
+    is_next = answer.deployed_version == known.deployed_version + 1
+    lost = stamp.digest if stamp is not None and _is_digest(stamp.digest) else None
+    if not has_code(known):
+        # A state without code says nothing about the code that others deploy, but its own must not be hidden.
+        return state if lost is None else state.model_copy(update={"code_digest": lost})
     if stamp is None or stamp.digest == code_identity(known):
-        if not has_code(known):
-            return state  # it says nothing about code: what others deploy there is theirs
         if not remade and answer.version == known.version:
             return state
-    elif _is_digest(stamp.digest) and not remade and not is_foreign(known.code_digest):
+    elif lost is not None and not remade and not is_foreign(known.code_digest) and is_next:
         # A write of ours that was not recorded: it was killed, or its answer was lost.
-        if not has_code(known) or answer.deployed_version == known.deployed_version + 1:
-            return state.model_copy(update={"code_digest": stamp.digest, "code_files": None})
-    elif not has_code(known):
-        return state
+        return state.model_copy(update={"code_digest": lost, "code_files": None})
     foreign = f"deployed elsewhere as version {answer.version}"
     return state.model_copy(update={"code_digest": foreign, "code_files": None})
 
 
 def recorded(
-    wanted: PluginState, answer: PluginAnswer, *, before: PluginState | None, deployed: int | None, mark: str
+    wanted: PluginState, answer: PluginAnswer, *, before: PluginState | None, deployed: int | None
 ) -> PluginState:
     """The state after a write: what was written, and what the platform gave; what is there besides, a read tells.
 
@@ -182,7 +182,7 @@ def recorded(
             "version": deployed,
             "declared_version": wanted.version,
             "deployment_package_type": answer.deployment_package_type or package_type(wanted),
-            "mark": mark or None,
+            "kept": before.kept if before is not None else None,
         }
     )
 

@@ -38,8 +38,8 @@ _VERSION_TOO_LOW = "PLUGIN_VERSION_MUST_BE_LARGER_WHEN_UPDATING_CODE"
 class PluginUpdate:
     """The way from ``before`` to ``wanted``.
 
-    ``takes_over`` says that the plugin may be another's: it is this resource's from then on. ``mark`` is the one that
-    the stamp gets. ``force`` sends every field, also those that do not differ.
+    ``takes_over`` says that the plugin may be another's: it is this resource's from then on. ``force`` sends every
+    field, also those that do not differ.
     """
 
     def __init__(
@@ -51,7 +51,6 @@ class PluginUpdate:
         *,
         stamps: bool,
         takes_over: bool = False,
-        mark: str = "",
         force: bool = False,
     ) -> None:
         self._client = client
@@ -60,7 +59,6 @@ class PluginUpdate:
         self._deadline = deadline
         self._stamps = stamps
         self._takes_over = takes_over
-        self._mark = mark
         self._cells = changed_cells(before, wanted)
         self._sends_code = CODE in changed_fields(before, wanted)
         if force:
@@ -117,7 +115,7 @@ class PluginUpdate:
         cells, sends_code = self._left(found)
         self._stamp = self._new_stamp(found, sends_code=sends_code) if self._stamps else None
         there = Stamp.found(found)
-        restamps = self._stamp not in (None, there) and bool(cells or sends_code or self._takes_over or self._mark)
+        restamps = self._stamp not in (None, there) and bool(cells or sends_code or self._takes_over)
         if not (cells or sends_code or restamps):
             self._stamp = there
             return self._recorded(found)
@@ -149,7 +147,7 @@ class PluginUpdate:
             digest = code_identity(before) if found.version == before.version else UNKNOWN_CODE
         owner = owner_hash(wanted.owner)
         renamed = owner_hash(before.owner) if before.owner and owner_hash(before.owner) != owner else ""
-        return Stamp(owner, digest, self._mark or renamed or (stamp.replacement if stamp is not None else ""))
+        return Stamp(owner, digest, renamed)
 
     def _judge(self, found: PluginAnswer, error: BiotError) -> PluginState | None:
         if rollback_failed(error):
@@ -178,9 +176,7 @@ class PluginUpdate:
 
     def _recorded(self, answer: PluginAnswer) -> PluginState:
         deployed = (answer.deployed_version or self._sent_version) if self._sends_code else None
-        stamp = self._stamp or Stamp.found(answer)
-        mark = stamp.replacement if stamp is not None else ""
-        return recorded(self._wanted, answer, before=self._before, deployed=deployed, mark=mark)
+        return recorded(self._wanted, answer, before=self._before, deployed=deployed)
 
 
 @contextlib.contextmanager

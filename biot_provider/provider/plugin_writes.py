@@ -1,8 +1,8 @@
 """Create, update and delete a plugin so that it ends as declared, or in an error that says what is known.
 
 Nothing here knows Pulumi. One write each; a repeat comes only after a read has shown what became of the write before,
-so that there is never a second plugin. Nothing is remembered from one operation to the next: what must be known is read
-from the platform (stamp, creation time, version) or is in state.
+so that there is never a second plugin. What must be known is read from the platform (stamp, creation time, version) or
+is in state: nothing here is remembered from one operation to the next.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from biot_provider.provider.stamp import (
     code_identity,
     is_another,
     owner_hash,
-    replacement_mark,
     why_kept,
 )
 
@@ -74,16 +73,15 @@ class PluginWrites:
             unsure.extend([error] if unclear(error) else [])
             return None if found is None else (found, False)
 
-        # Only a name that was free before shows that a plugin without a stamp is of this very create. And an image
-        # plugin that is to be replaced is still there, since the platform deletes an image with its last plugin.
-        existing = self._find(wanted.name) if wanted.image_tag is not None or not self._stamps else None
+        # Only a name that was free before shows that a plugin without a stamp is of this very create.
+        existing = None if self._stamps else self._find(wanted.name)
         if existing is not None:
             return self._continue_with(wanted, existing, [])
         not_done = f"Plugin {wanted.name!r} was not found there afterwards"
         answer, made = settle(deadline, write, lambda: self._find(wanted.name), judge, not_done)
         if made:
             deployed = answer.deployed_version or wanted.deployed_version or 1
-            return recorded(wanted, answer, before=None, deployed=deployed, mark="")
+            return recorded(wanted, answer, before=None, deployed=deployed)
         return self._continue_with(wanted, answer, unsure)
 
     def update(self, before: PluginState, wanted: PluginState) -> PluginState:
@@ -129,9 +127,7 @@ class PluginWrites:
     def _continue_with(self, wanted: PluginState, found: PluginAnswer, unsure: list[BiotError]) -> PluginState:
         """Continue with a plugin that exists: this resource's own, or anyone's when ``adopt`` says so.
 
-        ``unsure`` are the failures of this very create that may have made it. One that was there before may be in state
-        still, to be deleted once it is replaced, in this run or another: its stamp gets a mark, by which that delete
-        knows that it is this create's by now.
+        ``unsure`` are the failures of this very create that may have made it.
         """
         stamp = Stamp.found(found)
         stamped = stamp is not None and stamp.is_of(wanted.owner)
@@ -146,7 +142,7 @@ class PluginWrites:
                 f"warning: plugin {wanted.name!r}: the one that this resource has on the platform already, since"
                 f" {found.creation_time}, cannot become this one: it is made anew"
             )
-            self.delete(observed(found, wanted).model_copy(update={"mark": stamp.replacement}))
+            self.delete(observed(found, wanted))
             return self.create(wanted)
         before = observed(found, wanted)
         if stamp is not None:
@@ -159,8 +155,9 @@ class PluginWrites:
                 f" very resource: it is updated, not created ({changed})"
             )
         force = fits or any(rollback_failed(error) for error in unsure)
-        before = before.model_copy(update={"version": found.version})
-        return self._update(before, wanted, mark="" if unsure else replacement_mark(), force=force)
+        # The plugin may be in state still, to be deleted since this create replaces it, in this run or in another.
+        before = before.model_copy(update={"version": found.version, "kept": True})
+        return self._update(before, wanted, force=force)
 
     def _adopt(self, wanted: PluginState, found: PluginAnswer) -> PluginState:
         """Take over a plugin that others have made: it is as declared, and this resource's, from then on."""
@@ -175,13 +172,13 @@ class PluginWrites:
             f"warning: plugin {wanted.name!r}: takes over the existing plugin{owner} (adopt is set); it was created at"
             f" {found.creation_time}"
         )
-        before = observed(found, wanted)
+        before = observed(found, wanted).model_copy(update={"kept": True})
         if has_code(wanted):
             before = before.model_copy(update={"code_digest": "deployed elsewhere", "code_files": None})
         return self._update(before, wanted, takes_over=True)
 
     def _update(
-        self, before: PluginState, wanted: PluginState, *, takes_over: bool = False, mark: str = "", force: bool = False
+        self, before: PluginState, wanted: PluginState, *, takes_over: bool = False, force: bool = False
     ) -> PluginState:
         return PluginUpdate(
             self._client,
@@ -190,7 +187,6 @@ class PluginWrites:
             self._deadline,
             stamps=self._stamps,
             takes_over=takes_over,
-            mark=mark,
             force=force,
         ).run()
 

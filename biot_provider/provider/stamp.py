@@ -1,6 +1,6 @@
 """The stamp: which resource a plugin is of and what code it runs, kept in one environment variable of the plugin.
 
-``PULUMI_BIOT_STAMP`` = ``v1:<owner>:<code digest>``, and where one is needed ``:<mark>`` behind it. The owner is a
+``PULUMI_BIOT_STAMP`` = ``v1:<owner>:<code digest>``, after a rename with ``:<former owner>`` behind it. The owner is a
 short hash of the resource (``project/stack/name``, with the types of its parents before the name where it has some).
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import secrets
 from dataclasses import dataclass
 
 from biot_provider.models import PluginAnswer, PluginState
@@ -28,30 +27,24 @@ _TYPES = re.compile(r"^([^/]*/[^/]*/)(?:[^:$]+:[^$]*\$)*[^:$]+:[^$]*?::(.*)$", r
 class Stamp:
     """Whose a plugin is and what code it runs.
 
-    ``mark`` is empty, or the former owner's hash after a resource was renamed (so that either knows the plugin, should
-    the rename not get recorded), or that of a replacement which kept the plugin (so that the resource it replaces does
-    not delete it).
+    ``former_owner`` is the hash that a renamed resource had before, so that either name knows the plugin, should the
+    rename not get recorded; empty without a rename.
     """
 
     owner: str
     digest: str
-    mark: str = ""
+    former_owner: str = ""
 
     def __str__(self) -> str:
-        return ":".join(filter(None, ("v1", self.owner, self.digest, self.mark)))
+        return ":".join(filter(None, ("v1", self.owner, self.digest, self.former_owner)))
 
     @classmethod
     def found(cls, answer: PluginAnswer) -> Stamp | None:
         """The stamp a plugin carries, if it carries one of this project's."""
         version, _, rest = (answer.environment_variables or {}).get(STAMP_VARIABLE, "").partition(":")
         owner, _, rest = rest.partition(":")
-        digest, _, mark = rest.partition(":")
-        return cls(owner, digest, mark) if version == "v1" and owner and digest else None
-
-    @property
-    def replacement(self) -> str:
-        """The mark, where it is a replacement's."""
-        return self.mark if self.mark.startswith("r") else ""
+        digest, _, former_owner = rest.partition(":")
+        return cls(owner, digest, former_owner) if version == "v1" and owner and digest else None
 
     def is_of(self, *owners: str | None) -> bool:
         """Whether the plugin is of one of these resources."""
@@ -59,7 +52,7 @@ class Stamp:
 
     def was_of(self, owner: str | None) -> bool:
         """Whether the plugin was this resource's before a rename."""
-        return self.mark in _hashes(owner)
+        return self.former_owner in _hashes(owner)
 
 
 def owner_hash(owner: str | None) -> str:
@@ -71,11 +64,6 @@ def _hashes(owner: str | None) -> tuple[str, ...]:
     """The hash of a resource, and the one that stamps had before they counted the types of parents."""
     named = _TYPES.match(owner or "")
     return (owner_hash(owner), *([owner_hash(named[1] + named[2])] if named else []))
-
-
-def replacement_mark() -> str:
-    """A mark of one replacement."""
-    return f"r{secrets.token_hex(4)}"
 
 
 def is_foreign(code_digest: str | None) -> bool:
@@ -110,26 +98,16 @@ def is_another(found: PluginAnswer, state: PluginState) -> bool:
     return is_same_moment(found.creation_time, state.creation_time) is False
 
 
-def why_gone(found: PluginAnswer, state: PluginState) -> str | None:
-    """Why the plugin of this state is gone although there is one of its name; None when it is there."""
-    if is_another(found, state):
-        return f"the one of that name was created at {found.creation_time}, not at {state.creation_time}"
-    stamp = Stamp.found(found)
-    if stamp is not None and stamp.is_of(state.owner) and stamp.replacement not in ("", state.mark):
-        return "its replacement has taken it over"
-    return None
-
-
 def why_kept(found: PluginAnswer, state: PluginState) -> str | None:
     """Why the plugin of the state's name is not to be deleted: it is not, or no longer, the one that this stack
     deployed; None when it is.
     """
+    stamp = Stamp.found(found)
     if is_same_moment(found.creation_time, state.creation_time) is False:
         return (
             f"it is not the one that this stack deployed, being created at {found.creation_time} and not at"
             f" {state.creation_time}"
         )
-    stamp = Stamp.found(found)
     if stamp is not None and not stamp.is_of(state.owner) and not stamp.was_of(state.owner):
         return f"it belongs to another stack or resource by now (owner {stamp.owner})"
-    return why_gone(found, state)
+    return None

@@ -228,19 +228,52 @@ def replaced(world: World, inputs: dict[str, Any]) -> dict[str, Any]:
     return world.create(inputs)
 
 
+@pytest.mark.parametrize("then", ["nothing", "a refresh", "another change"])
 def test_a_pending_delete_in_another_process_leaves_the_replacement_alone(
-    world: World, capfd: pytest.CaptureFixture[str]
+    world: World, capfd: pytest.CaptureFixture[str], then: str
 ) -> None:
     inputs = world.inputs(image_tag="wave-1")
     old = world.create(inputs)
     new = replaced(world, inputs)
     world.connect()
+    if then == "a refresh":
+        old, new = world.refreshed(old)[0], world.refreshed(new)[0]
+    if then == "another change":
+        inputs = world.inputs(image_tag="wave-1", timeout=9)
+        assert world.changes(new, inputs)
+        new = world.update(new, inputs)
+    assert not world.changes(new, inputs)
     world.delete(old)
     assert world.names == ["guard"]
-    assert "is left alone: its replacement has taken it over" in capfd.readouterr().err
-    state, _ = world.refreshed(new)
-    assert not world.changes(state, inputs)
-    world.delete(state)
+    assert "is kept, not made anew: its replacement has taken it over" in capfd.readouterr().err
+    world.connect()
+    world.delete(new)
+    assert world.names == []
+
+
+def test_a_replacement_in_one_run_leaves_the_plugin_alone(world: World) -> None:
+    inputs = world.inputs(image_tag="wave-1")
+    old = world.create(inputs)
+    replaced(world, inputs)
+    world.delete(old)
+    assert world.names == ["guard"]
+
+
+def test_a_destroy_deletes_a_plugin_that_is_in_state_twice(world: World) -> None:
+    inputs = world.inputs(image_tag="wave-1")
+    old = world.create(inputs)
+    new = replaced(world, inputs)
+    world.connect()
+    world.delete(old)
+    world.delete(new)
+    assert world.names == []
+
+
+def test_a_replacement_that_was_killed_leaves_nothing_that_cannot_be_destroyed(world: World) -> None:
+    inputs = world.inputs(image_tag="wave-1")
+    old = world.create(inputs)
+    killed(world, lambda: replaced(world, inputs))
+    world.delete(old)
     assert world.names == []
 
 
@@ -256,34 +289,13 @@ def test_a_replacement_of_a_plugin_that_was_deleted_in_the_console_is_not_delete
     assert world.names == []
 
 
-def test_a_refresh_of_a_pending_delete_leaves_the_replacement_alone(world: World) -> None:
-    inputs = world.inputs(image_tag="wave-1")
-    old = world.create(inputs)
-    new = replaced(world, inputs)
-    assert world.provider.read("guard", old).id == ""
-    world.delete(old)
-    state, _ = world.refreshed(new)
-    assert world.names == ["guard"]
-    assert not world.changes(state, inputs)
-
-
-def test_a_replacement_that_was_killed_is_continued_by_the_next_refresh_and_update(world: World) -> None:
-    inputs = world.inputs(image_tag="wave-1")
-    old = world.create(inputs)
-    killed(world, lambda: replaced(world, inputs))
-    assert world.provider.read("guard", old).id == ""
-    state = world.create(inputs)
-    world.delete(state)
-    assert world.names == []
-
-
-def test_an_update_after_a_replacement_keeps_its_mark(world: World) -> None:
-    inputs = world.inputs(image_tag="wave-1")
-    old = world.create(inputs)
-    new = replaced(world, inputs)
-    new = world.update(new, world.inputs(image_tag="wave-1", timeout=9, environment_variables={"MODE": "strict"}))
+def test_a_resource_that_moves_under_a_parent_without_an_alias_keeps_a_plugin_of_an_older_stamp(world: World) -> None:
+    old = world.create(world.inputs(owner=OWNER))
+    world.connect()
+    new = world.create(world.inputs(owner="project/stack/a:b:First::guard"))
     world.delete(old)
     assert world.names == ["guard"]
+    world.connect()
     world.delete(new)
     assert world.names == []
 
