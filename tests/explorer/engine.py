@@ -43,6 +43,8 @@ class Declared:
     image: str | None = None
     ignored: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+    creates_first: bool = False
+    """`delete_before_replace=False`."""
 
     @property
     def urn(self) -> str:
@@ -61,12 +63,17 @@ class Held:
     urn: str
     inputs: dict[str, Any]
     outs: dict[str, Any]
-    goes: bool = False
+    pending_delete: bool = False
     """Replaced by another, and still to be deleted."""
-    gone: bool = False
+    pending_replacement: bool = False
     """Deleted, its replacement still to be created."""
     written: str = ""
     """The URN under which it was written last."""
+
+    @property
+    def endpoint(self) -> str:
+        """What tells this very plugin from others of its name."""
+        return str(self.outs.get("endpoint_url"))
 
 
 class Failed(Exception):
@@ -109,14 +116,14 @@ class Engine:
         """What the state has of a resource, under its own URN or a former one."""
         for urn in (declared.urn, *declared.aliases):
             for held in self.state:
-                if held.urn == urn and not held.goes:
+                if held.urn == urn and not held.pending_delete:
                     return held
         return None
 
     def up(
-        self, faults: Iterable[str] = (), *, refresh: bool = False, replace: bool = False, spoiled: bool = False
+        self, faults: Iterable[str] = (), *, refresh: bool = False, replace: bool = False, another_fails: bool = False
     ) -> Run:
-        """`pulumi up`: `replace` names every resource, `spoiled` has another resource fail."""
+        """`pulumi up`: `replace` names every resource, `another_fails` has another resource fail."""
         with self._process(faults) as run:
             if refresh:
                 self._refresh(run)
@@ -125,11 +132,11 @@ class Engine:
                 return run
             for declared in self.program:
                 self._attempt(run, lambda d=declared: self._step(run, d, replace=replace))  # type: ignore[misc]
-            if run.errors or spoiled:
-                run.errors += ["another resource has failed"] * spoiled
+            if run.errors or another_fails:
+                run.errors += ["another resource has failed"] * another_fails
                 return run
             wanted = {urn for declared in self.program for urn in (declared.urn, *declared.aliases)}
-            for held in [held for held in reversed(self.state) if held.goes or held.urn not in wanted]:
+            for held in [held for held in reversed(self.state) if held.pending_delete or held.urn not in wanted]:
                 self._attempt(run, lambda h=held: self._delete(run, h))  # type: ignore[misc]
         return run
 
@@ -165,6 +172,7 @@ class Engine:
         opened = (RetryTransport(line), identity)
         with (
             patch("biot_provider.session.open_embedded", lambda _folder: opened),
+            patch("time.sleep", lambda _seconds: None),
             contextlib.redirect_stderr(run.printed),
             contextlib.suppress(Killed),
         ):
@@ -187,7 +195,7 @@ class Engine:
         held, inputs = self._checked(run, declared, anew=replace)
         if held is None or replace:
             return {declared.urn: True}
-        return {declared.urn: bool(self._diff(run, held, inputs).changes) or held.gone}
+        return {declared.urn: bool(self._diff(run, held, inputs).changes) or held.pending_replacement}
 
     def _checked(self, run: Run, declared: Declared, *, anew: bool = False) -> tuple[Held | None, dict[str, Any]]:
         """The resource's old state, and its inputs as the provider's check hands them on."""
@@ -216,25 +224,25 @@ class Engine:
         if held is None:
             self._create(run, declared, None, inputs)
             return
-        first = True if declared.image is None else None
-        replaces = replace or held.gone
+        first = not declared.creates_first if declared.creates_first or declared.image is None else None
+        replaces = replace or held.pending_replacement
         if not replace:
             diff = self._diff(run, held, inputs)
             replaces = replaces or bool(diff.replaces)
             first = diff.delete_before_replace if first is None else first
         if replaces:
             _, inputs = self._checked(run, declared, anew=True)
-            if first and held.gone:
+            if first and held.pending_replacement:
                 self._create(run, declared, held, inputs)
             elif first:
                 run.line.actor = self._actor(None, held, frozenset())
                 self._call(run, "delete", held.inputs["name"], held.outs)
-                held.gone = True
+                held.pending_replacement = True
                 run.line.actor = self._actor(declared, held, None)
                 self._create(run, declared, held, inputs)
             else:
                 self._create(run, declared, None, inputs)
-                held.goes = True
+                held.pending_delete = True
         elif diff.changes:
             named = changed(held.outs, inputs)
             run.line.actor = self._actor(declared, held, named)
@@ -253,29 +261,35 @@ class Engine:
         self._record(held, declared, inputs, outs)
 
     def _record(self, held: Held, declared: Declared, inputs: dict[str, Any], outs: dict[str, Any]) -> None:
-        held.urn, held.inputs, held.outs, held.gone, held.written = declared.urn, inputs, outs, False, declared.urn
+        held.urn, held.inputs, held.outs, held.pending_replacement, held.written = (
+            declared.urn,
+            inputs,
+            outs,
+            False,
+            declared.urn,
+        )
         self._own(held)
 
     def _own(self, held: Held) -> None:
         """What was just recorded is this resource's; without a new stamp it stays that of its former owner too."""
-        made = self.world.made.get(held.outs["endpoint_url"])
-        if made is not None and made.stamped_by == self.key(held.urn):
-            made.owners = {self.key(held.urn)}
-        elif made is not None:
-            made.owners.add(self.key(held.urn))
+        truth = self.world.truths.get(held.endpoint)
+        if truth is not None and truth.stamped_by == self.key(held.urn):
+            truth.owners = {self.key(held.urn)}
+        elif truth is not None:
+            truth.owners.add(self.key(held.urn))
 
     def _delete(self, run: Run, held: Held) -> None:
-        if held.goes or not held.gone:
+        if held.pending_delete or not held.pending_replacement:
             run.line.actor = self._actor(None, held, frozenset())
-            kept = [other.outs["endpoint_url"] for other in self.state if other is not held and not other.gone]
+            kept = {other.endpoint for other in self.state if other is not held and not other.pending_replacement}
             before = self.world.endpoints()
             self._call(run, "delete", held.outs["name"], held.outs)
-            if (before - self.world.endpoints()).intersection(kept):
+            if kept & (before - self.world.endpoints()):
                 raise Violation(f"deleting what {held.urn} replaced deleted the plugin that replaced it")
         self.state.remove(held)
 
     def _refresh(self, run: Run) -> None:
-        for held in [held for held in self.state if not held.gone]:
+        for held in [held for held in self.state if not held.pending_replacement]:
             self._attempt(run, lambda h=held: self._read(run, h))  # type: ignore[misc]
         tags = self.world.platform.images.tags()
         self.pushed = {resource: tag for resource, tag in self.pushed.items() if tag in tags}

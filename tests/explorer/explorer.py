@@ -7,13 +7,13 @@ nothing. After the last one every stack is settled (a fault-free `up --refresh`)
 from __future__ import annotations
 
 from collections.abc import Iterable
-
 from typing import TYPE_CHECKING, Any
 
 from pydantic.alias_generators import to_camel
 
+from .console import edit
 from .engine import SECRET, Declared, Engine, Held
-from .world import STAMP, VARIABLES, Made, Violation, World, own
+from .world import STAMP, VARIABLES, Truth, Violation, World, own
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +34,7 @@ FIELDS: dict[str, tuple[Any, ...]] = {
     "subscriptions": (None, {"interceptions": [{"type": "PRE_REQUEST", "api_id": "POST/device/v2/devices"}]}),
     "adopt": (None, True),
     "name": (None, "x"),
+    "version": (None, 3, 5),
 }
 READINGS = (
     {"names": "prefixed"}, {"absent": "omitted"}, {"orders": "shifted"}, {"orders": "filled"}, {"entity_names": "filled"},
@@ -49,7 +50,8 @@ INSTEAD = (None, "UNHEARD_OF", "", "7", 7, -0.5, True, [], {}, ["UNHEARD_OF", No
 """What the platform may show in such a place."""
 CODES = (None, "one", "two")
 TAGS = (None, "tag-1", "tag-2")
-_OF_THE_PLATFORM = ("hand", "reading", "show")
+_COMMANDS = ("up", "refresh", "destroy")
+_OF_THE_PLATFORM = ("console", "reading", "show")
 _SHOWN = ("timeout", "display_name", "cron_schedule", "enabled_state")
 
 
@@ -71,22 +73,26 @@ class Explorer:
         self.varied = False
         for number in sorted(self.used):
             self.settle(self.engines[number])
-        for number in sorted(self.used):
-            self.end(self.engines[number])
+        ours = set().union(*(self._end(self.engines[number]) for number in sorted(self.used)))
+        if left := ours & self.world.endpoints():
+            raise Violation(f"destroy leaves {len(left)} behind: {[*self.world.platform.edits.stored()]}")
 
     def take(self, step: Step) -> None:
         """One step."""
         kind, *rest = step
         if kind in _OF_THE_PLATFORM:
+            self.world.quiet = False
             getattr(self, f"on_{kind}")(*rest)
             return
         number, *arguments = rest
         self.used.add(number)
+        doubtful = any("rollback" in fault for fault in arguments[0]) if kind in _COMMANDS and arguments else False
+        self.world.quiet = self.world.quiet and len(self.used) == 1 and not doubtful and kind not in ("lose", "stamp")
         getattr(self, f"on_{kind}")(self.engines[number], *arguments)
 
-    def on_hand(self, name: str, edit: str) -> None:
+    def on_console(self, name: str, what: str) -> None:
         """Somebody changes a plugin in the Console."""
-        self.world.by_hand(name, edit)
+        edit(self.world, name, what)
 
     def on_reading(self, choice: int) -> None:
         """An open point of the API is read in another way from now on."""
@@ -119,7 +125,7 @@ class Explorer:
         """The program declares it no more."""
         engine.program = [declared for declared in engine.program if _slot(declared) != SLOTS[slot]]
 
-    def on_alias(self, engine: Engine, slot: int, other: int) -> None:
+    def on_rename(self, engine: Engine, slot: int, other: int) -> None:
         """The resource gets another name or parent, and an alias of the one before."""
         found = [declared for declared in engine.program if _slot(declared) == SLOTS[slot]]
         if not found or any(_slot(declared) == SLOTS[other] for declared in engine.program):
@@ -135,6 +141,11 @@ class Explorer:
         declared = self._declared(engine, slot)
         declared.ignored = () if name in declared.ignored else (name,)
 
+    def on_order(self, engine: Engine, slot: int) -> None:
+        """`delete_before_replace=False`, or no more."""
+        declared = self._declared(engine, slot)
+        declared.creates_first = not declared.creates_first
+
     def on_stamp(self, engine: Engine) -> None:
         """The stack turns its stamps off or on."""
         engine.stamps = not engine.stamps
@@ -147,6 +158,9 @@ class Explorer:
         run = engine.up(faults, **dict.fromkeys(options, True))
         if run.succeeded:
             self._check_unchanged(engine)
+        if run.succeeded and self.world.quiet:
+            for declared in engine.program:
+                self._check_there(engine, declared)
 
     def on_refresh(self, engine: Engine, faults: Iterable[str] = ()) -> None:
         if engine.refresh(faults).succeeded and not self.varied:
@@ -172,22 +186,21 @@ class Explorer:
             self._check_nothing_hidden(engine)
             self._check_unchanged(engine)
 
-    def end(self, engine: Engine) -> None:
-        """`destroy` succeeds, takes away what the state has and nothing else."""
+    def _end(self, engine: Engine) -> set[str]:
+        """`destroy` succeeds; gives the plugins that must be gone when every stack is destroyed."""
         ours = {
-            held.outs["endpoint_url"]
+            held.endpoint
             for held in engine.state
-            if not held.gone and engine.key(held.urn) in self._owners(held)
+            if not held.pending_replacement and engine.key(held.urn) in self._owners(held)
         }
         run = engine.destroy()
         if not run.succeeded:
             raise Violation(f"destroy fails: {run.errors}")
-        if left := ours & self.world.endpoints():
-            raise Violation(f"destroy leaves {[self.world.made[endpoint].name for endpoint in left]} behind")
+        return ours
 
     def _owners(self, held: Held) -> set[str]:
-        made = self.world.made.get(held.outs["endpoint_url"])
-        return made.owners if made else set()
+        truth = self.world.truths.get(held.endpoint)
+        return truth.owners if truth else set()
 
     def _declared(self, engine: Engine, slot: int) -> Declared:
         for declared in engine.program:
@@ -200,8 +213,10 @@ class Explorer:
         """Why a fault-free `up --refresh` may fail for a resource, by the promises."""
         if [other.name for other in engine.program].count(declared.name) > 1:
             return ["two resources of one name"]
-        live, made = self.world.live(declared.name), self.world.truth(declared.name)
-        if live is None or made is None or self._recognised(engine, declared, live, made):
+        if "version" in declared.fields:
+            return ["a version by hand"]
+        live, truth = self.world.live(declared.name), self.world.truth(declared.name)
+        if live is None or truth is None or self._recognised(engine, declared, live, truth):
             return []
         if not declared.fields.get("adopt"):
             return ["somebody else's"]
@@ -209,22 +224,15 @@ class Explorer:
             return ["of another package type"]
         return []
 
-    def _recognised(self, engine: Engine, declared: Declared, live: Any, made: Made) -> bool:
+    def _recognised(self, engine: Engine, declared: Declared, live: Any, truth: Truth) -> bool:
         """Whether the platform and the state show that a plugin is this resource's."""
         keys = {engine.key(urn) for urn in (declared.urn, *declared.aliases)}
         held = engine.held(declared)
-        recorded = held is not None and held.outs.get("endpoint_url") == live["endpointUrl"]
+        recorded = held is not None and held.endpoint == live["endpointUrl"]
         if recorded:
-            return bool(keys & made.owners)
-        return (
-            engine.stamps
-            and STAMP in live[VARIABLES]
-            and made.stamped_by
-            in (
-                engine.key(declared.urn),
-                engine.key(declared.resource),
-            )
-        )
+            return bool(keys & truth.owners)
+        stamped = truth.stamped_by in (engine.key(declared.urn), engine.key(declared.resource))
+        return engine.stamps and STAMP in live[VARIABLES] and stamped
 
     def _check_unchanged(self, engine: Engine) -> None:
         """After a successful `up` a preview shows nothing."""
@@ -234,13 +242,13 @@ class Explorer:
 
     def _check_there(self, engine: Engine, declared: Declared) -> None:
         """A plugin that is deployed is there, runs the declared code and has the declared fields."""
-        live, made = self.world.live(declared.name), self.world.truth(declared.name)
-        if live is None or made is None:
+        live, truth = self.world.live(declared.name), self.world.truth(declared.name)
+        if live is None or truth is None:
             raise Violation(f"plugin {declared.name!r} is not there after a successful up")
-        if engine.key(declared.urn) not in made.owners:
-            raise Violation(f"{declared.urn}: an up succeeded with a plugin of {made.owners or 'somebody by hand'}")
-        for difference in self._differences(engine, declared, live, made):
-            raise Violation(f"after a successful up --refresh {difference}")
+        if engine.key(declared.urn) not in truth.owners:
+            raise Violation(f"{declared.urn}: an up succeeded with a plugin of {truth.owners or 'nobody here'}")
+        for difference in self._differences(engine, declared, live, truth):
+            raise Violation(f"after a successful up {difference}")
 
     def _check_nothing_hidden(self, engine: Engine) -> None:
         """After a refresh a preview shows what is not as declared."""
@@ -248,21 +256,21 @@ class Explorer:
         if run.errors:
             return
         for declared in engine.program:
-            held, live, made = engine.held(declared), self.world.live(declared.name), self.world.truth(declared.name)
+            held, live, truth = engine.held(declared), self.world.live(declared.name), self.world.truth(declared.name)
             if held is None or changes[declared.urn]:
                 continue
-            if live is None or made is None:
+            if live is None or truth is None:
                 raise Violation(f"a refresh hides that plugin {declared.name!r} is gone")
-            for difference in self._differences(engine, declared, live, made):
+            for difference in self._differences(engine, declared, live, truth):
                 raise Violation(f"a refresh hides that {difference}")
 
-    def _differences(self, engine: Engine, declared: Declared, live: dict[str, Any], made: Made) -> list[str]:
+    def _differences(self, engine: Engine, declared: Declared, live: dict[str, Any], truth: Truth) -> list[str]:
         """What is not as declared."""
         found = []
         code = declared.image or declared.code
-        theirs = code is None and (made.by_hand or not engine.stamps)
-        if made.code != code and not theirs:
-            found.append(f"plugin {declared.name!r} runs {made.code!r}, not {code!r}")
+        theirs = code is None and (truth.foreign or not engine.stamps)
+        if truth.code != code and not theirs:
+            found.append(f"plugin {declared.name!r} runs {truth.code!r}, not {code!r}")
         defaults = {"timeout": 3, "display_name": declared.name, "enabled_state": "ENABLED", "cron_schedule": None}
         wanted = defaults | declared.fields
         for name in _SHOWN:
