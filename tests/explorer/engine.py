@@ -21,7 +21,7 @@ from biot_provider.provider.lifecycle import Connection
 from biot_provider.provider.plugin import PluginProvider
 from biot_provider.transport import RetryTransport
 
-from .world import CODE, VARIABLES, Actor, Killed, Line, Violation, World
+from .world import CODE, Actor, BrokenPromiseError, Killed, Line, World
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,7 +76,7 @@ class Held:
         return str(self.outs.get("endpoint_url"))
 
 
-class Failed(Exception):
+class OperationError(Exception):
     """An operation ended in an error, which is the provider's line."""
 
 
@@ -182,13 +182,13 @@ class Engine:
         self.refuse_broken()
         for text in (*run.errors, run.printed.getvalue()):
             if SECRET in text:
-                raise Violation(f"a secret is printed: {text}")
+                raise BrokenPromiseError(f"a secret is printed: {text}")
 
     def _attempt(self, run: Run, act: Callable[[], None]) -> None:
         """Others go on where one fails, as the engine's parallel steps do."""
         try:
             act()
-        except Failed as failed:
+        except OperationError as failed:
             run.errors.append(str(failed))
 
     def _previewed(self, run: Run, declared: Declared, *, replace: bool) -> dict[str, bool]:
@@ -214,7 +214,7 @@ class Engine:
                     given[name] = held.inputs[name]
         result = self._call(run, "check", before, wire(given))
         if result.failures:
-            raise Failed("; ".join(failure.reason for failure in result.failures))
+            raise OperationError("; ".join(failure.reason for failure in result.failures))
         return held, wire(plain(result.inputs))
 
     def _step(self, run: Run, declared: Declared, *, replace: bool) -> None:
@@ -245,7 +245,8 @@ class Engine:
                 held.pending_delete = True
         elif diff.changes:
             named = changed(held.outs, inputs)
-            run.line.actor = self._actor(declared, held, named)
+            adopts = declared.fields.get("adopt") and not held.outs.get("adopt")
+            run.line.actor = self._actor(declared, held, None if adopts else named)
             outs = wire(plain(self._call(run, "update", held.outs["name"], held.outs, inputs).outs))
             _refuse_absorbed(held.outs, outs, named)
             self._record(held, declared, inputs, outs)
@@ -285,7 +286,7 @@ class Engine:
             before = self.world.endpoints()
             self._call(run, "delete", held.outs["name"], held.outs)
             if kept & (before - self.world.endpoints()):
-                raise Violation(f"deleting what {held.urn} replaced deleted the plugin that replaced it")
+                raise BrokenPromiseError(f"deleting what {held.urn} replaced deleted the plugin that replaced it")
         self.state.remove(held)
 
     def _refresh(self, run: Run) -> None:
@@ -315,8 +316,10 @@ class Engine:
             self.refuse_broken()
             text = str(error)
             if type(error).__name__ != "BioT" or "\n" in text or "a defect" in text:
-                raise Violation(f"{operation} ends in no line of ours: {type(error).__name__}: {_ends(text)}") from None
-            raise Failed(text) from None
+                raise BrokenPromiseError(
+                    f"{operation} ends in no line of ours: {type(error).__name__}: {_ends(text)}"
+                ) from None
+            raise OperationError(text) from None
         self.refuse_broken()
         if run.line.unrecorded:
             raise Killed
@@ -325,7 +328,7 @@ class Engine:
     def refuse_broken(self) -> None:
         """Raise what the world has seen."""
         if self.world.broken:
-            raise Violation("; ".join(self.world.broken))
+            raise BrokenPromiseError("; ".join(self.world.broken))
 
     def _actor(self, declared: Declared | None, held: Held | None, named: frozenset[str] | None) -> Actor:
         urns = [held.urn, held.written] if held else []
@@ -383,9 +386,9 @@ def _refuse_absorbed(before: Mapping[str, Any], after: Mapping[str, Any], named:
     """An update records what it wrote; what somebody else changed shows at the next refresh, not in passing."""
     for name in PLUGIN_FIELDS - set(_CODE_OUTPUTS):
         if to_camel(name) not in named and before.get(name) != after.get(name):
-            raise Violation(f"an update that did not write {name} absorbed what somebody else made of it")
+            raise BrokenPromiseError(f"an update that did not write {name} absorbed what somebody else made of it")
     if CODE not in named and before.get("code_digest") != after.get("code_digest"):
-        raise Violation("an update that did not write the code absorbed what somebody else made of it")
+        raise BrokenPromiseError("an update that did not write the code absorbed what somebody else made of it")
 
 
 def _ends(text: str) -> str:
@@ -410,6 +413,3 @@ def wire(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [wire(item) for item in value]
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-__all__ = ["CODE", "SECRET", "VARIABLES", "Declared", "Engine", "Failed", "Held", "Run", "owner"]

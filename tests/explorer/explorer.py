@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 
 from .console import edit
 from .engine import SECRET, Declared, Engine, Held
-from .world import STAMP, VARIABLES, Truth, Violation, World, own
+from .world import STAMP, VARIABLES, BrokenPromiseError, Truth, World, own
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,16 +37,30 @@ FIELDS: dict[str, tuple[Any, ...]] = {
     "version": (None, 3, 5),
 }
 READINGS = (
-    {"names": "prefixed"}, {"absent": "omitted"}, {"orders": "shifted"}, {"orders": "filled"}, {"entity_names": "filled"},
-    {"lists": "reversed"}, {"system_variables": "hidden"}, {"partial_subscriptions": "refused"},
+    {"names": "prefixed"}, {"absent": "omitted"}, {"orders": "shifted"}, {"orders": "filled"},
+    {"entity_names": "filled"}, {"lists": "reversed"}, {"system_variables": "hidden"},
+    {"partial_subscriptions": "refused"},
 )  # fmt: skip
 SHOWN = (
-    "name", "version", "timeout", "enabledState", "cronSchedule", "deploymentPackageType", "creationTime", "endpointUrl",
-    "environmentVariables", "environmentVariables.MODE", "environmentVariables.PULUMI_BIOT_STAMP", "subscriptions",
-    "subscriptions.interceptions", "subscriptions.interceptions[0]", "subscriptions.interceptions[0].type",
-    "subscriptions.interceptionOrder", "cors", "cors.allowMethods", "cors.allowMethods[0]", "unheardOf",
+    "name", "version", "timeout", "enabledState", "cronSchedule", "deploymentPackageType", "creationTime",
+    "endpointUrl", "environmentVariables", "environmentVariables.MODE", "environmentVariables.PULUMI_BIOT_STAMP",
+    "subscriptions", "subscriptions.interceptions", "subscriptions.interceptions[0]",
+    "subscriptions.interceptions[0].type", "subscriptions.interceptionOrder", "cors", "cors.allowMethods",
+    "cors.allowMethods[0]", "unheardOf",
 )  # fmt: skip
-INSTEAD = (None, "UNHEARD_OF", "", "7", 7, -0.5, True, [], {}, ["UNHEARD_OF", None], {"unheardOf": [7]})
+INSTEAD: tuple[Any, ...] = (
+    None,
+    "UNHEARD_OF",
+    "",
+    "7",
+    7,
+    -0.5,
+    True,
+    [],
+    {},
+    ["UNHEARD_OF", None],
+    {"unheardOf": [7]},
+)
 """What the platform may show in such a place."""
 CODES = (None, "one", "two")
 TAGS = (None, "tag-1", "tag-2")
@@ -64,9 +78,11 @@ class Explorer:
         self.engines = [Engine(world, stack, folder / str(number)) for number, stack in enumerate(STACKS)]
         self.used: set[int] = set()
         self.varied = False
+        self.failed: set[str] = set()
+        """The programs of the commands that did not succeed."""
 
     def explore(self, steps: Iterable[Step]) -> None:
-        """Take every step, then settle and destroy. Raises Violation."""
+        """Take every step, then settle and destroy. Raises BrokenPromiseError."""
         for step in steps:
             self.take(step)
         self.world.platform.variants.clear()
@@ -75,7 +91,7 @@ class Explorer:
             self.settle(self.engines[number])
         ours = set().union(*(self._end(self.engines[number]) for number in sorted(self.used)))
         if left := ours & self.world.endpoints():
-            raise Violation(f"destroy leaves {len(left)} behind: {[*self.world.platform.edits.stored()]}")
+            raise BrokenPromiseError(f"destroy leaves {len(left)} behind: {[*self.world.platform.edits.stored()]}")
 
     def take(self, step: Step) -> None:
         """One step."""
@@ -155,10 +171,14 @@ class Explorer:
         engine.state, engine.pushed = [], {}
 
     def on_up(self, engine: Engine, faults: Iterable[str] = (), options: Iterable[str] = ()) -> None:
+        """`pulumi up`. What an earlier one left undone is repaired by the next one of the same program."""
         run = engine.up(faults, **dict.fromkeys(options, True))
-        if run.succeeded:
-            self._check_unchanged(engine)
-        if run.succeeded and self.world.quiet:
+        program = repr(engine.program)
+        if not run.succeeded:
+            self.failed.add(program)
+            return
+        self._check_unchanged(engine)
+        if self.world.quiet and self.failed <= {program}:
             for declared in engine.program:
                 self._check_there(engine, declared)
 
@@ -169,7 +189,7 @@ class Explorer:
     def on_destroy(self, engine: Engine, faults: Iterable[str] = ()) -> None:
         run = engine.destroy(faults)
         if not faults and not run.succeeded:
-            raise Violation(f"destroy fails: {run.errors}")
+            raise BrokenPromiseError(f"destroy fails: {run.errors}")
 
     def settle(self, engine: Engine) -> None:
         """A fault-free `up --refresh` repairs everything that nobody else stands in the way of."""
@@ -177,7 +197,7 @@ class Explorer:
         run = engine.up(refresh=True)
         if not run.succeeded:
             if not blocked:
-                raise Violation(f"up --refresh does not repair: {run.errors}")
+                raise BrokenPromiseError(f"up --refresh does not repair: {run.errors}")
             return
         self._check_unchanged(engine)
         for declared in engine.program:
@@ -195,7 +215,7 @@ class Explorer:
         }
         run = engine.destroy()
         if not run.succeeded:
-            raise Violation(f"destroy fails: {run.errors}")
+            raise BrokenPromiseError(f"destroy fails: {run.errors}")
         return ours
 
     def _owners(self, held: Held) -> set[str]:
@@ -238,17 +258,19 @@ class Explorer:
         """After a successful `up` a preview shows nothing."""
         run, changes = engine.preview()
         if run.errors or any(changes.values()):
-            raise Violation(f"a preview after a successful up: {run.errors or changes}")
+            raise BrokenPromiseError(f"a preview after a successful up: {run.errors or changes}")
 
     def _check_there(self, engine: Engine, declared: Declared) -> None:
         """A plugin that is deployed is there, runs the declared code and has the declared fields."""
         live, truth = self.world.live(declared.name), self.world.truth(declared.name)
         if live is None or truth is None:
-            raise Violation(f"plugin {declared.name!r} is not there after a successful up")
+            raise BrokenPromiseError(f"plugin {declared.name!r} is not there after a successful up")
         if engine.key(declared.urn) not in truth.owners:
-            raise Violation(f"{declared.urn}: an up succeeded with a plugin of {truth.owners or 'nobody here'}")
+            raise BrokenPromiseError(
+                f"{declared.urn}: an up succeeded with a plugin of {truth.owners or 'nobody here'}"
+            )
         for difference in self._differences(engine, declared, live, truth):
-            raise Violation(f"after a successful up {difference}")
+            raise BrokenPromiseError(f"after a successful up {difference}")
 
     def _check_nothing_hidden(self, engine: Engine) -> None:
         """After a refresh a preview shows what is not as declared."""
@@ -260,9 +282,9 @@ class Explorer:
             if held is None or changes[declared.urn]:
                 continue
             if live is None or truth is None:
-                raise Violation(f"a refresh hides that plugin {declared.name!r} is gone")
+                raise BrokenPromiseError(f"a refresh hides that plugin {declared.name!r} is gone")
             for difference in self._differences(engine, declared, live, truth):
-                raise Violation(f"a refresh hides that {difference}")
+                raise BrokenPromiseError(f"a refresh hides that {difference}")
 
     def _differences(self, engine: Engine, declared: Declared, live: dict[str, Any], truth: Truth) -> list[str]:
         """What is not as declared."""

@@ -26,13 +26,14 @@ PREFIX = "Plugin-"
 CODE, VARIABLES = "code", "environmentVariables"
 
 FAULTS = (
-    "never sent", "lost", "lost after commit", "504", "504 after commit", "rollback failed", "rollback failed after commit",
-    "aws conflict", "aws refuses", "reads fail after commit", "killed", "killed after commit", "unrecorded",
+    "never sent", "lost", "lost after commit", "504", "504 after commit", "rollback failed",
+    "rollback failed after commit", "aws conflict", "aws refuses", "reads fail after commit", "killed",
+    "killed after commit", "unrecorded",
 )  # fmt: skip
 """What becomes of one write: what the caller sees, and whether the platform had committed."""
 
 
-class Violation(AssertionError):
+class BrokenPromiseError(AssertionError):
     """A promise that does not hold."""
 
 
@@ -136,7 +137,7 @@ class World:
 
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
-        platform.journal.add = lambda _entry: None  # type: ignore[method-assign]  # nobody reads it here
+        platform.journal.add = lambda entry: None  # type: ignore[method-assign]  # nobody reads it here
         identity = platform.add_service_user(token_seconds=float(MONTH))
         http = httpx.Client(transport=httpx.WSGITransport(app=platform.app), base_url="http://embedded")
         self.login = http.post(LOGIN, json=dict(zip(("id", "secretKey"), identity, strict=True))).json()
@@ -247,7 +248,8 @@ def own(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def _stamp(plugin: Mapping[str, Any]) -> str | None:
-    return plugin[VARIABLES].get(STAMP)
+    stamp: str | None = plugin[VARIABLES].get(STAMP)
+    return stamp
 
 
 def _parts(request: httpx.Request, content: bytes) -> dict[str, bytes]:
