@@ -237,12 +237,13 @@ class _Visit:
         return look(self._found())
 
     def _look_at_plugins(self) -> str:
-        from .checks.project import plugins
+        from .checks.project import plugins, stack_overrides
 
         project = None if isinstance(self._project, Problem) else self._project
         folder = self._plugins or (project.folder if project else Path.cwd()) / "plugins"
-        key = f"{project.name}:plugins" if project else ""
-        return plugins(folder, self._stack.content.get(key) if self._stack else None)
+        stack = (self._stack_name or "").rpartition("/")[2]
+        overrides = stack_overrides(project, stack) if project and stack else None
+        return plugins(folder, overrides)
 
     def _found(self) -> Project:
         if isinstance(self._project, Problem):
