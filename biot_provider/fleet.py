@@ -108,12 +108,11 @@ def _shared_names(fleet: Mapping[str, Mapping[str, Any]], manifests: Mapping[str
 
 def _stack_overrides() -> Any:
     # Config.get_object would warn that a part is secret; the resource itself keeps variables secret.
-    key = f"{pulumi.get_project()}:plugins"
-    text = get_config(key)
+    text = get_config(f"{pulumi.get_project()}:plugins")
     if not text:
         return {}
     try:
-        return read_overrides(text, Path(get_root_directory()), pulumi.get_stack(), key)
+        return read_overrides(text, Path(get_root_directory()))
     except InputError as error:
         raise InputError(f"{STACK.format('')}: {error}") from None
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from biot_provider.models import NAME_PREFIX, UNDECLARED, Interception, PluginAnswer, PluginInputs
 from biot_provider.rules import STAMP_VARIABLE, nearest, plugin_problems, shown
-from biot_provider.stack_overrides import Unwritten
+from biot_provider.stack_overrides import Time
 from biot_provider.yaml_file import Plain, value_of
 
 _PACKAGE_TYPE = "deploymentPackageType"
@@ -37,7 +37,7 @@ _STATES = {
     **dict.fromkeys(("true", "yes", "on"), "ENABLED"),
     **dict.fromkeys(("false", "no", "off"), "DISABLED"),
 }
-_NOT_KNOWN = object()
+_REPORTED = object()
 """Stands for a value whose own mistake is reported already."""
 
 
@@ -62,7 +62,7 @@ class PluginManifest:
 
     def check(self, arguments: Mapping[str, Any], is_unknown: Callable[[object], bool]) -> None:
         """Add what is wrong with the arguments."""
-        for problem in plugin_problems(arguments, lambda value: value is _NOT_KNOWN or is_unknown(value)):
+        for problem in plugin_problems(arguments, lambda value: value is _REPORTED or is_unknown(value)):
             path = _camel_path(problem.path)
             text = re.sub(r"\b(image_tag|entity_type_name)\b", lambda match: _camel(match[0]), problem.text)
             if "imageTag:" in text and self._origin("imageTag") != self._origin(path):
@@ -136,20 +136,21 @@ class PluginManifest:
                 return {key: item for key, item in read.items() if item is not None}
         if isinstance(value, (list, tuple)) and kind is tuple:
             return [self._value(item, member, f"{path}[{index}]") for index, item in enumerate(value)]
-        if isinstance(value, Plain) and kind is str:
-            return self._text(value, path)
-        return value_of(value)
+        return self._text(value, path) if kind is str else value_of(value)
 
     def _variable(self, value: Any, annotation: Any, path: str) -> Any:
         # Elsewhere nothing after the colon is null; a variable may have been meant to be empty, which none can be.
         empty = isinstance(value, Plain) and value == ""
         return "" if empty else self._value(value, annotation, path)
 
-    def _text(self, value: Plain, path: str) -> Any:
-        if isinstance(value, Unwritten):
-            self._add(path, "must be in quotes: without them Pulumi makes a number, a date or null of what is written")
-            return _NOT_KNOWN
-        return None if _is_null(value) else str(value)
+    def _text(self, value: Any, path: str) -> Any:
+        if isinstance(value, Plain):
+            return None if _is_null(value) else str(value)
+        if isinstance(value, (bool, int, float, Time)):
+            kind = "true or false" if isinstance(value, bool) else "a time" if isinstance(value, Time) else "a number"
+            self._add(path, f"must be a string, not {kind}: put it in quotes")
+            return _REPORTED
+        return value
 
     def _add(self, path: str, text: str) -> None:
         self.problems.append(f"{self._origin(path)}: {path}: {text}")
@@ -172,7 +173,7 @@ class PluginManifest:
 
 def _is_null(written: Any) -> bool:
     """Whether nothing is written, or JSON's null; other words for it are text where text is wanted."""
-    return isinstance(written, Plain) and not isinstance(written, Unwritten) and written in ("", "null")
+    return isinstance(written, Plain) and written in ("", "null")
 
 
 def _merged(declared: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:

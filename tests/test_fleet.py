@@ -252,8 +252,8 @@ def test_a_mistake_names_the_place_where_its_value_stands(folder: Folder) -> Non
     assert [
         problem.rpartition(": must")[0] or problem.rpartition(": is req")[0] or problem for problem in problems
     ] == [
-        f"both/plugin.yaml with {stack}.both': environmentVariables",
         f"{stack}.both': environmentVariables.C_KEY",
+        f"both/plugin.yaml with {stack}.both': environmentVariables",
         f"{stack}.both': memorySize",
         "both/plugin.yaml: subscriptions.interceptionOrder",
         f"{stack}.both': subscriptions.notifications[0].actionName",
@@ -371,7 +371,7 @@ def test_overrides_given_by_the_program_are_named_as_its_own(folder: Folder) -> 
         declare_plugins(folder.path, {"guard": {"displayName": 5}, "gard": {}})
     assert str(raised.value).splitlines() == [
         f"overrides: no plugin 'gard' in {folder.path}; did you mean 'guard'?",
-        "overrides.guard: displayName: must be a string, not 5",
+        "overrides.guard: displayName: must be a string, not a number: put it in quotes",
     ]
 
 

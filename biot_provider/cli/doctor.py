@@ -237,13 +237,12 @@ class _Visit:
         return look(self._found())
 
     def _look_at_plugins(self) -> str:
-        from .checks.project import plugins, stack_overrides
+        from .checks.project import plugins
 
         project = None if isinstance(self._project, Problem) else self._project
         folder = self._plugins or (project.folder if project else Path.cwd()) / "plugins"
-        stack = (self._stack_name or "").rpartition("/")[2]
-        overrides = stack_overrides(project, stack) if project and stack else None
-        return plugins(folder, overrides)
+        key = f"{project.name}:plugins" if project else ""
+        return plugins(folder, self._stack.content.get(key) if self._stack else None)
 
     def _found(self) -> Project:
         if isinstance(self._project, Problem):

@@ -198,12 +198,3 @@ def test_a_folder_of_plugins_is_looked_at_where_it_is_said_to_be(clinic: Any) ->
     assert "program describes its plugins itself" in clinic.visit("--plugins", "nowhere").findings["plugins"][1]
     (clinic.folder / "empty").mkdir()
     assert f"there is no plugin in '{clinic.folder}/empty'" in clinic.visit("--plugins", "empty").problems["plugins"]
-
-
-def test_what_a_stack_says_of_plugins_is_read_as_it_is_written(clinic: Any) -> None:
-    said = {"hello": {"environmentVariables": {"PORT": 8080}, "displayName": 5}}
-    for value in (said, json.dumps(said), {"secure": "v1:abc"}):
-        clinic.stack({"biot:baseUrl": "embedded", "shop:plugins": value})
-        assert clinic.visit("--stack", "dev").problems == {}
-    clinic.stack({"biot:baseUrl": "embedded", "shop:plugins": '{"hello": {}, "hello": {}}'})
-    assert "the key 'hello' is given twice" in clinic.visit("--stack", "dev").problems["plugins"]

@@ -135,16 +135,6 @@ def look(found: Project) -> str:
     return f"{found.name}: {found.shown(program)}, stacks {', '.join(stacks)}"
 
 
-def stack_overrides(found: Project, stack: str) -> Any:
-    """What a stack says of plugins, as the project's files have it."""
-    from biot_provider.stack_overrides import overrides_in_files
-
-    try:
-        return overrides_in_files(found.folder, stack, f"{found.name}:plugins")
-    except InputError as error:
-        raise Problem(f"stack configuration 'plugins': {error}") from None
-
-
 def plugins(folder: Path, overrides: Any) -> str:
     """Every plugin.yaml below the folder, merged with what the stack says."""
     # It loads Pulumi's SDK, which only this check needs.
@@ -157,6 +147,8 @@ def plugins(folder: Path, overrides: Any) -> str:
         fleet = read_fleet(shown, without_ciphers(overrides or {}))
     except InputError as error:
         raise Problem("; ".join(str(error).splitlines())) from None
+    if not fleet:
+        raise Problem(f"there is no plugin in {str(shown)!r}: add a folder with a plugin.yaml")
     return f"{len(fleet)} described in {str(shown)!r}: {', '.join(fleet)}"
 
 
