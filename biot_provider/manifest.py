@@ -79,7 +79,7 @@ class PluginManifest:
         values = {str(key): value for key, value in given.items()}
         if "enabled" in values:
             self._set_state(values, place)
-        if isinstance(name := values.get("name"), str):
+        if isinstance(name := values.get("name"), str) and name.startswith(NAME_PREFIX):
             values["name"] = name.removeprefix(NAME_PREFIX)
         if isinstance(variables := values.get("environmentVariables"), Mapping):
             is_answer = not _SHOWN_ONLY.isdisjoint(values)

@@ -49,21 +49,16 @@ def find_manifests(folder: Path, keys: Collection[str], problems: list[str]) -> 
             continue
         if names is None:
             problems += _file_problems(entry)
-            continue
-        problems += _folder_problems(entry, names)
-        if MANIFEST in names:
-            manifests.append(entry / MANIFEST)
-            problems += [
-                f"{file}: is within the plugin {entry.name!r}, so it describes none: move its folder into {shown},"
-                " or rename it if it is no plugin's"
-                for file in _deeper(entry, [])
-                if _has_only(file, keys)
-            ]
-        else:
-            problems += [
-                f"{file}: the folder of a plugin must be directly in {shown}: move it there"
-                for file in _deeper(entry, problems)
-            ]
+        elif entry.name not in _NO_PLACE_FOR_PLUGINS:
+            problems += _folder_problems(entry, names)
+            if MANIFEST in names:
+                manifests.append(entry / MANIFEST)
+                problems += _problems_within(entry, keys)
+            else:
+                misplaced = list(_deeper(entry, problems))
+                problems += [
+                    f"{file}: the folder of a plugin must be directly in {shown}: move it" for file in misplaced
+                ]
     if not manifests and len(problems) == before:
         problems.append(f"plugins: there is no plugin in {str(shown)!r}: create {shown}/<name>/{MANIFEST}")
     return manifests
@@ -126,10 +121,21 @@ def _deeper(folder: Path, problems: list[str]) -> Iterator[Path]:
         yield from (file.absolute() for file in sorted(found) if file.name.casefold() in _SPELLINGS)
 
 
-def _has_only(file: Path, keys: Collection[str]) -> bool:
-    """Whether the file is like a plugin.yaml of ours, and not one that other tools know."""
+def _problems_within(plugin: Path, keys: Collection[str]) -> Iterator[str]:
+    """Plugins that were moved into the folder of another one; other tools have files of that name too."""
+    for file in _deeper(plugin, []):
+        if _is_another_plugins(file, plugin / MANIFEST, keys):
+            yield (
+                f"{file}: is within the plugin {plugin.name!r}, so it describes none:"
+                f" move its folder into {plugin.parent.absolute()}, or rename it"
+            )
+
+
+def _is_another_plugins(file: Path, manifest: Path, keys: Collection[str]) -> bool:
     try:
+        if file.read_bytes() == manifest.read_bytes():
+            return False  # a build has copied it
         content = read_written(file, str(file))
-    except InputError:
+    except (InputError, OSError):
         return True
     return content is None or (isinstance(content, dict) and content.keys() <= set(keys))

@@ -129,6 +129,11 @@ def test_a_number_has_the_meaning_of_yaml_1_2(folder: Folder, text: str, value: 
     assert folder.read()["guard"].get("timeout") == value
 
 
+def test_null_is_nothing_written(folder: Folder) -> None:
+    folder.plugin("guard", "name: null\nhandler:\nenvironmentVariables: {KEY: null}\nsubscriptions: null", code=False)
+    assert folder.read()["guard"] == {"name": "guard", "environment_variables": {}}
+
+
 def test_booleans_are_booleans(folder: Folder) -> None:
     folder.plugin("guard", "analyticsDbAccess: true\nadopt: False")
     read = folder.read()["guard"]

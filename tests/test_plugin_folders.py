@@ -55,7 +55,7 @@ def test_two_manifests_in_one_folder_are_named(plugins: Path, name: str) -> None
 def test_a_manifest_in_a_deeper_folder_is_named(plugins: Path, place: str, name: str) -> None:
     _write(plugins / place / name)
     assert _problems(plugins) == [
-        f"<plugins>/{place}/{name}: the folder of a plugin must be directly in <plugins>: move it there"
+        f"<plugins>/{place}/{name}: the folder of a plugin must be directly in <plugins>: move it"
     ]
 
 
@@ -63,7 +63,7 @@ def test_a_manifest_that_was_moved_into_another_plugin_is_named(plugins: Path) -
     _write(plugins / "guard/other/plugin.yaml", "displayName: Other\nruntime: python3.13")
     assert _problems(plugins) == [
         "<plugins>/guard/other/plugin.yaml: is within the plugin 'guard', so it describes none: move its folder into"
-        " <plugins>, or rename it if it is no plugin's"
+        " <plugins>, or rename it"
     ]
 
 
@@ -71,6 +71,9 @@ def test_what_is_no_manifest_of_ours_is_no_problem(plugins: Path) -> None:
     _write(plugins / "guard/helm/plugin.yaml", "name: diff\nversion: 1.0\nusage: helm diff\ncommand: diff")
     _write(plugins / "guard/plugin.json", "{}")
     _write(plugins / "guard/node_modules/tool/plugin.yaml", "name: tool")
+    _write(plugins / "guard/plugin.yaml", "displayName: Guard")
+    _write(plugins / "guard/build/plugin.yaml", "displayName: Guard")
+    _write(plugins / "node_modules/tool/plugin.yaml", "name: tool")
     _write(plugins / "notes/node_modules/tool/plugin.yaml", "name: tool")
     _write(plugins / "notes/plugin.py")
     _write(plugins / "notes/package.json")
@@ -124,7 +127,7 @@ def test_links_are_plugins_and_broken_ones_are_named(plugins: Path, tmp_path: Pa
     assert _problems(plugins) == [
         "<plugins>/broken: cannot be read: No such file or directory",
         "<plugins>/circle: cannot be read: Too many levels of symbolic links",
-        "<plugins>/group/linked/plugin.yaml: the folder of a plugin must be directly in <plugins>: move it there",
+        "<plugins>/group/linked/plugin.yaml: the folder of a plugin must be directly in <plugins>: move it",
         "<plugins>/unlinked: is a link to '../elsewhere' that git has checked out as a file: make it a link, or copy"
         " the folder",
         "<plugins>/half/plugin.yaml: cannot be read: No such file or directory",
