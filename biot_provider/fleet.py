@@ -84,7 +84,7 @@ def _plugin(manifest: Path, override: Any, override_place: str, problems: list[s
     plugin = PluginManifest(place, read_written(manifest, place), override_place, override)
     arguments = {"name": manifest.absolute().parent.name, **plugin.arguments()}
     code = arguments.get("code")
-    if isinstance(code, str) and code:
+    if isinstance(code, (str, os.PathLike)) and code:
         arguments["code"] = str(manifest.parent / code)
     elif code is None and "image_tag" not in arguments and _has_code(manifest.parent):
         arguments["code"] = str(manifest.parent)

@@ -58,6 +58,7 @@ def test_a_manifest_without_code_beside_it_declares_the_platforms_own_code(folde
 def test_code_may_be_elsewhere_relative_to_the_manifest(folder: Folder) -> None:
     folder.plugin("guard", "code: build", code=False)
     assert folder.read()["guard"]["code"] == str(folder.path / "guard" / "build")
+    assert folder.read({"guard": {"code": Path("dist")}})["guard"]["code"] == str(folder.path / "guard" / "dist")
 
 
 def test_an_image_takes_no_code_of_the_folder(folder: Folder) -> None:

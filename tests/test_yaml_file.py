@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +90,23 @@ def test_a_value_without_quotes_has_the_meaning_of_yaml_1_2(tmp_path: Path) -> N
         *(12, 31, 15, -1, 15.0, 0.5, True, False, None, None, None),
         *("yes", "1_000", "22:30", "0b1", "2024-01-01", "1", "1e"),
     ]
+
+
+def test_json_is_read_as_json(tmp_path: Path) -> None:
+    chosen = random.Random(0)
+
+    def text() -> str:
+        return "".join(
+            chosen.choices("ab \"\\/:{}[],#&*!|>'%@`?-~\t\n\ré😀\u2028\x7f\x85\x00", k=chosen.randint(0, 12))
+        )
+
+    def value(depth: int) -> Any:
+        if depth == 0 or chosen.random() < 0.5:
+            return chosen.choice([text(), chosen.randint(-(10**20), 10**20), chosen.random() * 1e9, True, False, None])
+        if chosen.random() < 0.5:
+            return {text(): value(depth - 1) for _ in range(chosen.randint(0, 4))}
+        return [value(depth - 1) for _ in range(chosen.randint(0, 4))]
+
+    for indent in (None, 2, "\t") * 50:
+        given = value(4)
+        assert read_yaml(_file(tmp_path, json.dumps(given, indent=indent)), "file") == given
