@@ -34,13 +34,16 @@ def find_manifests(folder: Path, keys: Collection[str], problems: list[str]) -> 
     ``keys`` are those of a plugin.yaml. No folder, or no plugin in it, is a problem too.
     """
     shown = folder.absolute()
-    if not folder.is_dir():
-        what = "is not a folder" if folder.exists() else f"does not exist: create {shown}/<name>/{MANIFEST}"
-        problems.append(f"plugins: the folder {str(shown)!r} {what}")
+    try:
+        entries = sorted(folder.iterdir())
+    except (OSError, ValueError) as error:
+        missing = isinstance(error, FileNotFoundError)
+        why = "does not exist" if missing else f"cannot be read ({getattr(error, 'strerror', None) or error})"
+        problems.append(f"plugins: the folder {str(shown)!r} {why}: create {shown}/<name>/{MANIFEST}")
         return []
     manifests: list[Path] = []
     before = len(problems)
-    for entry in _entries(folder, problems):
+    for entry in entries:
         try:
             names = [inner.name for inner in entry.iterdir()] if stat.S_ISDIR(entry.stat().st_mode) else None
         except OSError as error:  # a link to nowhere, for one
@@ -83,7 +86,7 @@ def _file_problems(entry: Path) -> Iterator[str]:
 def _checked_out_link(entry: Path) -> str | None:
     """What the file names as a link's file does, where git makes no links (`core.symlinks`, as on Windows)."""
     try:
-        target = entry.read_text(encoding="utf-8") if entry.stat().st_size < 1024 else ""
+        target = entry.read_text(encoding="utf-8") if entry.is_file() and entry.stat().st_size < 1024 else ""
         return target if target.strip("./\\") and (entry.parent / target).is_dir() else None
     except (OSError, ValueError):
         return None

@@ -97,7 +97,9 @@ def test_no_plugin_at_all_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     create = "create <plugins>/<name>/plugin.yaml"
     assert _problems(tmp_path / "none") == [f"plugins: the folder '<plugins>' does not exist: {create}"]
-    assert _problems(tmp_path / "file") == ["plugins: the folder '<plugins>' is not a folder"]
+    assert _problems(tmp_path / "file") == [
+        f"plugins: the folder '<plugins>' cannot be read (Not a directory): {create}"
+    ]
     assert _problems(tmp_path / "empty") == [f"plugins: there is no plugin in '<plugins>': {create}"]
 
 
