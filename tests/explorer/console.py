@@ -61,13 +61,13 @@ def _deploy(world: World, name: str, label: str, *, image: bool) -> None:
         world.platform.edits.deploy(name, _zip(label))
     truth = world.truth(name)
     assert truth is not None
-    truth.code, truth.foreign = label, True
+    truth.code, truth.deployed_by = label, None
 
 
 def _note_made(world: World, name: str, code: str | None) -> None:
     live = world.live(name)
     assert live is not None
-    world.truths[live["endpointUrl"]] = Truth(set(), None, code, foreign=True)
+    world.truths[live["endpointUrl"]] = Truth(set(), None, code)
 
 
 def _zip(label: str) -> bytes:

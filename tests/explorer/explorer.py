@@ -42,7 +42,7 @@ READINGS = (
     {"partial_subscriptions": "refused"},
 )  # fmt: skip
 SHOWN = (
-    "name", "version", "timeout", "enabledState", "cronSchedule", "deploymentPackageType", "creationTime",
+    "name", "version", "timeout", "enabledState", "cronSchedule", "deploymentPackageType",
     "endpointUrl", "environmentVariables", "environmentVariables.MODE", "environmentVariables.PULUMI_BIOT_STAMP",
     "subscriptions", "subscriptions.interceptions", "subscriptions.interceptions[0]",
     "subscriptions.interceptions[0].type", "subscriptions.interceptionOrder", "cors", "cors.allowMethods",
@@ -249,8 +249,8 @@ class Explorer:
         keys = {engine.key(urn) for urn in (declared.urn, *declared.aliases)}
         held = engine.held(declared)
         recorded = held is not None and held.endpoint == live["endpointUrl"]
-        if recorded:
-            return bool(keys & truth.owners)
+        if recorded:  # a create that comes first goes by the stamp alone
+            return bool(keys & truth.owners) and (STAMP in live[VARIABLES] or not declared.creates_first)
         stamped = truth.stamped_by in (engine.key(declared.urn), engine.key(declared.resource))
         return engine.stamps and STAMP in live[VARIABLES] and stamped
 
@@ -290,7 +290,7 @@ class Explorer:
         """What is not as declared."""
         found = []
         code = declared.image or declared.code
-        theirs = code is None and (truth.foreign or not engine.stamps)
+        theirs = code is None and (truth.deployed_by != engine.key(declared.urn) or not engine.stamps)
         if truth.code != code and not theirs:
             found.append(f"plugin {declared.name!r} runs {truth.code!r}, not {code!r}")
         defaults = {"timeout": 3, "display_name": declared.name, "enabled_state": "ENABLED", "cron_schedule": None}

@@ -63,8 +63,8 @@ class Truth:
     stamped_by: str | None
     code: str | None = None
     """What the code says that it is, or the image's tag; None for the platform's seed."""
-    foreign: bool = False
-    """Whether somebody else deployed that code, or a stack without stamps, which looks the same."""
+    deployed_by: str | None = None
+    """The key of the resource that deployed that code; None for people, and for stacks without stamps."""
 
 
 @dataclass
@@ -191,7 +191,7 @@ class World:
         if method == "POST":
             assert after is not None
             stamped = actor.key if actor.stamps else None
-            self.truths[after["endpointUrl"]] = Truth({actor.key}, stamped, code, foreign=not actor.stamps)
+            self.truths[after["endpointUrl"]] = Truth({actor.key}, stamped, code, deployed_by=stamped)
             return
         truth = self.truths[before["endpointUrl"]]
         if not (actor.keys & truth.owners or (actor.adopts and method == "PATCH")):
@@ -204,7 +204,7 @@ class World:
         if code is not None:
             if self.quiet and (truth.code, truth.stamped_by) == (code, actor.key):
                 self.broken.append(f"{actor.key} sent code {code!r} of plugin {name!r}, which runs there already")
-            truth.code, truth.foreign = code, not actor.stamps
+            truth.code, truth.deployed_by = code, actor.key if actor.stamps else None
         if not actor.keys & truth.owners and actor.stamps:
             truth.owners.clear()
         truth.owners.add(actor.key)
