@@ -190,6 +190,8 @@ class Explorer:
         run = engine.destroy(faults)
         if not faults and not run.succeeded:
             raise BrokenPromiseError(f"destroy fails: {run.errors}")
+        if not run.succeeded:
+            self.failed.add("destroyed in part")
 
     def settle(self, engine: Engine) -> None:
         """A fault-free `up --refresh` repairs everything that nobody else stands in the way of."""
