@@ -73,8 +73,11 @@ class _Run:
             return None if other == owner else other
 
     def keep(self, state: PluginState) -> None:
-        """Note that a resource has the plugin, if it is one that may be in state twice."""
-        if state.kept is True:
+        """Note that a resource has the plugin, if it is one that may be in state twice: there, and to be deleted.
+
+        Of an image plugin that is replaced the old one goes last, and may get another run's refresh before.
+        """
+        if state.kept is True or state.image_tag is not None:
             with self._lock:
                 self._kept.add((state.name, state.creation_time))
 
@@ -144,7 +147,8 @@ class PluginProvider(LifecycleProvider):
         """Create the plugin, or continue with the one that this resource has on the platform already."""
         wanted = _state(props)
         state = self._writes(wanted).create(wanted)
-        self._run.keep(state)
+        if state.kept is True:
+            self._run.keep(state)
         return CreateResult(wanted.name, self._state_properties(state))
 
     @operation
