@@ -56,12 +56,12 @@ def check(kind: type[LifecycleProvider], given: dict[str, Any], settings: Settin
         ({"name": "n" * 101}, "name: must be at most 100 characters, not 101"),
         ({"active": "maybe"}, "active: must be true or false, not 'maybe'"),
         ({"owner_organization_id": "acme"}, "owner_organization_id: must be a UUID"),
-        ({"access_token_expiration_in_minutes": 0.0}, "access_token_expiration_in_minutes: must be 1 or more, not 0"),
+        ({"access_token_expiration_in_minutes": 0.0}, "must be 1 to 2147483647, not 0"),
         (
             {"secret_key_expiration_in_minutes": 1.5},
             "secret_key_expiration_in_minutes: must be a whole number, not 1.5",
         ),
-        ({"secret_key_expiration_in_minutes": 2.0**31}, "must be 1 or more, at most 2147483647, not 2147483648"),
+        ({"secret_key_expiration_in_minutes": 2.0**31}, "must be 1 to 2147483647, not 2147483648"),
         ({"secret_key_expiration_in_minute": 5}, "did you mean 'secret_key_expiration_in_minutes'?"),
     ],
 )
@@ -75,7 +75,7 @@ def test_a_bad_argument_of_a_service_user_is_told(given: dict[str, Any], said: s
     [
         ({"service_user_id": None}, "service_user_id: is required"),
         ({"service_user_id": ""}, "service_user_id: must not be empty"),
-        ({"keepers": "monthly"}, "keepers: must be a map of arguments, not 'monthly'"),
+        ({"keepers": "monthly"}, "keepers: must be a map of strings, not a string"),
         ({"keeper": {}}, "keeper: unknown argument; did you mean 'keepers'?"),
     ],
 )
@@ -93,13 +93,13 @@ def test_a_bad_argument_of_a_key_is_told(given: dict[str, Any], said: str) -> No
         ({"api_id": "post /organization/v1"}, "did you mean 'POST/organization/v1'?"),
         ({"type": "ADAPT_ENTITY", "entity_name": "device"}, "api_id: must be left out for ADAPT_ENTITY"),
         ({"type": "ADAPT_ENTITY", "api_id": None}, "entity_name: is required for ADAPT_ENTITY, such as device"),
-        ({"execution_order": 0}, "execution_order: must be 1 or more, not 0"),
+        ({"execution_order": 0}, "execution_order: must be 1 to 2147483647, not 0"),
         ({"path_filters": {"name": "nurse"}}, "path_filters.name: must be a placeholder of api_id, it has none"),
         (
             {"api_id": f"{PATIENTS}/templates/{{templateName}}", "path_filters": {"template": "nurse"}},
             "path_filters.template: must be a placeholder of api_id, it has templateName; did you mean 'templateName'?",
         ),
-        ({"path_filters": {"templateName": 5.0}, "api_id": "GET/x/{templateName}"}, "must be a string, not 5"),
+        ({"path_filters": {"templateName": 5.0}, "api_id": "GET/x/{templateName}"}, "must be a string, not a number"),
         ({"order": 3}, "order: unknown argument"),
     ],
 )  # fmt: skip
@@ -161,7 +161,7 @@ def test_an_endpoint_that_the_platform_cannot_reach_is_told(endpoint: str) -> No
         ("https://[::1", "must be an https address"),
         ("https://hooks acme.example", "must be an https address"),
         ("https://hooks.acme.example/x#y", "must have no fragment"),
-        (7, "must be a string, not 7"),
+        (7, "must be a string, not a number"),
     ],
 )
 def test_what_is_no_https_address_is_told(endpoint: Any, said: str) -> None:

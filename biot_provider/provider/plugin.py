@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
 
+from biot_provider.aws_lambda import runtime_warning
 from biot_provider.errors import InputError, LifecycleError, NotFoundError, PackagingError
 from biot_provider.handlers import handler_problem
 from biot_provider.models import DEFAULT_HANDLER, DEFAULT_RUNTIME, UNDECLARED, PluginInputs, PluginState
@@ -39,7 +40,7 @@ from biot_provider.provider.plugin_state import (
     replacing_fields,
 )
 from biot_provider.provider.plugin_writes import PluginWrites
-from biot_provider.rules import Problem, plugin_problems, runtime_warning
+from biot_provider.rules import Problem, plugin_problems
 from biot_provider.schedule import in_words, next_runs, schedule_problem
 
 if TYPE_CHECKING:
@@ -57,11 +58,12 @@ class PluginProvider(LifecycleProvider):
         declared = {key: v for key, v in given.items() if key not in UNDECLARED and not key.startswith("__")}
         problems += plugin_problems(declared, is_unknown)
         values = _with_defaults(given)
-        if values.get("code") and isinstance(values["code"], str) and "image_tag" not in given:
+        readable = isinstance(values.get("code"), str) and not any(problem.path == "code" for problem in problems)
+        if readable and "image_tag" not in given:
             problems += _add_code(values, _olds)
         if problems:
             return CheckResult(news, failures(problems))
-        if warning := runtime_warning(given.get("runtime")):
+        if warning := runtime_warning(given.get("runtime"), datetime.now(UTC).date()):
             report(f"warning: plugin {values.get('name')!r}: {warning}")
         _report_runs(given, _olds)
         return CheckResult(_normalised(values), [])

@@ -27,7 +27,7 @@ EVERYTHING_WRONG: dict[str, Any] = {
     "timeout": 0,
     "memory_size": 127,
     "ephemeral_storage": 10241,
-    "environment_variables": {"BIOT_KEY": "a", "AWS_KEY": "b", "PULUMI_BIOT_STAMP": "c", "1st": "d", "EMPTY": ""},
+    "environment_variables": {"BIOT_KEY": "a", "AWS_REGION": "b", "PULUMI_BIOT_STAMP": "c", "1st": "d", "EMPTY": ""},
     "subscriptions": {
         "interception_order": 0,
         "interceptions": [
@@ -51,7 +51,7 @@ ALL_PROBLEMS = (
     "memory_size: must be 128 to 10240 (MB), not 127",
     "ephemeral_storage: must be 512 to 10240 (MB), not 10241",
     "environment_variables.BIOT_KEY: the prefix BIOT_ is reserved by BioT",
-    "environment_variables.AWS_KEY: the prefix AWS_ is reserved by AWS Lambda",
+    "environment_variables.AWS_REGION: is a variable that AWS Lambda sets itself",
     "environment_variables.PULUMI_BIOT_STAMP: is where this provider keeps its stamp",
     "environment_variables.1st: must be a letter, then letters, digits and _",
     "environment_variables.EMPTY: must not be empty",
