@@ -14,7 +14,7 @@ _WITH_CODE = ("base_image", "handler")
 _BUILD_ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _ARGUMENTS = Arguments(
     PluginImageInputs,
-    pattern="the beginning of a tag: letters, digits, '_', '.' and '-', not first '.' or '-'",
+    pattern="the beginning of a tag (letters, digits, _ . -, not first . or -)",
     undeclared=frozenset({"owner", "context_digest", "context_files", "image_tag"}),
     secret=frozenset({"build_args"}),
     units={"name": " (the tag adds 33)"},

@@ -81,7 +81,10 @@ class Arguments:
         sound: dict[str, Any] = {}
         problems: list[Problem] = []
         for name, value in values.items():
-            sound[name] = _sound(value, in_path(name), problems, is_unknown, named=name in self._named)
+            if (problem := _key_problem(name)) is not None:
+                problems.append(Problem(in_path(str(name)), problem))
+            else:
+                sound[name] = _sound(value, in_path(name), problems, is_unknown, named=name in self._named)
         return sound, problems + list(self._model_problems(sound))
 
     @property
@@ -152,10 +155,11 @@ def _sound(
         if isinstance(value, Mapping):
             items: dict[str, object] = {}
             for key, item in value.items():
+                tells = named or depth == 0
                 if (problem := _key_problem(key)) is not None:
-                    problems.append(Problem(path, problem))
+                    problems.append(Problem(path, f"the key {shown(key)} {problem}" if tells else f"a key {problem}"))
                 else:
-                    items[key] = walk(item, f"{path}.{in_path(key)}" if named or depth == 0 else path, depth + 1)
+                    items[key] = walk(item, f"{path}.{in_path(key)}" if tells else path, depth + 1)
             return items
         if isinstance(value, list | tuple):
             return [
@@ -198,10 +202,7 @@ def _text_problem(text: str) -> str | None:
 
 
 def _key_problem(key: object) -> str | None:
-    if not isinstance(key, str):
-        return f"must have text for keys, not {type(key).__name__}"
-    problem = _text_problem(key)
-    return problem and f"the key {shown(key)} {problem}"
+    return _text_problem(key) if isinstance(key, str) else f"must be text, not {type(key).__name__}"
 
 
 def in_path(key: str) -> str:

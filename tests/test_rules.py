@@ -181,7 +181,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     (variables(MODE="a\ud800b"), "environment_variables.MODE", "must be text that UTF-8 can write"),
     (variables(MODE="a\0b"), "environment_variables.MODE", "must not hold a NUL"),
     (variables(**{"A\ud800": "x1"}), "environment_variables", "the key 'A\\ud800' must be text that UTF-8 can write"),
-    ({"environment_variables": {1: "x1"}}, "environment_variables", "must have text for keys, not int"),
+    ({"environment_variables": {1: "x1"}}, "environment_variables", "the key 1 must be text, not int"),
     (variables(MODE=b"x1"), "environment_variables.MODE", "must be text, a number, true or false, a list or a map"),
     ({"runtime": b"python3.13"}, "runtime", "must be text, a number, true or false, a list or a map, not bytes"),
     ({"cron_schedule": pulumi.StringAsset("x")}, "cron_schedule", "or a map, not StringAsset"),

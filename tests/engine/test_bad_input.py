@@ -104,6 +104,63 @@ def test_a_bad_argument_is_refused_at_preview(project: Project, given: dict[str,
     _refused(project, project.preview(), *problems)
 
 
+UNSENDABLE = r"""
+biot.Plugin(
+    "hello",
+    display_name="a\ud800b",
+    timeout=10**400,
+    handler=b"index.handler",
+    runtime=pulumi.StringAsset("x"),
+    environment_variables={1: "canary-value", "A\ud800": "canary-value"},
+    subscriptions=biot.SubscriptionsArgs(interceptions=[biot.InterceptionArgs(type="ADAPT_ENTITY", order={5})]),
+    cors=(deep := {}) or deep.update(allow_origins=deep) or deep,
+)
+"""
+LATER = r"""
+variables = pulumi.Output.secret({"MODE": b"canary-value", "OTHER": "canary-value\ud800"})
+biot.Plugin("hello", environment_variables=variables)
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "problems"),
+    [
+        (
+            UNSENDABLE,
+            [
+                "display_name: must be text that UTF-8 can write: character 2, U+D800, is half of a surrogate pair",
+                "timeout: must be a number of at most 308 digits",
+                "handler: must be text, a number, true or false, a list or a map, not bytes",
+                "runtime: must be text, a number, true or false, a list or a map, not StringAsset",
+                "environment_variables: the key 1 must be text, not int",
+                "environment_variables: the key 'A\\ud800' must be text that UTF-8 can write",
+                "cors: must not be nested deeper than 20 levels",
+            ],
+        ),
+        (
+            'biot.Plugin("hello", subscriptions=biot.SubscriptionsArgs(interceptions=[b"x"]))',
+            ["subscriptions.interceptions: must be text, a number, true or false, a list or a map, not bytes"],
+        ),
+        (
+            LATER,
+            ["environment_variables.MODE: must be text, a number", "environment_variables.OTHER: must be text that"],
+        ),
+        ('biot.Plugin("hello", code=b"plugins/hello")', ["code: must be text, a number, true or false"]),
+        ('biot.PluginImage("hello", code=7, base_image="x/y:z")', ["code: must be a string, not 7"]),
+    ],
+    ids=["plain", "args", "later", "bytes", "number"],
+)
+def test_what_pulumi_cannot_send_is_refused_by_name_in_the_program(
+    project: Project, program: str, problems: list[str]
+) -> None:
+    project.program(program)
+
+    result = project.preview()
+
+    result.failed(*problems)
+    assert "canary" not in result.output
+
+
 def test_a_bad_change_leaves_the_deployed_plugin_and_the_state_as_they_were(project: Project) -> None:
     project.declare({"hello": GOOD})
     project.up().succeeded()

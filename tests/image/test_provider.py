@@ -37,7 +37,7 @@ def code(images: Images) -> dict[str, Any]:
                 "builder: must be 'docker-buildx', 'docker', 'podman' or 'buildah', not 'dokcer';"
                 " did you mean 'docker'?",
                 "context: is required: a folder with a Dockerfile; or give code and base_image, which need no builder",
-                "name: must be the beginning of a tag: letters, digits, '_', '.' and '-', not first '.' or '-', not '-x'",
+                "name: must be the beginning of a tag (letters, digits, _ . -, not first . or -), not '-x'",
                 "target: must not be empty",
             ],
         ),
