@@ -230,7 +230,7 @@ class Plugin(Resource, module="biot", name="Plugin"):
         :param timeout: seconds, 1 to 900; default 3.
         :param memory_size: MB, 128 to 10240; default 128.
         :param ephemeral_storage: MB of /tmp, 512 to 10240; default 512.
-        :param environment_variables: 4 KB in all; ``BIOT_`` and ``AWS_`` are reserved; secret in state.
+        :param environment_variables: 4 KB in all; ``BIOT_`` and AWS Lambda's own names are reserved; secret in state.
         :param subscriptions: interceptions and notifications.
         :param enabled_state: ``ENABLED`` (default) or ``DISABLED``.
         :param cron_schedule: AWS's six fields, without cron( ).
