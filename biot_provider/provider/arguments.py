@@ -25,4 +25,4 @@ def path(value: Any) -> Any:
         return pulumi.Output.from_input(value).apply(path)
     if isinstance(value, pulumi.FileArchive):
         return value.path
-    return value if value is None else os.fspath(value)
+    return os.fspath(value) if isinstance(value, os.PathLike) else value

@@ -92,7 +92,7 @@ def test_the_configuration_of_the_platforms_guide_deploys_as_it_is_when_pasted_a
     assert {key: shown[key] for key in expected} == expected
     assert project.variables("demo_plugin") == {"var1": "val1", "var2": "val2", "var3": "val3"}
     assert project.deployed_files("demo_plugin").keys() == {"index.py"}
-    assert "warning: plugin 'demo_plugin': runtime 'python3.10' is retired" in up.output
+    assert "warning: plugin 'demo_plugin': runtime 'python3.10' is deprecated since 2026-10-31" in up.output
     assert project.preview("--refresh", "--expect-no-changes").succeeded().unchanged
 
 

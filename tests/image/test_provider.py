@@ -31,18 +31,18 @@ def code(images: Images) -> dict[str, Any]:
         (
             {"name": "-x", "builder": "dokcer", "target": "", "build_args": {"a b": "1", "PATH": "canary", "OK": 1}},
             [
-                "build_args.OK: must be a string",
-                "build_args.PATH: must be a name that a Dockerfile's ARG can have, and none of the builder's own",
-                "build_args.a b: must be a name that a Dockerfile's ARG can have, and none of the builder's own",
+                "build_args.OK: must be a string, not a number",
+                "build_args.PATH: steers the builder itself, in whose environment it would be: rename the ARG",
+                "build_args.a b: must be a name that a Dockerfile's ARG can have: letters, digits and _",
                 "builder: must be 'docker-buildx', 'docker', 'podman' or 'buildah', not 'dokcer';"
                 " did you mean 'docker'?",
                 "context: is required: a folder with a Dockerfile; or give code and base_image, which need no builder",
-                "name: must begin a tag: letters, digits, '_', '.' and '-', not first '.' or '-', not '-x'",
+                "name: must be the beginning of a tag (letters, digits, _ . -, not first . or -), not '-x'",
                 "target: must not be empty",
             ],
         ),
         ({"name": "x" * 96, "code": "code", "base_image": SEED},
-         ["name: must be at most 95 characters, since the tag adds 33 to it, not 96"]),
+         ["name: must be at most 95 characters (the tag adds 33), not 96"]),
         ({"context": "code", "code": "code"},
          ["code: excludes context: an image is built from a Dockerfile, or is a base image and code"]),
         ({"code": "code"}, ["base_image: is required with code, such as public.ecr.aws/lambda/python:3.13"]),
