@@ -92,7 +92,8 @@ def code_layer(package: Package, folder: Path) -> tuple[Blob, str]:
 
     It depends on nothing but the files. Raises ImageError when one changed after it was read.
     """
-    from biot_provider.package_source import opened, reading
+    from biot_provider.package_source import opened
+    from biot_provider.source_file import reading
 
     path = folder / "code.tar.gz"
     unpacked = hashlib.sha256()
