@@ -89,6 +89,11 @@ class Package:
         """Bytes, unzipped."""
         return sum(file.size for file in self.files)
 
+    def content(self, path: str) -> bytes:
+        """The content of one file, read again. Raises `PackagingError`."""
+        with opened(self.source) as open_file:
+            return b"".join(_chunks(self.source, open_file, path))
+
     def file_digests(self) -> dict[str, str]:
         """What names the changed files in a diff: path -> short digest, followed by `+x` when executable.
 
