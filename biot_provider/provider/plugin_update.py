@@ -174,7 +174,7 @@ def zipped(inputs: PluginInputs) -> Iterator[IO[bytes] | None]:
         return
     package = read_package(Path(inputs.code))
     if package.digest != inputs.code_digest:
-        raise PackagingError(f"code: {inputs.code} changed after the preview looked at it: run `pulumi up` again")
+        raise PackagingError(f"code: {package.source} changed after the preview looked at it: run `pulumi up` again")
     with tempfile.TemporaryFile() as target:
         package.write_zip(target)
         target.seek(0)
