@@ -97,7 +97,7 @@ def check_names(package: Package) -> None:
     for file in package.files:
         if any(part.startswith(_WHITEOUT) for part in file.path.split("/")):
             raise ImageError(
-                f"{package.source}: a name such as that of {file.path} takes files of an image away:"
+                f"{package.source}: {file.path} has a name by which a layer takes files of the image away ({_WHITEOUT}):"
                 f" rename it, or name it in {BIOTIGNORE}"
             )
 
