@@ -97,8 +97,8 @@ def check_names(package: Package) -> None:
     for file in package.files:
         if any(part.startswith(_WHITEOUT) for part in file.path.split("/")):
             raise ImageError(
-                f"{package.source}: {file.path} has a name by which a layer takes files of the image away ({_WHITEOUT}):"
-                f" rename it, or name it in {BIOTIGNORE}"
+                f"{package.source}: {file.path} has a name by which a layer takes files of the image away"
+                f" ({_WHITEOUT}): rename it, or name it in {BIOTIGNORE}"
             )
 
 
