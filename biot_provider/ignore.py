@@ -5,9 +5,10 @@ From the weakest rule to the strongest:
 - `.gitignore` files, the folder's own and those of its subfolders, mean what they mean to git. Those above the folder,
   `.git/info/exclude` and the user's global excludes do not count: the same folder is the same package everywhere.
 - A Pulumi project's own configuration (`Pulumi.yaml`, `Pulumi.<stack>.yaml`) is left out: it is no code, it holds
-  secrets, and `pulumi config set` would deploy anew. So is `*.pyc`.
+  secrets, and `pulumi config set` would deploy anew.
 - `node_modules` and `site-packages` are what a runtime needs and what every `.gitignore` names: they are kept, and no
   `.gitignore` reaches into them. One inside a folder that is itself left out (`env/`) is not looked for.
+- `*.pyc` is left out.
 - What the `RECORD` of a distribution lists that pip installed beside the code is kept (`installed`), and it alone of a
   folder that is left out (`lib/`).
 - What the machine leaves behind (`__pycache__/`, `.DS_Store`, pnpm's notes in `node_modules`) is left out.

@@ -124,6 +124,6 @@ class _Files:
         path = posixpath.join(folder, "package.json")
         try:
             content = json.loads(self._package.content(path)) if path in self.paths else None
-        except (PackagingError, ValueError):
+        except (PackagingError, ValueError, RecursionError):
             return {}
         return content if isinstance(content, dict) else {}

@@ -63,7 +63,7 @@ def _without_links(path: str) -> str:
 def _dependencies(manifest: Path) -> Iterator[str]:
     try:
         content = json.loads(manifest.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return
     for kind in _KINDS:
         named = content.get(kind) if isinstance(content, dict) else None

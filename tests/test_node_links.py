@@ -165,7 +165,9 @@ def test_of_packages_that_need_each_other_are_refused_in_one_line(tmp_path: Path
         read_package(tmp_path)
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"dependencies": ["one"]}', '{"dependencies": null}', "\x00{"])
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"dependencies": ["one"]}', '{"dependencies": null}', "\x00{", "[" * 100_000]
+)
 def test_to_a_package_whose_manifest_is_none_are_followed(tmp_path: Path, content: str) -> None:
     pnpm_layout(tmp_path, {"one@1": []}, ["one@1"])
     (tmp_path / "node_modules/.pnpm/one@1/node_modules/one/package.json").write_text(content)
