@@ -50,15 +50,18 @@ def is_program(content: bytes) -> bool:
 @contextmanager
 def reading(source: Path, path: str | None = None) -> Iterator[None]:
     """Say it in one line when the source, or a file of it, cannot be read."""
-    place = f"{source}: {shown(path)}" if path else f"{source}"
     try:
         yield
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as problem:
-        raise PackagingError(f"{place} is damaged, or not a zip: {problem}") from problem
+        raise PackagingError(f"{_place(source, path)} is damaged, or not a zip: {problem}") from problem
     except (KeyError, FileNotFoundError) as problem:
-        raise PackagingError(f"{place} went away while it was being read; run it again") from problem
+        raise PackagingError(f"{_place(source, path)} went away while it was being read; run it again") from problem
     except OSError as problem:
-        raise PackagingError(f"{place} cannot be read: {reason(problem)}") from problem
+        raise PackagingError(f"{_place(source, path)} cannot be read: {reason(problem)}") from problem
+
+
+def _place(source: Path, path: str | None) -> str:
+    return f"{source}: {shown(path)}" if path else f"{source}"
 
 
 def check_name(source: Path, path: str) -> None:
