@@ -198,7 +198,7 @@ def zipped(wanted: PluginState) -> Iterator[IO[bytes] | None]:
         return
     package = read_package(Path(wanted.code))
     if package.digest != wanted.code_digest:
-        raise PackagingError(f"code: {wanted.code} changed after the preview looked at it: run `pulumi up` again")
+        raise PackagingError(f"code: {package.source} changed after the preview looked at it: run `pulumi up` again")
     with tempfile.TemporaryFile() as target:
         package.write_zip(target)
         target.seek(0)
