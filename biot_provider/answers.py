@@ -47,8 +47,10 @@ def parse(model: type[AnswerT], response: httpx.Response, asked: str, *, secrets
         ) from None
 
 
-def api_error(response: httpx.Response, asked: str, secrets: Iterable[str]) -> ApiError:
-    """The error of an answer that is not a success, its text fit for a user's eyes."""
+def api_error(
+    response: httpx.Response, asked: str, secrets: Iterable[str], kind: type[ApiError] | None = None
+) -> ApiError:
+    """The error of an answer that is not a success, its text fit for a user's eyes; by its code unless of ``kind``."""
     secrets = list(secrets)
     try:
         body = ErrorAnswer.model_validate_json(response.content)
@@ -67,14 +69,13 @@ def api_error(response: httpx.Response, asked: str, secrets: Iterable[str]) -> A
         said += f" (trace id {body.trace_id})"
     todo = advice(body.code, response.status_code, response.request.url.path)
     text = f"{asked}: the platform answered {said}" + (f". What to do: {todo}" if todo else "")
-    kind = _KINDS.get(body.code or "", ApiError)
-    return kind(
+    return (kind or _KINDS.get(body.code or "", ApiError))(
         text,
         status=response.status_code,
         code=body.code,
         details=body.details,
         trace_id=body.trace_id,
-        retry_after=retry_after(response),
+        retry_after=retry_after(response.headers),
     )
 
 

@@ -36,20 +36,30 @@ Integer = Annotated[int, BeforeValidator(_whole_number)]
 Order = Annotated[Integer, Field(ge=1, le=2**31 - 1)]
 
 
-class Model(BaseModel):
-    """A value: frozen, and a key it does not know is an error."""
+class Discreet(BaseModel):
+    """A model whose values, which may be secrets, stand in no error and no warning of pydantic's."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, alias_generator=to_camel, populate_by_name=True, hide_input_in_errors=True, extra="forbid"
+    )
+
+    def model_dump(self, **options: Any) -> dict[str, Any]:
+        """Serialize as pydantic does; a value of another type than its field's is kept without a warning."""
+        return super().model_dump(**{"warnings": False, **options})
+
+
+class Model(Discreet):
+    """A value: frozen, and a key it does not know is an error."""
 
     def wire(self) -> dict[str, Any]:
         """The value as the API wants it: camel case, nothing that is not set."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-class Answer(BaseModel):
+class Answer(Discreet):
     """What the platform sends; members it grows later are ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(extra="ignore")
 
 
 class Interception(Model):
