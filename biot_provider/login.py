@@ -55,6 +55,7 @@ class Login:
         self._send = send
         self._clock = clock
         self._token: tuple[str, float] | None = None
+        self._last: str | None = None
         self._refusal: tuple[BiotError, float] | None = None
         self._flight = SingleFlight[str]()
         self._is_person = settings.username is not None and settings.service_id is None
@@ -81,6 +82,10 @@ class Login:
         if known is not None and known[0] == token:
             self._token = None
 
+    def last_token(self) -> str | None:
+        """The token fetched last, in use or not; None before there is one."""
+        return self._last
+
     def seconds_left(self) -> float | None:
         """Seconds until the token in use is renewed; None before there is one."""
         known = self._token
@@ -100,7 +105,7 @@ class Login:
         if token := self._current():
             return token
         try:
-            self._token = self._person(timeout) if self._is_person else self._service(timeout)
+            fetched = self._person(timeout) if self._is_person else self._service(timeout)
         except LoginError as error:
             if error.status < 500 and error.status not in _PASSING:
                 self._refusal = (error, self._clock() + REFUSAL_SECONDS)
@@ -110,7 +115,8 @@ class Login:
             raise
         except TransportError as error:
             raise TransportError(str(error), unclear=False) from None
-        return self._token[0]
+        self._token, self._last = fetched, fetched[0]
+        return self._last
 
     def _service(self, timeout: float) -> tuple[str, float]:
         secret = self._settings.service_secret_key or ""
