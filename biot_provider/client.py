@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from biot_provider.account_models import (
     InterceptionSubscriptionAnswer,
@@ -20,6 +20,7 @@ from biot_provider.account_models import (
 from biot_provider.answers import api_error, parse
 from biot_provider.image_models import DockerCredentials
 from biot_provider.models import NAME_PREFIX, PluginAnswer, PublicKey, RowT, SearchAnswer
+from biot_provider.redaction import without_query
 from biot_provider.session import READ_TIMEOUT, Session
 
 PAGE_SIZE = 100
@@ -50,7 +51,9 @@ class Client(Session):
         """GET a plugin by its bare name. Raises NotFoundError."""
         asked = f"read plugin {name!r}"
         response = self.request("GET", _path(name), asked, timeout=min(timeout, READ_TIMEOUT))
-        return parse(PluginAnswer, response, asked)
+        answer = self.parse(PluginAnswer, response, asked)
+        self.hide((answer.environment_variables or {}).values())
+        return answer
 
     def delete_plugin(self, name: str, *, timeout: float = READ_TIMEOUT) -> None:
         """DELETE a plugin by its bare name. Raises NotFoundError."""
@@ -75,7 +78,9 @@ class Client(Session):
         """GET temporary credentials for the environment's image repository; they live for an hour."""
         asked = "read the image repository's credentials"
         response = self.request("GET", f"{_PLUGINS}/docker-repository/temp-credentials", asked, timeout=timeout)
-        return parse(DockerCredentials, response, asked)
+        answer = self.parse(DockerCredentials, response, asked)
+        self.hide((answer.credentials.secret_access_key, answer.credentials.session_token))
+        return answer
 
     def get_public_key(self) -> PublicKey:
         """The keys by which a plugin verifies the platform's calls; asked without a token, they are public."""
@@ -83,19 +88,21 @@ class Client(Session):
         response = self.send("GET", "/ums/v1/security/public-key", asked, READ_TIMEOUT, None)
         if not response.is_success:
             raise api_error(response, asked, [])
-        return parse(PublicKey, response, asked)
+        return self.parse(PublicKey, response, asked)
 
     def create_service_user(self, body: Mapping[str, Any], *, timeout: float = READ_TIMEOUT) -> NewServiceUserAnswer:
         """POST a new service user; the answer alone shows its secret key. Raises ConflictError."""
         asked = f"create service user {body.get('name')!r}"
         response = self.request("POST", _SERVICE_USERS, asked, timeout=timeout, json=dict(body))
-        return parse(NewServiceUserAnswer, response, asked)
+        answer = self.parse(NewServiceUserAnswer, response, asked)
+        self.hide([answer.secret_key_data.secret_key])
+        return answer
 
     def get_service_user(self, id_: str, *, timeout: float = READ_TIMEOUT) -> ServiceUserAnswer:
         """GET a service user by its id. Raises NotFoundError."""
         asked = f"read service user {id_!r}"
         response = self.request("GET", _service_user(id_), asked, timeout=min(timeout, READ_TIMEOUT))
-        return parse(ServiceUserAnswer, response, asked)
+        return self.parse(ServiceUserAnswer, response, asked)
 
     def search_service_users(
         self, filters: Mapping[str, Any], *, timeout: float = READ_TIMEOUT
@@ -111,7 +118,7 @@ class Client(Session):
         """PATCH a service user: what ``changes`` leaves out stays, null clears. Raises NotFoundError."""
         asked = f"update service user {id_!r}"
         response = self.request("PATCH", _service_user(id_), asked, timeout=timeout, json=dict(changes))
-        return parse(ServiceUserAnswer, response, asked)
+        return self.parse(ServiceUserAnswer, response, asked)
 
     def delete_service_user(self, id_: str, *, timeout: float = READ_TIMEOUT) -> None:
         """DELETE a service user. Raises NotFoundError."""
@@ -121,7 +128,9 @@ class Client(Session):
         """POST a further secret key, shown in the answer alone. Raises NotFoundError."""
         asked = f"create a secret key of service user {service_user_id!r}"
         response = self.request("POST", f"{_service_user(service_user_id)}/secret-keys", asked, timeout=timeout)
-        return parse(NewSecretKeyAnswer, response, asked)
+        answer = self.parse(NewSecretKeyAnswer, response, asked)
+        self.hide([answer.secret_key])
+        return answer
 
     def delete_secret_key(self, service_user_id: str, key_id: str, *, timeout: float = READ_TIMEOUT) -> None:
         """DELETE a secret key. Raises NotFoundError, for the service user too."""
@@ -133,13 +142,13 @@ class Client(Session):
         self, body: Mapping[str, Any], *, timeout: float = READ_TIMEOUT
     ) -> InterceptionSubscriptionAnswer:
         """POST a subscription of an endpoint; one that exists gets the new order."""
-        asked = f"subscribe {body.get('endpoint')!r} as an interception"
+        asked = f"subscribe {self._endpoint(body)!r} as an interception"
         response = self.request("POST", f"{_INTERCEPTIONS}/subscribe", asked, timeout=timeout, json=dict(body))
-        return parse(InterceptionSubscriptionAnswer, response, asked)
+        return self.parse(InterceptionSubscriptionAnswer, response, asked)
 
     def unsubscribe_interception(self, body: Mapping[str, Any], *, timeout: float = READ_TIMEOUT) -> None:
         """POST the end of a subscription, named by its parts without the order."""
-        asked = f"unsubscribe {body.get('endpoint')!r} as an interception"
+        asked = f"unsubscribe {self._endpoint(body)!r} as an interception"
         self.request("POST", f"{_INTERCEPTIONS}/unsubscribe", asked, timeout=timeout, json=dict(body))
 
     def search_interceptions(
@@ -153,13 +162,13 @@ class Client(Session):
         self, body: Mapping[str, Any], *, timeout: float = READ_TIMEOUT
     ) -> NotificationSubscriptionAnswer:
         """POST a subscription of an endpoint."""
-        asked = f"subscribe {body.get('endpoint')!r} to notifications"
+        asked = f"subscribe {self._endpoint(body)!r} to notifications"
         response = self.request("POST", f"{_NOTIFICATIONS}/subscribe", asked, timeout=timeout, json=dict(body))
-        return parse(NotificationSubscriptionAnswer, response, asked)
+        return self.parse(NotificationSubscriptionAnswer, response, asked)
 
     def unsubscribe_notification(self, body: Mapping[str, Any], *, timeout: float = READ_TIMEOUT) -> None:
         """POST the end of a subscription, named by all its parts. Raises NotFoundError."""
-        asked = f"unsubscribe {body.get('endpoint')!r} from notifications"
+        asked = f"unsubscribe {self._endpoint(body)!r} from notifications"
         self.request("POST", f"{_NOTIFICATIONS}/unsubscribe", asked, timeout=timeout, json=dict(body))
 
     def search_notifications(
@@ -169,6 +178,13 @@ class Client(Session):
         model = SearchAnswer[NotificationSubscriptionAnswer]
         return self._search(_NOTIFICATIONS, "list notifications", model, {"filter": dict(filters)}, timeout)
 
+    def _endpoint(self, body: Mapping[str, Any]) -> str:
+        """A subscription's endpoint as a message may name it; what may be a key in it is hidden from now on."""
+        endpoint = str(body.get("endpoint"))
+        parts = urlsplit(endpoint)
+        self.hide((parts.query, *(value for _, value in parse_qsl(parts.query))))
+        return without_query(endpoint)
+
     def _search(
         self, path: str, asked: str, model: type[SearchAnswer[RowT]], query: Mapping[str, Any], timeout: float
     ) -> Iterator[RowT]:
@@ -176,7 +192,7 @@ class Client(Session):
         while True:
             parameters = {"searchRequest": json.dumps({**query, "limit": PAGE_SIZE, "page": page})}
             response = self.request("GET", path, asked, timeout=min(timeout, READ_TIMEOUT), params=parameters)
-            answer = parse(model, response, asked)
+            answer = self.parse(model, response, asked)
             yield from answer.data
             seen += len(answer.data)
             total = answer.metadata.page.total_results if answer.metadata and answer.metadata.page else None
@@ -191,6 +207,7 @@ class Client(Session):
         if code is not None:
             parts["code"] = ("code.zip", code, "application/zip")
         variables = config.get("environmentVariables") or {}
+        self.hide(variables.values())
         response = self.request(method, path, asked, timeout=timeout, files=parts, secrets=variables.values())
         return parse(PluginAnswer, response, asked, secrets=variables.values())
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
 from pulumi.runtime.rpc import wrap_rpc_secret
 
-from biot_provider.errors import ApiError, ImageError, PackagingError
+from biot_provider.errors import ApiError, ImageError, LoginError, PackagingError
 from biot_provider.image_models import PluginImageInputs, PluginImageState
 from biot_provider.image_rules import image_problems
 from biot_provider.packaging import read_package
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from biot_provider.image.publish import Publisher
 
 _DERIVED = ("context_digest", "context_files", "image_tag")
+_NO_INPUTS = frozenset(PluginImageState.model_fields) - frozenset(PluginImageInputs.model_fields)
 _TAG_DIGITS = 32
 _LOGINS: dict[Client, RegistryLogin] = {}
 _LOGINS_LOCK = threading.Lock()
@@ -98,14 +99,13 @@ class PluginImageProvider(LifecycleProvider):
         except ForbiddenError as error:
             report(f"warning: image {known.name!r} cannot be looked for, so it is taken as it was: {error}")
         except ApiError as error:
-            if error.status != 403:
+            if error.status != 403 or isinstance(error, LoginError):
                 raise
             report(f"warning: image {known.name!r} cannot be looked for, so it is taken as it was: {error}")
         if known.digest is None and props.get("image_tag") is None:
             # Of a `get` that finds nothing, the engine would make a resource without outputs.
             raise ImageError(f"read image {id_!r}: there is no such tag in the image repository; correct the id")
-        inputs = loaded(PluginImageInputs, _dumped(known))
-        return ReadResult(id_, _dumped(self._here(known)), _dumped(inputs))
+        return ReadResult(id_, _dumped(self._here(known)), _dumped(known, leave_out=_NO_INPUTS))
 
     @operation
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
@@ -173,9 +173,9 @@ def _base_image_problem(text: str) -> str | None:
     return None
 
 
-def _dumped(value: PluginImageInputs) -> dict[str, Any]:
+def _dumped(value: PluginImageInputs, *, leave_out: Collection[str] = ()) -> dict[str, Any]:
     """As Pulumi keeps it; build arguments may be secrets, so each value is marked as one."""
-    properties = dumped(value)
+    properties = dumped(value, leave_out=leave_out)
     arguments: Mapping[str, str] = properties.get("build_args", {})
     if arguments:
         properties["build_args"] = {name: wrap_rpc_secret(argument) for name, argument in arguments.items()}
