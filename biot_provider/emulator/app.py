@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .journal import Journal
     from .multipart import Part
     from .routes import Route
+    from .variants import Variants
 
 CONTROL = "/_emulator/"
 
@@ -50,12 +51,14 @@ class App:
         journal: Journal,
         control: Control,
         age: Callable[[str], float | None],
+        variants: Variants,
     ) -> None:
         self._identity = identity
         self._faults = faults
         self._journal = journal
         self._control = control
         self._age = age
+        self._variants = variants
         self._routes = Map(
             [Rule(route.path, methods=[route.method], endpoint=route) for route in routes],
             strict_slashes=True,
@@ -111,6 +114,7 @@ class App:
             return Response(status=status)
         if "traceId" in body:
             body["traceId"] = call.trace_id
+        body = self._variants.show(call.request.method, call.request.path, status, body)
         return Response(json.dumps(body), status=status, content_type="application/json")
 
     def _route(self, request: Request) -> tuple[Route, dict[str, Any]]:

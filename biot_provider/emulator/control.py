@@ -2,6 +2,8 @@
 
 GET PUT DELETE  /_emulator/switches              PUT {"names": "prefixed"}
 GET POST DELETE /_emulator/faults                POST {"kind": "gateway-timeout", "method": "POST"}
+GET POST DELETE /_emulator/variants              POST {"kind": "plugin", "at": "enabledState", "value": "SUSPENDED"}
+PATCH DELETE    /_emulator/records/<kind>/<which>    {"at": "cors.allowMethods[+]", "value": "OPTIONS"}, stored as it is
 GET DELETE      /_emulator/requests
 POST            /_emulator/service-users         {"permissions": [...], "tokenSeconds": 5, "locked": false, ...}
 POST            /_emulator/users                 {"permissions": [...], "lockedMinutes": 5, "mfa": false, ...}
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
     from .delivery import Delivery
+    from .edits import Edits
     from .faults import Faults
     from .identity import Identity
     from .journal import Journal
@@ -39,11 +42,14 @@ if TYPE_CHECKING:
     from .logs import Logs
     from .plugins import Plugins
     from .switches import Switches
+    from .variants import Variants
 
 _ROUTES = Map(
     [
         Rule("/_emulator/switches", methods=["GET", "PUT", "DELETE"], endpoint="switches"),
         Rule("/_emulator/faults", methods=["GET", "POST", "DELETE"], endpoint="faults"),
+        Rule("/_emulator/variants", methods=["GET", "POST", "DELETE"], endpoint="variants"),
+        Rule("/_emulator/records/<kind>/<which>", methods=["PATCH", "DELETE"], endpoint="records"),
         Rule("/_emulator/requests", methods=["GET", "DELETE"], endpoint="requests"),
         Rule("/_emulator/service-users", methods=["POST"], endpoint="service_users"),
         Rule("/_emulator/users", methods=["POST"], endpoint="users"),
@@ -71,6 +77,8 @@ class Control:
         keys: Keys,
         logs: Logs,
         delivery: Delivery,
+        variants: Variants,
+        edits: Edits,
     ) -> None:
         self._plugins = plugins
         self._identity = identity
@@ -80,6 +88,8 @@ class Control:
         self._keys = keys
         self._logs = logs
         self._delivery = delivery
+        self._variants = variants
+        self._edits = edits
 
     def answer(self, request: Request) -> Response:
         """The answer; a request that makes no sense is a 400 that says why."""
@@ -112,6 +122,22 @@ class Control:
         if method == "DELETE":
             self._faults.clear()
         return {"faults": self._faults.all()}
+
+    def on_variants(self, method: str, body: dict[str, Any]) -> Any:
+        """List, add or drop variants."""
+        if method == "POST":
+            return {"id": self._variants.add(**body)}
+        if method == "DELETE":
+            self._variants.clear()
+        return {"variants": self._variants.all()}
+
+    def on_records(self, method: str, body: dict[str, Any], kind: str, which: str) -> Any:
+        """Change or drop what is stored, past every rule."""
+        if method == "DELETE":
+            self._edits.delete(kind, which)
+        else:
+            self._edits.change(kind, which, **body)
+        return {}
 
     def on_requests(self, method: str, _body: dict[str, Any]) -> Any:
         """Show or forget the requests so far."""

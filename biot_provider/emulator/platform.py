@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .delivery import Delivery
 from .ecr import Ecr
+from .edits import Edits
 from .faults import Faults
 from .functions import Functions
 from .identity import Identity
@@ -24,6 +25,7 @@ from .service_users import TOKEN_SECONDS
 from .store import Store
 from .subscriptions import Subscriptions
 from .switches import Switches
+from .variants import Variants
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,8 +39,9 @@ DATABASE = "platform.sqlite"
 class Platform:
     """The embedded platform of a folder. Several processes may open the same one; each sees what the others did.
 
-    `switches` chooses how open points of the API are read, `faults` orders failures, `requests()` tells what was
-    asked. Use from any thread; `close()` it, or use it as a context manager.
+    `switches` chooses how open points of the API are read, `variants` shows what no document foresees, `edits` changes
+    what is stored as a person in the Console may, `faults` orders failures, `requests()` tells what was asked.
+    Use from any thread; `close()` it, or use it as a context manager.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -50,6 +53,7 @@ class Platform:
             self._store.close()
             raise
         self.faults = Faults(self._store)
+        self.variants = Variants(self._store)
         self.journal = Journal(self._store)
         self.keys = Keys(self._store)
         self._subscriptions = Subscriptions(self._store, self.switches)
@@ -58,6 +62,7 @@ class Platform:
         self.registry_port = RegistryPort(self._store, lambda: self.app)
         self.images = Images(self._registry)
         self.plugins = Plugins(self._store, self.switches, self.images)
+        self.edits = Edits(self._store, self.plugins, self._identity)
         self.logs = Logs(self._store)
         self._functions = Functions(self._store, self.logs, folder / "functions", lambda: self.address)
         self.delivery = Delivery(self._store, self.switches, self._functions, PluginTokens(self.keys), self.logs)
@@ -103,8 +108,10 @@ class Platform:
             keys=self.keys,
             logs=self.logs,
             delivery=self.delivery,
+            variants=self.variants,
+            edits=self.edits,
         )
-        return App(routes, self._identity, self.faults, self.journal, control, self.plugins.age)
+        return App(routes, self._identity, self.faults, self.journal, control, self.plugins.age, self.variants)
 
     def add_service_user(
         self,

@@ -22,7 +22,7 @@ from .refusals import Refusal, invalid, not_found
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from .images import Images
     from .store import Store
@@ -63,7 +63,7 @@ class Plugins:
         self._switches = switches
         self._images = images
 
-    def create(self, config: Any, code: bytes | None, base_url: str) -> dict[str, Any]:
+    def create(self, config: Any, code: bytes | None, base_url: str = IN_PROCESS) -> dict[str, Any]:
         """Deploy a new plugin; without code the platform's seed. Names are unique."""
         reading = self._switches.read()
         sent = rules.read_new(config)
@@ -152,6 +152,20 @@ class Plugins:
             rows = db.execute("SELECT record FROM plugins ORDER BY sequence DESC")
             found = [_answer(db, json.loads(row["record"]), reading, base_url) for row in rows]
         return search.run(query, found)
+
+    def edit(self, name: str, change: Callable[[Record], object]) -> None:
+        """Change what is stored of the plugin of this bare name, past every rule but one: an answer can show it."""
+        with self._store.writing() as db:
+            record = _existing(db, PREFIX + name)
+            modified = _after(record["lastModifiedTime"])
+            change(record)
+            record |= {"name": name, "lastModifiedTime": modified}
+            try:
+                _save(db, record, None)
+                _answer(db, record, self._switches.read(), IN_PROCESS)
+            except (KeyError, TypeError, AttributeError) as error:
+                message = f"plugin {name!r} cannot be stored so ({error!r}): a variant can show it"
+                raise ValueError(message) from None
 
     def code(self, name: str) -> bytes | None:
         """The zip last sent for a plugin, by its bare name; none where the seed runs."""

@@ -134,6 +134,9 @@ CREATE TABLE logs (
 );
 CREATE INDEX logs_by_source ON logs (source, id);
 """,
+    """
+CREATE TABLE variants (id INTEGER PRIMARY KEY AUTOINCREMENT, spec TEXT NOT NULL, shown INTEGER NOT NULL DEFAULT 0);
+""",
 )
 """What each version of the database adds to the one before; a file of an earlier one is brought up to date."""
 SCHEMA_VERSION = len(_SCHEMAS)
