@@ -7,6 +7,7 @@ case here, camel case on the wire.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from typing import Annotated, Any, Literal
 
@@ -17,6 +18,7 @@ from biot_provider.models import Answer, Integer, Model, Order
 from biot_provider.wide import Flag, Text, TextMap, Texts, Whole, Wide, WideItem, text
 
 Uuid = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$")]
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 Minutes = Annotated[Integer, Field(ge=1, le=2**31 - 1)]
 Word = Annotated[str, Field(min_length=1)]
 
@@ -49,6 +51,11 @@ ACTIONS = (
     *("_saveMeasurement", "_monitor", "_view", "_saveMeasurementBulk", "_incomingSms", "_resendInvitation"),
 )
 """The actions that notifications are of (BioT API 2.4.3, SubscribeRequest)."""
+
+
+def are_ids_alike(one: str | None, other: str | None) -> bool:
+    """Whether two ids of the platform can be compared: both are there, and both are UUIDs or neither is."""
+    return bool(one and other) and bool(_UUID.fullmatch(one or "")) == bool(_UUID.fullmatch(other or ""))
 
 
 class ServiceUserInputs(Model):

@@ -10,7 +10,7 @@ from typing import Any
 
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult
 
-from biot_provider.account_models import SecretKeyAnswer, ServiceUserKeyInputs, ServiceUserKeyState
+from biot_provider.account_models import SecretKeyAnswer, ServiceUserKeyInputs, ServiceUserKeyState, are_ids_alike
 from biot_provider.account_rules import service_user_key_problems
 from biot_provider.errors import InputError, NotFoundError
 from biot_provider.provider.lifecycle import LifecycleProvider, is_unknown, operation, report
@@ -85,7 +85,7 @@ class ServiceUserKeyProvider(LifecycleProvider):
         except NotFoundError:
             return gone(f"secret key {id_!r}", props)
         found = next((key for key in keys or () if key.id == key_id), None)
-        are_all_shown = keys is not None and all(key.id for key in keys)
+        are_all_shown = keys is not None and all(are_ids_alike(key.id, key_id) for key in keys)
         if found is None and (are_all_shown or not known.key_id):
             return gone(f"secret key {id_!r}", props)
         update = {"service_user_id": known.service_user_id or service_user_id, "key_id": key_id}

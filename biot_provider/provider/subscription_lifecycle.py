@@ -151,7 +151,7 @@ class SubscriptionProvider(LifecycleProvider, ABC):
         if found.key() != known.key():
             report(f"warning: the platform shows {named} with other parts than were subscribed: it is taken as it was")
         shown = {"platform_id": found.id, "creation_time": found.creation_time}
-        evidence = {name: value or (getattr(known, name) if is_known else None) for name, value in shown.items()}
+        evidence = {name: (is_known and getattr(known, name)) or value for name, value in shown.items()}
         return known.model_copy(update=evidence | {"taken": known.taken or not is_known or None})
 
     def _of(self, found: SubscriptionAnswer, owner: str | None) -> SubscriptionState:

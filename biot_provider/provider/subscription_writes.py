@@ -11,9 +11,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
-from biot_provider.account_models import SubscriptionAnswer, SubscriptionState
+from biot_provider.account_models import SubscriptionAnswer, SubscriptionState, are_ids_alike
 from biot_provider.errors import ApiError, BiotError, LifecycleError, NotFoundError
 from biot_provider.provider.attempts import Deadline, settle, unclear
 from biot_provider.provider.subscription_ids import digest_of, id_of
@@ -155,9 +156,15 @@ def is_the_one_of(state: SubscriptionState, found: SubscriptionAnswer) -> bool:
     """
     if state.platform_id and state.platform_id == found.id:
         return True
-    if state.creation_time and found.creation_time:
+    if _is_time(state.creation_time) and _is_time(found.creation_time):
         return is_same_moment(state.creation_time, found.creation_time)
-    return not (state.platform_id and found.id)
+    return not are_ids_alike(state.platform_id, found.id)
+
+
+def _is_time(text: str | None) -> bool:
+    with contextlib.suppress(ValueError):
+        return bool(text and datetime.fromisoformat(text))
+    return False
 
 
 def _wanted(inputs: SubscriptionState, before: SubscriptionState | None) -> dict[str, Any]:
