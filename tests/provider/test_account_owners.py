@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pulumi.output import Unknown
 
+from biot_provider.account_models import NotificationSubscriptionState
+from biot_provider.endpoints import subscription_secrets
 from biot_provider.provider.interception_subscription import InterceptionSubscriptionProvider as Interceptions
 from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider as Notifications
+from biot_provider.provider.subscription_ids import id_of
 
 if TYPE_CHECKING:
     from conftest import Account
@@ -250,6 +253,27 @@ def test_a_part_of_an_interceptions_identity_that_is_not_known_yet_replaces(acco
 
 KEY = "canary-of-an-endpoint"
 SECRET = f"{HOOK}?code={KEY}"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "shown"),
+    [
+        (HOOK, HOOK),
+        (SECRET, HOOK),
+        (f"https://ops:{KEY}@hooks.acme.example/biot", HOOK),
+        (f"{HOOK}#{KEY}", HOOK),
+        (f"https://hooks.acme.example/T0/{KEY}/biot", "https://hooks.acme.example/T0/.../biot"),
+        (f"https://hooks.acme.example//{KEY}", "https://hooks.acme.example//..."),
+        ("https://abcdefghijklmnopqrstuvwxyz.lambda-url.acme.example/", None),
+        ("https://abcdefghijklmnopqrstuvwxyz.acme.example", None),
+    ],
+)
+def test_what_of_an_endpoint_stands_in_the_id(endpoint: str, shown: str | None) -> None:
+    item = NotificationSubscriptionState(entity_type_name="patient", action_name="_create", endpoint=endpoint)
+    parts = f"patient _create {shown or endpoint}"
+    assert id_of(item) == parts if shown in (endpoint, None) else id_of(item).startswith(f"{parts} sha256:")
+    assert KEY not in id_of(item)
+    assert [secret for secret in subscription_secrets({"endpoint": endpoint}) if secret in parts] == []
 
 
 @each_kind
