@@ -210,6 +210,61 @@ def test_drift_shows_on_reading_and_heals(account: Account) -> None:
     assert diff(account, healed, inputs) == UNCHANGED
 
 
+def test_an_update_leaves_what_somebody_else_changed_until_a_refresh_shows_it(account: Account) -> None:
+    id_, state, _ = user(account)
+    account.api.update_service_user(id_, {"active": False})
+    inputs = account.inputs(ServiceUserProvider, **{**USER, "role_id": OTHER_ROLE})
+    sent = account.platform.requests
+    account.forget()
+    state = plain(account.of(ServiceUserProvider).update(id_, state, inputs).outs)
+    assert [entry["method"] for entry in sent()] == ["GET", "PATCH"]
+    shown = account.api.get_service_user(id_)
+    assert (shown.role_id, shown.active) == (OTHER_ROLE, False)
+    assert diff(account, state, inputs) == UNCHANGED, "what no preview shows is no update"
+    read = account.of(ServiceUserProvider).read(id_, state)
+    assert read.inputs["active"] is False
+    assert diff(account, plain(read.outs), inputs) == (True, [], True)
+
+
+def test_one_remade_by_hand_under_the_same_name_is_neither_taken_nor_deleted(account: Account) -> None:
+    id_, state, inputs = user(account)
+    account.api.delete_service_user(id_)
+    theirs = account.api.create_service_user({"name": "ci", "roleId": ROLE, "type": "EXTERNAL_SERVICE"})
+    account.run_anew()
+    provider = account.of(ServiceUserProvider)
+    assert provider.read(id_, state).id == ""
+    assert f"one of that name exists already (id {theirs.id})" in error_of(
+        lambda: account.create(ServiceUserProvider, inputs)
+    )
+    provider.delete(id_, state)
+    assert logs_in(account, theirs.id, theirs.secret_key_data.secret_key)
+
+
+def test_one_with_keys_that_somebody_made_is_not_taken_for_the_one_whose_answer_was_lost(
+    account: Account, sleeps: Any
+) -> None:
+    inputs = account.inputs(ServiceUserProvider, **USER)
+    theirs: list[Any] = []
+
+    def somebody(seconds: float) -> None:
+        if seconds and not theirs:
+            theirs.append(account.api.create_service_user({"name": "ci", "roleId": ROLE, "type": "EXTERNAL_SERVICE"}))
+            account.api.create_secret_key(theirs[0].id)
+
+    sleeps.side_effect = somebody
+    account.platform.faults.add("reset", method="POST", path=f"{USERS}$")
+    said = error_of(lambda: account.create(ServiceUserProvider, inputs))
+    assert f"one of that name exists already (id {theirs[0].id})" in said
+    assert logs_in(account, theirs[0].id, theirs[0].secret_key_data.secret_key)
+
+
+def test_what_replaces_is_shown_as_replacing_though_its_value_is_not_known_yet(account: Account) -> None:
+    _, state, inputs = user(account)
+    assert diff(account, state, {**inputs, "type": Unknown()}) == (True, ["type"], True)
+    assert diff(account, state, {**inputs, "name": Unknown()}) == (True, ["name"], False)
+    assert diff(account, state, {**inputs, "role_id": Unknown()}) == (True, [], True)
+
+
 def test_an_update_that_was_done_but_not_recorded_is_not_sent_again(account: Account) -> None:
     id_, state, _ = user(account)
     inputs = account.inputs(ServiceUserProvider, **{**USER, "active": False})
@@ -408,6 +463,19 @@ def test_a_key_that_was_dropped_or_whose_service_user_is_gone_reads_as_nothing_a
     account.api.delete_service_user(id_)
     assert provider.read(key_id, state).id == ""
     provider.delete(key_id, state)
+
+
+@pytest.mark.parametrize("shown", [{"missing": True}, {"value": None}, {"value": [{"id": None}]}])
+def test_a_key_is_taken_as_it_was_where_the_platform_does_not_show_which_there_are(
+    account: Account, shown: dict[str, Any], capsys: Any
+) -> None:
+    id_, _, _ = user(account)
+    key_id, state, _ = key(account, id_)
+    account.platform.variants.add("service-user", "secretKeys", **shown)
+    assert plain(account.of(ServiceUserKeyProvider).read(key_id, state).outs) == state
+    assert "the platform does not show which keys there are; it is taken as it was" in capsys.readouterr().err
+    said = error_of(lambda: account.of(ServiceUserKeyProvider).read(key_id, {}))
+    assert "there is none on this platform" in said
 
 
 def test_a_key_that_has_expired_is_told_without_a_request(account: Account, capsys: Any) -> None:
