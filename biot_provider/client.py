@@ -6,9 +6,13 @@ Every method raises ApiError (NotFoundError and ConflictError among them) or Tra
 from __future__ import annotations
 
 import json
+import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import quote
+
+import httpx
 
 from biot_provider.account_models import (
     InterceptionSubscriptionAnswer,
@@ -16,11 +20,12 @@ from biot_provider.account_models import (
     NewServiceUserAnswer,
     NotificationSubscriptionAnswer,
     ServiceUserAnswer,
+    ServiceUserRow,
 )
 from biot_provider.answers import api_error, parse
+from biot_provider.endpoints import public_part, subscription_secrets
 from biot_provider.image_models import DockerCredentials
 from biot_provider.models import NAME_PREFIX, PluginAnswer, PublicKey, RowT, SearchAnswer
-from biot_provider.redaction import without_query
 from biot_provider.session import READ_TIMEOUT, Session
 
 PAGE_SIZE = 100
@@ -72,7 +77,7 @@ class Client(Session):
         query["sort"] = [dict(item) for item in sort] or [{"prop": "name", "order": "ASC"}]
         if free_text is not None:
             query["freeTextSearch"] = free_text
-        return self._search(_PLUGINS, "list plugins", SearchAnswer[PluginAnswer], query, READ_TIMEOUT)
+        return self._search(_PLUGINS, "list plugins", SearchAnswer[PluginAnswer], query, math.inf)
 
     def get_docker_credentials(self, *, timeout: float = READ_TIMEOUT) -> DockerCredentials:
         """GET temporary credentials for the environment's image repository; they live for an hour."""
@@ -106,11 +111,11 @@ class Client(Session):
 
     def search_service_users(
         self, filters: Mapping[str, Any], *, timeout: float = READ_TIMEOUT
-    ) -> Iterator[ServiceUserAnswer]:
+    ) -> Iterator[ServiceUserRow]:
         """Every service user that fits, page by page, in the order of their ids."""
         query = {"filter": dict(filters), "sort": [{"prop": "id", "order": "ASC"}]}
         asked = "list service users"
-        return self._search(_SERVICE_USERS, asked, SearchAnswer[ServiceUserAnswer], query, timeout)
+        return self._search(_SERVICE_USERS, asked, SearchAnswer[ServiceUserRow], query, timeout)
 
     def update_service_user(
         self, id_: str, changes: Mapping[str, Any], *, timeout: float = READ_TIMEOUT
@@ -142,56 +147,68 @@ class Client(Session):
         self, body: Mapping[str, Any], *, timeout: float = READ_TIMEOUT
     ) -> InterceptionSubscriptionAnswer:
         """POST a subscription of an endpoint; one that exists gets the new order."""
-        asked = f"subscribe {self._endpoint(body)!r} as an interception"
-        response = self.request("POST", f"{_INTERCEPTIONS}/subscribe", asked, timeout=timeout, json=dict(body))
+        asked = f"subscribe {public_part(body.get('endpoint'))!r} as an interception"
+        response = self._subscription(f"{_INTERCEPTIONS}/subscribe", asked, body, timeout)
         return self.parse(InterceptionSubscriptionAnswer, response, asked)
 
     def unsubscribe_interception(self, body: Mapping[str, Any], *, timeout: float = READ_TIMEOUT) -> None:
         """POST the end of a subscription, named by its parts without the order."""
-        asked = f"unsubscribe {self._endpoint(body)!r} as an interception"
-        self.request("POST", f"{_INTERCEPTIONS}/unsubscribe", asked, timeout=timeout, json=dict(body))
+        asked = f"unsubscribe {public_part(body.get('endpoint'))!r} as an interception"
+        self._subscription(f"{_INTERCEPTIONS}/unsubscribe", asked, body, timeout)
 
     def search_interceptions(
         self, filters: Mapping[str, Any], *, timeout: float = READ_TIMEOUT
     ) -> Iterator[InterceptionSubscriptionAnswer]:
         """Every endpoint's interception that fits, page by page."""
         model = SearchAnswer[InterceptionSubscriptionAnswer]
-        return self._search(_INTERCEPTIONS, "list interceptions", model, {"filter": dict(filters)}, timeout)
+        return self._subscriptions(_INTERCEPTIONS, "list interceptions", model, filters, timeout)
 
     def subscribe_notification(
         self, body: Mapping[str, Any], *, timeout: float = READ_TIMEOUT
     ) -> NotificationSubscriptionAnswer:
         """POST a subscription of an endpoint."""
-        asked = f"subscribe {self._endpoint(body)!r} to notifications"
-        response = self.request("POST", f"{_NOTIFICATIONS}/subscribe", asked, timeout=timeout, json=dict(body))
+        asked = f"subscribe {public_part(body.get('endpoint'))!r} to notifications"
+        response = self._subscription(f"{_NOTIFICATIONS}/subscribe", asked, body, timeout)
         return self.parse(NotificationSubscriptionAnswer, response, asked)
 
     def unsubscribe_notification(self, body: Mapping[str, Any], *, timeout: float = READ_TIMEOUT) -> None:
         """POST the end of a subscription, named by all its parts. Raises NotFoundError."""
-        asked = f"unsubscribe {self._endpoint(body)!r} from notifications"
-        self.request("POST", f"{_NOTIFICATIONS}/unsubscribe", asked, timeout=timeout, json=dict(body))
+        asked = f"unsubscribe {public_part(body.get('endpoint'))!r} from notifications"
+        self._subscription(f"{_NOTIFICATIONS}/unsubscribe", asked, body, timeout)
 
     def search_notifications(
         self, filters: Mapping[str, Any], *, timeout: float = READ_TIMEOUT
     ) -> Iterator[NotificationSubscriptionAnswer]:
         """Every endpoint's notification that fits, page by page."""
         model = SearchAnswer[NotificationSubscriptionAnswer]
-        return self._search(_NOTIFICATIONS, "list notifications", model, {"filter": dict(filters)}, timeout)
+        return self._subscriptions(_NOTIFICATIONS, "list notifications", model, filters, timeout)
 
-    def _endpoint(self, body: Mapping[str, Any]) -> str:
-        """A subscription's endpoint as a message may name it; what may be a key in it is hidden from now on."""
-        endpoint = str(body.get("endpoint"))
-        parts = urlsplit(endpoint)
-        self.hide((parts.query, *(value for _, value in parse_qsl(parts.query))))
-        return without_query(endpoint)
+    def _subscription(self, path: str, asked: str, body: Mapping[str, Any], timeout: float) -> httpx.Response:
+        self.hide(subscription_secrets(body))
+        return self.request("POST", path, asked, timeout=timeout, secrets=subscription_secrets(body), json=dict(body))
+
+    def _subscriptions(
+        self, path: str, asked: str, model: type[SearchAnswer[RowT]], filters: Mapping[str, Any], timeout: float
+    ) -> Iterator[RowT]:
+        secrets = subscription_secrets({"endpoint": filters.get("endpoint", {}).get("eq")})
+        return self._search(path, asked, model, {"filter": dict(filters)}, timeout, secrets)
 
     def _search(
-        self, path: str, asked: str, model: type[SearchAnswer[RowT]], query: Mapping[str, Any], timeout: float
+        self,
+        path: str,
+        asked: str,
+        model: type[SearchAnswer[RowT]],
+        query: Mapping[str, Any],
+        timeout: float,
+        secrets: Sequence[str] = (),
     ) -> Iterator[RowT]:
+        """Every row; ``timeout`` is in seconds and bounds all pages together."""
+        ends = time.monotonic() + timeout
         page = seen = 0
         while True:
             parameters = {"searchRequest": json.dumps({**query, "limit": PAGE_SIZE, "page": page})}
-            response = self.request("GET", path, asked, timeout=min(timeout, READ_TIMEOUT), params=parameters)
+            left = min(max(ends - time.monotonic(), 1.0), READ_TIMEOUT)
+            response = self.request("GET", path, asked, timeout=left, params=parameters, secrets=secrets)
             answer = self.parse(model, response, asked)
             yield from answer.data
             seen += len(answer.data)

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from biot_provider.wide import Discreet, Flag, Items, Object, Text, TextMap, Texts, Whole, Wide, WideItem, number
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pulumi.runtime.rpc import is_rpc_secret
+from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 
 from .declared import plain
 
@@ -94,6 +94,20 @@ def test_build_arguments_are_secrets_in_inputs_and_state(images: Images) -> None
     checked = images.provider.check({}, given | {"__owner": "shop/dev/wave"})
     assert not checked.failures
     assert is_rpc_secret(checked.inputs["build_args"]["TOKEN"])
+
+
+def test_a_refresh_marks_build_arguments_as_secrets_and_takes_whatever_state_holds(images: Images) -> None:
+    known = {"name": "wave", "image_tag": "wave-1", "build_args": {"TOKEN": "canary", "ODD": {"a": [1]}},
+             "builder": "a builder of later", "context_files": ["odd"], "context": 7, "__platform": "https://a.example",
+             "__owner": "shop/dev/wave"}  # fmt: skip
+    read = images.provider.read("wave", known)
+    for properties in (read.outs, read.inputs):
+        assert {key: unwrap_rpc_secret(value) for key, value in properties["build_args"].items()} == {
+            "TOKEN": "canary", "ODD": '{"a": [1]}'
+        }  # fmt: skip
+        assert (properties["builder"], properties["context"]) == ("a builder of later", "7")
+    assert images.provider.diff("wave", plain(read.outs), known).changes
+    images.provider.delete("wave", known)
 
 
 def test_only_a_new_content_a_new_platform_or_a_lost_image_is_a_change(images: Images, code: dict[str, Any]) -> None:
