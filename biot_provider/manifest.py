@@ -15,8 +15,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from biot_provider.models import NAME_PREFIX, UNDECLARED, Interception, PluginAnswer, PluginInputs
-from biot_provider.rules import STAMP_VARIABLE, nearest, plugin_problems, shown
+from biot_provider.rules import STAMP_VARIABLE, plugin_problems
 from biot_provider.stack_overrides import Time
+from biot_provider.validation import nearest, shown
 from biot_provider.yaml_file import Plain, value_of
 
 _PACKAGE_TYPE = "deploymentPackageType"

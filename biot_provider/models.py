@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from biot_provider.wide import Flag, Items, Object, Text, TextMap, Texts, Whole, Wide, WideItem, number
+from biot_provider.wide import Discreet, Flag, Items, Object, Text, TextMap, Texts, Whole, Wide, WideItem, number
 
 NAME_PREFIX = "Plugin-"
 """What the platform puts before a plugin's name; paths carry it, names here never do."""
@@ -38,12 +37,10 @@ Integer = Annotated[int, BeforeValidator(_whole_number)]
 Order = Annotated[Integer, Field(ge=1, le=2**31 - 1)]
 
 
-class Model(BaseModel):
+class Model(Discreet):
     """A value: frozen, and a key it does not know is an error."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(extra="forbid")
 
     def wire(self) -> dict[str, Any]:
         """The value as the API wants it: camel case, nothing that is not set."""

@@ -74,12 +74,20 @@ Items = Annotated[tuple[ItemT, ...] | None, BeforeValidator(_items)]
 Object = Annotated[ItemT | None, BeforeValidator(_object)]
 
 
-class Wide(BaseModel):
-    """A value that is held as it comes: frozen, members it does not know are ignored; no error shows a value."""
+class Discreet(BaseModel):
+    """A frozen model whose values, which may be secrets, stand in no error and no warning of pydantic's."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, hide_input_in_errors=True)
+
+    def model_dump(self, **options: Any) -> dict[str, Any]:
+        """Serialize as pydantic does; a value of another type than its field's is kept without a warning."""
+        return super().model_dump(**{"warnings": False, **options})
+
+
+class Wide(Discreet):
+    """A value that is held as it comes; members it does not know are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
 
 
 class WideItem(Wide):

@@ -258,8 +258,12 @@ def _opened(host: str, repository: str, *, embedded: bool, auth: Any = None) -> 
 
 
 def _get(dxf: Any, version: str) -> str:
-    response = dxf._request("get", f"manifests/{version}", headers={"Accept": _ACCEPT})
-    return str(response.content.decode())
+    from biot_provider.transport import is_cut_json
+
+    text = str(dxf._request("get", f"manifests/{version}", headers={"Accept": _ACCEPT}).content.decode())
+    if is_cut_json(text):
+        raise ConnectionError("the manifest is cut off")
+    return text
 
 
 def _download(dxf: Any, digest: str, target: Path) -> None:

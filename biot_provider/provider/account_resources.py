@@ -14,6 +14,7 @@ from pulumi.dynamic import Resource
 from biot_provider.provider.arguments import owner, reading
 from biot_provider.provider.interception_subscription import InterceptionSubscriptionProvider
 from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider
+from biot_provider.provider.sendable import sendable
 from biot_provider.provider.service_user import ServiceUserProvider
 from biot_provider.provider.service_user_key import ServiceUserKeyProvider
 
@@ -75,6 +76,7 @@ class ServiceUser(Resource, module="biot", name="ServiceUser"):
             "secret_key_id": None,
             "__owner": owner(resource_name),
         }
+        properties = sendable("ServiceUser", resource_name, properties)
         super().__init__(ServiceUserProvider(), resource_name, properties, _with_secret_key(opts))
 
     @classmethod
@@ -125,6 +127,7 @@ class ServiceUserKey(Resource, module="biot", name="ServiceUserKey"):
             "expiration_time": None,
             "__owner": owner(resource_name),
         }
+        properties = sendable("ServiceUserKey", resource_name, properties)
         super().__init__(ServiceUserKeyProvider(), resource_name, properties, _with_secret_key(opts))
 
     @classmethod
@@ -141,10 +144,12 @@ class ServiceUserKey(Resource, module="biot", name="ServiceUserKey"):
 class InterceptionSubscription(Resource, module="biot", name="InterceptionSubscription"):
     """An endpoint of one's own that intercepts an API call, before or after it, or adapts an entity.
 
-    Its id is what tells it from all others: ``<type> <api_id or entity_name> <endpoint> [<placeholder>=<value> ...]``.
+    Its id is what tells it from all others: ``<type> <api_id or entity_name> <endpoint>``, and ``sha256:<digest>`` in
+    place of a query of the endpoint, a long segment of its path and ``path_filters``, which may be secrets; a ``get``
+    takes them as text too, ``<type> <api_id or entity_name> <endpoint> [<placeholder>=<value> ...]``.
     A change of ``execution_order`` is made in place, with no gap; any other is a new subscription, made before the old
-    one ends. One that exists already, equal in every part, is taken as this resource's. When the platform moves it up
-    because another subscriber takes its order, that is no change.
+    one ends. One that exists already, equal in every part, is taken as this resource's, and left when the stack goes.
+    When the platform moves it up because another subscriber takes its order, that is no change.
     """
 
     type: pulumi.Output[str]
@@ -184,6 +189,7 @@ class InterceptionSubscription(Resource, module="biot", name="InterceptionSubscr
             "execution_order": execution_order,
             "__owner": owner(resource_name),
         }
+        properties = sendable("InterceptionSubscription", resource_name, properties)
         super().__init__(InterceptionSubscriptionProvider(), resource_name, properties, opts)
 
     @classmethod
@@ -200,9 +206,10 @@ class InterceptionSubscription(Resource, module="biot", name="InterceptionSubscr
 class NotificationSubscription(Resource, module="biot", name="NotificationSubscription"):
     """An endpoint of one's own that is told about an action on an entity, after it has succeeded.
 
-    Its id is what tells it from all others: ``<entity_type_name> <action_name> <endpoint> [<template_name>]``. Any
-    change is a new subscription, made before the old one ends. One that exists already, equal in every part, is taken
-    as this resource's.
+    Its id is what tells it from all others: ``<entity_type_name> <action_name> <endpoint> [<template_name>]``, and
+    ``sha256:<digest>`` in place of a query of the endpoint and a long segment of its path, which may be secrets; a
+    ``get`` takes them as text too. Any change is a new subscription, made before the old one ends. One that exists
+    already, equal in every part, is taken as this resource's, and left when the stack goes.
     """
 
     entity_type_name: pulumi.Output[str]
@@ -234,6 +241,7 @@ class NotificationSubscription(Resource, module="biot", name="NotificationSubscr
             "template_name": template_name,
             "__owner": owner(resource_name),
         }
+        properties = sendable("NotificationSubscription", resource_name, properties)
         super().__init__(NotificationSubscriptionProvider(), resource_name, properties, opts)
 
     @classmethod

@@ -20,9 +20,22 @@ def reading(id_: pulumi.Input[str], opts: pulumi.ResourceOptions | None) -> pulu
 
 
 def path(value: Any) -> Any:
-    """The path alone, of a plain value or of an output: the engine cannot read back an asset in properties."""
+    """The path alone, of a plain value or of an output: the engine cannot read back an asset in properties.
+
+    Raises pulumi.RunError for an archive or asset that is no path, with what to write in its place.
+    """
     if isinstance(value, pulumi.Output) or inspect.isawaitable(value):
         return pulumi.Output.from_input(value).apply(path)
-    if isinstance(value, pulumi.FileArchive):
+    if isinstance(value, pulumi.FileArchive | pulumi.FileAsset):
         return value.path
-    return value if value is None else os.fspath(value)
+    if isinstance(value, pulumi.AssetArchive) and [os.path.normpath(name) for name in value.assets] == ["."]:
+        return path(next(iter(value.assets.values())))
+    if isinstance(value, pulumi.Archive | pulumi.Asset):
+        kind = f"pulumi.{type(value).__name__}"
+        if isinstance(value, pulumi.AssetArchive) and value.assets:
+            kind += f" of {', '.join(value.assets)[:80]}"
+        raise pulumi.RunError(
+            f"code must be the path of a folder or a .zip, not a {kind}: put the files into one folder, and give its"
+            " path, such as code='plugins/hello'"
+        )
+    return os.fsdecode(value) if isinstance(value, bytes | os.PathLike) else value

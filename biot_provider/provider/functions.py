@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class PluginInfo(BaseModel):
     """A plugin as the platform shows it: names bare, without the variables the platform sets itself."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     name: str
     display_name: Text

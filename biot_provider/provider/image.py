@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
-from pulumi.runtime.rpc import wrap_rpc_secret
 
-from biot_provider.errors import ApiError, ImageError, PackagingError
+from biot_provider.errors import ApiError, ImageError, LoginError, PackagingError
 from biot_provider.image_models import PluginImageInputs, PluginImageState
 from biot_provider.image_rules import image_problems
 from biot_provider.packaging import read_package
@@ -26,7 +24,7 @@ from biot_provider.provider.lifecycle import (
     operation,
     report,
 )
-from biot_provider.provider.properties import dumped, loaded
+from biot_provider.provider.properties import checked, dumped, loaded, validated
 from biot_provider.rules import Problem
 
 if TYPE_CHECKING:
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
     from biot_provider.image.publish import Publisher
 
 _DERIVED = ("context_digest", "context_files", "image_tag")
+_NO_INPUTS = ("digest", "repository_uri", "platform")
 _TAG_DIGITS = 32
 _LOGINS: dict[Client, RegistryLogin] = {}
 _LOGINS_LOCK = threading.Lock()
@@ -52,19 +51,18 @@ class PluginImageProvider(LifecycleProvider):
         unknown = {key: value for key, value in given.items() if holds_unknown(value)}
         derived: dict[str, Any] = {}
         if not problems and not unknown:
-            inputs = loaded(PluginImageInputs, declared)
+            inputs = validated(PluginImageInputs, declared)
             derived, problems = _derived(inputs)
             if inputs.context and not problems and derived["image_tag"] != _olds.get("image_tag"):
                 problems = _builder_problems(inputs.builder)
         if problems:
             return CheckResult(news, failures(problems))
-        inputs = loaded(PluginImageInputs, declared | derived | {"__owner": given.get("__owner")})
-        return CheckResult(_dumped(inputs) | unknown, [])
+        return checked(PluginImageInputs, _olds, declared | derived | {"__owner": given.get("__owner")}, [])
 
     @operation
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """An image changes with its content; a path that moves with the same files is no change. No request."""
-        state, inputs = loaded(PluginImageState, _olds), loaded(PluginImageInputs, _news)
+        state, inputs = loaded(PluginImageState, _olds), loaded(PluginImageState, _news)
         waiting = any(holds_unknown(value) for value in _news.values())
         moved = state.platform not in (None, self.connection.settings.base_url)
         changes = waiting or moved or state.digest is None or state.image_tag != inputs.image_tag
@@ -73,14 +71,14 @@ class PluginImageProvider(LifecycleProvider):
     @operation
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Build and push, unless the tag is in the repository already."""
-        inputs = loaded(PluginImageInputs, props)
+        inputs = validated(PluginImageInputs, props)
         return CreateResult(inputs.name, self._published(inputs))
 
     @operation
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Build and push what is new; the tag before stays in the repository, for what still runs it."""
         before = loaded(PluginImageState, _olds)
-        return UpdateResult(self._published(loaded(PluginImageInputs, _news), before.image_tag))
+        return UpdateResult(self._published(validated(PluginImageInputs, _news), before.image_tag))
 
     @operation
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
@@ -90,7 +88,7 @@ class PluginImageProvider(LifecycleProvider):
 
         known = loaded(PluginImageState, {"name": id_, "image_tag": id_} | props)
         try:
-            registry = Registry(self._publisher(known).login)
+            registry = Registry(self._publisher(known.owner).login)
             digest = registry.find(str(known.image_tag))
             # A registry that is found at another address is no change: what counts is whether the image is there.
             uri = known.repository_uri or registry.uri
@@ -98,32 +96,31 @@ class PluginImageProvider(LifecycleProvider):
         except ForbiddenError as error:
             report(f"warning: image {known.name!r} cannot be looked for, so it is taken as it was: {error}")
         except ApiError as error:
-            if error.status != 403:
+            if error.status != 403 or isinstance(error, LoginError):
                 raise
             report(f"warning: image {known.name!r} cannot be looked for, so it is taken as it was: {error}")
         if known.digest is None and props.get("image_tag") is None:
             # Of a `get` that finds nothing, the engine would make a resource without outputs.
             raise ImageError(f"read image {id_!r}: there is no such tag in the image repository; correct the id")
-        inputs = loaded(PluginImageInputs, _dumped(known))
-        return ReadResult(id_, _dumped(self._here(known)), _dumped(inputs))
+        return ReadResult(id_, dumped(self._here(known)), dumped(known, leave_out=_NO_INPUTS))
 
     @operation
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Leave the repository alone: the platform owns the images that plugins run."""
 
     def _published(self, inputs: PluginImageInputs, before: str | None = None) -> dict[str, Any]:
-        published = self._publisher(inputs).publish(inputs, before)
+        published = self._publisher(inputs.owner).publish(inputs, before)
         made = {"digest": published.digest, "repository_uri": published.repository_uri}
-        return _dumped(self._here(PluginImageState.model_construct(**(dict(inputs) | made))))
+        return dumped(self._here(loaded(PluginImageState, dict(inputs) | made)))
 
     def _here(self, state: PluginImageState) -> PluginImageState:
         return state.model_copy(update={"platform": self.connection.settings.base_url})
 
-    def _publisher(self, inputs: PluginImageInputs) -> Publisher:
+    def _publisher(self, owner: str | None) -> Publisher:
         from biot_provider.image.credentials import RegistryLogin
         from biot_provider.image.publish import Publisher
 
-        client = self.connection.client(inputs.owner)
+        client = self.connection.client(owner)
         with _LOGINS_LOCK:
             login = _LOGINS.setdefault(client, RegistryLogin(client.get_docker_credentials))
         return Publisher(login, report)
@@ -171,12 +168,3 @@ def _base_image_problem(text: str) -> str | None:
     except ValueError as error:
         return str(error)
     return None
-
-
-def _dumped(value: PluginImageInputs) -> dict[str, Any]:
-    """As Pulumi keeps it; build arguments may be secrets, so each value is marked as one."""
-    properties = dumped(value)
-    arguments: Mapping[str, str] = properties.get("build_args", {})
-    if arguments:
-        properties["build_args"] = {name: wrap_rpc_secret(argument) for name, argument in arguments.items()}
-    return properties

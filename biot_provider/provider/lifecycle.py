@@ -7,10 +7,11 @@ as one line that stands alone; the frames of a traceback are shown when BIOT_LOG
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import sys
-import threading
 import traceback
+import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,6 +23,7 @@ from biot_provider.config import Settings
 from biot_provider.debug_log import is_debugging
 from biot_provider.errors import BiotError, ConfigError
 from biot_provider.rules import Problem
+from biot_provider.single_flight import SingleFlight
 
 if TYPE_CHECKING:
     from biot_provider.client import Client
@@ -38,14 +40,18 @@ class Connection:
     def __init__(self, settings: Settings | ConfigError) -> None:
         self._settings = settings
         self._clients: dict[str, Client] = {}
-        self._lock = threading.Lock()
+        self._opening: dict[str, SingleFlight[Client]] = {}
 
     @classmethod
     def configured(cls, request: ConfigureRequest) -> Connection:
         """Read the configuration; what is wrong with it is told by the first operation.
 
-        The providers of all kinds of resources in this process share one connection, so one token.
+        The providers of all kinds of resources in this process share one connection, so one token. This process is
+        the provider's own, and the engine shows its user all that is written to standard error: whatever a library
+        has to say there may hold a secret.
         """
+        warnings.simplefilter("ignore")
+        logging.disable()
         try:
             settings = Settings.read(request.config.get, os.environ)
         except ConfigError as error:
@@ -69,10 +75,16 @@ class Connection:
 
         stack = (owner or "//").split("/")[1]
         key = stack if self.settings.is_embedded else ""
-        with self._lock:  # the threads of this process share one client, so one token
+
+        def connect(_seconds: float) -> Client:
             if key not in self._clients:
                 self._clients[key] = Client.connect(self.settings, stack=stack)
             return self._clients[key]
+
+        if key in self._clients:
+            return self._clients[key]
+        # The threads of this process share one client, so one token.
+        return self._opening.setdefault(key, SingleFlight()).run(connect, self.settings.request_timeout)
 
 
 _CONNECTIONS: dict[Settings, Connection] = {}

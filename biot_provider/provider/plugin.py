@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
 from pydantic import ValidationError
 
+from biot_provider.aws_lambda import runtime_warning
 from biot_provider.errors import InputError, LifecycleError, NotFoundError, PackagingError
 from biot_provider.handlers import handler_problem
 from biot_provider.models import DEFAULT_HANDLER, DEFAULT_RUNTIME, UNDECLARED, PluginInputs, PluginState
@@ -42,7 +43,7 @@ from biot_provider.provider.plugin_state import (
 from biot_provider.provider.plugin_writes import PluginWrites
 from biot_provider.provider.properties import resource_name
 from biot_provider.provider.stamp import SEED, Stamp, is_another, is_foreign, is_same_plugin
-from biot_provider.rules import Problem, plugin_problems, runtime_warning
+from biot_provider.rules import Problem, plugin_problems
 from biot_provider.schedule import in_words, next_runs, schedule_problem
 from biot_provider.wide import number
 
@@ -73,8 +74,11 @@ class _Run:
             return None if other == owner else other
 
     def keep(self, state: PluginState) -> None:
-        """Note that a resource has the plugin, if it is one that may be in state twice."""
-        if state.kept is True:
+        """Note that a resource has the plugin, if it is one that may be in state twice: there, and to be deleted.
+
+        Of an image plugin that is replaced the old one goes last, and may get another run's refresh before.
+        """
+        if state.kept is True or state.image_tag is not None:
             with self._lock:
                 self._kept.add((state.name, state.creation_time))
 
@@ -99,11 +103,12 @@ class PluginProvider(LifecycleProvider):
         problems += _argument_problems(given, _olds)
         problems += self._declared_twice(given)
         values = _with_defaults(given)
-        if values.get("code") and isinstance(values["code"], str) and "image_tag" not in given:
+        readable = isinstance(values.get("code"), str) and not any(problem.path == "code" for problem in problems)
+        if readable and "image_tag" not in given:
             problems += _add_code(values, _olds)
         if problems:
             return CheckResult(news, failures(problems))
-        if warning := runtime_warning(given.get("runtime")):
+        if warning := runtime_warning(given.get("runtime"), datetime.now(UTC).date()):
             report(f"warning: plugin {values.get('name')!r}: {warning}")
         _report_runs(given, _olds)
         return CheckResult(_normalised(values), [])
@@ -144,7 +149,8 @@ class PluginProvider(LifecycleProvider):
         """Create the plugin, or continue with the one that this resource has on the platform already."""
         wanted = _state(props)
         state = self._writes(wanted).create(wanted)
-        self._run.keep(state)
+        if state.kept is True:
+            self._run.keep(state)
         return CreateResult(wanted.name, self._state_properties(state))
 
     @operation

@@ -14,6 +14,7 @@ from pulumi.dynamic import Resource
 
 from biot_provider.provider.arguments import owner, path, reading
 from biot_provider.provider.plugin import PluginProvider
+from biot_provider.provider.sendable import sendable
 
 
 @pulumi.input_type
@@ -229,7 +230,7 @@ class Plugin(Resource, module="biot", name="Plugin"):
         :param timeout: seconds, 1 to 900; default 3.
         :param memory_size: MB, 128 to 10240; default 128.
         :param ephemeral_storage: MB of /tmp, 512 to 10240; default 512.
-        :param environment_variables: 4 KB in all; ``BIOT_`` and ``AWS_`` are reserved; secret in state.
+        :param environment_variables: 4 KB in all; ``BIOT_`` and AWS Lambda's own names are reserved; secret in state.
         :param subscriptions: interceptions and notifications.
         :param enabled_state: ``ENABLED`` (default) or ``DISABLED``.
         :param cron_schedule: AWS's six fields, without cron( ).
@@ -261,6 +262,7 @@ class Plugin(Resource, module="biot", name="Plugin"):
         # image the provider must be asked, since the platform deletes an image with the last plugin that runs it.
         first = pulumi.ResourceOptions(delete_before_replace=True if image_tag is None else None)
         opts = pulumi.ResourceOptions.merge(first, opts)
+        properties = sendable("Plugin", resource_name, properties)
         super().__init__(PluginProvider(), resource_name, properties | dict.fromkeys(_OUTPUTS), opts)
 
     @classmethod

@@ -20,9 +20,8 @@ from biot_provider.models import (
     PluginState,
     SubscriptionsAnswer,
 )
-from biot_provider.provider.stamp import SEED, Stamp, code_identity, is_foreign
+from biot_provider.provider.stamp import SEED, Stamp, code_identity, is_foreign, is_remade
 from biot_provider.rules import STAMP_VARIABLE
-from biot_provider.wide import is_same_moment
 
 _SYSTEM_PREFIX = "BIOT_"
 
@@ -142,12 +141,20 @@ def observed(answer: PluginAnswer, known: PluginState) -> PluginState:
     return known.model_copy(update=seen)
 
 
+def found_before_create(answer: PluginAnswer, wanted: PluginState) -> PluginState:
+    """The state of a plugin that a create meets: what the platform does not show is not known to be as wanted."""
+    hidden: dict[str, Any] = {name: None for name in UPDATABLE if getattr(answer, name) is None}
+    if answer.analytics_db_access is None:
+        hidden["analytics_db_access"] = False  # platforms before 2.3.27 do not know it
+    return observed(answer, wanted).model_copy(update=hidden)
+
+
 def observed_code(state: PluginState, answer: PluginAnswer, stamp: Stamp | None, known: PluginState) -> PluginState:
     """The state with its code as the platform's marks show it: the stamp, the version, the creation time.
 
     ``stamp`` is this resource's own, or None; ``known`` is what this side deployed.
     """
-    remade = is_same_moment(answer.creation_time, known.creation_time) is False
+    remade = is_remade(answer, known)
     is_next = answer.deployed_version == known.deployed_version + 1
     lost = stamp.digest if stamp is not None and _is_digest(stamp.digest) else None
     if not has_code(known):

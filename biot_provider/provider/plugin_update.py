@@ -115,7 +115,7 @@ class PluginUpdate:
         cells, sends_code = self._left(found)
         self._stamp = self._new_stamp(found, sends_code=sends_code) if self._stamps else None
         there = Stamp.found(found)
-        restamps = self._stamp not in (None, there) and bool(cells or sends_code or self._takes_over)
+        restamps = self._restamps(there, sends=bool(cells or sends_code))
         if not (cells or sends_code or restamps):
             self._stamp = there
             return self._recorded(found)
@@ -136,6 +136,14 @@ class PluginUpdate:
             return self._cells, self._sends_code
         cells = cells_left(self._cells, self._wanted, found, self._before)
         return cells, self._sends_code and not self._is_deployed(found)
+
+    def _restamps(self, there: Stamp | None, *, sends: bool) -> bool:
+        """Whether the stamp is written: with any other write, or where the plugin is not marked as this resource's."""
+        if self._stamp is None:
+            return self._takes_over and there is not None  # without stamps another's goes
+        if self._stamp == there:
+            return False
+        return sends or self._takes_over or there is None or there.owner != self._stamp.owner
 
     def _new_stamp(self, found: PluginAnswer, *, sends_code: bool) -> Stamp:
         stamp, before, wanted = Stamp.found(found), self._before, self._wanted
@@ -190,7 +198,7 @@ def zipped(wanted: PluginState) -> Iterator[IO[bytes] | None]:
         return
     package = read_package(Path(wanted.code))
     if package.digest != wanted.code_digest:
-        raise PackagingError(f"code: {wanted.code} changed after the preview looked at it: run `pulumi up` again")
+        raise PackagingError(f"code: {package.source} changed after the preview looked at it: run `pulumi up` again")
     with tempfile.TemporaryFile() as target:
         package.write_zip(target)
         target.seek(0)

@@ -17,6 +17,7 @@ from biot_provider.provider.attempts import Deadline, rollback_failed, settle, u
 from biot_provider.provider.plugin_body import create_body
 from biot_provider.provider.plugin_state import (
     changed_fields,
+    found_before_create,
     has_code,
     is_other_type,
     observed,
@@ -143,8 +144,8 @@ class PluginWrites:
                 f" {found.creation_time}, cannot become this one: it is made anew"
             )
             self.delete(observed(found, wanted))
-            return self.create(wanted)
-        before = observed(found, wanted)
+            return self.create(wanted).model_copy(update={"kept": True})
+        before = found_before_create(found, wanted)
         if stamp is not None:
             deployed = wanted.deployed_version or 1  # another version says that others have deployed since
             before = observed_code(before, found, stamp, wanted.model_copy(update={"version": deployed}))
@@ -172,7 +173,7 @@ class PluginWrites:
             f"warning: plugin {wanted.name!r}: takes over the existing plugin{owner} (adopt is set); it was created at"
             f" {found.creation_time}"
         )
-        before = observed(found, wanted).model_copy(update={"kept": True})
+        before = found_before_create(found, wanted).model_copy(update={"kept": True})
         if has_code(wanted):
             before = before.model_copy(update={"code_digest": "deployed elsewhere", "code_files": None})
         return self._update(before, wanted, takes_over=True)

@@ -95,7 +95,15 @@ def is_another(found: PluginAnswer, state: PluginState) -> bool:
     stamp = Stamp.found(found)
     if stamp is not None and (stamp.is_of(state.owner) or stamp.was_of(state.owner)):
         return False
-    return is_same_moment(found.creation_time, state.creation_time) is False
+    return is_remade(found, state)
+
+
+def is_remade(found: PluginAnswer, state: PluginState) -> bool:
+    """Whether the plugin of that name was made at another time than the one of this state."""
+    same = is_same_moment(found.creation_time, state.creation_time)
+    if same is None and found.endpoint_url and state.endpoint_url:
+        return found.endpoint_url != state.endpoint_url  # no two plugins have one
+    return same is False
 
 
 def why_kept(found: PluginAnswer, state: PluginState) -> str | None:
@@ -103,7 +111,7 @@ def why_kept(found: PluginAnswer, state: PluginState) -> str | None:
     deployed; None when it is.
     """
     stamp = Stamp.found(found)
-    if is_same_moment(found.creation_time, state.creation_time) is False:
+    if is_remade(found, state):
         return (
             f"it is not the one that this stack deployed, being created at {found.creation_time} and not at"
             f" {state.creation_time}"

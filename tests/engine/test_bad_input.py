@@ -27,7 +27,7 @@ EVERYTHING_WRONG: dict[str, Any] = {
     "timeout": 0,
     "memory_size": 127,
     "ephemeral_storage": 10241,
-    "environment_variables": {"BIOT_KEY": "a", "AWS_KEY": "b", "PULUMI_BIOT_STAMP": "c", "1st": "d", "EMPTY": ""},
+    "environment_variables": {"BIOT_KEY": "a", "AWS_REGION": "b", "PULUMI_BIOT_STAMP": "c", "1st": "d", "EMPTY": ""},
     "subscriptions": {
         "interception_order": 0,
         "interceptions": [
@@ -51,7 +51,7 @@ ALL_PROBLEMS = (
     "memory_size: must be 128 to 10240 (MB), not 127",
     "ephemeral_storage: must be 512 to 10240 (MB), not 10241",
     "environment_variables.BIOT_KEY: the prefix BIOT_ is reserved by BioT",
-    "environment_variables.AWS_KEY: the prefix AWS_ is reserved by AWS Lambda",
+    "environment_variables.AWS_REGION: is a variable that AWS Lambda sets itself",
     "environment_variables.PULUMI_BIOT_STAMP: is where this provider keeps its stamp",
     "environment_variables.1st: must be a letter, then letters, digits and _",
     "environment_variables.EMPTY: must not be empty",
@@ -102,6 +102,63 @@ def test_a_bad_argument_is_refused_at_preview(project: Project, given: dict[str,
     project.declare({"hello": GOOD | given})
 
     _refused(project, project.preview(), *problems)
+
+
+UNSENDABLE = r"""
+biot.Plugin(
+    "hello",
+    display_name="a\ud800b",
+    timeout=10**400,
+    handler=b"index.handler",
+    runtime=pulumi.StringAsset("x"),
+    environment_variables={1: "canary-value", "A\ud800": "canary-value"},
+    subscriptions=biot.SubscriptionsArgs(interceptions=[biot.InterceptionArgs(type="ADAPT_ENTITY", order={5})]),
+    cors=(deep := {}) or deep.update(allow_origins=deep) or deep,
+)
+"""
+LATER = r"""
+variables = pulumi.Output.secret({"MODE": b"canary-value", "OTHER": "canary-value\ud800"})
+biot.Plugin("hello", environment_variables=variables)
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "problems"),
+    [
+        (
+            UNSENDABLE,
+            [
+                "display_name: must be text that UTF-8 can write: character 2, U+D800, is half of a surrogate pair",
+                "timeout: must be a number of at most 308 digits",
+                "handler: must be text, a number, true or false, a list or a map, not bytes",
+                "runtime: must be text, a number, true or false, a list or a map, not StringAsset",
+                "environment_variables: the key 1 must be text, not int",
+                "environment_variables: the key 'A\\ud800' must be text that UTF-8 can write",
+                "cors: must not be nested deeper than 20 levels",
+            ],
+        ),
+        (
+            'biot.Plugin("hello", subscriptions=biot.SubscriptionsArgs(interceptions=[b"x"]))',
+            ["subscriptions.interceptions: must be text, a number, true or false, a list or a map, not bytes"],
+        ),
+        (
+            LATER,
+            ["environment_variables.MODE: must be text, a number", "environment_variables.OTHER: must be text that"],
+        ),
+        ('biot.Plugin("hello", code=b"plugins/hello")', ["code: must be text, a number, true or false"]),
+        ('biot.PluginImage("hello", code=7, base_image="x/y:z")', ["code: must be a string, not 7"]),
+    ],
+    ids=["plain", "args", "later", "bytes", "number"],
+)
+def test_what_pulumi_cannot_send_is_refused_by_name_in_the_program(
+    project: Project, program: str, problems: list[str]
+) -> None:
+    project.program(program)
+
+    result = project.preview()
+
+    result.failed(*problems)
+    assert "canary" not in result.output
 
 
 def test_a_bad_change_leaves_the_deployed_plugin_and_the_state_as_they_were(project: Project) -> None:

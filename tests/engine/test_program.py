@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import pytest
 import yaml
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def test_the_configuration_of_the_platforms_guide_deploys_as_it_is_when_pasted_a
     assert {key: shown[key] for key in expected} == expected
     assert project.variables("demo_plugin") == {"var1": "val1", "var2": "val2", "var3": "val3"}
     assert project.deployed_files("demo_plugin").keys() == {"index.py"}
-    assert "warning: plugin 'demo_plugin': runtime 'python3.10' is retired" in up.output
+    assert "warning: plugin 'demo_plugin': runtime 'python3.10' is deprecated since 2026-10-31" in up.output
     assert project.preview("--refresh", "--expect-no-changes").succeeded().unchanged
 
 
@@ -232,10 +233,11 @@ biot.Plugin("path", code=pathlib.Path("plugins/hello"))
 biot.Plugin("archive", code=pulumi.FileArchive("plugins/hello"))
 biot.Plugin("packed", code="packed.zip")
 biot.Plugin("packed-archive", code=pulumi.FileArchive("packed.zip"))
+biot.Plugin("assets", code=pulumi.AssetArchive({".": pulumi.FileArchive("plugins/hello")}))
 biot.Plugin("later", code=pulumi.Output.from_input("plugins/hello").apply(pulumi.FileArchive))
 """
     )
-    names = ("path", "archive", "packed", "packed-archive", "later")
+    names = ("path", "archive", "packed", "packed-archive", "assets", "later")
     project.up().succeeded()
 
     files = [project.deployed_files(name) for name in names]
@@ -244,6 +246,17 @@ biot.Plugin("later", code=pulumi.Output.from_input("plugins/hello").apply(pulumi
     assert project.refresh("--expect-no-changes").succeeded().unchanged
     project.destroy().succeeded()
     assert project.names() == set()
+
+
+@pytest.mark.parametrize("given", ["{}", "pulumi.Output.from_input('x').apply(lambda _: {})"])
+def test_code_that_is_an_archive_of_several_things_is_refused_in_one_line(project: Project, given: str) -> None:
+    archive = "pulumi.AssetArchive({'index.js': pulumi.StringAsset('x'), 'lib': pulumi.FileArchive('lib')})"
+    project.program(f"biot.Plugin('hello', code={given.format(archive)})")
+
+    project.preview().failed(
+        "error: code must be the path of a folder or a .zip, not a pulumi.AssetArchive of index.js, lib:"
+        " put the files into one folder, and give its path, such as code='plugins/hello'\n"
+    )
 
 
 UNKNOWN = """

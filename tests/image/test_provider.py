@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pulumi.runtime.rpc import is_rpc_secret
+from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 
 from .declared import plain
 
@@ -31,18 +31,18 @@ def code(images: Images) -> dict[str, Any]:
         (
             {"name": "-x", "builder": "dokcer", "target": "", "build_args": {"a b": "1", "PATH": "canary", "OK": 1}},
             [
-                "build_args.OK: must be a string",
-                "build_args.PATH: must be a name that a Dockerfile's ARG can have, and none of the builder's own",
-                "build_args.a b: must be a name that a Dockerfile's ARG can have, and none of the builder's own",
+                "build_args.OK: must be a string, not a number",
+                "build_args.PATH: steers the builder itself, in whose environment it would be: rename the ARG",
+                "build_args.a b: must be a name that a Dockerfile's ARG can have: letters, digits and _",
                 "builder: must be 'docker-buildx', 'docker', 'podman' or 'buildah', not 'dokcer';"
                 " did you mean 'docker'?",
                 "context: is required: a folder with a Dockerfile; or give code and base_image, which need no builder",
-                "name: must begin a tag: letters, digits, '_', '.' and '-', not first '.' or '-', not '-x'",
+                "name: must be the beginning of a tag (letters, digits, _ . -, not first . or -), not '-x'",
                 "target: must not be empty",
             ],
         ),
         ({"name": "x" * 96, "code": "code", "base_image": SEED},
-         ["name: must be at most 95 characters, since the tag adds 33 to it, not 96"]),
+         ["name: must be at most 95 characters (the tag adds 33), not 96"]),
         ({"context": "code", "code": "code"},
          ["code: excludes context: an image is built from a Dockerfile, or is a base image and code"]),
         ({"code": "code"}, ["base_image: is required with code, such as public.ecr.aws/lambda/python:3.13"]),
@@ -94,6 +94,20 @@ def test_build_arguments_are_secrets_in_inputs_and_state(images: Images) -> None
     checked = images.provider.check({}, given | {"__owner": "shop/dev/wave"})
     assert not checked.failures
     assert is_rpc_secret(checked.inputs["build_args"]["TOKEN"])
+
+
+def test_a_refresh_marks_build_arguments_as_secrets_and_takes_whatever_state_holds(images: Images) -> None:
+    known = {"name": "wave", "image_tag": "wave-1", "build_args": {"TOKEN": "canary", "ODD": {"a": [1]}},
+             "builder": "a builder of later", "context_files": ["odd"], "context": 7, "__platform": "https://a.example",
+             "__owner": "shop/dev/wave"}  # fmt: skip
+    read = images.provider.read("wave", known)
+    for properties in (read.outs, read.inputs):
+        assert {key: unwrap_rpc_secret(value) for key, value in properties["build_args"].items()} == {
+            "TOKEN": "canary", "ODD": '{"a": [1]}'
+        }  # fmt: skip
+        assert (properties["builder"], properties["context"]) == ("a builder of later", "7")
+    assert images.provider.diff("wave", plain(read.outs), known).changes
+    images.provider.delete("wave", known)
 
 
 def test_only_a_new_content_a_new_platform_or_a_lost_image_is_a_change(images: Images, code: dict[str, Any]) -> None:

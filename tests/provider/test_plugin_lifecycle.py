@@ -274,6 +274,7 @@ def test_adopt_takes_over_another_stacks_plugin_and_the_warning_names_that_owner
     world.create(world.inputs(adopt=True))
     assert f"takes over the existing plugin of owner {owner_hash(ELSEWHERE)}" in capfd.readouterr().err
     assert f":{owner_hash('project/stack/guard')}:" in world.live()["environmentVariables"][STAMP]
+    world.connect()
     world.delete(theirs)
     assert "is left alone: it belongs to another stack or resource by now (owner" in capfd.readouterr().err
     assert world.names == ["guard"]

@@ -380,3 +380,50 @@ def test_what_ignore_changes_puts_back_from_the_platform_is_no_bad_input(world: 
     assert world.requests("PATCH")[-1]["config"] == {"timeout": 9}
     failures = world.provider.check(seen, given | {"enabled_state": "PAUSED"}).failures
     assert ["enabled_state" in f.reason for f in failures] == [True]
+
+
+def test_what_the_platform_hides_of_a_plugin_that_a_create_continues_with_is_sent(world: World) -> None:
+    world.platform.switches.set(absent="omitted")
+    world.create(world.inputs())
+    world.connect()
+    inputs = world.inputs(cors={"allow_origins": ["https://a.example"]})
+    world.create(inputs)
+    assert world.live()["cors"]["allowOrigins"] == ["https://a.example"]
+
+
+def test_a_create_that_continues_leaves_its_own_stamp(world: World) -> None:
+    world.create(world.inputs(owner=OWNER))
+    world.connect()
+    owner = "project/stack/a:b:First::guard"
+    world.create(world.inputs(owner=owner))
+    assert stamp(world)[1] == owner_hash(owner)
+
+
+def test_an_adoption_without_stamps_takes_anothers_stamp_away_and_stays(world: World) -> None:
+    world.create(world.inputs(owner="else/stack/guard"))
+    world.connect(stamp=False)
+    inputs = world.inputs(adopt=True)
+    state = world.create(inputs)
+    assert STAMP not in world.live()["environmentVariables"]
+    state, _ = world.refreshed(state)
+    assert not world.changes(state, inputs)
+
+
+def test_a_replacement_of_another_package_type_is_kept_by_a_later_run(world: World) -> None:
+    old = world.create(world.inputs())
+    inputs = world.inputs(image_tag="wave-1")
+    new = replaced(world, inputs)
+    world.connect()
+    old, new = world.refreshed(old)[0], world.refreshed(new)[0]
+    assert not world.changes(new, inputs)
+    world.delete(old)
+    assert world.names == ["guard"]
+
+
+def test_a_plugin_made_by_hand_is_known_by_its_address_where_no_time_is_shown(world: World) -> None:
+    world.platform.variants.add("plugin", "creationTime", None)
+    state = world.create(world.inputs())
+    world.platform.edits.remake("guard")
+    assert "not the plugin that this stack deployed" in error_of(lambda: world.update(state, world.inputs(timeout=9)))
+    world.delete(state)
+    assert world.names == ["guard"]

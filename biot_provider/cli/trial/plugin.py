@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
@@ -77,7 +78,9 @@ def stage(plugin: TrialPlugin, folder: Path) -> Package:
     else:
         from biot_provider.emulator.runtime import unpack
 
-        unpack(plugin.source.read_bytes(), folder)
+        deployed = io.BytesIO()
+        package.write_zip(deployed)
+        unpack(deployed.getvalue(), folder)
     return package
 
 

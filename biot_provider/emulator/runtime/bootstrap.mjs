@@ -4,7 +4,8 @@
 // standard and error output are the plugin's.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, writeSync } from "node:fs";
+import { existsSync, statSync, writeSync } from "node:fs";
+import { createRequire } from "node:module";
 import { Socket } from "node:net";
 import { basename, dirname, join, sep } from "node:path";
 import { createInterface } from "node:readline";
@@ -14,6 +15,7 @@ const REQUESTS = 3;
 const ANSWERS = 4;
 const ROOT = process.cwd();
 const NO_CALLBACKS = 24; // From this version on Lambda calls no handler that wants a callback.
+const NO_FOLDERS = 24; // From this version on Lambda imports the handler's module, and no folder can be imported.
 
 class LoadError extends Error {
   constructor(type, message) {
@@ -110,22 +112,38 @@ async function load(name) {
     const text = `the handler '${name}' names no function: it is written file.function, for example index.handler`;
     throw new LoadError("Runtime.MalformedHandlerName", text);
   }
-  const place = join(ROOT, dirname(name), module);
-  const file = [".js", ".mjs", ".cjs"].map((end) => place + end).find((candidate) => existsSync(candidate));
+  const major = Number(/nodejs(\d+)/.exec(process.env.AWS_EXECUTION_ENV)?.[1]);
+  const folder = join(ROOT, dirname(name.replace(/^\/var\/task\//, "")));
+  const file = located(folder, module, major);
   if (file === undefined) {
-    throw new LoadError("Runtime.ImportModuleError", `the handler '${name}' needs ${short(place)}.js, which is not in the package`);
+    const missing = short(join(folder, module));
+    throw new LoadError("Runtime.ImportModuleError", `the handler '${name}' needs ${missing}.js, which is not in the package`);
   }
   const exports = await imported(file);
   const handler = found(exports, path) ?? found(exports.default, path);
   if (typeof handler !== "function") {
     throw new LoadError("Runtime.HandlerNotFound", `${short(file)} exports no function '${path}', which the handler names`);
   }
-  const major = Number(/nodejs(\d+)/.exec(process.env.AWS_EXECUTION_ENV)?.[1]);
   if (major >= NO_CALLBACKS && handler.length >= 3) {
     const text = `the handler takes a callback, which Lambda does not call from nodejs${NO_CALLBACKS}.x on: make it async`;
     throw new LoadError("Runtime.CallbackHandlerDeprecated", text);
   }
   return handler;
+}
+
+// Where Lambda finds a module: as it stands, which may be a folder where it is required, not imported; with an ending;
+// among the packages.
+function located(folder, module, major) {
+  const place = join(folder, module);
+  const { resolve } = createRequire(join(ROOT, "index.js"));
+  try {
+    if (existsSync(place)) return major >= NO_FOLDERS && statSync(place).isDirectory() ? undefined : resolve(place);
+    const file = [".js", ".mjs", ".cjs"].map((end) => place + end).find((candidate) => existsSync(candidate));
+    return file ?? resolve(module, { paths: [ROOT, folder] });
+  } catch (error) {
+    if (error?.code === "MODULE_NOT_FOUND") return undefined;
+    throw error;
+  }
 }
 
 async function imported(file) {
