@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.alias_generators import to_camel
 
+from .choices import CODES, FIELDS, INSTEAD, READINGS, SLOTS, STACKS, TAGS
 from .console import edit
-from .engine import SECRET, Declared, Engine, Held
+from .engine import Engine
+from .resources import Declared, Held
 from .world import STAMP, VARIABLES, BrokenPromiseError, Truth, World, own
 
 if TYPE_CHECKING:
@@ -20,50 +22,6 @@ if TYPE_CHECKING:
 
 Step = tuple[Any, ...]
 
-STACKS = ("dev", "staging", "dev")
-"""Of three backends; the first and the last have a project and stack of the same name."""
-SLOTS = (("a", ""), ("b", ""), ("a", "shop:Till"), ("a", "shop:Shelf"))
-"""Resource names and the types of their parents."""
-FIELDS: dict[str, tuple[Any, ...]] = {
-    "timeout": (None, 10, 20),
-    "display_name": (None, "One"),
-    "environment_variables": (None, {"MODE": SECRET + "1"}, {"MODE": SECRET + "2", "MORE": SECRET + "3"}),
-    "cron_schedule": (None, "0 8 ? * MON *"),
-    "enabled_state": (None, "DISABLED"),
-    "cors": (None, {"allow_methods": ["GET"]}),
-    "subscriptions": (None, {"interceptions": [{"type": "PRE_REQUEST", "api_id": "POST/device/v2/devices"}]}),
-    "adopt": (None, True),
-    "name": (None, "x"),
-    "version": (None, 3, 5),
-}
-READINGS = (
-    {"names": "prefixed"}, {"absent": "omitted"}, {"orders": "shifted"}, {"orders": "filled"},
-    {"entity_names": "filled"}, {"lists": "reversed"}, {"system_variables": "hidden"},
-    {"partial_subscriptions": "refused"},
-)  # fmt: skip
-SHOWN = (
-    "name", "version", "timeout", "enabledState", "cronSchedule", "deploymentPackageType",
-    "endpointUrl", "environmentVariables", "environmentVariables.MODE", "environmentVariables.PULUMI_BIOT_STAMP",
-    "subscriptions", "subscriptions.interceptions", "subscriptions.interceptions[0]",
-    "subscriptions.interceptions[0].type", "subscriptions.interceptionOrder", "cors", "cors.allowMethods",
-    "cors.allowMethods[0]", "unheardOf",
-)  # fmt: skip
-INSTEAD: tuple[Any, ...] = (
-    None,
-    "UNHEARD_OF",
-    "",
-    "7",
-    7,
-    -0.5,
-    True,
-    [],
-    {},
-    ["UNHEARD_OF", None],
-    {"unheardOf": [7]},
-)
-"""What the platform may show in such a place."""
-CODES = (None, "one", "two")
-TAGS = (None, "tag-1", "tag-2")
 _COMMANDS = ("up", "refresh", "destroy")
 _OF_THE_PLATFORM = ("console", "reading", "show")
 _SHOWN = ("timeout", "display_name", "cron_schedule", "enabled_state")
@@ -79,7 +37,7 @@ class Explorer:
         self.used: set[int] = set()
         self.varied = False
         self.failed: set[str] = set()
-        """The programs of the commands that did not succeed."""
+        """The programs of the commands that did not succeed, and what only a refresh finds out."""
 
     def explore(self, steps: Iterable[Step]) -> None:
         """Take every step, then settle and destroy. Raises BrokenPromiseError."""
@@ -175,7 +133,7 @@ class Explorer:
         run = engine.up(faults, **dict.fromkeys(options, True))
         program = repr(engine.program)
         if not run.succeeded:
-            self.failed.add(program)
+            self.failed.add(program if "replace" not in options else "replaced in part")
             return
         self._check_unchanged(engine)
         if self.world.quiet and self.failed <= {program}:

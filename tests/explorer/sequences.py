@@ -6,8 +6,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from .choices import CODES, FIELDS, INSTEAD, READINGS, SHOWN, SLOTS, STACKS, TAGS
 from .console import EDITS
-from .explorer import CODES, FIELDS, INSTEAD, READINGS, SHOWN, SLOTS, STACKS, TAGS, Step
+from .explorer import Step
 from .world import FAULTS
 
 _engine = st.sampled_from([0, 0, 0, 0, *range(len(STACKS))])

@@ -230,9 +230,9 @@ _MEMBERS = (
 
 
 def _without_stamp(plugin: Mapping[str, Any], member: str) -> Any:
-    """A member without the stamp."""
+    """A member without the stamp, and without variables that are empty: the platform takes none of them back."""
     value = plugin[member]
-    return own(value) if member == VARIABLES else value
+    return {name: text for name, text in own(value).items() if text} if member == VARIABLES else value
 
 
 def _let_a_millisecond_pass() -> None:
