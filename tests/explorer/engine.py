@@ -119,8 +119,7 @@ class Engine:
     @contextlib.contextmanager
     def _process(self, faults: Iterable[str]) -> Iterator[Run]:
         line = Line(self.world, list(faults))
-        platform = self.world.platform
-        identity = Settings("embedded", platform.service_id, platform.service_secret_key)
+        identity = Settings("embedded", self.world.platform.service_id, self.world.platform.service_secret_key)
         provider = PluginProvider()
         provider.connection = Connection(Settings("embedded", stamp=self.stamps))
         run = Run(line, provider)
