@@ -205,7 +205,7 @@ class Client(Session):
             yield from answer.data
             seen += len(answer.data)
             total = answer.metadata.page.total_results if answer.metadata and answer.metadata.page else None
-            if not answer.data or (total is not None and seen >= total):
+            if not answer.data or (isinstance(total, int) and seen >= total):
                 return
             page += 1
 

@@ -96,16 +96,14 @@ def number(value: object) -> int:
     return value if isinstance(value, int) else 0
 
 
-def is_same_moment(one: str | None, other: str | None) -> bool:
-    """Whether two times of the platform are the same, however each is written.
+def is_same_moment(one: str | None, other: str | None) -> bool | None:
+    """Whether two times of the platform are the same, however each is written; None where one cannot be read.
 
     Where one of them has no fraction of a second, the other's does not count.
     """
-    if one == other:
-        return True
     first, second = _moment(one), _moment(other)
     if first is None or second is None:
-        return False
+        return None
     if not first.microsecond or not second.microsecond:
         first, second = first.replace(microsecond=0), second.replace(microsecond=0)
     return first == second

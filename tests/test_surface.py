@@ -82,10 +82,11 @@ def test_the_types_token_is_the_one_in_state() -> None:
 
 
 def test_arguments_inputs_and_outputs_are_one_list() -> None:
-    here = {"owner", "declared_version", "code_digest", "code_files"}
+    here = {"owner", "code_digest", "code_files"}
     arguments = set(inspect.signature(biot.Plugin.__init__).parameters) - {"self", "resource_name", "opts"}
     assert arguments == set(PluginInputs.model_fields) - here
-    assert set(biot.Plugin.__annotations__) == set(PluginState.model_fields) - {"owner", "declared_version", "platform"}
+    hidden = {"owner", "declared_version", "platform", "kept"}
+    assert set(biot.Plugin.__annotations__) == set(PluginState.model_fields) - hidden
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ResultT = TypeVar("ResultT")
 
-_HIDDEN = {"owner": "__owner", "declared_version": "__version", "platform": "__platform"}
+_HIDDEN = {"owner": "__owner", "declared_version": "__version", "platform": "__platform", "kept": "__kept"}
 """State keys the engine never shows: it hides what begins with two underscores."""
 
 
@@ -38,8 +38,6 @@ class Connection:
     def __init__(self, settings: Settings | ConfigError) -> None:
         self._settings = settings
         self._clients: dict[str, Client] = {}
-        self.went_on: set[tuple[str | None, str]] = set()
-        """Owner and name of plugins that a create of this process went on with."""
         self._lock = threading.Lock()
 
     @classmethod

@@ -187,7 +187,7 @@ def test_declarations_are_read_with_what_differs_in_the_stack(clinic: Any) -> No
     clinic.stack({"biot:baseUrl": "embedded", "shop:plugins": differs})
     check, text = clinic.visit("--stack", "dev").problem
     assert check == "plugins"
-    assert "no plugin 'other' in plugins" in text
+    assert f"no plugin 'other' in {clinic.folder}/plugins" in text
     assert "memorySize" in text
 
 
@@ -197,4 +197,4 @@ def test_a_folder_of_plugins_is_looked_at_where_it_is_said_to_be(clinic: Any) ->
     assert "is not YAML" in clinic.visit("--plugins", "elsewhere").problems["plugins"]
     assert "program describes its plugins itself" in clinic.visit("--plugins", "nowhere").findings["plugins"][1]
     (clinic.folder / "empty").mkdir()
-    assert "there is no plugin in 'empty'" in clinic.visit("--plugins", "empty").problems["plugins"]
+    assert f"there is no plugin in '{clinic.folder}/empty'" in clinic.visit("--plugins", "empty").problems["plugins"]

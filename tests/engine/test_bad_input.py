@@ -136,9 +136,9 @@ def test_all_mistakes_in_all_plugin_yaml_files_and_overrides_are_listed_at_once(
         "plugins/hello/plugin.yaml: timeout: must be 1 to 900 (seconds), not 1000",
         "plugins/broken/plugin.yaml (line 2, column 1): is not YAML",
         "plugins/list/plugin.yaml: must be a map such as 'displayName: My plugin'",
-        "plugins/nested/plugin.yaml: subscriptions.interceptionOrdr: unknown argument; did you mean",
+        "plugins/nested/plugin.yaml: subscriptions.interceptionOrdr: unknown key; did you mean 'interceptionOrder'?",
         "plugins/nested/plugin.yaml: memorySize: must be a whole number (MB), not 'much'",
-        "stack configuration 'plugins': no plugin 'helo' in plugins; did you mean 'hello'?",
+        f"stack configuration 'plugins': no plugin 'helo' in {project.root}/plugins; did you mean 'hello'?",
         "stack configuration 'plugins.nested': enabled: must be true or false, not 'perhaps'",
         "stack configuration 'plugins.nested': timout: unknown key; did you mean 'timeout'?",
     )
@@ -147,7 +147,7 @@ def test_all_mistakes_in_all_plugin_yaml_files_and_overrides_are_listed_at_once(
 @pytest.mark.parametrize(
     ("program", "config", "text"),
     [
-        ('biot.declare_plugins("functions")', {}, "the folder 'functions' does not exist"),
+        ('biot.declare_plugins("functions")', {}, "functions' does not exist: create /"),
         ('biot.declare_plugins("plugins")', {"shop:plugins": "hello"}, "'plugins': must be a map of plugin names"),
         ('biot.declare_plugins("plugins")', {"shop:plugins": ["hello"]}, "'plugins': must be a map of plugin names"),
         ('biot.declare_plugins("plugins")', {"shop:plugins": {"hello": 3}}, "'plugins.hello': must be a map such as"),

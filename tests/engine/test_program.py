@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+
+import yaml
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -101,7 +104,7 @@ def test_a_stacks_overrides_are_merged_into_the_declared_plugins(project: Projec
     )
     project.file("plugins/quiet/plugin.yaml", "displayName: Quiet\n")
     project.config["shop:plugins"] = {
-        "hello": {"memorySize": 512, "cronSchedule": None, "environmentVariables": {"LEVEL": "debug", "PORT": 8080}},
+        "hello": {"memorySize": 512, "cronSchedule": None, "environmentVariables": {"LEVEL": "debug", "PORT": "8080"}},
         "quiet": {"enabled": False},
     }
     _fleet(project)
@@ -122,6 +125,52 @@ def test_a_stacks_overrides_are_merged_into_the_declared_plugins(project: Projec
     assert project.shown("hello")["memorySize"] == 256
     assert project.shown("quiet")["enabledState"] == "ENABLED"
     assert project.preview("--expect-no-changes").succeeded().unchanged
+
+
+class Plain(str):
+    """A scalar that goes into the stack's file without quotes."""
+
+
+class Quoted(str):
+    """A scalar that goes into the stack's file in quotes, which PyYAML leaves out of ``1e3``."""
+
+
+def _plain(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar(dumper.resolve(yaml.ScalarNode, text, (True, False)), text)
+
+
+def _quoted(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'")
+
+
+yaml.SafeDumper.add_representer(Plain, _plain)
+yaml.SafeDumper.add_representer(Quoted, _quoted)
+
+CHANGED = ("012345670123", "0012", "0x1F", "1_000", "1e3", "1.10", "+5", "8080", "True", "2024-01-01", "1" * 21)
+UNCHANGED = ("yes", "22:30", "1.2.3", "30..45", "1e400")
+
+
+def test_the_text_of_variables_arrives_as_it_is_written_or_is_an_error(project: Project) -> None:
+    lines = [f"  M_{number}: {text}\n" for number, text in enumerate((*CHANGED, "~"))]
+    project.file("plugins/hello/plugin.yaml", f"environmentVariables:\n{''.join(lines)}")
+    _fleet(project)
+    quoted = {f"Q_{number}": Quoted(text) for number, text in enumerate(CHANGED)}
+    plain = {f"P_{number}": Plain(text) for number, text in enumerate(UNCHANGED)}
+    changed = {f"C_{number}": Plain(text) for number, text in enumerate(CHANGED)}
+    project.config["shop:plugins"] = {"hello": {"environmentVariables": quoted | plain | changed}}
+
+    preview = project.preview().failed()
+
+    place = "stack configuration 'plugins.hello': environmentVariables"
+    refused = re.findall(rf"{place}\.(\w+): must be a string, not .*: put it in quotes", preview.output)
+    assert set(refused) == set(changed)
+
+    project.config["shop:plugins"] = {"hello": {"environmentVariables": quoted | plain}}
+    project.up().succeeded()
+
+    manifest = {f"M_{number}": text for number, text in enumerate((*CHANGED, "~"))}
+    assert project.variables("hello") == manifest | quoted | plain
+    assert project.preview("--refresh", "--expect-no-changes").succeeded().unchanged
 
 
 def test_two_stacks_of_one_program_differ_by_their_overrides_alone(project: Project) -> None:
