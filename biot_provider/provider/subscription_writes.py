@@ -67,10 +67,9 @@ class SubscriptionWrites:
         if found is None and state.taken:
             return
         if found is not None and (state.taken or not is_the_one_of(state, found)):
-            how = "existed before this stack declared it" if state.taken else "was subscribed anew by somebody else"
             self._tell(
-                f"warning: {self.named(state)} stays subscribed: it {how}{_since(found)}. What to do: if nobody uses"
-                " it, unsubscribe it where it was made"
+                f"warning: {self.named(state)} stays subscribed: this stack did not make the one that exists"
+                f"{_since(found)}. What to do: unsubscribe it where it was made, if nobody uses it"
             )
             return
         body = _body(state)
