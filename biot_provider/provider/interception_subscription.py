@@ -9,6 +9,7 @@ from pulumi.dynamic import DiffResult, ReadResult, UpdateResult
 
 from biot_provider.account_models import InterceptionSubscriptionAnswer, InterceptionSubscriptionInputs
 from biot_provider.account_rules import interception_problems, interception_warning
+from biot_provider.provider.host import report_changes
 from biot_provider.provider.lifecycle import is_unknown, operation
 from biot_provider.provider.properties import dumped, gone, loaded, on_platform, with_known
 from biot_provider.provider.subscription_claims import Slot
@@ -50,12 +51,13 @@ class InterceptionSubscriptionProvider(
         state = loaded(InterceptionSubscriptionInputs, _olds)
         inputs, waiting = with_known(loaded(InterceptionSubscriptionInputs, _news), state, _news)
         identity = ["type", "endpoint", "path_filters", "entity_name" if inputs.type == "ADAPT_ENTITY" else "api_id"]
-        replaces = [name for name in identity if getattr(state, name) != getattr(inputs, name)]
+        replaces = [name for name in identity if name in waiting or getattr(state, name) != getattr(inputs, name)]
         in_place = [
             name
             for name in ("execution_order", "entity_name")
             if getattr(inputs, name) not in (None, getattr(state, name))
         ]
+        report_changes(_olds, _news, {*replaces, *in_place, *waiting})
         return DiffResult(changes=bool(replaces or in_place or waiting), replaces=replaces, delete_before_replace=False)
 
     @operation

@@ -16,6 +16,7 @@ from biot_provider.errors import InputError, LifecycleError, NotFoundError, Pack
 from biot_provider.handlers import handler_problem
 from biot_provider.models import DEFAULT_HANDLER, DEFAULT_RUNTIME, UNDECLARED, PluginInputs, PluginState
 from biot_provider.packaging import read_package, zipped_size_problem
+from biot_provider.provider.host import refuse_unseen_ignore, report_changes
 from biot_provider.provider.lifecycle import (
     LifecycleProvider,
     dump,
@@ -57,7 +58,9 @@ class PluginProvider(LifecycleProvider):
         declared = {key: v for key, v in given.items() if key not in UNDECLARED and not key.startswith("__")}
         problems += plugin_problems(declared, is_unknown)
         values = _with_defaults(given)
-        if values.get("code") and isinstance(values["code"], str) and "image_tag" not in given:
+        if "code_digest" in given:  # no program gives it: the engine put it back, since its changes are ignored
+            values["code_files"] = _olds.get("code_files")
+        elif isinstance(values.get("code"), str) and values["code"] and "image_tag" not in given:
             problems += _add_code(values, _olds)
         if problems:
             return CheckResult(news, failures(problems))
@@ -80,8 +83,11 @@ class PluginProvider(LifecycleProvider):
             inputs = inputs.model_copy(update={key: getattr(state, key) for key in waiting if hasattr(state, key)})
             if "code" in waiting or "image_tag" in waiting:
                 inputs = inputs.model_copy(update={"code_digest": state.code_digest, "code_files": state.code_files})
+        refuse_unseen_ignore(f"plugin {state.name!r}", ("code", "image_tag"), "code_digest")
         changed = changed_fields(state, inputs)
         replaces = replacing_fields(state, inputs)
+        # What is not known yet may be what it was, or need a new plugin: the preview shows what may happen.
+        replaces += [name for name in waiting if name == "name" or (name == "image_tag" and state.image_tag is None)]
         if replaces:
             report(
                 f"warning: plugin {state.name!r} is made anew ({', '.join(replaces)} cannot change in place):"
@@ -92,6 +98,8 @@ class PluginProvider(LifecycleProvider):
         if VARIABLES in changed:
             _report_variables(state, inputs)
         changes, first = bool(changed or replaces or waiting), not keeps_its_image_under_a_new_name(state, inputs)
+        code = ("code" if inputs.image_tag is None else "image_tag", "code_files", "version") if CODE in changed else ()
+        report_changes(_olds, _news, {*changed, *replaces, *waiting, *code})
         return DiffResult(changes=changes, replaces=replaces, delete_before_replace=bool(replaces) and first)
 
     @operation

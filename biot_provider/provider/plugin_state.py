@@ -103,7 +103,8 @@ def changed_fields(state: PluginState, inputs: PluginInputs) -> set[str]:
         _interception_key(i) for i in (inputs.subscriptions or Subscriptions()).interceptions if i.entity_type_name
     }
     changed = {name for name in UPDATABLE if _canonical(state, name, named) != _canonical(inputs, name, named)}
-    if code_identity(state) != code_identity(inputs) or is_foreign(state.code_digest):
+    drifted = is_foreign(state.code_digest) and state.code_digest != inputs.code_digest  # equal: it is ignored
+    if code_identity(state) != code_identity(inputs) or drifted:
         changed.add(CODE)
     return changed
 

@@ -104,8 +104,9 @@ def refuse_another_platform(
 
 
 def resource_name(owner: str | None) -> str:
-    """The resource's name in its program, of ``project/stack/name``."""
-    return (owner or "").split("/", 2)[-1]
+    """The resource's name in its program, of ``project/stack/name`` or ``project/stack/types::name``."""
+    name = (owner or "").split("/", 2)[-1]
+    return name.partition("::")[2] or name
 
 
 def _restored(model: type[Model], name: str, value: object) -> object:

@@ -9,6 +9,7 @@ from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, Up
 from biot_provider.account_models import ServiceUserInputs, ServiceUserState
 from biot_provider.account_rules import service_user_problems
 from biot_provider.errors import NotFoundError
+from biot_provider.provider.host import report_changes
 from biot_provider.provider.lifecycle import LifecycleProvider, is_unknown, operation, report
 from biot_provider.provider.properties import (
     checked,
@@ -23,6 +24,7 @@ from biot_provider.provider.properties import (
 )
 from biot_provider.provider.secret_key_writes import HELD
 from biot_provider.provider.service_user_writes import (
+    REPLACING,
     ServiceUserWrites,
     changed_fields,
     exists,
@@ -50,16 +52,16 @@ class ServiceUserProvider(LifecycleProvider):
         inputs, waiting = with_known(loaded(ServiceUserInputs, _news), state, _news)
         if state.secret_key_id:
             HELD[state.secret_key_id] = resource_name(state.owner)
-        replaces = replacing_fields(state, inputs)
+        replaces = [*replacing_fields(state, inputs), *(name for name in waiting if name in REPLACING)]
         if replaces:
             report(
                 f"warning: service user {state.name!r} is made anew ({', '.join(replaces)} cannot change in place):"
                 " its id and its secret key change, and the old key ends"
             )
+        changed = {*changed_fields(state, inputs), *replaces, *waiting}
+        report_changes(_olds, _news, changed)
         return DiffResult(
-            changes=bool(changed_fields(state, inputs) or replaces or waiting),
-            replaces=replaces,
-            delete_before_replace=bool(replaces) and "name" not in replaces,
+            changes=bool(changed), replaces=replaces, delete_before_replace=bool(changed) and "name" not in replaces
         )
 
     @operation

@@ -155,7 +155,7 @@ def test_what_the_platform_can_change_is_one_patch_of_it_and_keeps_the_key(
 ) -> None:
     id_, state, _ = user(account, **first)
     inputs = account.inputs(ServiceUserProvider, **{**USER, **then})
-    assert diff(account, state, inputs) == (True, [], False)
+    assert diff(account, state, inputs) == (True, [], True)
     account.forget()
     after = plain(account.of(ServiceUserProvider).update(id_, state, inputs).outs)
     assert account.asked() == [f"GET {USERS}/{id_}", f"PATCH {USERS}/{id_}"]
@@ -172,6 +172,8 @@ def test_what_the_platform_can_change_is_one_patch_of_it_and_keeps_the_key(
         ({"owner_organization_id": ROLE}, ["owner_organization_id"], True),
         ({"access_token_expiration_in_minutes": 77}, ["access_token_expiration_in_minutes"], True),
         ({"name": "other"}, ["name"], False),
+        ({"name": Unknown()}, ["name"], False),
+        ({"type": Unknown()}, ["type"], True),
         ({"name": "other", "type": "INTERNAL_SERVICE"}, ["type", "name"], False),
     ],
 )
@@ -203,7 +205,7 @@ def test_drift_shows_on_reading_and_heals(account: Account) -> None:
     read = account.of(ServiceUserProvider).read(id_, state)
     assert (read.inputs["active"], read.inputs["secret_key_expiration_in_minutes"]) == (False, 9)
     state = plain(read.outs)
-    assert diff(account, state, inputs) == (True, [], False)
+    assert diff(account, state, inputs) == (True, [], True)
     healed = plain(account.of(ServiceUserProvider).update(id_, state, inputs).outs)
     assert account.api.get_service_user(id_).secret_key_expiration_in_minutes is None
     assert diff(account, healed, inputs) == UNCHANGED
