@@ -22,6 +22,7 @@ from pulumi.runtime.rpc import wrap_rpc_secret
 from biot_provider.config import Settings
 from biot_provider.debug_log import is_debugging
 from biot_provider.errors import BiotError, ConfigError
+from biot_provider.provider.host import complete_diffs
 from biot_provider.rules import Problem
 from biot_provider.single_flight import SingleFlight
 
@@ -131,6 +132,7 @@ class LifecycleProvider(ResourceProvider):
     def configure(self, req: ConfigureRequest) -> None:
         """Called by Pulumi once per process, before anything else."""
         self.connection = Connection.configured(req)
+        complete_diffs()
 
 
 def is_unknown(value: object) -> bool:

@@ -20,6 +20,7 @@ from biot_provider.errors import InputError, LifecycleError, NotFoundError, Pack
 from biot_provider.handlers import handler_problem
 from biot_provider.models import DEFAULT_HANDLER, DEFAULT_RUNTIME, UNDECLARED, PluginInputs, PluginState
 from biot_provider.packaging import read_package, zipped_size_problem
+from biot_provider.provider.host import refuse_unseen_ignore, report_changes
 from biot_provider.provider.lifecycle import (
     LifecycleProvider,
     dump,
@@ -104,7 +105,9 @@ class PluginProvider(LifecycleProvider):
         problems += self._declared_twice(given)
         values = _with_defaults(given)
         readable = isinstance(values.get("code"), str) and not any(problem.path == "code" for problem in problems)
-        if readable and "image_tag" not in given:
+        if "code_digest" in given:  # no program gives it: the engine put it back, since its changes are ignored
+            values["code_files"] = _olds.get("code_files")
+        elif readable and "image_tag" not in given:
             problems += _add_code(values, _olds)
         if problems:
             return CheckResult(news, failures(problems))
@@ -127,6 +130,7 @@ class PluginProvider(LifecycleProvider):
             wanted = wanted.model_copy(update={key: getattr(state, key) for key in waiting & _INPUTS})
             if waiting & {"code", "image_tag"}:
                 wanted = wanted.model_copy(update={"code_digest": state.code_digest, "code_files": state.code_files})
+        refuse_unseen_ignore(f"plugin {state.name!r}", ("code", "image_tag"), "code_digest")
         changed = changed_fields(state, wanted)
         replaces = replacing_fields(state, wanted) + _may_replace(state, waiting)
         if replaces:
@@ -142,6 +146,8 @@ class PluginProvider(LifecycleProvider):
         changes, first = bool(changed or replaces or waiting or adopts), not must_create_before_delete(state, wanted)
         if not changes:
             self._run.keep(state)
+        code = ("code" if wanted.image_tag is None else "image_tag", "code_files", "version") if CODE in changed else ()
+        report_changes(_olds, _news, {*changed, *replaces, *waiting, *code, *(("adopt",) if adopts else ())})
         return DiffResult(changes=changes, replaces=replaces, delete_before_replace=bool(replaces) and first)
 
     @operation

@@ -154,20 +154,8 @@ def is_the_one_of(state: SubscriptionState, found: SubscriptionAnswer) -> bool:
     """
     if state.platform_id and state.platform_id == found.id:
         return True
-<<<<<<< HEAD
-    if _is_time(state.creation_time) and _is_time(found.creation_time):
-        return is_same_moment(state.creation_time, found.creation_time) is True
-    return not are_ids_alike(state.platform_id, found.id)
-
-
-def _is_time(text: str | None) -> bool:
-    with contextlib.suppress(ValueError):
-        return bool(text and datetime.fromisoformat(text))
-    return False
-=======
     same = is_same_moment(state.creation_time, found.creation_time)
     return not are_ids_alike(state.platform_id, found.id) if same is None else same
->>>>>>> account
 
 
 def _wanted(inputs: SubscriptionState, before: SubscriptionState | None) -> dict[str, Any]:

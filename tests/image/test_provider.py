@@ -128,6 +128,19 @@ def test_only_a_new_content_a_new_platform_or_a_lost_image_is_a_change(images: I
     assert changes(state)
 
 
+def test_content_that_is_ignored_stays_and_what_would_change_it_is_an_error(
+    images: Images, code: dict[str, Any]
+) -> None:
+    before = images.inputs(**code)
+    restored = {name: before[name] for name in ("code", "context_digest", "context_files", "image_tag")}
+    images.file("code/index.py", "changed")
+    assert images.inputs(before, **code | {"image_tag": before["image_tag"]}) == before
+    assert images.problems(before, **code | restored | {"base_image": "embedded/base/python:3.12", "name": "x"}) == [
+        "name: cannot change while ignore_changes keeps the content as it was; ignore its changes too",
+        "base_image: cannot change while ignore_changes keeps the content as it was; ignore its changes too",
+    ]
+
+
 def test_a_refresh_leaves_an_image_that_is_there_as_it_is(images: Images, code: dict[str, Any]) -> None:
     state = images.create(**code)
     images.platform.journal.clear()
