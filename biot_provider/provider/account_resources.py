@@ -14,6 +14,7 @@ from pulumi.dynamic import Resource
 from biot_provider.provider.arguments import owner, reading
 from biot_provider.provider.interception_subscription import InterceptionSubscriptionProvider
 from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider
+from biot_provider.provider.secret_arguments import secret_names
 from biot_provider.provider.service_user import ServiceUserProvider
 from biot_provider.provider.service_user_key import ServiceUserKeyProvider
 
@@ -75,6 +76,7 @@ class ServiceUser(Resource, module="biot", name="ServiceUser"):
             "secret_key_id": None,
             "__owner": owner(resource_name),
         }
+        properties["__secrets"] = secret_names(properties)
         super().__init__(ServiceUserProvider(), resource_name, properties, _with_secret_key(opts))
 
     @classmethod
@@ -125,6 +127,7 @@ class ServiceUserKey(Resource, module="biot", name="ServiceUserKey"):
             "expiration_time": None,
             "__owner": owner(resource_name),
         }
+        properties["__secrets"] = secret_names(properties)
         super().__init__(ServiceUserKeyProvider(), resource_name, properties, _with_secret_key(opts))
 
     @classmethod
@@ -184,6 +187,7 @@ class InterceptionSubscription(Resource, module="biot", name="InterceptionSubscr
             "execution_order": execution_order,
             "__owner": owner(resource_name),
         }
+        properties["__secrets"] = secret_names(properties)
         super().__init__(InterceptionSubscriptionProvider(), resource_name, properties, opts)
 
     @classmethod
@@ -234,6 +238,7 @@ class NotificationSubscription(Resource, module="biot", name="NotificationSubscr
             "template_name": template_name,
             "__owner": owner(resource_name),
         }
+        properties["__secrets"] = secret_names(properties)
         super().__init__(NotificationSubscriptionProvider(), resource_name, properties, opts)
 
     @classmethod

@@ -11,6 +11,7 @@ from pulumi.dynamic import Resource
 
 from biot_provider.provider.arguments import owner, path, reading
 from biot_provider.provider.image import PluginImageProvider
+from biot_provider.provider.secret_arguments import secret_names
 
 
 class PluginImage(Resource, module="biot", name="PluginImage"):
@@ -83,6 +84,7 @@ class PluginImage(Resource, module="biot", name="PluginImage"):
             "__owner": owner(resource_name),
         }
         secret = pulumi.ResourceOptions(additional_secret_outputs=["build_args"])
+        properties["__secrets"] = secret_names(properties)
         super().__init__(PluginImageProvider(), resource_name, properties, pulumi.ResourceOptions.merge(opts, secret))
 
     @classmethod

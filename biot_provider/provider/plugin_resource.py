@@ -14,6 +14,7 @@ from pulumi.dynamic import Resource
 
 from biot_provider.provider.arguments import owner, path, reading
 from biot_provider.provider.plugin import PluginProvider
+from biot_provider.provider.secret_arguments import secret_names
 
 
 @pulumi.input_type
@@ -261,6 +262,7 @@ class Plugin(Resource, module="biot", name="Plugin"):
         # image the provider must be asked, since the platform deletes an image with the last plugin that runs it.
         first = pulumi.ResourceOptions(delete_before_replace=True if image_tag is None else None)
         opts = pulumi.ResourceOptions.merge(first, opts)
+        properties["__secrets"] = secret_names(properties)
         super().__init__(PluginProvider(), resource_name, properties | dict.fromkeys(_OUTPUTS), opts)
 
     @classmethod

@@ -58,7 +58,7 @@ def test_where_all_is_well_every_line_is_ok_and_nothing_has_changed(clinic: Any,
         *("configuration", "address", "certificate", "platform", "clock", "identity"),
         *PERMISSIONS,
         *KINDS,
-        *("engine", "images", "project", "plugins"),
+        *("engine", "images", "writing", "project", "plugins"),
     ]
     assert {line.split()[1] for line in lines} == {"ok"}
     assert "BIOT_SERVICE_SECRET_KEY" in lines[0]
