@@ -14,7 +14,6 @@ from biot_provider.provider.arguments import reading
 from biot_provider.provider.declared import DeclaredResource
 from biot_provider.provider.interception_subscription import InterceptionSubscriptionProvider
 from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider
-from biot_provider.provider.sendable import sendable
 from biot_provider.provider.service_user import ServiceUserProvider
 from biot_provider.provider.service_user_key import ServiceUserKeyProvider
 
@@ -80,7 +79,6 @@ class ServiceUser(DeclaredResource, module="biot", name="ServiceUser"):
             "access_token_expiration_in_minutes": access_token_expiration_in_minutes,
             "secret_key_expiration_in_minutes": secret_key_expiration_in_minutes,
         }
-        arguments = sendable("ServiceUser", resource_name, arguments)
         outputs = ("secret_key", "secret_key_id")
         super().__init__(ServiceUserProvider(), resource_name, arguments, outputs, _with_secret_key(opts))
 
@@ -131,7 +129,6 @@ class ServiceUserKey(DeclaredResource, module="biot", name="ServiceUserKey"):
             "service_user_id": service_user_id,
             "keepers": keepers,
         }
-        arguments = sendable("ServiceUserKey", resource_name, arguments)
         super().__init__(ServiceUserKeyProvider(), resource_name, arguments, self._lasting, _with_secret_key(opts))
 
     @classmethod
@@ -195,7 +192,6 @@ class InterceptionSubscription(DeclaredResource, module="biot", name="Intercepti
             "path_filters": path_filters,
             "execution_order": execution_order,
         }
-        arguments = sendable("InterceptionSubscription", resource_name, arguments)
         super().__init__(InterceptionSubscriptionProvider(), resource_name, arguments, (), opts)
 
     @classmethod
@@ -249,7 +245,6 @@ class NotificationSubscription(DeclaredResource, module="biot", name="Notificati
             "endpoint": endpoint,
             "template_name": template_name,
         }
-        arguments = sendable("NotificationSubscription", resource_name, arguments)
         super().__init__(NotificationSubscriptionProvider(), resource_name, arguments, (), opts)
 
     @classmethod

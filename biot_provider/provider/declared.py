@@ -14,6 +14,9 @@ from pulumi.dynamic import Resource, ResourceProvider
 from pulumi.runtime.settings import get_monitor
 
 from biot_provider.provider.arguments import owner
+from biot_provider.provider.secret_arguments import KEY as SECRETS
+from biot_provider.provider.secret_arguments import secret_names
+from biot_provider.provider.sendable import sendable
 
 _PLATFORM = "__platform"
 """Every state has it and no inputs do: known in a preview, it says that the outputs are those of the state."""
@@ -57,7 +60,13 @@ class DeclaredResource(Resource):
         updates = _Updates.of_this_preview() if pulumi.runtime.is_dry_run() else None
         if updates and self._lasting and opts.id is None:
             opts.hooks = pulumi.ResourceHookBinding.merge(opts.hooks, updates.binding)
-        properties = {**arguments, **dict.fromkeys((*outputs, _PLATFORM)), "__owner": owner(resource_name, opts)}
+        arguments = sendable(type(self).__name__, resource_name, arguments)
+        properties = {
+            **arguments,
+            **dict.fromkeys((*outputs, _PLATFORM)),
+            "__owner": owner(resource_name, opts),
+            SECRETS: secret_names(arguments),
+        }
         super().__init__(provider, resource_name, properties, opts)
         if updates:
             unset = self._left_none(arguments)

@@ -11,7 +11,6 @@ import pulumi
 from biot_provider.provider.arguments import path, reading
 from biot_provider.provider.declared import DeclaredResource
 from biot_provider.provider.image import PluginImageProvider
-from biot_provider.provider.sendable import sendable
 
 
 class PluginImage(DeclaredResource, module="biot", name="PluginImage"):
@@ -84,7 +83,6 @@ class PluginImage(DeclaredResource, module="biot", name="PluginImage"):
         }
         outputs = ("context_digest", "context_files", "image_tag", "digest", "repository_uri")
         secret = pulumi.ResourceOptions(additional_secret_outputs=["build_args"])
-        arguments = sendable("PluginImage", resource_name, arguments)
         opts = pulumi.ResourceOptions.merge(opts, secret)
         super().__init__(PluginImageProvider(), resource_name, arguments, outputs, opts)
 

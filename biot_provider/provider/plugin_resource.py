@@ -14,7 +14,6 @@ import pulumi
 from biot_provider.provider.arguments import path, reading
 from biot_provider.provider.declared import DeclaredResource
 from biot_provider.provider.plugin import PluginProvider
-from biot_provider.provider.sendable import sendable
 
 
 @pulumi.input_type
@@ -267,7 +266,6 @@ class Plugin(DeclaredResource, module="biot", name="Plugin"):
         # image the provider must be asked, since the platform deletes an image with the last plugin that runs it.
         first = pulumi.ResourceOptions(delete_before_replace=True if image_tag is None else None)
         opts = pulumi.ResourceOptions.merge(first, opts)
-        arguments = sendable("Plugin", resource_name, arguments)
         super().__init__(PluginProvider(), resource_name, arguments, _OUTPUTS, opts)
 
     @classmethod
