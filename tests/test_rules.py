@@ -414,6 +414,13 @@ def test_check_fills_in_the_defaults_that_the_platform_would_choose_otherwise() 
     }
 
 
+def test_a_handler_longer_than_a_file_name_is_a_problem_of_the_handler(tmp_path: Path) -> None:
+    (tmp_path / "index.py").write_text("def handler(event, context): ...\n")
+    (line,) = check({"code": str(tmp_path), "runtime": "python3.13", "handler": f"{'h' * 300}.handler"})
+    assert line.startswith("handler: the handler 'hhh")
+    assert line.endswith("cannot be looked for: File name too long")
+
+
 def test_an_image_gets_no_runtime_and_no_handler() -> None:
     provider = PluginProvider()
     provider.connection = Connection(Settings("embedded"))

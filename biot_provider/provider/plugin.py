@@ -42,6 +42,7 @@ from biot_provider.provider.plugin_state import (
 from biot_provider.provider.plugin_writes import PluginWrites
 from biot_provider.rules import Problem, plugin_problems
 from biot_provider.schedule import in_words, next_runs, schedule_problem
+from biot_provider.validation import shown
 
 if TYPE_CHECKING:
     from biot_provider.client import Client
@@ -247,7 +248,10 @@ def _add_code(values: dict[str, Any], olds: Mapping[str, Any]) -> list[Problem]:
     values["code_files"] = package.file_digests()
     runtime, handler = values["runtime"], values["handler"]
     if isinstance(runtime, str) and isinstance(handler, str):
-        problem = handler_problem(package, runtime, handler)
+        try:
+            problem = handler_problem(package, runtime, handler)
+        except OSError as error:  # such as a name too long for a file
+            problem = f"the handler {shown(handler)} cannot be looked for: {error.strerror}"
         if problem:
             return [Problem("handler", problem)]
     return []
