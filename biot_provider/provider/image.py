@@ -149,6 +149,8 @@ def _derived(inputs: PluginImageInputs) -> tuple[dict[str, Any], list[Problem]]:
             digest, files = package_digest(package, inputs), package.file_digests()
     except (ImageError, PackagingError) as error:
         return {}, [Problem("context" if inputs.context else "code", str(error))]
+    except OSError as error:  # such as a name too long for a file
+        return {}, [Problem("context" if inputs.context else "code", f"cannot be read: {error.strerror}")]
     return {
         "context_digest": digest,
         "context_files": files,

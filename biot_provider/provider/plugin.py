@@ -46,6 +46,7 @@ from biot_provider.provider.properties import resource_name
 from biot_provider.provider.stamp import SEED, Stamp, is_another, is_foreign, is_same_plugin
 from biot_provider.rules import Problem, plugin_problems
 from biot_provider.schedule import in_words, next_runs, schedule_problem
+from biot_provider.validation import shown
 from biot_provider.wide import number
 
 if TYPE_CHECKING:
@@ -363,7 +364,10 @@ def _add_code(values: dict[str, Any], olds: Mapping[str, Any]) -> list[Problem]:
     values["code_files"] = package.file_digests()
     runtime, handler = values["runtime"], values["handler"]
     if isinstance(runtime, str) and isinstance(handler, str):
-        problem = handler_problem(package, runtime, handler)
+        try:
+            problem = handler_problem(package, runtime, handler)
+        except OSError as error:  # such as a name too long for a file
+            problem = f"the handler {shown(handler)} cannot be looked for: {error.strerror}"
         if problem:
             return [Problem("handler", problem)]
     return []

@@ -264,7 +264,7 @@ WRONG = {
     "names": (
         'biot.PluginImage("-x", code="code", target="last", base_image="Not An Image", handler="")',
         [
-            "name: must begin a tag",
+            "name: must be the beginning of a tag",
             "target: does not go with code",
             "base_image: 'Not An Image' is no image",
             "handler:",

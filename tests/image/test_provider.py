@@ -53,6 +53,10 @@ def code(images: Images) -> dict[str, Any]:
         ({"code": "code", "base_image": "Python 3"},
          ["base_image: 'Python 3' is no image: it must be <host>/<repository>:<tag> or"
           " <host>/<repository>@sha256:<digest>"]),
+        ({"code": "code", "base_image": "user:canary@a.b/c:d"},
+         ["base_image: what is given is no image: a digest is sha256: and 64 hexadecimal digits"]),
+        ({"context": "x" * 300}, ["context: cannot be read: File name too long"]),
+        ({"context": "code", "dockerfile": "x" * 300}, ["context: cannot be read: File name too long"]),
         ({"code": "code", "base_image": "a.b/c@sha256:12"},
          ["base_image: 'a.b/c@sha256:12' is no image: a digest is sha256: and 64 hexadecimal digits"]),
         ({"code": "code", "base_image": SEED, "contxt": "x"}, ["contxt: unknown argument; did you mean 'context'?"]),
