@@ -6,6 +6,7 @@ Beside `variants`, which change what is shown: an edit stays, and later writes m
 from __future__ import annotations
 
 import contextlib
+import json
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,12 @@ class Edits:
         self._store = store
         self._plugins = plugins
         self._identity = identity
+
+    def stored(self) -> dict[str, dict[str, Any]]:
+        """Every plugin by its bare name as it is stored, which no switch and no variant changes."""
+        with self._store.reading() as db:
+            rows = db.execute("SELECT name, record FROM plugins ORDER BY sequence").fetchall()
+        return {row["name"]: json.loads(row["record"]) for row in rows}
 
     def change(self, kind: str, which: str, at: At, value: Any = None, *, missing: bool = False) -> None:
         """Store something else, for example `change("plugin", "guard", "cors.allowMethods[+]", "OPTIONS")`.
