@@ -16,6 +16,7 @@ from werkzeug.wrappers import Request, Response
 
 from .access import KEY_ENVIRON, is_of_a_page
 from .answers import FUNCTIONS
+from .body_limit import limit_body
 from .journal import redacted, without_secrets
 from .refusals import Refusal, envelope, method_not_allowed
 from .routes import Call
@@ -133,7 +134,7 @@ class App:
     def _admit(self, call: Call) -> tuple[Route, dict[str, Any]]:
         """The route, and what the path names, for a caller that may use it."""
         route, arguments = self._route(call.request)
-        call.request.max_content_length = route.max_body
+        limit_body(call.request, route.max_body)
         if route.permission is not None:
             self._identity.require(call.request.headers.get("Authorization"), route.permission)
         return route, arguments

@@ -194,11 +194,19 @@ class Connection:
         code, _, reason = status.partition(" ")
         bodiless = int(code) in (204, 304)
         head = [(name, value) for name, value in headers if not (bodiless and name.lower() == "content-length")]
-        if self._http.their_state is not h11.DONE or self._stopping.is_set():
+        if self._is_unread() or self._stopping.is_set():
             # What nobody has read stands before the next request.
             head.append(("Connection", "close"))
         encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in head]
         return h11.Response(status_code=int(code), reason=reason.encode("latin-1"), headers=encoded)
+
+    def _is_unread(self) -> bool:
+        """Whether there is more of the request than was read."""
+        if self._http.their_state is h11.SEND_BODY and not self._http.they_are_waiting_for_100_continue:
+            # Its end may be there and nobody has looked.
+            with contextlib.suppress(h11.RemoteProtocolError):
+                self._http.next_event()
+        return self._http.their_state is not h11.DONE
 
     def _refuse(self, status: int, text: str) -> bool:
         """Say why there is no answer, where nothing was said yet, and be done with the connection."""
@@ -288,6 +296,8 @@ class _Problem(tuple[int, str]):
 
 def _target(request: h11.Request, hosts: frozenset[str]) -> tuple[str, str] | _Problem:
     """Path and query of a request that is in order."""
+    if request.http_version not in (b"1.0", b"1.1"):
+        return _Problem((505, "this is HTTP 1.0 and 1.1"))
     names = [name for name, _ in request.headers]
     if len(names) > MAX_HEADERS or sum(len(name) + len(value) for name, value in request.headers) > MAX_HEAD_BYTES:
         return _Problem((431, f"a request has at most {MAX_HEADERS} headers, and {MAX_HEAD_BYTES >> 10} kB of them"))

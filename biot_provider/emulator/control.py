@@ -27,6 +27,7 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Response
 
 from .access import KEY_FILE, KEY_HEADER
+from .body_limit import limit_body
 from .permissions import PERMISSIONS
 from .routes import MAX_BODY_BYTES, may_be_json
 from .service_users import TOKEN_SECONDS
@@ -95,7 +96,7 @@ class Control:
             return _json({"error": "loopback only"}, 403)
         if not self._key.fits(request.headers.get(KEY_HEADER)):
             return _json({"error": f"send the key from {KEY_FILE} in its data folder as the header {KEY_HEADER}"}, 403)
-        request.max_content_length = MAX_BODY_BYTES
+        limit_body(request, MAX_BODY_BYTES)
         try:
             endpoint, arguments = _ROUTES.bind_to_environ(request.environ).match()
             content = request.get_data()

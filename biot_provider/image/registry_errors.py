@@ -25,8 +25,13 @@ class ImmutableTagError(Exception):
     """The tag is there and may not be written again."""
 
 
-def translated(asked: str, ask: Callable[[], Any], missing: Any, secrets: tuple[str, ...]) -> Any:
-    """Run one exchange; what goes wrong comes out as one of ours."""
+def translated(
+    asked: str, ask: Callable[[], Any], missing: Any, secrets: tuple[str, ...], *, embedded: bool = False
+) -> Any:
+    """Run one exchange; what goes wrong comes out as one of ours.
+
+    The embedded platform closes the registry's port between two pushes, and opens it for whoever logs in.
+    """
     import requests
     from dxf.exceptions import DXFError, DXFUnauthorizedError
 
@@ -41,6 +46,8 @@ def translated(asked: str, ask: Callable[[], Any], missing: Any, secrets: tuple[
         raise _refusal(asked, status, redact(said, secrets)) from None
     except (requests.RequestException, ConnectionError) as error:
         cause = _cause(error)
+        if embedded and isinstance(cause, ConnectionRefusedError):
+            raise ExpiredError("its port was closed after the last push") from None
         reason = redact(str(cause), secrets)[:200] or type(error).__name__
         if isinstance(error, requests.Timeout) or isinstance(cause, TimeoutError):
             reason = f"no byte went through for {STALL_SECONDS:.0f} s"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import json
+import socket
 import sys
 import textwrap
 import zipfile
@@ -108,6 +110,45 @@ def outside(platform: Platform, base_url: str) -> Iterator[Caller]:
     # Plain HTTP: without the certificates of the machine a client is made ten times as fast.
     with httpx.Client(base_url=base_url, verify=False) as http:
         yield Caller(platform, http)
+
+
+class Talk:
+    """Speaks to the server byte by byte."""
+
+    def __init__(self, base_url: str) -> None:
+        self.port = int(base_url.rpartition(":")[2])
+
+    def connect(self, sent: str | bytes = b"") -> socket.socket:
+        """A connection on which this was sent."""
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        connection.sendall(sent.encode("latin-1") if isinstance(sent, str) else sent)
+        return connection
+
+    def ask(self, sent: str | bytes) -> tuple[int, dict[str, str], str]:
+        """Status, headers and body of the one answer to this; nothing more is sent. Status 0: there was none."""
+        with self.connect(sent) as connection:
+            return self.answer(connection)
+
+    @staticmethod
+    def answer(connection: socket.socket) -> tuple[int, dict[str, str], str]:
+        """The next answer on a connection: status, headers with names in lower case, body."""
+        response = http.client.HTTPResponse(connection)
+        try:
+            response.begin()
+            return (
+                response.status,
+                {name.lower(): value for name, value in response.headers.items()},
+                response.read().decode("latin-1"),
+            )
+        except (http.client.HTTPException, ConnectionError):
+            return 0, {}, ""
+        finally:
+            response.close()
+
+
+@pytest.fixture
+def talk(base_url: str) -> Talk:
+    return Talk(base_url)
 
 
 @pytest.fixture(params=["in process", "over a socket"])
