@@ -281,7 +281,7 @@ def behind(tunnel: Tunnel, clinic: Any, platform: Platform, folder: Path, closin
     authority.cert_pem.write_to_path(folder / "ca.pem")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(HOST).configure_cert(context)
-    tunnel.lead_to(int(closing.enter_context(running(folder / "data", tls=context)).rpartition(":")[2]))
+    tunnel.lead_to(int(closing.enter_context(running(folder / "data", tls=context, names=[HOST])).rpartition(":")[2]))
     clinic.as_user(f"https://{HOST}", (platform.service_id, platform.service_secret_key))
     clinic.environment(SSL_CERT_FILE=str(folder / "ca.pem"), HTTPS_PROXY=tunnel.address)
 
