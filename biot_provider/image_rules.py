@@ -40,7 +40,9 @@ def image_problems(
     found += [*_way_problems(values), *_argument_problems(values.get("build_args"))]
     base = values.get("base_image")
     if isinstance(base, str) and base and (problem := base_image_problem(base)):
-        found.append(Problem("base_image", f"{shown(base)} is no image: {problem}"))
+        # What stands before an @ may be a password.
+        given = "what is given" if "@" in base.replace("@sha256:", "") else shown(base)
+        found.append(Problem("base_image", f"{given} is no image: {problem}"))
     return sorted(found, key=lambda problem: problem.path)
 
 

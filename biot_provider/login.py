@@ -8,6 +8,7 @@ connection) is not.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -24,7 +25,7 @@ from biot_provider.single_flight import SingleFlight
 LOGIN_TIMEOUT = 60.0
 """Seconds to wait for a token."""
 
-REFUSAL_SECONDS = 600.0
+REFUSAL_SECONDS = 300.0
 """How long a refusal is remembered: longer than most runs, short enough that a mended user works again."""
 
 LEAST_USE = 20.0
@@ -115,6 +116,12 @@ class Login:
             raise
         except TransportError as error:
             raise TransportError(str(error), unclear=False) from None
+        if not re.fullmatch(r"[!-~]+", fetched[0]):
+            raise TransportError(
+                f"{self._asked}: the platform's token is none, for it has characters that no header can carry:"
+                " check biot:baseUrl",
+                unclear=False,
+            )
         self._token, self._last = fetched, fetched[0]
         return self._last
 

@@ -42,6 +42,8 @@ def is_folder(source: Path) -> bool:
         if problem.errno in (errno.ENOENT, errno.ENOTDIR):
             raise PackagingError(f"{source} does not exist: code is the path of a folder or a .zip") from None
         raise PackagingError(f"{source} cannot be read: {reason(problem)}") from problem
+    except ValueError:
+        raise PackagingError(f"{shown(str(source))} is no path: it has a character that none may have") from None
     if stat.S_ISDIR(mode):
         return True
     if stat.S_ISREG(mode) and source.suffix.lower() in _ARCHIVES:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import zipfile
 import zlib
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,7 @@ def is_program(content: bytes) -> bool:
     return content.startswith(_PROGRAMS)
 
 
-@contextmanager
+@contextlib.contextmanager
 def reading(source: Path, path: str | None = None) -> Iterator[None]:
     """Say it in one line when the source, or a file of it, cannot be read."""
     try:
@@ -76,8 +76,9 @@ def check_name(source: Path, path: str) -> None:
 
 def shown(path: str) -> str:
     """A path as a message can show it, whatever bytes it has."""
-    text = path.encode(errors="surrogateescape").decode(errors="backslashreplace")
-    return text if text.isprintable() else text.encode("unicode_escape").decode()
+    with contextlib.suppress(UnicodeEncodeError):
+        path = path.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    return path if path.isprintable() else path.encode("unicode_escape").decode()
 
 
 def reason(problem: OSError) -> str:

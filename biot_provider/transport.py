@@ -136,6 +136,8 @@ def is_cut_json(text: str) -> bool:
         json.loads(text)
     except ValueError:
         return True
+    except RecursionError:  # deeper than Python reads
+        return False
     return False
 
 

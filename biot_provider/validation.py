@@ -80,17 +80,13 @@ class Arguments:
         """The values, ``SKIPPED`` in place of those not known yet or broken, and every problem of their form."""
         sound: dict[str, Any] = {}
         problems: list[Problem] = []
+        arguments = set(self.model.model_fields) - self.undeclared
         for name, value in values.items():
-            if (problem := _key_problem(name)) is not None:
-                problems.append(Problem(in_path(str(name)), problem))
+            if name in arguments:
+                sound[name] = _sound(value, name, problems, is_unknown, named=name not in self.secret)
             else:
-                sound[name] = _sound(value, in_path(name), problems, is_unknown, named=name in self._named)
+                problems.append(Problem(in_path(str(name)), "unknown argument" + nearest(name, sorted(arguments))))
         return sound, problems + list(self._model_problems(sound))
-
-    @property
-    def _named(self) -> frozenset[str]:
-        """The arguments whose parts a message may name; of the others it names the parts of the first level."""
-        return frozenset(self.model.model_fields) - self.secret
 
     def _model_problems(self, values: Mapping[str, Any]) -> Iterator[Problem]:
         try:
@@ -110,8 +106,8 @@ class Arguments:
         units = self.units.get(name, "")
         quoted = kind_of(given) if location[0] in self.secret else shown(given)
         if kind == "extra_forbidden":
-            known = set(_model_at(self.model, location[:-1]).model_fields) - self.undeclared
-            return "unknown argument" + nearest(name, sorted(known))
+            inside = _field_at(self.model, location[:-1])
+            return "unknown argument" + nearest(name, sorted(_model_of(inside).model_fields) if inside else ())
         if kind in ("greater_than_equal", "less_than_equal"):
             low, high = _range(_field_at(self.model, location))
             return f"must be {low} to {high}{units}, not {quoted}"
@@ -227,11 +223,6 @@ def _field_at(model: type[BaseModel], location: Sequence[int | str]) -> FieldInf
     return found
 
 
-def _model_at(model: type[BaseModel], location: Sequence[int | str]) -> type[BaseModel]:
-    found = _field_at(model, location)
-    return _model_of(found) if found else model
-
-
 def _annotations(info: FieldInfo) -> Iterator[Any]:
     """All that a field's annotation is made of, and its limits."""
     waiting: list[Any] = [info.annotation, *info.metadata]
@@ -259,7 +250,7 @@ def snake(path: str) -> str:
 
 def kind_of(value: object) -> str:
     """What a value is, in a word that tells nothing of it."""
-    names = {str: "a string", bool: "true or false", int: "a number", float: "a number", dict: "a map", list: "a list"}
+    names = {str: "a string", bool: "a boolean", int: "a number", float: "a number", dict: "a map", list: "a list"}
     return next((word for kind, word in names.items() if type(value) is kind), type(value).__name__)
 
 

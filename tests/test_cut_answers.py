@@ -111,8 +111,9 @@ def test_one_that_always_breaks_off_is_an_error_that_quotes_nothing(line: Line, 
         (answer(ABSENT, status="404 Not Found"), NotFoundError),
         (answer(b"<html></html>"), TransportError),
         (answer(b'"text"'), TransportError),
+        (answer(b"[" * 100_000), TransportError),
     ],
-    ids=["not found", "page", "text"],
+    ids=["not found", "page", "text", "too deep"],
 )
 def test_what_is_whole_is_final(line: Line, whole: bytes, expected: type[Exception]) -> None:
     line.answers = [whole]

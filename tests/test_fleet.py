@@ -353,7 +353,7 @@ def test_the_overrides_of_every_plugin_are_judged_at_once(folder: Folder) -> Non
         f"{stack}': no plugin 'mistakes' in {folder.path}; did you mean 'mistaken'?",
         f"{stack}.a-list': must be a map such as 'displayName: My plugin'",
         f"{stack}.a-scalar': must be a map such as 'displayName: My plugin'",
-        f"{stack}.mistaken': enabled: must be true or false, not [True]",
+        f"{stack}.mistaken': enabled: must be true or false, not a list",
         f"{stack}.mistaken': memory: unknown key; did you mean 'memorySize'?",
     ]
 

@@ -432,6 +432,11 @@ class TestWhatCannotBecomeAPackage:
             + advice.format(folder=tmp_path)
         )
 
+    @pytest.mark.parametrize(("name", "shown"), [("a\0b", r"a\\x00b"), ("a\ud800b", r"a\\ud800b")])
+    def test_what_no_path_can_be(self, tmp_path: Path, name: str, shown: str) -> None:
+        with pytest.raises(PackagingError, match=f"{shown} is no path: it has a character that none may have"):
+            read_package(tmp_path / name)
+
     def test_is_named_with_its_whole_path(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)
 

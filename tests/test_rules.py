@@ -217,6 +217,8 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"cors": {"a[0]": {"b": 1}}}, "cors.a[0]", "unknown argument"),
     ({"a.b": 1}, "a.b", "unknown argument"),
     ({"a\nb": 1}, "a\\nb", "unknown argument"),
+    ({"a\ud800": b"x"}, "a\\ud800", "unknown argument"),
+    ({"memorySize": 128}, "memorySize", "unknown argument; did you mean 'memory_size'?"),
     ({"x" * 5000: 1}, "x" * 77 + "...: ", "unknown argument"),
     ({"cors": {"allowed_origins": []}}, "cors.allowed_origins", "unknown argument; did you mean 'allow_origins'?"),
     # schedules: the platform's pattern, then what AWS refuses
@@ -380,9 +382,10 @@ def test_values_not_known_yet_alone_are_no_problem_and_stay() -> None:
     ids=lambda values: str(type(values).__name__),
 )
 def test_no_value_of_a_variable_is_quoted(values: Any) -> None:
-    said = check({"environment_variables": values})
-    assert said
-    assert "canary" not in "".join(said)
+    for name in ("environment_variables", "environmentVariables", "enviroment_variables"):
+        said = check({name: values})
+        assert said
+        assert "canary" not in "".join(said)
 
 
 @pytest.mark.parametrize("name", ["Plugin-", "Plugin-Plugin-x"])
@@ -409,6 +412,13 @@ def test_check_fills_in_the_defaults_that_the_platform_would_choose_otherwise() 
         "code_files": {},
         "__owner": "p/s/guard",
     }
+
+
+def test_a_handler_longer_than_a_file_name_is_a_problem_of_the_handler(tmp_path: Path) -> None:
+    (tmp_path / "index.py").write_text("def handler(event, context): ...\n")
+    (line,) = check({"code": str(tmp_path), "runtime": "python3.13", "handler": f"{'h' * 300}.handler"})
+    assert line.startswith("handler: the handler 'hhh")
+    assert line.endswith("cannot be looked for: File name too long")
 
 
 def test_an_image_gets_no_runtime_and_no_handler() -> None:

@@ -164,7 +164,7 @@ class _Trial:
         if self._sender is None:
             folder = Path(self._closing.enter_context(tempfile.TemporaryDirectory()))
             platform = self._closing.enter_context(Platform(folder))
-            server = self._closing.enter_context(Background(platform.app, 0))
+            server = self._closing.enter_context(Background(platform.api_app, 0))
             self._sender = Sender(platform, server.base_url, log_in(platform, server.base_url))
         return self._sender
 

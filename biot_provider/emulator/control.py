@@ -1,4 +1,6 @@
-"""The emulator's own routes under `/_emulator/`: what tests turn and look at over HTTP. Loopback only, no token.
+"""The emulator's own routes under `/_emulator/`: what tests turn and look at over HTTP.
+
+Loopback only, for whoever has the key of the file `control.key` and sends it in the header X-Emulator-Key.
 
 GET PUT DELETE  /_emulator/switches              PUT {"names": "prefixed"}
 GET POST DELETE /_emulator/faults                POST {"kind": "gateway-timeout", "method": "POST"}
@@ -26,13 +28,18 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Response
 
+from .access import KEY_FILE, KEY_HEADER
+from .body_limit import limit_body
 from .permissions import PERMISSIONS
+from .routes import MAX_BODY_BYTES, may_be_json
 from .service_users import TOKEN_SECONDS
+from .strict_json import read_json
 from .switches import readings
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
+    from .access import ControlKey
     from .delivery import Delivery
     from .edits import Edits
     from .faults import Faults
@@ -74,6 +81,7 @@ class Control:
         faults: Faults,
         journal: Journal,
         *,
+        key: ControlKey,
         keys: Keys,
         logs: Logs,
         delivery: Delivery,
@@ -85,6 +93,7 @@ class Control:
         self._switches = switches
         self._faults = faults
         self._journal = journal
+        self._key = key
         self._keys = keys
         self._logs = logs
         self._delivery = delivery
@@ -95,15 +104,21 @@ class Control:
         """The answer; a request that makes no sense is a 400 that says why."""
         if request.remote_addr is not None and not ip_address(request.remote_addr).is_loopback:
             return _json({"error": "loopback only"}, 403)
+        if not self._key.fits(request.headers.get(KEY_HEADER)):
+            return _json({"error": f"send the key from {KEY_FILE} in its data folder as the header {KEY_HEADER}"}, 403)
+        limit_body(request, MAX_BODY_BYTES)
         try:
             endpoint, arguments = _ROUTES.bind_to_environ(request.environ).match()
-            body = json.loads(request.get_data() or b"{}")
+            content = request.get_data()
+            if content and not may_be_json(request):
+                return _json({"error": "the body must be application/json"}, 415)
+            body = read_json(content or b"{}")
             if not isinstance(body, dict):
                 return _json({"error": "the body must be a JSON object"}, 400)
             answer = getattr(self, f"on_{endpoint}")(request.method, body, **arguments)
         except HTTPException as error:
             return _json({"error": error.name}, error.code or 404)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             return _json({"error": str(error)}, 400)
         return answer if isinstance(answer, Response) else _json(answer, 200)
 

@@ -10,7 +10,12 @@ if TYPE_CHECKING:
 
 KEPT = 2000
 """Entries kept; older ones go."""
+MAX_ENTRY = 1 << 16
+"""Characters of an entry; what a caller has sent is left out of a longer one."""
+MAX_WORDS = 2000
+"""Characters of a path or a query."""
 REDACTED = "[redacted]"
+LEFT_OUT = "[left out: too long]"
 SECRET_MEMBERS = ("secretKey", "password", "refreshToken")
 """Members of JSON bodies that are not kept."""
 
@@ -23,8 +28,13 @@ class Journal:
 
     def add(self, entry: dict[str, Any]) -> None:
         """Note one request."""
+        for name in ("path", "query", "traceparent"):
+            entry[name] = entry[name] and entry[name][:MAX_WORDS]
+        text = json.dumps(entry)
+        if len(text) > MAX_ENTRY:
+            text = json.dumps({**entry, "parts": [], "config": LEFT_OUT, "body": LEFT_OUT})
         with self._store.writing() as db:
-            row = db.execute("INSERT INTO requests (entry) VALUES (?)", (json.dumps(entry),)).lastrowid or 0
+            row = db.execute("INSERT INTO requests (entry) VALUES (?)", (text,)).lastrowid or 0
             db.execute("DELETE FROM requests WHERE id <= ?", (row - KEPT,))
 
     def entries(self) -> list[dict[str, Any]]:

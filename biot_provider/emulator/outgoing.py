@@ -5,12 +5,17 @@ Plain HTTP goes to the loopback interface only. Proxies are those of the environ
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import ssl
+import threading
 import time
-from http.client import HTTPException
+from functools import partial
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 from urllib.parse import urlsplit
-from urllib.request import HTTPErrorProcessor, ProxyHandler, Request, build_opener
+from urllib.request import HTTPErrorProcessor, HTTPHandler, HTTPSHandler, ProxyHandler, Request, build_opener
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,23 +32,111 @@ class Unreachable(Exception):  # noqa: N818  (what happened, not a fault of the 
     """There is no answer; the text says why, in a few words."""
 
 
+def problem(endpoint: str) -> str | None:
+    """Why an address is none that can be called. The text quotes nothing of it."""
+    try:
+        url = urlsplit(endpoint)
+        # The port is read when it is asked for.
+        sound = url.scheme in ("http", "https") and url.hostname and (url.port is None or url.port > 0)
+    except ValueError:
+        sound = False
+    if not sound or not endpoint.isascii() or not endpoint.isprintable() or " " in endpoint:
+        return "must be a URL"
+    if "@" in url.netloc:
+        return "must not hold credentials: a header's token says who calls"
+    return None
+
+
+def shown(endpoint: str) -> str:
+    """An address as logs and errors name it: without credentials, and without a query, which may hold a key."""
+    with contextlib.suppress(ValueError):
+        url = urlsplit(endpoint)
+        return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
+    return "an endpoint that is no URL"
+
+
 def post(endpoint: str, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
     """Status, headers (names in lower case) and body of the answer, whatever its status. Raises Unreachable."""
+    trouble = problem(endpoint)
+    if trouble:
+        raise Unreachable(f"its address {trouble}")
     url = urlsplit(endpoint)
     local = url.hostname in _LOOPBACK
     if url.scheme != "https" and not (local and url.scheme == "http"):
         raise Unreachable("it is not HTTPS")
-    deadline = time.monotonic() + SECONDS
-    opener = build_opener(_AsItIs, *([ProxyHandler({})] if local else []))
-    try:
-        with opener.open(Request(endpoint, body, dict(headers), method="POST"), timeout=SECONDS) as answer:  # noqa: S310
-            names = {name.lower(): value for name, value in answer.headers.items()}
-            return answer.status, names, _read(answer, deadline)
-    except (OSError, HTTPException, ValueError) as error:
-        reason = error.reason if isinstance(error, URLError) else error
-        if isinstance(reason, TimeoutError):
-            raise Unreachable(f"no answer within {SECONDS:g} s") from None
-        raise Unreachable(getattr(reason, "strerror", None) or str(reason) or type(reason).__name__) from None
+    with _Limit(SECONDS) as limit:
+        opener = build_opener(_AsItIs, _Http(limit), _Https(limit), *([ProxyHandler({})] if local else []))
+        try:
+            request = Request(endpoint, body, dict(headers), method="POST")  # noqa: S310  (its scheme is one of two)
+            with opener.open(request, timeout=SECONDS) as answer:
+                names = {name.lower(): value for name, value in answer.headers.items()}
+                return answer.status, names, _read(answer, limit)
+        except (OSError, HTTPException, ValueError) as error:
+            reason = error.reason if isinstance(error, URLError) else error
+            if limit.is_over or isinstance(reason, TimeoutError):
+                raise Unreachable(f"no answer within {SECONDS:g} s") from None
+            if isinstance(error, HTTPException | ValueError):
+                # What the library says here may quote the address or the answer.
+                raise Unreachable(f"its answer is no HTTP ({type(error).__name__})") from None
+            raise Unreachable(getattr(reason, "strerror", None) or str(reason) or type(reason).__name__) from None
+
+
+class _Limit:
+    """Ends the connections of a call when its time is over: each wait alone may be short, and there be no end."""
+
+    def __init__(self, seconds: float) -> None:
+        self._until = time.monotonic() + seconds
+        self._timer = threading.Timer(seconds, self._end)
+        self._timer.daemon = True
+        self._sockets: list[socket.socket] = []
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is over."""
+        return time.monotonic() >= self._until
+
+    def connection(self, kind: type[HTTPConnection], *arguments: Any, **options: Any) -> HTTPConnection:
+        """A connection that ends in time."""
+        connection = kind(*arguments, **options)
+        connect = connection.connect
+
+        def connected() -> None:
+            connect()
+            self._sockets.append(connection.sock)
+
+        connection.connect = connected  # type: ignore[method-assign]
+        return connection
+
+    def _end(self) -> None:
+        for open_socket in self._sockets:
+            with contextlib.suppress(OSError):
+                open_socket.shutdown(socket.SHUT_RDWR)
+
+    def __enter__(self) -> _Limit:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+
+class _Http(HTTPHandler):
+    def __init__(self, limit: _Limit) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def http_open(self, request: Request) -> Any:
+        return self.do_open(partial(self._limit.connection, HTTPConnection), request)
+
+
+class _Https(HTTPSHandler):
+    def __init__(self, limit: _Limit) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def https_open(self, request: Request) -> Any:
+        context = ssl.create_default_context()
+        return self.do_open(partial(self._limit.connection, HTTPSConnection), request, context=context)
 
 
 class _AsItIs(HTTPErrorProcessor):
@@ -55,12 +148,14 @@ class _AsItIs(HTTPErrorProcessor):
     https_response = http_response
 
 
-def _read(answer: Any, deadline: float) -> bytes:
+def _read(answer: Any, limit: _Limit) -> bytes:
     content = b""
     while chunk := answer.read1(2**16):
         content += chunk
         if len(content) > MOST:
             raise Unreachable(f"its answer has more than {MOST >> 20} MB")
-        if time.monotonic() > deadline:
-            raise TimeoutError
+    if limit.is_over:
+        raise TimeoutError
+    if answer.length:
+        raise Unreachable("its answer breaks off")
     return content

@@ -6,6 +6,7 @@ are checked inside the transaction that stores it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import secrets
@@ -140,8 +141,12 @@ class Plugins:
             service_users.remove(db, owner)
             hooks.unsubscribe(db, name)
             _drop_unused_code(db)
-            tag = record["imageTag"]
-            if tag is not None and not _uses(db, tag):
+        tag = record["imageTag"]
+        if tag is None:
+            return
+        # Files know no rollback: they go when the plugin is gone for sure, and while no other one can name them.
+        with self._store.writing() as db, contextlib.suppress(OSError):
+            if not _uses(db, tag):
                 self._images.remove(tag)
 
     def search(self, request: Any, base_url: str = IN_PROCESS) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from biot_provider.errors import ImageError
 from biot_provider.ignore import WORKING_FOLDERS
 from biot_provider.image.dockerignore import DOCKERIGNORE, DockerIgnore
 from biot_provider.packaging import Package, PackageFile
-from biot_provider.source_file import executable, is_program
+from biot_provider.source_file import executable, is_program, shown
 
 DOCKERFILE = "Dockerfile"
 PLATFORM = "linux/amd64"
@@ -91,15 +91,16 @@ def read_context(folder: Path, dockerfile: str | None = None) -> Context:
     (``<dockerfile>.dockerignore``) wins over the folder's.
     """
     folder = folder.absolute()
-    if not folder.is_dir():
-        raise ImageError(f"{folder} is no folder: context is the path of a folder with a Dockerfile")
-    folder, path = folder.resolve(), folder / (dockerfile or DOCKERFILE)
-    path = path.parent.resolve() / path.name  # without .. it is known whether it lies in the folder
-    if not path.is_file():
+    path = folder / (dockerfile or DOCKERFILE)
+    if not os.path.isdir(folder):  # noqa: PTH112  (whatever text it is)
+        raise ImageError(f"{shown(str(folder))} is no folder: context is the path of a folder with a Dockerfile")
+    if not os.path.isfile(path):  # noqa: PTH113
         raise ImageError(
-            f"{path} is not there: an image is built from a Dockerfile;"
+            f"{shown(str(path))} is not there: an image is built from a Dockerfile;"
             " name another one with dockerfile, or give code and base_image, which need none"
         )
+    # Without .. it is known whether the Dockerfile lies in the folder.
+    folder, path = folder.resolve(), path.parent.resolve() / path.name
     own = path.with_name(f"{path.name}{DOCKERIGNORE}")
     rules = own if own.is_file() else folder / DOCKERIGNORE
     try:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from biot_provider.errors import ImageError
+from biot_provider.redaction import redact
 from biot_provider.single_flight import SingleFlight
 
 if TYPE_CHECKING:
@@ -139,7 +140,8 @@ def _authorization_token(credentials: DockerCredentials, endpoint: str | None) -
         return str(data[0]["authorizationToken"])
     except ClientError as error:
         answer = error.response.get("Error", {})
-        said = " ".join(f"{answer.get('Code')}: {answer.get('Message')}".split())[:200]
+        said = redact(f"{answer.get('Code')}: {answer.get('Message')}", (keys.secret_access_key, keys.session_token))
+        said = " ".join(said.split())[:200]
         raise ImageError(
             f"log in to the image repository: AWS ECR answered {said}."
             " What to do: run `pulumi up` again; if it stays, ask BioT about the repository's temporary credentials"

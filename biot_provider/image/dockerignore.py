@@ -81,9 +81,10 @@ def _parts(pattern: str) -> list[re.Pattern[str] | None]:
     """The pattern's folders and its name; from ``**`` on, or a set with a slash in it, anything."""
     parts: list[re.Pattern[str] | None] = []
     for part in pattern.split("/"):
-        if "**" in part or part.count("[") != part.count("]"):
-            return [*parts, None]
-        parts.append(_compiled(pattern, part))
+        try:
+            parts.append(None if "**" in part else _compiled(pattern, part))
+        except ImageError:
+            parts.append(None)
     return parts
 
 

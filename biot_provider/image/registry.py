@@ -178,7 +178,8 @@ class Registry(Readable):
                 dxf.token = access.token  # over plain http dxf sends no Basic credentials
             else:
                 dxf._headers = {"Authorization": f"Basic {access.token}"}
-            return translated(f"{asked}{self._place(access)}", lambda: ask(dxf), missing, access.secrets)
+            place = self._place(access)
+            return translated(f"{asked}{place}", lambda: ask(dxf), missing, access.secrets, embedded=access.embedded)
 
     def _place(self, access: Access) -> str:
         return "" if self._base else f" in {access.uri}"

@@ -33,13 +33,18 @@ class ImmutableTagError(Exception):
     """The tag is there and may not be written again."""
 
 
-def translated(asked: str, ask: Callable[[], Any], missing: Any, secrets: tuple[str, ...]) -> Any:
-    """Run one exchange, again where a failure may pass; what goes wrong in the end comes out as one of ours."""
+def translated(
+    asked: str, ask: Callable[[], Any], missing: Any, secrets: tuple[str, ...], *, embedded: bool = False
+) -> Any:
+    """Run one exchange, again where a failure may pass; what goes wrong in the end comes out as one of ours.
+
+    The embedded platform closes the registry's port between two pushes, and opens it for whoever logs in.
+    """
     import requests
     from dxf.exceptions import DXFError, DXFUnauthorizedError
 
     try:
-        return _persistently(ask)
+        return _persistently(ask, embedded=embedded)
     except DXFUnauthorizedError:
         raise ExpiredError("the registry answered 401") from None
     except requests.HTTPError as error:
@@ -49,6 +54,8 @@ def translated(asked: str, ask: Callable[[], Any], missing: Any, secrets: tuple[
         raise _refusal(asked, status, redact(said, secrets)) from None
     except (requests.RequestException, ConnectionError) as error:
         cause = _cause(error)
+        if embedded and isinstance(cause, ConnectionRefusedError):
+            raise ExpiredError("its port was closed after the last push") from None
         reason = redact(str(cause), secrets)[:200] or type(error).__name__
         if isinstance(error, requests.Timeout) or isinstance(cause, TimeoutError):
             reason = f"no byte went through for {STALL_SECONDS:.0f} s"
@@ -64,14 +71,14 @@ def translated(asked: str, ask: Callable[[], Any], missing: Any, secrets: tuple[
         raise ImageError(f"{asked}: {redact(str(error), secrets) or type(error).__name__}") from None
 
 
-def _persistently(ask: Callable[[], Any]) -> Any:
+def _persistently(ask: Callable[[], Any], *, embedded: bool) -> Any:
     """Ask up to four times, with backoff and jitter or as long apart as the registry wants."""
     for attempt in range(1, _ATTEMPTS):
         try:
             return ask()
         except Exception as error:
             wait = _wait(error, attempt)
-            if wait is None:
+            if wait is None or (embedded and isinstance(_cause(error), ConnectionRefusedError)):
                 raise
             time.sleep(wait)
     return ask()

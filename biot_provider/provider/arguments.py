@@ -8,10 +8,25 @@ from typing import Any
 
 import pulumi
 
+_STACK_TYPE = "pulumi:pulumi:Stack"
 
-def owner(resource_name: str) -> str:
-    """``project/stack/resource name``, kept in state as ``__owner``."""
-    return f"{pulumi.get_project()}/{pulumi.get_stack()}/{resource_name}"
+
+def owner(resource_name: str, opts: pulumi.ResourceOptions | None) -> pulumi.Input[str]:
+    """``project/stack/resource name``, kept in state as ``__owner``: what is unique of the resource's URN.
+
+    Below a parent it is ``project/stack/types::resource name``, the parents' types as they stand in the URN.
+    """
+    stack = f"{pulumi.get_project()}/{pulumi.get_stack()}"
+    if opts is None or opts.parent is None:
+        return f"{stack}/{resource_name}"
+    # Of the URN as text: an output of the parent's own would make the resource depend on it.
+    return pulumi.Output.from_input(_below(opts.parent, stack, resource_name))
+
+
+async def _below(parent: pulumi.Resource, stack: str, resource_name: str) -> str:
+    _, _, types, *_ = str(await parent.urn.future()).split("::")  # urn:pulumi:stack::project::types::name
+    parents = "$".join(type_ for type_ in types.split("$") if type_ != _STACK_TYPE)
+    return f"{stack}/{parents}::{resource_name}" if parents else f"{stack}/{resource_name}"
 
 
 def reading(id_: pulumi.Input[str], opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:

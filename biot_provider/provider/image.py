@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from biot_provider.errors import ApiError, ImageError, LoginError, PackagingErro
 from biot_provider.image_models import PluginImageInputs, PluginImageState
 from biot_provider.image_rules import image_problems
 from biot_provider.packaging import read_package
+from biot_provider.provider.host import refuse_unseen_ignore, report_changes
 from biot_provider.provider.lifecycle import (
     LifecycleProvider,
     failures,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 _DERIVED = ("context_digest", "context_files", "image_tag")
 _NO_INPUTS = ("digest", "repository_uri", "platform")
+_CONTENT = ("name", "dockerfile", "target", "build_args", "base_image", "handler")
 _TAG_DIGITS = 32
 _LOGINS: dict[Client, RegistryLogin] = {}
 _LOGINS_LOCK = threading.Lock()
@@ -50,7 +53,9 @@ class PluginImageProvider(LifecycleProvider):
         problems = self.connection.problems() + image_problems(declared, is_unknown, _base_image_problem)
         unknown = {key: value for key, value in given.items() if holds_unknown(value)}
         derived: dict[str, Any] = {}
-        if not problems and not unknown:
+        if not problems and "image_tag" in given:  # no program gives it: the engine put it back, its changes ignored
+            derived, problems = {name: _olds.get(name) for name in _DERIVED}, _content_problems(given, _olds)
+        elif not problems and not unknown:
             inputs = validated(PluginImageInputs, declared)
             derived, problems = _derived(inputs)
             if inputs.context and not problems and derived["image_tag"] != _olds.get("image_tag"):
@@ -65,7 +70,10 @@ class PluginImageProvider(LifecycleProvider):
         state, inputs = loaded(PluginImageState, _olds), loaded(PluginImageState, _news)
         waiting = any(holds_unknown(value) for value in _news.values())
         moved = state.platform not in (None, self.connection.settings.base_url)
+        refuse_unseen_ignore(f"image {state.name!r}", ("context", "code"), "image_tag")
         changes = waiting or moved or state.digest is None or state.image_tag != inputs.image_tag
+        content = ["code" if inputs.context is None else "context"] if state.image_tag != inputs.image_tag else []
+        report_changes(_olds, _news, [*content, *(name for name in _news if _olds.get(name) != _news[name])])
         return DiffResult(changes=changes, replaces=[], delete_before_replace=False)
 
     @operation
@@ -141,11 +149,22 @@ def _derived(inputs: PluginImageInputs) -> tuple[dict[str, Any], list[Problem]]:
             digest, files = package_digest(package, inputs), package.file_digests()
     except (ImageError, PackagingError) as error:
         return {}, [Problem("context" if inputs.context else "code", str(error))]
+    except OSError as error:  # such as a name too long for a file
+        return {}, [Problem("context" if inputs.context else "code", f"cannot be read: {error.strerror}")]
     return {
         "context_digest": digest,
         "context_files": files,
         "image_tag": f"{inputs.name}-{digest[:_TAG_DIGITS]}",
     }, []
+
+
+def _content_problems(given: Mapping[str, Any], olds: Mapping[str, Any]) -> list[Problem]:
+    """Changes of what is not ignored: they need the files as they were, which are not kept."""
+    return [
+        Problem(name, "cannot change while ignore_changes keeps the content as it was; ignore its changes too")
+        for name in _CONTENT
+        if (given.get(name) or None) != olds.get(name) and not holds_unknown(given.get(name))
+    ]
 
 
 @functools.cache

@@ -22,6 +22,8 @@ from pulumi.runtime.rpc import wrap_rpc_secret
 from biot_provider.config import Settings
 from biot_provider.debug_log import is_debugging
 from biot_provider.errors import BiotError, ConfigError
+from biot_provider.provider.host import complete_diffs
+from biot_provider.provider.secret_arguments import SecretArguments, strike_secrets, without_names
 from biot_provider.rules import Problem
 from biot_provider.single_flight import SingleFlight
 
@@ -105,18 +107,23 @@ def operation(method: Callable[..., ResultT]) -> Callable[..., ResultT]:
     """
 
     @functools.wraps(method)
-    def run(*arguments: Any, **named: Any) -> ResultT:
+    def run(*arguments: Any) -> ResultT:
+        secrets = SecretArguments(*(given for given in arguments if isinstance(given, dict)))
+        debugging = is_debugging(os.environ)
         try:
-            return method(*arguments, **named)
+            with secrets.struck_out():
+                result: ResultT = secrets.kept_in(method(*map(without_names, arguments)))
+            return result
         except BiotError as error:
-            text = "".join(traceback.format_exception(error)) if is_debugging(os.environ) else str(error)
+            text = secrets.strike_all("".join(traceback.format_exception(error))) if debugging else str(error)
         except Exception as error:
             frames = "".join(traceback.format_tb(error.__traceback__, limit=50))
             text = f"a defect of biot-provider, please report it: {type(error).__name__}\n{frames}"
             # The text of such an error may hold what no log should: it is shown only when asked for.
-            text += str(error) if is_debugging(os.environ) else "(set BIOT_LOG=debug to see the error's own text)"
+            text += secrets.strike_all(str(error)) if debugging else "(set BIOT_LOG=debug to see the error's own text)"
         sys.tracebacklimit = 0
-        raise _Shown(text)
+        with secrets.struck_out():
+            raise _Shown(strike_secrets(text))
 
     return run
 
@@ -131,6 +138,7 @@ class LifecycleProvider(ResourceProvider):
     def configure(self, req: ConfigureRequest) -> None:
         """Called by Pulumi once per process, before anything else."""
         self.connection = Connection.configured(req)
+        complete_diffs()
 
 
 def is_unknown(value: object) -> bool:
@@ -176,5 +184,5 @@ def failures(problems: list[Problem]) -> list[CheckFailure]:
 
 def report(line: str) -> None:
     """Show one line to the user; it must name its resource."""
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(strike_secrets(line) + "\n")
     sys.stderr.flush()

@@ -20,6 +20,7 @@ from biot_provider.errors import InputError, LifecycleError, NotFoundError, Pack
 from biot_provider.handlers import handler_problem
 from biot_provider.models import DEFAULT_HANDLER, DEFAULT_RUNTIME, UNDECLARED, PluginInputs, PluginState
 from biot_provider.packaging import read_package, zipped_size_problem
+from biot_provider.provider.host import refuse_unseen_ignore, report_changes
 from biot_provider.provider.lifecycle import (
     LifecycleProvider,
     dump,
@@ -45,6 +46,7 @@ from biot_provider.provider.properties import resource_name
 from biot_provider.provider.stamp import SEED, Stamp, is_another, is_foreign, is_same_plugin
 from biot_provider.rules import Problem, plugin_problems
 from biot_provider.schedule import in_words, next_runs, schedule_problem
+from biot_provider.validation import shown
 from biot_provider.wide import number
 
 if TYPE_CHECKING:
@@ -104,7 +106,9 @@ class PluginProvider(LifecycleProvider):
         problems += self._declared_twice(given)
         values = _with_defaults(given)
         readable = isinstance(values.get("code"), str) and not any(problem.path == "code" for problem in problems)
-        if readable and "image_tag" not in given:
+        if "code_digest" in given:  # no program gives it: the engine put it back, since its changes are ignored
+            values["code_files"] = _olds.get("code_files")
+        elif readable and "image_tag" not in given:
             problems += _add_code(values, _olds)
         if problems:
             return CheckResult(news, failures(problems))
@@ -127,6 +131,7 @@ class PluginProvider(LifecycleProvider):
             wanted = wanted.model_copy(update={key: getattr(state, key) for key in waiting & _INPUTS})
             if waiting & {"code", "image_tag"}:
                 wanted = wanted.model_copy(update={"code_digest": state.code_digest, "code_files": state.code_files})
+        refuse_unseen_ignore(f"plugin {state.name!r}", ("code", "image_tag"), "code_digest")
         changed = changed_fields(state, wanted)
         replaces = replacing_fields(state, wanted) + _may_replace(state, waiting)
         if replaces:
@@ -142,6 +147,8 @@ class PluginProvider(LifecycleProvider):
         changes, first = bool(changed or replaces or waiting or adopts), not must_create_before_delete(state, wanted)
         if not changes:
             self._run.keep(state)
+        code = ("code" if wanted.image_tag is None else "image_tag", "code_files", "version") if CODE in changed else ()
+        report_changes(_olds, _news, {*changed, *replaces, *waiting, *code, *(("adopt",) if adopts else ())})
         return DiffResult(changes=changes, replaces=replaces, delete_before_replace=bool(replaces) and first)
 
     @operation
@@ -357,7 +364,10 @@ def _add_code(values: dict[str, Any], olds: Mapping[str, Any]) -> list[Problem]:
     values["code_files"] = package.file_digests()
     runtime, handler = values["runtime"], values["handler"]
     if isinstance(runtime, str) and isinstance(handler, str):
-        problem = handler_problem(package, runtime, handler)
+        try:
+            problem = handler_problem(package, runtime, handler)
+        except OSError as error:  # such as a name too long for a file
+            problem = f"the handler {shown(handler)} cannot be looked for: {error.strerror}"
         if problem:
             return [Problem("handler", problem)]
     return []

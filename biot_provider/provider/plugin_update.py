@@ -103,9 +103,10 @@ class PluginUpdate:
                 f"{refused} the plugin belongs to another stack or resource (owner {stamp.owner})."
                 f" {advice} set adopt=True to take it over"
             )
-        if stamp is None and is_another(found, self._before):
+        is_new = stamp is not None and stamp.owner == owner_hash(self._wanted.owner)
+        if is_another(found, self._before) and not is_new:
             raise LifecycleError(
-                f"{refused} it is not the plugin that this stack deployed: it carries no stamp and was created at"
+                f"{refused} it is not the plugin that this stack deployed: it carries no stamp of it and was created at"
                 f" {found.creation_time}, not {self._before.creation_time}."
                 f" {advice} set adopt=True to take it over, or choose another name"
             )

@@ -9,6 +9,7 @@ from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, Up
 from biot_provider.account_models import ServiceUserInputs, ServiceUserState
 from biot_provider.account_rules import service_user_problems
 from biot_provider.errors import NotFoundError
+from biot_provider.provider.host import report_changes
 from biot_provider.provider.lifecycle import LifecycleProvider, is_unknown, operation, report
 from biot_provider.provider.properties import (
     checked,
@@ -66,6 +67,7 @@ class ServiceUserProvider(LifecycleProvider):
                 f" none that this version knows: it is left as it is, not made {getattr(inputs, name)!r}"
             )
         # Deleted first, too, when the engine replaces on a change that would be one in place: names are unique.
+        report_changes(_olds, _news, changed)
         return DiffResult(
             changes=bool(changed), replaces=replaces, delete_before_replace=bool(changed) and "name" not in replaces
         )

@@ -90,12 +90,12 @@ def is_same_plugin(found: PluginAnswer, state: PluginState) -> bool:
 def is_another(found: PluginAnswer, state: PluginState) -> bool:
     """Whether the plugin of that name is not the one of this state: no stamp of its resource, and made at another time.
 
-    A stamp of another resource counts as none, where the time says that it is another plugin.
+    A stamp of another resource counts as none, where the time says that it is another plugin, and so does one from
+    before the types of parents counted, which resources below other parents may have left.
     """
     stamp = Stamp.found(found)
-    if stamp is not None and (stamp.is_of(state.owner) or stamp.was_of(state.owner)):
-        return False
-    return is_remade(found, state)
+    is_own = stamp is not None and (stamp.owner == owner_hash(state.owner) or stamp.was_of(state.owner))
+    return not is_own and is_remade(found, state)
 
 
 def is_remade(found: PluginAnswer, state: PluginState) -> bool:

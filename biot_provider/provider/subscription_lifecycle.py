@@ -11,6 +11,7 @@ from pulumi.dynamic import CheckResult, ConfigureRequest, CreateResult, DiffResu
 from biot_provider.account_models import SubscriptionAnswer, SubscriptionState
 from biot_provider.models import Model
 from biot_provider.provider.attempts import Deadline
+from biot_provider.provider.host import report_changes
 from biot_provider.provider.lifecycle import LifecycleProvider, holds_unknown, operation, report
 from biot_provider.provider.properties import (
     checked,
@@ -97,6 +98,7 @@ class SubscriptionProvider(LifecycleProvider, ABC):
         before = state.in_place()
         moved = [name for name, value in inputs.in_place().items() if value is not None and value != before[name]]
         changed = {*replaces, *moved, *waiting}
+        report_changes(_olds, _news, changed)
         return DiffResult(changes=bool(changed), replaces=replaces, delete_before_replace=False)
 
     @operation

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, TypeVar
 
 from biot_provider.account_models import SubscriptionAnswer, SubscriptionState, are_ids_alike
@@ -68,10 +67,9 @@ class SubscriptionWrites:
         if found is None and state.taken:
             return
         if found is not None and (state.taken or not is_the_one_of(state, found)):
-            how = "existed before this stack declared it" if state.taken else "was subscribed anew by somebody else"
             self._tell(
-                f"warning: {self.named(state)} stays subscribed: it {how}{_since(found)}. What to do: if nobody uses"
-                " it, unsubscribe it where it was made"
+                f"warning: {self.named(state)} stays subscribed: this stack did not make the one that exists"
+                f"{_since(found)}. What to do: unsubscribe it where it was made, if nobody uses it"
             )
             return
         body = _body(state)
@@ -156,15 +154,8 @@ def is_the_one_of(state: SubscriptionState, found: SubscriptionAnswer) -> bool:
     """
     if state.platform_id and state.platform_id == found.id:
         return True
-    if _is_time(state.creation_time) and _is_time(found.creation_time):
-        return is_same_moment(state.creation_time, found.creation_time) is True
-    return not are_ids_alike(state.platform_id, found.id)
-
-
-def _is_time(text: str | None) -> bool:
-    with contextlib.suppress(ValueError):
-        return bool(text and datetime.fromisoformat(text))
-    return False
+    same = is_same_moment(state.creation_time, found.creation_time)
+    return not are_ids_alike(state.platform_id, found.id) if same is None else same
 
 
 def _wanted(inputs: SubscriptionState, before: SubscriptionState | None) -> dict[str, Any]:

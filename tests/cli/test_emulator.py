@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -22,7 +23,6 @@ from biot_provider.emulator import Platform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 COMMAND = [sys.executable, "-m", "biot_provider.cli", "emulator"]
 
@@ -35,12 +35,14 @@ def started(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[st
     )
     try:
         assert process.stdout is not None
-        first, second = process.stdout.readline(), process.stdout.readline()
+        first, second, third = (process.stdout.readline() for _ in range(3))
         word, *pairs = second.split()
         assert word == "export", process.communicate(timeout=10)
         exports = dict(pair.split("=", 1) for pair in pairs)
         assert set(exports) == {"BIOT_BASE_URL", "BIOT_SERVICE_ID", "BIOT_SERVICE_SECRET_KEY"}
         assert exports["BIOT_BASE_URL"] in first
+        key = Path(third.rpartition(" ")[2].strip())
+        assert (folder / key).read_text()
         yield process, exports
     finally:
         if process.poll() is None:

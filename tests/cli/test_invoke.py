@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -226,6 +227,19 @@ def test_variables_come_from_the_file_then_the_options(made: Made, invoke: Invok
     folder = made(code, environmentVariables={"ONE": "1", "TWO": "0"})
     _, output, _ = invoke(folder, "--env-file", file, "--env", "THREE=three=3")
     assert "log   | 1 2 2 three=3 false\n" in output
+
+
+@pytest.mark.parametrize("mistake", ["none", "a line", "an option", "the manifest"])
+def test_no_variable_is_shown(made: Made, invoke: Invoke, tmp_path: Path, mistake: str) -> None:
+    canaries = [f"canary{secrets.token_hex(8)}" for _ in range(4)]
+    variables = {"OF_MANIFEST": canaries[0]} | ({"BIOT_X": canaries[1]} if mistake == "the manifest" else {})
+    file = tmp_path / "variables"
+    file.write_text(f"OF_FILE={canaries[2]}\n" + (canaries[3] if mistake == "a line" else ""))
+    option = canaries[3] if mistake == "an option" else f"OF_OPTION={canaries[3]}"
+    folder = made("def handler(event, context): ...\n", environmentVariables=variables)
+    code, output, problems = invoke(folder, "--event", "direct", "--env-file", file, "--env", option)
+    assert (code == 0) == (mistake == "none"), problems
+    assert [canary[6:14] for canary in canaries if canary[6:14] in output + problems] == []
 
 
 def test_what_the_ignore_rules_drop_is_missed_here_already(made: Made, invoke: Invoke) -> None:

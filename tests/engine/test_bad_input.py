@@ -14,7 +14,7 @@ GOOD = {"code": "plugins/hello"}
 
 def _refused(project: Project, result: Result, *texts: str) -> None:
     """The run failed with these texts, asked nothing and left no plugin in the state."""
-    result.failed(*texts)
+    result.failed(*(text.replace("{root}", str(project.root)) for text in texts))
     assert project.platform.requests() == []
     assert project.resources() == {}
 
@@ -68,7 +68,7 @@ ALL_PROBLEMS = (
     "analytics_db_access: must be true or false, not 'perhaps'",
     "cors.allow_methods[0]: must be 'GET', 'PUT', 'POST', 'DELETE', 'HEAD' or 'PATCH', not 'FETCH'",
     "cors.allow_origin: unknown argument; did you mean 'allow_origins'?",
-    "code: plugins/nowhere does not exist: code is the path of a folder or a .zip",
+    "code: {root}/plugins/nowhere does not exist: code is the path of a folder or a .zip",
 )
 
 
@@ -92,8 +92,8 @@ def test_all_problems_of_a_plugin_are_listed_at_once_by_preview_and_by_up(projec
         ),
         ({"handler": "main.handler"}, ["handler: the handler 'main.handler' needs main.js", "plugins/hello"]),
         ({"runtime": "python3.13"}, ["handler: the handler 'index.handler' needs index.py or index/__init__.py"]),
-        ({"code": "plugins/hello/index.js"}, ["code: plugins/hello/index.js is neither a folder nor a .zip"]),
-        ({"code": "empty"}, ["code: empty holds nothing to deploy"]),
+        ({"code": "plugins/hello/index.js"}, ["code: {root}/plugins/hello/index.js is neither a folder nor a .zip"]),
+        ({"code": "empty"}, ["code: {root}/empty holds nothing to deploy"]),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )

@@ -196,6 +196,8 @@ def test_many_files_are_folded_by_folder(tmp_path: Path) -> None:
     [
         (None, "is no folder: context is the path of a folder with a Dockerfile"),
         ("prod.Dockerfile", "prod.Dockerfile is not there: an image is built from a Dockerfile"),
+        ("a\0b", "a\\x00b is not there: an image is built from a Dockerfile"),
+        ("x" * 5000, "x is not there: an image is built from a Dockerfile"),
     ],
 )
 def test_what_is_missing_is_named_in_one_line(dockerfile: str | None, text: str, tmp_path: Path) -> None:

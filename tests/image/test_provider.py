@@ -53,6 +53,10 @@ def code(images: Images) -> dict[str, Any]:
         ({"code": "code", "base_image": "Python 3"},
          ["base_image: 'Python 3' is no image: it must be <host>/<repository>:<tag> or"
           " <host>/<repository>@sha256:<digest>"]),
+        ({"code": "code", "base_image": "user:canary@a.b/c:d"},
+         ["base_image: what is given is no image: a digest is sha256: and 64 hexadecimal digits"]),
+        ({"context": "x" * 300}, ["context: cannot be read: File name too long"]),
+        ({"context": "code", "dockerfile": "x" * 300}, ["context: cannot be read: File name too long"]),
         ({"code": "code", "base_image": "a.b/c@sha256:12"},
          ["base_image: 'a.b/c@sha256:12' is no image: a digest is sha256: and 64 hexadecimal digits"]),
         ({"code": "code", "base_image": SEED, "contxt": "x"}, ["contxt: unknown argument; did you mean 'context'?"]),
@@ -126,6 +130,19 @@ def test_only_a_new_content_a_new_platform_or_a_lost_image_is_a_change(images: I
     assert changes({key: value for key, value in state.items() if key != "digest"})
     (moved / "index.py").write_text("changed")
     assert changes(state)
+
+
+def test_content_that_is_ignored_stays_and_what_would_change_it_is_an_error(
+    images: Images, code: dict[str, Any]
+) -> None:
+    before = images.inputs(**code)
+    restored = {name: before[name] for name in ("code", "context_digest", "context_files", "image_tag")}
+    images.file("code/index.py", "changed")
+    assert images.inputs(before, **code | {"image_tag": before["image_tag"]}) == before
+    assert images.problems(before, **code | restored | {"base_image": "embedded/base/python:3.12", "name": "x"}) == [
+        "name: cannot change while ignore_changes keeps the content as it was; ignore its changes too",
+        "base_image: cannot change while ignore_changes keeps the content as it was; ignore its changes too",
+    ]
 
 
 def test_a_refresh_leaves_an_image_that_is_there_as_it_is(images: Images, code: dict[str, Any]) -> None:

@@ -97,7 +97,7 @@ def test_what_was_there_before_is_taken_and_stays_when_the_stack_goes(account: A
     assert destroy(account, kind, id_, state) == 1
     assert [entry for entry in account.asked() if entry.startswith("POST")] == []
     said = capsys.readouterr().err
-    assert f"warning: {kind} '{id_}' stays subscribed: it existed before this stack declared it" in said
+    assert f"warning: {kind} '{id_}' stays subscribed: this stack did not make the one that exists" in said
     assert said.count("\n") == 1
 
 
@@ -107,7 +107,8 @@ def test_what_somebody_has_subscribed_anew_stays_when_the_stack_goes(account: Ac
     remake(account, kind)
     assert destroy(account, kind, id_, state) == 1
     assert (
-        f"warning: {kind} '{id_}' stays subscribed: it was subscribed anew by somebody else" in capsys.readouterr().err
+        f"warning: {kind} '{id_}' stays subscribed: this stack did not make the one that exists"
+        in capsys.readouterr().err
     )
 
 

@@ -23,6 +23,7 @@ from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from biot_provider.config import Settings
+from biot_provider.provider import image
 from biot_provider.provider.image import PluginImageProvider
 from biot_provider.provider.interception_subscription import InterceptionSubscriptionProvider
 from biot_provider.provider.lifecycle import Connection, LifecycleProvider
@@ -230,6 +231,7 @@ def _folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setenv("PATH", str(folder))
         yield
+    image._builder_problems.cache_clear()  # it holds for a process
 
 
 def provider(kind: type[LifecycleProvider], connection: Settings) -> Any:

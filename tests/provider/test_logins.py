@@ -200,3 +200,11 @@ def test_threads_share_one_client_and_a_slow_platform_keeps_no_other_waiting(tmp
         assert len(set(clients)) == 1
         for client in connection._clients.values():
             client.close()
+
+
+@pytest.mark.parametrize("token", ["", "two words", "line\nbreak", "Gr\u00fc\u00dfe", "\ud800"])
+def test_a_token_that_no_header_can_carry_is_one_line(world: World, token: str) -> None:
+    world.platform.faults.add(status=200, json={"accessToken": token}, path="/accessToken", times=None)
+    with pytest.raises(TransportError, match=r"the platform's token is none|is not its answer") as raised:
+        world.client().get_plugin("guard")
+    assert "\n" not in str(raised.value)

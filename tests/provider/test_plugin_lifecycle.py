@@ -7,6 +7,7 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pulumi.output import Unknown
 
 from biot_provider.emulator import Platform
 from biot_provider.provider.stamp import owner_hash
@@ -113,6 +114,24 @@ def test_only_what_the_platform_cannot_change_replaces(
     state = world.create(world.inputs(**given(first)))
     result = world.provider.diff("guard", state, world.inputs(**given(then)))
     assert (result.changes, result.replaces, result.delete_before_replace) == (True, replaced, bool(replaced))
+
+
+@pytest.mark.parametrize(
+    ("given", "unknown", "replaces"),
+    [
+        ({}, "name", ["name"]),
+        ({}, "image_tag", ["image_tag"]),
+        ({"image_tag": "image-1"}, "image_tag", []),
+        ({"code": "code"}, "code", []),
+    ],
+)
+def test_what_is_not_known_yet_replaces_where_a_change_of_it_would(
+    world: World, given: dict[str, Any], unknown: str, replaces: list[str]
+) -> None:
+    given = given | ({"code": world.code()} if "code" in given else {})
+    state = world.create(world.inputs(**given))
+    result = world.provider.diff("guard", state, world.inputs(**given) | {unknown: Unknown()})
+    assert (result.changes, result.replaces) == (True, replaces)
 
 
 def test_a_new_image_goes_with_the_next_version(world: World) -> None:

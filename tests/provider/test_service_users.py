@@ -173,6 +173,8 @@ def test_what_the_platform_can_change_is_one_patch_of_it_and_keeps_the_key(
         ({"owner_organization_id": ROLE}, ["owner_organization_id"], True),
         ({"access_token_expiration_in_minutes": 77}, ["access_token_expiration_in_minutes"], True),
         ({"name": "other"}, ["name"], False),
+        ({"name": Unknown()}, ["name"], False),
+        ({"type": Unknown()}, ["type"], True),
         ({"name": "other", "type": "INTERNAL_SERVICE"}, ["type", "name"], False),
     ],
 )

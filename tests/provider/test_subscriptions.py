@@ -200,6 +200,8 @@ def test_the_entity_of_an_adapter_is_its_identity(account: Account) -> None:
     _, state = make(account, **ADAPT, api_id=None)
     assert diff(account, state, **ADAPT, api_id=None) == (False, [], False)
     assert diff(account, state, **{**ADAPT, "entity_name": "patient"}, api_id=None) == (True, ["entity_name"], False)
+    unknown = {**ADAPT, "endpoint": Unknown(), "execution_order": Unknown()}
+    assert diff(account, state, **unknown, api_id=None) == (True, ["endpoint"], False)
 
 
 @pytest.mark.parametrize("part", ["entity_type_name", "action_name", "endpoint", "template_name"])

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from . import guard
 
@@ -63,8 +63,18 @@ class Process:
             raise
 
     def _start(self, command: Sequence[str], variables: Mapping[str, str], folder: Path) -> None:
-        theirs, ours = zip(_pipe(), _pipe()[::-1], _pipe()[::-1], strict=True)
-        try:
+        theirs: list[int] = []
+        with contextlib.ExitStack() as always, contextlib.ExitStack() as on_failure:
+
+            def pipe(mode: str) -> IO[bytes]:
+                """Our end of a new pipe; theirs is closed here once they have it."""
+                reading, writing = os.pipe()
+                their, our = (reading, writing) if mode == "wb" else (writing, reading)
+                always.callback(os.close, their)
+                theirs.append(their)
+                return on_failure.enter_context(open(our, mode, buffering=0))  # noqa: PTH123  (a descriptor)
+
+            self._requests, self._answering, self._logs = pipe("wb"), pipe("rb"), pipe("rb")
             self._guard = subprocess.Popen(  # noqa: S603  (a script of this package)
                 [sys.executable, "-I", "-S", "-B", guard.__file__],
                 stdin=subprocess.PIPE,
@@ -76,18 +86,12 @@ class Process:
                 # Ctrl-C in a terminal is for the caller alone.
                 start_new_session=True,
             )
-        finally:
-            for number in theirs:
-                os.close(number)
-        self._requests, self._answering, self._logs = (
-            open(number, mode, buffering=0)  # noqa: PTH123, SIM115  (a file descriptor; `end` closes it)
-            for number, mode in zip(ours, ("wb", "rb", "rb"), strict=True)
-        )
+            on_failure.pop_all()
         assert self._guard.stdin is not None  # noqa: S101  (both are pipes, as ordered)
         assert self._guard.stdout is not None  # noqa: S101
         self._control, self._reporting = self._guard.stdin, self._guard.stdout
-        for number in (*ours, self._reporting.fileno()):
-            os.set_blocking(number, False)
+        for end in (self._requests, self._answering, self._logs, self._reporting):
+            os.set_blocking(end.fileno(), False)
         scratch = str(self._scratch)
         spec = {
             "command": list(command),
@@ -95,7 +99,7 @@ class Process:
             "folder": str(folder),
             "scratch": scratch,
             "memory": self._memory_size,
-            "fds": list(theirs),
+            "fds": theirs,
         }
         self._tell(json.dumps(spec).encode() + b"\n")
 
@@ -121,9 +125,14 @@ class Process:
             content = json.loads(answer)
             if not isinstance(content, dict) or content.get("id") != message["id"]:
                 raise ValueError(answer)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise _garbage() from None
-        self._settle(lines)
+        try:
+            self._settle(lines)
+        except Stopped as stopped:
+            # Of a process that says what is wrong and ends, what it said is the better reason.
+            if "error" not in content or stopped.error_type != "Runtime.Exited":
+                raise
         return content
 
     def interrupt(self) -> None:
@@ -229,10 +238,6 @@ class Process:
             return Stopped("Runtime.Closed", "the function was closed while it was running")
         by = f"exit code {report['code']}" if how == "exit" else f"the signal {_signal_name(report['signal'])}"
         return Stopped("Runtime.Exited", f"the plugin's process ended with {by} before it answered")
-
-
-def _pipe() -> tuple[int, int]:
-    return os.pipe()
 
 
 def _read(pipe: Any) -> bytes | None:

@@ -1,6 +1,7 @@
-"""Where the image registry of a platform listens.
+"""A port of its own, on the loopback interface, for a part of a platform that is not served; while it is needed.
 
-Images are pushed over a socket even if the platform is in the same process: whatever pushes knows no other way.
+Images are pushed over a socket even if the platform is in the same process, and functions call back over one: whatever
+does that knows no other way.
 """
 
 from __future__ import annotations
@@ -16,18 +17,21 @@ if TYPE_CHECKING:
     from .server import Background
     from .store import Store
 
-_FACT = "registry port"
 
+class OwnPort:
+    """Where the platform itself is served, or a port that is opened when somebody asks for it.
 
-class RegistryPort:
-    """Where the platform itself is served, or a port of its own that is opened when somebody first asks for it.
-
-    The port is the one it was last time, if that one is free: addresses in a stack's state stay right.
+    With `idle_seconds` it is closed when nobody has called for so long. It is the same port each time, if that one is
+    free: addresses in a stack's state stay right. `name` is what it is remembered by.
     """
 
-    def __init__(self, store: Store, app: Callable[[], WSGIApplication]) -> None:
+    def __init__(
+        self, store: Store, name: str, app: Callable[[], WSGIApplication], *, idle_seconds: float | None = None
+    ) -> None:
         self._store = store
+        self._name = name
         self._app = app
+        self._idle_seconds = idle_seconds
         self._lock = threading.Lock()
         self._served_at: str | None = None
         self._own: Background | None = None
@@ -42,7 +46,7 @@ class RegistryPort:
         with self._lock:
             if self._served_at is not None:
                 return self._served_at
-            if self._own is None:
+            if self._own is None or not self._own.touch():
                 self._own = self._open()
             return self._own.host
 
@@ -54,15 +58,15 @@ class RegistryPort:
                 self._own = None
 
     def _open(self) -> Background:
-        # Most processes that open a platform push no image.
+        # Most processes that open a platform need no port.
         from .server import Background
 
         with self._store.reading() as db:
-            row = db.execute("SELECT value FROM facts WHERE name = ?", (_FACT,)).fetchone()
+            row = db.execute("SELECT value FROM facts WHERE name = ?", (self._name,)).fetchone()
         if row is not None:
             with contextlib.suppress(OSError):
-                return Background(self._app(), int(row["value"]))
-        own = Background(self._app(), 0)
+                return Background(self._app(), int(row["value"]), idle_seconds=self._idle_seconds)
+        own = Background(self._app(), 0, idle_seconds=self._idle_seconds)
         with self._store.writing() as db:
-            db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (_FACT, own.host.rpartition(":")[2]))
+            db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (self._name, own.host.rpartition(":")[2]))
         return own

@@ -1,0 +1,342 @@
+"""One connection of the HTTP server: requests in, answers out, with limits on what a caller can make it hold.
+
+HTTP itself is h11's. A body is read only when the platform reads it, so nothing is kept of one whose sender is refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import socket
+import ssl
+import struct
+import sys
+import time
+import traceback
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes, urlsplit, urlunsplit
+
+import h11
+from werkzeug.exceptions import BadRequest, RequestTimeout
+
+from .faults import ConnectionCut
+from .routes import SERVED
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterable
+    from wsgiref.types import WSGIApplication
+
+MAX_HEAD_BYTES = 32 * 1024
+MAX_HEADERS = 100
+HEAD_SECONDS = 10.0
+"""For a whole head, from its first byte on; and for that byte on a new connection."""
+KEEP_ALIVE_SECONDS = 75.0
+"""Between two requests."""
+BODY_SECONDS = 30.0
+BODY_BYTES_PER_SECOND = 256 * 1024
+"""A body that takes longer than BODY_SECONDS must come at least this fast."""
+WRITE_SECONDS = 30.0
+"""For a piece of an answer to be taken."""
+LINGER_SECONDS = 2.0
+"""How long what a refused caller still sends is thrown away, so that it reads its answer and no reset."""
+
+_CHUNK = 1 << 16
+
+Headers = list[tuple[str, str]]
+
+
+class Connection:
+    """Serves the requests on one socket, one after the other, in the caller's thread."""
+
+    def __init__(
+        self, connection: socket.socket, app: WSGIApplication, hosts: frozenset[str], stopping: threading.Event
+    ) -> None:
+        self._socket = connection
+        self._app = app
+        self._hosts = hosts
+        self._stopping = stopping
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
+        self.waiting_since: float | None = time.monotonic()
+        """Since when it waits for a request; none while it answers one."""
+
+    def serve(self) -> None:
+        """Answer until either side has enough, then close the socket."""
+        try:
+            if isinstance(self._socket, ssl.SSLSocket):
+                self._socket.settimeout(HEAD_SECONDS)
+                self._socket.do_handshake()
+            wait = HEAD_SECONDS
+            while self._serve_one(wait) and not self._stopping.is_set():
+                self._http.start_next_cycle()
+                self.waiting_since = time.monotonic()
+                wait = KEEP_ALIVE_SECONDS
+        except (OSError, h11.ProtocolError):
+            pass  # a caller that hangs up is no news, nor is an answer that breaks off
+        finally:
+            with contextlib.suppress(OSError):
+                self._socket.close()
+
+    def shut(self) -> None:
+        """Make `serve` end, from any thread."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def _serve_one(self, wait: float) -> bool:
+        """Answer one request; whether the connection can take another."""
+        try:
+            request = self._read_head(wait)
+        except h11.RemoteProtocolError as error:
+            return self._refuse(error.error_status_hint, str(error))
+        except TimeoutError:
+            # Of one that has sent nothing there is no request to answer.
+            return bool(self._http.trailing_data[0]) and self._refuse(408, "the request came too slowly")
+        if request is None:
+            return False
+        self.waiting_since = None
+        target = _target(request, self._hosts)
+        if isinstance(target, _Problem):
+            return self._refuse(*target)
+        try:
+            status, headers, content = _call(self._app, self._environ(request, *target))
+        except ConnectionCut as cut:
+            self._cut(cut)
+            return False
+        except Exception:
+            if not self._stopping.is_set():
+                traceback.print_exc()
+            return self._refuse(500, "the emulator has a bug: its output says which")
+        try:
+            return self._answer(request.method, status, headers, content)
+        finally:
+            if hasattr(content, "close"):
+                content.close()
+
+    def _read_head(self, wait: float) -> h11.Request | None:
+        """The next request; none where the caller has no more."""
+        deadline = time.monotonic() + wait
+        if not self._http.trailing_data[0]:
+            self._receive(deadline)
+            deadline = time.monotonic() + HEAD_SECONDS
+        event = self.next_event(deadline)
+        return event if isinstance(event, h11.Request) else None
+
+    def next_event(self, deadline: float) -> Any:
+        """What h11 makes of what comes. Raises TimeoutError, h11.RemoteProtocolError."""
+        while (event := self._http.next_event()) is h11.NEED_DATA:
+            if self._http.they_are_waiting_for_100_continue:
+                self._send(h11.InformationalResponse(status_code=100, headers=[]))
+            self._receive(deadline)
+        return event
+
+    def _receive(self, deadline: float) -> None:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._socket.settimeout(left)
+        # A head is never much longer than its limit; a body may come in big pieces.
+        size = _CHUNK if self._http.their_state is h11.SEND_BODY else MAX_HEAD_BYTES // 2
+        self._http.receive_data(self._socket.recv(size))
+
+    def _environ(self, request: h11.Request, path: str, query: str) -> dict[str, Any]:
+        host, port = self._socket.getsockname()[:2]
+        environ: dict[str, Any] = {
+            "REQUEST_METHOD": request.method.decode("ascii"),
+            "SCRIPT_NAME": "",
+            "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+            "QUERY_STRING": query,
+            "SERVER_NAME": host,
+            "SERVER_PORT": str(port),
+            "SERVER_PROTOCOL": "HTTP/" + request.http_version.decode("ascii"),
+            "REMOTE_ADDR": self._socket.getpeername()[0],
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "https" if isinstance(self._socket, ssl.SSLSocket) else "http",
+            "wsgi.input": io.BufferedReader(_Body(self), _CHUNK),
+            # The stream ends where the body does.
+            "wsgi.input_terminated": True,
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": True,
+            "wsgi.multiprocess": True,
+            "wsgi.run_once": False,
+            SERVED: True,
+        }
+        for name, value in request.headers:
+            # As in CGI `-` and `_` would be the same: the one that nobody sends in good faith is left out.
+            if b"_" in name or name == b"transfer-encoding":
+                continue
+            key = name.decode("ascii").upper().replace("-", "_")
+            key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+            text = value.decode("latin-1")
+            environ[key] = f"{environ[key]}, {text}" if key in environ else text
+        return environ
+
+    def _answer(self, method: bytes, status: str, headers: Headers, content: Iterable[bytes]) -> bool:
+        """Send an answer; whether the connection can take another request."""
+        try:
+            response = self._response(status, headers)
+        except (h11.LocalProtocolError, UnicodeError, ValueError):
+            traceback.print_exc()
+            return self._refuse(500, "the answer holds what HTTP cannot send")
+        self._send(response)
+        if response.status_code not in (204, 304) and method != b"HEAD":
+            for chunk in content:
+                self._send(h11.Data(data=chunk))
+        self._send(h11.EndOfMessage())
+        if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
+            return True
+        self._linger()
+        return False
+
+    def _response(self, status: str, headers: Headers) -> h11.Response:
+        code, _, reason = status.partition(" ")
+        bodiless = int(code) in (204, 304)
+        head = [(name, value) for name, value in headers if not (bodiless and name.lower() == "content-length")]
+        if self._is_unread() or self._stopping.is_set():
+            # What nobody has read stands before the next request.
+            head.append(("Connection", "close"))
+        encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in head]
+        return h11.Response(status_code=int(code), reason=reason.encode("latin-1"), headers=encoded)
+
+    def _is_unread(self) -> bool:
+        """Whether there is more of the request than was read."""
+        if self._http.their_state is h11.SEND_BODY and not self._http.they_are_waiting_for_100_continue:
+            # Its end may be there and nobody has looked.
+            with contextlib.suppress(h11.RemoteProtocolError):
+                self._http.next_event()
+        return self._http.their_state is not h11.DONE
+
+    def _refuse(self, status: int, text: str) -> bool:
+        """Say why there is no answer, where nothing was said yet, and be done with the connection."""
+        if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            self._send_all(refusal(status, text))
+            self._linger()
+        return False
+
+    def _linger(self) -> None:
+        """Throw away for a moment what the caller still sends."""
+        deadline = time.monotonic() + LINGER_SECONDS
+        with contextlib.suppress(OSError):
+            if not isinstance(self._socket, ssl.SSLSocket):
+                self._socket.shutdown(socket.SHUT_WR)
+            while (left := deadline - time.monotonic()) > 0 and not self._stopping.is_set():
+                self._socket.settimeout(left)
+                if not self._socket.recv(_CHUNK):
+                    return
+
+    def _send(self, event: Any) -> None:
+        self._send_all(self._http.send(event) or b"")
+
+    def _send_all(self, content: bytes) -> None:
+        self._socket.settimeout(WRITE_SECONDS)
+        self._socket.sendall(content)
+
+    def _cut(self, cut: ConnectionCut) -> None:
+        """Do to the connection what the fault says."""
+        if cut.cut == "hang":
+            self._wait_for_the_end()
+        elif cut.cut != "reset-before":
+            self._send(self._response(cut.status, cut.headers))
+            self._send(h11.Data(data=cut.body if cut.cut == "reset-after" else cut.body[: len(cut.body) // 2]))
+        if cut.cut.startswith("reset"):
+            # Closing with an empty linger time sends a reset in place of an orderly end.
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def _wait_for_the_end(self) -> None:
+        """Keep still until the caller gives up or the server stops."""
+        self._socket.settimeout(0.05)
+        while not self._stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                if not self._socket.recv(_CHUNK):
+                    return
+
+
+class _Body(io.RawIOBase):
+    """A request's body, read from the socket when it is read."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._data = b""
+        self._is_over = False
+        self._started = time.monotonic()
+        self._received = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """As in the parent. Raises an HTTPException where the body breaks off, is malformed or comes too slowly."""
+        while not self._data and not self._is_over:
+            self._data = self._next()
+        size = min(len(buffer), len(self._data))
+        buffer[:size] = self._data[:size]
+        self._data = self._data[size:]
+        return size
+
+    def _next(self) -> bytes:
+        deadline = self._started + BODY_SECONDS + self._received / BODY_BYTES_PER_SECOND
+        try:
+            event = self._connection.next_event(deadline)
+        except TimeoutError:
+            raise RequestTimeout("the body came too slowly") from None
+        except (h11.RemoteProtocolError, OSError) as error:
+            raise BadRequest(f"the body cannot be read: {error}") from None
+        if not isinstance(event, h11.Data):
+            self._is_over = True
+            return b""
+        self._received += len(event.data)
+        return bytes(event.data)
+
+
+class _Problem(tuple[int, str]):
+    """Why a request is refused before anything looks at it: a status and a text."""
+
+
+def _target(request: h11.Request, hosts: frozenset[str]) -> tuple[str, str] | _Problem:
+    """Path and query of a request that is in order."""
+    if request.http_version not in (b"1.0", b"1.1"):
+        return _Problem((505, "this is HTTP 1.0 and 1.1"))
+    names = [name for name, _ in request.headers]
+    if len(names) > MAX_HEADERS or sum(len(name) + len(value) for name, value in request.headers) > MAX_HEAD_BYTES:
+        return _Problem((431, f"a request has at most {MAX_HEADERS} headers, and {MAX_HEAD_BYTES >> 10} kB of them"))
+    if b"transfer-encoding" in names and b"content-length" in names:
+        return _Problem((400, "a body has a Content-Length or a Transfer-Encoding, not both"))
+    target = request.target.decode("latin-1")
+    given = [value.decode("latin-1").lower() for name, value in request.headers if name == b"host"]
+    if not target.startswith("/"):
+        try:
+            url = urlsplit(target)
+        except ValueError:
+            url = urlsplit("")
+        if url.scheme not in ("http", "https"):
+            return _Problem((400, "the target of a request is a path"))
+        given.append(url.netloc.lower())
+        target = urlunsplit(("", "", url.path or "/", url.query, ""))
+    if not given or not hosts.issuperset(given):
+        return _Problem((403, "the header Host must name the address that the emulator printed at its start"))
+    path, _, query = target.partition("?")
+    return path, query
+
+
+def refusal(status: int, text: str) -> bytes:
+    """A whole answer that ends the connection."""
+    body = json.dumps({"error": text}).encode()
+    return (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    ).encode() + body
+
+
+def _call(app: WSGIApplication, environ: dict[str, Any]) -> tuple[str, Headers, Iterable[bytes]]:
+    """One WSGI call: the head of the answer, and its body piece by piece, to be closed."""
+    head: list[Any] = []
+
+    def start_response(status: str, headers: Headers, _error: Any = None, /) -> Callable[[bytes], object]:
+        head[:] = [status, headers]
+        return lambda _: None
+
+    content = app(environ, start_response)
+    status, headers = head
+    return status, headers, content
