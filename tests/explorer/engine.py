@@ -158,10 +158,8 @@ class Engine:
         if declared.image is not None:
             given["image_tag"] = declared.image
         if held is not None and not anew:
-            for name in declared.ignored:
-                given.pop(name, None)
-                if name in held.inputs:
-                    given[name] = held.inputs[name]
+            given = {name: value for name, value in given.items() if name not in declared.ignored}
+            given |= {name: held.inputs[name] for name in declared.ignored if name in held.inputs}
         result = self._call(run, "check", before, wire(given))
         if result.failures:
             raise OperationError("; ".join(failure.reason for failure in result.failures))

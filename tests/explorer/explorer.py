@@ -35,7 +35,6 @@ class Explorer:
         self.world = world
         self.engines = [Engine(world, stack, folder / str(number)) for number, stack in enumerate(STACKS)]
         self.used: set[int] = set()
-        self.varied = False
         self.failed: set[str] = set()
         """The programs of the commands that did not succeed, and what only a refresh finds out."""
 
@@ -44,7 +43,7 @@ class Explorer:
         for step in steps:
             self.take(step)
         self.world.platform.variants.clear()
-        self.varied = False
+        self.world.varied = False
         for number in sorted(self.used):
             self.settle(self.engines[number])
         ours = set().union(*(self._end(self.engines[number]) for number in sorted(self.used)))
@@ -75,7 +74,7 @@ class Explorer:
     def on_show(self, at: str, choice: int) -> None:
         """Until the next settling, the platform shows something else in a place."""
         self.world.platform.variants.add("plugin", at, INSTEAD[choice])
-        self.varied = True
+        self.world.varied = True
 
     def on_set(self, engine: Engine, slot: int, name: str, choice: int) -> None:
         """The program gives a field another value; a resource that is not declared is from now on."""
@@ -113,7 +112,9 @@ class Explorer:
     def on_ignore(self, engine: Engine, slot: int, name: str) -> None:
         """`ignore_changes` of a field, or of none."""
         declared = self._declared(engine, slot)
-        declared.ignored = () if name in declared.ignored else (name,)
+        # The resource's class adds the digest to the code.
+        names = ("code", "code_digest") if name == "code" else (name,)
+        declared.ignored = () if declared.ignored == names else names
 
     def on_order(self, engine: Engine, slot: int) -> None:
         """`delete_before_replace=False`, or no more."""
@@ -141,7 +142,7 @@ class Explorer:
                 self._check_there(engine, declared)
 
     def on_refresh(self, engine: Engine, faults: Iterable[str] = ()) -> None:
-        if engine.refresh(faults).succeeded and not self.varied:
+        if engine.refresh(faults).succeeded and not self.world.varied:
             self._check_nothing_hidden(engine)
 
     def on_destroy(self, engine: Engine, faults: Iterable[str] = ()) -> None:
@@ -195,6 +196,8 @@ class Explorer:
             return ["two resources of one name"]
         if "version" in declared.fields:
             return ["a version by hand"]
+        if {"code", "image_tag"} & set(declared.ignored):
+            return ["code of before, with what the program says of its runtime now"]
         live, truth = self.world.live(declared.name), self.world.truth(declared.name)
         if live is None or truth is None or self._recognised(engine, declared, live, truth):
             return []
@@ -251,7 +254,8 @@ class Explorer:
         found = []
         code = declared.image or declared.code
         theirs = code is None and (truth.deployed_by != engine.key(declared.urn) or not engine.stamps)
-        if truth.code != code and not theirs:
+        ignored = {"code", "image_tag"} & set(declared.ignored)
+        if truth.code != code and not theirs and not ignored:
             found.append(f"plugin {declared.name!r} runs {truth.code!r}, not {code!r}")
         defaults = {"timeout": 3, "display_name": declared.name, "enabled_state": "ENABLED", "cron_schedule": None}
         wanted = defaults | declared.fields

@@ -30,7 +30,7 @@ _OF_A_RESOURCE: dict[str, list[st.SearchStrategy[Any]]] = {
     "code": [st.integers(0, len(CODES) - 1)],
     "image": [st.integers(0, len(TAGS) - 1)],
     "set": [st.sampled_from([*FIELDS]), st.integers(0, 2)],
-    "ignore": [st.sampled_from(["environment_variables", "timeout", "cors"])],
+    "ignore": [st.sampled_from(["environment_variables", "timeout", "cors", "code", "image_tag"])],
     "rename": [st.integers(0, 1)],
     "drop": [],
     "order": [],

@@ -146,6 +146,8 @@ class World:
         self.edits = 0
         self.quiet = True
         """Whether one stack alone has written, and nothing is doubtful."""
+        self.varied = False
+        """Whether the platform shows what is not stored."""
         self.broken: list[str] = []
         """What was done to plugins of somebody else: kept, as the provider would take an exception for its own."""
 
@@ -159,7 +161,7 @@ class World:
         self.platform.variants.clear()
         self.truths.clear()
         self.broken.clear()
-        self.edits, self.quiet = 0, True
+        self.edits, self.quiet, self.varied = 0, True, False
 
     def live(self, name: str) -> dict[str, Any] | None:
         """A plugin as it is stored, or None."""
@@ -219,7 +221,7 @@ class World:
             return
         carried = ({*config} - {"version", "imageTag", VARIABLES}) | ({CODE} if sends_code else set())
         changed = {member for member in _MEMBERS if _without_stamp(before, member) != _without_stamp(after, member)}
-        if unnamed := (carried | changed) - actor.named:
+        if unnamed := (carried | (set() if self.varied else changed)) - actor.named:
             self.broken.append(f"{actor.key} wrote {sorted(unnamed)} of plugin {name!r}, which the diff did not name")
 
 
