@@ -75,6 +75,8 @@ class Functions:
                 answer = self._run_of(deployed)(event, lambda line: writer.write(PLUGIN, line))
             except (OSError, ValueError) as error:
                 answer = _failed(f"its code cannot be run: {error}")
+            for warning in answer.warnings:
+                writer.write(PLATFORM, f"{what}: warning: {warning}")
             writer.write(PLATFORM, f"{what}: {_outcome(answer, deployed.settings.memory_size)}")
         return answer
 
@@ -116,6 +118,7 @@ class Functions:
                 timeout=float(record["timeout"]),
                 memory_size=record["memorySize"],
                 variables=variables(record, self._address(), system=True),
+                ephemeral_storage=record["ephemeralStorage"],
             ),
         )
 
