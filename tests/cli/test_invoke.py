@@ -129,6 +129,7 @@ def test_each_subscription_is_called_once_and_the_schedule_last(made: Made, invo
 def test_a_plugin_that_subscribes_to_nothing_is_called_directly(made: Made, invoke: Invoke) -> None:
     code, output, _ = invoke(made(ECHO))
     assert (code, titles(output)) == (0, ["DIRECT CALL"])
+    assert "  answers 200, without a body\n  took " in output
 
 
 @pytest.mark.parametrize("kind", ["pre", "post", "adapt", "interception-pre"])

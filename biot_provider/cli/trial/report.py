@@ -83,9 +83,7 @@ class Report:
         shown = "".join(f", {name}: {value}" for name, value in headers.items())
         self._say(f"  answers {http.status}{shown}{'' if http.body else ', without a body'}")
         described = _described(http, answer)
-        lines = (
-            [f"({described})"] if described else _pretty(http.body).replace("\r\n", "\n").removesuffix("\n").split("\n")
-        )
+        lines = [f"({described})"] if described else _lines(http.body)
         for line in lines[:_LINES]:
             more = len(line) - _CHARACTERS
             self._say(f"    {line if more <= 0 else f'{line[:_CHARACTERS]} ({more} more characters)'}")
@@ -178,6 +176,10 @@ def _sent(event: Mapping[str, Any]) -> Any:
         if isinstance(part, dict) and inner in part:
             return part[inner]
     return None
+
+
+def _lines(body: bytes) -> list[str]:
+    return _pretty(body).replace("\r\n", "\n").removesuffix("\n").split("\n") if body else []
 
 
 def _pretty(body: bytes) -> str:
