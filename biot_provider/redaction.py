@@ -14,6 +14,7 @@ Words that many values hold and that are no secrets (``true``, ``https://``, ``p
 from __future__ import annotations
 
 import base64
+import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from html import unescape
@@ -55,9 +56,9 @@ class Redaction:
     """Strikes these secrets out of texts."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets if len(secret) >= _SHORTEST for form in _forms(secret)}
-        self._pieces = {piece for form in forms for piece in _pieces(form)} - _PLAIN_PIECES
-        self._whole = {form for form in forms if len(form) < _PIECE} - set(_PLAIN)
+        parts = [_parts(secret) for secret in set(secrets) if len(secret) >= _SHORTEST]
+        self._pieces: set[str] = set().union(*(pieces for pieces, _ in parts))
+        self._whole: set[str] = set().union(*(whole for _, whole in parts))
 
     def __call__(self, text: str) -> str:
         """The text with every secret struck out, as this module's documentation says."""
@@ -85,6 +86,14 @@ def without_query(address: str) -> str:
 
 def _inside(address: re.Match[str]) -> list[tuple[int, int]]:
     return [(address.start() + f.start(), address.start() + f.end()) for f in _IN_ADDRESS.finditer(address[0])]
+
+
+@functools.lru_cache(maxsize=4096)
+def _parts(secret: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The pieces to strike out, and what is too short to have any; a process asks for the same secrets again."""
+    forms = set(_forms(secret))
+    pieces = {piece for form in forms for piece in _pieces(form)} - _PLAIN_PIECES
+    return frozenset(pieces), frozenset(form for form in forms if len(form) < _PIECE) - set(_PLAIN)
 
 
 def _forms(secret: str) -> Iterator[str]:

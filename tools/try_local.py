@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from biot_provider.cli.console import printable
 from biot_provider.emulator import Platform
 from biot_provider.emulator.server import Background
 from biot_provider.emulator.store import StoreError
@@ -33,9 +34,9 @@ def main(folder: Path) -> int:
     """Try it: exit code 0 when the plugin answers as it should, 1 when it does not."""
     try:
         for line in tried(folder):
-            sys.stdout.write(f"{line}\n")
+            sys.stdout.write(f"{printable(line)}\n")
     except (Unexpected, StoreError, OSError, httpx.HTTPError) as error:
-        sys.stderr.write(f"make up: {PLUGIN} is deployed, but does not answer as it should: {error}\n")
+        sys.stderr.write(f"make up: {PLUGIN} is deployed, but does not answer as it should: {printable(str(error))}\n")
         return 1
     return 0
 

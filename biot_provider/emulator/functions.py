@@ -68,6 +68,8 @@ class Functions:
                 answer = self._answer(deployed, event, lambda line: writer.write(PLUGIN, line))
             except (OSError, ValueError) as error:
                 answer = failed(f"its code cannot be run: {error}")
+            for warning in answer.warnings:
+                writer.write(PLATFORM, f"{what}: warning: {warning}")
             writer.write(PLATFORM, f"{what}: {_outcome(answer, deployed.settings.memory_size)}")
         return answer
 
@@ -111,6 +113,7 @@ class Functions:
                 timeout=float(record["timeout"]),
                 memory_size=record["memorySize"],
                 variables=variables(record, "", system=True),
+                ephemeral_storage=record["ephemeralStorage"],
             ),
         )
 

@@ -128,6 +128,14 @@ def test_it_prints_what_functions_write_and_how_their_calls_end_unless_told_not_
         assert second.startswith("talker: GET /: answered in ")
 
 
+def test_nothing_that_a_function_says_steers_the_terminal(tmp_path: Path) -> None:
+    deploy(tmp_path / "data", "def handler(event, context): print('\\x1b]52;c;ZXZpbA==\\x07\\rgone \\u202e \\x9b1m')\n")
+    with started(tmp_path, "--port", "0", "--data", "data") as (process, exports):
+        assert httpx.get(endpoint(exports)).status_code == 200
+        _, output, _ = ended(process, signal.SIGTERM)
+    assert output.splitlines()[0] == r"talker | \u001b]52;c;ZXZpbA==\u0007\rgone \u202e \u009b1m"
+
+
 STUCK = "import os, time\ndef handler(event, context):\n    print(os.getpid())\n    time.sleep(60)\n"
 
 

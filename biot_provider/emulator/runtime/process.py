@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from . import guard
+from .disk import megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +34,8 @@ _FRAME = 4096
 _CHUNK = 1 << 16
 _DRAIN = 64
 """Reads of what a process wrote before its answer; one that writes without end is not waited for."""
+_REASON = 200
+"""Characters of what a process says it waits for."""
 _PATIENCE = 5.0
 """Seconds for the guard to do what it always does at once."""
 
@@ -48,11 +51,21 @@ class Stopped(Exception):  # noqa: N818  (what a plugin did, not a fault of the 
 class Process:
     """A function's process with its guard; `end` it."""
 
-    def __init__(self, command: Sequence[str], variables: Mapping[str, str], folder: Path, memory_size: int) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        variables: Mapping[str, str],
+        folder: Path,
+        *,
+        memory_size: int,
+        ephemeral_storage: int,
+    ) -> None:
         self._memory_size = memory_size
+        self._ephemeral_storage = ephemeral_storage
         self._scratch = Path(tempfile.mkdtemp(prefix="biot-plugin-"))
         self._ended: dict[str, Any] | None = None
-        self._answers = b""
+        self._answers = bytearray()
+        self._has_answer = False
         self._reports = b""
         self.peak = 0
         """The most memory it had in use so far, in MB; 0 where that cannot be known."""
@@ -99,6 +112,7 @@ class Process:
             "folder": str(folder),
             "scratch": scratch,
             "memory": self._memory_size,
+            "storage": self._ephemeral_storage,
             "fds": theirs,
         }
         self._tell(json.dumps(spec).encode() + b"\n")
@@ -116,24 +130,34 @@ class Process:
         Raises Stopped when nothing comes within the time, with the text `late`, or when the process ends or takes too
         much memory.
         """
-        self._answers = b""
+        self._answers.clear()
         self._tell(b"b")
-        answer = self._wait(json.dumps(message).encode() + b"\n", time.monotonic() + seconds, lines)
+        until = time.monotonic() + seconds
+        content = self._answer_to(message["id"], json.dumps(message).encode() + b"\n", until, lines, late)
+        if "waiting" in content:
+            what = f"the answer is there, but the event loop is not empty ({content['waiting']!s:.{_REASON}})"
+            late = f"{late}: {what}, and context.callbackWaitsForEmptyEventLoop is not false"
+            content = self._answer_to(message["id"], b"", until, lines, late)
+        self._settle(lines)
+        return content
+
+    def _answer_to(self, wanted: str, message: bytes, until: float, lines: LogLines, late: str) -> dict[str, Any]:
+        """Write the message, and give the next answer, which has the `id` that is wanted."""
+        answer = self._wait(message, until, lines)
         if answer is None:
-            raise Stopped("Function.Timeout", late)
+            raise Stopped("Sandbox.Timedout", late)
         try:
             content = json.loads(answer)
-            if not isinstance(content, dict) or content.get("id") != message["id"]:
-                raise ValueError(answer)
         except (ValueError, RecursionError):
             raise _garbage() from None
-        try:
-            self._settle(lines)
-        except Stopped as stopped:
-            # Of a process that says what is wrong and ends, what it said is the better reason.
-            if "error" not in content or stopped.error_type != "Runtime.Exited":
-                raise
+        if not isinstance(content, dict) or content.get("id") != wanted:
+            raise _garbage()
         return content
+
+    @property
+    def stored(self) -> int:
+        """MB in its temporary folder."""
+        return megabytes(self._scratch)
 
     def interrupt(self) -> None:
         """Make it end, from any thread."""
@@ -154,25 +178,32 @@ class Process:
 
     def _wait(self, message: bytes, until: float, lines: LogLines) -> bytes | None:
         """Write the message while reading all that comes; gives the first line of the answers, if it comes in time."""
+        rest = memoryview(message)
         with selectors.DefaultSelector() as selector:
             for pipe in (self._answering, self._logs, self._reporting):
                 selector.register(pipe, selectors.EVENT_READ)
             selector.register(self._requests, selectors.EVENT_WRITE)
-            while (left := until - time.monotonic()) > 0:
+            self._has_answer = b"\n" in self._answers
+            while not self._has_answer:
+                left = until - time.monotonic()
+                if left <= 0:
+                    return None
                 ready = [key.fileobj for key, _ in selector.select(left)]
                 if self._requests in ready:
-                    message = message[self._write(message) :]
-                    if not message:
+                    rest = rest[self._write(rest) :]
+                    if not rest:
                         selector.unregister(self._requests)
                 if self._logs in ready and not self._take_logs(lines):
                     selector.unregister(self._logs)
                 if self._answering in ready and not self._take_answers():
                     selector.unregister(self._answering)
-                if b"\n" in self._answers:
-                    return self._answers.partition(b"\n")[0]
-                if self._reporting in ready:
-                    self._hear()
-        return None
+                if self._reporting in ready and not self._has_answer:
+                    # What it has written before it ended is there by now.
+                    self._take_answers()
+                    if not self._has_answer:
+                        self._hear()
+        answer, _, self._answers = self._answers.partition(b"\n")
+        return bytes(answer)
 
     def _settle(self, lines: LogLines) -> None:
         """After an answer: its log lines, which came before it, and its memory."""
@@ -181,9 +212,14 @@ class Process:
         with selectors.DefaultSelector() as selector:
             selector.register(self._reporting, selectors.EVENT_READ)
             if selector.select(_PATIENCE):
-                self._hear()
+                try:
+                    self._hear()
+                except Stopped as problem:
+                    # One that has ended on its own has answered before that.
+                    if problem.error_type != "Runtime.ExitError":
+                        raise
 
-    def _write(self, message: bytes) -> int:
+    def _write(self, message: memoryview) -> int:
         try:
             return self._requests.write(message[:_CHUNK]) or 0
         except OSError:
@@ -193,6 +229,7 @@ class Process:
     def _take_answers(self) -> bool:
         content = _read(self._answering)
         self._answers += content or b""
+        self._has_answer = b"\n" in (content or b"")
         if len(self._answers) > MAX_ANSWER + _FRAME:
             raise _garbage()
         return content != b""
@@ -237,7 +274,7 @@ class Process:
         if how == "closed":
             return Stopped("Runtime.Closed", "the function was closed while it was running")
         by = f"exit code {report['code']}" if how == "exit" else f"the signal {_signal_name(report['signal'])}"
-        return Stopped("Runtime.Exited", f"the plugin's process ended with {by} before it answered")
+        return Stopped("Runtime.ExitError", f"the plugin's process ended with {by} before it answered")
 
 
 def _read(pipe: Any) -> bytes | None:
