@@ -30,7 +30,7 @@ _ITS_OWN = ("connection", "content-length", "keep-alive", "transfer-encoding", "
 _MOST = 6 * 2**20
 """Bytes of a request (AWS Lambda quotas, invocation payload)."""
 _MOST_NAMED = 200
-"""Characters of a method and path in a log."""
+"""Characters of a path in a log."""
 _SENDABLE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -78,7 +78,9 @@ class FunctionsApi:
             headers=dict(request.headers),
             body=body,
         )
-        what = f"{request.method} /{rest}"[:_MOST_NAMED]
+        # It is shown in a terminal.
+        named = "".join(character if character.isprintable() else "?" for character in rest[:_MOST_NAMED])
+        what = f"{request.method} /{named}"
         called = self._functions.invoke(deployed, event, what)
         if called.error_type == THROTTLED:
             return _throttled()

@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from . import hooks
+from .endpoints import shown_endpoint
 from .lanes import MAX_WAITING, Lanes
 from .plugin_tokens import INTERCEPTOR, NOTIFICATION
 from .refusals import Refusal
@@ -245,9 +246,7 @@ class _NoAnswerError(Exception):
 
 def _source(subscriber: Subscriber) -> str:
     """What logs and errors call it."""
-    from .outgoing import shown
-
-    return subscriber.plugin or shown(subscriber.endpoint or "")
+    return subscriber.plugin or shown_endpoint(subscriber.endpoint or "")
 
 
 def _status(wanted: Mapping[str, Any], status: int) -> int:

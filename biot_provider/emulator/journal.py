@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
+
+from .endpoints import endpoint_problem
 
 if TYPE_CHECKING:
     from .store import Store
@@ -19,6 +22,9 @@ LEFT_OUT = "[left out: too long]"
 SECRET_MEMBERS = ("secretKey", "password", "refreshToken")
 """Members of JSON bodies that are not kept."""
 
+_CREDENTIALS = re.compile(r"(://|%3A%2F%2F)(?:(?!%2F)[^/?#\s\"])*(@|%40)", re.IGNORECASE)
+"""In an address, which may stand in a query."""
+
 
 class Journal:
     """The requests of every process that shares the database, oldest first."""
@@ -33,6 +39,7 @@ class Journal:
         text = json.dumps(entry)
         if len(text) > MAX_ENTRY:
             text = json.dumps({**entry, "parts": [], "config": LEFT_OUT, "body": LEFT_OUT})
+        text = _CREDENTIALS.sub(rf"\1{REDACTED}\2", text)
         with self._store.writing() as db:
             row = db.execute("INSERT INTO requests (entry) VALUES (?)", (text,)).lastrowid or 0
             db.execute("DELETE FROM requests WHERE id <= ?", (row - KEPT,))
@@ -53,7 +60,12 @@ def without_secrets(body: Any) -> Any:
     """The JSON body with its members' names and without the secret ones' values."""
     if not isinstance(body, dict):
         return body
-    return {name: REDACTED if name in SECRET_MEMBERS else value for name, value in body.items()}
+    return {name: REDACTED if _is_secret(name, value) else value for name, value in body.items()}
+
+
+def _is_secret(name: str, value: Any) -> bool:
+    # What is refused as an address may be one with a password in it that breaks it.
+    return name in SECRET_MEMBERS or (name == "endpoint" and isinstance(value, str) and bool(endpoint_problem(value)))
 
 
 def redacted(config: Any) -> Any:

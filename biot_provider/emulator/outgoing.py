@@ -17,6 +17,8 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPErrorProcessor, HTTPHandler, HTTPSHandler, ProxyHandler, Request, build_opener
 
+from .endpoints import endpoint_problem
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -32,34 +34,11 @@ class Unreachable(Exception):  # noqa: N818  (what happened, not a fault of the 
     """There is no answer; the text says why, in a few words."""
 
 
-def problem(endpoint: str) -> str | None:
-    """Why an address is none that can be called. The text quotes nothing of it."""
-    try:
-        url = urlsplit(endpoint)
-        # The port is read when it is asked for.
-        sound = url.scheme in ("http", "https") and url.hostname and (url.port is None or url.port > 0)
-    except ValueError:
-        sound = False
-    if not sound or not endpoint.isascii() or not endpoint.isprintable() or " " in endpoint:
-        return "must be a URL"
-    if "@" in url.netloc:
-        return "must not hold credentials: a header's token says who calls"
-    return None
-
-
-def shown(endpoint: str) -> str:
-    """An address as logs and errors name it: without credentials, and without a query, which may hold a key."""
-    with contextlib.suppress(ValueError):
-        url = urlsplit(endpoint)
-        return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
-    return "an endpoint that is no URL"
-
-
 def post(endpoint: str, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
     """Status, headers (names in lower case) and body of the answer, whatever its status. Raises Unreachable."""
-    trouble = problem(endpoint)
-    if trouble:
-        raise Unreachable(f"its address {trouble}")
+    wrong = endpoint_problem(endpoint)
+    if wrong:
+        raise Unreachable(f"its address {wrong}")
     url = urlsplit(endpoint)
     local = url.hostname in _LOOPBACK
     if url.scheme != "https" and not (local and url.scheme == "http"):

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class OwnPort:
     """Where the platform itself is served, or a port that is opened when somebody asks for it.
 
-    With `idle_seconds` it is closed when nobody has called for so long. It is the same port each time, if that one is
-    free: addresses in a stack's state stay right. `name` is what it is remembered by.
+    With `idle_seconds` it is closed when nobody has called for so long after the last call. It is the same port each
+    time, if that one is free: addresses in a stack's state stay right. `name` is what it is remembered by.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class OwnPort:
         with self._lock:
             if self._served_at is not None:
                 return self._served_at
-            if self._own is None or not self._own.touch():
+            if self._own is None or not self._own.expect_call():
                 self._own = self._open()
             return self._own.host
 

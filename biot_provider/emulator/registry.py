@@ -185,21 +185,15 @@ class Registry:
         return found
 
     def remove_tag(self, repository: str, tag: str) -> None:
-        """Take a tag away, within `lock`, and what only it held: its manifest, unless somebody has asked for that since
-        by its digest, and whatever else nothing refers to and whose time of grace is over.
-        """
+        """Take a tag away, within `lock`, and what nothing refers to any more, where its time of grace is over."""
         folder = self._repository(repository)
-        tag_path = folder / "tags" / tag
-        own, tagged = self.tags(repository).get(tag), _age(tag_path)
-        tag_path.unlink(missing_ok=True)
+        (folder / "tags" / tag).unlink(missing_ok=True)
         used: set[str] = set()
         for digest in set(self.tags(repository).values()):
             used |= {digest, *(part for held in self._held(folder, digest) for part in held.references)}
-        for kind in ("manifests", "blobs"):
-            for link in _entries(folder / kind):
-                grace = min(tagged, GRACE) if f"sha256:{link.name}" == own else GRACE
-                if f"sha256:{link.name}" not in used and _age(link) >= grace:
-                    link.unlink(missing_ok=True)
+        for link in (*_entries(folder / "manifests"), *_entries(folder / "blobs")):
+            if f"sha256:{link.name}" not in used and _age(link) >= GRACE:
+                link.unlink(missing_ok=True)
         for path in (*_entries(self._folder / "blobs"), *_entries(self._folder / "uploads")):
             if not any(self._linked(name, path.name) for name in REPOSITORIES) and _age(path) >= GRACE:
                 path.unlink(missing_ok=True)

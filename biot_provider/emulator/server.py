@@ -29,6 +29,9 @@ MAX_CONNECTIONS = 128
 MIN_WAIT_SECONDS = 1.0
 """A connection that has waited so long for its caller may be closed for another one."""
 
+EXPECTED_SECONDS = 60.0
+"""Whoever has the address may have much to load before the first call."""
+
 _POLL_SECONDS = 0.5
 _REFUSED_SECONDS = 1.0
 _MAX_REFUSED = 64
@@ -63,8 +66,8 @@ def serve(folder: Path, port: int, ready: Callable[[str, Platform], None]) -> No
 class Background:
     """An application served in threads of its own until `close`; they do not keep the process alive.
 
-    With `idle_seconds` it ends by itself when nobody has called for so long. An OSError means that the port cannot be
-    had.
+    With `idle_seconds` it ends by itself when nobody has called for so long after the last call, or for
+    EXPECTED_SECONDS after its address was given to somebody. An OSError means that the port cannot be had.
     """
 
     def __init__(
@@ -81,7 +84,8 @@ class Background:
         self._idle_seconds = idle_seconds
         self._lock = threading.Lock()
         self._connections: set[Connection] = set()
-        self._last_call = time.monotonic()
+        self._last_call = 0.0
+        self._expected_since = time.monotonic()
         self._refused: collections.deque[tuple[float, socket.socket]] = collections.deque()
         self.stopping = threading.Event()
         self._listener = _listen(port)
@@ -101,10 +105,10 @@ class Background:
         """The address without a path."""
         return f"{self._scheme}://{self.host}"
 
-    def touch(self) -> bool:
-        """Count this moment as a call; whether the server still runs."""
+    def expect_call(self) -> bool:
+        """Wait for somebody who has the address from now; False where it has ended."""
         with self._lock:
-            self._last_call = time.monotonic()
+            self._expected_since = time.monotonic()
             return not self.stopping.is_set()
 
     def close(self) -> None:
@@ -215,10 +219,12 @@ class Background:
             return
         with self._lock:
             since = [one.waiting_since for one in self._connections]
-            if None not in since:
-                last = max([self._last_call, *(moment for moment in since if moment)])
-                if time.monotonic() - last > self._idle_seconds:
-                    self.stopping.set()
+            if None in since:
+                return
+            last = max([self._last_call, *(moment for moment in since if moment)])
+            idle = self._idle_seconds if last > self._expected_since else EXPECTED_SECONDS
+            if time.monotonic() - max(last, self._expected_since) > idle:
+                self.stopping.set()
 
 
 def _listen(port: int) -> socket.socket:

@@ -13,8 +13,9 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from . import hooks, outgoing, reference_data, rules, search
+from . import hooks, reference_data, rules, search
 from .answers import entity_of, without_nulls
+from .endpoints import endpoint_problem
 from .moments import iso
 from .refusals import Refusal, invalid
 
@@ -223,7 +224,7 @@ def _told(parts: _Parts) -> dict[str, Any]:
 
 def _endpoint(value: Any, path: str) -> str:
     endpoint: str = rules.text(1, 2048)(value, path)
-    problem = outgoing.problem(endpoint)
+    problem = endpoint_problem(endpoint)
     if problem:
         raise invalid(path, problem)
     return endpoint

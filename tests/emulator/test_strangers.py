@@ -96,6 +96,12 @@ def test_the_key_opens_them_and_is_in_a_file_that_only_its_owner_reads(
     assert len(file.read_text()) >= 32
 
 
+def test_other_accounts_cannot_look_into_the_data(tmp_path: Path) -> None:
+    with Platform(tmp_path / "deep" / "data") as platform:
+        platform.images.add("wave-1")
+        assert stat.S_IMODE((tmp_path / "deep" / "data").stat().st_mode) == 0o700
+
+
 def test_what_somebody_has_put_in_the_place_of_the_key_is_replaced(tmp_path: Path) -> None:
     file, elsewhere = tmp_path / "control.key", tmp_path / "elsewhere"
     for trap in ("known", "link", "open"):
@@ -287,6 +293,16 @@ def test_what_a_refused_caller_sends_is_not_in_the_log_of_requests(
     url = platform.plugins.get("Plugin-open", str(stranger.base_url).rstrip("/"))["endpointUrl"]
     assert stranger.post(url, json={"x": canary}).status_code == 200
     assert canary not in json.dumps(platform.requests())
+
+
+def test_what_a_caller_puts_into_a_path_does_not_reach_the_terminal(
+    stranger: httpx.Client, outside: Caller, deploy: Any
+) -> None:
+    deploy("open", ECHO)
+    assert stranger.get(f"{outside.got('open')['endpointUrl']}%1b%5b2Jx%0d%0ay{'z' * 1000}").status_code == 200
+    (line,) = [line["line"] for line in outside.platform.logs.lines("open") if line["kind"] == "platform"]
+    assert line.startswith("GET /?[2Jx??yzzz")
+    assert len(line) < 300
 
 
 def test_the_log_of_requests_keeps_no_more_than_so_much_of_one(outside: Caller) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -246,3 +247,14 @@ def test_a_zip_is_code_too(images: Images, code: dict[str, Any], tmp_path: Path)
     as_folder, as_zip = images.inputs(**code), images.inputs(**code | {"code": "code.zip"})
     assert as_zip["image_tag"] == as_folder["image_tag"]
     assert images.create(**code | {"code": "code.zip"})["image_tag"] in images.platform.images.tags()
+
+
+def test_a_push_after_a_pause_opens_the_registry_again(
+    images: Images, code: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("biot_provider.emulator.platform.PUSH_SECONDS", 0.2)
+    images.create(**code)
+    time.sleep(1.5)
+    images.file("code/index.py", "x = 1\n")
+    images.create(**code)
+    assert len([request for request in images.requests() if request.endswith("temp-credentials")]) == 2
