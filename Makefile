@@ -63,4 +63,4 @@ lock:  ## renew requirements.lock from pyproject.toml
 	  --no-emit-index-url --custom-compile-command "make lock" pyproject.toml --group dev --extra image -o requirements.lock
 
 clean:  ## remove what the commands above made here; the engine's cache stays
-	rm -rf $(VENV) .pulumi .biot .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .pulumi .biot .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -158,7 +158,8 @@ def _endpoint_problems(endpoint: object, *, public: bool) -> Iterator[Problem]:
 def _endpoint_problem(endpoint: str, *, public: bool) -> str | None:
     """No name is looked up: what a name leads to may differ where the platform stands.
 
-    Of the address no more than the host is quoted: its path and its query may be secrets.
+    Of the address no more than the host is quoted: its path and its query may be secrets. Where an @ stands behind it,
+    the host may be part of a password with a slash in it.
     """
     if _CREDENTIALS.match(endpoint):
         return "must not hold a user name or password: BioT's calls carry a signed token instead"
@@ -167,17 +168,17 @@ def _endpoint_problem(endpoint: str, *, public: bool) -> str | None:
         host, port = (parts.hostname or "").rstrip("."), parts.port
     except ValueError:
         host, port = "", None
-    address = _address(host)
+    address, quoted = _address(host), "its host" if "@" in endpoint else shown(host)
     if port == 0 or _NO_ADDRESS.search(endpoint) or not (address or _HOST.fullmatch(host)) or not parts.scheme:
         return "must be an https address, such as https://hooks.example.com/biot"
     if parts.scheme == "http" and not (public or _is_loopback(host, address)):
-        return f"must be https: plain http may only go to this machine (localhost), not to {shown(host)}"
+        return f"must be https: plain http may only go to this machine (localhost), not to {quoted}"
     if parts.scheme != "https" and (public or parts.scheme != "http"):
         return f"must be https: BioT calls no {parts.scheme} address"
     if parts.fragment:
         return "must have no fragment (#...): it never reaches the endpoint"
     if public and not _is_public(host, address):
-        return f"must be public, for BioT calls it from outside: {shown(host)} is not"
+        return f"must be public, for BioT calls it from outside: {quoted} is not"
     return None
 
 

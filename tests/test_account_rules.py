@@ -198,7 +198,13 @@ def test_a_user_name_or_password_in_an_endpoint_is_refused_and_not_quoted(form: 
 @pytest.mark.parametrize(
     "form",
     [
-        *("https://localhost/{}?{}", "http://hooks.acme.example/{}?code={}", "https://hooks.acme.example/{}#{}"),
+        *(
+            "https://{}/{}@hooks.acme.example",
+            "http://{}/{}@hooks.acme.example",
+            "https://localhost/{}?{}",
+            "http://hooks.acme.example/{}?code={}",
+            "https://hooks.acme.example/{}#{}",
+        ),
         *("https://hooks.acme.example:0/{}?{}", "https://hooks acme.example/{}?{}", "https://[nowhere/{}?{}"),
         *("https://hooks.acme.example:{}/{}", "hooks.acme.example/{}?{}", "https://u:{}/{}@hooks.acme.example"),
         *(
