@@ -200,7 +200,9 @@ class PluginAnswer(PluginShown):
     @classmethod
     def _is_a_plugin(cls, value: Any) -> Any:
         """Refuse what is no plugin, such as a gateway's JSON: it has few of the members that every plugin has."""
-        if isinstance(value, dict) and len(_ALWAYS_SHOWN & value.keys()) < _FEWEST_SHOWN:
+        if not isinstance(value, dict) or len(_ALWAYS_SHOWN & value.keys()) >= _FEWEST_SHOWN:
+            return value
+        if not (isinstance(value.get("name"), str) and isinstance(value.get("version"), int)):
             raise ValueError("has not the members of a plugin")
         return value
 
