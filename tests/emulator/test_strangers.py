@@ -299,9 +299,9 @@ def test_what_a_caller_puts_into_a_path_does_not_reach_the_terminal(
     stranger: httpx.Client, outside: Caller, deploy: Any
 ) -> None:
     deploy("open", ECHO)
-    assert stranger.get(f"{outside.got('open')['endpointUrl']}%1b%5b2Jx%0d%0ay{'z' * 1000}").status_code == 200
+    assert stranger.get(f"{outside.got('open')['endpointUrl']}%1b%5b2Jx%c2%9by{'z' * 1000}").status_code == 200
     (line,) = [line["line"] for line in outside.platform.logs.lines("open") if line["kind"] == "platform"]
-    assert line.startswith("GET /?[2Jx??yzzz")
+    assert line.startswith("GET /?[2Jx?yzzz")
     assert len(line) < 300
 
 
