@@ -17,6 +17,7 @@ from .access import is_of_another_site
 from .answers import FUNCTIONS
 from .function_pool import THROTTLED
 from .routes import Route
+from .runtime.function import TOO_LARGE
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request
@@ -69,7 +70,7 @@ class FunctionsApi:
         try:
             body = request.get_data()
         except RequestEntityTooLarge:
-            return _message(413, "Request Entity Too Large")
+            return _too_large()
         event = direct_event(
             endpoint_url=f"{call.base_url}{FUNCTIONS}{function_id}/",
             method=request.method,
@@ -85,7 +86,7 @@ class FunctionsApi:
         if called.error_type == THROTTLED:
             return _throttled()
         if called.error is not None:
-            return _message(502, "Internal Server Error")
+            return _too_large() if called.error_type == TOO_LARGE else _message(502, "Internal Server Error")
         answer = http_answer(called.answer)
         problem = answer.problem or _unsendable(answer)
         if problem:
@@ -119,6 +120,10 @@ def _may_call(request: Request, deployed: Deployed, method: str | None) -> bool:
         return True
     origins, methods = deployed.cors["allowOrigins"], deployed.cors["allowMethods"]
     return ("*" in origins or origin in origins) and (method is None or "*" in methods or method in methods)
+
+
+def _too_large() -> Response:
+    return _message(413, "Request Entity Too Large")
 
 
 def _throttled() -> Response:

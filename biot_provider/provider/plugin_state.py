@@ -161,7 +161,8 @@ def observed_code(state: PluginState, answer: PluginAnswer, stamp: Stamp | None,
         # A state without code says nothing about the code that others deploy, but its own must not be hidden.
         return state if lost is None else state.model_copy(update={"code_digest": lost})
     if stamp is None or stamp.digest == code_identity(known):
-        if not remade and answer.version == known.version:
+        moved = isinstance(answer.version, int) and answer.version != known.version
+        if not remade and not moved:
             return state
     elif lost is not None and not remade and not is_foreign(known.code_digest) and is_next:
         # A write of ours that was not recorded: it was killed, or its answer was lost.

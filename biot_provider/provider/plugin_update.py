@@ -28,6 +28,7 @@ from biot_provider.provider.plugin_state import (
     recorded,
 )
 from biot_provider.provider.stamp import UNKNOWN_CODE, Stamp, code_identity, is_another, is_foreign, owner_hash
+from biot_provider.wide import number
 
 if TYPE_CHECKING:
     from biot_provider.client import Client
@@ -87,7 +88,7 @@ class PluginUpdate:
         except ApiError as error:
             if error.code != _VERSION_TOO_LOW:
                 raise
-            return self._send(self._look())
+            return self._send(self._look(), above=number(error.details.get("currentVersion")))
 
     def _refuse_if_anothers(self, found: PluginAnswer) -> None:
         """Stop before anything is written to a plugin that this stack did not deploy: the address may be wrong."""
@@ -111,7 +112,8 @@ class PluginUpdate:
                 f" {advice} set adopt=True to take it over, or choose another name"
             )
 
-    def _send(self, found: PluginAnswer) -> PluginState:
+    def _send(self, found: PluginAnswer, *, above: int = 0) -> PluginState:
+        """Send what is left; ``above`` is a version of code that the platform has, whatever it shows."""
         wanted = self._wanted
         cells, sends_code = self._left(found)
         self._stamp = self._new_stamp(found, sends_code=sends_code) if self._stamps else None
@@ -121,7 +123,8 @@ class PluginUpdate:
             self._stamp = there
             return self._recorded(found)
         fields = cells | ({(CODE,)} if sends_code else set()) | ({(VARIABLES,)} if restamps else set())
-        self._sent_version = max(wanted.deployed_version, found.deployed_version + 1) if sends_code else None
+        last = max(found.deployed_version, above)
+        self._sent_version = max(wanted.deployed_version, last + 1) if sends_code else None
         body = update_body(
             fields, before=self._before, wanted=wanted, found=found, version=self._sent_version, stamp=self._stamp
         )

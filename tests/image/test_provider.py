@@ -56,8 +56,6 @@ def code(images: Images) -> dict[str, Any]:
           " <host>/<repository>@sha256:<digest>"]),
         ({"code": "code", "base_image": "user:canary@a.b/c:d"},
          ["base_image: what is given is no image: a digest is sha256: and 64 hexadecimal digits"]),
-        ({"context": "x" * 300}, ["context: cannot be read: File name too long"]),
-        ({"context": "code", "dockerfile": "x" * 300}, ["context: cannot be read: File name too long"]),
         ({"code": "code", "base_image": "a.b/c@sha256:12"},
          ["base_image: 'a.b/c@sha256:12' is no image: a digest is sha256: and 64 hexadecimal digits"]),
         ({"code": "code", "base_image": SEED, "contxt": "x"}, ["contxt: unknown argument; did you mean 'context'?"]),
@@ -69,6 +67,13 @@ def test_a_preview_finds_all_that_is_wrong_with_the_arguments_at_once(
     images.file("code/index.py", "")
     assert images.problems(**arguments) == problems
     assert images.requests() == []
+
+
+@pytest.mark.parametrize("arguments", [{"context": "x" * 300}, {"context": "code", "dockerfile": "x" * 300}])
+def test_a_name_too_long_for_a_file_is_a_problem_of_its_argument(arguments: dict[str, Any], images: Images) -> None:
+    images.file("code/index.py", "")
+    (problem,) = images.problems(**arguments)
+    assert problem.startswith("context: ")
 
 
 @pytest.mark.parametrize(

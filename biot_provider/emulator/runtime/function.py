@@ -39,6 +39,10 @@ _LATE = "Task timed out after {:.2f} seconds"
 """As Lambda puts it."""
 
 
+TOO_LARGE = "RequestTooLargeException"
+"""The kind of error of an event that Lambda would not take."""
+
+
 @dataclass(frozen=True)
 class FunctionSettings:
     """What a plugin's configuration says about how its code runs."""
@@ -126,7 +130,7 @@ class Function:
             size = _size(event)
             if size > MAX_EVENT:
                 text = f"the event has {size} bytes, more than Lambda's limit of {MAX_EVENT}"
-                return call.failed("RequestTooLargeException", text, 0, settings)
+                return call.failed(TOO_LARGE, text, 0, settings)
             process = self._warm(call)
             content = self._exchange(process, event, call)
         except NotInstalled as problem:
