@@ -230,7 +230,10 @@ class PluginProvider(LifecycleProvider):
         other = self._run.declare(name, owner)
         if other is None:
             return []
-        return [Problem("name", f"{name!r} is the plugin of resource {resource_name(other)!r} too: leave one out")]
+        shown = resource_name(other)
+        if shown == resource_name(owner):  # below another parent: by the types that tell the two apart
+            shown = other.split("/", 2)[-1]
+        return [Problem("name", f"{name!r} is the plugin of resource {shown!r} too: leave one out")]
 
     def _client(self, plugin: PluginState) -> Client:
         return self.connection.client(plugin.owner)

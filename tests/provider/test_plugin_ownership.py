@@ -59,6 +59,10 @@ def test_two_resources_that_declare_one_plugin_fail_in_the_preview(world: World)
     again = {"name": "guard", "__owner": "project/stack/a:b:Second::other"}
     failures = world.provider.check({}, again).failures
     assert [f.reason for f in failures] == ["name: 'guard' is the plugin of resource 'main' too: leave one out"]
+    namesake = {"name": "guard", "__owner": "project/stack/a:b:Second::main"}
+    failures = world.provider.check({}, namesake).failures
+    shown = "a:b:First::main"
+    assert [f.reason for f in failures] == [f"name: 'guard' is the plugin of resource {shown!r} too: leave one out"]
 
 
 @pytest.mark.parametrize("operation", ["update", "refresh", "delete"])
