@@ -9,27 +9,32 @@ import functools
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
 from pydantic import ValidationError
 
 from biot_provider.aws_lambda import runtime_warning
-from biot_provider.errors import InputError, LifecycleError, NotFoundError, PackagingError
-from biot_provider.handlers import handler_problem
-from biot_provider.models import DEFAULT_HANDLER, DEFAULT_RUNTIME, UNDECLARED, PluginInputs, PluginState
-from biot_provider.packaging import read_package, zipped_size_problem
+from biot_provider.errors import LifecycleError, NotFoundError
+from biot_provider.models import PluginInputs, PluginState
 from biot_provider.provider.host import refuse_unseen_ignore, report_changes
 from biot_provider.provider.lifecycle import (
     LifecycleProvider,
     dump,
     failures,
     holds_unknown,
-    is_unknown,
     load,
     operation,
     report,
+)
+from biot_provider.provider.plugin_check import (
+    add_code,
+    argument_problems,
+    check_version,
+    report_runs,
+    report_variables,
+    schedule_over_problems,
+    with_defaults,
 )
 from biot_provider.provider.plugin_state import (
     CODE,
@@ -43,11 +48,8 @@ from biot_provider.provider.plugin_state import (
 )
 from biot_provider.provider.plugin_writes import PluginWrites
 from biot_provider.provider.properties import resource_name
-from biot_provider.provider.stamp import SEED, Stamp, is_another, is_foreign, is_same_plugin
-from biot_provider.rules import Problem, plugin_problems
-from biot_provider.schedule import in_words, next_runs, schedule_problem
-from biot_provider.validation import shown
-from biot_provider.wide import number
+from biot_provider.provider.stamp import SEED, Stamp, is_another, is_same_plugin
+from biot_provider.rules import Problem
 
 if TYPE_CHECKING:
     from biot_provider.client import Client
@@ -101,20 +103,20 @@ class PluginProvider(LifecycleProvider):
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Find every bad input, fill in defaults and the digests of the code; local files only, no request."""
         given = {key: value for key, value in news.items() if key != "__provider" and value is not None}
-        problems = self.connection.problems() + _schedule_over(given, _olds)
-        problems += _argument_problems(given, _olds)
+        problems = self.connection.problems() + schedule_over_problems(given, _olds)
+        problems += argument_problems(given, _olds)
         problems += self._declared_twice(given)
-        values = _with_defaults(given)
+        values = with_defaults(given)
         readable = isinstance(values.get("code"), str) and not any(problem.path == "code" for problem in problems)
         if "code_digest" in given:  # no program gives it: the engine put it back, since its changes are ignored
             values["code_files"] = _olds.get("code_files")
         elif readable and "image_tag" not in given:
-            problems += _add_code(values, _olds)
+            problems += add_code(values, _olds)
         if problems:
             return CheckResult(news, failures(problems))
         if warning := runtime_warning(given.get("runtime"), datetime.now(UTC).date()):
             report(f"warning: plugin {values.get('name')!r}: {warning}")
-        _report_runs(given, _olds)
+        report_runs(given, _olds)
         return CheckResult(_normalised(values), [])
 
     @operation
@@ -140,9 +142,9 @@ class PluginProvider(LifecycleProvider):
                 " its endpoint_url and its service user on the platform change"
             )
         elif not waiting:
-            _check_version(state, wanted, changed)
+            check_version(state, wanted, changed)
         if VARIABLES in changed:
-            _report_variables(state, wanted)
+            report_variables(state, wanted)
         adopts = wanted.adopt is True and state.adopt is not True
         changes, first = bool(changed or replaces or waiting or adopts), not must_create_before_delete(state, wanted)
         if not changes:
@@ -278,102 +280,6 @@ def _may_replace(state: PluginState, waiting: set[str]) -> list[str]:
 def _state(properties: Mapping[str, Any]) -> PluginState:
     """State, or inputs that were checked: whatever they hold is held."""
     return PluginState.model_validate(load(properties))
-
-
-def _argument_problems(given: Mapping[str, Any], olds: Mapping[str, Any]) -> list[Problem]:
-    """What is wrong with the arguments, without what was so in state already: ``ignore_changes`` puts back what the
-    platform shows.
-    """
-    problems = plugin_problems(_arguments(given), is_unknown)
-    before = {str(problem) for problem in plugin_problems(_arguments(olds), is_unknown)} if problems and olds else set()
-    return [problem for problem in problems if str(problem) not in before]
-
-
-def _arguments(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: value
-        for key, value in properties.items()
-        if key not in UNDECLARED and not key.startswith("__") and value is not None
-    }
-
-
-def _new_schedule(given: Mapping[str, Any], olds: Mapping[str, Any]) -> str | None:
-    """The schedule, when it is known, sound and not the one that was there before."""
-    schedule = given.get("cron_schedule")
-    if isinstance(schedule, str) and schedule != olds.get("cron_schedule") and not schedule_problem(schedule):
-        return schedule
-    return None
-
-
-def _schedule_over(given: Mapping[str, Any], olds: Mapping[str, Any]) -> list[Problem]:
-    """A new schedule whose times are all past is a mistake; one that has run out since is none."""
-    schedule = _new_schedule(given, olds)
-    if schedule is None or next_runs(schedule, datetime.now(UTC), 1):
-        return []
-    return [Problem("cron_schedule", f"never fires again, its last time is past (it reads: {in_words(schedule)})")]
-
-
-def _report_runs(given: Mapping[str, Any], olds: Mapping[str, Any]) -> None:
-    schedule = _new_schedule(given, olds)
-    if schedule is not None:
-        runs = ", ".join(f"{run:%a %Y-%m-%d %H:%M}" for run in next_runs(schedule, datetime.now(UTC)))
-        report(f"plugin {given.get('name')!r}: schedule {schedule!r} ({in_words(schedule)}): next runs {runs} UTC")
-
-
-def _check_version(state: PluginState, inputs: PluginState, changed: set[str]) -> None:
-    """The platform's two rules for a version given by hand (BioT API 2.4.2, version)."""
-    if inputs.version is None:
-        return
-    last = number(state.declared_version) or state.deployed_version
-    if CODE in changed:
-        if number(inputs.version) <= last and not is_foreign(state.code_digest):
-            raise InputError(
-                f"version: plugin {inputs.name!r} has new code, so its version must be above {last},"
-                f" not {inputs.version}; or leave version out to have it managed"
-            )
-    elif inputs.version not in (last, state.version):
-        raise InputError(
-            f"version: plugin {inputs.name!r} has no new code, so its version must stay {last},"
-            f" not {inputs.version}; or leave version out to have it managed"
-        )
-
-
-def _report_variables(state: PluginState, inputs: PluginState) -> None:
-    """Tell which variables change: the engine shows every secret value alike, changed or not."""
-    old, new = state.environment_variables or {}, inputs.environment_variables or {}
-    changed = sorted(key for key in old.keys() & new.keys() if old[key] != new[key])
-    if changed:
-        report(f"plugin {inputs.name!r}: the value of {', '.join(changed)} changes (environment_variables)")
-
-
-def _with_defaults(given: Mapping[str, Any]) -> dict[str, Any]:
-    defaults: dict[str, Any] = {"display_name": given.get("name")}
-    if given.get("image_tag") is None:
-        defaults |= {"runtime": DEFAULT_RUNTIME, "handler": DEFAULT_HANDLER}
-    return defaults | dict(given)
-
-
-def _add_code(values: dict[str, Any], olds: Mapping[str, Any]) -> list[Problem]:
-    """Read the package, add its digests; every problem with it is one of ``code`` or ``handler``."""
-    try:
-        package = read_package(Path(values["code"]))
-        changed = package.digest != olds.get("code_digest")
-        problem = zipped_size_problem(package) if changed else None
-    except PackagingError as error:
-        return [Problem("code", str(error))]
-    if problem:
-        return [Problem("code", problem)]
-    values["code_digest"] = package.digest
-    values["code_files"] = package.file_digests()
-    runtime, handler = values["runtime"], values["handler"]
-    if isinstance(runtime, str) and isinstance(handler, str):
-        try:
-            problem = handler_problem(package, runtime, handler)
-        except OSError as error:  # such as a name too long for a file
-            problem = f"the handler {shown(handler)} cannot be looked for: {error.strerror}"
-        if problem:
-            return [Problem("handler", problem)]
-    return []
 
 
 def _normalised(values: Mapping[str, Any]) -> dict[str, Any]:
