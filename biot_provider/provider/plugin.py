@@ -211,7 +211,7 @@ class PluginProvider(LifecycleProvider):
     def _read_code(self, state: PluginState, answer: PluginAnswer, known: PluginState) -> PluginState:
         """The state with its code and its stamp as they are on the platform."""
         stamp = Stamp.found(answer)
-        if stamp is not None and not (stamp.is_of(known.owner) or stamp.was_of(known.owner)):
+        if stamp is not None and not stamp.belongs_to(known.owner):
             report(
                 f"warning: plugin {state.name!r} belongs to another stack or resource by now (owner {stamp.owner}):"
                 " this stack leaves it alone. What to do: take it out of the program, or set adopt=True to take it over"

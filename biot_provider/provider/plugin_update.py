@@ -97,9 +97,7 @@ class PluginUpdate:
         stamp = Stamp.found(found)
         refused = f"update plugin {self._wanted.name!r}: nothing was changed, for"
         advice = "What to do: check that biot:baseUrl is this stack's platform; then"
-        if stamp is not None and not (
-            stamp.is_of(self._before.owner, self._wanted.owner) or stamp.was_of(self._before.owner)
-        ):
+        if stamp is not None and not stamp.belongs_to(self._before.owner, self._wanted.owner):
             raise LifecycleError(
                 f"{refused} the plugin belongs to another stack or resource (owner {stamp.owner})."
                 f" {advice} set adopt=True to take it over"

@@ -51,10 +51,11 @@ class PluginWrites:
         self._report = report
         self._deadline = Deadline(seconds)
 
-    def create(self, wanted: PluginState) -> PluginState:
+    def create(self, wanted: PluginState, *, may_remake: bool = True) -> PluginState:
         """Create the plugin, or continue with one that this resource has on the platform already.
 
-        Raises LifecycleError when the name is another's.
+        ``may_remake`` says that one which cannot become this one is deleted first. Raises LifecycleError when the name
+        is another's.
         """
         deadline = self._deadline
         unsure: list[BiotError] = []
@@ -77,13 +78,13 @@ class PluginWrites:
         # Only a name that was free before shows that a plugin without a stamp is of this very create.
         existing = None if self._stamps else self._find(wanted.name)
         if existing is not None:
-            return self._continue_with(wanted, existing, [])
+            return self._continue_with(wanted, existing, [], may_remake=may_remake)
         not_done = f"Plugin {wanted.name!r} was not found there afterwards"
         answer, made = settle(deadline, write, lambda: self._find(wanted.name), judge, not_done)
         if made:
             deployed = answer.deployed_version or wanted.deployed_version or 1
             return recorded(wanted, answer, before=None, deployed=deployed)
-        return self._continue_with(wanted, answer, unsure)
+        return self._continue_with(wanted, answer, unsure, may_remake=may_remake)
 
     def update(self, before: PluginState, wanted: PluginState) -> PluginState:
         """Change what differs, code only when it changed; a plugin that is gone is created anew.
@@ -94,7 +95,9 @@ class PluginWrites:
             if wanted.adopt is True and before.adopt is not True:
                 found = self._client.get_plugin(wanted.name, timeout=self._deadline.for_read())
                 stamp = Stamp.found(found)
-                if is_another(found, before) or (stamp is not None and not stamp.is_of(before.owner, wanted.owner)):
+                if is_another(found, before) or (
+                    stamp is not None and not stamp.belongs_to(before.owner, wanted.owner)
+                ):
                     return self._adopt(wanted, found)
             return PluginUpdate(self._client, before, wanted, self._deadline, stamps=self._stamps).run()
         except NotFoundError:
@@ -125,7 +128,9 @@ class PluginWrites:
         still = f"Plugin {state.name!r} is still there"
         settle(deadline, write, look, lambda found, _error: None if found else True, still)
 
-    def _continue_with(self, wanted: PluginState, found: PluginAnswer, unsure: list[BiotError]) -> PluginState:
+    def _continue_with(
+        self, wanted: PluginState, found: PluginAnswer, unsure: list[BiotError], *, may_remake: bool
+    ) -> PluginState:
         """Continue with a plugin that exists: this resource's own, or anyone's when ``adopt`` says so.
 
         ``unsure`` are the failures of this very create that may have made it.
@@ -139,12 +144,17 @@ class PluginWrites:
                 raise LifecycleError(_taken(wanted, found, stamp))
             return self._adopt(wanted, found)
         if stamp is not None and self._must_be_made_anew(wanted, found, stamp):
+            if not may_remake:
+                raise LifecycleError(
+                    f"create plugin {wanted.name!r}: the platform still has the one that was deleted for it."
+                    " What to do: run `pulumi up` again"
+                )
             self._report(
                 f"warning: plugin {wanted.name!r}: the one that this resource has on the platform already, since"
                 f" {found.creation_time}, cannot become this one: it is made anew"
             )
             self.delete(observed(found, wanted))
-            return self.create(wanted).model_copy(update={"kept": True})
+            return self.create(wanted, may_remake=False).model_copy(update={"kept": True})
         before = found_before_create(found, wanted)
         if stamp is not None:
             deployed = wanted.deployed_version or 1  # another version says that others have deployed since

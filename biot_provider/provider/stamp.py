@@ -18,14 +18,14 @@ SEED = "seed"
 """In place of a digest: the platform's own code runs."""
 
 UNKNOWN_CODE = "unknown"
-"""In place of a digest: what runs was deployed by nobody knows whom."""
+"""In place of a digest: nobody knows who deployed the code that runs."""
 
 _TYPES = re.compile(r"^([^/]*/[^/]*/)(?:[^:$]+:[^$]*\$)*[^:$]+:[^$]*?::(.*)$", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """Whose a plugin is and what code it runs.
+    """The owner of a plugin, and the digest of its code.
 
     ``former_owner`` is the hash that a renamed resource had before, so that either name knows the plugin, should the
     rename not get recorded; empty without a rename.
@@ -50,9 +50,9 @@ class Stamp:
         """Whether the plugin is of one of these resources."""
         return self.owner in {known for owner in owners for known in _hashes(owner)}
 
-    def was_of(self, owner: str | None) -> bool:
-        """Whether the plugin was this resource's before a rename."""
-        return self.former_owner in _hashes(owner)
+    def belongs_to(self, *owners: str | None) -> bool:
+        """Whether the plugin is of one of these resources, or was before a rename."""
+        return self.is_of(*owners) or any(self.former_owner in _hashes(owner) for owner in owners)
 
 
 def owner_hash(owner: str | None) -> str:
@@ -83,7 +83,7 @@ def code_identity(plugin: PluginState) -> str:
 def is_same_plugin(found: PluginAnswer, state: PluginState) -> bool:
     """Whether what a platform shows is the very plugin of this state: it carries its stamp, or was made with it."""
     stamp = Stamp.found(found)
-    stamped = stamp is not None and (stamp.is_of(state.owner) or stamp.was_of(state.owner))
+    stamped = stamp is not None and stamp.belongs_to(state.owner)
     return stamped or is_same_moment(found.creation_time, state.creation_time) is True
 
 
@@ -94,7 +94,7 @@ def is_another(found: PluginAnswer, state: PluginState) -> bool:
     before the types of parents counted, which resources below other parents may have left.
     """
     stamp = Stamp.found(found)
-    is_own = stamp is not None and (stamp.owner == owner_hash(state.owner) or stamp.was_of(state.owner))
+    is_own = stamp is not None and owner_hash(state.owner) in (stamp.owner, stamp.former_owner)
     return not is_own and is_remade(found, state)
 
 
@@ -116,6 +116,6 @@ def why_kept(found: PluginAnswer, state: PluginState) -> str | None:
             f"it is not the one that this stack deployed, being created at {found.creation_time} and not at"
             f" {state.creation_time}"
         )
-    if stamp is not None and not stamp.is_of(state.owner) and not stamp.was_of(state.owner):
+    if stamp is not None and not stamp.belongs_to(state.owner):
         return f"it belongs to another stack or resource by now (owner {stamp.owner})"
     return None

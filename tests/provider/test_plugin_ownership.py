@@ -431,3 +431,12 @@ def test_a_plugin_made_by_hand_is_known_by_its_address_where_no_time_is_shown(wo
     assert "not the plugin that this stack deployed" in error_of(lambda: world.update(state, world.inputs(timeout=9)))
     world.delete(state)
     assert world.names == ["guard"]
+
+
+def test_a_plugin_that_the_platform_does_not_let_go_is_deleted_once(world: World) -> None:
+    world.create(world.inputs(image_tag="wave-1"))
+    world.connect()
+    world.platform.faults.add(status=204, body="", method="DELETE", path="/plugins", times=None)
+    said = error_of(lambda: world.create(world.inputs(code=world.code())))
+    assert "the platform still has the one that was deleted for it" in said
+    assert len(world.requests("DELETE")) == 1
