@@ -61,7 +61,7 @@ class Connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
         self.waiting_since: float | None = time.monotonic()
-        """Since when it waits for a request; none while it answers one."""
+        """Since when it waits for its caller to send something; none while the platform is at work."""
 
     def serve(self) -> None:
         """Answer until either side has enough, then close the socket."""
@@ -137,9 +137,14 @@ class Connection:
         if left <= 0:
             raise TimeoutError
         self._socket.settimeout(left)
-        # A head is never much longer than its limit; a body may come in big pieces.
-        size = _CHUNK if self._http.their_state is h11.SEND_BODY else MAX_HEAD_BYTES // 2
-        self._http.receive_data(self._socket.recv(size))
+        if self._http.their_state is not h11.SEND_BODY:
+            # A head is never much longer than its limit.
+            self._http.receive_data(self._socket.recv(MAX_HEAD_BYTES // 2))
+            return
+        self.waiting_since = time.monotonic()
+        content = self._socket.recv(_CHUNK)
+        self.waiting_since = None
+        self._http.receive_data(content)
 
     def _environ(self, request: h11.Request, path: str, query: str) -> dict[str, Any]:
         host, port = self._socket.getsockname()[:2]
@@ -217,7 +222,8 @@ class Connection:
 
     def _linger(self) -> None:
         """Throw away for a moment what the caller still sends."""
-        deadline = time.monotonic() + LINGER_SECONDS
+        self.waiting_since = time.monotonic()
+        deadline = self.waiting_since + LINGER_SECONDS
         with contextlib.suppress(OSError):
             if not isinstance(self._socket, ssl.SSLSocket):
                 self._socket.shutdown(socket.SHUT_WR)
