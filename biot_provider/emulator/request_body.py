@@ -56,6 +56,7 @@ class SocketBody(io.RawIOBase):
         self._received = 0
 
     def readable(self) -> bool:
+        """As in the parent."""
         return True
 
     def readinto(self, buffer: Any) -> int:
