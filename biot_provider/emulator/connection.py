@@ -16,12 +16,13 @@ import time
 import traceback
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_to_bytes, urlsplit, urlunsplit
+from urllib.parse import unquote_to_bytes
 
 import h11
-from werkzeug.exceptions import BadRequest, RequestTimeout
 
 from .faults import ConnectionCut
+from .request_body import SocketBody
+from .request_heads import MAX_HEAD_BYTES, Problem, target_of
 from .routes import SERVED
 
 if TYPE_CHECKING:
@@ -29,15 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from wsgiref.types import WSGIApplication
 
-MAX_HEAD_BYTES = 32 * 1024
-MAX_HEADERS = 100
 HEAD_SECONDS = 10.0
 """For a whole head, from its first byte on; and for that byte on a new connection."""
 KEEP_ALIVE_SECONDS = 75.0
 """Between two requests."""
-BODY_SECONDS = 30.0
-BODY_BYTES_PER_SECOND = 256 * 1024
-"""A body that takes longer than BODY_SECONDS must come at least this fast."""
 WRITE_SECONDS = 30.0
 """For a piece of an answer to be taken."""
 LINGER_SECONDS = 2.0
@@ -61,7 +57,7 @@ class Connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
         self.waiting_since: float | None = time.monotonic()
-        """Since when it waits for a request; none while it answers one."""
+        """Since when it waits for its caller to send something; none while the platform is at work."""
 
     def serve(self) -> None:
         """Answer until either side has enough, then close the socket."""
@@ -97,8 +93,8 @@ class Connection:
         if request is None:
             return False
         self.waiting_since = None
-        target = _target(request, self._hosts)
-        if isinstance(target, _Problem):
+        target = target_of(request, self._hosts)
+        if isinstance(target, Problem):
             return self._refuse(*target)
         try:
             status, headers, content = _call(self._app, self._environ(request, *target))
@@ -137,9 +133,14 @@ class Connection:
         if left <= 0:
             raise TimeoutError
         self._socket.settimeout(left)
-        # A head is never much longer than its limit; a body may come in big pieces.
-        size = _CHUNK if self._http.their_state is h11.SEND_BODY else MAX_HEAD_BYTES // 2
-        self._http.receive_data(self._socket.recv(size))
+        if self._http.their_state is not h11.SEND_BODY:
+            # A head is never much longer than its limit.
+            self._http.receive_data(self._socket.recv(MAX_HEAD_BYTES // 2))
+            return
+        self.waiting_since = time.monotonic()
+        content = self._socket.recv(_CHUNK)
+        self.waiting_since = None
+        self._http.receive_data(content)
 
     def _environ(self, request: h11.Request, path: str, query: str) -> dict[str, Any]:
         host, port = self._socket.getsockname()[:2]
@@ -154,7 +155,7 @@ class Connection:
             "REMOTE_ADDR": self._socket.getpeername()[0],
             "wsgi.version": (1, 0),
             "wsgi.url_scheme": "https" if isinstance(self._socket, ssl.SSLSocket) else "http",
-            "wsgi.input": io.BufferedReader(_Body(self), _CHUNK),
+            "wsgi.input": io.BufferedReader(SocketBody(self.next_event), _CHUNK),
             # The stream ends where the body does.
             "wsgi.input_terminated": True,
             "wsgi.errors": sys.stderr,
@@ -217,7 +218,8 @@ class Connection:
 
     def _linger(self) -> None:
         """Throw away for a moment what the caller still sends."""
-        deadline = time.monotonic() + LINGER_SECONDS
+        self.waiting_since = time.monotonic()
+        deadline = self.waiting_since + LINGER_SECONDS
         with contextlib.suppress(OSError):
             if not isinstance(self._socket, ssl.SSLSocket):
                 self._socket.shutdown(socket.SHUT_WR)
@@ -238,7 +240,7 @@ class Connection:
         if cut.cut == "hang":
             self._wait_for_the_end()
         elif cut.cut != "reset-before":
-            self._send(self._response(cut.status, cut.headers))
+            self._send(self._response(cut.status, [*cut.headers, ("Connection", "close")]))
             self._send(h11.Data(data=cut.body if cut.cut == "reset-after" else cut.body[: len(cut.body) // 2]))
         if cut.cut.startswith("reset"):
             # Closing with an empty linger time sends a reset in place of an orderly end.
@@ -251,73 +253,6 @@ class Connection:
             with contextlib.suppress(TimeoutError):
                 if not self._socket.recv(_CHUNK):
                     return
-
-
-class _Body(io.RawIOBase):
-    """A request's body, read from the socket when it is read."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._data = b""
-        self._is_over = False
-        self._started = time.monotonic()
-        self._received = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """As in the parent. Raises an HTTPException where the body breaks off, is malformed or comes too slowly."""
-        while not self._data and not self._is_over:
-            self._data = self._next()
-        size = min(len(buffer), len(self._data))
-        buffer[:size] = self._data[:size]
-        self._data = self._data[size:]
-        return size
-
-    def _next(self) -> bytes:
-        deadline = self._started + BODY_SECONDS + self._received / BODY_BYTES_PER_SECOND
-        try:
-            event = self._connection.next_event(deadline)
-        except TimeoutError:
-            raise RequestTimeout("the body came too slowly") from None
-        except (h11.RemoteProtocolError, OSError) as error:
-            raise BadRequest(f"the body cannot be read: {error}") from None
-        if not isinstance(event, h11.Data):
-            self._is_over = True
-            return b""
-        self._received += len(event.data)
-        return bytes(event.data)
-
-
-class _Problem(tuple[int, str]):
-    """Why a request is refused before anything looks at it: a status and a text."""
-
-
-def _target(request: h11.Request, hosts: frozenset[str]) -> tuple[str, str] | _Problem:
-    """Path and query of a request that is in order."""
-    if request.http_version not in (b"1.0", b"1.1"):
-        return _Problem((505, "this is HTTP 1.0 and 1.1"))
-    names = [name for name, _ in request.headers]
-    if len(names) > MAX_HEADERS or sum(len(name) + len(value) for name, value in request.headers) > MAX_HEAD_BYTES:
-        return _Problem((431, f"a request has at most {MAX_HEADERS} headers, and {MAX_HEAD_BYTES >> 10} kB of them"))
-    if b"transfer-encoding" in names and b"content-length" in names:
-        return _Problem((400, "a body has a Content-Length or a Transfer-Encoding, not both"))
-    target = request.target.decode("latin-1")
-    given = [value.decode("latin-1").lower() for name, value in request.headers if name == b"host"]
-    if not target.startswith("/"):
-        try:
-            url = urlsplit(target)
-        except ValueError:
-            url = urlsplit("")
-        if url.scheme not in ("http", "https"):
-            return _Problem((400, "the target of a request is a path"))
-        given.append(url.netloc.lower())
-        target = urlunsplit(("", "", url.path or "/", url.query, ""))
-    if not given or not hosts.issuperset(given):
-        return _Problem((403, "the header Host must name the address that the emulator printed at its start"))
-    path, _, query = target.partition("?")
-    return path, query
 
 
 def refusal(status: int, text: str) -> bytes:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from biot_provider.emulator import connection, function_pool, lanes, server
+from biot_provider.emulator import connection, function_pool, lanes, request_body, server
 from biot_provider.emulator.lanes import Lanes
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def test_a_head_that_comes_too_slowly_is_a_408(talk: Talk, monkeypatch: pytest.M
 
 
 def test_a_body_that_comes_too_slowly_is_a_408(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "BODY_SECONDS", 0.3)
+    monkeypatch.setattr(request_body, "BODY_SECONDS", 0.3)
     head = f"POST {LOGIN} HTTP/1.1\r\nHost: localhost:{talk.port}\r\nContent-Length: 1000\r\n\r\n"
     with talk.connect(head) as there:
         for _ in range(4):
@@ -207,9 +207,11 @@ def test_slow_callers_do_not_keep_others_out(talk: Talk, monkeypatch: pytest.Mon
     monkeypatch.setattr(server, "MAX_CONNECTIONS", 8)
     monkeypatch.setattr(server, "MIN_WAIT_SECONDS", 0.1)
     request = f"GET {PROPERTIES} HTTP/1.1\r\nHost: localhost:{talk.port}\r\n"
+    body = f"POST {LOGIN} HTTP/1.1\r\nHost: localhost:{talk.port}\r\nContent-Length: 9\r\n\r\n1"
+    refused = f"POST {PLUGINS} HTTP/1.1\r\nHost: localhost:{talk.port}\r\nContent-Length: 9\r\n\r\n1"
     with contextlib.ExitStack() as closing:
         for number in range(40):
-            closing.enter_context(talk.connect(request if number % 2 else ""))
+            closing.enter_context(talk.connect(["", request, body, refused][number % 4]))
             if number >= 8:
                 time.sleep(0.02)
         time.sleep(0.2)
