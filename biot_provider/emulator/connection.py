@@ -16,12 +16,13 @@ import time
 import traceback
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_to_bytes, urlsplit, urlunsplit
+from urllib.parse import unquote_to_bytes
 
 import h11
 from werkzeug.exceptions import BadRequest, RequestTimeout
 
 from .faults import ConnectionCut
+from .request_heads import MAX_HEAD_BYTES, Problem, target_of
 from .routes import SERVED
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from wsgiref.types import WSGIApplication
 
-MAX_HEAD_BYTES = 32 * 1024
-MAX_HEADERS = 100
 HEAD_SECONDS = 10.0
 """For a whole head, from its first byte on; and for that byte on a new connection."""
 KEEP_ALIVE_SECONDS = 75.0
@@ -61,7 +60,7 @@ class Connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
         self.waiting_since: float | None = time.monotonic()
-        """Since when it waits for a request; none while it answers one."""
+        """Since when it waits for its caller to send something; none while the platform is at work."""
 
     def serve(self) -> None:
         """Answer until either side has enough, then close the socket."""
@@ -97,8 +96,8 @@ class Connection:
         if request is None:
             return False
         self.waiting_since = None
-        target = _target(request, self._hosts)
-        if isinstance(target, _Problem):
+        target = target_of(request, self._hosts)
+        if isinstance(target, Problem):
             return self._refuse(*target)
         try:
             status, headers, content = _call(self._app, self._environ(request, *target))
@@ -137,9 +136,14 @@ class Connection:
         if left <= 0:
             raise TimeoutError
         self._socket.settimeout(left)
-        # A head is never much longer than its limit; a body may come in big pieces.
-        size = _CHUNK if self._http.their_state is h11.SEND_BODY else MAX_HEAD_BYTES // 2
-        self._http.receive_data(self._socket.recv(size))
+        if self._http.their_state is not h11.SEND_BODY:
+            # A head is never much longer than its limit.
+            self._http.receive_data(self._socket.recv(MAX_HEAD_BYTES // 2))
+            return
+        self.waiting_since = time.monotonic()
+        content = self._socket.recv(_CHUNK)
+        self.waiting_since = None
+        self._http.receive_data(content)
 
     def _environ(self, request: h11.Request, path: str, query: str) -> dict[str, Any]:
         host, port = self._socket.getsockname()[:2]
@@ -217,7 +221,8 @@ class Connection:
 
     def _linger(self) -> None:
         """Throw away for a moment what the caller still sends."""
-        deadline = time.monotonic() + LINGER_SECONDS
+        self.waiting_since = time.monotonic()
+        deadline = self.waiting_since + LINGER_SECONDS
         with contextlib.suppress(OSError):
             if not isinstance(self._socket, ssl.SSLSocket):
                 self._socket.shutdown(socket.SHUT_WR)
@@ -288,36 +293,6 @@ class _Body(io.RawIOBase):
             return b""
         self._received += len(event.data)
         return bytes(event.data)
-
-
-class _Problem(tuple[int, str]):
-    """Why a request is refused before anything looks at it: a status and a text."""
-
-
-def _target(request: h11.Request, hosts: frozenset[str]) -> tuple[str, str] | _Problem:
-    """Path and query of a request that is in order."""
-    if request.http_version not in (b"1.0", b"1.1"):
-        return _Problem((505, "this is HTTP 1.0 and 1.1"))
-    names = [name for name, _ in request.headers]
-    if len(names) > MAX_HEADERS or sum(len(name) + len(value) for name, value in request.headers) > MAX_HEAD_BYTES:
-        return _Problem((431, f"a request has at most {MAX_HEADERS} headers, and {MAX_HEAD_BYTES >> 10} kB of them"))
-    if b"transfer-encoding" in names and b"content-length" in names:
-        return _Problem((400, "a body has a Content-Length or a Transfer-Encoding, not both"))
-    target = request.target.decode("latin-1")
-    given = [value.decode("latin-1").lower() for name, value in request.headers if name == b"host"]
-    if not target.startswith("/"):
-        try:
-            url = urlsplit(target)
-        except ValueError:
-            url = urlsplit("")
-        if url.scheme not in ("http", "https"):
-            return _Problem((400, "the target of a request is a path"))
-        given.append(url.netloc.lower())
-        target = urlunsplit(("", "", url.path or "/", url.query, ""))
-    if not given or not hosts.issuperset(given):
-        return _Problem((403, "the header Host must name the address that the emulator printed at its start"))
-    path, _, query = target.partition("?")
-    return path, query
 
 
 def refusal(status: int, text: str) -> bytes:

@@ -81,7 +81,7 @@ class Manifest:
 class Registry:
     """The store. Whatever cannot be done is a RegistryRefusal.
 
-    Within `lock` nobody else puts or removes a manifest, in other processes neither.
+    Within `lock` nobody else puts or removes anything, in other processes neither.
     """
 
     def __init__(self, folder: Path, lock: Callable[[], contextlib.AbstractContextManager[Any]]) -> None:
@@ -118,17 +118,17 @@ class Registry:
             path.unlink()
             raise RegistryRefusal(400, "DIGEST_INVALID", f"the content's digest is {found}, not {digest}")
         self._blob(digest).parent.mkdir(parents=True, exist_ok=True)
-        path.replace(self._blob(digest))
-        self._write(folder / "blobs" / _hex(digest), b"")
+        with self._lock():
+            path.replace(self._blob(digest))
+            self._write(folder / "blobs" / _hex(digest), b"")
 
     def mount(self, repository: str, digest: str, source: str) -> bool:
         """Whether a blob of another repository could be taken over."""
-        try:
+        with self._lock(), contextlib.suppress(RegistryRefusal):
             self.blob(source, digest)
-        except RegistryRefusal:
-            return False
-        self._write(self._repository(repository) / "blobs" / _hex(digest), b"")
-        return True
+            self._write(self._repository(repository) / "blobs" / _hex(digest), b"")
+            return True
+        return False
 
     def blob(self, repository: str, digest: str) -> Path:
         """The file of a blob. Asking for it renews its time of grace."""

@@ -207,9 +207,11 @@ def test_slow_callers_do_not_keep_others_out(talk: Talk, monkeypatch: pytest.Mon
     monkeypatch.setattr(server, "MAX_CONNECTIONS", 8)
     monkeypatch.setattr(server, "MIN_WAIT_SECONDS", 0.1)
     request = f"GET {PROPERTIES} HTTP/1.1\r\nHost: localhost:{talk.port}\r\n"
+    body = f"POST {LOGIN} HTTP/1.1\r\nHost: localhost:{talk.port}\r\nContent-Length: 9\r\n\r\n1"
+    refused = f"POST {PLUGINS} HTTP/1.1\r\nHost: localhost:{talk.port}\r\nContent-Length: 9\r\n\r\n1"
     with contextlib.ExitStack() as closing:
         for number in range(40):
-            closing.enter_context(talk.connect(request if number % 2 else ""))
+            closing.enter_context(talk.connect(["", request, body, refused][number % 4]))
             if number >= 8:
                 time.sleep(0.02)
         time.sleep(0.2)
