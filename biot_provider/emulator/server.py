@@ -192,12 +192,12 @@ class Background:
         latest = time.monotonic() - MIN_WAIT_SECONDS
         with self._lock:
             waiting = [(since, one) for one in self._connections if (since := one.waiting_since) and since <= latest]
-            if not waiting:
-                return False
-            _, longest = min(waiting, key=lambda item: item[0])
-            self._connections.discard(longest)
-        longest.shut()
-        return True
+            for _, longest in sorted(waiting, key=lambda item: item[0]):
+                # One whose caller has just sent something is at work by now.
+                if longest.shut_if_waiting():
+                    self._connections.discard(longest)
+                    return True
+        return False
 
     def _refuse(self, accepted: socket.socket) -> None:
         """Say that there is no room. It is closed later: what its caller sends until then must not reset it."""
