@@ -16,9 +16,9 @@ from werkzeug.wrappers import Request, Response
 
 from .access import KEY_ENVIRON, is_of_a_page
 from .answers import FUNCTIONS
-from .body_limit import limit_body
 from .journal import redacted, without_secrets
 from .refusals import Refusal, envelope, method_not_allowed
+from .request_body import limit_body
 from .routes import Call
 from .strike import cut, replacement
 

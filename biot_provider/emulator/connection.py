@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 import h11
-from werkzeug.exceptions import BadRequest, RequestTimeout
 
 from .faults import ConnectionCut
+from .request_body import SocketBody
 from .request_heads import MAX_HEAD_BYTES, Problem, target_of
 from .routes import SERVED
 
@@ -34,9 +34,6 @@ HEAD_SECONDS = 10.0
 """For a whole head, from its first byte on; and for that byte on a new connection."""
 KEEP_ALIVE_SECONDS = 75.0
 """Between two requests."""
-BODY_SECONDS = 30.0
-BODY_BYTES_PER_SECOND = 256 * 1024
-"""A body that takes longer than BODY_SECONDS must come at least this fast."""
 WRITE_SECONDS = 30.0
 """For a piece of an answer to be taken."""
 LINGER_SECONDS = 2.0
@@ -177,7 +174,7 @@ class Connection:
             "REMOTE_ADDR": caller,
             "wsgi.version": (1, 0),
             "wsgi.url_scheme": "https" if isinstance(self._socket, ssl.SSLSocket) else "http",
-            "wsgi.input": io.BufferedReader(_Body(self), _CHUNK),
+            "wsgi.input": io.BufferedReader(SocketBody(self.next_event), _CHUNK),
             # The stream ends where the body does.
             "wsgi.input_terminated": True,
             "wsgi.errors": sys.stderr,
@@ -262,7 +259,7 @@ class Connection:
         if cut.cut == "hang":
             self._wait_for_the_end()
         elif cut.cut != "reset-before":
-            self._send(self._response(cut.status, cut.headers))
+            self._send(self._response(cut.status, [*cut.headers, ("Connection", "close")]))
             self._send(h11.Data(data=cut.body if cut.cut == "reset-after" else cut.body[: len(cut.body) // 2]))
         if cut.cut.startswith("reset"):
             # Closing with an empty linger time sends a reset in place of an orderly end.
@@ -275,43 +272,6 @@ class Connection:
             with contextlib.suppress(TimeoutError):
                 if not self._socket.recv(_CHUNK):
                     return
-
-
-class _Body(io.RawIOBase):
-    """A request's body, read from the socket when it is read."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._data = b""
-        self._is_over = False
-        self._started = time.monotonic()
-        self._received = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """As in the parent. Raises an HTTPException where the body breaks off, is malformed or comes too slowly."""
-        while not self._data and not self._is_over:
-            self._data = self._next()
-        size = min(len(buffer), len(self._data))
-        buffer[:size] = self._data[:size]
-        self._data = self._data[size:]
-        return size
-
-    def _next(self) -> bytes:
-        deadline = self._started + BODY_SECONDS + self._received / BODY_BYTES_PER_SECOND
-        try:
-            event = self._connection.next_event(deadline)
-        except TimeoutError:
-            raise RequestTimeout("the body came too slowly") from None
-        except (h11.RemoteProtocolError, OSError) as error:
-            raise BadRequest(f"the body cannot be read: {error}") from None
-        if not isinstance(event, h11.Data):
-            self._is_over = True
-            return b""
-        self._received += len(event.data)
-        return bytes(event.data)
 
 
 def refusal(status: int, text: str) -> bytes:

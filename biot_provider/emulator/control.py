@@ -29,8 +29,8 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Response
 
 from .access import KEY_FILE, KEY_HEADER
-from .body_limit import limit_body
 from .permissions import PERMISSIONS
+from .request_body import limit_body
 from .routes import MAX_BODY_BYTES, may_be_json
 from .service_users import TOKEN_SECONDS
 from .strict_json import read_json

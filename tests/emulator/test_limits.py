@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from biot_provider.emulator import connection, function_pool, lanes, server
+from biot_provider.emulator import connection, function_pool, lanes, request_body, server
 from biot_provider.emulator.connection import Connection
 from biot_provider.emulator.lanes import Lanes
 
@@ -174,7 +174,7 @@ def test_a_head_that_comes_too_slowly_is_a_408(talk: Talk, monkeypatch: pytest.M
 
 
 def test_a_body_that_comes_too_slowly_is_a_408(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "BODY_SECONDS", 0.3)
+    monkeypatch.setattr(request_body, "BODY_SECONDS", 0.3)
     head = f"POST {LOGIN} HTTP/1.1\r\nHost: localhost:{talk.port}\r\nContent-Length: 1000\r\n\r\n"
     with talk.connect(head) as there:
         for _ in range(4):
