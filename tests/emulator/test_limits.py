@@ -291,6 +291,8 @@ def test_where_all_connections_are_at_work_a_new_caller_gets_a_503(
     outside.platform.faults.add(latency=2, times=None, path=PROPERTIES)
     request = f"GET {PROPERTIES} HTTP/1.1\r\nHost: localhost:{talk.port}\r\nConnection: close\r\n\r\n"
     outside.http.close()
+    while any(thread.name == "emulator call" for thread in threading.enumerate()):
+        time.sleep(0.02)  # until then it is one of the four
     with contextlib.ExitStack() as closing:
         busy = [closing.enter_context(talk.connect(request)) for _ in range(4)]
         time.sleep(0.5)
