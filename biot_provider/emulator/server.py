@@ -48,7 +48,7 @@ def running(
     """
     with Platform(folder) as platform, Background(platform.app, port, tls, names=names) as server:
         if tls is None:
-            platform.is_at(server.host)
+            platform.set_served_host(server.host)
         yield server.base_url
 
 
@@ -58,7 +58,7 @@ def serve(folder: Path, port: int, ready: Callable[[str, Platform], None]) -> No
     `ready` is called once with the base URL and the platform. An OSError means that the port cannot be had.
     """
     with Platform(folder) as platform, Background(platform.app, port) as server:
-        platform.is_at(server.host)
+        platform.set_served_host(server.host)
         ready(server.base_url, platform)
         server.stopping.wait()
 
