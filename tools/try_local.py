@@ -44,7 +44,7 @@ def main(folder: Path) -> int:
 def tried(folder: Path) -> Iterator[str]:
     """What was called and answered, line by line. Raises Unexpected."""
     with Platform(folder) as platform, Background(platform.app, 0) as server:
-        platform.is_at(server.host)
+        platform.set_served_host(server.host)
         with httpx.Client(base_url=server.base_url, trust_env=False, timeout=30, verify=False) as http:  # noqa: S501
             log_in(http, platform)
             if http.get(f"/settings/v2/plugins/Plugin-{PLUGIN}").status_code == 404:

@@ -37,8 +37,8 @@ def allowed_hosts(port: int, scheme: str, others: Iterable[str] = ()) -> frozens
     return frozenset(hosts | {name.lower() for name in others})
 
 
-def is_of_a_page(request: Request) -> bool:
-    """Whether a web page has caused the request, unless it is one of this very address that only reads.
+def comes_from_web_page(request: Request) -> bool:
+    """Return whether a web page in a browser sent the request; one of this very address that only reads is let in.
 
     Browsers send `Origin` with whatever may change something, and `Sec-Fetch-Site` with everything.
     """

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from .access import KEY_ENVIRON, is_of_a_page
+from .access import KEY_ENVIRON, comes_from_web_page
 from .answers import FUNCTIONS
 from .journal import redacted, without_secrets
 from .refusals import Refusal, envelope, method_not_allowed
@@ -81,7 +81,7 @@ class App:
 
     def _answer_anybody(self, request: Request) -> Response:
         # Whether pages may call a function is the function's to say.
-        if not request.path.startswith(FUNCTIONS) and is_of_a_page(request):
+        if not request.path.startswith(FUNCTIONS) and comes_from_web_page(request):
             return Response('{"error": "no web page may call the emulator"}', 403, content_type="application/json")
         if self._control is not None and request.path.startswith(CONTROL):
             return self._control.answer(request)

@@ -91,8 +91,12 @@ class CodeFolders:
         draft = Path(tempfile.mkdtemp(prefix=".", dir=self._folder))
         try:
             unpack(content, draft)
-            with contextlib.suppress(OSError):
+            try:
                 draft.rename(path)
+            except OSError:
+                # Somebody else may have been faster, which is as good.
+                if not path.is_dir():
+                    raise
         finally:
             shutil.rmtree(draft, ignore_errors=True)
 
@@ -102,6 +106,9 @@ class CodeFolders:
         lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not os.path.samestat(os.fstat(lock), path.stat()):
+                # It was taken away between the two, and is in use again: this lock holds nobody off.
+                return
             draft = Path(tempfile.mkdtemp(prefix=".", dir=self._folder))
             with contextlib.suppress(FileNotFoundError):
                 # Out of the way at once: half a folder would count as a whole one.

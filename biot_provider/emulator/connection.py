@@ -12,6 +12,7 @@ import socket
 import ssl
 import struct
 import sys
+import threading
 import time
 import traceback
 from http import HTTPStatus
@@ -26,7 +27,6 @@ from .request_heads import MAX_HEAD_BYTES, Problem, target_of
 from .routes import SERVED
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Iterable
     from wsgiref.types import WSGIApplication
 
@@ -55,7 +55,11 @@ class Connection:
         self._hosts = hosts
         self._stopping = stopping
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        # A caller that resets takes its name along.
+        self._names = connection.getsockname()[:2], connection.getpeername()[0]
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
+        self._lock = threading.Lock()
+        self._is_shut = False
         self.waiting_since: float | None = time.monotonic()
         """Since when it waits for its caller to send something; none while the platform is at work."""
 
@@ -81,6 +85,21 @@ class Connection:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
+    def shut_if_waiting(self) -> bool:
+        """Make `serve` end, from any thread, unless the platform is at work; whether it does."""
+        with self._lock:
+            self._is_shut = self.waiting_since is not None
+            if self._is_shut:
+                self.shut()
+            return self._is_shut
+
+    def _begin_work(self) -> None:
+        """From here on `shut_if_waiting` leaves it alone. Raises ConnectionAbortedError where that came first."""
+        with self._lock:
+            if self._is_shut:
+                raise ConnectionAbortedError
+            self.waiting_since = None
+
     def _serve_one(self, wait: float) -> bool:
         """Answer one request; whether the connection can take another."""
         try:
@@ -92,7 +111,7 @@ class Connection:
             return bool(self._http.trailing_data[0]) and self._refuse(408, "the request came too slowly")
         if request is None:
             return False
-        self.waiting_since = None
+        self._begin_work()
         target = target_of(request, self._hosts)
         if isinstance(target, Problem):
             return self._refuse(*target)
@@ -139,11 +158,11 @@ class Connection:
             return
         self.waiting_since = time.monotonic()
         content = self._socket.recv(_CHUNK)
-        self.waiting_since = None
+        self._begin_work()
         self._http.receive_data(content)
 
     def _environ(self, request: h11.Request, path: str, query: str) -> dict[str, Any]:
-        host, port = self._socket.getsockname()[:2]
+        (host, port), caller = self._names
         environ: dict[str, Any] = {
             "REQUEST_METHOD": request.method.decode("ascii"),
             "SCRIPT_NAME": "",
@@ -152,7 +171,7 @@ class Connection:
             "SERVER_NAME": host,
             "SERVER_PORT": str(port),
             "SERVER_PROTOCOL": "HTTP/" + request.http_version.decode("ascii"),
-            "REMOTE_ADDR": self._socket.getpeername()[0],
+            "REMOTE_ADDR": caller,
             "wsgi.version": (1, 0),
             "wsgi.url_scheme": "https" if isinstance(self._socket, ssl.SSLSocket) else "http",
             "wsgi.input": io.BufferedReader(SocketBody(self.next_event), _CHUNK),

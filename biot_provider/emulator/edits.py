@@ -74,17 +74,24 @@ class Edits:
         have a few that can be edited, and none of them can go missing.
         """
         steps = parse(at)
+        if not steps:
+            message = f"an edit of a {kind} needs `at`, the member to change"
+            raise ValueError(message)
         if kind != PLUGIN:
             self._change_row(kind, which, ".".join(map(str, steps)), value)
             return
 
         def edit(record: dict[str, Any]) -> None:
-            record["cors"] = {name: list(values) for name, values in (DEFAULT_CORS | (record["cors"] or {})).items()}
-            record["subscriptions"] = record["subscriptions"] or {
-                "interceptionOrder": DEFAULT_ORDER,
-                "interceptions": [],
-                "notifications": [],
-            }
+            # What an answer shows where nothing is stored can be edited too.
+            if steps[:1] == ("cors",) and steps[1:]:
+                stored = DEFAULT_CORS | (record["cors"] or {})
+                record["cors"] = {name: list(values) for name, values in stored.items()}
+            elif steps[:1] == ("subscriptions",) and steps[1:]:
+                record["subscriptions"] = record["subscriptions"] or {
+                    "interceptionOrder": DEFAULT_ORDER,
+                    "interceptions": [],
+                    "notifications": [],
+                }
             if not change(record, steps, value, missing=missing):
                 message = f"plugin {which!r} has nothing at {at!r}"
                 raise ValueError(message)
@@ -132,6 +139,9 @@ class Edits:
             columns = _TABLES[kind][2]
             if member not in columns:
                 message = f"{member!r} of a {kind} cannot be edited, only {', '.join(columns)}"
+                raise ValueError(message)
+            if isinstance(value, (list, dict)):
+                message = f"{member!r} of a {kind} is no list and no map"
                 raise ValueError(message)
             db.execute(f"UPDATE {table} SET {columns[member]} = ? WHERE sequence = ?", (value, row["sequence"]))  # noqa: S608  (constants)
 

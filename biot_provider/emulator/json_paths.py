@@ -30,7 +30,7 @@ def parse(at: At) -> tuple[Step, ...]:
     end = 0
     while end < len(at):
         match = _STEP.match(at, end)
-        if match is None:
+        if match is None or (end == 0 and at.startswith(".")):
             message = f"{at!r} is no path such as subscriptions.interceptions[0].type"
             raise ValueError(message)
         name, number, special = match.groups()

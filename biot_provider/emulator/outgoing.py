@@ -77,14 +77,28 @@ class _Limit:
     def connection(self, kind: type[HTTPConnection], *arguments: Any, **options: Any) -> HTTPConnection:
         """A connection that ends in time."""
         connection = kind(*arguments, **options)
-        connect = connection.connect
-
-        def connected() -> None:
-            connect()
-            self._sockets.append(connection.sock)
-
-        connection.connect = connected  # type: ignore[method-assign]
+        # No public place lies before the answer of a proxy and the handshake of TLS.
+        connection._create_connection = self._connected  # type: ignore[attr-defined]
         return connection
+
+    def _connected(self, address: tuple[str, int], *_: object) -> socket.socket:
+        """A socket to the first of the addresses that takes it. Raises OSError, a TimeoutError when time is over."""
+        failure = OSError("it has no address")
+        for *_kind, target in socket.getaddrinfo(*address, type=socket.SOCK_STREAM):
+            left = self._until - time.monotonic()
+            if left <= 0:
+                break
+            try:
+                opened = socket.create_connection((str(target[0]), address[1]), left)
+            except OSError as error:
+                failure = error
+                continue
+            # TLS takes the socket itself over; this one leads to the same connection.
+            self._sockets.append(opened.dup())
+            if not self.is_over:
+                return opened
+            opened.close()
+        raise TimeoutError if self.is_over else failure
 
     def _end(self) -> None:
         for open_socket in self._sockets:
@@ -97,6 +111,8 @@ class _Limit:
 
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
+        for open_socket in self._sockets:
+            open_socket.close()
 
 
 class _Http(HTTPHandler):

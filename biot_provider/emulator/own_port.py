@@ -36,7 +36,7 @@ class OwnPort:
         self._served_at: str | None = None
         self._own: Background | None = None
 
-    def is_at(self, host: str) -> None:
+    def set_served_host(self, host: str) -> None:
         """Take note of where the platform is served, as `host:port`."""
         self._served_at = host
 
@@ -47,6 +47,9 @@ class OwnPort:
             if self._served_at is not None:
                 return self._served_at
             if self._own is None or not self._own.expect_call():
+                if self._own is not None:
+                    # It ends by itself, and may hold the port until it has.
+                    self._own.close()
                 self._own = self._open()
             return self._own.host
 

@@ -148,10 +148,10 @@ class Platform:
         areas = (EcrApi(self._ecr, lambda: self.registry_host), RegistryApi(self._registry, self._ecr, self.switches))
         return [route for area in areas for route in area.routes()]
 
-    def is_at(self, host: str) -> None:
+    def set_served_host(self, host: str) -> None:
         """Take note that all of it is served, as `host:port`: it needs no ports of its own then."""
-        self._registry_port.is_at(host)
-        self._api_port.is_at(host)
+        self._registry_port.set_served_host(host)
+        self._api_port.set_served_host(host)
 
     @property
     def control_key(self) -> str:

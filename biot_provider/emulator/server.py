@@ -48,7 +48,7 @@ def running(
     """
     with Platform(folder) as platform, Background(platform.app, port, tls, names=names) as server:
         if tls is None:
-            platform.is_at(server.host)
+            platform.set_served_host(server.host)
         yield server.base_url
 
 
@@ -58,7 +58,7 @@ def serve(folder: Path, port: int, ready: Callable[[str, Platform], None]) -> No
     `ready` is called once with the base URL and the platform. An OSError means that the port cannot be had.
     """
     with Platform(folder) as platform, Background(platform.app, port) as server:
-        platform.is_at(server.host)
+        platform.set_served_host(server.host)
         ready(server.base_url, platform)
         server.stopping.wait()
 
@@ -192,12 +192,12 @@ class Background:
         latest = time.monotonic() - MIN_WAIT_SECONDS
         with self._lock:
             waiting = [(since, one) for one in self._connections if (since := one.waiting_since) and since <= latest]
-            if not waiting:
-                return False
-            _, longest = min(waiting, key=lambda item: item[0])
-            self._connections.discard(longest)
-        longest.shut()
-        return True
+            for _, longest in sorted(waiting, key=lambda item: item[0]):
+                # One whose caller has just sent something is at work by now.
+                if longest.shut_if_waiting():
+                    self._connections.discard(longest)
+                    return True
+        return False
 
     def _refuse(self, accepted: socket.socket) -> None:
         """Say that there is no room. It is closed later: what its caller sends until then must not reset it."""

@@ -10,6 +10,7 @@ import copy
 import json
 import re
 from dataclasses import asdict, dataclass, fields
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from .json_paths import change, parse
@@ -66,6 +67,15 @@ class Variant:
 
 
 _MEMBERS = {item.name for item in fields(Variant)}
+_TYPES: dict[str, tuple[type, ...]] = {
+    "kind": (str,),
+    "at": (str, list, tuple),
+    "missing": (bool,),
+    "of": (str, NoneType),
+    "method": (str, NoneType),
+    "path": (str,),
+    "times": (int, NoneType),
+}
 
 
 class Variants:
@@ -116,10 +126,18 @@ def build(spec: dict[str, Any]) -> Variant:
         message = f"a variant has no {', '.join(sorted(unknown))}: it has {', '.join(sorted(_MEMBERS))}"
         raise ValueError(message)
     variant = Variant(**spec)
+    for name, kinds in _TYPES.items():
+        value = getattr(variant, name)
+        # A truth value is a number to Python.
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            message = f"a variant's {name} is {' or '.join(kind.__name__ for kind in kinds)}, not {value!r}"
+            raise ValueError(message)
     if variant.kind not in KINDS:
         message = f"unknown kind {variant.kind!r}: there are {', '.join(KINDS)}"
         raise ValueError(message)
-    parse(variant.at)
+    if not parse(variant.at) and variant.missing:
+        message = "a variant whose `missing` is set needs `at`: a thing as a whole cannot be missing"
+        raise ValueError(message)
     try:
         re.compile(variant.path)
     except re.error as error:

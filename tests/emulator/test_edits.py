@@ -39,6 +39,14 @@ def test_a_plugin_is_stored_as_no_request_could_and_writes_keep_it(call: Any) ->
     assert "MODE" not in call.got("guard")["environmentVariables"]
 
 
+def test_an_edit_stores_nothing_beside_its_member(platform: Platform) -> None:
+    platform.plugins.create({"name": "guard", "displayName": "Guard", "version": 1}, None)
+    before = platform.edits.stored()["guard"]
+    platform.edits.change("plugin", "guard", "timeout", 9)
+    after = platform.edits.stored()["guard"]
+    assert {name for name in after if after[name] != before[name]} == {"timeout", "lastModifiedTime"}
+
+
 def test_code_is_deployed_by_hand(inside: Any, zipped: Any) -> None:
     inside.created(environmentVariables={"MODE": "strict"}, code=zipped())
     assert inside.platform.edits.deploy("guard", zipped("# theirs\n")) == 2
@@ -94,6 +102,9 @@ def test_what_cannot_be_edited_is_refused_and_changes_nothing(platform: Platform
         ("robot", "guard", "timeout", 9, "unknown kind"),
         ("service-user", "nobody", "type", "ROBOT", "there is no service-user"),
         ("service-user", platform.service_id, "id", "x", "cannot be edited"),
+        ("service-user", platform.service_id, "type", ["ROBOT"], "no list and no map"),
+        ("service-user", platform.service_id, "type", {"of": 7}, "no list and no map"),
+        ("plugin", "guard", "", 9, "needs `at`"),
     ]
     for kind, which, at, value, problem in wrong:
         with pytest.raises(ValueError, match=problem):

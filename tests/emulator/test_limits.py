@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -16,10 +17,11 @@ import httpx
 import pytest
 
 from biot_provider.emulator import connection, function_pool, lanes, request_body, server
+from biot_provider.emulator.connection import Connection
 from biot_provider.emulator.lanes import Lanes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from conftest import Caller, Talk
@@ -219,6 +221,69 @@ def test_slow_callers_do_not_keep_others_out(talk: Talk, monkeypatch: pytest.Mon
     assert len([thread for thread in threading.enumerate() if thread.name == "emulator call"]) <= 10
 
 
+@pytest.fixture
+def caller() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """The two ends of a connection on which a request was sent, the caller's first."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()) as there,
+        listener.accept()[0] as here,
+    ):
+        there.sendall(b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+        yield there, here
+
+
+def test_a_connection_that_makes_room_does_not_act_on_what_has_just_come(
+    caller: tuple[socket.socket, socket.socket],
+) -> None:
+    there, here = caller
+    called: list[Any] = []
+    one = Connection(here, lambda environ, _start: called.append(environ) or [], frozenset(["here"]), threading.Event())
+    assert one.shut_if_waiting()
+    one.serve()
+    assert (there.recv(1), called) == (b"", [])
+
+
+def test_a_connection_at_work_makes_no_room(caller: tuple[socket.socket, socket.socket]) -> None:
+    there, here = caller
+    made: list[bool] = []
+
+    def app(_environ: Any, start: Any) -> list[bytes]:
+        made.append(one.shut_if_waiting())
+        start("204 No Content", [])
+        return []
+
+    one = Connection(here, app, frozenset(["here"]), threading.Event())
+    there.shutdown(socket.SHUT_WR)
+    one.serve()
+    assert made == [False]
+    assert there.recv(100).startswith(b"HTTP/1.1 204 ")
+
+
+def test_a_caller_that_resets_is_no_bug(
+    caller: tuple[socket.socket, socket.socket], capsys: pytest.CaptureFixture[str]
+) -> None:
+    there, here = caller
+
+    class Late(frozenset[str]):
+        """What the caller may call the server, looked up while it resets the connection."""
+
+        def issuperset(self, _names: object, /) -> bool:
+            there.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            there.close()
+            return True
+
+    served: list[str] = []
+
+    def app(environ: Any, start: Any) -> list[bytes]:
+        served.append(environ["REMOTE_ADDR"])
+        start("204 No Content", [])
+        return []
+
+    Connection(here, app, Late(), threading.Event()).serve()
+    assert (served, capsys.readouterr().err) == (["127.0.0.1"], "")
+
+
 def test_where_all_connections_are_at_work_a_new_caller_gets_a_503(
     talk: Talk, outside: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,6 +291,8 @@ def test_where_all_connections_are_at_work_a_new_caller_gets_a_503(
     outside.platform.faults.add(latency=2, times=None, path=PROPERTIES)
     request = f"GET {PROPERTIES} HTTP/1.1\r\nHost: localhost:{talk.port}\r\nConnection: close\r\n\r\n"
     outside.http.close()
+    while any(thread.name == "emulator call" for thread in threading.enumerate()):
+        time.sleep(0.02)  # until then it is one of the four
     with contextlib.ExitStack() as closing:
         busy = [closing.enter_context(talk.connect(request)) for _ in range(4)]
         time.sleep(0.5)

@@ -106,6 +106,16 @@ def test_the_registrys_port_serves_a_push_alone_and_closes_after_it(
     assert platform_module.PUSH_SECONDS < 60
 
 
+def test_a_port_that_ends_by_itself_is_the_same_one_afterwards(platform: Platform) -> None:
+    host = platform.registry_host
+    own = platform._registry_port._own
+    assert own is not None
+    # As where it has been idle for long enough, and its thread has not got further.
+    own.stopping.set()
+    assert platform.registry_host == host
+    assert httpx.get(f"http://{host}/v2/", trust_env=False).status_code == 401
+
+
 def test_a_push_that_takes_longer_than_that_is_not_cut_off(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform._registry_port, "_idle_seconds", 0.5)
     port = int(platform.registry_host.rpartition(":")[2])

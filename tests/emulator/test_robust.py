@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -152,6 +153,35 @@ def test_processes_that_take_and_clear_away_at_once_never_see_half_a_folder(tmp_
         output, problems = worker.communicate(timeout=60)
         assert worker.returncode == 0, problems
         assert int(output) > 3
+
+
+def test_a_folder_that_is_taken_while_another_process_clears_away_stays(
+    tmp_path: Path, zipped: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = zipped(QUICK)
+    CodeFolders(tmp_path).take("aa", lambda: content).release()
+    lock, again = fcntl.flock, []
+
+    def late(descriptor: int, how: int) -> None:
+        if not again:
+            # Between opening the lock file and locking it.
+            again.append(None)
+            CodeFolders(tmp_path).clear([])
+            again.append(CodeFolders(tmp_path).take("aa", lambda: content))
+        lock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    CodeFolders(tmp_path).clear([])
+    taken = again[1]
+    assert taken is not None
+    assert (taken.path / "index.py").read_text() == QUICK
+    taken.release()
+
+
+def test_a_folder_that_cannot_be_had_is_not_given(tmp_path: Path, zipped: Any) -> None:
+    (tmp_path / "aa").write_text("in the way")
+    with pytest.raises(NotADirectoryError):
+        CodeFolders(tmp_path).take("aa", lambda: zipped(QUICK))
 
 
 def test_a_package_that_cannot_be_unpacked_leaves_nothing_open(tmp_path: Path) -> None:
@@ -317,6 +347,43 @@ def test_an_answer_without_an_end_is_given_up_in_time(
     assert (answer.status_code, answer.json()["code"]) == (500, "INTERCEPTOR_FAILED")
     assert "no answer within 1 s" in answer.text
     assert time.monotonic() - started < 5
+
+
+def test_a_proxy_whose_answer_has_no_end_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outgoing, "SECONDS", 0.5)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{listener.getsockname()[1]}")
+
+        def trickle() -> None:
+            with contextlib.suppress(OSError), listener.accept()[0] as there:
+                there.sendall(b"HTTP/1.1 200 OK\r\n")
+                for _ in range(100):
+                    there.sendall(b"X: y\r\n")
+                    time.sleep(0.05)
+
+        threads.submit(trickle)
+        started = time.monotonic()
+        with pytest.raises(outgoing.Unreachable, match=r"no answer within 0\.5 s"):
+            outgoing.post("https://a.example/hook", {}, b"{}")
+        assert time.monotonic() - started < 2
+
+
+def test_the_time_is_over_where_connecting_alone_took_longer(raw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    endpoint = raw(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n", again=True)
+    look_up = socket.getaddrinfo
+
+    def slowly(*arguments: Any, **options: Any) -> Any:
+        time.sleep(0.5)
+        return look_up(*arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slowly)
+    monkeypatch.setattr(outgoing, "SECONDS", 0.3)
+    started = time.monotonic()
+    with pytest.raises(outgoing.Unreachable, match=r"no answer within 0\.3 s"):
+        outgoing.post(endpoint, {}, b"{}")
+    assert time.monotonic() - started < 2
 
 
 @pytest.mark.parametrize("status", [100, 101, 103, 199])

@@ -142,6 +142,17 @@ def test_a_wrong_variant_is_refused(platform: Platform) -> None:
         ({"kind": "plugin", "at": ["a", None]}, "names and numbers"),
         ({"kind": "plugin", "path": "("}, "regular expression"),
         ({"kind": "plugin", "colour": "red"}, "has no colour"),
+        ({"kind": "plugin", "at": ".x"}, "no path"),
+        ({"kind": "plugin", "at": 7}, "a variant's at is str"),
+        ({"kind": "plugin", "missing": True}, "needs `at`"),
+        ({"kind": "plugin", "at": [], "missing": True}, "needs `at`"),
+        ({"kind": "plugin", "at": "x", "missing": "yes"}, "a variant's missing is bool"),
+        ({"kind": "plugin", "times": "2"}, "a variant's times is int"),
+        ({"kind": "plugin", "times": True}, "a variant's times is int"),
+        ({"kind": "plugin", "method": 5}, "a variant's method is str"),
+        ({"kind": "plugin", "path": None}, "a variant's path is str"),
+        ({"kind": "plugin", "of": 5}, "a variant's of is str"),
+        ({"kind": ["plugin"]}, "a variant's kind is str"),
     ]
     for spec, problem in wrong:
         with pytest.raises(ValueError, match=problem):
