@@ -41,7 +41,8 @@ _ESCAPE = re.compile(
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _BLANK = re.compile(r"\s")
 _ADDRESS = re.compile(r"://[^\s\"'<>]+")
-_HOST_AND_PATH = re.compile(r"://[\w.-]+/")
+_NO_HOST = re.compile(r"://(?![\w.-]+/)")
+"""The beginning of an address that is not a host with its path and nothing else."""
 
 
 class _View(NamedTuple):
@@ -80,14 +81,15 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
 
 def _inside(address: re.Match[str]) -> list[tuple[int, int]]:
-    """Where an address has user name and password, and a query.
+    """Where an address, or several without a blank between, has user name and password, and a query.
 
-    A password may hold any mark, so it ends at the last @, unless what comes first can only be a host with its path.
+    A password may hold any mark, so it ends at the last @.
     """
     text, start = address[0], address.start()
-    query, at = text.find("?"), -1 if _HOST_AND_PATH.match(text) else text.rfind("@")
-    spans = [(start + len("://"), start + at)] if at > len("://") else []
-    return spans + ([(start + query + 1, start + len(text))] if -1 < query < len(text) - 1 else [])
+    begins, at, query = _NO_HOST.search(text), text.rfind("@"), text.find("?")
+    spans = [(begins.end(), at)] if begins and begins.end() < at else []
+    spans += [(query + 1, len(text))] if -1 < query < len(text) - 1 else []
+    return [(start + first, start + end) for first, end in spans]
 
 
 @functools.lru_cache(maxsize=4096)

@@ -148,6 +148,8 @@ def test_a_short_secret_with_blanks_is_struck_out_as_it_is_written(secret: str, 
         ("https://registry.example/@acme/x?y=a@b", "https://registry.example/@acme/x?[secret]"),
         ("https://host:8080/path", "https://host:8080/path"),
         ("https://@host", "https://@host"),
+        ("http://a.example/x,http://user:pa/ss@b.example", "http://a.example/x,http://[secret]@b.example"),
+        ("https://user:p://w@host/x", "https://[secret]@host/x"),
     ],
 )
 def test_what_stands_before_the_host_of_an_address_is_struck_out_whatever_it_holds(address: str, shown: str) -> None:
