@@ -22,7 +22,12 @@ from typing import Any
 
 
 class BiotError(Exception):
-    """Anything this project reports to its user; its text is one line and holds no secret."""
+    """Anything this project reports to its user; its text is one line and holds no secret.
+
+    ``out_of_time`` is true when more time might have helped.
+    """
+
+    out_of_time = False
 
 
 class ConfigError(BiotError):

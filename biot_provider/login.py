@@ -21,6 +21,7 @@ from biot_provider.config import Settings
 from biot_provider.errors import BiotError, ConfigError, LoginError, TransportError
 from biot_provider.models import AccessToken, PersonLogin
 from biot_provider.single_flight import SingleFlight
+from biot_provider.transport import OUT_OF_TIME
 
 LOGIN_TIMEOUT = 60.0
 """Seconds to wait for a token."""
@@ -58,7 +59,7 @@ class Login:
         self._token: tuple[str, float] | None = None
         self._last: str | None = None
         self._refusal: tuple[BiotError, float] | None = None
-        self._flight = SingleFlight[str]()
+        self._flight = SingleFlight[str](lambda error: isinstance(error, BiotError) and error.out_of_time)
         self._is_person = settings.username is not None and settings.service_id is None
         self._asked = f"log in as {settings.username if self._is_person else f'service user {settings.service_id}'}"
 
@@ -68,8 +69,9 @@ class Login:
         Raises LoginError when it is refused, ConfigError when a second factor is wanted, TransportError: each says that
         the request which needs the token was not sent.
         """
+        timeout = min(timeout, LOGIN_TIMEOUT)
         try:
-            return self._current() or self._flight.run(self._log_in, min(timeout, LOGIN_TIMEOUT))
+            return self._current() or self._flight.run(self._log_in, timeout)
         except TimeoutError:
             raise TransportError(
                 f"{self._asked}: another request's login got no answer within {max(timeout, 1):.0f} s:"
@@ -115,7 +117,8 @@ class Login:
             self._refusal = (error, self._clock() + REFUSAL_SECONDS)
             raise
         except TransportError as error:
-            raise TransportError(str(error), unclear=False) from None
+            error.unclear = False
+            raise
         if not re.fullmatch(r"[!-~]+", fetched[0]):
             raise TransportError(
                 f"{self._asked}: the platform's token is none, for it has characters that no header can carry:"
@@ -151,7 +154,9 @@ class Login:
     def _answer(self, path: str, timeout: float, body: dict[str, str | None], secret: str) -> httpx.Response:
         response = self._send(path, self._asked, timeout, body, secret)
         if not response.is_success:
-            raise api_error(response, self._asked, [secret], LoginError)
+            error = api_error(response, self._asked, [secret], LoginError)
+            error.out_of_time = response.request.extensions.get(OUT_OF_TIME, False)
+            raise error
         return response
 
     def _renewal(self, expiration: str | None) -> float:

@@ -116,11 +116,6 @@ class PluginInputs(PluginConfig):
     code_files: dict[str, str] = Field(default_factory=dict)
     owner: str | None = Field(default=None, alias="__owner")
 
-    @property
-    def package_type(self) -> Literal["ZIP", "IMAGE"]:
-        """How the platform gets the code; it follows from ``image_tag`` and cannot change in place."""
-        return "IMAGE" if self.image_tag is not None else "ZIP"
-
 
 UNDECLARED = frozenset({"owner", "code_digest", "code_files"})
 """The inputs that this project fills in: no program and no plugin.yaml gives them."""

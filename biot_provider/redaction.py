@@ -5,7 +5,7 @@ base64 or hexadecimal digits:
 
 - a secret of eight characters or more, and each piece of it that long: beginning, end, or middle. What is shorter of a
   quote that was cut off stays: it tells little, and would take ordinary words with it.
-- a shorter secret, of four characters at least, where it stands whole.
+- a shorter secret, of four characters at least, where it stands whole; blanks do not count.
 - the query of an address, and the user name and password before its host, whoever's they are.
 
 Words that many values hold and that are no secrets (``true``, ``https://``, ``production``) stay.
@@ -40,8 +40,9 @@ _ESCAPE = re.compile(
 )
 _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _BLANK = re.compile(r"\s")
-_IN_ADDRESS = re.compile(r"(?<=//)[^\s/@\"'<>]+(?=@)|(?<=\?)[^\s\"'<>]+")
 _ADDRESS = re.compile(r"://[^\s\"'<>]+")
+_NO_HOST = re.compile(r"://(?![\w.-]+/)")
+"""The beginning of an address that is not a host with its path and nothing else."""
 
 
 class _View(NamedTuple):
@@ -56,7 +57,7 @@ class Redaction:
     """Strikes these secrets out of texts."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        parts = [_parts(secret) for secret in set(secrets) if len(secret) >= _SHORTEST]
+        parts = [_parts(secret) for secret in set(secrets) if len(_folded(secret)) >= _SHORTEST]
         self._pieces: set[str] = set().union(*(pieces for pieces, _ in parts))
         self._whole: set[str] = set().union(*(whole for _, whole in parts))
 
@@ -64,8 +65,8 @@ class Redaction:
         """The text with every secret struck out, as this module's documentation says."""
         struck = [span for found in _ADDRESS.finditer(text) for span in _inside(found)]
         if self._pieces or self._whole:
-            for view in _views(text):
-                struck += _found_pieces(_without_blanks(view), self._pieces)
+            for view in map(_without_blanks, _views(text)):
+                struck += _found_pieces(view, self._pieces)
                 struck += [
                     (view.starts[at], view.ends[at + len(form) - 1])
                     for form in self._whole
@@ -79,13 +80,16 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     return Redaction(secrets)(text)
 
 
-def without_query(address: str) -> str:
-    """An address as a message may name it: without what may be a secret."""
-    return redact(address, ())
-
-
 def _inside(address: re.Match[str]) -> list[tuple[int, int]]:
-    return [(address.start() + f.start(), address.start() + f.end()) for f in _IN_ADDRESS.finditer(address[0])]
+    """Where an address, or several without a blank between, has user name and password, and a query.
+
+    A password may hold any mark, so it ends at the last @.
+    """
+    text, start = address[0], address.start()
+    begins, at, query = _NO_HOST.search(text), text.rfind("@"), text.find("?")
+    spans = [(begins.end(), at)] if begins and begins.end() < at else []
+    spans += [(query + 1, len(text))] if -1 < query < len(text) - 1 else []
+    return [(start + first, start + end) for first, end in spans]
 
 
 @functools.lru_cache(maxsize=4096)
@@ -99,9 +103,9 @@ def _parts(secret: str) -> tuple[frozenset[str], frozenset[str]]:
 def _forms(secret: str) -> Iterator[str]:
     """How a secret may be written, escapes apart: these are taken out of the text."""
     yield _folded(secret)
-    long = [secret.replace(" ", "+")]
+    yield _folded(secret.replace(" ", "+"))
     value = secret.encode(errors="replace")
-    long += [value.hex(), *_in_base64(value)]
+    long = [value.hex(), *_in_base64(value)]
     yield from (form for form in map(_folded, long) if len(form) >= _PIECE)
 
 

@@ -22,7 +22,7 @@ from biot_provider.debug_log import DebugLog
 from biot_provider.errors import TransportError
 from biot_provider.login import Login
 from biot_provider.redaction import redact
-from biot_provider.transport import CONNECT_TIMEOUT, AnswerTooLargeError, open_embedded, open_transport
+from biot_provider.transport import CONNECT_TIMEOUT, OUT_OF_TIME, AnswerTooLargeError, open_embedded, open_transport
 
 READ_TIMEOUT = 60.0
 """Seconds to wait for the answer of a read."""
@@ -139,6 +139,9 @@ class Session:
             response = self._http.request(method, path, headers=headers, timeout=limits, **content)
         except (httpx.HTTPError, OSError) as error:
             failed = self._transport_error(error, asked, timeout, [token or "", *self._secrets(), *secrets])
+            failed.out_of_time = isinstance(error, httpx.RequestError) and error.request.extensions.get(
+                OUT_OF_TIME, False
+            )
         if self._log is not None:
             self._log.note(
                 method=method,

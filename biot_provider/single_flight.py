@@ -9,6 +9,9 @@ from typing import Generic, TypeVar
 
 ResultT = TypeVar("ResultT")
 
+_MORE = 1.0
+"""Seconds more than another that make another call worth it: threads that start together share a failure."""
+
 
 class _Flight(Generic[ResultT]):
     """A call in progress; ``ends`` is when its caller's time is over, on the monotonic clock."""
@@ -18,21 +21,24 @@ class _Flight(Generic[ResultT]):
         self.over = threading.Event()
         self.results: list[ResultT] = []
         self.error: Exception | None = None
-        self.ran_out = False
 
 
 class SingleFlight(Generic[ResultT]):
-    """Lets one thread call while the others wait for its result, each within its own time."""
+    """Lets one thread call while the others wait for its result, each within its own time.
 
-    def __init__(self) -> None:
+    ``ran_out`` tells the errors that more time might have helped; without it, none is one.
+    """
+
+    def __init__(self, ran_out: Callable[[Exception], bool] = lambda _error: False) -> None:
+        self._ran_out = ran_out
         self._lock = threading.Lock()
         self._current: _Flight[ResultT] | None = None
 
     def run(self, call: Callable[[float], ResultT], seconds: float) -> ResultT:
         """Return the result of ``call``, which is given its seconds, or of the call that is in progress.
 
-        What that call raises is raised for all who wait for it, except where it ran out of its own caller's time: one
-        who has more time calls again. Raises TimeoutError when the call in progress takes longer than ``seconds``.
+        What that call raises is raised for all who wait for it, except where it ran out of time: one who has a second
+        more than its caller calls again. Raises TimeoutError when the call in progress takes longer than ``seconds``.
         """
         ends = time.monotonic() + seconds
         while True:
@@ -45,7 +51,7 @@ class SingleFlight(Generic[ResultT]):
                 raise TimeoutError
             if flight.results:
                 return flight.results[0]
-            if flight.error is not None and not flight.ran_out:
+            if flight.error is not None and not (ends > flight.ends + _MORE and self._ran_out(flight.error)):
                 raise flight.error
         return self._lead(mine, call)
 
@@ -55,7 +61,7 @@ class SingleFlight(Generic[ResultT]):
             flight.results.append(result)
             return result
         except Exception as error:
-            flight.error, flight.ran_out = error, time.monotonic() >= flight.ends
+            flight.error = error
             raise
         finally:
             with self._lock:

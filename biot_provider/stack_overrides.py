@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from biot_provider.errors import InputError
+from biot_provider.wide import is_same_moment
 from biot_provider.yaml_file import Plain, read_written
 
 # What Pulumi makes of a date in the stack's file, and of one in Pulumi.yaml: a text, though another one.
 _STACK_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? [-+]\d{4} \S+")
 _PROJECT_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[-+]\d\d:\d\d)")
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?([Tt ].*)?")
+_DIGIT = re.compile(r"(?<![.\d])\d(?!\d)")
 
 
 class Time(str):
@@ -35,7 +38,7 @@ def read_overrides(text: str, project: Path) -> Any:
         value = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError):
         raise InputError("must be a map of plugin names") from None
-    return _with_times(value, any(_has_date(project / name) for name in ("Pulumi.yaml", "Pulumi.yml")))
+    return _with_times(value, {date for name in ("Pulumi.yaml", "Pulumi.yml") for date in _dates(project / name)})
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -47,26 +50,36 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-def _with_times(value: Any, project_has_date: bool) -> Any:
+def _with_times(value: Any, dates: Collection[str]) -> Any:
+    """The value with each time marked; ``dates`` are those that stand in Pulumi.yaml."""
     if isinstance(value, dict):
-        return {key: _with_times(member, project_has_date) for key, member in value.items()}
+        return {key: _with_times(member, dates) for key, member in value.items()}
     if isinstance(value, list):
-        return [_with_times(member, project_has_date) for member in value]
+        return [_with_times(member, dates) for member in value]
     if not isinstance(value, str):
         return value
-    changed = _STACK_TIME.fullmatch(value) or (project_has_date and _PROJECT_TIME.fullmatch(value))
+    changed = _STACK_TIME.fullmatch(value) or (
+        _PROJECT_TIME.fullmatch(value) and any(is_same_moment(value, date) for date in dates)
+    )
     return Time(value) if changed else value
 
 
-def _has_date(project_file: Path) -> bool:
-    """Whether a date stands in Pulumi.yaml without quotes."""
-
-    def has_date(written: Any) -> bool:
-        if isinstance(written, (dict, list)):
-            return any(has_date(member) for member in (written.values() if isinstance(written, dict) else written))
-        return isinstance(written, Plain) and _DATE.fullmatch(written) is not None
-
+def _dates(project_file: Path) -> Iterator[str]:
+    """The dates that stand in Pulumi.yaml without quotes, below the key of the plugins; with two digits each."""
     try:
-        return has_date(read_written(project_file, str(project_file)))
+        project = read_written(project_file, str(project_file))
     except InputError:
-        return False
+        return
+    config = project.get("config") if isinstance(project, dict) else None
+    for key, written in config.items() if isinstance(config, dict) else ():
+        if key in ("plugins", f"{project.get('name')}:plugins"):
+            yield from (_DIGIT.sub(r"0\g<0>", plain) for plain in _plain(written) if _DATE.fullmatch(plain))
+
+
+def _plain(written: Any) -> Iterator[str]:
+    """Every value without quotes."""
+    if isinstance(written, (dict, list)):
+        for member in written.values() if isinstance(written, dict) else written:
+            yield from _plain(member)
+    elif isinstance(written, Plain):
+        yield written

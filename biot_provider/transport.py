@@ -45,6 +45,9 @@ _BUSY = frozenset({429, 502, 503, 504})
 _LOGINS = frozenset({"/ums/v2/services/accessToken", "/ums/v2/users/login"})
 _PIECE = 64 * 1024
 
+OUT_OF_TIME = "biot_provider.out_of_time"
+"""The extension of a request that more time might have helped: no answer within it, or none left to repeat it."""
+
 _ends: ContextVar[float] = ContextVar("ends", default=math.inf)
 """When this thread's request must be over, on the monotonic clock."""
 
@@ -74,6 +77,8 @@ class RetryTransport(httpx.BaseTransport):
             outcome = self._attempt(request)
             wait = self._wait_before_another(request, outcome, attempt)
             if wait is None or attempt == attempts or time.monotonic() + wait >= ends:
+                more = wait is not None and attempt < attempts
+                request.extensions[OUT_OF_TIME] = more or isinstance(outcome, httpx.TimeoutException)
                 if isinstance(outcome, httpx.Response):
                     return outcome
                 raise outcome

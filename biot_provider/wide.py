@@ -3,7 +3,7 @@
 Inputs are strict, answers and state are wide: whatever word the platform grows, a refresh, a preview and a destroy go
 on, and the difference shows as drift. So nothing here ever fails: a number that arrives as text is a number, a value
 that is none of the type is kept as text, an item of a list that is no object becomes one with that text in its first
-field. Null stays null.
+field. Null stays null, and what is no map where one belongs counts as null.
 """
 
 from __future__ import annotations
@@ -120,6 +120,6 @@ def is_same_moment(one: str | None, other: str | None) -> bool | None:
 def _moment(value: str | None) -> datetime | None:
     try:
         moment = datetime.fromisoformat(value or "")
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # no time, or one before the first year or after the last
         return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -119,8 +119,46 @@ def test_of_an_address_its_scheme_and_no_part_of_a_key_stays() -> None:
     assert redact(f"bad {database}", [database]) == "bad postgr[secret]"
 
 
+@pytest.mark.parametrize("blanks", ["    ", " " * 8, "\t\n\r  ", "a   b", "a       b"])
+def test_blanks_make_no_secret(blanks: str) -> None:
+    assert redact("the label  of a plugin", [blanks]) == "the label  of a plugin"
+    assert redact("", [blanks]) == ""
+
+
+@pytest.mark.parametrize("secret", ["ab cd ef", "pw d1", " pwd1\n", "p\tw d 1"])
+@pytest.mark.parametrize("written", ["as it is", "JSON", "URL", "URL of a form", "upper case"])
+def test_a_short_secret_with_blanks_is_struck_out_as_it_is_written(secret: str, written: str) -> None:
+    shown = redact(f"not valid: {WRITTEN[written](secret)} (given)", [secret])
+    assert "[secret]" in shown
+    assert len(shown) < len("not valid: '[secret]' (given)") + 7  # escapes of blanks at an end may stay
+
+
 @pytest.mark.parametrize(
-    "text", ["x" * 300_000, "\\" * 100_000, "://" * 100_000, "&#1" * 50_000, "%41" * 50_000, "? " * 99]
+    ("address", "shown"),
+    [
+        ("postgres://user:p@ss@host/db", "postgres://[secret]@host/db"),
+        ("https://user:pa/ss@host", "https://[secret]@host"),
+        ("https://user:pa/s@s@host/x, gone", "https://[secret]@host/x, gone"),
+        ("https://user:pa#ss@host", "https://[secret]@host"),
+        ("https://user:pa?ss@host/x", "https://[secret]"),
+        ("https://user:pa?s/s@host", "https://[secret]"),
+        ("https://token@host/x?y", "https://[secret]@host/x?[secret]"),
+        ("https://to+/ken@host", "https://[secret]@host"),
+        ("https://host/path@x?", "https://host/path@x?"),
+        ("https://registry.example/@acme/x?y=a@b", "https://registry.example/@acme/x?[secret]"),
+        ("https://host:8080/path", "https://host:8080/path"),
+        ("https://@host", "https://@host"),
+        ("http://a.example/x,http://user:pa/ss@b.example", "http://a.example/x,http://[secret]@b.example"),
+        ("https://user:p://w@host/x", "https://[secret]@host/x"),
+    ],
+)
+def test_what_stands_before_the_host_of_an_address_is_struck_out_whatever_it_holds(address: str, shown: str) -> None:
+    assert redact(f"call {address} now", []) == f"call {shown} now"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x" * 300_000, "\\" * 100_000, "://" * 100_000, "&#1" * 50_000, "%41" * 50_000, "? " * 99, "://a@" * 50_000],
 )
 def test_no_text_takes_long(text: str) -> None:
     started = time.monotonic()

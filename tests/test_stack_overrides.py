@@ -51,10 +51,38 @@ def test_what_pulumi_has_made_of_a_text_is_an_error_that_quotes_none(
     )
 
 
-def test_a_time_may_come_of_a_date_in_the_projects_file(project: Path) -> None:
-    (project / "Pulumi.yaml").write_text("config:\n  plugins: {value: {guard: {displayName: 2024-01-01}}}")
+@pytest.mark.parametrize("key", ["plugins", "shop:plugins"])
+@pytest.mark.parametrize(
+    ("date", "handed_over"),
+    [
+        ("2024-01-01", PROJECT_TIME),
+        ("2024-1-1", PROJECT_TIME),
+        ("2024-01-01T9:30:0.5Z", "2024-01-01T09:30:00.5Z"),
+        ("2024-1-1 09:30:00", "2024-01-01T09:30:00Z"),
+        ("2024-01-01t09:30:00+02:00", "2024-01-01T09:30:00+02:00"),
+    ],
+)
+def test_a_time_may_come_of_a_date_in_the_projects_file(project: Path, key: str, date: str, handed_over: str) -> None:
+    config = f"config:\n  {key}: {{value: {{guard: {{displayName: {date}}}}}}}"
+    (project / "Pulumi.yaml").write_text(f"name: shop\n{config}")
     with pytest.raises(InputError, match="displayName: must be a string, not a time"):
-        _read(project, {"displayName": PROJECT_TIME})
+        _read(project, {"displayName": handed_over})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "description: 2024-01-01",
+        "config: {since: 2024-01-01, 'other:plugins': {value: {guard: {displayName: 2024-01-01}}}}",
+        "config: {plugins: {value: {guard: {displayName: 2024-01-02, version: '2024-01-01'}}}}",
+        "config: {plugins: {value: {guard: {displayName: 2024-99-99}}}}",
+        "config: [2024-01-01]",
+        "2024-01-01",
+    ],
+)
+def test_a_date_elsewhere_in_the_projects_file_makes_no_time_of_a_text(project: Path, text: str) -> None:
+    (project / "Pulumi.yaml").write_text(text)
+    assert _read(project, {"displayName": PROJECT_TIME})["display_name"] == PROJECT_TIME
 
 
 def test_null_takes_away_and_numbers_are_numbers(project: Path) -> None:

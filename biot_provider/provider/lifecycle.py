@@ -21,7 +21,7 @@ from pulumi.runtime.rpc import wrap_rpc_secret
 
 from biot_provider.config import Settings
 from biot_provider.debug_log import is_debugging
-from biot_provider.errors import BiotError, ConfigError
+from biot_provider.errors import BiotError, ConfigError, TransportError
 from biot_provider.provider.host import complete_diffs
 from biot_provider.provider.secret_arguments import SecretArguments, strike_secrets, without_names
 from biot_provider.rules import Problem
@@ -85,8 +85,16 @@ class Connection:
 
         if key in self._clients:
             return self._clients[key]
-        # The threads of this process share one client, so one token.
-        return self._opening.setdefault(key, SingleFlight()).run(connect, self.settings.request_timeout)
+        seconds = self.settings.request_timeout
+        try:
+            # The threads of this process share one client, so one token.
+            return self._opening.setdefault(key, SingleFlight()).run(connect, seconds)
+        except TimeoutError:
+            raise TransportError(
+                f"BioT connection: {self.settings.base_url} was not open within {max(seconds, 1):.0f} s:"
+                " run `pulumi up` again, or raise biot:requestTimeout",
+                unclear=False,
+            ) from None
 
 
 _CONNECTIONS: dict[Settings, Connection] = {}

@@ -5,7 +5,6 @@ Each operation parses in its first line and dumps in its last; what it writes is
 
 from __future__ import annotations
 
-import functools
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -95,9 +94,11 @@ class _Run:
 class PluginProvider(LifecycleProvider):
     """Pulumi's provider of ``biot.Plugin``. State refers to it by this module and name: they must not change."""
 
-    @functools.cached_property
+    @property
     def _run(self) -> _Run:
-        return _Run()
+        # State holds an instance without attributes, so none is made by ``__init__``; ``setdefault`` is atomic.
+        run: _Run = self.__dict__.setdefault("_run", _Run())
+        return run
 
     @operation
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:

@@ -6,8 +6,9 @@ import secrets
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,18 @@ def test_a_login_that_ran_out_of_its_callers_time_is_made_again_by_who_has_more(
     assert "log in as service user" in str(results[0])
 
 
+def test_a_login_given_up_for_lack_of_time_is_made_again_by_who_has_more(world: World) -> None:
+    client = world.client()
+    busy = {"status": 503, "headers": {"Retry-After": "9"}}
+    world.platform.faults.add(method="POST", path="/accessToken", latency=0.8, **busy)
+    thread, results = in_thread(lambda: client.create_plugin(CONFIG, timeout=5))
+    time.sleep(0.3)
+    assert client.create_plugin(CONFIG, timeout=30).bare_name == "guard"
+    thread.join()
+    assert isinstance(results[0], LoginError)
+    assert logins(world) == 2
+
+
 def test_a_token_that_ends_at_once_is_used_for_a_while(world: World) -> None:
     service_id, key = world.platform.add_service_user(token_seconds=30)
     world.connect(service_id=service_id, service_secret_key=key)
@@ -181,25 +194,44 @@ def test_a_token_that_ends_at_once_is_used_for_a_while(world: World) -> None:
     assert logins(world) == 1
 
 
-def test_threads_share_one_client_and_a_slow_platform_keeps_no_other_waiting(tmp_path: Path) -> None:
+@contextmanager
+def slow_to_open(connection: Connection) -> Iterator[None]:
+    """A thread opens the data of stack ``slow``, which others keep busy."""
+    Platform(Path(".biot/slow")).close()
+    busy = sqlite3.connect(next(Path(".biot/slow").glob("*.sqlite")), isolation_level=None)
+    busy.execute("PRAGMA locking_mode=EXCLUSIVE")
+    busy.execute("BEGIN EXCLUSIVE")
+    thread, _ = in_thread(lambda: connection.client("shop/slow/guard"))
+    time.sleep(0.2)
+    yield
+    assert thread.is_alive()
+    busy.execute("ROLLBACK")
+    busy.close()
+    thread.join()
+    for client in connection._clients.values():
+        client.close()
+
+
+def test_threads_share_one_client_and_a_slow_platform_keeps_no_other_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     connection = Connection(Settings("embedded"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(tmp_path)
-        Platform(Path(".biot/slow")).close()
-        busy = sqlite3.connect(next(Path(".biot/slow").glob("*.sqlite")), isolation_level=None)
-        busy.execute("PRAGMA locking_mode=EXCLUSIVE")
-        busy.execute("BEGIN EXCLUSIVE")
-        slow = in_thread(lambda: connection.client("shop/slow/guard"))
-        time.sleep(0.2)
-        with ThreadPoolExecutor(WORKERS) as pool:
-            clients = list(pool.map(lambda _: connection.client("shop/dev/guard"), range(8)))
-        assert slow[0].is_alive()
-        busy.execute("ROLLBACK")
-        busy.close()
-        slow[0].join()
-        assert len(set(clients)) == 1
-        for client in connection._clients.values():
-            client.close()
+    with slow_to_open(connection), ThreadPoolExecutor(WORKERS) as pool:
+        assert len(set(pool.map(lambda _: connection.client("shop/dev/guard"), range(8)))) == 1
+
+
+def test_who_waits_for_the_connection_of_another_waits_no_longer_than_its_own_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    connection = Connection(Settings("embedded", request_timeout=0.3))
+    with (
+        slow_to_open(connection),
+        pytest.raises(TransportError, match="embedded was not open within 1 s: run") as raised,
+    ):
+        connection.client("shop/slow/guard")
+    assert not raised.value.unclear
 
 
 @pytest.mark.parametrize("token", ["", "two words", "line\nbreak", "Gr\u00fc\u00dfe", "\ud800"])

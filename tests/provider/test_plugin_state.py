@@ -21,6 +21,7 @@ from biot_provider.provider.plugin_state import (
     replacing_fields,
 )
 from biot_provider.provider.stamp import SEED, Stamp, code_identity, is_foreign, owner_hash
+from biot_provider.wide import is_same_moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -489,3 +490,9 @@ def test_under_every_reading_nothing_changes_after_a_write_or_a_refresh(
     state = world.update(state, changed)
     assert [request["config"] for request in world.requests("PATCH")] == [{"timeout": 33}]
     assert not world.changes(state, changed)
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00", "yesterday", "", None])
+def test_a_time_that_cannot_be_read_is_neither_the_same_nor_another(moment: str | None) -> None:
+    assert is_same_moment(moment, GIVEN["creationTime"]) is None
+    assert is_same_moment(GIVEN["creationTime"], moment) is None
