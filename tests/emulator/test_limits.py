@@ -291,8 +291,7 @@ def test_where_all_connections_are_at_work_a_new_caller_gets_a_503(
     outside.platform.faults.add(latency=2, times=None, path=PROPERTIES)
     request = f"GET {PROPERTIES} HTTP/1.1\r\nHost: localhost:{talk.port}\r\nConnection: close\r\n\r\n"
     outside.http.close()
-    while any(thread.name == "emulator call" for thread in threading.enumerate()):
-        time.sleep(0.02)  # until then it is one of the four
+    no_connection_is_left()
     with contextlib.ExitStack() as closing:
         busy = [closing.enter_context(talk.connect(request)) for _ in range(4)]
         time.sleep(0.5)
@@ -300,7 +299,14 @@ def test_where_all_connections_are_at_work_a_new_caller_gets_a_503(
         assert (status, headers["connection"], "4 connections" in body) == (503, "close", True)
         assert [talk.answer(one)[0] for one in busy] == [200] * 4
     outside.platform.faults.clear()
+    no_connection_is_left()
     assert talk.ask(request)[0] == 200
+
+
+def no_connection_is_left() -> None:
+    """Wait for the connections whose callers are done: they count until their threads end."""
+    while any(thread.name == "emulator call" for thread in threading.enumerate()):
+        time.sleep(0.02)
 
 
 def test_where_no_thread_can_start_a_caller_gets_a_503_and_the_server_goes_on(
