@@ -145,10 +145,9 @@ biot.Plugin("hello", environment_variables=variables)
             LATER,
             ["environment_variables.MODE: must be text, a number", "environment_variables.OTHER: must be text that"],
         ),
-        ('biot.Plugin("hello", code=b"plugins/hello")', ["code: must be text, a number, true or false"]),
         ('biot.PluginImage("hello", code=7, base_image="x/y:z")', ["code: must be a string, not 7"]),
     ],
-    ids=["plain", "args", "later", "bytes", "number"],
+    ids=["plain", "args", "later", "number"],
 )
 def test_what_pulumi_cannot_send_is_refused_by_name_in_the_program(
     project: Project, program: str, problems: list[str]
