@@ -31,8 +31,9 @@ MANIFEST_KEYS = frozenset({*_ARGUMENTS, *_SHOWN_ONLY, _PACKAGE_TYPE, "enabled"})
 """What a plugin.yaml may hold."""
 
 _IGNORED: Mapping[type[BaseModel], frozenset[str]] = {
-    PluginInputs: frozenset(_SHOWN_ONLY),
-    Interception: frozenset({"servicePrefix"}),  # BioT's samples have it, its API has not.
+    # BioT's samples have servicePrefix, its API has not.
+    PluginInputs: frozenset({*_SHOWN_ONLY, "servicePrefix"}),
+    Interception: frozenset({"servicePrefix"}),
 }
 _STATES = {
     **dict.fromkeys(("true", "yes", "on"), "ENABLED"),

@@ -45,7 +45,9 @@ def check_function(record: Mapping[str, Any], variables: Mapping[str, str]) -> N
     measured = len(json.dumps(variables, separators=(",", ":"), ensure_ascii=False).encode())
     if measured > MAX_ENVIRONMENT:
         raise aws(_PARAMETER, f"Environment variables take {measured} bytes, more than {MAX_ENVIRONMENT}")
-    if record["deploymentPackageType"] == "ZIP" and not (record["runtime"] and re.fullmatch(r"\S+", record["handler"])):
+    if record["deploymentPackageType"] == "ZIP" and not (
+        record["runtime"] and re.fullmatch(r"\S+", record["handler"] or "")
+    ):
         raise aws(_PARAMETER, "A function from a zip needs a runtime, and a handler without blanks")
     schedule = record["cronSchedule"]
     if schedule is not None and not accepted_by_aws(schedule):

@@ -229,7 +229,9 @@ def _check_fit(record: Record, sent: Mapping[str, Any], code: bytes | None) -> N
     details = {"currentVersion": current, "requestVersion": requested}
     if renewed and requested is None:
         raise Refusal(400, "PLUGIN_REQUEST_VALIDATION_FAILED", "version must be sent when code is updated")
-    if renewed and requested <= current:
+    if (
+        renewed and isinstance(current, int) and isinstance(requested, int) and requested <= current
+    ):  # an edit may have stored anything
         name = "PLUGIN_VERSION_MUST_BE_LARGER_WHEN_UPDATING_CODE"
         raise Refusal(400, name, f"Version [{requested}] must be larger than [{current}]", details)
     if not renewed and requested not in (None, current):

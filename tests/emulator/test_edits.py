@@ -121,3 +121,12 @@ def test_records_are_edited_over_http(outside: Any) -> None:
     assert outside.http.patch(route, json={"colour": "red"}).status_code == 400
     assert outside.http.delete(route).status_code == 200
     assert outside.get("guard").status_code == 404
+
+
+@pytest.mark.parametrize(("member", "value"), [("version", None), ("version", "7.5.1"), ("handler", None)])
+def test_what_an_edit_stores_upsets_no_later_deployment(inside: Any, zipped: Any, member: str, value: Any) -> None:
+    inside.created()
+    inside.platform.edits.change("plugin", "guard", member, value)
+    answer = inside.patch("guard", {"version": 9}, zipped("later"))
+    assert answer.status_code in (200, 400, 500)
+    assert answer.json()["code" if answer.status_code != 200 else "name"]
