@@ -9,7 +9,7 @@ SOURCES := biot_provider tests tools benchmarks plugins __main__.py
 # The local stack keeps its state beside the project and its only secrets belong to the embedded platform.
 LOCAL := PULUMI_BACKEND_URL=file://$(CURDIR)/.pulumi/state PULUMI_CONFIG_PASSPHRASE= PULUMI_SKIP_UPDATE_CHECK=1
 
-.PHONY: up down test check lint format bench docs lock env clean
+.PHONY: up down test test-all check lint format bench docs lock env clean
 .DEFAULT_GOAL := up
 
 # Every install goes by the lock file: exact versions, verified hashes.
@@ -30,6 +30,10 @@ test: $(VENV)/.installed  ## every test, those on the real Pulumi engine among t
 	@$(BIN)/python tools/test_servers.py
 	@$(BIN)/python tools/engine/ensure.py >/dev/null
 	@$(BIN)/python -m pytest -n auto --dist worksteal -q
+
+test-all: test  ## and what is slower: the explorer's and the value tests' long runs
+	@EXPLORER_SEQUENCES=10000 $(BIN)/python -m pytest -n auto -q tests/explorer --timeout=0
+	@$(BIN)/python -m pytest -n auto -q tests/provider/test_any_value.py --hypothesis-profile=long --timeout=0
 
 lint: $(VENV)/.installed  ## format, lint, types, architecture
 	@$(BIN)/ruff format --check $(SOURCES)
@@ -63,4 +67,4 @@ lock:  ## renew requirements.lock from pyproject.toml
 	  --no-emit-index-url --custom-compile-command "make lock" pyproject.toml --group dev --extra image -o requirements.lock
 
 clean:  ## remove what the commands above made here; the engine's cache stays
-	rm -rf $(VENV) .pulumi .biot .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .pulumi .biot .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

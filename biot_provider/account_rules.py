@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import ValidationError
-
 from biot_provider.account_models import (
     ACTIONS,
     ENTITIES,
@@ -23,10 +21,11 @@ from biot_provider.account_models import (
     ServiceUserInputs,
     ServiceUserKeyInputs,
 )
-from biot_provider.models import Model
-from biot_provider.rules import API_ID, WRONG_TYPE, Problem, nearest, shown, snake
+from biot_provider.rules import API_ID
+from biot_provider.validation import Arguments, Problem, in_path, nearest, shown
 
 IsUnknown = Callable[[object], bool]
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _PERSON_ACTIONS = "_create _delete _incomingSms _login _logout _update _updateEnabledState"
 _NOTIFIED: Mapping[str, str] = {
@@ -43,25 +42,43 @@ _NOTIFIED: Mapping[str, str] = {
 
 _EXAMPLE_API = "such as POST/organization/v1/users/patients"
 _PRIVATE_NAMES = ("localhost", "local", "internal", "home.arpa")
+_HOST = re.compile(r"[\w.-]+")
+_NO_ADDRESS = re.compile(r"[\x00-\x20\x7f\\\s]")
+_CREDENTIALS = re.compile(r"\s*([a-zA-Z][a-zA-Z0-9+.-]*:)?[/\\]*[^/\\?#]*(@|%40)", re.IGNORECASE)
+"""A name before the host, as lenient readers of malformed addresses find it too (``https:user:word@host``)."""
+
 _METHOD_AND_PATH = re.compile(r"\s*([A-Za-z]+)\s*(/\S*)\s*")
 _PLACEHOLDER = re.compile(r"\{([^{}/]+)\}")
+
+_UUID = "a UUID, such as 0b8f6f4e-2a55-4c4c-9d83-7f0d5b0b7a11"
+_OWNER = frozenset({"owner"})
+_SERVICE_USER = Arguments(ServiceUserInputs, pattern=_UUID, undeclared=_OWNER)
+_SERVICE_USER_KEY = Arguments(ServiceUserKeyInputs, pattern=_UUID, undeclared=_OWNER, secret=frozenset({"keepers"}))
+# The way to an endpoint and the value of a filter may be secrets: `?code=...`.
+_INTERCEPTION = Arguments(
+    InterceptionSubscriptionInputs, pattern=_UUID, undeclared=_OWNER, secret=frozenset({"endpoint", "path_filters"})
+)
+_NOTIFICATION = Arguments(
+    NotificationSubscriptionInputs, pattern=_UUID, undeclared=_OWNER, secret=frozenset({"endpoint"})
+)
 
 
 def service_user_problems(values: Mapping[str, Any], is_unknown: IsUnknown) -> list[Problem]:
     """Every problem of a service user's arguments, in the order of their paths."""
-    return _sorted(_model_problems(ServiceUserInputs, values, is_unknown))
+    return _sorted(_SERVICE_USER.examined(values, is_unknown)[1])
 
 
 def service_user_key_problems(values: Mapping[str, Any], is_unknown: IsUnknown) -> list[Problem]:
     """Every problem of a key's arguments, in the order of their paths."""
-    return _sorted(_model_problems(ServiceUserKeyInputs, values, is_unknown))
+    return _sorted(_SERVICE_USER_KEY.examined(values, is_unknown)[1])
 
 
 def interception_problems(values: Mapping[str, Any], is_unknown: IsUnknown, *, public: bool) -> list[Problem]:
     """Every problem of an interception's arguments; ``public`` says whether the endpoint must be a public one."""
+    values, problems = _INTERCEPTION.examined(values, is_unknown)
     return _sorted(
         [
-            *_model_problems(InterceptionSubscriptionInputs, values, is_unknown),
+            *problems,
             *_endpoint_problems(values.get("endpoint"), public=public),
             *_target_problems(values),
             *_filter_problems(values.get("path_filters"), values.get("api_id")),
@@ -71,66 +88,34 @@ def interception_problems(values: Mapping[str, Any], is_unknown: IsUnknown, *, p
 
 def notification_problems(values: Mapping[str, Any], is_unknown: IsUnknown, *, public: bool) -> list[Problem]:
     """Every problem of a notification's arguments; ``public`` says whether the endpoint must be a public one."""
-    return _sorted(
-        [
-            *_model_problems(NotificationSubscriptionInputs, values, is_unknown),
-            *_endpoint_problems(values.get("endpoint"), public=public),
-        ]
-    )
+    values, problems = _NOTIFICATION.examined(values, is_unknown)
+    return _sorted([*problems, *_endpoint_problems(values.get("endpoint"), public=public)])
 
 
 def interception_warning(values: Mapping[str, Any]) -> str | None:
     """A sentence when the entity's name looks like a slip; names that resemble none may be the platform's."""
     entity = values.get("entity_name")
     near = nearest(entity, ENTITIES) if isinstance(entity, str) and entity not in ENTITIES else ""
-    return f"entity_name {entity!r} is none that this version knows{near}" if near else None
+    return f"entity_name {shown(entity)} is none that this version knows{near}" if near else None
 
 
 def notification_warning(values: Mapping[str, Any]) -> str | None:
     """A sentence when the entity or the action, or the two together, are none that are known to be told about."""
     entity, action = values.get("entity_type_name"), values.get("action_name")
     if isinstance(entity, str) and entity not in ENTITIES:
-        return f"entity_type_name {entity!r} is none that this version knows{nearest(entity, ENTITIES)}"
+        return f"entity_type_name {shown(entity)} is none that this version knows{nearest(entity, ENTITIES)}"
     if not isinstance(action, str):
         return None
     if action not in ACTIONS:
-        return f"action_name {action!r} is none that this version knows{nearest(action, ACTIONS)}"
+        return f"action_name {shown(action)} is none that this version knows{nearest(action, ACTIONS)}"
     told = _NOTIFIED.get(str(entity), action).split()
     if action not in told:
         return f"BioT is not known to tell about {action} of {entity}, only about {', '.join(told)}"
     return None
 
 
-def _sorted(problems: Iterator[Problem] | list[Problem]) -> list[Problem]:
+def _sorted(problems: list[Problem]) -> list[Problem]:
     return sorted(problems, key=lambda problem: problem.path)
-
-
-def _model_problems(model: type[Model], values: Mapping[str, Any], is_unknown: IsUnknown) -> Iterator[Problem]:
-    try:
-        model.model_validate(values)
-    except ValidationError as error:
-        for found in error.errors(include_url=False):
-            if not is_unknown(found["input"]):
-                path = ".".join(str(part) for part in found["loc"])
-                yield Problem(snake(path) if found["type"] == "missing" else path, _text(found, model))
-
-
-def _text(found: Mapping[str, Any], model: type[Model]) -> str:
-    kind, given, context = found["type"], found["input"], found.get("ctx", {})
-    if kind == "extra_forbidden":
-        return "unknown argument" + nearest(found["loc"][0], sorted(set(model.model_fields) - {"owner"}))
-    if kind == "literal_error":
-        near = nearest(given, re.findall(r"'([^']*)'", context["expected"]))
-        return f"must be {context['expected']}, not {shown(given)}{near}"
-    if kind == "string_pattern_mismatch":
-        return f"must be a UUID, such as 0b8f6f4e-2a55-4c4c-9d83-7f0d5b0b7a11, not {shown(given)}"
-    if kind in ("greater_than_equal", "less_than_equal"):
-        return f"must be 1 or more{'' if given < 1 else ', at most 2147483647'}, not {shown(given)}"
-    if kind == "string_too_long":
-        return f"must be at most {context['max_length']} characters, not {len(given)}"
-    if kind in WRONG_TYPE:
-        return f"must be {WRONG_TYPE[kind]}, not {shown(given)}"
-    return {"missing": "is required", "string_too_short": "must not be empty"}.get(kind, str(found["msg"]))
 
 
 def _target_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
@@ -160,7 +145,9 @@ def _filter_problems(filters: object, api_id: object) -> Iterator[Problem]:
     for name in filters:
         if name not in places:
             there = f"it has {', '.join(places)}" if places else "it has none"
-            yield Problem(f"path_filters.{name}", f"must be a placeholder of api_id, {there}{nearest(name, places)}")
+            yield Problem(
+                f"path_filters.{in_path(name)}", f"must be a placeholder of api_id, {there}{nearest(name, places)}"
+            )
 
 
 def _endpoint_problems(endpoint: object, *, public: bool) -> Iterator[Problem]:
@@ -169,46 +156,51 @@ def _endpoint_problems(endpoint: object, *, public: bool) -> Iterator[Problem]:
 
 
 def _endpoint_problem(endpoint: str, *, public: bool) -> str | None:
-    """No name is looked up: what a name leads to may differ where the platform stands."""
+    """No name is looked up: what a name leads to may differ where the platform stands.
+
+    Of the address no more than the host is quoted: its path and its query may be secrets. Where an @ stands behind it,
+    the host may be part of a password with a slash in it.
+    """
+    if _CREDENTIALS.match(endpoint):
+        return "must not hold a user name or password: BioT's calls carry a signed token instead"
     try:
         parts = urlsplit(endpoint)
         host, port = (parts.hostname or "").rstrip("."), parts.port
     except ValueError:
         host, port = "", None
-    if not host or port == 0 or re.search(r"[\s\\]", endpoint):
-        return f"must be an https address, such as https://hooks.example.com/biot, not {shown(_plain(endpoint))}"
-    if parts.username is not None or parts.password is not None:
-        return "must not hold a user name or password: BioT's calls carry a signed token instead"
+    address, quoted = _address(host), "its host" if "@" in endpoint else shown(host)
+    if port == 0 or _NO_ADDRESS.search(endpoint) or not (address or _HOST.fullmatch(host)) or not parts.scheme:
+        return "must be an https address, such as https://hooks.example.com/biot"
+    if parts.scheme == "http" and not (public or _is_loopback(host, address)):
+        return f"must be https: plain http may only go to this machine (localhost), not to {quoted}"
     if parts.scheme != "https" and (public or parts.scheme != "http"):
-        return f"must be https: BioT calls no {parts.scheme or 'other'} address"
+        return f"must be https: BioT calls no {parts.scheme} address"
     if parts.fragment:
         return "must have no fragment (#...): it never reaches the endpoint"
-    if public and not _is_public(host):
-        return f"must be public, for BioT calls it from outside: {host} is not"
+    if public and not _is_public(host, address):
+        return f"must be public, for BioT calls it from outside: {quoted} is not"
     return None
 
 
-def _plain(endpoint: str) -> str:
-    """The address without what may be a password."""
-    return re.sub(r"//[^/]*@", "//", endpoint)
-
-
-def _is_public(host: str) -> bool:
-    address = _address(host)
+def _is_public(host: str, address: _Address | None) -> bool:
     if address is None:
         return "." in host and not any(host == name or host.endswith(f".{name}") for name in _PRIVATE_NAMES)
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
     return address.is_global and not address.is_multicast
 
 
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _is_loopback(host: str, address: _Address | None) -> bool:
+    if address is None:
+        return host == "localhost" or host.endswith(".localhost")
+    return address.is_loopback
+
+
+def _address(host: str) -> _Address | None:
     """The address a host is written as, the short and numeric forms that networks take among them (127.1)."""
     try:
-        return ipaddress.ip_address(host)
+        address = ipaddress.ip_address(host)
     except ValueError:
-        pass
-    try:
-        return ipaddress.IPv4Address(socket.inet_aton(host))
-    except OSError:
-        return None
+        try:
+            return ipaddress.IPv4Address(socket.inet_aton(host))
+        except (OSError, ValueError):
+            return None
+    return (address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None) or address

@@ -18,7 +18,10 @@ from biot_provider.redaction import redact
 from biot_provider.transport import retry_after
 
 _QUOTED = 300
+_READ = 20 * _QUOTED
+"""Characters that are looked at: a quote may be of a page that is blank for the most part."""
 _LISTED = 5
+_CODE = re.compile(r"[A-Z][A-Z0-9_]*")
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 
@@ -47,8 +50,10 @@ def parse(model: type[AnswerT], response: httpx.Response, asked: str, *, secrets
         ) from None
 
 
-def api_error(response: httpx.Response, asked: str, secrets: Iterable[str]) -> ApiError:
-    """The error of an answer that is not a success, its text fit for a user's eyes."""
+def api_error(
+    response: httpx.Response, asked: str, secrets: Iterable[str], kind: type[ApiError] | None = None
+) -> ApiError:
+    """The error of an answer that is not a success, its text fit for a user's eyes; by its code unless of ``kind``."""
     secrets = list(secrets)
     try:
         body = ErrorAnswer.model_validate_json(response.content)
@@ -56,7 +61,7 @@ def api_error(response: httpx.Response, asked: str, secrets: Iterable[str]) -> A
         body = ErrorAnswer()
     said = f"{response.status_code}"
     if body.code:
-        said += f" {body.code}"
+        said += f" {body.code if _CODE.fullmatch(body.code) else _line(body.code, secrets)}"
     if body.message:
         said += f": {_line(body.message, secrets)}"
     if not body.code and not body.message:
@@ -64,17 +69,16 @@ def api_error(response: httpx.Response, asked: str, secrets: Iterable[str]) -> A
     if body.details:
         said += f" ({_line(_in_words(body.details), secrets)})"
     if body.trace_id:
-        said += f" (trace id {body.trace_id})"
+        said += f" (trace id {_line(body.trace_id, secrets)})"
     todo = advice(body.code, response.status_code, response.request.url.path)
     text = f"{asked}: the platform answered {said}" + (f". What to do: {todo}" if todo else "")
-    kind = _KINDS.get(body.code or "", ApiError)
-    return kind(
+    return (kind or _KINDS.get(body.code or "", ApiError))(
         text,
         status=response.status_code,
         code=body.code,
         details=body.details,
         trace_id=body.trace_id,
-        retry_after=retry_after(response),
+        retry_after=retry_after(response.headers),
     )
 
 
@@ -105,7 +109,7 @@ def _shown(value: Any, given: Sequence[str]) -> str:
 
 def _line(text: str, secrets: Iterable[str]) -> str:
     """One line without secrets, cut where it is long."""
-    return " ".join(redact(text, secrets).split())[:_QUOTED]
+    return " ".join(redact(text[:_READ], secrets).split())[:_QUOTED]
 
 
 def _quote(response: httpx.Response, secrets: Iterable[str]) -> str:

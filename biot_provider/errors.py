@@ -8,6 +8,7 @@
     ├── LifecycleError    an operation stopped: what is known, and what to do
     ├── TransportError    no usable answer: unreachable, cut off, or not the platform's
     └── ApiError          the platform answered and refused
+        ├── LoginError        it gave no token, so nothing else was sent
         ├── NotFoundError     it says that what is named does not exist
         └── ConflictError     it says the name is taken
 
@@ -21,7 +22,12 @@ from typing import Any
 
 
 class BiotError(Exception):
-    """Anything this project reports to its user; its text is one line and holds no secret."""
+    """Anything this project reports to its user; its text is one line and holds no secret.
+
+    ``out_of_time`` is true when more time might have helped.
+    """
+
+    out_of_time = False
 
 
 class ConfigError(BiotError):
@@ -82,6 +88,15 @@ class ApiError(BiotError):
     def unclear(self) -> bool:
         """Whether the platform may have acted all the same: any 5xx, a failed rollback among them."""
         return self.status >= 500
+
+
+class LoginError(ApiError):
+    """The platform gave no token, whatever the reason: the request that needed one was never sent."""
+
+    @property
+    def unclear(self) -> bool:
+        """False: nothing was sent that the platform could have acted on."""
+        return False
 
 
 class NotFoundError(ApiError):

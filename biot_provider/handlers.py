@@ -1,90 +1,97 @@
-"""Is the file that a function's handler names in the package? The reading of each runtime's own start-up code."""
+"""Is the file that a function's handler names in the package? The reading of each runtime's own start-up code.
+
+Sources: AWS's runtime interface clients for Node.js (`node_handlers`), Python and Ruby; AWS Lambda's guide, OS-only
+runtimes.
+"""
 
 from __future__ import annotations
 
-import difflib
-from pathlib import Path
+import contextlib
 from typing import TYPE_CHECKING
 
-from biot_provider.ignore import BIOTIGNORE
+from biot_provider.errors import PackagingError
+from biot_provider.handler_advice import malformed, missing
+from biot_provider.node_handlers import node_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from biot_provider.packaging import Package
 
-_MOST_SUGGESTIONS = 3
+_BOOTSTRAP = "bootstrap"
+# Python's own before any file, whatever lies on its path.
+_BUILT_IN = ["atexit", "builtins", "errno", "faulthandler", "gc", "itertools", "marshal", "posix", "pwd", "sys", "time"]
 
 
 def handler_problem(package: Package, runtime: str, handler: str) -> str | None:
     """None when the handler's file is in the package; else one sentence: what was looked for and what comes nearest.
 
-    Checked for Node.js, Python and Ruby. Java's and .NET's handlers name classes, an own runtime's whatever it likes.
+    Checked for Node.js, Python, Ruby, and the `bootstrap` of an OS-only runtime. Java's and .NET's handlers name
+    classes.
     """
-    candidates = next((read for name, read in _CANDIDATES.items() if runtime.startswith(name)), None)
-    if candidates is None:
-        return None
-    wanted = candidates(handler)
-    if not wanted:
-        return f"the handler {handler!r} names no function: it is written file.function, for example index.handler"
-    paths = [file.path for file in package.files]
-    if not set(wanted).isdisjoint(paths):
-        return None
-    looked_for = wanted[0] if len(wanted) == 1 else f"{', '.join(wanted[:-1])} or {wanted[-1]}"
-    return f"the handler {handler!r} needs {looked_for}, which is not in {package.source}: {_nearest(package, wanted)}"
+    check = next((check for name, check in _CHECKS.items() if runtime.startswith(name)), None)
+    return check(package, runtime, handler) if check else None
 
 
-def _nodejs(handler: str) -> list[str]:
-    folder, slash, name = handler.rpartition("/")
-    module, _, function = name.partition(".")
-    return [f"{folder}{slash}{module}{end}" for end in (".js", ".mjs", ".cjs")] if module and function else []
-
-
-def _python(handler: str) -> list[str]:
+def _python_problem(package: Package, runtime: str, handler: str) -> str | None:
     module, _, function = handler.rpartition(".")
-    path = module.replace(".", "/")
-    return [f"{path}.py", f"{path}/__init__.py"] if module and function else []
+    parts = module.replace("/", ".").split(".")
+    if not (module and function):
+        return malformed(handler)
+    if not all(parts):
+        return f"the handler {handler!r} must be a path from the package's top, without ./ or / before it"
+    if parts[0] in _BUILT_IN:
+        return f"the handler {handler!r} needs a file of another name: {parts[0]} is a module of Python's own"
+    version = runtime.removeprefix("python").replace(".", "")
+    ends = (".py", ".pyc", f".cpython-{version}-x86_64-linux-gnu.so", ".abi3.so", ".so")
+    paths = {file.path for file in package.files}
+    place, wanted = "", "/".join(parts)
+    for part in parts:
+        place = f"{place}/{part}".lstrip("/")
+        if any(f"{place}/__init__{end}" in paths for end in ends):
+            continue
+        if (file := next((f"{place}{end}" for end in ends if f"{place}{end}" in paths), None)) is not None:
+            if place == wanted:
+                return None
+            return f"the handler {handler!r} takes {place} for a folder, but Python finds {file} for it: rename one"
+        if place == wanted or not any(path.startswith(f"{place}/") for path in paths):
+            found = [f"{wanted}.py", f"{wanted}/__init__.py"]
+            return missing(package, f"the handler {handler!r}", found, [f"{wanted}{end}" for end in ends[1:]])
+    return None
 
 
-def _ruby(handler: str) -> list[str]:
-    module, _, function = handler.partition(".")
-    return [f"{module}.rb"] if module and function else []
+def _ruby_problem(package: Package, _runtime: str, handler: str) -> str | None:
+    file, *names = handler.removeprefix("/var/task/").removeprefix("./").split(".")
+    if not file or len(names) not in (1, 2) or not all(names):
+        return malformed(handler)
+    paths = {found.path for found in package.files}
+    if not paths.isdisjoint((f"{file}.rb", f"{file}.so")):
+        return None
+    return missing(package, f"the handler {handler!r}", [f"{file}.rb"])
 
 
-_CANDIDATES: dict[str, Callable[[str], list[str]]] = {"nodejs": _nodejs, "python": _python, "ruby": _ruby}
+def _os_only_problem(package: Package, runtime: str, _handler: str) -> str | None:
+    bootstrap = next((file for file in package.files if file.path == _BOOTSTRAP), None)
+    if bootstrap is None:
+        return missing(package, f"the runtime {runtime}", [_BOOTSTRAP])
+    if not bootstrap.executable:
+        make = f"`chmod +x {_BOOTSTRAP}`"
+        if not package.source.is_dir():
+            make += ", and zip it on Linux or macOS, or give the folder: a zip made on Windows has no such permission"
+        return f"the runtime {runtime} starts {_BOOTSTRAP}, which is not executable in {package.source}: {make}"
+    with contextlib.suppress(PackagingError):  # it is read again when it is sent
+        first_line = package.content(_BOOTSTRAP).partition(b"\n")[0]
+        if first_line.startswith(b"#!") and first_line.endswith(b"\r"):
+            return (
+                f"the runtime {runtime} starts {_BOOTSTRAP}, whose lines end as on Windows, so that its interpreter is"
+                " not found: save it with Unix line ends (in .gitattributes: bootstrap text eol=lf)"
+            )
+    return None
 
 
-def _nearest(package: Package, wanted: list[str]) -> str:
-    paths = [file.path for file in package.files]
-    tops = {path.partition("/")[0] for path in paths}
-    if len(tops) == 1:
-        (top,) = tops
-        if any(f"{top}/{path}" in paths for path in wanted):
-            return f"all files lie in the folder {top!r}; package what is in that folder"
-    for path in wanted:
-        if Path(f"{package.source}/{path}").is_file():
-            kept = _left_out(path, paths)
-            return f"{path} is in the folder, but an ignore file leaves it out; a line !{kept} in {BIOTIGNORE} keeps it"
-    names = {path.rpartition("/")[2] for path in wanted}
-    elsewhere = [path for path in paths if path.rpartition("/")[2] in names]
-    if elsewhere:
-        places = [f"{path.rpartition('/')[2]} is in {_place(path)}" for path in elsewhere[:_MOST_SUGGESTIONS]]
-        return " and ".join(places)
-    alike = difflib.get_close_matches(wanted[0], paths, n=_MOST_SUGGESTIONS)
-    if alike:
-        return f"the nearest is {' or '.join(alike)}"
-    listed = [path for path in paths if "/" not in path][:_MOST_SUGGESTIONS] or sorted(f"{top}/" for top in tops)
-    return f"at its top are {', '.join(listed[:_MOST_SUGGESTIONS])}"
-
-
-def _left_out(path: str, paths: list[str]) -> str:
-    """The file, or the first folder on the way to it of which the package has nothing."""
-    for end, letter in enumerate(path, start=1):
-        if letter == "/" and not any(other.startswith(path[:end]) for other in paths):
-            return path[:end]
-    return path
-
-
-def _place(path: str) -> str:
-    folder = path.rpartition("/")[0]
-    return f"the folder {folder!r}" if folder else "the top folder"
+_CHECKS: dict[str, Callable[[Package, str, str], str | None]] = {
+    "nodejs": node_problem,
+    "python": _python_problem,
+    "ruby": _ruby_problem,
+    "provided": _os_only_problem,
+}

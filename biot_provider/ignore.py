@@ -2,14 +2,20 @@
 
 From the weakest rule to the strongest:
 
-- Machine-dependent rubbish (`__pycache__/`, `*.pyc`, `.DS_Store`) is left out.
 - `.gitignore` files, the folder's own and those of its subfolders, mean what they mean to git. Those above the folder,
   `.git/info/exclude` and the user's global excludes do not count: the same folder is the same package everywhere.
+- A Pulumi project's own configuration (`Pulumi.yaml`, `Pulumi.<stack>.yaml`) is left out: it is no code, it holds
+  secrets, and `pulumi config set` would deploy anew.
 - `node_modules` and `site-packages` are what a runtime needs and what every `.gitignore` names: they are kept, and no
-  `.gitignore` reaches into them. One inside a folder that is itself left out (`.venv/`) is not looked for.
+  `.gitignore` reaches into them. One inside a folder that is itself left out (`env/`) is not looked for.
+- `*.pyc` is left out.
+- What the `RECORD` of a distribution lists that pip installed beside the code is kept (`installed`), and it alone of a
+  folder that is left out (`lib/`).
+- What the machine leaves behind (`__pycache__/`, `.DS_Store`, pnpm's notes in `node_modules`) is left out.
 - `.biotignore` in the folder's root, same syntax, has the last word: it can drop what the rules above keep, and with
   `!` keep what they drop.
-- `.git`, `.gitignore`, `.biotignore` anywhere and `plugin.yaml` in the root are never deployed.
+- `.git`, `.gitignore`, `.biotignore` and our own working folders (`.biot`, `.pulumi`, `.venv`) anywhere and
+  `plugin.yaml` in the root are never deployed.
 
 As in git, a folder that is left out is not entered: to keep one of its files, keep the folder (`!dist/`).
 A link counts as what it points to. Letters' case matters, on every machine.
@@ -25,14 +31,33 @@ import codecs
 import os
 import re
 from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from biot_provider.installed import Installed
 
 GITIGNORE = ".gitignore"
 BIOTIGNORE = ".biotignore"
+WORKING_FOLDERS = frozenset({".biot", ".pulumi", ".venv"})
+"""What this package, Pulumi and a project's Python keep beside the program: no part of any code or image."""
 
-_NEVER_DEPLOYED = frozenset({".git", GITIGNORE, BIOTIGNORE})
+_NEVER_DEPLOYED = WORKING_FOLDERS | {".git", GITIGNORE, BIOTIGNORE}
 _NEVER_DEPLOYED_IN_ROOT = "plugin.yaml"
-_RUBBISH = frozenset({"__pycache__", ".DS_Store"})
+_OF_THE_MACHINE = frozenset({"__pycache__", ".DS_Store"})
+_PULUMI_PROJECT = re.compile(r"Pulumi(\..+)?\.(yaml|yml|json)")
 _DEPENDENCIES = frozenset({"node_modules", "site-packages"})
+# They hold the time of the installation and paths of the machine.
+_PNPM_NOTES = re.compile(r"\.modules\.yaml|\.pnpm-workspace-state.*\.json")
+
+
+class Verdict(Enum):
+    """What becomes of a folder's entry."""
+
+    KEPT = auto()
+    LEFT_OUT = auto()
+    IGNORED = auto()
+    """Left out, but for what pip installed."""
 
 
 class IgnoreFile:
@@ -63,30 +88,52 @@ class FolderRules:
     gitignores: tuple[tuple[int, IgnoreFile], ...] = ()
     """From the root down: the length of the prefix of each file's folder, and its rules."""
     in_dependencies: bool = False
+    installed: tuple[Installed, ...] = ()
+    is_left_out: bool = False
+    """The folder is entered for what pip installed into it alone."""
 
-    def leave_out(self, name: str, *, is_folder: bool) -> bool:
-        """Whether the folder's entry `name` is left out of the package."""
+    def verdict(self, name: str, *, is_folder: bool) -> Verdict:
+        """What becomes of the folder's entry `name`."""
         if name in _NEVER_DEPLOYED or (name == _NEVER_DEPLOYED_IN_ROOT and not self.prefix):
-            return True
+            return Verdict.LEFT_OUT
         path = self.prefix + name
-        if self.biotignore is not None:
-            verdict = self.biotignore.verdict(path, is_folder=is_folder)
-            if verdict is not None:
-                return verdict
-        if name in _RUBBISH or name.endswith(".pyc"):
+        named = None if self.biotignore is None else self.biotignore.verdict(path, is_folder=is_folder)
+        if named is not None:
+            return Verdict.LEFT_OUT if named else Verdict.KEPT
+        if self._is_rubbish(name):
+            return Verdict.LEFT_OUT
+        return Verdict.IGNORED if self._is_ignored(name, path, is_folder=is_folder) else Verdict.KEPT
+
+    def is_installed(self, name: str) -> bool:
+        """Whether pip installed the folder's entry `name`, or something below it."""
+        return any(found.holds(self.prefix + name) for found in self.installed)
+
+    def _is_rubbish(self, name: str) -> bool:
+        notes = self.prefix.endswith("node_modules/") and _PNPM_NOTES.fullmatch(name)
+        return name in _OF_THE_MACHINE or bool(notes)
+
+    def _is_ignored(self, name: str, path: str, *, is_folder: bool) -> bool:
+        if self.is_left_out or name.endswith(".pyc"):
             return True
         if self.in_dependencies or (is_folder and name in _DEPENDENCIES):
             return False
+        if _PULUMI_PROJECT.fullmatch(name):
+            return True
         for start, gitignore in reversed(self.gitignores):
             verdict = gitignore.verdict(path[start:], is_folder=is_folder)
             if verdict is not None:
                 return verdict
         return False
 
-    def entered(self, name: str) -> FolderRules:
-        """The rules inside the subfolder `name`, before its own `.gitignore` is read."""
-        in_dependencies = self.in_dependencies or name in _DEPENDENCIES
-        return replace(self, prefix=f"{self.prefix}{name}/", in_dependencies=in_dependencies)
+    def entered(self, name: str, verdict: Verdict) -> FolderRules:
+        """The rules inside the subfolder `name`, of which this is the verdict, before its own files are read."""
+        in_dependencies = self.in_dependencies or (name in _DEPENDENCIES and not self.is_left_out)
+        is_left_out = verdict is Verdict.IGNORED
+        return replace(self, prefix=f"{self.prefix}{name}/", in_dependencies=in_dependencies, is_left_out=is_left_out)
+
+    def with_installed(self, installed: Installed) -> FolderRules:
+        """The same rules and the distributions that lie in the folder."""
+        return replace(self, installed=(*self.installed, installed))
 
     def with_biotignore(self, content: bytes) -> FolderRules:
         """The same rules and those of the package's `.biotignore`."""

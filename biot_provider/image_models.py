@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from biot_provider.models import Answer, Model
+from biot_provider.wide import Text, TextMap, Wide
 
 Builder = Literal["docker-buildx", "docker", "podman", "buildah"]
 
@@ -35,12 +36,25 @@ class PluginImageInputs(Model):
     owner: str | None = Field(default=None, alias="__owner")
 
 
-class PluginImageState(PluginImageInputs):
-    """An image as it is in the repository; without ``digest`` it is not there."""
+class PluginImageState(Wide):
+    """An image as this stack has pushed or found it; without ``digest`` it is not in the repository."""
 
-    digest: str | None = None
-    repository_uri: str | None = None
-    platform: str | None = Field(default=None, alias="__platform")
+    name: Text = None
+    context: Text = None
+    dockerfile: Text = None
+    target: Text = None
+    build_args: TextMap = None
+    builder: Text = None
+    code: Text = None
+    base_image: Text = None
+    handler: Text = None
+    context_digest: Text = None
+    context_files: TextMap = None
+    image_tag: Text = None
+    digest: Text = None
+    repository_uri: Text = None
+    owner: Text = Field(default=None, alias="__owner")
+    platform: Text = Field(default=None, alias="__platform")
 
 
 class TemporaryKeys(Answer):

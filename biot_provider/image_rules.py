@@ -6,59 +6,44 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
-from biot_provider.image_models import MAX_NAME, PluginImageInputs
-from biot_provider.rules import WRONG_TYPE, Problem, nearest, shown
+from biot_provider.image_models import PluginImageInputs
+from biot_provider.validation import Arguments, Problem, in_path, shown
 
 _WITH_CONTEXT = ("dockerfile", "target", "build_args", "builder")
 _WITH_CODE = ("base_image", "handler")
 _BUILD_ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_KEPT_NAMES = frozenset({"PATH", "HOME", "DOCKER_HOST", "DOCKER_CONFIG"})
+_ARGUMENTS = Arguments(
+    PluginImageInputs,
+    pattern="the beginning of a tag (letters, digits, _ . -, not first . or -)",
+    undeclared=frozenset({"owner", "context_digest", "context_files", "image_tag"}),
+    secret=frozenset({"build_args"}),
+    units={"name": " (the tag adds 33)"},
+)
+
+_BUILDERS_OWN = re.compile(
+    r"PATH|HOME|TMPDIR|TMP|TEMP|BUILDKIT_(HOST|PROGRESS|COLORS)|STORAGE_(DRIVER|OPTS)|REGISTRY_AUTH_FILE"
+    r"|SSL_CERT_(FILE|DIR)|SSH_AUTH_SOCK|DBUS_SESSION_BUS_ADDRESS|GODEBUG|GNUPGHOME|LISTEN_(FDS|PID|FDNAMES)"
+    r"|NOTIFY_SOCKET|SYSTEMROOT|WINDIR|COMSPEC|PATHEXT|USERPROFILE|HOMEDRIVE|HOMEPATH|(LOCAL)?APPDATA|PROGRAM(DATA|FILES)"
+    r"|_?(BUILDAH|BUILDX|CONTAINERS?|DOCKER|DYLD|LD|OTEL|PODMAN|XDG)_.*",
+    re.IGNORECASE,
+)
+"""What a builder, or the system's loader, reads for itself. A builder takes a build argument's value from its own
+environment, where it is in nobody's sight; proxies and BUILDKIT_INLINE_CACHE and the like are meant for both.
+"""
 
 
 def image_problems(
     values: Mapping[str, Any], is_unknown: Callable[[object], bool], base_image_problem: Callable[[str], str | None]
 ) -> list[Problem]:
     """Every problem of an image's arguments, in the order of their paths."""
-    found = [
-        *_model_problems(values, is_unknown),
-        *_way_problems(values),
-        *_argument_problems(values.get("build_args")),
-    ]
+    values, found = _ARGUMENTS.examined(values, is_unknown)
+    found += [*_way_problems(values), *_argument_problems(values.get("build_args"))]
     base = values.get("base_image")
     if isinstance(base, str) and base and (problem := base_image_problem(base)):
-        found.append(Problem("base_image", f"{shown(base)} is no image: {problem}"))
+        # What stands before an @ may be a password.
+        given = "what is given" if "@" in base.replace("@sha256:", "") else shown(base)
+        found.append(Problem("base_image", f"{given} is no image: {problem}"))
     return sorted(found, key=lambda problem: problem.path)
-
-
-def _model_problems(values: Mapping[str, Any], is_unknown: Callable[[object], bool]) -> Iterator[Problem]:
-    try:
-        PluginImageInputs.model_validate(values)
-    except ValidationError as error:
-        for found in error.errors(include_url=False):
-            if not is_unknown(found["input"]):
-                yield Problem(".".join(str(part) for part in found["loc"]), _text(found))
-
-
-def _text(found: Mapping[str, Any]) -> str:
-    kind, given, context = found["type"], found["input"], found.get("ctx", {})
-    if kind == "extra_forbidden":
-        known = set(PluginImageInputs.model_fields) - {"owner", "context_digest", "context_files", "image_tag"}
-        return "unknown argument" + nearest(found["loc"][0], sorted(known))
-    if kind == "literal_error":
-        builders = re.findall(r"'([^']*)'", context["expected"])
-        return f"must be {context['expected']}, not {shown(given)}{nearest(given, builders)}"
-    if kind == "string_pattern_mismatch":
-        return f"must begin a tag: letters, digits, '_', '.' and '-', not first '.' or '-', not {shown(given)}"
-    if kind == "string_too_long" and found["loc"][0] == "name":
-        return f"must be at most {MAX_NAME} characters, since the tag adds 33 to it, not {len(given)}"
-    if kind == "string_too_long":
-        return f"must be at most {context['max_length']} characters, not {len(given)}"
-    if kind in WRONG_TYPE:
-        # A build argument may be a secret.
-        return f"must be {WRONG_TYPE[kind]}" + ("" if found["loc"][0] == "build_args" else f", not {shown(given)}")
-    return {"missing": "is required", "string_too_short": "must not be empty"}.get(kind, str(found["msg"]))
 
 
 def _way_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
@@ -82,7 +67,8 @@ def _way_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _argument_problems(arguments: object) -> Iterator[Problem]:
     for name in arguments if isinstance(arguments, Mapping) else ():
-        if not _BUILD_ARGUMENT.fullmatch(str(name)) or name in _KEPT_NAMES:
-            yield Problem(
-                f"build_args.{name}", "must be a name that a Dockerfile's ARG can have, and none of the builder's own"
-            )
+        path = f"build_args.{in_path(name)}"
+        if not _BUILD_ARGUMENT.fullmatch(name):
+            yield Problem(path, "must be a name that a Dockerfile's ARG can have: letters, digits and _")
+        elif _BUILDERS_OWN.fullmatch(name):
+            yield Problem(path, "steers the builder itself, in whose environment it would be: rename the ARG")

@@ -1,16 +1,17 @@
 """The platform's contract as data: what can be written, what comes back (BioT API 2.4.2, settings).
 
-One list of fields: :class:`PluginConfig` is what a request may carry, :class:`PluginInputs` adds what only
-this side knows, :class:`PluginState` adds what the platform answers. Names are snake case here and in Pulumi's
-state, camel case on the wire. A field says with ``replaces`` that its change needs a new plugin.
+Inputs are strict: :class:`PluginConfig` is what a request may carry, :class:`PluginInputs` adds what only this side
+knows. Answers and state are wide (see ``wide.py``): :class:`PluginAnswer` and :class:`PluginState` hold whatever the
+platform shows. Names are snake case here and in Pulumi's state, camel case on the wire.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+
+from biot_provider.wide import Discreet, Flag, Items, Object, Text, TextMap, Texts, Whole, Wide, WideItem, number
 
 NAME_PREFIX = "Plugin-"
 """What the platform puts before a plugin's name; paths carry it, names here never do."""
@@ -36,20 +37,18 @@ Integer = Annotated[int, BeforeValidator(_whole_number)]
 Order = Annotated[Integer, Field(ge=1, le=2**31 - 1)]
 
 
-class Model(BaseModel):
+class Model(Discreet):
     """A value: frozen, and a key it does not know is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid")
 
     def wire(self) -> dict[str, Any]:
         """The value as the API wants it: camel case, nothing that is not set."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-class Answer(BaseModel):
-    """What the platform sends; members it grows later are ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+class Answer(Wide):
+    """What the platform sends."""
 
 
 class Interception(Model):
@@ -116,90 +115,126 @@ class PluginInputs(PluginConfig):
     code_digest: str | None = None
     code_files: dict[str, str] = Field(default_factory=dict)
     owner: str | None = Field(default=None, alias="__owner")
-    declared_version: int | None = Field(default=None, alias="__version")
-
-    @property
-    def package_type(self) -> Literal["ZIP", "IMAGE"]:
-        """How the platform gets the code; it follows from ``image_tag`` and cannot change in place."""
-        return "IMAGE" if self.image_tag is not None else "ZIP"
 
 
-UNDECLARED = frozenset({"owner", "declared_version", "code_digest", "code_files"})
+UNDECLARED = frozenset({"owner", "code_digest", "code_files"})
 """The inputs that this project fills in: no program and no plugin.yaml gives them."""
 
 
-class PluginState(PluginInputs):
-    """A plugin as it is deployed: the inputs as applied, and what the platform gave it."""
-
-    endpoint_url: str = ""
-    link_to_console: str = ""
-    creation_time: str = ""
-    last_modified_time: str = ""
-    deployment_package_type: Literal["ZIP", "IMAGE"] = "ZIP"
-    platform: str | None = Field(default=None, alias="__platform")
-
-
-class InterceptionAnswer(Answer):
+class InterceptionAnswer(WideItem):
     """An interception as shown: order and entity may have been filled in."""
 
-    type: str
-    api_id: str | None = None
-    entity_type_name: str | None = None
-    order: int | None = None
+    type: Text = None
+    api_id: Text = None
+    entity_type_name: Text = None
+    order: Whole = None
 
 
-class NotificationAnswer(Answer):
+class NotificationAnswer(WideItem):
     """A notification as shown."""
 
-    entity_type_name: str
-    action_name: str
-    template_name: str | None = None
+    entity_type_name: Text = None
+    action_name: Text = None
+    template_name: Text = None
 
 
 class SubscriptionsAnswer(Answer):
     """Subscriptions as shown."""
 
-    interception_order: int | None = None
-    interceptions: tuple[InterceptionAnswer, ...] | None = None
-    notifications: tuple[NotificationAnswer, ...] | None = None
+    interception_order: Whole = None
+    interceptions: Items[InterceptionAnswer] = None
+    notifications: Items[NotificationAnswer] = None
 
 
 class CorsAnswer(Answer):
     """CORS as shown."""
 
-    allow_origins: tuple[str, ...] | None = None
-    allow_methods: tuple[str, ...] | None = None
-    allow_headers: tuple[str, ...] | None = None
-    expose_headers: tuple[str, ...] | None = None
+    allow_origins: Texts = None
+    allow_methods: Texts = None
+    allow_headers: Texts = None
+    expose_headers: Texts = None
 
 
-class PluginAnswer(Answer):
-    """A plugin as the platform shows it; what it may leave out is optional, and absent is not the same as null."""
+_ALWAYS_SHOWN = frozenset(
+    {"name", "displayName", "version", "endpointUrl", "linkToConsole", "creationTime", "lastModifiedTime"}
+)
+"""The members that a plugin has in every answer (BioT API 2.4.2, PluginResponse)."""
 
-    name: str
-    display_name: str | None = None
-    version: int
-    runtime: str | None = None
-    handler: str | None = None
-    timeout: int | None = None
-    memory_size: int | None = None
-    ephemeral_storage: int | None = None
-    environment_variables: dict[str, str] | None = None
-    subscriptions: SubscriptionsAnswer | None = None
-    enabled_state: str | None = None
-    cron_schedule: str | None = None
-    deployment_package_type: str | None = None
-    analytics_db_access: bool | None = None
-    cors: CorsAnswer | None = None
-    endpoint_url: str = ""
-    link_to_console: str = ""
-    creation_time: str = ""
-    last_modified_time: str = ""
+_FEWEST_SHOWN = 3
+
+
+class PluginShown(Answer):
+    """What a state and an answer of the platform have in common."""
+
+    display_name: Text = None
+    version: Whole = None
+    runtime: Text = None
+    handler: Text = None
+    timeout: Whole = None
+    memory_size: Whole = None
+    ephemeral_storage: Whole = None
+    environment_variables: TextMap = None
+    subscriptions: Object[SubscriptionsAnswer] = None
+    enabled_state: Text = None
+    cron_schedule: Text = None
+    analytics_db_access: Flag = None
+    cors: Object[CorsAnswer] = None
+    deployment_package_type: Text = None
+    endpoint_url: Text = None
+    link_to_console: Text = None
+    creation_time: Text = None
+    last_modified_time: Text = None
+
+
+class PluginAnswer(PluginShown):
+    """A plugin as the platform shows it; absent is not the same as null."""
+
+    name: Text = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_a_plugin(cls, value: Any) -> Any:
+        """Refuse what is no plugin, such as a gateway's JSON: it has few of the members that every plugin has."""
+        if not isinstance(value, dict) or len(_ALWAYS_SHOWN & value.keys()) >= _FEWEST_SHOWN:
+            return value
+        if not (isinstance(value.get("name"), str) and isinstance(value.get("version"), int)):
+            raise ValueError("has not the members of a plugin")
+        return value
 
     @property
     def bare_name(self) -> str:
         """The name without the platform's prefix, whichever of the two the platform shows."""
-        return self.name.removeprefix(NAME_PREFIX)
+        return (self.name or "").removeprefix(NAME_PREFIX)
+
+    @property
+    def deployed_version(self) -> int:
+        """The version of the code that is deployed, 0 where the platform shows none."""
+        return number(self.version)
+
+
+class PluginState(PluginShown):
+    """A plugin as this stack has deployed or read it: the inputs as applied, and what the platform gave it.
+
+    ``version`` is the version of the code that this stack deployed or has seen, ``declared_version`` the one that was
+    given by hand. ``platform`` is the address it was deployed to. ``kept`` says that the resource's create met the
+    plugin and continued with it, so that the plugin may be in state twice: there, and to be deleted.
+    """
+
+    name: str = ""
+    code: Text = None
+    image_tag: Text = None
+    adopt: Flag = False
+    code_digest: Text = None
+    code_files: TextMap = None
+    owner: Text = Field(default=None, alias="__owner")
+    declared_version: Whole = Field(default=None, alias="__version")
+    platform: Text = Field(default=None, alias="__platform")
+    kept: Flag = Field(default=None, alias="__kept")
+
+    @property
+    def deployed_version(self) -> int:
+        """The version of the code as a number, 0 where none is known."""
+        return number(self.version)
 
 
 class ErrorAnswer(Answer):
@@ -217,41 +252,41 @@ class AccessToken(Answer):
     """The answer of the service-user login."""
 
     access_token: str
-    access_token_expiration: str | None = None
+    access_token_expiration: Text = None
 
 
 class Jwt(Answer):
     """A token of a person's login."""
 
     token: str
-    expiration: str | None = None
+    expiration: Text = None
 
 
 class PersonLogin(Answer):
     """The answer of a person's login; with ``mfa_required`` its token serves nothing but the second factor."""
 
     access_jwt: Jwt
-    mfa_required: bool | None = None
-    password_reset_required: bool | None = None
+    mfa_required: Flag = None
+    password_reset_required: Flag = None
 
 
 class PublicKey(Answer):
     """The keys that the platform signs its calls with (RS512): base64 SPKI without PEM lines."""
 
     public_key: str
-    previous_public_key: str | None = None
+    previous_public_key: Text = None
 
 
 class PageAnswer(Answer):
     """Where a page of a search stands."""
 
-    total_results: int | None = None
+    total_results: Whole = None
 
 
 class MetadataAnswer(Answer):
     """What a search says about itself."""
 
-    page: PageAnswer | None = None
+    page: Object[PageAnswer] = None
 
 
 RowT = TypeVar("RowT", bound=Answer)
@@ -261,4 +296,4 @@ class SearchAnswer(Answer, Generic[RowT]):
     """One page of a search."""
 
     data: tuple[RowT, ...]
-    metadata: MetadataAnswer | None = None
+    metadata: Object[MetadataAnswer] = None

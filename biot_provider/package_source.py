@@ -9,40 +9,28 @@ import errno
 import os
 import stat
 import zipfile
-import zlib
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from biot_provider.errors import PackagingError
-from biot_provider.ignore import BIOTIGNORE, GITIGNORE, FolderRules
+from biot_provider.ignore import BIOTIGNORE, GITIGNORE, FolderRules, Verdict
+from biot_provider.installed import Installed, dist_infos, is_target
+from biot_provider.node_links import as_files, check_dependencies
+from biot_provider.source_file import SourceFile, check_name, executable, reading, reason, shown
+from biot_provider.zip_source import list_zip, zip_entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import IO
 
-ON_UNIX = 3
-"""A zip entry's `create_system` when its attributes hold Unix permissions."""
-
 _LEAVE_IT_OUT = f"name it in {BIOTIGNORE}"
-
-_UTF8_NAME = 0x800
-_ENCRYPTED = 0x1
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """A file of the source, its content not yet read."""
-
-    path: str
-    size: int
-    executable: bool
+_ARCHIVES = frozenset({".zip", ".jar"})
 
 
 def list_files(source: Path) -> list[SourceFile]:
     """The files of a folder or a .zip that would be deployed, sorted by path."""
-    files = _list_folder(source) if is_folder(source) else _list_zip(source)
+    files = _list_folder(source) if is_folder(source) else list_zip(source)
     return sorted(files, key=lambda file: file.path)
 
 
@@ -53,12 +41,20 @@ def is_folder(source: Path) -> bool:
     except OSError as problem:
         if problem.errno in (errno.ENOENT, errno.ENOTDIR):
             raise PackagingError(f"{source} does not exist: code is the path of a folder or a .zip") from None
-        raise PackagingError(f"{source} cannot be read: {_reason(problem)}") from problem
+        raise PackagingError(f"{source} cannot be read: {reason(problem)}") from problem
+    except ValueError:
+        raise PackagingError(f"{shown(str(source))} is no path: it has a character that none may have") from None
     if stat.S_ISDIR(mode):
         return True
-    if stat.S_ISREG(mode) and source.suffix.lower() == ".zip":
+    if stat.S_ISREG(mode) and source.suffix.lower() in _ARCHIVES:
         return False
-    raise PackagingError(f"{source} is neither a folder nor a .zip: code is the path of one of them")
+    raise PackagingError(f"{source} is neither a folder nor a .zip: code is the path of one of them{_advice(source)}")
+
+
+def _advice(source: Path) -> str:
+    if source.name.lower().endswith((".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".whl", ".war", ".7z")):
+        return "; unpack it, and give the folder"
+    return f"; give the folder that it lies in, {source.parent}" if source.is_file() else ""
 
 
 @contextmanager
@@ -70,22 +66,8 @@ def opened(source: Path) -> Iterator[Callable[[str], IO[bytes]]]:
     with reading(source):
         archive = zipfile.ZipFile(source)
     with archive:
-        entries = _zip_entries(source, archive)
+        entries = zip_entries(source, archive)
         yield lambda path: archive.open(entries[path])
-
-
-@contextmanager
-def reading(source: Path, path: str | None = None) -> Iterator[None]:
-    """Say it in one line when the source, or a file of it, cannot be read."""
-    place = f"{source}: {path}" if path else f"{source}"
-    try:
-        yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as problem:
-        raise PackagingError(f"{place} is damaged, or not a zip: {problem}") from problem
-    except (KeyError, FileNotFoundError) as problem:
-        raise PackagingError(f"{place} went away while it was being read; run it again") from problem
-    except OSError as problem:
-        raise PackagingError(f"{place} cannot be read: {_reason(problem)}") from problem
 
 
 def _list_folder(root: Path) -> list[SourceFile]:
@@ -97,29 +79,36 @@ def _list_folder(root: Path) -> list[SourceFile]:
         folder, rules, chain = folders.pop()
         with reading(root, rules.prefix), os.scandir(folder) as scan:
             entries = {entry.name: entry for entry in scan}
-        rules = _with_ignore_files(root, real_root, rules, entries)
+        if "package.json" in entries and chain[-1] != os.path.join(real_root, rules.prefix).rstrip(os.sep):  # noqa: PTH118
+            check_dependencies(root, real_root, rules.prefix.rstrip("/"), chain[-1])
+        rules = _with_own_files(root, real_root, rules, entries)
         for name, entry in entries.items():
             path = rules.prefix + name
             link = entry.is_symlink()
             real = _real_path(entry) if link else os.path.join(chain[-1], name)  # noqa: PTH118 (a Path per file is slow)
             is_dir = real is not None and entry.is_dir()
-            if rules.leave_out(name, is_folder=is_dir):
+            verdict = rules.verdict(name, is_folder=is_dir)
+            if verdict is Verdict.LEFT_OUT or (verdict is Verdict.IGNORED and not _is_installed(rules, entry, is_dir)):
                 continue
             _check_name(root, path)
             if link:
                 real = _inside(root, real_root, path, real)
             if is_dir:
-                folders.append((entry.path, rules.entered(name), _extended(root, path, chain, real or "")))
+                folders.append((entry.path, rules.entered(name, verdict), _extended(root, path, chain, real or "")))
                 continue
             with reading(root, path):
                 status = entry.stat()
             if not stat.S_ISREG(status.st_mode):
-                raise PackagingError(f"{root}: {path} is a socket, pipe or device; remove it or {_LEAVE_IT_OUT}")
-            found.append(SourceFile(path, status.st_size, bool(status.st_mode & stat.S_IXUSR)))
+                raise PackagingError(f"{root}: {shown(path)} is a socket, pipe or device; remove it or {_LEAVE_IT_OUT}")
+            found.append(SourceFile(path, status.st_size, executable(status.st_mode)))
     return found
 
 
-def _with_ignore_files(
+def _is_installed(rules: FolderRules, entry: os.DirEntry[str], is_dir: bool) -> bool:
+    return rules.is_installed(entry.name) or (is_dir and not entry.is_symlink() and is_target(entry.path))
+
+
+def _with_own_files(
     root: Path, real_root: str, rules: FolderRules, entries: dict[str, os.DirEntry[str]]
 ) -> FolderRules:
     def content(name: str) -> bytes | None:
@@ -136,6 +125,8 @@ def _with_ignore_files(
         rules = rules.with_biotignore(biotignore)
     if not rules.in_dependencies and (gitignore := content(GITIGNORE)) is not None:
         rules = rules.with_gitignore(gitignore)
+    if installed := dist_infos(entries):
+        rules = rules.with_installed(Installed(root, rules.prefix, installed))
     return rules
 
 
@@ -148,89 +139,25 @@ def _real_path(link: os.DirEntry[str]) -> str | None:
 
 def _inside(root: Path, real_root: str, path: str, real: str | None) -> str:
     if real is None:
-        raise PackagingError(f"{root}: the link {_shown(path)} points to nothing; remove it or {_LEAVE_IT_OUT}")
+        raise PackagingError(f"{root}: the link {shown(path)} points to nothing; remove it or {_LEAVE_IT_OUT}")
     if real != real_root and not real.startswith(real_root.rstrip(os.sep) + os.sep):
+        remedy = as_files(path, real) or "put a copy in its place"
         raise PackagingError(
-            f"{root}: the link {_shown(path)} points out of the folder, to {_shown(real)}; "
-            f"put a copy in its place or {_LEAVE_IT_OUT}"
+            f"{root}: the link {shown(path)} points out of the folder, to {shown(real)}; {remedy} or {_LEAVE_IT_OUT}"
         )
     return real
 
 
 def _extended(root: Path, path: str, chain: tuple[str, ...], real: str) -> tuple[str, ...]:
     if real in chain:
+        remedy = as_files(path, real) or "remove it"
         raise PackagingError(
-            f"{root}: the link {path} leads back to a folder that it lies in; remove it or {_LEAVE_IT_OUT}"
+            f"{root}: the link {shown(path)} leads back to a folder that it lies in; {remedy} or {_LEAVE_IT_OUT}"
         )
     return (*chain, real)
 
 
-def _list_zip(source: Path) -> list[SourceFile]:
-    with reading(source), zipfile.ZipFile(source) as archive:
-        entries = _zip_entries(source, archive)
-    return [
-        SourceFile(path, entry.file_size, bool(_unix_mode(entry) & stat.S_IXUSR)) for path, entry in entries.items()
-    ]
-
-
-def _zip_entries(source: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    entries: dict[str, zipfile.ZipInfo] = {}
-    for entry in archive.infolist():
-        path = _zip_path(source, entry)
-        _check_name(source, path)
-        parts = path.removesuffix("/").split("/")
-        if any(part in ("", ".", "..") for part in parts) or parts[0].endswith(":"):
-            raise PackagingError(f"{source}: the name {path!r} is no place within a package; zip the folder again")
-        if path.endswith("/"):
-            continue
-        if path in entries:
-            raise PackagingError(f"{source}: {path} is in it twice; zip the folder again")
-        if (problem := _entry_problem(entry)) is not None:
-            raise PackagingError(f"{source}: {path} {problem}")
-        entries[path] = entry
-    for path in entries:
-        if any(path[:end] in entries for end, letter in enumerate(path) if letter == "/"):
-            raise PackagingError(f"{source}: {path} lies in a folder that is also a file; zip the folder again")
-    return entries
-
-
-def _entry_problem(entry: zipfile.ZipInfo) -> str | None:
-    if entry.flag_bits & _ENCRYPTED:
-        return "is encrypted; zip the folder without a password"
-    if stat.S_ISLNK(_unix_mode(entry)):
-        return "is a link; zip the folder so that links become files (zip without -y)"
-    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        return "is not compressed by deflate; zip the folder again"
-    return None
-
-
-def _unix_mode(entry: zipfile.ZipInfo) -> int:
-    return entry.external_attr >> 16 if entry.create_system == ON_UNIX else 0
-
-
-def _zip_path(source: Path, entry: zipfile.ZipInfo) -> str:
-    # zipfile reads names that are not marked as UTF-8 as code page 437; on Unix zip tools write UTF-8 without the mark.
-    name = entry.orig_filename
-    if entry.flag_bits & _UTF8_NAME or name.isascii():
-        return name
-    try:
-        return name.encode("cp437").decode()
-    except UnicodeError:
-        raise PackagingError(f"{source}: the name {name!r} is not UTF-8; rename the file") from None
-
-
-def _check_name(source: Path, path: str) -> None:
-    if "\\" in path or "\0" in path:
-        raise PackagingError(f"{source}: the name {_shown(path)!r} means something else in a zip; rename the file")
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        raise PackagingError(f"{source}: the name {_shown(path)} is not UTF-8; rename the file") from None
-
-
-def _shown(path: str) -> str:
-    return path.encode(errors="surrogateescape").decode(errors="backslashreplace")
-
-
-def _reason(problem: OSError) -> str:
-    return problem.strerror or str(problem)
+def _check_name(root: Path, path: str) -> None:
+    check_name(root, path)
+    if "\\" in path:
+        raise PackagingError(f"{root}: the name {shown(path)!r} means something else in a zip; rename the file")

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from biot_provider.errors import PackagingError
 from biot_provider.ignore import BIOTIGNORE
-from biot_provider.package_source import ON_UNIX, SourceFile, is_folder, list_files, opened, reading
+from biot_provider.package_source import is_folder, list_files, opened
+from biot_provider.source_file import SourceFile, is_program, reading
+from biot_provider.zip_source import ON_UNIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -66,7 +68,7 @@ class PackageFile:
     digest: str
     """SHA-256 of the content, in hex."""
     executable: bool
-    """Whether its owner may execute it: the only permission that counts."""
+    """Whether its owner may execute it, the only permission that counts; see `source_file.executable`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,11 @@ class Package:
     def size(self) -> int:
         """Bytes, unzipped."""
         return sum(file.size for file in self.files)
+
+    def content(self, path: str) -> bytes:
+        """The content of one file, read again. Raises `PackagingError`."""
+        with opened(self.source) as open_file:
+            return b"".join(_chunks(self.source, open_file, path))
 
     def file_digests(self) -> dict[str, str]:
         """What names the changed files in a diff: path -> short digest, followed by `+x` when executable.
@@ -124,6 +131,7 @@ def read_package(source: Path, *, limit: int = MAX_UNZIPPED_BYTES) -> Package:
 
     `limit` is the most that the files may hold, in bytes. Raises `PackagingError`, naming the file and what to do.
     """
+    source = source.absolute()  # what a message names, it names wherever it is read
     found = list_files(source)
     if not found:
         raise PackagingError(f"{source} holds nothing to deploy: it is empty, or its ignore files leave everything out")
@@ -133,14 +141,16 @@ def read_package(source: Path, *, limit: int = MAX_UNZIPPED_BYTES) -> Package:
     with opened(source) as open_file:
         for file in found:
             checksum = hashlib.sha256()
-            size = 0
+            size, executable = 0, file.executable
             for chunk in _chunks(source, open_file, file.path):
+                if executable is None:
+                    executable = is_program(chunk)
                 checksum.update(chunk)
                 size += len(chunk)
                 # The bytes that come are counted: the size that a zip announces may be a lie.
                 if size > left:
                     break
-            files.append(PackageFile(file.path, size, checksum.hexdigest(), file.executable))
+            files.append(PackageFile(file.path, size, checksum.hexdigest(), bool(executable)))
             left -= size
             if left < 0:
                 _check_size(source, files, limit)

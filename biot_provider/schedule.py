@@ -36,6 +36,7 @@ PATTERN = re.compile(
 """The platform's pattern, as published."""
 
 _FIELDS = ("minutes", "hours", "day of month", "month", "day of week", "year")
+_DAY_OF_MONTH = 2
 _RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (1, 7), (1970, 2199))
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
@@ -170,7 +171,7 @@ def _field_problems(index: int, text: str) -> Iterator[str]:
         step = item.partition("/")[2]
         if step and int(step) < 1:
             yield f"{name}: the step behind / must be 1 or more"
-        if not _ITEM.fullmatch(item):
+        if not _ITEM.fullmatch(item) or (item.startswith("L-") and index != _DAY_OF_MONTH):
             yield f"{name} must be values, ranges of two values and steps, not {item!r}"
         occurrence = re.search(r"#(\d)", item)
         if occurrence and not 1 <= int(occurrence[1]) <= 5:

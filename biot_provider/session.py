@@ -16,15 +16,18 @@ from typing import Any, NamedTuple, Self
 import httpx
 
 from biot_provider._version import __version__
-from biot_provider.answers import api_error
+from biot_provider.answers import AnswerT, api_error, parse
 from biot_provider.config import Settings
 from biot_provider.debug_log import DebugLog
 from biot_provider.errors import TransportError
 from biot_provider.login import Login
-from biot_provider.transport import CONNECT_TIMEOUT, AnswerTooLargeError, open_embedded, open_transport
+from biot_provider.redaction import redact
+from biot_provider.transport import CONNECT_TIMEOUT, OUT_OF_TIME, AnswerTooLargeError, open_embedded, open_transport
 
 READ_TIMEOUT = 60.0
 """Seconds to wait for the answer of a read."""
+
+_HIDDEN_FROM = 8
 
 
 class Probe(NamedTuple):
@@ -50,6 +53,7 @@ class Session:
         self._settings = settings
         self._log = log if log is not None else DebugLog.configured(os.environ)
         self._login = Login(settings, self._send_login, clock=clock)
+        self._hidden: set[str] = set()
         base_url = "http://embedded" if settings.is_embedded else settings.base_url
         self._http = httpx.Client(
             base_url=base_url,
@@ -69,6 +73,13 @@ class Session:
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+    def hide(self, values: Iterable[str | None]) -> None:
+        """Quote these values in no error and no log: the platform may repeat them about another request.
+
+        Short ones are no secrets there: they would take words of other plugins' messages with them.
+        """
+        self._hidden.update(value for value in values if value and len(value) >= _HIDDEN_FROM)
 
     def request(
         self,
@@ -96,8 +107,12 @@ class Session:
             token = self._login.token(_left(ends))
             response = self.send(method, path, asked, _left(ends), token, secrets=secrets, **content)
         if not response.is_success:
-            raise api_error(response, asked, [token, *self._own_secrets(), *secrets])
+            raise api_error(response, asked, [token, *self._secrets(), *secrets])
         return response
+
+    def parse(self, model: type[AnswerT], response: httpx.Response, asked: str) -> AnswerT:
+        """The answer of a success as a model. Raises TransportError, unclear, when it cannot be read as one."""
+        return parse(model, response, asked, secrets=self._secrets())
 
     def send(
         self,
@@ -123,7 +138,10 @@ class Session:
         try:
             response = self._http.request(method, path, headers=headers, timeout=limits, **content)
         except (httpx.HTTPError, OSError) as error:
-            failed = self._transport_error(error, asked, timeout)
+            failed = self._transport_error(error, asked, timeout, [token or "", *self._secrets(), *secrets])
+            failed.out_of_time = isinstance(error, httpx.RequestError) and error.request.extensions.get(
+                OUT_OF_TIME, False
+            )
         if self._log is not None:
             self._log.note(
                 method=method,
@@ -134,37 +152,39 @@ class Session:
                 status=response.status_code if response is not None else None,
                 answer=response.content if response is not None else b"",
                 error=str(failed) if failed is not None else None,
-                secrets=[token or "", *self._own_secrets(), *secrets],
+                secrets=[token or "", *self._secrets(), *secrets],
             )
         if response is None:
             raise failed or AssertionError("a request ends in an answer or in an error")
         return response
 
-    def _own_secrets(self) -> list[str]:
-        return [self._settings.service_secret_key or "", self._settings.password or ""]
+    def _secrets(self) -> list[str]:
+        own = (self._settings.service_secret_key, self._settings.password, self._login.last_token())
+        return [*filter(None, own), *self._hidden.copy()]
 
     def _send_login(
         self, path: str, asked: str, timeout: float, body: dict[str, str | None], secret: str
     ) -> httpx.Response:
         return self.send("POST", path, asked, timeout, None, secrets=[secret], json=body)
 
-    def _transport_error(self, error: Exception, asked: str, timeout: float) -> TransportError:
+    def _transport_error(self, error: Exception, asked: str, timeout: float, secrets: Iterable[str]) -> TransportError:
         address = self._settings.base_url
+        reason = redact(str(error), secrets) or type(error).__name__
         if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)):
-            text = f"{asked}: {address} cannot be reached ({_reason(error)}): check biot:baseUrl and the network"
+            text = f"{asked}: {address} cannot be reached ({reason}): check biot:baseUrl and the network"
             return TransportError(text, unclear=False)
         if isinstance(error, httpx.ProxyError):
-            text = f"{asked}: the proxy does not lead to {address} ({_reason(error)}): check HTTPS_PROXY and NO_PROXY"
+            text = f"{asked}: the proxy does not lead to {address} ({reason}): check HTTPS_PROXY and NO_PROXY"
             return TransportError(text, unclear=False)
         if isinstance(error, AnswerTooLargeError):
-            text = f"{asked}: {address} gave {_reason(error)}, which is none of BioT's: check biot:baseUrl"
+            text = f"{asked}: {address} gave {reason}, which is none of BioT's: check biot:baseUrl"
         elif isinstance(error, httpx.TimeoutException):
             text = (
                 f"{asked}: no answer from {address} within {timeout:.0f} s:"
                 " run `pulumi up` again, or raise biot:requestTimeout"
             )
         else:
-            text = f"{asked}: the connection to {address} broke ({_reason(error)}): run `pulumi up` again"
+            text = f"{asked}: the connection to {address} broke ({reason}): run `pulumi up` again"
         return TransportError(text, unclear=True)
 
     def probe(self, method: str, path: str, asked: str, *, login: bool = True, **content: Any) -> Probe:
@@ -196,13 +216,11 @@ def _rewind(content: Mapping[str, Any]) -> None:
 def _described(content: Mapping[str, Any]) -> dict[str, Any]:
     """What a request carries, for the log: JSON as it is, a package by its size."""
     described = {key: content[key] for key in ("json", "params") if key in content}
+    if "searchRequest" in described.get("params", {}):
+        described["params"] = {"searchRequest": json.loads(described["params"]["searchRequest"])}
     files = content.get("files", {})
     if "config" in files:
         described["config"] = json.loads(files["config"][1])
     if "code" in files:
         described["code"] = {"bytes": files["code"][1].seek(0, os.SEEK_END)}
     return described
-
-
-def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__

@@ -1,15 +1,18 @@
 """How requests reach the platform: over the network, or in process to the embedded one.
 
-The retries of reads live here, and only here: bounded in number and time, with jitter. A write is never
-repeated by a transport; what became of it is found out by reading (see ``provider/attempts.py``). A request's
-timeout bounds it in total, from the first attempt to the last byte of the answer, however slowly bytes come and go.
+The retries of reads live here, and only here: bounded in number and time, with jitter. A read whose answer broke off
+is repeated, in the middle of its JSON too. A write is never repeated by a transport; what became of it is found out by
+reading (see ``provider/attempts.py``). A request's timeout bounds it in total, from the first attempt to the last byte
+of the answer, however slowly bytes come and go.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import time
+from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -35,10 +38,15 @@ MAX_ANSWER = 32 * 1024 * 1024
 """Bytes of an answer, unpacked, that are read into memory; a page of a hundred plugins is far below."""
 
 _ATTEMPTS = 4
+_LOGIN_ATTEMPTS = 6
+"""More patience than with a read: all requests of a process wait for the one login."""
 _LONGEST_WAIT = 10.0
 _BUSY = frozenset({429, 502, 503, 504})
 _LOGINS = frozenset({"/ums/v2/services/accessToken", "/ums/v2/users/login"})
 _PIECE = 64 * 1024
+
+OUT_OF_TIME = "biot_provider.out_of_time"
+"""The extension of a request that more time might have helped: no answer within it, or none left to repeat it."""
 
 _ends: ContextVar[float] = ContextVar("ends", default=math.inf)
 """When this thread's request must be over, on the monotonic clock."""
@@ -63,31 +71,35 @@ class RetryTransport(httpx.BaseTransport):
         """
         ends = time.monotonic() + (request.extensions.get("timeout", {}).get("read") or math.inf)
         _ends.set(ends)
+        attempts = max(self._attempts, _LOGIN_ATTEMPTS) if request.url.path in _LOGINS else self._attempts
         attempt = 1
         while True:
             outcome = self._attempt(request)
             wait = self._wait_before_another(request, outcome, attempt)
-            if wait is None or attempt == self._attempts or time.monotonic() + wait >= ends:
+            if wait is None or attempt == attempts or time.monotonic() + wait >= ends:
+                more = wait is not None and attempt < attempts
+                request.extensions[OUT_OF_TIME] = more or isinstance(outcome, httpx.TimeoutException)
                 if isinstance(outcome, httpx.Response):
                     return outcome
                 raise outcome
             time.sleep(wait)
             attempt += 1
 
-    def _attempt(self, request: httpx.Request) -> httpx.Response | httpx.TransportError:
+    def _attempt(self, request: httpx.Request) -> httpx.Response | httpx.RequestError:
         try:
             return _read(self._wrapped.handle_request(request))
-        except httpx.TransportError as error:
+        except (httpx.TransportError, httpx.DecodingError) as error:
             return error
 
     def _wait_before_another(
-        self, request: httpx.Request, outcome: httpx.Response | httpx.TransportError, attempt: int
+        self, request: httpx.Request, outcome: httpx.Response | httpx.RequestError, attempt: int
     ) -> float | None:
         """Seconds until the request may be repeated, longer each time; None where it must not be."""
         safe = request.method == "GET" or request.url.path in _LOGINS
         backoff: float = min(self._wait * 2 ** (attempt - 1), 5.0) * random.uniform(0.5, 1.5)  # noqa: S311
         if isinstance(outcome, httpx.Response):
-            return (retry_after(outcome) or backoff) if safe and outcome.status_code in _BUSY else None
+            passing = outcome.status_code in _BUSY or _is_cut_off(outcome)
+            return (retry_after(outcome.headers) or backoff) if safe and passing else None
         if isinstance(outcome, (httpx.ConnectError, httpx.ConnectTimeout)):
             return backoff
         # What has not answered in its time would only take as long again.
@@ -113,9 +125,30 @@ def _read(response: httpx.Response) -> httpx.Response:
     return httpx.Response(response.status_code, headers=headers, content=bytes(body), extensions=response.extensions)
 
 
-def retry_after(response: httpx.Response) -> float | None:
-    """Seconds the platform asks to wait, ten at the most; nonsense and a time that is past count as not given."""
-    text = response.headers.get("retry-after", "").strip()
+def _is_cut_off(response: httpx.Response) -> bool:
+    """Whether an answer that must say what is there, or that it is not, breaks off; a refusal is final, however it
+    looks.
+    """
+    status, text = response.status_code, response.text
+    return (status == 200 and not text.strip()) or (status in (200, 404) and is_cut_json(text))
+
+
+def is_cut_json(text: str) -> bool:
+    """Whether this is a JSON document up to some place; a text that is no JSON from its first character on is none."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return False
+    try:
+        json.loads(text)
+    except ValueError:
+        return True
+    except RecursionError:  # deeper than Python reads
+        return False
+    return False
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds the other side asks to wait, ten at the most; nonsense and a time that is past count as not given."""
+    text = headers.get("retry-after", "").strip()
     if text.isdigit():
         seconds = float(text)
     else:

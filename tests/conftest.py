@@ -1,4 +1,7 @@
-"""What holds for every test, and a proxy."""
+"""What holds for every test, and a proxy.
+
+`pytest --hypothesis-profile=long` looks at more values, other ones each time; it prints what reproduces a failure.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,11 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("quick", max_examples=60, derandomize=True, database=None, deadline=None)
+settings.register_profile("long", max_examples=3000, database=None, deadline=None, print_blob=True)
+settings.load_profile("quick")
 
 # A run in the background is started with interrupts ignored, and would hand that on to the processes tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from biot_provider.provider.subscription_claims import Claims
 
 ROLE = "9f0a4c1b-7c3e-4b3f-9a51-0a2b1c3d4e5f"
 HOOK = "https://hooks.acme.example/biot"
+CANARY = f"c{token_hex(8)}"
 PATIENTS = "POST/organization/v1/users/patients"
 USER = {"name": "ci", "role_id": ROLE, "type": "EXTERNAL_SERVICE"}
 KEY = {"service_user_id": ROLE}
@@ -56,12 +58,12 @@ def check(kind: type[LifecycleProvider], given: dict[str, Any], settings: Settin
         ({"name": "n" * 101}, "name: must be at most 100 characters, not 101"),
         ({"active": "maybe"}, "active: must be true or false, not 'maybe'"),
         ({"owner_organization_id": "acme"}, "owner_organization_id: must be a UUID"),
-        ({"access_token_expiration_in_minutes": 0.0}, "access_token_expiration_in_minutes: must be 1 or more, not 0"),
+        ({"access_token_expiration_in_minutes": 0.0}, "must be 1 to 2147483647, not 0"),
         (
             {"secret_key_expiration_in_minutes": 1.5},
             "secret_key_expiration_in_minutes: must be a whole number, not 1.5",
         ),
-        ({"secret_key_expiration_in_minutes": 2.0**31}, "must be 1 or more, at most 2147483647, not 2147483648"),
+        ({"secret_key_expiration_in_minutes": 2.0**31}, "must be 1 to 2147483647, not 2147483648"),
         ({"secret_key_expiration_in_minute": 5}, "did you mean 'secret_key_expiration_in_minutes'?"),
     ],
 )
@@ -75,7 +77,7 @@ def test_a_bad_argument_of_a_service_user_is_told(given: dict[str, Any], said: s
     [
         ({"service_user_id": None}, "service_user_id: is required"),
         ({"service_user_id": ""}, "service_user_id: must not be empty"),
-        ({"keepers": "monthly"}, "keepers: must be a map of arguments, not 'monthly'"),
+        ({"keepers": "monthly"}, "keepers: must be a map of strings, not a string"),
         ({"keeper": {}}, "keeper: unknown argument; did you mean 'keepers'?"),
     ],
 )
@@ -93,13 +95,13 @@ def test_a_bad_argument_of_a_key_is_told(given: dict[str, Any], said: str) -> No
         ({"api_id": "post /organization/v1"}, "did you mean 'POST/organization/v1'?"),
         ({"type": "ADAPT_ENTITY", "entity_name": "device"}, "api_id: must be left out for ADAPT_ENTITY"),
         ({"type": "ADAPT_ENTITY", "api_id": None}, "entity_name: is required for ADAPT_ENTITY, such as device"),
-        ({"execution_order": 0}, "execution_order: must be 1 or more, not 0"),
+        ({"execution_order": 0}, "execution_order: must be 1 to 2147483647, not 0"),
         ({"path_filters": {"name": "nurse"}}, "path_filters.name: must be a placeholder of api_id, it has none"),
         (
             {"api_id": f"{PATIENTS}/templates/{{templateName}}", "path_filters": {"template": "nurse"}},
             "path_filters.template: must be a placeholder of api_id, it has templateName; did you mean 'templateName'?",
         ),
-        ({"path_filters": {"templateName": 5.0}, "api_id": "GET/x/{templateName}"}, "must be a string, not 5"),
+        ({"path_filters": {"templateName": 5.0}, "api_id": "GET/x/{templateName}"}, "must be a string, not a number"),
         ({"order": 3}, "order: unknown argument"),
     ],
 )  # fmt: skip
@@ -160,8 +162,13 @@ def test_an_endpoint_that_the_platform_cannot_reach_is_told(endpoint: str) -> No
         ("https://hooks.acme.example:99999", "must be an https address"),
         ("https://[::1", "must be an https address"),
         ("https://hooks acme.example", "must be an https address"),
+        ("//hooks.acme.example", "must be an https address"),
+        ("https://hooks%2eacme.example", "must be an https address"),
+        ("https://hooks.acme.example/\x01", "must be an https address"),
+        ("https://" + "h" * 5000 + ":x", "must be an https address"),
+        ("https://ho\u2100st.example", "must be an https address"),
         ("https://hooks.acme.example/x#y", "must have no fragment"),
-        (7, "must be a string, not 7"),
+        (7, "must be a string, not a number"),
     ],
 )
 def test_what_is_no_https_address_is_told(endpoint: Any, said: str) -> None:
@@ -169,19 +176,95 @@ def test_what_is_no_https_address_is_told(endpoint: Any, said: str) -> None:
     assert reason.startswith(f"endpoint: {said}")
 
 
-def test_a_password_in_an_endpoint_is_told_and_not_quoted() -> None:
-    for endpoint in ("https://canary-user:canary-word@hooks.acme.example", "https://canary-user:canary-word@:1/"):
-        (reason,) = check(NotificationSubscriptionProvider, TOLD | {"endpoint": endpoint})
-        assert reason.startswith("endpoint: must")
-        assert "canary" not in reason
+CREDENTIALS = [
+    *("https://{}:{}@hooks.acme.example", "https://{}@hooks.acme.example", "https://{}:{}@:1/", "https://{}:{}@[nowhere"),
+    *("https:{}:{}@hooks.acme.example", "https:/{}:{}@hooks.acme.example", "https:\\\\{}:{}@hooks.acme.example"),
+    *("https://{}%3A{}%40hooks.acme.example", "//{}:{}@hooks.acme.example", "{}:{}@hooks.acme.example"),
+    *(" https://{}:{}@hooks.acme.example", "HTTPS://{}:{}@hooks.acme.example", "https://{}\t:{}@hooks.acme.example"),
+    *("http://{}:{}@localhost", "https://{}:{}@hooks.acme.example@hooks.acme.example"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("settings", [REAL, Settings("embedded")], ids=["real", "embedded"])
+@pytest.mark.parametrize("form", CREDENTIALS)
+def test_a_user_name_or_password_in_an_endpoint_is_refused_and_not_quoted(form: str, settings: Settings) -> None:
+    endpoint = form.format(CANARY, CANARY)
+    for kind, given in ((NotificationSubscriptionProvider, TOLD), (InterceptionSubscriptionProvider, PRE)):
+        (reason,) = check(kind, given | {"endpoint": endpoint}, settings)
+        assert reason.startswith("endpoint: must not hold a user name or password")
+        assert CANARY not in reason
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        *(
+            "https://{}/{}@hooks.acme.example",
+            "http://{}/{}@hooks.acme.example",
+            "https://localhost/{}?{}",
+            "http://hooks.acme.example/{}?code={}",
+            "https://hooks.acme.example/{}#{}",
+        ),
+        *("https://hooks.acme.example:0/{}?{}", "https://hooks acme.example/{}?{}", "https://[nowhere/{}?{}"),
+        *("https://hooks.acme.example:{}/{}", "hooks.acme.example/{}?{}", "https://u:{}/{}@hooks.acme.example"),
+        *(
+            "https://hooks.acme.example\\{}?{}",
+            "https://hooks.acme.example/\0{}?{}",
+            "https://hooks.acme.example/\ud800{}{}",
+        ),
+    ],
+)
+def test_the_path_and_the_query_of_an_endpoint_are_never_quoted(form: str) -> None:
+    (reason,) = check(NotificationSubscriptionProvider, TOLD | {"endpoint": form.format(CANARY, CANARY)})
+    assert reason.startswith("endpoint: must")
+    assert CANARY not in reason
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"endpoint": [f"https://hooks.acme.example/{CANARY}"]},
+        {"endpoint": {CANARY: CANARY}},
+        {"endpoint": [{CANARY: f"{CANARY}\0"}]},
+        {"path_filters": CANARY},
+        {"path_filters": {"templateName": [CANARY]}},
+        {"path_filters": {"templateName": {CANARY: 1}}},
+    ],
+)
+def test_no_part_of_an_endpoint_or_a_filter_of_a_wrong_type_is_quoted(given: dict[str, Any]) -> None:
+    api = {"api_id": f"{PATIENTS}/templates/{{templateName}}"}
+    said = check(InterceptionSubscriptionProvider, PRE | api | given)
+    assert said
+    assert CANARY not in "".join(said)
+
+
+@pytest.mark.parametrize("endpoint", ["https://hooks.acme.example/a@b", "https://hooks.acme.example?to=a@b&c=%40"])
+def test_an_at_sign_behind_the_host_is_no_password(endpoint: str) -> None:
+    assert check(NotificationSubscriptionProvider, TOLD | {"endpoint": endpoint}) == []
 
 
 @pytest.mark.parametrize("base_url", ["embedded", "embedded:somewhere", "http://127.0.0.1:8080", "https://localhost"])
 def test_for_a_platform_on_this_machine_an_endpoint_may_be_there_too(base_url: str) -> None:
     settings = Settings(base_url, "id", "key")
-    for endpoint in ("http://127.0.0.1:9000/hook", "http://localhost:9000", "https://hooks.acme.example"):
-        assert check(NotificationSubscriptionProvider, TOLD | {"endpoint": endpoint}, settings) == []
-    assert check(NotificationSubscriptionProvider, TOLD | {"endpoint": "ftp://localhost"}, settings) != []
+
+    def of(endpoint: str) -> list[str]:
+        return check(NotificationSubscriptionProvider, TOLD | {"endpoint": endpoint}, settings)
+
+    for host in ("127.0.0.1:9000", "localhost:9000", "a.localhost", "[::1]:9000", "[::ffff:127.0.0.1]", "127.1"):
+        assert of(f"http://{host}/hook") == []
+    assert of("https://hooks.acme.example") == []
+    for host in (
+        "hooks.acme.example",
+        "10.0.0.8",
+        "0.0.0.0",
+        "192.168.1.5:8080",
+        "localhost.acme.example",
+        "[fd00::1]",
+    ):
+        (reason,) = of(f"http://{host}/{CANARY}")
+        assert reason.startswith("endpoint: must be https: plain http may only go to this machine (localhost), not to")
+        assert CANARY not in reason
+    assert of("ftp://localhost") == ["endpoint: must be https: BioT calls no ftp address"]
 
 
 def test_what_is_not_known_yet_is_skipped() -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from biotmed_settings_sdk.models import CreatePluginRequest, PartialUpdatePluginRequest
+from pydantic.alias_generators import to_camel
 from pytest_mock import MockerFixture
 
 from biot_provider.client import Client
@@ -24,8 +25,10 @@ from biot_provider.config import Settings
 from biot_provider.emulator import Platform
 from biot_provider.emulator.server import running
 from biot_provider.errors import ApiError, ConflictError, NotFoundError, TransportError
-from biot_provider.models import PluginInputs, Subscriptions
-from biot_provider.provider.plugin_state import UPDATABLE, create_body, update_body
+from biot_provider.models import PluginAnswer, PluginInputs, PluginState, Subscriptions
+from biot_provider.provider.plugin_body import create_body, update_body
+from biot_provider.provider.plugin_state import UPDATABLE, all_cells
+from biot_provider.provider.stamp import Stamp
 from biot_provider.redaction import redact
 from biot_provider.transport import RetryTransport, open_embedded
 
@@ -162,7 +165,7 @@ DECLARED = PluginInputs(
 
 @pytest.mark.parametrize("inputs", [DECLARED, PluginInputs(name="w", display_name="W", image_tag="w-1")])
 def test_what_we_send_for_a_creation_is_read_by_the_official_sdk(inputs: PluginInputs) -> None:
-    body = create_body(inputs, stamp=True)
+    body = create_body(PluginState.model_validate(inputs.model_dump()), Stamp("0451e96e233d", "seed"))
     read = CreatePluginRequest.from_dict(json.loads(json.dumps(body)))
     assert read is not None
     assert {key: value for key, value in read.to_dict().items() if key in body} == body
@@ -170,7 +173,11 @@ def test_what_we_send_for_a_creation_is_read_by_the_official_sdk(inputs: PluginI
 
 @pytest.mark.parametrize("field", sorted(UPDATABLE - {"environment_variables"}))
 def test_what_we_send_for_a_change_is_read_by_the_official_sdk(field: str) -> None:
-    body = update_body(DECLARED, {field}, version=None, stamp=True)
+    wanted = PluginState.model_validate(DECLARED.model_dump())
+    cells = {cell for cell in all_cells(wanted) if cell[0] == field}
+    found = PluginAnswer.model_construct(name="guard")
+    body = update_body(cells, before=wanted, wanted=wanted, found=found, version=None, stamp=None)
+    assert list(body) == [to_camel(field)]
     read = PartialUpdatePluginRequest.from_dict(json.loads(json.dumps(body)))
     assert read is not None
     assert {key: value for key, value in read.to_dict().items() if key in body} == body

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import secrets
 import zipfile
@@ -80,11 +81,87 @@ def test_each_request_is_there_with_its_time_and_trace_and_no_secret_is(tmp_path
     assert file.stat().st_mode & 0o077 == 0
 
 
-def test_a_log_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    log = DebugLog(tmp_path / "file" / "debug.log")
+def spoiled(tmp_path: Path, how: str) -> Path:
+    if how == "a file for a folder":
+        (tmp_path / "file").write_text("")
+        return tmp_path / "file" / "debug.log"
+    if how == "a folder for the file":
+        (tmp_path / "debug.log").mkdir()
+    if how == "a pipe that nobody reads":
+        os.mkfifo(tmp_path / "debug.log")
+    if how == "no path":
+        return Path("nul\0byte")
+    if how == "a name too long":
+        return tmp_path / ("x" * 300)
+    return Path("/dev/full") if how == "a full disk" else tmp_path / "debug.log"
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        *("a file for a folder", "a folder for the file", "a pipe that nobody reads", "no path", "a name too long"),
+        "a full disk",
+    ],
+)
+def test_a_log_that_cannot_be_written_is_one_line_and_stops_nothing(
+    tmp_path: Path, how: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log = DebugLog(spoiled(tmp_path, how))
     with Platform(tmp_path / "data") as platform, running(tmp_path / "data") as base_url:
         settings = Settings(base_url, platform.service_id, platform.service_secret_key)
         client = Client(settings, open_transport(settings), log=log)
         assert client.create_plugin(CONFIG).version == 1
+        client.delete_plugin("guard")
         client.close()
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("warning: the debug log ")
+    assert "cannot be written (" in line
+    assert line.endswith("name another file in BIOT_LOG_FILE")
+
+
+def note(file: Path, **given: Any) -> str:
+    entry = {"sent": {}, "status": 200, "answer": b"", "error": None, "secrets": [], **given}
+    DebugLog(file).note(method="GET", url="https://x", seconds=0, traceparent="t", **entry)
+    return file.read_text()
+
+
+def test_a_secret_is_in_no_part_of_an_entry_however_it_is_cut(tmp_path: Path) -> None:
+    secret = secrets.token_hex(20)
+    text = note(
+        tmp_path / "log",
+        sent={"json": {"note": secret[:12], secret: [f"x{secret[4:30]}"], "deep": {"of": json.dumps([secret])}}},
+        answer=json.dumps({"message": f"bad {secret[:9]}...", "number": 12345678, "fine": 5, "none": None}).encode(),
+        error=f"broke at {secret[8:]}",
+        secrets=[secret, "12345678"],
+    )
+    assert not any(secret[at : at + 8] in text for at in range(len(secret) - 7))
+    entry = json.loads(text)
+    assert entry["answer"] == {"message": "bad [secret]...", "number": "[secret]", "fine": 5, "none": None}
+
+
+def test_a_page_is_cut_and_what_is_no_character_is_written_all_the_same(tmp_path: Path) -> None:
+    secret = secrets.token_hex(40)
+    page = ("x" * 1990 + secret).encode()
+    assert secret[:8] not in note(tmp_path / "page", answer=page, secrets=[secret])
+    assert "ud800" in note(tmp_path / "surrogate", sent={"json": {"name": "\ud800"}})
+
+
+def test_a_key_in_the_query_of_an_endpoint_is_not_logged(tmp_path: Path) -> None:
+    key = secrets.token_hex(12)
+    endpoint = f"https://hooks.example.com/told?code={key}"
+    file = tmp_path / "debug.log"
+    log = DebugLog.configured({"BIOT_LOG": "debug", "BIOT_LOG_FILE": str(file)})
+    with Platform(tmp_path / "data") as platform, running(tmp_path / "data") as base_url:
+        settings = Settings(base_url, platform.service_id, platform.service_secret_key)
+        client = Client(settings, open_transport(settings), log=log)
+        body = {"entityTypeName": "patient", "actionName": "_create", "endpoint": endpoint}
+        client.subscribe_notification(body)
+        assert [row.endpoint for row in client.search_notifications({"endpoint": {"eq": endpoint}})] == [endpoint]
+        for fault in ({"details": {"endpoint": endpoint}}, {"details": {"given": key}}, {"message": endpoint[:-4]}):
+            platform.faults.add(status=400, json={"code": "BAD", **fault}, method="POST", path="unsubscribe")
+            with pytest.raises(BiotError) as raised:
+                client.unsubscribe_notification(body)
+            assert str(raised.value).startswith("unsubscribe 'https://hooks.example.com/told' from")
+            assert key[:8] not in str(raised.value)
+        client.close()
+    assert key not in file.read_text()

@@ -272,3 +272,57 @@ def test_rubbish_of_a_machine_is_left_out_unless_biotignore_keeps_it(tmp_path: P
     write_tree(tmp_path, {".biotignore": "!lib/b.pyc"})
 
     assert packaged(tmp_path) == ["index.py", "lib/b.pyc"]
+
+
+def test_our_own_working_folders_are_never_deployed_wherever_they_lie(tmp_path: Path) -> None:
+    write_tree(
+        tmp_path,
+        {
+            ".biot/local/keys.json": "x",
+            ".pulumi/stacks/dev.json": "x",
+            ".venv/lib/python3.13/site-packages/a.py": "x",
+            "infra/.venv/bin/python": "x",
+            "infra/.pulumi/a": "x",
+            "infra/.biot": "x",
+            ".biotignore": "!.biot\n!.pulumi\n!.venv\n!.venv/**",
+            "index.js": "x",
+            ".biotrc": "x",
+        },
+    )
+
+    assert packaged(tmp_path) == [".biotrc", "index.js"]
+
+
+def test_a_pulumi_projects_configuration_is_left_out_unless_biotignore_keeps_it(tmp_path: Path) -> None:
+    write_tree(
+        tmp_path,
+        {
+            "Pulumi.yaml": "x",
+            "Pulumi.dev.yaml": "x",
+            "stacks/Pulumi.eu-prod.yml": "x",
+            "Pulumi.json": "x",
+            ".gitignore": "!Pulumi.yaml",
+            "index.js": "x",
+            "Pulumi.js": "x",
+            "MyPulumi.yaml": "x",
+            "node_modules/@pulumi/templates/Pulumi.yaml": "x",
+        },
+    )
+
+    assert packaged(tmp_path) == [
+        "MyPulumi.yaml",
+        "Pulumi.js",
+        "index.js",
+        "node_modules/@pulumi/templates/Pulumi.yaml",
+    ]
+
+    write_tree(tmp_path, {".biotignore": "!Pulumi.dev.yaml"})
+
+    assert "Pulumi.dev.yaml" in packaged(tmp_path)
+
+
+def test_other_files_are_packaged_whatever_their_names_unless_an_ignore_file_names_them(tmp_path: Path) -> None:
+    names = [".env", ".npmrc", "README.md", "key.pem"]
+    write_tree(tmp_path, dict.fromkeys(names, "x"))
+
+    assert packaged(tmp_path) == names

@@ -148,6 +148,47 @@ class TestTheDigest:
 
         assert read_package(tmp_path).digest == before
 
+    def test_does_not_change_when_everybody_may_do_everything(self, tmp_path: Path) -> None:
+        write_tree(tmp_path, FILES | {"run.sh": "#!/bin/sh", "module.so": "\x7fELF", "empty": ""})
+        for name in ("run.sh", "module.so"):
+            (tmp_path / name).chmod(0o755)
+        before = read_package(tmp_path)
+
+        for path in [tmp_path, *tmp_path.rglob("*")]:  # chmod -R 777
+            path.chmod(0o777)
+        after = read_package(tmp_path)
+        (tmp_path / "code.zip").write_bytes(archived_by_zip(tmp_path))
+
+        assert after.files == before.files
+        assert after.digest == before.digest
+        assert {file.path for file in after.files if file.executable} == {"run.sh", "module.so"}
+        assert read_package(tmp_path / "code.zip").digest == before.digest
+
+    @pytest.mark.parametrize(
+        ("mode", "executable"),
+        [(0o644, False), (0o755, True), (0o664, False), (0o775, True), (0o700, True), (0o677, False)],
+    )
+    def test_takes_any_other_mode_as_its_owners_word_whatever_the_content(
+        self, tmp_path: Path, mode: int, executable: bool
+    ) -> None:
+        for name, content in {"plain.txt": "x", "run.sh": "#!/bin/sh"}.items():
+            (tmp_path / name).write_text(content)
+            (tmp_path / name).chmod(mode)
+
+        assert [file.executable for file in read_package(tmp_path).files] == [executable] * 2
+
+    def test_follows_the_content_where_files_have_no_modes(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write_tree(tmp_path, {"index.js": "x", "run.sh": "#!/bin/sh"})
+        (tmp_path / "run.sh").chmod(0o755)
+        before = read_package(tmp_path).digest
+        (tmp_path / "run.sh").chmod(0o644)
+
+        monkeypatch.setattr("biot_provider.source_file._HAS_MODES", False)  # as on Windows
+
+        assert read_package(tmp_path).digest == before
+
     def test_follows_the_recipe_that_is_stored_with_deployed_plugins(self) -> None:
         executable = PackageFile("bin/run", 3, "1" * 64, executable=True)
         plain = PackageFile("über.js", 1, "2" * 64, executable=False)
@@ -372,12 +413,41 @@ class TestWhatCannotBecomeAPackage:
         with pytest.raises(PackagingError, match=r"missing does not exist: code is the path of a folder or a \.zip"):
             read_package(tmp_path / "missing")
 
-    @pytest.mark.parametrize("name", ["index.js", "code.tar.gz"])
-    def test_a_file_that_is_no_zip(self, tmp_path: Path, name: str) -> None:
+    @pytest.mark.parametrize(
+        ("name", "advice"),
+        [
+            ("index.js", "give the folder that it lies in, {folder}"),
+            ("code.tar.gz", "unpack it, and give the folder"),
+            ("numb-1.0-py3-none-any.whl", "unpack it, and give the folder"),
+        ],
+    )
+    def test_a_file_that_is_no_zip(self, tmp_path: Path, name: str, advice: str) -> None:
         (tmp_path / name).write_text("x")
 
-        with pytest.raises(PackagingError, match=f"{name} is neither a folder nor a .zip"):
+        with pytest.raises(PackagingError) as failure:
             read_package(tmp_path / name)
+
+        assert str(failure.value) == (
+            f"{tmp_path / name} is neither a folder nor a .zip: code is the path of one of them; "
+            + advice.format(folder=tmp_path)
+        )
+
+    @pytest.mark.parametrize(("name", "shown"), [("a\0b", r"a\\x00b"), ("a\ud800b", r"a\\ud800b")])
+    def test_what_no_path_can_be(self, tmp_path: Path, name: str, shown: str) -> None:
+        with pytest.raises(PackagingError, match=f"{shown} is no path: it has a character that none may have"):
+            read_package(tmp_path / name)
+
+    def test_is_named_with_its_whole_path(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+
+        with pytest.raises(PackagingError, match=f"^{tmp_path}/plugins/missing does not exist"):
+            read_package(Path("plugins/missing"))
+
+    def test_is_named_in_one_line_whatever_its_name(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "a\nb")
+
+        with pytest.raises(PackagingError, match=r"a\\nb is a socket, pipe or device"):
+            read_package(tmp_path)
 
     @pytest.mark.parametrize("files", [{}, {"plugin.yaml": "x"}, {"a.js": "x", ".biotignore": "*"}])
     def test_a_folder_with_nothing_to_deploy(self, tmp_path: Path, files: dict[str, str]) -> None:
@@ -470,7 +540,13 @@ class TestAZipAsSource:
 
     @pytest.mark.parametrize(
         ("system", "mode", "executable"),
-        [(3, 0o100755, True), (3, 0o100655, False), (3, 0, False), (0, 0o100755, False)],
+        [
+            (3, 0o100755, True),
+            (3, 0o100655, False),
+            (3, 0, False),
+            (3, 0o100777, False),
+            (0, 0o100755, False),
+        ],
     )
     def test_has_executables_when_it_was_made_on_unix(
         self, tmp_path: Path, system: int, mode: int, executable: bool
@@ -493,20 +569,78 @@ class TestAZipAsSource:
             read_package(tmp_path / "b.zip")
 
     @pytest.mark.parametrize(
-        "name", ["../a.js", "a/../../b.js", "/etc/passwd", "a//b.js", "./a.js", "C:/a.js", "../lib/", "."]
+        "name", ["../a.js", "a/../../b.js", "/etc/passwd", "a//b.js", "./../a.js", "C:/a.js", "../lib/", "."]
     )
     def test_with_a_name_outside_is_refused(self, tmp_path: Path, name: str) -> None:
         with pytest.raises(PackagingError, match=rf"the name {name!r} is no place within a package"):
             read_package(write_archive(tmp_path / "a.zip", {"index.js": "x", name: ""}))
 
-    def test_with_a_backslash_in_a_name_is_refused(self, tmp_path: Path) -> None:
-        with pytest.raises(PackagingError, match="means something else in a zip"):
+    def test_with_a_backslash_in_a_name_is_refused_with_what_made_it(self, tmp_path: Path) -> None:
+        with pytest.raises(
+            PackagingError, match=r"means something else in a zip: .* Compress-Archive .* give the folder"
+        ):
             read_package(write_archive(tmp_path / "a.zip", {"src\\a.js": "x"}))
 
-    def test_with_a_file_twice_is_refused(self, tmp_path: Path) -> None:
-        with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive, pytest.warns(UserWarning, match="Duplicate"):
+    @pytest.mark.parametrize("dots", ["./", "././"])
+    def test_may_have_dots_before_each_name(self, tmp_path: Path, dots: str) -> None:
+        plain = read_package(write_archive(tmp_path / "a.zip", {"a.js": "a", "lib/b.js": "b"}))
+        dotted = {"./": "", f"{dots}a.js": "a", f"{dots}lib/": "", f"{dots}lib/b.js": "b"}
+
+        package = read_package(write_archive(tmp_path / "b.zip", dotted))
+
+        assert package.digest == plain.digest
+        assert zipped(package) == zipped(plain)
+
+    def test_may_be_a_jar(self, tmp_path: Path) -> None:
+        jar = write_archive(tmp_path / "app.JAR", {"META-INF/MANIFEST.MF": "x", "com/example/Handler.class": "x"})
+
+        assert paths(jar) == ["META-INF/MANIFEST.MF", "com/example/Handler.class"]
+
+    def test_may_have_been_streamed_with_sizes_of_64_bits(self, tmp_path: Path) -> None:
+        class Pipe(io.RawIOBase):
+            """What cannot seek makes zipfile write data descriptors."""
+
+            def __init__(self) -> None:
+                self.content = b""
+
+            def writable(self) -> bool:
+                return True
+
+            def write(self, data: object) -> int:
+                self.content += bytes(data)  # type: ignore[call-overload]
+                return len(data)  # type: ignore[arg-type]
+
+        pipe = Pipe()
+        with zipfile.ZipFile(pipe, "w") as archive, archive.open("a.js", "w", force_zip64=True) as file:
+            file.write(b"a")
+        (tmp_path / "a.zip").write_bytes(pipe.content)
+
+        package = read_package(tmp_path / "a.zip")
+
+        assert package.digest == read_package(write_tree(tmp_path / "folder", {"a.js": "a"})).digest
+
+    def test_may_have_folders_that_only_their_mode_shows(self, tmp_path: Path) -> None:
+        with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+            folder = zipfile.ZipInfo("lib")
+            folder.external_attr = (stat.S_IFDIR | 0o755) << 16
+            archive.writestr(folder, "")
+            archive.writestr("lib/a.js", "x")
+
+        assert paths(tmp_path / "a.zip") == ["lib/a.js"]
+
+    def test_may_have_a_file_twice_as_jars_do(self, tmp_path: Path) -> None:
+        with zipfile.ZipFile(tmp_path / "a.jar", "w") as archive, pytest.warns(UserWarning, match="Duplicate"):
+            archive.writestr("META-INF/LICENSE", "x")
+            archive.writestr("META-INF/LICENSE", "x")
+
+        assert paths(tmp_path / "a.jar") == ["META-INF/LICENSE"]
+
+    @pytest.mark.parametrize("second", ["a.js", "./a.js"])
+    @pytest.mark.filterwarnings("ignore:Duplicate name")
+    def test_with_a_file_twice_with_two_contents_is_refused(self, tmp_path: Path, second: str) -> None:
+        with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
             archive.writestr("a.js", "x")
-            archive.writestr("a.js", "y")
+            archive.writestr(second, "y")
 
         with pytest.raises(PackagingError, match=r"a\.js is in it twice"):
             read_package(tmp_path / "a.zip")
@@ -660,6 +794,15 @@ class TestLimits:
 
         assert zipped_size_problem(package, limit=len(zipped(package)) - 1) is not None
         assert zipped_size_problem(package, limit=len(zipped(package))) is None
+
+
+def archived_by_zip(folder: Path) -> bytes:
+    """The folder zipped with the files' own modes, as zip and Python's shutil do it."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for path in folder.rglob("*"):
+            archive.write(path, path.relative_to(folder))
+    return target.getvalue()
 
 
 def without_utf8_mark(archive: bytes) -> bytes:

@@ -33,7 +33,10 @@ def platform(tmp_path: Path, tunnel: Tunnel, authority: trustme.CA) -> Iterator[
     """A platform that only the tunnel leads to, under a name that resolves nowhere."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("api.dev.acme.example").configure_cert(context)
-    with Platform(tmp_path / "data") as platform, running(tmp_path / "data", tls=context) as base_url:
+    with (
+        Platform(tmp_path / "data") as platform,
+        running(tmp_path / "data", tls=context, names=[ADDRESS.partition("//")[2]]) as base_url,
+    ):
         tunnel.lead_to(int(base_url.rpartition(":")[2]))
         yield platform
 

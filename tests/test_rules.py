@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 from pulumi.output import Unknown
 
@@ -12,7 +13,7 @@ from biot_provider.config import Settings
 from biot_provider.errors import ConfigError
 from biot_provider.provider.lifecycle import Connection
 from biot_provider.provider.plugin import PluginProvider
-from biot_provider.rules import RETIRED_RUNTIMES, STAMP_BYTES, VARIABLES_BYTES, nearest, plugin_problems
+from biot_provider.rules import STAMP_BYTES, VARIABLES_BYTES, nearest, plugin_problems
 
 PATIENTS = "POST/organization/v1/users/patients"
 PRE: dict[str, Any] = {"type": "PRE_REQUEST", "api_id": PATIENTS}
@@ -40,6 +41,13 @@ def told(**notification: Any) -> dict[str, Any]:
 
 def variables(**values: Any) -> dict[str, Any]:
     return {"environment_variables": values}
+
+
+def nested(levels: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(levels):
+        value = [value]
+    return value
 
 
 BAD: list[tuple[dict[str, Any], str, str]] = [
@@ -87,7 +95,10 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"image_tag": "t-1", "handler": "index.handler"}, "handler", "does not go with image_tag"),
     # environment variables
     (variables(BIOT_MODE="x1"), "environment_variables.BIOT_MODE", "the prefix BIOT_ is reserved by BioT"),
-    (variables(AWS_REGION="x1"), "environment_variables.AWS_REGION", "the prefix AWS_ is reserved by AWS Lambda"),
+    (variables(AWS_REGION="x1"), "environment_variables.AWS_REGION", "is a variable that AWS Lambda sets itself"),
+    (variables(_HANDLER="x1"), "environment_variables._HANDLER", "is a variable that AWS Lambda sets itself"),
+    (variables(LAMBDA_TASK_ROOT="x1"), "environment_variables.LAMBDA_TASK_ROOT", "AWS Lambda sets itself"),
+    (variables(LAMBDA_RUNTIME_DIR="x1"), "environment_variables.LAMBDA_RUNTIME_DIR", "AWS Lambda sets itself"),
     (
         variables(PULUMI_BIOT_STAMP="x1"),
         "environment_variables.PULUMI_BIOT_STAMP",
@@ -161,6 +172,28 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"cors": {"allow_methods": ["GET", "get"]}}, "cors.allow_methods[1]", "not 'get'; did you mean 'GET'?"),
     ({"cors": {"allow_methods": ["OPTIONS"]}}, "cors.allow_methods[0]", "must be 'GET', 'PUT', 'POST', 'DELETE'"),
     ({"cors": {"allow_headers": [1]}}, "cors.allow_headers[0]", "must be a string, not 1"),
+    # what no argument takes, wherever it stands
+    ({"display_name": "a\ud800b"}, "display_name", "must be text that UTF-8 can write: character 2, U+D800, is half"),
+    ({"display_name": "a\0b"}, "display_name", "must not hold a NUL: character 2 is one"),
+    ({"name": "a\0b"}, "name", "must not hold a NUL: character 2 is one"),
+    ({"code": "plugins/\0"}, "code", "must not hold a NUL: character 9 is one"),
+    ({"code": "plugins/\udcff"}, "code", "must be text that UTF-8 can write: character 9, U+DCFF"),
+    (variables(MODE="a\ud800b"), "environment_variables.MODE", "must be text that UTF-8 can write"),
+    (variables(MODE="a\0b"), "environment_variables.MODE", "must not hold a NUL"),
+    (variables(**{"A\ud800": "x1"}), "environment_variables", "the key 'A\\ud800' must be text that UTF-8 can write"),
+    ({"environment_variables": {1: "x1"}}, "environment_variables", "the key 1 must be text, not int"),
+    (variables(MODE=b"x1"), "environment_variables.MODE", "must be text, a number, true or false, a list or a map"),
+    ({"runtime": b"python3.13"}, "runtime", "must be text, a number, true or false, a list or a map, not bytes"),
+    ({"cron_schedule": pulumi.StringAsset("x")}, "cron_schedule", "or a map, not StringAsset"),
+    ({"timeout": float("nan")}, "timeout", "must be a finite number, not nan"),
+    ({"timeout": float("-inf")}, "timeout", "must be a finite number, not -inf"),
+    ({"timeout": 10**400}, "timeout", "must be a number of at most 308 digits"),
+    ({"timeout": 10**300}, "timeout", "must be 1 to 900 (seconds), not 1000000"),
+    ({"timeout": "9" * 5000}, "timeout", "must be a whole number (seconds), not '999999"),
+    ({"cors": nested(21)}, "cors", "must not be nested deeper than 20 levels"),
+    ({"cors": nested(5000)}, "cors", "must not be nested deeper than 20 levels"),
+    ({"cors": {"allow_origins": nested(6)}}, "cors.allow_origins[0]", "must be a string, not a list"),
+    ({"display_name": {"TOKEN": "canary-value"}}, "display_name", "must be a string, not a map"),
     # keys nobody knows, with the nearest right one, at every level
     ({"memory": 128}, "memory", "unknown argument; did you mean 'memory_size'?"),
     ({"enviroment_variables": {}}, "enviroment_variables", "unknown argument; did you mean 'environment_variables'?"),
@@ -180,6 +213,13 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
         "subscriptions.notifications[0].template",
         "unknown argument; did you mean 'template_name'?",
     ),
+    ({"cors": {"a.b": 1}}, "cors.a.b", "unknown argument"),
+    ({"cors": {"a[0]": {"b": 1}}}, "cors.a[0]", "unknown argument"),
+    ({"a.b": 1}, "a.b", "unknown argument"),
+    ({"a\nb": 1}, "a\\nb", "unknown argument"),
+    ({"a\ud800": b"x"}, "a\\ud800", "unknown argument"),
+    ({"memorySize": 128}, "memorySize", "unknown argument; did you mean 'memory_size'?"),
+    ({"x" * 5000: 1}, "x" * 77 + "...: ", "unknown argument"),
     ({"cors": {"allowed_origins": []}}, "cors.allowed_origins", "unknown argument; did you mean 'allow_origins'?"),
     # schedules: the platform's pattern, then what AWS refuses
     ({"cron_schedule": ""}, "cron_schedule", "must have six fields"),
@@ -193,6 +233,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"cron_schedule": "0 8 30 2 ? *"}, "cron_schedule", "never fires: no such day exists"),
     ({"cron_schedule": "0 8 1 1 ? 2020"}, "cron_schedule", "never fires again, its last time is past"),
     ({"cron_schedule": "* " * 130}, "cron_schedule", "must be at most 250 characters"),
+    ({"cron_schedule": "0 8 ? * L-3 *"}, "cron_schedule", "day of week must be values, ranges of two values and steps"),
     ({"cron_schedule": 5}, "cron_schedule", "must be a string, not 5"),
 ]
 
@@ -210,7 +251,7 @@ GOOD: list[dict[str, Any]] = [
     {"image_tag": "wave-model_1.0-4f9c21ab"},
     variables(MODE="strict", aB_9="x"),
     variables(MODE="v" * (ROOM - len("MODE"))),
-    variables(BIOTOPE="x1", AWSOME="x1"),
+    variables(BIOTOPE="x1", AWSOME="x1", AWS_LAMBDA_EXEC_WRAPPER="/opt/run", AWS_USE_FIPS_ENDPOINT="true", TZ="UTC"),
     {"environment_variables": {}},
     {"subscriptions": {}},
     {"subscriptions": {"interceptions": [], "notifications": []}},
@@ -329,15 +370,22 @@ def test_values_not_known_yet_alone_are_no_problem_and_stay() -> None:
         {"TOKEN": ["canary-value"]},
         {"TOKEN": {"deep": "canary-value"}},
         {"TOKEN": "canary-value" * 400},
+        {"TOKEN": "canary-value\0"},
+        {"TOKEN": "canary-value\ud800"},
+        {"TOKEN": {"canary-key": b"canary-value"}},
+        {"TOKEN": [["canary-value", {"canary-key": "canary-value\0"}]]},
+        ["canary-value\0"],
+        b"canary-value",
         "canary-value",
         ["canary-value"],
     ],
     ids=lambda values: str(type(values).__name__),
 )
 def test_no_value_of_a_variable_is_quoted(values: Any) -> None:
-    said = check({"environment_variables": values})
-    assert said
-    assert "canary" not in "".join(said)
+    for name in ("environment_variables", "environmentVariables", "enviroment_variables"):
+        said = check({name: values})
+        assert said
+        assert "canary" not in "".join(said)
 
 
 @pytest.mark.parametrize("name", ["Plugin-", "Plugin-Plugin-x"])
@@ -366,6 +414,13 @@ def test_check_fills_in_the_defaults_that_the_platform_would_choose_otherwise() 
     }
 
 
+def test_a_handler_longer_than_a_file_name_is_a_problem_of_the_handler(tmp_path: Path) -> None:
+    (tmp_path / "index.py").write_text("def handler(event, context): ...\n")
+    (line,) = check({"code": str(tmp_path), "runtime": "python3.13", "handler": f"{'h' * 300}.handler"})
+    assert line.startswith("handler: the handler 'hhh")
+    assert line.endswith("cannot be looked for: File name too long")
+
+
 def test_an_image_gets_no_runtime_and_no_handler() -> None:
     provider = PluginProvider()
     provider.connection = Connection(Settings("embedded"))
@@ -385,12 +440,13 @@ def test_check_adds_the_digests_of_the_code_and_the_handler_must_be_in_it(tmp_pa
     assert [line.partition(":")[0] for line in check({**given, "handler": "main.run"})] == ["handler"]
 
 
-def test_a_retired_runtime_is_a_warning_and_no_failure(capfd: pytest.CaptureFixture[str]) -> None:
-    assert check({"runtime": "nodejs16.x"}) == []
-    assert "warning: plugin 'guard': runtime 'nodejs16.x' is retired by AWS Lambda" in capfd.readouterr().err
-    assert check({"runtime": "python3.13"}) == []
+def test_a_runtime_that_aws_ends_is_a_warning_with_its_dates_and_no_failure(capfd: pytest.CaptureFixture[str]) -> None:
+    assert check({"runtime": "dotnet8"}) == []
+    assert capfd.readouterr().err.startswith(
+        "warning: plugin 'guard': runtime 'dotnet8' is deprecated since 2026-11-10 (AWS Lambda refuses new functions"
+    )
+    assert check({"runtime": "python3.99"}) == []
     assert capfd.readouterr().err == ""
-    assert not RETIRED_RUNTIMES & {"nodejs22.x", "python3.13", "java21", "provided.al2023"}
 
 
 def test_a_new_schedule_is_told_with_its_next_runs_and_an_old_one_is_not(capfd: pytest.CaptureFixture[str]) -> None:

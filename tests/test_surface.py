@@ -10,7 +10,9 @@ import json
 import pickle
 import subprocess
 import sys
+import time
 from base64 import b64decode
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from biot_provider.account_models import (
     ServiceUserState,
 )
 from biot_provider.models import Cors, Interception, Model, Notification, PluginInputs, PluginState, Subscriptions
+from biot_provider.provider import plugin
 from biot_provider.provider.plugin import PluginProvider
 
 PACKAGE = Path(str(importlib.resources.files("biot_provider")))
@@ -76,16 +79,29 @@ def test_the_provider_is_in_state_by_its_name_alone() -> None:
     assert type(pickle.loads(text)) is PluginProvider  # an older state holds just this
 
 
+def test_all_threads_of_a_provider_see_the_same_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(plugin._Run):
+        def __init__(self) -> None:
+            time.sleep(0.05)
+            super().__init__()
+
+    monkeypatch.setattr(plugin, "_Run", Slow)
+    provider = PluginProvider()
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(lambda _: provider._run, range(8)))) == 1
+
+
 def test_the_types_token_is_the_one_in_state() -> None:
     assert biot.Plugin.__init__.__qualname__ == "Plugin.__init__"
     assert (biot.Plugin._resource_type_name, biot.Plugin.__name__) == ("dynamic/biot:Plugin", "Plugin")
 
 
 def test_arguments_inputs_and_outputs_are_one_list() -> None:
-    here = {"owner", "declared_version", "code_digest", "code_files"}
+    here = {"owner", "code_digest", "code_files"}
     arguments = set(inspect.signature(biot.Plugin.__init__).parameters) - {"self", "resource_name", "opts"}
     assert arguments == set(PluginInputs.model_fields) - here
-    assert set(biot.Plugin.__annotations__) == set(PluginState.model_fields) - {"owner", "declared_version", "platform"}
+    hidden = {"owner", "declared_version", "platform", "kept"}
+    assert set(biot.Plugin.__annotations__) == set(PluginState.model_fields) - hidden
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def waits(mocker: MockerFixture) -> Any:
 @pytest.mark.parametrize("request_", [GET, LOGIN], ids=["GET", "login"])
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_a_read_and_the_login_come_back_when_the_platform_is_busy(request_: httpx.Request, status: int) -> None:
-    line = Line(httpx.Response(status), httpx.Response(status), httpx.Response(200))
+    line = Line(httpx.Response(status), httpx.Response(status), httpx.Response(200, json={}))
     assert RetryTransport(line).handle_request(request_).status_code == 200
     assert len(line.sent) == 3
 
@@ -68,7 +68,7 @@ def test_other_answers_are_final(status: int) -> None:
 @pytest.mark.parametrize("request_", WRITES, ids=lambda request: request.method)
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_a_write_is_never_repeated_for_an_answer(request_: httpx.Request, status: int) -> None:
-    line = Line(httpx.Response(status), httpx.Response(200))
+    line = Line(httpx.Response(status), httpx.Response(200, json={}))
     assert RetryTransport(line).handle_request(request_).status_code == status
     assert len(line.sent) == 1
 
@@ -78,7 +78,7 @@ def test_a_write_is_never_repeated_for_an_answer(request_: httpx.Request, status
     "loss", [httpx.ReadError("x"), httpx.WriteError("x"), httpx.RemoteProtocolError("x"), httpx.ReadTimeout("x")]
 )
 def test_a_write_is_never_repeated_for_a_lost_answer(request_: httpx.Request, loss: Exception) -> None:
-    line = Line(loss, httpx.Response(200))
+    line = Line(loss, httpx.Response(200, json={}))
     with pytest.raises(type(loss)):
         RetryTransport(line).handle_request(request_)
     assert len(line.sent) == 1
@@ -87,18 +87,18 @@ def test_a_write_is_never_repeated_for_a_lost_answer(request_: httpx.Request, lo
 @pytest.mark.parametrize("request_", [GET, *WRITES], ids=lambda request: request.method)
 @pytest.mark.parametrize("failure", [httpx.ConnectError("x"), httpx.ConnectTimeout("x")])
 def test_what_was_never_sent_is_sent_again(request_: httpx.Request, failure: Exception) -> None:
-    line = Line(failure, failure, httpx.Response(200))
+    line = Line(failure, failure, httpx.Response(200, json={}))
     assert RetryTransport(line).handle_request(request_).status_code == 200
 
 
 @pytest.mark.parametrize("loss", [httpx.ReadError("x"), httpx.RemoteProtocolError("x")])
 def test_a_read_whose_connection_broke_is_repeated(loss: Exception) -> None:
-    line = Line(loss, httpx.Response(200))
+    line = Line(loss, httpx.Response(200, json={}))
     assert RetryTransport(line).handle_request(GET).status_code == 200
 
 
 def test_a_read_that_took_its_whole_time_is_not_repeated() -> None:
-    line = Line(httpx.ReadTimeout("x"), httpx.Response(200))
+    line = Line(httpx.ReadTimeout("x"), httpx.Response(200, json={}))
     with pytest.raises(httpx.ReadTimeout):
         RetryTransport(line).handle_request(GET)
     assert len(line.sent) == 1
@@ -114,21 +114,21 @@ def test_the_last_answer_is_handed_on_with_its_body_when_it_stays_busy(waits: An
 
 @pytest.mark.parametrize(("header", "seconds"), [("7", 7.0), ("3600", 10.0)])
 def test_retry_after_is_kept_to_within_reason(waits: Any, header: str, seconds: float) -> None:
-    line = Line(httpx.Response(429, headers={"Retry-After": header}), httpx.Response(200))
+    line = Line(httpx.Response(429, headers={"Retry-After": header}), httpx.Response(200, json={}))
     RetryTransport(line).handle_request(GET)
     assert [call.args[0] for call in waits.call_args_list] == [seconds]
 
 
 @pytest.mark.parametrize("header", ["Wed, 21 Oct 2026 07:28:00 GMT", "-1", "soon", "0"])
 def test_a_retry_after_that_is_no_number_counts_as_none(waits: Any, header: str) -> None:
-    line = Line(httpx.Response(429, headers={"Retry-After": header}), httpx.Response(200))
+    line = Line(httpx.Response(429, headers={"Retry-After": header}), httpx.Response(200, json={}))
     RetryTransport(line).handle_request(GET)
     [call] = waits.call_args_list
     assert 0 < call.args[0] < 2
 
 
 def test_closing_closes_what_is_wrapped() -> None:
-    line = Line(httpx.Response(200))
+    line = Line(httpx.Response(200, json={}))
     RetryTransport(line).close()
     assert line.closed
 
@@ -186,7 +186,7 @@ def test_the_embedded_platform_is_used_by_many_threads(embedded: Any) -> None:
 
 def test_a_retry_after_that_is_a_date_is_waited_for(waits: Any) -> None:
     at = format_datetime(datetime.now(UTC) + timedelta(seconds=6), usegmt=True)
-    line = Line(httpx.Response(429, headers={"Retry-After": at}), httpx.Response(200))
+    line = Line(httpx.Response(429, headers={"Retry-After": at}), httpx.Response(200, json={}))
     assert RetryTransport(line).handle_request(GET).status_code == 200
     [waited] = [call.args[0] for call in waits.call_args_list]
     assert 3 < waited <= 6

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from biot_provider.cli.console import printable
 from biot_provider.emulator import Platform
 from biot_provider.emulator.server import Background
 from biot_provider.emulator.store import StoreError
@@ -33,9 +34,9 @@ def main(folder: Path) -> int:
     """Try it: exit code 0 when the plugin answers as it should, 1 when it does not."""
     try:
         for line in tried(folder):
-            sys.stdout.write(f"{line}\n")
+            sys.stdout.write(f"{printable(line)}\n")
     except (Unexpected, StoreError, OSError, httpx.HTTPError) as error:
-        sys.stderr.write(f"make up: {PLUGIN} is deployed, but does not answer as it should: {error}\n")
+        sys.stderr.write(f"make up: {PLUGIN} is deployed, but does not answer as it should: {printable(str(error))}\n")
         return 1
     return 0
 
@@ -43,7 +44,7 @@ def main(folder: Path) -> int:
 def tried(folder: Path) -> Iterator[str]:
     """What was called and answered, line by line. Raises Unexpected."""
     with Platform(folder) as platform, Background(platform.app, 0) as server:
-        platform.registry_port.is_at(server.host)
+        platform.set_served_host(server.host)
         with httpx.Client(base_url=server.base_url, trust_env=False, timeout=30, verify=False) as http:  # noqa: S501
             log_in(http, platform)
             if http.get(f"/settings/v2/plugins/Plugin-{PLUGIN}").status_code == 404:

@@ -106,6 +106,7 @@ class _Visit:
         self._check_platform()
         self._check("engine", engine)
         self._check("images", images)
+        self._check("writing", self._look_at_places)
         self._check("project", self._look_at_project)
         self._check("plugins", self._look_at_plugins)
         return 0 if self._sound else 1
@@ -181,10 +182,8 @@ class _Visit:
         from biot_provider.client import Client
         from biot_provider.errors import ConfigError
 
-        stack = (self._stack_name or "").rpartition("/")[2]
-        folder = settings.embedded_folder(stack)
-        start = Path.cwd() if isinstance(self._project, Problem) else self._project.folder
-        data, text = start / folder, f"in this process, its data in {folder}"
+        folder = settings.embedded_folder(self._plain_stack())
+        data, text = self._start() / folder, f"in this process, its data in {folder}"
         if not data.exists():
             data = Path(self._closing.enter_context(tempfile.TemporaryDirectory()))
             text = f"in this process; {folder} has no data yet"
@@ -231,6 +230,13 @@ class _Visit:
 
         return kind(self._asking(), wanted)
 
+    def _look_at_places(self) -> str:
+        from .checks.writing import writing
+
+        settings = self._settings
+        data = settings.embedded_folder(self._plain_stack()) if settings and settings.is_embedded else None
+        return writing(self._start(), data, os.environ)
+
     def _look_at_project(self) -> str:
         from .checks.project import look
 
@@ -243,6 +249,14 @@ class _Visit:
         folder = self._plugins or (project.folder if project else Path.cwd()) / "plugins"
         key = f"{project.name}:plugins" if project else ""
         return plugins(folder, self._stack.content.get(key) if self._stack else None)
+
+    def _start(self) -> Path:
+        """Where relative paths begin: the provider runs in the project's folder."""
+        return Path.cwd() if isinstance(self._project, Problem) else self._project.folder
+
+    def _plain_stack(self) -> str:
+        """The stack's name without its organization and project."""
+        return (self._stack_name or "").rpartition("/")[2]
 
     def _found(self) -> Project:
         if isinstance(self._project, Problem):

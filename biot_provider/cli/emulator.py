@@ -69,11 +69,14 @@ def _port(text: str) -> int:
 
 
 def _ready(base_url: str, platform: Platform, *, quiet: bool) -> None:
+    from ..emulator.access import KEY_HEADER
+
     say(f"The embedded platform serves {base_url}; Ctrl-C ends it.")
     say(
         f"export BIOT_BASE_URL={base_url} BIOT_SERVICE_ID={platform.service_id} "
         f"BIOT_SERVICE_SECRET_KEY={platform.service_secret_key}"
     )
+    say(f"Its own routes, /_emulator/..., want the header {KEY_HEADER}: the key is in {platform.control_key_file}")
     if not quiet:
         platform.logs.watch(_show)
 

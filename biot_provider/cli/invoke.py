@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 from .console import complain, say
 
 if TYPE_CHECKING:
+    from biot_provider.emulator.runtime import Invocation
+
     from .trial.calls import Wish
     from .trial.plugin import TrialPlugin
     from .trial.sender import Sender
@@ -138,6 +140,7 @@ class _Trial:
                 handler=plugin.handler,
                 timeout=inputs.timeout,
                 memory_size=inputs.memory_size,
+                ephemeral_storage=inputs.ephemeral_storage,
                 variables={**inputs.environment_variables, **sender.variables(plugin.display_name), **own},
             )
             _tell(plugin, len(package.files), package.size)
@@ -149,8 +152,9 @@ class _Trial:
                     report.begin(call, event, notes(call))
                     invocation = function.invoke(event, log=report.log)
                     well = report.end(event, invocation, inputs.memory_size) and well
-                    if invocation.error is not None and not invocation.duration and number < len(calls):
-                        say(f"\nThe code cannot be loaded: {len(calls) - number} more calls were not made.")
+                    if _is_not_loaded(invocation) and number < len(calls):
+                        say("")
+                        say(f"The code cannot be loaded: {len(calls) - number} more calls were not made.")
                         break
         return 0 if well else 1
 
@@ -164,7 +168,7 @@ class _Trial:
         if self._sender is None:
             folder = Path(self._closing.enter_context(tempfile.TemporaryDirectory()))
             platform = self._closing.enter_context(Platform(folder))
-            server = self._closing.enter_context(Background(platform.app, 0))
+            server = self._closing.enter_context(Background(platform.api_app, 0))
             self._sender = Sender(platform, server.base_url, log_in(platform, server.base_url))
         return self._sender
 
@@ -173,8 +177,14 @@ class _Trial:
 
         arguments = self._arguments
         texts = [text for text in (arguments.event, arguments.data) if text]
-        files = [Path(text) for text in texts if len(text) < 256 and Path(text).is_file()]
+        files = [Path(text) for text in texts if os.path.isfile(text)]  # noqa: PTH113  (no error for what can be no path)
         return fingerprint(*(place for place in (arguments.folder, arguments.env_file, *files) if place))
+
+
+def _is_not_loaded(invocation: Invocation) -> bool:
+    """Whether no call can be made."""
+    too_large = invocation.error_type == "RequestTooLargeException"
+    return invocation.error is not None and not invocation.duration and not too_large
 
 
 def _tell(plugin: TrialPlugin, files: int, size: int) -> None:
@@ -197,11 +207,11 @@ def _wish(arguments: argparse.Namespace) -> Wish:
 
 def _variables(file: Path | None, pairs: list[str]) -> dict[str, str]:
     """The variables of the file, then of the options. Raises UsageProblem, which quotes no value."""
-    from .trial import UsageProblem
+    from .trial import UsageProblem, read_text
 
     found: dict[str, str] = {}
     try:
-        lines = file.read_text(encoding="utf-8").splitlines() if file else []
+        lines = read_text(file).splitlines() if file else []
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise UsageProblem(f"--env-file: {file} cannot be read ({reason})") from None

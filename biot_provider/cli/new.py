@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,14 +123,15 @@ def _name_problem(name: str) -> str | None:
 
 
 def _runtime_problem(runtime: str) -> str | None:
-    from ..rules import RETIRED_RUNTIMES, shown
+    from ..aws_lambda import is_deprecated
+    from ..validation import shown
 
     starters = _starters(runtime)
     if not starters:
         there_are = f"there are starters for Python, such as {PYTHON.runtime}, and Node.js, such as {NODEJS.runtime}"
         return f"no starter is written for the runtime {shown(runtime)}: {there_are}"
-    if runtime in RETIRED_RUNTIMES:
-        return f"the runtime {runtime} is retired by AWS Lambda: take a newer one, such as {starters[0].runtime}"
+    if is_deprecated(runtime, datetime.now(UTC).date()):
+        return f"the runtime {runtime} is deprecated by AWS Lambda: take a newer one, such as {starters[0].runtime}"
     return None
 
 

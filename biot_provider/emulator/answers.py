@@ -121,7 +121,7 @@ def _interception(
     if reading.orders == "filled" and order is None:
         order = stored["interceptionOrder"]
     elif reading.orders == "shifted":
-        order = positions[key_of(item)]
+        order = positions.get(key_of(item))
     entity = item.get("entityTypeName")
     if entity is None and reading.entity_names == "filled":
         entity = entity_of(item["apiId"])

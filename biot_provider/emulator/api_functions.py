@@ -1,7 +1,7 @@
-"""The endpoints of deployed plugins: function URLs as AWS Lambda has them, open to everybody.
+"""The endpoints of deployed plugins: function URLs as AWS Lambda has them, open to everybody who knows them.
 
 Any method and any path below an endpoint is one call of the function. A function that fails is a 502 that does not say
-why; its log does (AWS Lambda Developer Guide, function URLs).
+why; its log does (AWS Lambda Developer Guide, function URLs). A web page may call those whose CORS says so.
 """
 
 from __future__ import annotations
@@ -10,12 +10,18 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
+from .access import is_of_another_site
 from .answers import FUNCTIONS
+from .function_pool import THROTTLED
 from .routes import Route
+from .runtime.function import TOO_LARGE
 
 if TYPE_CHECKING:
+    from werkzeug.wrappers import Request
+
     from .functions import Deployed, Functions
     from .hook_answers import HttpAnswer
     from .routes import Call
@@ -24,6 +30,8 @@ _ITS_OWN = ("connection", "content-length", "keep-alive", "transfer-encoding", "
 """Headers that the connection sets, whatever a plugin says."""
 _MOST = 6 * 2**20
 """Bytes of a request (AWS Lambda quotas, invocation payload)."""
+_MOST_NAMED = 200
+"""Characters of a path in a log."""
 _SENDABLE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -38,7 +46,9 @@ class FunctionsApi:
         """What it answers."""
         endpoint = f"{FUNCTIONS}<function_id>/"
         return [
-            Route(method, path, self._answer) for method in _METHODS for path in (endpoint, f"{endpoint}<path:rest>")
+            Route(method, path, self._answer, max_body=_MOST)
+            for method in _METHODS
+            for path in (endpoint, f"{endpoint}<path:rest>")
         ]
 
     def _answer(self, call: Call, function_id: str, rest: str = "") -> Response:
@@ -52,25 +62,35 @@ class FunctionsApi:
             return _message(403, "Forbidden")
         request = call.request
         origin = request.headers.get("Origin")
-        if request.method == "OPTIONS" and origin and "Access-Control-Request-Method" in request.headers:
+        asks = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        if not _may_call(request, deployed, None if asks else request.method):
+            return _message(403, "Forbidden")
+        if asks and origin:
             return _preflight(deployed, origin)
-        if len(request.get_data()) > _MOST:
-            return _message(413, "Request Entity Too Large")
+        try:
+            body = request.get_data()
+        except RequestEntityTooLarge:
+            return _too_large()
         event = direct_event(
             endpoint_url=f"{call.base_url}{FUNCTIONS}{function_id}/",
             method=request.method,
             path=f"/{rest}",
             query=request.query_string.decode("latin-1"),
             headers=dict(request.headers),
-            body=request.get_data(),
+            body=body,
         )
-        called = self._functions.invoke(deployed, event, f"{request.method} /{rest}")
+        # It is shown in a terminal.
+        named = "".join(character if character.isprintable() else "?" for character in rest[:_MOST_NAMED])
+        what = f"{request.method} /{named}"
+        called = self._functions.invoke(deployed, event, what)
+        if called.error_type == THROTTLED:
+            return _throttled()
         if called.error is not None:
-            return _message(502, "Internal Server Error")
+            return _too_large() if called.error_type == TOO_LARGE else _message(502, "Internal Server Error")
         answer = http_answer(called.answer)
         problem = answer.problem or _unsendable(answer)
         if problem:
-            self._functions.note(deployed.name, f"{request.method} /{rest}: {problem}")
+            self._functions.note(deployed.name, f"{what}: {problem}")
             return _message(502, "Internal Server Error")
         response = Response(answer.body if answer.status not in (204, 304) else b"", answer.status)
         response.headers.clear()
@@ -87,6 +107,29 @@ def _unsendable(answer: HttpAnswer) -> str | None:
     if all(_SENDABLE.fullmatch(text) for text in (*answer.headers, *answer.headers.values(), *answer.cookies)):
         return None
     return "headers or cookies hold characters that HTTP cannot send"
+
+
+def _may_call(request: Request, deployed: Deployed, method: str | None) -> bool:
+    """Whether the request comes from no web page of another address, or from one that the plugin's CORS names.
+
+    Where the browser does not say which page it is, only what is open to every page may be called. AWS runs the
+    function even so, and leaves it to the browser to hide the answer.
+    """
+    origin = request.headers.get("Origin")
+    if origin is None and not is_of_another_site(request):
+        return True
+    origins, methods = deployed.cors["allowOrigins"], deployed.cors["allowMethods"]
+    return ("*" in origins or origin in origins) and (method is None or "*" in methods or method in methods)
+
+
+def _too_large() -> Response:
+    return _message(413, "Request Entity Too Large")
+
+
+def _throttled() -> Response:
+    """As AWS answers where a function has as many calls as it may have at once."""
+    reason = {"Reason": "ConcurrentInvocationLimitExceeded", "Type": "User", "message": "Rate Exceeded."}
+    return Response(json.dumps(reason), 429, content_type="application/json")
 
 
 def _message(status: int, text: str | None) -> Response:

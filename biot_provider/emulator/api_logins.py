@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .routes import Route
+from .routes import MAX_LOGIN_BYTES, Route
 
 if TYPE_CHECKING:
     from .identity import Identity
@@ -22,10 +22,10 @@ class LoginsApi:
     def routes(self) -> list[Route]:
         """What it answers."""
         return [
-            Route("POST", "/ums/v2/services/accessToken", self._log_in),
-            Route("POST", "/ums/v2/users/login", self._log_in_person),
-            Route("POST", "/ums/v2/users/token/refresh", self._refresh),
-            Route("POST", "/ums/v2/users/token/login", self._log_in_again),
+            Route("POST", "/ums/v2/services/accessToken", self._log_in, max_body=MAX_LOGIN_BYTES),
+            Route("POST", "/ums/v2/users/login", self._log_in_person, max_body=MAX_LOGIN_BYTES),
+            Route("POST", "/ums/v2/users/token/refresh", self._refresh, max_body=MAX_LOGIN_BYTES),
+            Route("POST", "/ums/v2/users/token/login", self._log_in_again, max_body=MAX_LOGIN_BYTES),
             Route("GET", "/ums/v1/security/public-key", self._public_key),
         ]
 

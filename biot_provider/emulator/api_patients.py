@@ -18,6 +18,7 @@ from werkzeug.wrappers import Response
 from .delivery import Blocked
 from .refusals import Refusal
 from .routes import Route
+from .strict_json import read_json
 from .trips import Asked, Change, Trip
 
 if TYPE_CHECKING:
@@ -127,7 +128,9 @@ class PatientsApi:
         except Blocked as blocked:
             answer = blocked.answer
             kind = answer.headers.get("content-type", "application/json")
-            return Response(answer.body, answer.status, content_type=kind if kind.isprintable() else None)
+            return Response(
+                answer.body, answer.status, content_type=kind if kind.isascii() and kind.isprintable() else None
+            )
 
     def _intercepted(self, trip: Trip) -> tuple[int, Any]:
         trip = self._delivery.before(trip)
@@ -156,7 +159,7 @@ class PatientsApi:
     def _search(self, trip: Trip) -> Done:
         given = trip.asked.query.get("searchRequest") or ["{}"]
         try:
-            request = json.loads(given[0] or "{}")
+            request = read_json(given[0] or "{}")
         except ValueError:
             raise Refusal(400, "BAD_REQUEST", "searchRequest must be JSON") from None
         return Done(200, self._patients.search(request), listed=True)

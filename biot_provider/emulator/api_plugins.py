@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from .switches import Switches
 
 BIOT_VERSION = "2.4.3"
+MAX_UPLOAD = 64 * 1024 * 1024
+"""Bytes of a request with code: more than AWS's limit for the zip, so that AWS's own refusal shows."""
 
 _PLUGINS = "/settings/v2/plugins"
 _PLUGIN = f"{_PLUGINS}/<name>"
@@ -30,11 +32,11 @@ class PluginsApi:
         return [
             Route("GET", "/settings/v1/system/properties", self._properties),
             Route("GET", "/settings/system/healthCheck", self._health),
-            Route("POST", _PLUGINS, self._create, "SETTINGS_PLUGIN_CREATE"),
+            Route("POST", _PLUGINS, self._create, "SETTINGS_PLUGIN_CREATE", MAX_UPLOAD),
             Route("GET", _PLUGINS, self._search, "SETTINGS_PLUGIN_SEARCH"),
             Route("GET", _PLUGIN, self._get, "SETTINGS_PLUGIN_GET"),
-            Route("PATCH", _PLUGIN, self._update, "SETTINGS_PLUGIN_UPDATE"),
-            Route("PUT", _PLUGIN, self._replace, "SETTINGS_PLUGIN_UPDATE"),
+            Route("PATCH", _PLUGIN, self._update, "SETTINGS_PLUGIN_UPDATE", MAX_UPLOAD),
+            Route("PUT", _PLUGIN, self._replace, "SETTINGS_PLUGIN_UPDATE", MAX_UPLOAD),
             Route("DELETE", _PLUGIN, self._delete, "SETTINGS_PLUGIN_DELETE"),
         ]
 

@@ -1,14 +1,19 @@
-"""The image registry over HTTP: what pushes and pulls images of the OCI distribution API 1.1, as ECR has it."""
+"""The image registry over HTTP: what pushes and pulls images of the OCI distribution API 1.1, as ECR has it, and ECR's
+own login to it.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
+from .ecr import EcrRefusal
 from .registry import MAX_MANIFEST, REPOSITORY, SEED_REPOSITORIES, RegistryRefusal
-from .routes import Route
+from .routes import MAX_LOGIN_BYTES, Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,11 +24,42 @@ if TYPE_CHECKING:
     from .routes import Call
     from .switches import Switches
 
+MAX_BLOB_BYTES = 10 * 1024**3
+"""AWS Lambda quotas, container image code package size."""
 _REPOSITORY = "/v2/<path:repository>"
 _BLOB = f"{_REPOSITORY}/blobs/<digest>"
 _UPLOADS = f"{_REPOSITORY}/blobs/uploads/"
 _UPLOAD = f"{_REPOSITORY}/blobs/uploads/<upload>"
 _MANIFEST = f"{_REPOSITORY}/manifests/<reference>"
+
+_TARGET = "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken"
+_CREDENTIAL = re.compile(r"AWS4-HMAC-SHA256 Credential=(\w+)/\d{8}/[\w-]+/ecr/aws4_request,")
+
+
+class EcrApi:
+    """ECR's one operation that pushing needs. `registry_host` tells where the registry listens."""
+
+    def __init__(self, ecr: Ecr, registry_host: Callable[[], str]) -> None:
+        self._ecr = ecr
+        self._registry_host = registry_host
+
+    def routes(self) -> list[Route]:
+        """What it answers."""
+        return [Route("POST", "/", self._call, max_body=MAX_LOGIN_BYTES)]
+
+    def _call(self, call: Call) -> Response:
+        """GetAuthorizationToken, in AWS's JSON protocol 1.1."""
+        headers = call.request.headers
+        try:
+            if headers.get("X-Amz-Target") != _TARGET:
+                raise EcrRefusal("UnknownOperationException", "only GetAuthorizationToken is there")
+            signed = _CREDENTIAL.match(headers.get("Authorization", ""))
+            if signed is None:
+                raise EcrRefusal("MissingAuthenticationTokenException", "Missing Authentication Token")
+            data = self._ecr.authorization(signed[1], headers.get("X-Amz-Security-Token", ""))
+        except EcrRefusal as refusal:
+            return _amz({"__type": refusal.name, "message": refusal.message}, 400)
+        return _amz({"authorizationData": [{**data, "proxyEndpoint": f"http://{self._registry_host()}"}]}, 200)
 
 
 class RegistryApi:
@@ -41,10 +77,10 @@ class RegistryApi:
             Route("GET", f"{_REPOSITORY}/tags/list", self._guarded(self._tags)),
             Route("GET", _BLOB, self._guarded(self._blob)),
             Route("POST", _UPLOADS, self._guarded(self._begin)),
-            Route("PATCH", _UPLOAD, self._guarded(self._append)),
-            Route("PUT", _UPLOAD, self._guarded(self._finish)),
+            Route("PATCH", _UPLOAD, self._guarded(self._append), max_body=MAX_BLOB_BYTES),
+            Route("PUT", _UPLOAD, self._guarded(self._finish), max_body=MAX_BLOB_BYTES),
             Route("GET", _MANIFEST, self._guarded(self._manifest)),
-            Route("PUT", _MANIFEST, self._guarded(self._put_manifest)),
+            Route("PUT", _MANIFEST, self._guarded(self._put_manifest), max_body=MAX_MANIFEST),
         ]
 
     def _guarded(self, act: Callable[..., Response]) -> Callable[..., Response]:
@@ -54,6 +90,9 @@ class RegistryApi:
             try:
                 self._ecr.require(call.request.headers.get("Authorization"))
                 response = act(call, **names)
+            except HTTPException as error:
+                body = {"errors": [{"code": "SIZE_INVALID", "message": str(error.description)}]}
+                response = _json(body, error.code or 400)
             except RegistryRefusal as refusal:
                 response = _json({"errors": [{"code": refusal.code, "message": refusal.message}]}, refusal.status)
                 if refusal.status == 401:
@@ -106,9 +145,7 @@ class RegistryApi:
 
     def _put_manifest(self, call: Call, repository: str, reference: str) -> Response:
         _check_writable(repository)
-        content = call.request.stream.read(MAX_MANIFEST + 1)
-        if len(content) > MAX_MANIFEST:
-            raise RegistryRefusal(413, "MANIFEST_INVALID", f"a manifest has at most {MAX_MANIFEST} bytes")
+        content = call.request.get_data()
         immutable = self._switches.read().image_tags == "immutable"
         media_type = call.request.mimetype
         digest = self._registry.put_manifest(repository, reference, media_type, content, immutable=immutable)
@@ -149,3 +186,7 @@ def _located(
 
 def _json(body: Any, status: int) -> Response:
     return Response(json.dumps(body), status=status, content_type="application/json")
+
+
+def _amz(body: Any, status: int) -> Response:
+    return Response(json.dumps(body), status=status, content_type="application/x-amz-json-1.1")

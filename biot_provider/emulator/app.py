@@ -1,7 +1,11 @@
-"""The platform as a WSGI application: routes, error bodies, faults and the journal of requests."""
+"""The platform as a WSGI application: routes, error bodies, faults and the journal of requests.
+
+Callers come before their bodies: a request whose caller may not make it is answered, and noted, without its body.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from typing import TYPE_CHECKING, Any
@@ -10,8 +14,11 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
+from .access import KEY_ENVIRON, comes_from_web_page
+from .answers import FUNCTIONS
 from .journal import redacted, without_secrets
 from .refusals import Refusal, envelope, method_not_allowed
+from .request_body import limit_body
 from .routes import Call
 from .strike import cut, replacement
 
@@ -23,8 +30,8 @@ if TYPE_CHECKING:
     from .faults import Fault, Faults
     from .identity import Identity
     from .journal import Journal
-    from .multipart import Part
     from .routes import Route
+    from .variants import Variants
 
 CONTROL = "/_emulator/"
 
@@ -39,7 +46,8 @@ _SERVICES = {
 class App:
     """Answers every request; raises `ConnectionCut` where a fault leaves the caller without an answer.
 
-    `age` tells the seconds since the plugin that ends a path was last written.
+    `age` tells the seconds since the plugin that ends a path was last written. Without a `control` there are none of
+    the emulator's own routes.
     """
 
     def __init__(
@@ -48,14 +56,16 @@ class App:
         identity: Identity,
         faults: Faults,
         journal: Journal,
-        control: Control,
+        control: Control | None,
         age: Callable[[str], float | None],
+        variants: Variants,
     ) -> None:
         self._identity = identity
         self._faults = faults
         self._journal = journal
         self._control = control
         self._age = age
+        self._variants = variants
         self._routes = Map(
             [Rule(route.path, methods=[route.method], endpoint=route) for route in routes],
             strict_slashes=True,
@@ -67,9 +77,17 @@ class App:
         """The WSGI interface."""
         if "CONTENT_LENGTH" not in environ and environ.get("HTTP_TRANSFER_ENCODING"):
             environ["wsgi.input_terminated"] = True
-        request = Request(environ)
-        answer = self._control.answer(request) if request.path.startswith(CONTROL) else self._answer(Call(request))
-        return answer(environ, start_response)
+        return self._answer_anybody(Request(environ))(environ, start_response)
+
+    def _answer_anybody(self, request: Request) -> Response:
+        # Whether pages may call a function is the function's to say.
+        if not request.path.startswith(FUNCTIONS) and comes_from_web_page(request):
+            return Response('{"error": "no web page may call the emulator"}', 403, content_type="application/json")
+        if self._control is not None and request.path.startswith(CONTROL):
+            return self._control.answer(request)
+        # The key is nobody's business but the control's: what is called from here must not see it.
+        request.environ.pop(KEY_ENVIRON, None)
+        return self._answer(Call(request))
 
     def _answer(self, call: Call) -> Response:
         fault = self._faults.take(call.request.method, call.request.path, lambda: self._age(call.request.path))
@@ -85,7 +103,11 @@ class App:
             time.sleep(fault.latency)
         own = replacement(fault, _service(call.request), call.trace_id)
         acted = fault.when == "after" or fault.cut == "reset-after" or (own is None and fault.cut is None)
-        response = self._act(call) if acted else None
+        response = None
+        if acted:
+            response = self._act(call)
+        else:
+            self._overhear(call)
         response = own or response
         if fault.when == "after":
             time.sleep(fault.latency)
@@ -98,11 +120,10 @@ class App:
     def _act(self, call: Call) -> Response:
         """What the platform does and says, refusals as error bodies."""
         try:
-            route, arguments = self._route(call.request)
-            if route.permission is not None:
-                self._identity.require(call.request.headers.get("Authorization"), route.permission)
+            route, arguments = self._admit(call)
             answer = route.answer(call, **arguments)
-        except Refusal as refusal:
+        except (Refusal, HTTPException) as error:
+            refusal = error if isinstance(error, Refusal) else _unread(error)
             answer = refusal.status, envelope(refusal, service=_service(call.request), trace_id=call.trace_id)
         if isinstance(answer, Response):
             return answer
@@ -111,7 +132,23 @@ class App:
             return Response(status=status)
         if "traceId" in body:
             body["traceId"] = call.trace_id
+        body = self._variants.show(call.request.method, call.request.path, status, body)
         return Response(json.dumps(body), status=status, content_type="application/json")
+
+    def _admit(self, call: Call) -> tuple[Route, dict[str, Any]]:
+        """The route, and what the path names, for a caller that may use it."""
+        route, arguments = self._route(call.request)
+        limit_body(call.request, route.max_body)
+        if route.permission is not None:
+            self._identity.require(call.request.headers.get("Authorization"), route.permission)
+        return route, arguments
+
+    def _overhear(self, call: Call) -> None:
+        """Read what a caller that is known has sent, for the journal, though the platform does not act on it."""
+        with contextlib.suppress(Refusal, HTTPException):
+            route, _ = self._admit(call)
+            if route.permission is not None:
+                _ = call.json if call.request.is_json else call.parts
 
     def _route(self, request: Request) -> tuple[Route, dict[str, Any]]:
         try:
@@ -139,10 +176,10 @@ class App:
                         "contentType": part.content_type,
                         "size": len(part.content),
                     }
-                    for part in _readable_parts(call)
+                    for part in call.parts_read
                 ],
-                "config": _config(call),
-                "body": _body(call),
+                "config": redacted(call.config_read),
+                "body": without_secrets(call.json_read) if _is_known(response) else None,
                 "status": response.status_code if response else None,
                 "code": _code(response),
                 "fault": (fault.kind or fault.cut or fault.status or "latency") if fault else None,
@@ -151,27 +188,15 @@ class App:
         )
 
 
-def _readable_parts(call: Call) -> list[Part]:
-    """The parts of a multipart request; what is wrong with them was the route's to tell."""
-    try:
-        return call.parts
-    except Refusal:
-        return []
+def _unread(error: HTTPException) -> Refusal:
+    """What became of a body that could not be read, or is too long to be."""
+    name = "PAYLOAD_TOO_LARGE" if error.code == 413 else "BAD_REQUEST"
+    return Refusal(error.code or 400, name, str(error.description))
 
 
-def _config(call: Call) -> Any:
-    try:
-        return redacted(call.config_and_code[0])
-    except Refusal:
-        return None
-
-
-def _body(call: Call) -> Any:
-    """The body of a JSON request; what is wrong with it was the route's to tell."""
-    try:
-        return without_secrets(call.json) if call.request.is_json else None
-    except Refusal:
-        return None
+def _is_known(response: Response | None) -> bool:
+    """Whether the caller of a route that anybody may call has shown who it is."""
+    return response is None or response.status_code not in (401, 403)
 
 
 def _code(response: Response | None) -> str | None:

@@ -23,21 +23,31 @@ MAX_ZIP = 50 * 1024 * 1024
 MAX_UNZIPPED = 250 * 1024 * 1024
 
 _KEY = re.compile(r"[a-zA-Z]([a-zA-Z0-9_])+")
-_RESERVED = ("AWS_", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR")
+_RESERVED = {
+    *("_HANDLER", "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV"),
+    *("AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION"),
+    *("AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME"),
+    *("AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+    *("AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_MAX_CONCURRENCY", "AWS_LAMBDA_METADATA_API"),
+    *("AWS_LAMBDA_METADATA_TOKEN", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"),
+}
+"""AWS Lambda Developer Guide, reserved environment variables: no prefix is reserved."""
 _PARAMETER = "InvalidParameterValueException"
 
 
 def check_function(record: Mapping[str, Any], variables: Mapping[str, str]) -> None:
     """Refuse a function AWS would not take: its variables, its runtime and handler, its schedule."""
     for key in variables:
+        if key in _RESERVED:
+            raise aws(_PARAMETER, f"Environment variable key [{key}] is reserved")
         if not _KEY.fullmatch(key):
             raise aws(_PARAMETER, f"Environment variable key [{key}] does not match [a-zA-Z]([a-zA-Z0-9_])+")
-        if key.startswith(_RESERVED):
-            raise aws(_PARAMETER, f"Environment variable key [{key}] is reserved")
     measured = len(json.dumps(variables, separators=(",", ":"), ensure_ascii=False).encode())
     if measured > MAX_ENVIRONMENT:
         raise aws(_PARAMETER, f"Environment variables take {measured} bytes, more than {MAX_ENVIRONMENT}")
-    if record["deploymentPackageType"] == "ZIP" and not (record["runtime"] and re.fullmatch(r"\S+", record["handler"])):
+    if record["deploymentPackageType"] == "ZIP" and not (
+        record["runtime"] and re.fullmatch(r"\S+", record["handler"] or "")
+    ):
         raise aws(_PARAMETER, "A function from a zip needs a runtime, and a handler without blanks")
     schedule = record["cronSchedule"]
     if schedule is not None and not accepted_by_aws(schedule):

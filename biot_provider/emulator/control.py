@@ -1,7 +1,11 @@
-"""The emulator's own routes under `/_emulator/`: what tests turn and look at over HTTP. Loopback only, no token.
+"""The emulator's own routes under `/_emulator/`: what tests turn and look at over HTTP.
+
+Loopback only, for whoever has the key of the file `control.key` and sends it in the header X-Emulator-Key.
 
 GET PUT DELETE  /_emulator/switches              PUT {"names": "prefixed"}
 GET POST DELETE /_emulator/faults                POST {"kind": "gateway-timeout", "method": "POST"}
+GET POST DELETE /_emulator/variants              POST {"kind": "plugin", "at": "enabledState", "value": "SUSPENDED"}
+PATCH DELETE    /_emulator/records/<kind>/<which>    {"at": "cors.allowMethods[+]", "value": "OPTIONS"}, stored as it is
 GET DELETE      /_emulator/requests
 POST            /_emulator/service-users         {"permissions": [...], "tokenSeconds": 5, "locked": false, ...}
 POST            /_emulator/users                 {"permissions": [...], "lockedMinutes": 5, "mfa": false, ...}
@@ -24,14 +28,20 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Response
 
+from .access import KEY_FILE, KEY_HEADER
 from .permissions import PERMISSIONS
+from .request_body import limit_body
+from .routes import MAX_BODY_BYTES, may_be_json
 from .service_users import TOKEN_SECONDS
+from .strict_json import read_json
 from .switches import readings
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
+    from .access import ControlKey
     from .delivery import Delivery
+    from .edits import Edits
     from .faults import Faults
     from .identity import Identity
     from .journal import Journal
@@ -39,11 +49,14 @@ if TYPE_CHECKING:
     from .logs import Logs
     from .plugins import Plugins
     from .switches import Switches
+    from .variants import Variants
 
 _ROUTES = Map(
     [
         Rule("/_emulator/switches", methods=["GET", "PUT", "DELETE"], endpoint="switches"),
         Rule("/_emulator/faults", methods=["GET", "POST", "DELETE"], endpoint="faults"),
+        Rule("/_emulator/variants", methods=["GET", "POST", "DELETE"], endpoint="variants"),
+        Rule("/_emulator/records/<kind>/<which>", methods=["PATCH", "DELETE"], endpoint="records"),
         Rule("/_emulator/requests", methods=["GET", "DELETE"], endpoint="requests"),
         Rule("/_emulator/service-users", methods=["POST"], endpoint="service_users"),
         Rule("/_emulator/users", methods=["POST"], endpoint="users"),
@@ -68,32 +81,44 @@ class Control:
         faults: Faults,
         journal: Journal,
         *,
+        key: ControlKey,
         keys: Keys,
         logs: Logs,
         delivery: Delivery,
+        variants: Variants,
+        edits: Edits,
     ) -> None:
         self._plugins = plugins
         self._identity = identity
         self._switches = switches
         self._faults = faults
         self._journal = journal
+        self._key = key
         self._keys = keys
         self._logs = logs
         self._delivery = delivery
+        self._variants = variants
+        self._edits = edits
 
     def answer(self, request: Request) -> Response:
         """The answer; a request that makes no sense is a 400 that says why."""
         if request.remote_addr is not None and not ip_address(request.remote_addr).is_loopback:
             return _json({"error": "loopback only"}, 403)
+        if not self._key.fits(request.headers.get(KEY_HEADER)):
+            return _json({"error": f"send the key from {KEY_FILE} in its data folder as the header {KEY_HEADER}"}, 403)
+        limit_body(request, MAX_BODY_BYTES)
         try:
             endpoint, arguments = _ROUTES.bind_to_environ(request.environ).match()
-            body = json.loads(request.get_data() or b"{}")
+            content = request.get_data()
+            if content and not may_be_json(request):
+                return _json({"error": "the body must be application/json"}, 415)
+            body = read_json(content or b"{}")
             if not isinstance(body, dict):
                 return _json({"error": "the body must be a JSON object"}, 400)
             answer = getattr(self, f"on_{endpoint}")(request.method, body, **arguments)
         except HTTPException as error:
             return _json({"error": error.name}, error.code or 404)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             return _json({"error": str(error)}, 400)
         return answer if isinstance(answer, Response) else _json(answer, 200)
 
@@ -112,6 +137,22 @@ class Control:
         if method == "DELETE":
             self._faults.clear()
         return {"faults": self._faults.all()}
+
+    def on_variants(self, method: str, body: dict[str, Any]) -> Any:
+        """List, add or drop variants."""
+        if method == "POST":
+            return {"id": self._variants.add(**body)}
+        if method == "DELETE":
+            self._variants.clear()
+        return {"variants": self._variants.all()}
+
+    def on_records(self, method: str, body: dict[str, Any], kind: str, which: str) -> Any:
+        """Change or drop what is stored, past every rule."""
+        if method == "DELETE":
+            self._edits.delete(kind, which)
+        else:
+            self._edits.change(kind, which, **body)
+        return {}
 
     def on_requests(self, method: str, _body: dict[str, Any]) -> Any:
         """Show or forget the requests so far."""

@@ -43,6 +43,8 @@ def accepted_by_platform(expression: str) -> bool:
 def accepted_by_aws(expression: str) -> bool:
     """Whether every number of an expression that fits the pattern is one AWS knows: no hour 29, no day 0."""
     fields = expression.split()
+    if any(item.startswith("L-") for item in fields[4].split(",")):
+        return False  # days before the last one: of a month, not of a week
     return all(_field_fits(field, low, high) for field, (low, high) in zip(fields, _RANGES, strict=True))
 
 

@@ -14,7 +14,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from . import hooks
-from .lanes import Lanes
+from .endpoints import shown_endpoint
+from .lanes import MAX_WAITING, Lanes
 from .plugin_tokens import INTERCEPTOR, NOTIFICATION
 from .refusals import Refusal
 
@@ -54,7 +55,7 @@ class Delivery:
         self._functions = functions
         self._tokens = tokens
         self._logs = logs
-        self._lanes = Lanes()
+        self._lanes = Lanes(self._logs.note)
 
     def before(self, trip: Trip) -> Trip:
         """Run the PRE_REQUEST interceptors; gives the call as they want it. Raises Blocked, Refusal."""
@@ -87,7 +88,9 @@ class Delivery:
         with self._store.reading() as db:
             subscribers = hooks.listeners(db, trip.entity, change.action, change.template)
         for subscriber in subscribers:
-            self._lanes.put(_source(subscriber), partial(self._notify, subscriber, trip, change))
+            what = f"NOTIFICATION {trip.entity} {change.action}"
+            if not self._lanes.put(_source(subscriber), partial(self._notify, subscriber, trip, change)):
+                self._logs.note(_source(subscriber), f"{what}: not told, as {MAX_WAITING} others wait already")
 
     def run_schedule(self, name: str) -> Invocation:
         """Run a plugin now, as its schedule would. Raises ValueError where it has none or is disabled."""
@@ -230,10 +233,10 @@ class Delivery:
         try:
             status, given, content = post(subscriber.endpoint, headers, json.dumps(body).encode())
         except Unreachable as unreachable:
-            self._logs.note(subscriber.endpoint, f"{what}: {unreachable}")
+            self._logs.note(_source(subscriber), f"{what}: {unreachable}")
             raise _NoAnswerError(str(unreachable)) from None
         took = 1000 * (time.monotonic() - started)
-        self._logs.note(subscriber.endpoint, f"{what}: answered {status} in {took:.0f} ms")
+        self._logs.note(_source(subscriber), f"{what}: answered {status} in {took:.0f} ms")
         return HttpAnswer(status, given, content)
 
 
@@ -242,7 +245,8 @@ class _NoAnswerError(Exception):
 
 
 def _source(subscriber: Subscriber) -> str:
-    return subscriber.plugin or subscriber.endpoint or ""
+    """What logs and errors call it."""
+    return subscriber.plugin or shown_endpoint(subscriber.endpoint or "")
 
 
 def _status(wanted: Mapping[str, Any], status: int) -> int:

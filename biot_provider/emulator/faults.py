@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass, field, fields
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -108,6 +109,20 @@ KINDS: dict[str, dict[str, Any]] = {
     "kill-after-commit": {"cut": "kill", "when": "after"},
 }
 _MEMBERS = {item.name for item in fields(Fault)}
+_MAX_LATENCY = 3600
+_TYPES: dict[str, tuple[type, ...]] = {
+    "method": (str, NoneType),
+    "path": (str,),
+    "skip": (int,),
+    "times": (int, NoneType),
+    "settling": (int, float, NoneType),
+    "status": (int, NoneType),
+    "code": (str, NoneType),
+    "details": (dict,),
+    "body": (str, NoneType),
+    "headers": (dict,),
+    "latency": (int, float),
+}
 
 
 class Faults:
@@ -166,6 +181,7 @@ def build(spec: dict[str, Any]) -> Fault:
         message = f"a fault has no {', '.join(sorted(unknown))}: it has {', '.join(sorted(_MEMBERS))}"
         raise ValueError(message)
     fault = Fault(**{**KINDS.get(kind or "", {}), **spec})
+    _check_values(fault)
     if fault.when not in ("before", "after"):
         message = f"a fault strikes before or after, not {fault.when!r}"
         raise ValueError(message)
@@ -181,6 +197,24 @@ def build(spec: dict[str, Any]) -> Fault:
         message = f"the path of a fault is a regular expression: {error}"
         raise ValueError(message) from None
     return fault
+
+
+def _check_values(fault: Fault) -> None:
+    """Refuse what would go wrong only when the fault strikes, in a request of somebody else."""
+    for name, kinds in _TYPES.items():
+        # A truth value is a number to Python.
+        if not isinstance(getattr(fault, name), kinds) or isinstance(getattr(fault, name), bool):
+            message = f"a fault's {name} is {' or '.join(kind.__name__ for kind in kinds)}"
+            raise ValueError(message)
+    if fault.status is not None and not 200 <= fault.status <= 599:
+        message = f"a fault answers a status from 200 to 599, not {fault.status}"
+        raise ValueError(message)
+    if not 0 <= fault.latency <= _MAX_LATENCY:
+        message = f"a fault's latency is 0 to {_MAX_LATENCY} seconds"
+        raise ValueError(message)
+    if not all(isinstance(value, str) for value in fault.headers.values()):
+        message = "a fault's headers are strings"
+        raise ValueError(message)
 
 
 def _fits(fault: Fault, method: str, path: str, written: float | None) -> bool:

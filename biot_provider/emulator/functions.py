@@ -1,35 +1,26 @@
 """Deployed plugins as running functions: started on the first call, kept warm, replaced when the plugin is changed.
 
-A process takes one call at a time. Calls that come at once get up to `PROCESSES` of them for a plugin, and wait for one
-after that. All end with the platform.
+Those of what it was before take no new calls and end after the ones that they have. All end with the platform.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import shutil
-import tempfile
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .answers import DEFAULT_CORS, function_host, variables
+from .function_pool import Pool, failed, invocation
 from .logs import PLATFORM, PLUGIN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
     from .logs import Logs
-    from .runtime import Function, FunctionSettings, Invocation
+    from .runtime import FunctionSettings, Invocation
     from .store import Store
-
-PROCESSES = 4
-"""Processes of one plugin, at most."""
-
-Run = Callable[["Mapping[str, Any]", Callable[[str], None]], "Invocation"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +37,7 @@ class Deployed:
     endpoint_url: str
     """Where its function is said to be, without the platform's address; nobody can resolve it."""
     settings: FunctionSettings
+    """Without the platform's address, which is a port that is opened for those that run."""
 
 
 class Functions:
@@ -56,7 +48,8 @@ class Functions:
         self._logs = logs
         self._folder = folder
         self._address = address
-        self._pools: dict[str, _Pool] = {}
+        self._pools: dict[str, Pool] = {}
+        self._retired: list[Pool] = []
         self._lock = threading.Lock()
         self._closed = False
 
@@ -72,9 +65,11 @@ class Functions:
         """One call, `what` names it in the log; never raises for what the plugin does."""
         with self._logs.writer(deployed.name) as writer:
             try:
-                answer = self._run_of(deployed)(event, lambda line: writer.write(PLUGIN, line))
+                answer = self._answer(deployed, event, lambda line: writer.write(PLUGIN, line))
             except (OSError, ValueError) as error:
-                answer = _failed(f"its code cannot be run: {error}")
+                answer = failed(f"its code cannot be run: {error}")
+            for warning in answer.warnings:
+                writer.write(PLATFORM, f"{what}: warning: {warning}")
             writer.write(PLATFORM, f"{what}: {_outcome(answer, deployed.settings.memory_size)}")
         return answer
 
@@ -86,9 +81,11 @@ class Functions:
         """End every process, also one that is at work."""
         with self._lock:
             self._closed = True
-            pools, self._pools = list(self._pools.values()), {}
+            pools, self._pools = [*self._pools.values(), *self._retired], {}
         for pool in pools:
             pool.close()
+        for pool in pools:
+            pool.wait()
 
     def _find(self, where: str, value: str) -> Deployed | None:
         with self._store.reading() as db:
@@ -115,117 +112,96 @@ class Functions:
                 handler=record["handler"] or "",
                 timeout=float(record["timeout"]),
                 memory_size=record["memorySize"],
-                variables=variables(record, self._address(), system=True),
+                variables=variables(record, "", system=True),
+                ephemeral_storage=record["ephemeralStorage"],
             ),
         )
 
-    def _run_of(self, deployed: Deployed) -> Run:
-        """What answers a call of this plugin. An OSError or a ValueError says why its code cannot be run."""
+    def _answer(self, deployed: Deployed, event: Mapping[str, Any], log: Callable[[str], None]) -> Invocation:
+        """What a call gives. An OSError or a ValueError says why the code cannot be run."""
         if deployed.image:
-            return lambda _event, _log: _failed("images are not run by the embedded platform: deploy a zip to try it")
+            return failed("images are not run by the embedded platform: deploy a zip to try it")
         if deployed.digest is None:
-            return lambda event, _log: _seed(event)
-        return self._pool(deployed, self._code(deployed.digest)).invoke
+            return _seed(event)
+        try:
+            pool = self._enter(deployed)
+        except _ReplacedError:
+            # Its code went with an update at this very moment: the call is one of what is there now.
+            newer = self.find(deployed.name)
+            if newer is None or newer.digest == deployed.digest:
+                raise
+            return self._answer(newer, event, log)
+        try:
+            return pool.invoke(event, log)
+        finally:
+            pool.leave()
 
-    def _pool(self, deployed: Deployed, code: Path) -> _Pool:
-        """The processes of this plugin as it is now; those of what it was before end after their call."""
-        from .runtime import Function
+    def _enter(self, deployed: Deployed) -> Pool:
+        """The processes of this plugin as it is now, to be left after the call.
 
+        Those of what it was before end after their calls, and have their code until then.
+        """
         with self._lock:
             pool = self._pools.get(deployed.name)
-            if pool is None or pool.deployed != deployed:
-                self._retire(deployed.name)
-                pool = _Pool(deployed, lambda: Function(code, deployed.settings))
-                if self._closed:
-                    pool.close()
-                else:
-                    self._pools[deployed.name] = pool
-            return pool
-
-    def _retire(self, changed: str) -> None:
-        """Let go of the processes of a plugin that was changed, and of those that were deleted."""
+            if pool is not None and pool.deployed == deployed and pool.enter():
+                return pool
+        # Read again: a call that was on its way here must not bring back what was there before an update.
+        deployed = self.find(deployed.name) or deployed
+        fresh = self._pool(deployed)
         with self._store.reading() as db:
-            names = {row["name"] for row in db.execute("SELECT name FROM plugins")} - {changed}
-        for name in self._pools.keys() - names:
-            self._pools.pop(name).retire()
+            there = {row["name"] for row in db.execute("SELECT name FROM plugins")}
+        with self._lock:
+            pool = self._pools.get(deployed.name)
+            # Another call may have been faster.
+            if pool is None or pool.deployed != deployed or not pool.enter():
+                self._retire(self._pools.keys() - there | {deployed.name})
+                fresh.enter()
+                self._pools[deployed.name] = pool = fresh
+        if pool is not fresh:
+            fresh.retire()
+        if self._closed:
+            pool.close()
+        return pool
 
-    def _code(self, digest: str) -> Path:
-        """The folder of a package, unpacked once; those that no plugin has any more are cleared away."""
-        from .runtime import unpack
+    def _retire(self, names: Iterable[str]) -> None:
+        """Let go of the processes of plugins that were changed or deleted."""
+        for name in names:
+            pool = self._pools.pop(name, None)
+            if pool is not None:
+                pool.retire()
+                self._retired.append(pool)
+        self._retired = [pool for pool in self._retired if not pool.is_over]
 
-        folder = self._folder / digest
-        if folder.is_dir():
-            return folder
+    def _pool(self, deployed: Deployed) -> Pool:
+        from .code_folders import CodeFolders
+        from .runtime import Function
+
         with self._store.reading() as db:
-            content = db.execute("SELECT content FROM code WHERE digest = ?", (digest,)).fetchone()
             used = {row["digest"] for row in db.execute("SELECT digest FROM code")}
-        if content is None:
-            message = "it was replaced at this moment"
-            raise ValueError(message)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        for old in self._folder.iterdir():
-            if old.name not in used and not old.name.startswith("."):
-                shutil.rmtree(old, ignore_errors=True)
-        # Beside it first, so that no other process ever sees half a package.
-        fresh = Path(tempfile.mkdtemp(prefix=".", dir=self._folder))
+        folders = CodeFolders(self._folder)
+        code = folders.take(str(deployed.digest), lambda: self._content(str(deployed.digest)))
         try:
-            unpack(bytes(content["content"]), fresh)
-            with contextlib.suppress(OSError):
-                fresh.rename(folder)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
-        return folder
+            folders.clear(used)
+            address = {"BIOT_BASE_URL": self._address()}
+            settings = replace(deployed.settings, variables={**deployed.settings.variables, **address})
+        except BaseException:
+            code.release()
+            raise
+        return Pool(deployed, lambda: Function(code.path, settings), code.release)
+
+    def _content(self, digest: str) -> bytes:
+        with self._store.reading() as db:
+            row = db.execute("SELECT content FROM code WHERE digest = ?", (digest,)).fetchone()
+        if row is None:
+            raise _ReplacedError
+        return bytes(row["content"])
 
 
-class _Pool:
-    """The processes of a plugin as it was deployed once."""
+class _ReplacedError(ValueError):
+    """The code of a plugin is not there any more."""
 
-    def __init__(self, deployed: Deployed, start: Callable[[], Function]) -> None:
-        self.deployed = deployed
-        self._start = start
-        self._slots = threading.Semaphore(PROCESSES)
-        self._lock = threading.Lock()
-        self._idle: list[Function] = []
-        self._busy: set[Function] = set()
-        self._retired = False
-        self._closed = False
-
-    def invoke(self, event: Mapping[str, Any], log: Callable[[str], None]) -> Invocation:
-        """One call in a process that is free, or in a new one."""
-        with self._slots:
-            with self._lock:
-                if self._closed:
-                    return _failed("the embedded platform is closed")
-                # The one used last is the warmest.
-                function = self._idle.pop() if self._idle else self._start()
-                self._busy.add(function)
-            try:
-                return function.invoke(event, log=log)
-            finally:
-                with self._lock:
-                    self._busy.discard(function)
-                    keep = not self._retired
-                    if keep:
-                        self._idle.append(function)
-                if not keep:
-                    function.close()
-
-    def retire(self) -> None:
-        """End the idle processes now and the others after their call."""
-        with self._lock:
-            self._retired = True
-            idle, self._idle = self._idle, []
-        for function in idle:
-            function.close()
-
-    def close(self) -> None:
-        """End all of them now."""
-        with self._lock:
-            self._closed = True
-            busy = list(self._busy)
-        self.retire()
-        for function in busy:
-            function.close()
+    def __init__(self) -> None:
+        super().__init__("it was replaced at this moment")
 
 
 def _seed(event: Mapping[str, Any]) -> Invocation:
@@ -237,20 +213,11 @@ def _seed(event: Mapping[str, Any]) -> Invocation:
         "INTERCEPTOR_POST_ENTITY": "response",
     }.get(headers.get("hooktype", ""))
     if member is None:
-        return _invocation({"statusCode": 200, "body": "{}"})
-    return _invocation({member: json.loads(event["body"])[member]})
-
-
-def _failed(error: str) -> Invocation:
-    return _invocation(None, error, "Platform.NotRun")
-
-
-def _invocation(answer: Any, error: str | None = None, error_type: str | None = None) -> Invocation:
-    from .runtime import Invocation
-
-    return Invocation(
-        answer=answer, error=error, error_type=error_type, logs=(), duration=0.0, init_duration=None, peak_memory=0
-    )
+        return invocation({"statusCode": 200, "body": "{}"})
+    try:
+        return invocation({member: json.loads(event["body"])[member]})
+    except (LookupError, TypeError):
+        return failed(f"the event has no body with {member}")
 
 
 def _outcome(call: Invocation, limit: int) -> str:

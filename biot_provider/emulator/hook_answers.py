@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .events import NOTIFICATION
+from .strict_json import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,6 +87,9 @@ def judge(hook_type: str | None, http: HttpAnswer, *, path: str | None = None) -
         if hook_type == NOTIFICATION and not problems and http.status >= 300:
             problems.append(f"the status is {http.status}, but a notification cannot be refused: the answer is ignored")
         return Verdict(False, http.status, None, None, tuple(problems))
+    if http.status < 200:
+        problems.append(f"the status is {http.status}: that announces an answer, and is none")
+        return Verdict(False, http.status, None, None, tuple(problems))
     if not 200 <= http.status < 300:
         return Verdict(True, http.status, None, None, tuple(problems or _envelope_problems(http)))
     member = "request" if hook_type == PRE else "response"
@@ -126,7 +130,7 @@ def _plain(value: Any) -> str:
 
 def _read(body: bytes) -> Any:
     try:
-        return json.loads(body)
+        return read_json(body)
     except ValueError:
         return None
 

@@ -6,12 +6,12 @@ it away with the last plugin that uses it.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from .refusals import Refusal, aws
 from .registry import IMAGE_TYPES, REPOSITORY, RegistryRefusal
 from .seed_image import add_image
+from .strict_json import read_json
 
 if TYPE_CHECKING:
     from .registry import Manifest, Registry
@@ -37,7 +37,7 @@ class Images:
         self._check(manifest)
 
     def remove(self, tag: str) -> None:
-        """Take an image away that no plugin uses any more."""
+        """Take an image away that no plugin uses any more; while the database is being written to by nobody else."""
         self._registry.remove_tag(REPOSITORY, tag)
 
     def tags(self) -> dict[str, str]:
@@ -50,11 +50,11 @@ class Images:
 
     def _check(self, manifest: Manifest) -> None:
         document = manifest.document
-        layers = {layer.get("mediaType") for layer in document.get("layers", [])}
-        if manifest.media_type not in IMAGE_TYPES or not layers.issubset(_LAYER_TYPES):
-            raise _unsupported()
         try:
-            config = json.loads(self._registry.blob(REPOSITORY, document["config"]["digest"]).read_bytes())
+            layers = {layer.get("mediaType") for layer in document.get("layers", [])}
+            if manifest.media_type not in IMAGE_TYPES or not layers.issubset(_LAYER_TYPES):
+                raise _unsupported()
+            config = read_json(self._registry.blob(REPOSITORY, document["config"]["digest"]).read_bytes())
             platform = f"{config['os']}/{config['architecture']}"
         except (ValueError, TypeError, KeyError):
             raise _unsupported() from None

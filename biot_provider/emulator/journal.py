@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
+
+from .endpoints import endpoint_problem
 
 if TYPE_CHECKING:
     from .store import Store
 
 KEPT = 2000
 """Entries kept; older ones go."""
+MAX_ENTRY = 1 << 16
+"""Characters of an entry; what a caller has sent is left out of a longer one."""
+MAX_WORDS = 2000
+"""Characters of a path or a query."""
 REDACTED = "[redacted]"
+LEFT_OUT = "[left out: too long]"
 SECRET_MEMBERS = ("secretKey", "password", "refreshToken")
 """Members of JSON bodies that are not kept."""
+
+_CREDENTIALS = re.compile(r"(://|%3A%2F%2F)(?:(?!%2F)[^/?#\s\"])*(@|%40)", re.IGNORECASE)
+"""In an address, which may stand in a query."""
 
 
 class Journal:
@@ -23,8 +34,14 @@ class Journal:
 
     def add(self, entry: dict[str, Any]) -> None:
         """Note one request."""
+        for name in ("path", "query", "traceparent"):
+            entry[name] = entry[name] and entry[name][:MAX_WORDS]
+        text = json.dumps(entry)
+        if len(text) > MAX_ENTRY:
+            text = json.dumps({**entry, "parts": [], "config": LEFT_OUT, "body": LEFT_OUT})
+        text = _CREDENTIALS.sub(rf"\1{REDACTED}\2", text)
         with self._store.writing() as db:
-            row = db.execute("INSERT INTO requests (entry) VALUES (?)", (json.dumps(entry),)).lastrowid or 0
+            row = db.execute("INSERT INTO requests (entry) VALUES (?)", (text,)).lastrowid or 0
             db.execute("DELETE FROM requests WHERE id <= ?", (row - KEPT,))
 
     def entries(self) -> list[dict[str, Any]]:
@@ -43,7 +60,12 @@ def without_secrets(body: Any) -> Any:
     """The JSON body with its members' names and without the secret ones' values."""
     if not isinstance(body, dict):
         return body
-    return {name: REDACTED if name in SECRET_MEMBERS else value for name, value in body.items()}
+    return {name: REDACTED if _is_secret(name, value) else value for name, value in body.items()}
+
+
+def _is_secret(name: str, value: Any) -> bool:
+    # What is refused as an address may be one with a password in it that breaks it.
+    return name in SECRET_MEMBERS or (name == "endpoint" and isinstance(value, str) and bool(endpoint_problem(value)))
 
 
 def redacted(config: Any) -> Any:

@@ -5,19 +5,20 @@ Any order; `config` with or without a content type and a filename; `code` with a
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
 from .refusals import Refusal
+from .strict_json import read_json
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16
+_MAX_PARTS = 100
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,8 @@ def read_parts(request: Request) -> list[Part]:
     boundary = options.get("boundary", "")
     if kind != "multipart/form-data" or not boundary:
         raise Refusal(400, "BAD_REQUEST", "the request must be multipart/form-data")
-    body = request.get_data(cache=True)
     try:
-        return _decode(body, boundary.encode())
+        return _decode(request.stream, boundary.encode())
     except ValueError as error:
         raise Refusal(400, "BAD_REQUEST", "the multipart body cannot be read") from error
 
@@ -49,23 +49,22 @@ def config_and_code(parts: list[Part]) -> tuple[Any, bytes | None]:
     if "config" not in found:
         raise Refusal(400, "BAD_REQUEST", "Required part 'config' is not present")
     try:
-        config = json.loads(found["config"].content)
+        config = read_json(found["config"].content)
     except ValueError:
         raise Refusal(400, "BAD_REQUEST", "the part 'config' must be JSON") from None
     return config, found["code"].content if "code" in found else None
 
 
-def _decode(body: bytes, boundary: bytes) -> list[Part]:
-    decoder = MultipartDecoder(boundary)
+def _decode(body: IO[bytes], boundary: bytes) -> list[Part]:
+    """The parts, read piece by piece: the request as a whole is never held beside them."""
+    decoder = MultipartDecoder(boundary, max_parts=_MAX_PARTS)
     parts: list[Part] = []
     head: Field | File | None = None
     chunks: list[bytes] = []
-    position = 0
     while True:
         event = decoder.next_event()
         if isinstance(event, NeedData):
-            decoder.receive_data(body[position : position + _CHUNK] if position < len(body) else None)
-            position += _CHUNK
+            decoder.receive_data(body.read(_CHUNK) or None)
         elif isinstance(event, (Field, File)):
             head, chunks = event, []
         elif isinstance(event, Data) and head is not None:

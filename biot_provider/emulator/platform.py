@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from .access import ControlKey
 from .delivery import Delivery
 from .ecr import Ecr
+from .edits import Edits
 from .faults import Faults
 from .functions import Functions
 from .identity import Identity
@@ -14,16 +16,17 @@ from .images import Images
 from .journal import Journal
 from .keys import Keys
 from .logs import Logs
+from .own_port import OwnPort
 from .patients import Patients
 from .permissions import PERMISSIONS
 from .plugin_tokens import PluginTokens
 from .plugins import Plugins
 from .registry import Registry
-from .registry_port import RegistryPort
 from .service_users import TOKEN_SECONDS
 from .store import Store
 from .subscriptions import Subscriptions
 from .switches import Switches
+from .variants import Variants
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,14 +34,20 @@ if TYPE_CHECKING:
     from types import TracebackType
     from wsgiref.types import WSGIApplication
 
+    from .control import Control
+    from .routes import Route
+
 DATABASE = "platform.sqlite"
+PUSH_SECONDS = 5.0
+"""How long the registry's own port stays open without a call of who pushes; longer pauses open it again."""
 
 
 class Platform:
     """The embedded platform of a folder. Several processes may open the same one; each sees what the others did.
 
-    `switches` chooses how open points of the API are read, `faults` orders failures, `requests()` tells what was
-    asked. Use from any thread; `close()` it, or use it as a context manager.
+    `switches` chooses how open points of the API are read, `variants` shows what no document foresees, `edits` changes
+    what is stored as a person in the Console may, `faults` orders failures, `requests()` tells what was asked.
+    Use from any thread; `close()` it, or use it as a context manager.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -50,14 +59,20 @@ class Platform:
             self._store.close()
             raise
         self.faults = Faults(self._store)
+        self.variants = Variants(self._store)
         self.journal = Journal(self._store)
         self.keys = Keys(self._store)
         self._subscriptions = Subscriptions(self._store, self.switches)
         self._ecr = Ecr(self._store)
-        self._registry = Registry(folder / "registry")
-        self.registry_port = RegistryPort(self._store, lambda: self.app)
+        self._registry = Registry(folder / "registry", self._store.writing)
+        self._registry_port = OwnPort(
+            self._store, "registry port", lambda: self._registry_app, idle_seconds=PUSH_SECONDS
+        )
+        self._api_port = OwnPort(self._store, "api port", lambda: self.api_app)
+        self._control_key = ControlKey(self._store, folder)
         self.images = Images(self._registry)
         self.plugins = Plugins(self._store, self.switches, self.images)
+        self.edits = Edits(self._store, self.plugins, self._identity)
         self.logs = Logs(self._store)
         self._functions = Functions(self._store, self.logs, folder / "functions", lambda: self.address)
         self.delivery = Delivery(self._store, self.switches, self._functions, PluginTokens(self.keys), self.logs)
@@ -68,8 +83,43 @@ class Platform:
 
     @cached_property
     def app(self) -> WSGIApplication:
-        """The WSGI application. A fault that cuts the connection raises `ConnectionCut` out of it."""
+        """The WSGI application with all there is. A fault that cuts the connection raises `ConnectionCut` out of it."""
+        from .control import Control
+
+        self._control_key.read()
+        control = Control(
+            self.plugins,
+            self._identity,
+            self.switches,
+            self.faults,
+            self.journal,
+            key=self._control_key,
+            keys=self.keys,
+            logs=self.logs,
+            delivery=self.delivery,
+            variants=self.variants,
+            edits=self.edits,
+        )
+        return self._application([*self._api_routes, *self._registry_routes], control)
+
+    @cached_property
+    def api_app(self) -> WSGIApplication:
+        """The platform's API and the endpoints of functions, without the emulator's own routes and the registry."""
+        return self._application(self._api_routes)
+
+    @cached_property
+    def _registry_app(self) -> WSGIApplication:
+        """What pushes an image: the registry, and ECR's login to it."""
+        return self._application(self._registry_routes)
+
+    def _application(self, routes: list[Route], control: Control | None = None) -> WSGIApplication:
         # The web parts are loaded with the first use only: most processes that open a platform never ask it anything.
+        from .app import App
+
+        return App(routes, self._identity, self.faults, self.journal, control, self.plugins.age, self.variants)
+
+    @cached_property
+    def _api_routes(self) -> list[Route]:
         from .api_dispatcher import DispatcherApi
         from .api_functions import FunctionsApi
         from .api_images import ImagesApi
@@ -77,10 +127,7 @@ class Platform:
         from .api_patients import PatientsApi
         from .api_plugins import PluginsApi
         from .api_reference_data import ReferenceDataApi
-        from .api_registry import RegistryApi
         from .api_service_users import ServiceUsersApi
-        from .app import App
-        from .control import Control
 
         areas = (
             LoginsApi(self._identity, self.keys),
@@ -88,23 +135,33 @@ class Platform:
             DispatcherApi(self._subscriptions),
             ReferenceDataApi(self.switches),
             PluginsApi(self.plugins, self.switches),
-            ImagesApi(self._registry, self._ecr, lambda: self.registry_port.host),
-            RegistryApi(self._registry, self._ecr, self.switches),
+            ImagesApi(self._registry, self._ecr, lambda: self.registry_host),
             FunctionsApi(self._functions),
             PatientsApi(Patients(self._store), self._identity, self.delivery),
         )
-        routes = [route for area in areas for route in area.routes()]
-        control = Control(
-            self.plugins,
-            self._identity,
-            self.switches,
-            self.faults,
-            self.journal,
-            keys=self.keys,
-            logs=self.logs,
-            delivery=self.delivery,
-        )
-        return App(routes, self._identity, self.faults, self.journal, control, self.plugins.age)
+        return [route for area in areas for route in area.routes()]
+
+    @cached_property
+    def _registry_routes(self) -> list[Route]:
+        from .api_registry import EcrApi, RegistryApi
+
+        areas = (EcrApi(self._ecr, lambda: self.registry_host), RegistryApi(self._registry, self._ecr, self.switches))
+        return [route for area in areas for route in area.routes()]
+
+    def set_served_host(self, host: str) -> None:
+        """Take note that all of it is served, as `host:port`: it needs no ports of its own then."""
+        self._registry_port.set_served_host(host)
+        self._api_port.set_served_host(host)
+
+    @property
+    def control_key(self) -> str:
+        """What the emulator's own routes want in the header X-Emulator-Key; it is in the file `control_key_file`."""
+        return self._control_key.read()
+
+    @property
+    def control_key_file(self) -> Path:
+        """Where the key is, for its owner alone."""
+        return self._control_key.path
 
     def add_service_user(
         self,
@@ -145,12 +202,12 @@ class Platform:
     @property
     def address(self) -> str:
         """Where functions reach the platform on the loopback interface; it is on a port when first asked for."""
-        return f"http://{self.registry_port.host}"
+        return f"http://{self._api_port.host}"
 
     @property
     def registry_host(self) -> str:
-        """Host and port of the image registry on the loopback interface; it is started when first asked for."""
-        return self.registry_port.host
+        """Host and port of the image registry on the loopback interface, which listens from now on, for a push."""
+        return self._registry_port.host
 
     def code(self, name: str) -> bytes | None:
         """The zip last sent for the plugin of this bare name; none where the seed runs or no such plugin is."""
@@ -164,7 +221,8 @@ class Platform:
         """End the functions, give the database and the port back. A closed platform answers nothing any more."""
         self.delivery.close()
         self._functions.close()
-        self.registry_port.close()
+        self._registry_port.close()
+        self._api_port.close()
         self._store.close()
 
     def __enter__(self) -> Platform:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import re
 import secrets
@@ -18,8 +17,10 @@ import time
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
+from .strict_json import read_json
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 REPOSITORY = "biot-plugins"
@@ -36,8 +37,9 @@ INDEX_TYPES = (
 )
 MAX_MANIFEST = 4 * 1024 * 1024
 """Bytes, as in the specification."""
-GRACE = 3600.0
-"""Seconds a blob that nothing refers to is kept: a push puts blobs first and the manifest last."""
+GRACE = 13 * 3600.0
+"""Seconds that what nothing refers to is kept: a push puts blobs first and the manifest that names them last, and may
+take as long as its token lives, twelve hours."""
 
 _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
@@ -65,7 +67,7 @@ class Manifest:
     @property
     def document(self) -> Any:
         """Its JSON."""
-        return json.loads(self.content)
+        return read_json(self.content)
 
     @property
     def references(self) -> list[str]:
@@ -77,10 +79,14 @@ class Manifest:
 
 
 class Registry:
-    """The store. Whatever cannot be done is a RegistryRefusal."""
+    """The store. Whatever cannot be done is a RegistryRefusal.
 
-    def __init__(self, folder: Path) -> None:
+    Within `lock` nobody else puts or removes anything, in other processes neither.
+    """
+
+    def __init__(self, folder: Path, lock: Callable[[], contextlib.AbstractContextManager[Any]]) -> None:
         self._folder = folder
+        self._lock = lock
 
     def begin_upload(self, repository: str) -> str:
         """A new, empty upload; gives its id."""
@@ -94,7 +100,12 @@ class Registry:
         path = self._upload(upload)
         if path.stat().st_size == 0:
             with path.open("ab") as file:
-                shutil.copyfileobj(content, file, 1 << 20)
+                try:
+                    shutil.copyfileobj(content, file, 1 << 20)
+                except BaseException:
+                    # Half of what was to come is nothing: whoever tries again begins anew.
+                    file.truncate(0)
+                    raise
         return path.stat().st_size
 
     def finish_upload(self, repository: str, upload: str, digest: str, content: IO[bytes]) -> None:
@@ -107,31 +118,34 @@ class Registry:
             path.unlink()
             raise RegistryRefusal(400, "DIGEST_INVALID", f"the content's digest is {found}, not {digest}")
         self._blob(digest).parent.mkdir(parents=True, exist_ok=True)
-        path.replace(self._blob(digest))
-        self._write(folder / "blobs" / _hex(digest), b"")
+        with self._lock():
+            path.replace(self._blob(digest))
+            self._write(folder / "blobs" / _hex(digest), b"")
 
     def mount(self, repository: str, digest: str, source: str) -> bool:
         """Whether a blob of another repository could be taken over."""
-        try:
+        with self._lock(), contextlib.suppress(RegistryRefusal):
             self.blob(source, digest)
-        except RegistryRefusal:
-            return False
-        self._write(self._repository(repository) / "blobs" / _hex(digest), b"")
-        return True
+            self._write(self._repository(repository) / "blobs" / _hex(digest), b"")
+            return True
+        return False
 
     def blob(self, repository: str, digest: str) -> Path:
         """The file of a blob. Asking for it renews its time of grace."""
-        link = self._repository(repository) / "blobs" / _hex(digest)
-        try:
-            os.utime(link)
-        except FileNotFoundError:
-            raise RegistryRefusal(404, "BLOB_UNKNOWN", f"no blob {digest} in {repository}") from None
+        if not _renewed(self._repository(repository) / "blobs" / _hex(digest)):
+            raise RegistryRefusal(404, "BLOB_UNKNOWN", f"no blob {digest} in {repository}")
         return self._blob(digest)
 
     def put_manifest(
         self, repository: str, reference: str, media_type: str, content: bytes, *, immutable: bool = False
     ) -> str:
         """Store a manifest under a tag or its digest; gives the digest. `immutable`: a tag is set once for all."""
+        with self._lock():
+            return self._put_manifest(repository, reference, media_type, content, immutable=immutable)
+
+    def _put_manifest(
+        self, repository: str, reference: str, media_type: str, content: bytes, *, immutable: bool
+    ) -> str:
         folder = self._repository(repository)
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         if reference.startswith("sha256:"):
@@ -150,15 +164,16 @@ class Registry:
         return digest
 
     def manifest(self, repository: str, reference: str) -> Manifest:
-        """The manifest a tag or a digest names."""
+        """The manifest a tag or a digest names. Asking for it by its digest renews its time of grace."""
         folder = self._repository(repository)
-        digest = reference if reference.startswith("sha256:") else self.tags(repository).get(reference)
-        try:
+        if reference.startswith("sha256:"):
+            digest: str | None = reference
+            _renewed(folder / "manifests" / _hex(reference))
+        else:
+            digest = self.tags(repository).get(reference)
+        with contextlib.suppress(FileNotFoundError):
             if digest is not None:
-                media_type = (folder / "manifests" / _hex(digest)).read_text()
-                return Manifest(digest, media_type, self._blob(digest).read_bytes())
-        except FileNotFoundError:
-            pass
+                return self._stored(folder, digest)
         raise RegistryRefusal(404, "MANIFEST_UNKNOWN", f"no image {reference} in {repository}")
 
     def tags(self, repository: str) -> dict[str, str]:
@@ -170,28 +185,31 @@ class Registry:
         return found
 
     def remove_tag(self, repository: str, tag: str) -> None:
-        """Take a tag away, and what only it held: its manifest, and blobs and uploads whose time of grace is over."""
+        """Take a tag away, within `lock`, and what nothing refers to any more, where its time of grace is over."""
         folder = self._repository(repository)
         (folder / "tags" / tag).unlink(missing_ok=True)
         used: set[str] = set()
         for digest in set(self.tags(repository).values()):
-            used |= {digest, *(part for held in self._held(repository, digest) for part in held.references)}
-        for kind, grace in (("manifests", 0.0), ("blobs", GRACE)):
-            for link in _entries(folder / kind):
-                if f"sha256:{link.name}" not in used and _age(link) >= grace:
-                    link.unlink(missing_ok=True)
+            used |= {digest, *(part for held in self._held(folder, digest) for part in held.references)}
+        for link in (*_entries(folder / "manifests"), *_entries(folder / "blobs")):
+            if f"sha256:{link.name}" not in used and _age(link) >= GRACE:
+                link.unlink(missing_ok=True)
         for path in (*_entries(self._folder / "blobs"), *_entries(self._folder / "uploads")):
             if not any(self._linked(name, path.name) for name in REPOSITORIES) and _age(path) >= GRACE:
                 path.unlink(missing_ok=True)
 
-    def _held(self, repository: str, digest: str) -> Iterator[Manifest]:
+    def _stored(self, folder: Path, digest: str) -> Manifest:
+        media_type = (folder / "manifests" / _hex(digest)).read_text()
+        return Manifest(digest, media_type, self._blob(digest).read_bytes())
+
+    def _held(self, folder: Path, digest: str) -> Iterator[Manifest]:
         """A manifest and, where it is an index, those below it."""
-        with contextlib.suppress(RegistryRefusal):
-            manifest = self.manifest(repository, digest)
+        with contextlib.suppress(FileNotFoundError):
+            manifest = self._stored(folder, digest)
             yield manifest
             if manifest.media_type in INDEX_TYPES:
                 for part in manifest.references:
-                    yield from self._held(repository, part)
+                    yield from self._held(folder, part)
 
     def _linked(self, repository: str, name: str) -> bool:
         folder = self._repository(repository)
@@ -237,6 +255,15 @@ def _hex(digest: str) -> str:
     if match is None:
         raise RegistryRefusal(400, "DIGEST_INVALID", f"{digest} is no SHA-256 digest")
     return match[1]
+
+
+def _renewed(link: Path) -> bool:
+    """Begin a time of grace anew; False where there is no such thing."""
+    try:
+        os.utime(link)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _entries(folder: Path) -> list[Path]:

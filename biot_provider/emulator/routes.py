@@ -5,7 +5,6 @@ Each area of the API (plugins, users, ...) is a module ``api_*`` that lists its 
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 from dataclasses import dataclass
@@ -15,15 +14,19 @@ from typing import TYPE_CHECKING, Any
 from .answers import IN_PROCESS
 from .multipart import config_and_code, read_parts
 from .refusals import Refusal
+from .strict_json import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from werkzeug.wrappers import Request, Response
 
-    from .answers import IN_PROCESS
-from .multipart import Part
+    from .multipart import Part
 
+MAX_BODY_BYTES = 1 << 20
+"""Of a request whose route needs no more."""
+MAX_LOGIN_BYTES = 1 << 16
+"""Of a request that anybody may make."""
 SERVED = "biot_provider.served"
 """In a WSGI environment: the request came over a socket."""
 
@@ -65,10 +68,30 @@ class Call:
         return config_and_code(self.parts)
 
     @property
+    def parts_read(self) -> list[Part]:
+        """The parts that were read; none where nobody has read any."""
+        return self.parts if "parts" in self.__dict__ else []
+
+    @property
+    def config_read(self) -> Any:
+        """The JSON of the part `config`, where it was read and is any."""
+        try:
+            return config_and_code(self.parts_read)[0]
+        except Refusal:
+            return None
+
+    @property
+    def json_read(self) -> Any:
+        """The JSON of the body, where it was read."""
+        return self.json if "json" in self.__dict__ else None
+
+    @cached_property
     def json(self) -> Any:
         """The body as JSON. Raises Refusal."""
+        if not may_be_json(self.request):
+            raise Refusal(415, "UNSUPPORTED_MEDIA_TYPE", "the body must be application/json")
         try:
-            return json.loads(self.request.get_data())
+            return read_json(self.request.get_data())
         except ValueError:
             raise Refusal(400, "BAD_REQUEST", "the body must be JSON") from None
 
@@ -76,9 +99,14 @@ class Call:
     def search_request(self) -> Any:
         """The parameter `searchRequest` as JSON; an empty object where it is not given. Raises Refusal."""
         try:
-            return json.loads(self.request.args.get("searchRequest") or "{}")
+            return read_json(self.request.args.get("searchRequest") or "{}")
         except ValueError:
             raise Refusal(400, "BAD_REQUEST", "searchRequest must be JSON") from None
+
+
+def may_be_json(request: Request) -> bool:
+    """Whether a request says of its body that it is JSON, or says nothing."""
+    return request.is_json or not request.mimetype
 
 
 @dataclass(frozen=True)
@@ -89,4 +117,6 @@ class Route:
     path: str
     answer: Callable[..., tuple[int, Any] | Response]
     permission: str | None = None
-    """What the caller's token must allow; None: the route is public."""
+    """What the caller's token must allow; None: the route is public, or knows its callers in another way."""
+    max_body: int = MAX_BODY_BYTES
+    """Bytes. Nothing of a body is read before the caller is known to be allowed the route."""

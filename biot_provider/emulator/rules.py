@@ -22,7 +22,7 @@ RESERVED_ORDER = 0
 """A reserved interception order exists; which number it is, the API does not say. Orders start at 1, so 0 it is."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]+")
-_INTEGER = re.compile(r"[+-]?[0-9]+")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
 
 
 def text(low: int, high: int) -> Reader:

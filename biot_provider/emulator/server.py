@@ -1,26 +1,22 @@
 """The embedded platform as an HTTP server, on the loopback interface only.
 
-A thread for each connection, kept alive between requests. Each body is read whole before the platform sees it, a big
-one into a file, so the next request on the connection always starts where it should. `ConnectionCut` becomes what a
-socket does: a reset, a body that ends too early, silence.
+A thread for each connection, and so many of them at most. Where all are taken, the one that has waited longest for its
+caller makes room; where all are at work, a new caller gets a 503.
 """
 
 from __future__ import annotations
 
+import collections
 import contextlib
-import select
+import selectors
 import socket
-import struct
-import sys
-import tempfile
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote_to_bytes
+import time
+from typing import TYPE_CHECKING
 
-from .faults import ConnectionCut
+from .access import allowed_hosts
+from .connection import Connection, refusal
 from .platform import Platform
-from .routes import SERVED
 
 if TYPE_CHECKING:
     import ssl
@@ -29,23 +25,30 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
 HOST = "127.0.0.1"
+MAX_CONNECTIONS = 128
+MIN_WAIT_SECONDS = 1.0
+"""A connection that has waited so long for its caller may be closed for another one."""
 
-Headers = list[tuple[str, str]]
-Body = tempfile.SpooledTemporaryFile[bytes]
+EXPECTED_SECONDS = 60.0
+"""Whoever has the address may have much to load before the first call."""
 
-_IN_MEMORY = 1 << 20
-"""Bytes of a body that are held in memory; the rest is in a file."""
+_POLL_SECONDS = 0.5
+_REFUSED_SECONDS = 1.0
+_MAX_REFUSED = 64
 
 
 @contextlib.contextmanager
-def running(folder: Path, port: int = 0, *, tls: ssl.SSLContext | None = None) -> Iterator[str]:
+def running(
+    folder: Path, port: int = 0, *, tls: ssl.SSLContext | None = None, names: Iterable[str] = ()
+) -> Iterator[str]:
     """The platform of this folder, served in the background while the block runs; gives the base URL.
 
-    With `tls`, a server's context that holds a certificate, it is served over HTTPS.
+    With `tls`, a server's context that holds a certificate, it is served over HTTPS. `names` are what the header Host
+    may say beside the loopback address: for a proxy that leads here.
     """
-    with Platform(folder) as platform, Background(platform.app, port, tls) as server:
+    with Platform(folder) as platform, Background(platform.app, port, tls, names=names) as server:
         if tls is None:
-            platform.registry_port.is_at(server.host)
+            platform.set_served_host(server.host)
         yield server.base_url
 
 
@@ -54,43 +57,66 @@ def serve(folder: Path, port: int, ready: Callable[[str, Platform], None]) -> No
 
     `ready` is called once with the base URL and the platform. An OSError means that the port cannot be had.
     """
-    with Platform(folder) as platform, _Server(platform.app, port) as server:
-        platform.registry_port.is_at(server.host)
+    with Platform(folder) as platform, Background(platform.app, port) as server:
+        platform.set_served_host(server.host)
         ready(server.base_url, platform)
-        try:
-            server.serve_forever(poll_interval=0.1)
-        finally:
-            server.stopping.set()
+        server.stopping.wait()
 
 
 class Background:
-    """An application served in a thread of its own until `close`; the thread does not keep the process alive.
+    """An application served in threads of its own until `close`; they do not keep the process alive.
 
-    An OSError means that the port cannot be had.
+    With `idle_seconds` it ends by itself when nobody has called for so long after the last call, or for
+    EXPECTED_SECONDS after its address was given to somebody. An OSError means that the port cannot be had.
     """
 
-    def __init__(self, app: WSGIApplication, port: int, tls: ssl.SSLContext | None = None) -> None:
-        self._server = _Server(app, port, tls)
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, name="emulator", daemon=True
-        )
+    def __init__(
+        self,
+        app: WSGIApplication,
+        port: int,
+        tls: ssl.SSLContext | None = None,
+        *,
+        names: Iterable[str] = (),
+        idle_seconds: float | None = None,
+    ) -> None:
+        self._app = app
+        self._tls = tls
+        self._idle_seconds = idle_seconds
+        self._lock = threading.Lock()
+        self._connections: set[Connection] = set()
+        self._last_call = 0.0
+        self._expected_since = time.monotonic()
+        self._refused: collections.deque[tuple[float, socket.socket]] = collections.deque()
+        self.stopping = threading.Event()
+        self._listener = _listen(port)
+        self._port = self._listener.getsockname()[1]
+        self._hosts = allowed_hosts(self._port, self._scheme, names)
+        self._woken, self._wake = socket.socketpair()
+        self._thread = threading.Thread(target=self._run, name="emulator", daemon=True)
         self._thread.start()
 
     @property
     def host(self) -> str:
         """Host and port."""
-        return self._server.host
+        return f"{HOST}:{self._port}"
 
     @property
     def base_url(self) -> str:
         """The address without a path."""
-        return self._server.base_url
+        return f"{self._scheme}://{self.host}"
+
+    def expect_call(self) -> bool:
+        """Wait for somebody who has the address from now; False where it has ended."""
+        with self._lock:
+            self._expected_since = time.monotonic()
+            return not self.stopping.is_set()
 
     def close(self) -> None:
         """End it, and the connections that are still open."""
-        self._server.stop()
+        self.stopping.set()
+        with contextlib.suppress(OSError):
+            self._wake.send(b"x")
         self._thread.join()
-        self._server.server_close()
 
     def __enter__(self) -> Background:
         return self
@@ -98,195 +124,118 @@ class Background:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
-    def __init__(self, app: WSGIApplication, port: int, tls: ssl.SSLContext | None = None) -> None:
-        self.app = app
-        self.tls = tls
-        self.stopping = threading.Event()
-        self._connections: set[socket.socket] = set()
-        self._lock = threading.Lock()
-        super().__init__((HOST, port), _Handler)
-
     @property
-    def base_url(self) -> str:
-        return f"{self.scheme}://{self.host}"
+    def _scheme(self) -> str:
+        return "http" if self._tls is None else "https"
 
-    @property
-    def host(self) -> str:
-        return f"{HOST}:{self.server_port}"
-
-    @property
-    def scheme(self) -> str:
-        return "http" if self.tls is None else "https"
-
-    def get_request(self) -> tuple[socket.socket, Any]:
-        connection, address = self.socket.accept()
-        if self.tls is not None:
-            # The handshake comes with the first read, in the connection's own thread: here it would hold up others.
-            connection = self.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
-        return connection, address
-
-    def server_bind(self) -> None:
-        # As in the parent, without its look-up of the host's name, which may take seconds.
-        socket.socket.setsockopt(self.socket, socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
-        self.server_name, self.server_port = HOST, self.server_address[1]
-
-    def stop(self) -> None:
-        """End the loop, and the connections that are still open."""
-        self.stopping.set()
-        self.shutdown()
+    def _run(self) -> None:
+        with self._listener, self._woken, self._wake, selectors.DefaultSelector() as selector:
+            for end in (self._listener, self._woken):
+                selector.register(end, selectors.EVENT_READ)
+            while not self.stopping.is_set():
+                ready = [key.fileobj for key, _ in selector.select(_POLL_SECONDS)]
+                if self._listener in ready:
+                    self._accept()
+                self._forget_refused(_REFUSED_SECONDS)
+                self._end_when_idle()
+        self._forget_refused(0)
         with self._lock:
             connections = list(self._connections)
         for connection in connections:
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+            connection.shut()
 
-    def process_request(self, request: Any, client_address: Any) -> None:
+    def _accept(self) -> None:
+        try:
+            accepted, _ = self._listener.accept()
+        except OSError:
+            # No descriptor is left, or the caller is gone again: no reason to try without a pause.
+            self._make_room()
+            self.stopping.wait(0.05)
+            return
         with self._lock:
-            self._connections.add(request)
-        super().process_request(request, client_address)
+            full = len(self._connections) >= MAX_CONNECTIONS
+        if full and not self._make_room():
+            self._refuse(accepted)
+            return
+        try:
+            self._start(accepted)
+        except (OSError, RuntimeError):
+            self._refuse(accepted)
 
-    def shutdown_request(self, request: Any) -> None:
+    def _start(self, accepted: socket.socket) -> None:
+        """Serve a connection in a thread of its own. A RuntimeError means that there can be no more threads."""
+        if self._tls is not None:
+            # The handshake is made in that thread: here it would hold up others.
+            accepted = self._tls.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
+        connection = Connection(accepted, self._app, self._hosts, self.stopping)
         with self._lock:
-            self._connections.discard(request)
-        super().shutdown_request(request)
+            self._connections.add(connection)
+        try:
+            threading.Thread(target=self._serve, args=(connection,), name="emulator call", daemon=True).start()
+        except RuntimeError:
+            self._drop(connection)
+            raise
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A caller that hangs up is no news, nor is what the end cuts short; anything else is a bug and shows."""
-        if not (self.stopping.is_set() or isinstance(sys.exception(), OSError)):
-            super().handle_error(request, client_address)
+    def _serve(self, connection: Connection) -> None:
+        try:
+            connection.serve()
+        finally:
+            self._drop(connection)
 
+    def _drop(self, connection: Connection) -> None:
+        with self._lock:
+            self._connections.discard(connection)
+            self._last_call = time.monotonic()
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    server: _Server
+    def _make_room(self) -> bool:
+        """Close the connection that has waited longest for its caller; whether there is one."""
+        latest = time.monotonic() - MIN_WAIT_SECONDS
+        with self._lock:
+            waiting = [(since, one) for one in self._connections if (since := one.waiting_since) and since <= latest]
+            for _, longest in sorted(waiting, key=lambda item: item[0]):
+                # One whose caller has just sent something is at work by now.
+                if longest.shut_if_waiting():
+                    self._connections.discard(longest)
+                    return True
+        return False
 
-    def answer(self) -> None:
-        """Hand one request to the platform and write what it answers."""
-        with tempfile.SpooledTemporaryFile(_IN_MEMORY) as body:
-            self._read_body(body)
-            try:
-                status, headers, content = _call(self.server.app, self._environ(body))
-            except ConnectionCut as cut:
-                self._cut(cut)
-            except Exception:
-                self.server.handle_error(self.connection, self.client_address)
-                self._write("500 Internal Server Error", [("Content-Length", "0")], [])
-            else:
-                try:
-                    self._write(status, headers, content)
-                finally:
-                    if hasattr(content, "close"):
-                        content.close()
+    def _refuse(self, accepted: socket.socket) -> None:
+        """Say that there is no room. It is closed later: what its caller sends until then must not reset it."""
+        with contextlib.suppress(OSError):
+            accepted.setblocking(False)
+            if self._tls is None:
+                accepted.send(refusal(503, f"the emulator serves {MAX_CONNECTIONS} connections at once, and has them"))
+                accepted.shutdown(socket.SHUT_WR)
+        self._refused.append((time.monotonic(), accepted))
+        if len(self._refused) > _MAX_REFUSED:
+            self._refused.popleft()[1].close()
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = answer  # noqa: N815  (the parent's names)
+    def _forget_refused(self, seconds: float) -> None:
+        while self._refused and self._refused[0][0] <= time.monotonic() - seconds:
+            self._refused.popleft()[1].close()
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the parent's name)
-        """Say nothing: the journal has it."""
-
-    def _read_body(self, body: Body) -> None:
-        """Put the body into a file; one that ends too early is a ConnectionError."""
-        if "chunked" not in self.headers.get("Transfer-Encoding", "").lower():
-            self._read(int(self.headers.get("Content-Length") or 0), body)
-        else:
-            while size := int(self.rfile.readline().partition(b";")[0], 16):
-                self._read(size, body)
-                self.rfile.readline()
-            while self.rfile.readline().strip():
-                pass
-
-    def _read(self, size: int, body: Body) -> None:
-        while size > 0:
-            chunk = self.rfile.read(min(size, _IN_MEMORY))
-            if not chunk:
-                message = "the body ends too early"
-                raise ConnectionError(message)
-            body.write(chunk)
-            size -= len(chunk)
-
-    def _environ(self, body: Body) -> dict[str, Any]:
-        length = body.tell()
-        body.seek(0)
-        path, _, query = self.path.partition("?")
-        environ: dict[str, Any] = {
-            "REQUEST_METHOD": self.command,
-            "SCRIPT_NAME": "",
-            "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
-            "QUERY_STRING": query,
-            "SERVER_NAME": HOST,
-            "SERVER_PORT": str(self.server.server_port),
-            "SERVER_PROTOCOL": self.request_version,
-            "REMOTE_ADDR": self.client_address[0],
-            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-            "CONTENT_LENGTH": str(length),
-            "wsgi.version": (1, 0),
-            "wsgi.url_scheme": self.server.scheme,
-            "wsgi.input": body,
-            "wsgi.errors": sys.stderr,
-            "wsgi.multithread": True,
-            "wsgi.multiprocess": True,
-            "wsgi.run_once": False,
-            SERVED: True,
-        }
-        for name, value in self.headers.items():
-            key = name.upper().replace("-", "_")
-            if key not in ("CONTENT_TYPE", "CONTENT_LENGTH", "TRANSFER_ENCODING"):
-                environ[f"HTTP_{key}"] = value
-        return environ
-
-    def _write(self, status: str, headers: Headers, content: Iterable[bytes]) -> None:
-        """Write head and body."""
-        code, _, reason = status.partition(" ")
-        self.send_response(int(code), reason)
-        for name, value in headers:
-            self.send_header(name, value)
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        if self.command != "HEAD":
-            for chunk in content:
-                self.wfile.write(chunk)
-
-    def _cut(self, cut: ConnectionCut) -> None:
-        """Do to the connection what the fault says, and be done with it."""
-        self.close_connection = True
-        if cut.cut == "hang":
-            self._wait_for_the_end()
-        elif cut.cut != "reset-before":
-            half = len(cut.body) // 2
-            self._write(cut.status, cut.headers, [cut.body if cut.cut == "reset-after" else cut.body[:half]])
-        if cut.cut.startswith("reset"):
-            # Closing with an empty linger time sends a reset in place of an orderly end.
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.connection.close()
-
-    def _wait_for_the_end(self) -> None:
-        """Keep still until the caller gives up or the server stops."""
-        while not self.server.stopping.is_set():
-            readable, _, _ = select.select([self.connection], [], [], 0.05)
-            if readable:
-                # The plain socket's own method: one for TLS does not let anybody peek.
-                if not socket.socket.recv(self.connection, 1, socket.MSG_PEEK):
-                    return
-                self.server.stopping.wait(0.05)
+    def _end_when_idle(self) -> None:
+        if self._idle_seconds is None:
+            return
+        with self._lock:
+            since = [one.waiting_since for one in self._connections]
+            if None in since:
+                return
+            last = max([self._last_call, *(moment for moment in since if moment)])
+            idle = self._idle_seconds if last > self._expected_since else EXPECTED_SECONDS
+            if time.monotonic() - max(last, self._expected_since) > idle:
+                self.stopping.set()
 
 
-def _call(app: WSGIApplication, environ: dict[str, Any]) -> tuple[str, Headers, Iterable[bytes]]:
-    """One WSGI call: the head of the answer, and its body piece by piece, to be closed."""
-    head: list[Any] = []
-
-    def start_response(status: str, headers: Headers, _error: Any = None, /) -> Callable[[bytes], object]:
-        head[:] = [status, headers]
-        return lambda _: None
-
-    content = app(environ, start_response)
-    status, headers = head
-    return status, headers, content
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket()
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen(MAX_CONNECTIONS)
+        # One that is gone again before it is accepted must not hold up the others.
+        listener.setblocking(False)
+    except BaseException:
+        listener.close()
+        raise
+    return listener

@@ -134,6 +134,9 @@ CREATE TABLE logs (
 );
 CREATE INDEX logs_by_source ON logs (source, id);
 """,
+    """
+CREATE TABLE variants (id INTEGER PRIMARY KEY AUTOINCREMENT, spec TEXT NOT NULL, shown INTEGER NOT NULL DEFAULT 0);
+""",
 )
 """What each version of the database adds to the one before; a file of an earlier one is brought up to date."""
 SCHEMA_VERSION = len(_SCHEMAS)
@@ -151,7 +154,8 @@ class Store:
         self._idle: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         self._closed = False
-        path.parent.mkdir(parents=True, exist_ok=True)
+        # Images and code are kept beside the database.
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Created by us first, so that nobody else may read the secrets in it; SQLite's side files take the same mode.
         path.touch(mode=0o600, exist_ok=True)
         self._prepare()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import hooks, reference_data, rules, search
 from .answers import entity_of, without_nulls
+from .endpoints import endpoint_problem
 from .moments import iso
 from .refusals import Refusal, invalid
 
@@ -35,7 +36,6 @@ _NOTIFICATIONS = search.Kind(
     words=("id", "actionName", "entityTypeName", "endpoint", "templateName"), sorted_by=("actionName", "entityTypeName")
 )
 _API_ID = re.compile(r"[A-Z]+(/[^/\s]+)+")
-_ENDPOINT = re.compile(r"https?://[^/\s]\S*")
 _SAME_INTERCEPTION = "type = ? AND target = ? AND endpoint = ? AND path_filters = ?"
 _SAME_NOTIFICATION = "entity = ? AND action = ? AND endpoint = ? AND template IS ?"
 
@@ -224,8 +224,9 @@ def _told(parts: _Parts) -> dict[str, Any]:
 
 def _endpoint(value: Any, path: str) -> str:
     endpoint: str = rules.text(1, 2048)(value, path)
-    if not _ENDPOINT.fullmatch(endpoint):
-        raise invalid(path, "must be a URL")
+    problem = endpoint_problem(endpoint)
+    if problem:
+        raise invalid(path, problem)
     return endpoint
 
 

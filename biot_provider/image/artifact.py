@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from biot_provider.errors import ImageError
+from biot_provider.ignore import BIOTIGNORE
 
 if TYPE_CHECKING:
     from biot_provider.packaging import Package
@@ -26,6 +27,7 @@ INDEXES = frozenset(
     {"application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"}
 )
 
+_WHITEOUT = ".wh."
 _EPOCH = 315532800
 _CHUNK = 1 << 20
 
@@ -87,12 +89,26 @@ def check_config(config: Any, whose: str) -> None:
         raise ImageError(f"{whose} is {found}: AWS Lambda runs BioT's plugins on linux/amd64")
 
 
+def check_names(package: Package) -> None:
+    """Refuse a name that in a layer takes files of the image away (OCI image layer specification, whiteouts).
+
+    Raises ImageError.
+    """
+    for file in package.files:
+        if any(part.startswith(_WHITEOUT) for part in file.path.split("/")):
+            raise ImageError(
+                f"{package.source}: {file.path} has a name by which a layer takes files of the image away"
+                f" ({_WHITEOUT}): rename it, or name it in {BIOTIGNORE}"
+            )
+
+
 def code_layer(package: Package, folder: Path) -> tuple[Blob, str]:
     """A plugin's files as one gzip layer below /var/task, and the digest of the layer unpacked.
 
     It depends on nothing but the files. Raises ImageError when one changed after it was read.
     """
-    from biot_provider.package_source import opened, reading
+    from biot_provider.package_source import opened
+    from biot_provider.source_file import reading
 
     path = folder / "code.tar.gz"
     unpacked = hashlib.sha256()

@@ -1,7 +1,9 @@
 """A build context: what counts of a folder, and its digest.
 
-The digest is over path, kind, executable bit and content of every file, the Dockerfile, the build arguments and the
-target; never over times. It is known before anything is built, and it names the image.
+What ``.dockerignore`` leaves out does not count, nor do our own working folders (``ignore.WORKING_FOLDERS``), whatever
+it says: they hold credentials, and change with each run. The digest is over path, kind, executable bit and content of
+every file, the Dockerfile, the build arguments and the target; never over times. It is known before anything is built,
+and it names the image.
 """
 
 from __future__ import annotations
@@ -16,8 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from biot_provider.errors import ImageError
+from biot_provider.ignore import WORKING_FOLDERS
 from biot_provider.image.dockerignore import DOCKERIGNORE, DockerIgnore
 from biot_provider.packaging import Package, PackageFile
+from biot_provider.source_file import executable, is_program, shown
 
 DOCKERFILE = "Dockerfile"
 PLATFORM = "linux/amd64"
@@ -39,7 +43,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """A folder with its Dockerfile, read."""
+    """A folder with its Dockerfile, read; both paths are absolute."""
 
     folder: Path
     dockerfile: Path
@@ -63,7 +67,10 @@ class Context:
         files = tuple(PackageFile(e.path, e.size, e.digest, e.executable) for e in self.entries if e.kind != "folder")
         digests = Package(self.folder, files).file_digests()
         if not any(self.folder / e.path == self.dockerfile for e in self.entries):
-            digests[self.dockerfile.name] = self.dockerfile_digest[:16]
+            name = self.dockerfile.name
+            if name in digests:  # the context has another one
+                name = os.path.relpath(self.dockerfile, self.folder)
+            digests[name] = self.dockerfile_digest[:16]
         return digests
 
     @property
@@ -80,17 +87,20 @@ def recipe_digest(told: object) -> str:
 def read_context(folder: Path, dockerfile: str | None = None) -> Context:
     """Read a build context. Raises ImageError, naming what is missing or cannot be read.
 
-    ``dockerfile`` is a path from the folder; by default ``Dockerfile``. Its own ignore file
+    ``dockerfile`` is a path from the folder, in which it need not lie; by default ``Dockerfile``. Its own ignore file
     (``<dockerfile>.dockerignore``) wins over the folder's.
     """
-    if not folder.is_dir():
-        raise ImageError(f"{folder} is no folder: context is the path of a folder with a Dockerfile")
+    folder = folder.absolute()
     path = folder / (dockerfile or DOCKERFILE)
-    if not path.is_file():
+    if not os.path.isdir(folder):  # noqa: PTH112  (whatever text it is)
+        raise ImageError(f"{shown(str(folder))} is no folder: context is the path of a folder with a Dockerfile")
+    if not os.path.isfile(path):  # noqa: PTH113
         raise ImageError(
-            f"{path} is not there: an image is built from a Dockerfile;"
+            f"{shown(str(path))} is not there: an image is built from a Dockerfile;"
             " name another one with dockerfile, or give code and base_image, which need none"
         )
+    # Without .. it is known whether the Dockerfile lies in the folder.
+    folder, path = folder.resolve(), path.parent.resolve() / path.name
     own = path.with_name(f"{path.name}{DOCKERIGNORE}")
     rules = own if own.is_file() else folder / DOCKERIGNORE
     try:
@@ -106,9 +116,11 @@ def _walk(folder: Path, prefix: str, ignore: DockerIgnore) -> Iterator[Entry]:
         found = list(scan)
     for item in found:
         path = prefix + item.name
+        if item.name in WORKING_FOLDERS:
+            continue
         left_out = ignore.leaves_out(path)
         if item.is_dir(follow_symlinks=False):
-            inside = list(_walk(folder, f"{path}/", ignore)) if not left_out or ignore.may_take_back else []
+            inside = list(_walk(folder, f"{path}/", ignore)) if not left_out or ignore.opens(path) else []
             yield from inside
             if not inside and not left_out:
                 yield Entry(path, "folder", "")
@@ -124,7 +136,11 @@ def _entry(item: os.DirEntry[str], path: str) -> Entry:
         status = item.stat(follow_symlinks=False)
     if not stat.S_ISREG(status.st_mode):
         raise ImageError(f"{source} is a socket, pipe or device; remove it or name it in {DOCKERIGNORE}")
-    return Entry(path, "file", file_digest(source), bool(status.st_mode & stat.S_IXUSR), status.st_size)
+    is_executable = executable(status.st_mode)
+    if is_executable is None:
+        with reading(source), source.open("rb") as content:
+            is_executable = is_program(content.read(4))
+    return Entry(path, "file", file_digest(source), is_executable, status.st_size)
 
 
 def file_digest(path: Path) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import os
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +11,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from biot_provider.errors import ImageError
+from biot_provider.redaction import redact
+from biot_provider.single_flight import SingleFlight
 
 if TYPE_CHECKING:
     from biot_provider.image_models import DockerCredentials
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 _MARGIN = 300.0
 _DEFAULT_SECONDS = 3600.0
 """How long temporary keys live (BioT's plugin guide)."""
+_LONGEST_LOGIN = 300.0
+"""Seconds to wait for a login of another thread: longer than its own timeouts add up to."""
+
 # A machine's own AWS configuration has no say: keys and region are the platform's.
 _NO_AWS_CONFIGURATION = {
     "profile": (None, None, None, None),
@@ -60,16 +64,26 @@ class RegistryLogin:
     def __init__(self, fetch: Callable[[], DockerCredentials], clock: Callable[[], float] = time.time) -> None:
         self._fetch = fetch
         self._clock = clock
-        self._lock = threading.Lock()
+        self._flight = SingleFlight[Access]()
         self._access: Access | None = None
 
     def access(self, *, instead_of: Access | None = None) -> Access:
         """Access that is good for five minutes at least; ``instead_of`` names one that a registry refused."""
-        with self._lock:
+
+        def good() -> Access | None:
             known = self._access
-            if known is None or known == instead_of or known.expires - self._clock() < _MARGIN:
+            fresh = known is not None and known != instead_of and known.expires - self._clock() >= _MARGIN
+            return known if fresh else None
+
+        def fetch(_seconds: float) -> Access:
+            if (known := good()) is None:
                 known = self._access = self._log_in(self._fetch())
             return known
+
+        try:
+            return good() or self._flight.run(fetch, _LONGEST_LOGIN)
+        except TimeoutError:
+            raise ImageError("log in to the image repository: it takes too long; run `pulumi up` again") from None
 
     def _log_in(self, credentials: DockerCredentials) -> Access:
         host, slash, repository = credentials.repository_uri.partition("/")
@@ -126,7 +140,8 @@ def _authorization_token(credentials: DockerCredentials, endpoint: str | None) -
         return str(data[0]["authorizationToken"])
     except ClientError as error:
         answer = error.response.get("Error", {})
-        said = " ".join(f"{answer.get('Code')}: {answer.get('Message')}".split())[:200]
+        said = redact(f"{answer.get('Code')}: {answer.get('Message')}", (keys.secret_access_key, keys.session_token))
+        said = " ".join(said.split())[:200]
         raise ImageError(
             f"log in to the image repository: AWS ECR answered {said}."
             " What to do: run `pulumi up` again; if it stays, ask BioT about the repository's temporary credentials"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from biot_provider.errors import ImageError
 from biot_provider.image.archive import read_image
-from biot_provider.image.artifact import Blob, Image, assembled, code_layer
+from biot_provider.image.artifact import Blob, Image, assembled, check_names, code_layer
 from biot_provider.image.build import Recipe, find_builder, run_build
 from biot_provider.image.context import read_context, recipe_digest
 from biot_provider.image.reference import EMBEDDED_HOST, Reference
@@ -31,7 +31,11 @@ MAX_CODE_BYTES = 10 * 1024**3
 
 
 def package_digest(package: Package, inputs: PluginImageInputs) -> str:
-    """What decides whether code on a base image is pushed: SHA-256, in hex."""
+    """What decides whether code on a base image is pushed: SHA-256, in hex.
+
+    Raises ImageError for a name that a layer cannot hold.
+    """
+    check_names(package)
     return recipe_digest({"code": package.digest, "base_image": inputs.base_image, "handler": inputs.handler})
 
 
@@ -82,7 +86,7 @@ class Publisher:
         """From a folder with a Dockerfile."""
         context = read_context(Path(str(inputs.context)), inputs.dockerfile)
         if context.digest(build_args=inputs.build_args, target=inputs.target) != inputs.context_digest:
-            raise ImageError(f"{inputs.context} changed after it was read; run it again")
+            raise ImageError(f"{context.folder} changed after it was read; run it again")
         builder = find_builder(inputs.builder)
         staged, scratch = folder / "staged", folder / "scratch"
         for path in (staged, scratch):
@@ -96,7 +100,7 @@ class Publisher:
         """From a base image and code: one more layer, no builder."""
         package = read_package(Path(str(inputs.code)), limit=MAX_CODE_BYTES)
         if package_digest(package, inputs) != inputs.context_digest:
-            raise ImageError(f"{inputs.code} changed after it was read; run it again")
+            raise ImageError(f"{package.source} changed after it was read; run it again")
         reference = Reference.parse(str(inputs.base_image))
         source, reader = self._base(reference, registry)
         config, layers = read_base(reference, reader, folder)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 EMBEDDED_HOST = "embedded"
 """In a base image: the registry of the embedded platform, which has some of its own."""
 
 _DOCKER_HUB = "registry-1.docker.io"
+_NAMES_OF_DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry.hub.docker.com", _DOCKER_HUB})
+# Source: distribution/reference, the grammar of a reference.
+_HOST = re.compile(r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\.|(?=:|$)))+(?::\d+)?|\[[a-fA-F0-9:]+\](?::\d+)?")
+_REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +33,19 @@ class Reference:
     @classmethod
     def parse(cls, text: str) -> Reference:
         """Read a reference as Docker does. Raises ValueError that says what is wrong."""
+        scheme, separator, _ = text.partition("://")
+        if separator:
+            raise ValueError(f"it is a name, not an address: leave out {scheme}://")
         name, at, digest = text.partition("@")
         first, slash, rest = name.partition("/")
-        has_host = bool(slash) and ("." in first or ":" in first or first in ("localhost", EMBEDDED_HOST))
-        host, path = (first, rest) if has_host else (_DOCKER_HUB, name)
+        is_host = "." in first or ":" in first or first != first.lower() or first in ("localhost", EMBEDDED_HOST)
+        host, path = (first, rest) if slash and is_host else (_DOCKER_HUB, name)
         repository, colon, tag = path.partition(":")
-        if host == _DOCKER_HUB and "/" not in repository:
-            repository = f"library/{repository}"
-        if host == "docker.io":
-            host = _DOCKER_HUB
-        if at and not (digest.startswith("sha256:") and len(digest) == 71):
+        if host in _NAMES_OF_DOCKER_HUB:
+            host, repository = _DOCKER_HUB, repository if "/" in repository else f"library/{repository}"
+        if at and not _DIGEST.fullmatch(digest):
             raise ValueError("a digest is sha256: and 64 hexadecimal digits")
-        legal = all(part and part == part.lower() for part in repository.split("/"))
-        if not legal or (colon and not tag) or any(letter.isspace() for letter in text):
+        if not (_HOST.fullmatch(host) and _REPOSITORY.fullmatch(repository)) or (colon and not _TAG.fullmatch(tag)):
             raise ValueError("it must be <host>/<repository>:<tag> or <host>/<repository>@sha256:<digest>")
         return cls(host, repository, digest or tag or "latest")
 

@@ -178,7 +178,8 @@ class Registry(Readable):
                 dxf.token = access.token  # over plain http dxf sends no Basic credentials
             else:
                 dxf._headers = {"Authorization": f"Basic {access.token}"}
-            return translated(f"{asked}{self._place(access)}", lambda: ask(dxf), missing, access.secrets)
+            place = self._place(access)
+            return translated(f"{asked}{place}", lambda: ask(dxf), missing, access.secrets, embedded=access.embedded)
 
     def _place(self, access: Access) -> str:
         return "" if self._base else f" in {access.uri}"
@@ -258,8 +259,12 @@ def _opened(host: str, repository: str, *, embedded: bool, auth: Any = None) -> 
 
 
 def _get(dxf: Any, version: str) -> str:
-    response = dxf._request("get", f"manifests/{version}", headers={"Accept": _ACCEPT})
-    return str(response.content.decode())
+    from biot_provider.transport import is_cut_json
+
+    text = str(dxf._request("get", f"manifests/{version}", headers={"Accept": _ACCEPT}).content.decode())
+    if is_cut_json(text):
+        raise ConnectionError("the manifest is cut off")
+    return text
 
 
 def _download(dxf: Any, digest: str, target: Path) -> None:

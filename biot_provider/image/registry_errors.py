@@ -1,8 +1,13 @@
-"""What goes wrong between here and a registry, as one line each."""
+"""What goes wrong between here and a registry: repeated where that may help, else told as one line.
+
+Every request to a registry may be sent again: reads change nothing, and what is written is named by its content.
+"""
 
 from __future__ import annotations
 
+import random
 import ssl
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +16,9 @@ from biot_provider.redaction import redact
 
 STALL_SECONDS = 60.0
 """Seconds without a byte after which a transfer is given up."""
+
+_ATTEMPTS = 4
+_PASSING = frozenset({408, 429, 500, 502, 503, 504})
 
 
 class ExpiredError(Exception):
@@ -25,13 +33,18 @@ class ImmutableTagError(Exception):
     """The tag is there and may not be written again."""
 
 
-def translated(asked: str, ask: Callable[[], Any], missing: Any, secrets: tuple[str, ...]) -> Any:
-    """Run one exchange; what goes wrong comes out as one of ours."""
+def translated(
+    asked: str, ask: Callable[[], Any], missing: Any, secrets: tuple[str, ...], *, embedded: bool = False
+) -> Any:
+    """Run one exchange, again where a failure may pass; what goes wrong in the end comes out as one of ours.
+
+    The embedded platform closes the registry's port between two pushes, and opens it for whoever logs in.
+    """
     import requests
     from dxf.exceptions import DXFError, DXFUnauthorizedError
 
     try:
-        return ask()
+        return _persistently(ask, embedded=embedded)
     except DXFUnauthorizedError:
         raise ExpiredError("the registry answered 401") from None
     except requests.HTTPError as error:
@@ -41,6 +54,8 @@ def translated(asked: str, ask: Callable[[], Any], missing: Any, secrets: tuple[
         raise _refusal(asked, status, redact(said, secrets)) from None
     except (requests.RequestException, ConnectionError) as error:
         cause = _cause(error)
+        if embedded and isinstance(cause, ConnectionRefusedError):
+            raise ExpiredError("its port was closed after the last push") from None
         reason = redact(str(cause), secrets)[:200] or type(error).__name__
         if isinstance(error, requests.Timeout) or isinstance(cause, TimeoutError):
             reason = f"no byte went through for {STALL_SECONDS:.0f} s"
@@ -54,6 +69,39 @@ def translated(asked: str, ask: Callable[[], Any], missing: Any, secrets: tuple[
         ) from None
     except DXFError as error:
         raise ImageError(f"{asked}: {redact(str(error), secrets) or type(error).__name__}") from None
+
+
+def _persistently(ask: Callable[[], Any], *, embedded: bool) -> Any:
+    """Ask up to four times, with backoff and jitter or as long apart as the registry wants."""
+    for attempt in range(1, _ATTEMPTS):
+        try:
+            return ask()
+        except Exception as error:
+            wait = _wait(error, attempt)
+            if wait is None or (embedded and isinstance(_cause(error), ConnectionRefusedError)):
+                raise
+            time.sleep(wait)
+    return ask()
+
+
+def _wait(error: Exception, attempt: int) -> float | None:
+    """Seconds until the same request may succeed; None where it would only fail again."""
+    import requests
+    from dxf.exceptions import DXFDigestMismatchError
+
+    from biot_provider.transport import retry_after
+
+    backoff = min(0.5 * 2.0 ** (attempt - 1), 5.0) * random.uniform(0.5, 1.5)  # noqa: S311
+    if isinstance(error, requests.HTTPError):
+        answer: Any = error.response
+        return (retry_after(answer.headers) or backoff) if answer.status_code in _PASSING else None
+    if isinstance(error, DXFDigestMismatchError):
+        return backoff  # of what was cut off
+    if isinstance(error, requests.Timeout) and not isinstance(error, requests.ConnectTimeout):
+        return None  # it would only take as long again
+    broken = isinstance(error, (requests.RequestException, ConnectionError))
+    stopped = isinstance(_cause(error), (ssl.SSLCertVerificationError, TimeoutError))
+    return backoff if broken and not stopped else None
 
 
 def _refusal(asked: str, status: int, said: str) -> Exception:

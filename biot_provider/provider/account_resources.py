@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import Resource
 
-from biot_provider.provider.arguments import owner, reading
+from biot_provider.provider.arguments import reading
+from biot_provider.provider.declared import DeclaredResource
 from biot_provider.provider.interception_subscription import InterceptionSubscriptionProvider
 from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider
 from biot_provider.provider.service_user import ServiceUserProvider
@@ -20,8 +20,11 @@ from biot_provider.provider.service_user_key import ServiceUserKeyProvider
 _READ: Any = None
 """In place of an argument that a ``get`` reads."""
 
+_IMPORT_FILE = "run `pulumi import --file` with its inputs and outputs"
+_DECLARE_ALONE = "leave it out: one that is subscribed already, equal in every part, is taken as this resource's"
 
-class ServiceUser(Resource, module="biot", name="ServiceUser"):
+
+class ServiceUser(DeclaredResource, module="biot", name="ServiceUser"):
     """A service user: the identity by which a program outside the platform asks its API.
 
     Its id and its ``secret_key`` are what it logs in with; the platform shows the key once, so it is an output, secret
@@ -39,6 +42,10 @@ class ServiceUser(Resource, module="biot", name="ServiceUser"):
     secret_key_expiration_in_minutes: pulumi.Output[int | None]
     secret_key: pulumi.Output[str | None]
     secret_key_id: pulumi.Output[str | None]
+
+    _optional = ("secret_key_expiration_in_minutes",)
+    _lasting = ("secret_key", "secret_key_id", "owner_organization_id", "access_token_expiration_in_minutes")
+    _instead_of_import = _IMPORT_FILE
 
     def __init__(
         self,
@@ -63,7 +70,7 @@ class ServiceUser(Resource, module="biot", name="ServiceUser"):
         :param access_token_expiration_in_minutes: how long a login lasts; left out, the platform's default.
         :param secret_key_expiration_in_minutes: how long keys made from now on last; left out, they never expire.
         """
-        properties: dict[str, Any] = {
+        arguments: dict[str, Any] = {
             "role_id": role_id,
             "type": type,
             "name": resource_name if name is None else name,
@@ -71,11 +78,9 @@ class ServiceUser(Resource, module="biot", name="ServiceUser"):
             "owner_organization_id": owner_organization_id,
             "access_token_expiration_in_minutes": access_token_expiration_in_minutes,
             "secret_key_expiration_in_minutes": secret_key_expiration_in_minutes,
-            "secret_key": None,
-            "secret_key_id": None,
-            "__owner": owner(resource_name),
         }
-        super().__init__(ServiceUserProvider(), resource_name, properties, _with_secret_key(opts))
+        outputs = ("secret_key", "secret_key_id")
+        super().__init__(ServiceUserProvider(), resource_name, arguments, outputs, _with_secret_key(opts))
 
     @classmethod
     def get(
@@ -88,7 +93,7 @@ class ServiceUser(Resource, module="biot", name="ServiceUser"):
         return cls(resource_name, role_id=_READ, type=_READ, opts=reading(id, opts))
 
 
-class ServiceUserKey(Resource, module="biot", name="ServiceUserKey"):
+class ServiceUserKey(DeclaredResource, module="biot", name="ServiceUserKey"):
     """A further secret key of a service user.
 
     Its id is ``<service user's id>/<key's id>``. A change of ``keepers`` rotates it: the new key is made, whatever
@@ -103,6 +108,10 @@ class ServiceUserKey(Resource, module="biot", name="ServiceUserKey"):
     creation_time: pulumi.Output[str | None]
     expiration_time: pulumi.Output[str | None]
 
+    _optional = ("keepers",)
+    _lasting = ("key_id", "secret_key", "creation_time", "expiration_time")
+    _instead_of_import = _IMPORT_FILE
+
     def __init__(
         self,
         resource_name: str,
@@ -116,16 +125,11 @@ class ServiceUserKey(Resource, module="biot", name="ServiceUserKey"):
         :param service_user_id: id of the service user.
         :param keepers: any values; when one changes, so does the key. They are no secrets.
         """
-        properties: dict[str, Any] = {
+        arguments: dict[str, Any] = {
             "service_user_id": service_user_id,
             "keepers": keepers,
-            "key_id": None,
-            "secret_key": None,
-            "creation_time": None,
-            "expiration_time": None,
-            "__owner": owner(resource_name),
         }
-        super().__init__(ServiceUserKeyProvider(), resource_name, properties, _with_secret_key(opts))
+        super().__init__(ServiceUserKeyProvider(), resource_name, arguments, self._lasting, _with_secret_key(opts))
 
     @classmethod
     def get(
@@ -138,13 +142,15 @@ class ServiceUserKey(Resource, module="biot", name="ServiceUserKey"):
         return cls(resource_name, service_user_id=_READ, opts=reading(id, opts))
 
 
-class InterceptionSubscription(Resource, module="biot", name="InterceptionSubscription"):
+class InterceptionSubscription(DeclaredResource, module="biot", name="InterceptionSubscription"):
     """An endpoint of one's own that intercepts an API call, before or after it, or adapts an entity.
 
-    Its id is what tells it from all others: ``<type> <api_id or entity_name> <endpoint> [<placeholder>=<value> ...]``.
+    Its id is what tells it from all others: ``<type> <api_id or entity_name> <endpoint>``, and ``sha256:<digest>`` in
+    place of a query of the endpoint, a long segment of its path and ``path_filters``, which may be secrets; a ``get``
+    takes them as text too, ``<type> <api_id or entity_name> <endpoint> [<placeholder>=<value> ...]``.
     A change of ``execution_order`` is made in place, with no gap; any other is a new subscription, made before the old
-    one ends. One that exists already, equal in every part, is taken as this resource's. When the platform moves it up
-    because another subscriber takes its order, that is no change.
+    one ends. One that exists already, equal in every part, is taken as this resource's, and left when the stack goes.
+    When the platform moves it up because another subscriber takes its order, that is no change.
     """
 
     type: pulumi.Output[str]
@@ -153,6 +159,9 @@ class InterceptionSubscription(Resource, module="biot", name="InterceptionSubscr
     entity_name: pulumi.Output[str | None]
     path_filters: pulumi.Output[Mapping[str, str] | None]
     execution_order: pulumi.Output[int | None]
+
+    _optional = ("api_id", "entity_name", "path_filters", "execution_order")
+    _instead_of_import = _DECLARE_ALONE
 
     def __init__(
         self,
@@ -175,16 +184,15 @@ class InterceptionSubscription(Resource, module="biot", name="InterceptionSubscr
         :param path_filters: values of placeholders in ``api_id``, to intercept only calls with these (2.4.1 and later).
         :param execution_order: among the subscribers of the same API; left out, the platform's default.
         """
-        properties: dict[str, Any] = {
+        arguments: dict[str, Any] = {
             "type": type,
             "endpoint": endpoint,
             "api_id": api_id,
             "entity_name": entity_name,
             "path_filters": path_filters,
             "execution_order": execution_order,
-            "__owner": owner(resource_name),
         }
-        super().__init__(InterceptionSubscriptionProvider(), resource_name, properties, opts)
+        super().__init__(InterceptionSubscriptionProvider(), resource_name, arguments, (), opts)
 
     @classmethod
     def get(
@@ -197,18 +205,22 @@ class InterceptionSubscription(Resource, module="biot", name="InterceptionSubscr
         return cls(resource_name, type=_READ, endpoint=_READ, opts=reading(id, opts))
 
 
-class NotificationSubscription(Resource, module="biot", name="NotificationSubscription"):
+class NotificationSubscription(DeclaredResource, module="biot", name="NotificationSubscription"):
     """An endpoint of one's own that is told about an action on an entity, after it has succeeded.
 
-    Its id is what tells it from all others: ``<entity_type_name> <action_name> <endpoint> [<template_name>]``. Any
-    change is a new subscription, made before the old one ends. One that exists already, equal in every part, is taken
-    as this resource's.
+    Its id is what tells it from all others: ``<entity_type_name> <action_name> <endpoint> [<template_name>]``, and
+    ``sha256:<digest>`` in place of a query of the endpoint and a long segment of its path, which may be secrets; a
+    ``get`` takes them as text too. Any change is a new subscription, made before the old one ends. One that exists
+    already, equal in every part, is taken as this resource's, and left when the stack goes.
     """
 
     entity_type_name: pulumi.Output[str]
     action_name: pulumi.Output[str]
     endpoint: pulumi.Output[str]
     template_name: pulumi.Output[str | None]
+
+    _optional = ("template_name",)
+    _instead_of_import = _DECLARE_ALONE
 
     def __init__(
         self,
@@ -227,14 +239,13 @@ class NotificationSubscription(Resource, module="biot", name="NotificationSubscr
         :param endpoint: a public https address.
         :param template_name: limits it to one template (2.4.1 and later).
         """
-        properties: dict[str, Any] = {
+        arguments: dict[str, Any] = {
             "entity_type_name": entity_type_name,
             "action_name": action_name,
             "endpoint": endpoint,
             "template_name": template_name,
-            "__owner": owner(resource_name),
         }
-        super().__init__(NotificationSubscriptionProvider(), resource_name, properties, opts)
+        super().__init__(NotificationSubscriptionProvider(), resource_name, arguments, (), opts)
 
     @classmethod
     def get(

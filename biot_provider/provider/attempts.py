@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from biot_provider.errors import ApiError, BiotError, LifecycleError, NotFoundError, TransportError
+from biot_provider.errors import ApiError, BiotError, LifecycleError, LoginError, NotFoundError, TransportError
 
 FoundT = TypeVar("FoundT")
 ResultT = TypeVar("ResultT")
@@ -102,7 +102,8 @@ def worth_repeating(error: BiotError) -> bool:
     """Whether the same write may succeed when it is sent again, once it is known that it did not."""
     if isinstance(error, ApiError) and error.code == "AWS_EXCEPTION":
         return any(word in str(error.details.get("className", "")) for word in _TRANSIENT_AWS)
-    return unclear(error) or (isinstance(error, ApiError) and error.status == 429)
+    throttled = isinstance(error, ApiError) and error.status == 429 and not isinstance(error, LoginError)
+    return unclear(error) or throttled
 
 
 def rollback_failed(error: BiotError) -> bool:

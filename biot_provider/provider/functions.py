@@ -6,7 +6,7 @@ import contextlib
 import functools
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 from pulumi.runtime import get_config
@@ -16,6 +16,7 @@ from biot_provider.config import Settings
 from biot_provider.errors import BiotError
 from biot_provider.models import PluginAnswer, PublicKey
 from biot_provider.provider.plugin_state import own_variables
+from biot_provider.wide import Flag, Text, Whole
 
 if TYPE_CHECKING:
     from biot_provider.client import Client
@@ -24,28 +25,28 @@ if TYPE_CHECKING:
 class PluginInfo(BaseModel):
     """A plugin as the platform shows it: names bare, without the variables the platform sets itself."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     name: str
-    display_name: str | None
-    version: int
-    runtime: str | None
-    handler: str | None
-    timeout: int | None
-    memory_size: int | None
-    ephemeral_storage: int | None
+    display_name: Text
+    version: Whole
+    runtime: Text
+    handler: Text
+    timeout: Whole
+    memory_size: Whole
+    ephemeral_storage: Whole
     environment_variables: Mapping[str, str] = Field(repr=False)
     """Their values are secrets: wrap what you take of them in ``pulumi.Output.secret``."""
     subscriptions: Mapping[str, Any] | None
-    enabled_state: str | None
-    cron_schedule: str | None
-    deployment_package_type: Literal["ZIP", "IMAGE"] | None
-    analytics_db_access: bool | None
+    enabled_state: Text
+    cron_schedule: Text
+    deployment_package_type: Text
+    analytics_db_access: Flag
     cors: Mapping[str, Any] | None
-    endpoint_url: str
-    link_to_console: str
-    creation_time: str
-    last_modified_time: str
+    endpoint_url: Text
+    link_to_console: Text
+    creation_time: Text
+    last_modified_time: Text
 
 
 def get_plugin(name: str) -> PluginInfo:
@@ -100,4 +101,6 @@ def _connect(settings: Settings, stack: str) -> Client:
 
 def _info(answer: PluginAnswer) -> PluginInfo:
     values = answer.model_dump(mode="json")
-    return PluginInfo(**(values | {"name": answer.bare_name, "environment_variables": own_variables(answer)}))
+    return PluginInfo(
+        **(values | {"name": answer.bare_name, "environment_variables": own_variables(answer.environment_variables)})
+    )

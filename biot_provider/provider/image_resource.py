@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import pulumi
-from pulumi.dynamic import Resource
 
-from biot_provider.provider.arguments import owner, path, reading
+from biot_provider.provider.arguments import path, reading
+from biot_provider.provider.declared import DeclaredResource
 from biot_provider.provider.image import PluginImageProvider
 
 
-class PluginImage(Resource, module="biot", name="PluginImage"):
+class PluginImage(DeclaredResource, module="biot", name="PluginImage"):
     """A container image in BioT's repository, built and pushed when its content is new.
 
     Either ``context``, a folder with a Dockerfile, built by a builder; or ``code`` on a ``base_image``, which needs
@@ -37,6 +37,11 @@ class PluginImage(Resource, module="biot", name="PluginImage"):
     image_tag: pulumi.Output[str]
     digest: pulumi.Output[str]
     repository_uri: pulumi.Output[str]
+
+    _optional = ("context", "dockerfile", "target", "build_args", "builder", "code", "base_image", "handler")
+    _content = ("context", "code")
+    _digest = "image_tag"
+    _instead_of_import = "leave it out: a tag that is in the repository already is not pushed again"
 
     def __init__(
         self,
@@ -65,7 +70,7 @@ class PluginImage(Resource, module="biot", name="PluginImage"):
         :param base_image: such as ``public.ecr.aws/lambda/python:3.13``; better by digest, a tag may move unnoticed.
         :param handler: what the base image runs, such as ``index.handler``.
         """
-        properties: dict[str, Any] = {
+        arguments: dict[str, Any] = {
             "name": resource_name if name is None else name,
             "context": path(context),
             "dockerfile": dockerfile,
@@ -75,15 +80,11 @@ class PluginImage(Resource, module="biot", name="PluginImage"):
             "code": path(code),
             "base_image": base_image,
             "handler": handler,
-            "context_digest": None,
-            "context_files": None,
-            "image_tag": None,
-            "digest": None,
-            "repository_uri": None,
-            "__owner": owner(resource_name),
         }
+        outputs = ("context_digest", "context_files", "image_tag", "digest", "repository_uri")
         secret = pulumi.ResourceOptions(additional_secret_outputs=["build_args"])
-        super().__init__(PluginImageProvider(), resource_name, properties, pulumi.ResourceOptions.merge(opts, secret))
+        opts = pulumi.ResourceOptions.merge(opts, secret)
+        super().__init__(PluginImageProvider(), resource_name, arguments, outputs, opts)
 
     @classmethod
     def get(

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
-from pulumi.dynamic import DiffResult, ReadResult, UpdateResult
-
-from biot_provider.account_models import InterceptionSubscriptionAnswer, InterceptionSubscriptionInputs
+from biot_provider.account_models import InterceptionSubscriptionInputs, InterceptionSubscriptionState
 from biot_provider.account_rules import interception_problems, interception_warning
-from biot_provider.provider.lifecycle import is_unknown, operation
-from biot_provider.provider.properties import dumped, gone, loaded, on_platform, with_known
-from biot_provider.provider.subscription_claims import Slot
-from biot_provider.provider.subscription_ids import interception_id, interception_of, target
+from biot_provider.provider.lifecycle import is_unknown
+from biot_provider.provider.subscription_ids import interception_of
 from biot_provider.provider.subscription_lifecycle import SubscriptionProvider
-from biot_provider.provider.subscription_writes import InterceptionWrites
+from biot_provider.provider.subscription_writes import Requests
 from biot_provider.rules import Problem
 
+if TYPE_CHECKING:
+    from biot_provider.account_models import SubscriptionState
+    from biot_provider.client import Client
+    from biot_provider.provider.subscription_claims import Slot
 
-class InterceptionSubscriptionProvider(
-    SubscriptionProvider[InterceptionSubscriptionInputs, InterceptionSubscriptionAnswer]
-):
+
+class InterceptionSubscriptionProvider(SubscriptionProvider):
     """Pulumi's provider of ``biot.InterceptionSubscription``. State refers to it by this module and name: they must
     not change.
     """
 
     kind = "interception"
     inputs = InterceptionSubscriptionInputs
-    writes = InterceptionWrites
-    id_of = staticmethod(interception_id)
+    state = InterceptionSubscriptionState
 
     def problems(self, given: Mapping[str, Any], *, public: bool) -> list[Problem]:
         """What is wrong with its arguments."""
@@ -38,44 +36,23 @@ class InterceptionSubscriptionProvider(
         """What looks like a slip in its arguments."""
         return interception_warning(given)
 
-    def slot(self, inputs: InterceptionSubscriptionInputs) -> Slot | None:
-        """The order it asks for among the subscribers of the same API or entity."""
-        order = inputs.execution_order
-        return None if order is None else (inputs.type, target(inputs), order)
+    def replacing(self, inputs: SubscriptionState, waiting: Collection[str]) -> Collection[str]:
+        """All but the order, and for ADAPT_ENTITY the entity instead of the API."""
+        is_adapter = cast(InterceptionSubscriptionState, inputs).type == "ADAPT_ENTITY" and "type" not in waiting
+        return ("type", "endpoint", "path_filters", "entity_name" if is_adapter else "api_id")
 
-    @operation
-    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Say what is subscribed anew, before the old one ends; an order that the platform moved is no change."""
-        self.refuse_another_platform("compare", _id, _olds)
-        state = loaded(InterceptionSubscriptionInputs, _olds)
-        inputs, waiting = with_known(loaded(InterceptionSubscriptionInputs, _news), state, _news)
-        identity = ["type", "endpoint", "path_filters", "entity_name" if inputs.type == "ADAPT_ENTITY" else "api_id"]
-        replaces = [name for name in identity if getattr(state, name) != getattr(inputs, name)]
-        in_place = [
-            name
-            for name in ("execution_order", "entity_name")
-            if getattr(inputs, name) not in (None, getattr(state, name))
-        ]
-        return DiffResult(changes=bool(replaces or in_place or waiting), replaces=replaces, delete_before_replace=False)
+    def requests(self, client: Client) -> Requests:
+        """The requests of interceptions."""
+        return Requests(
+            self.kind, client.subscribe_interception, client.unsubscribe_interception, client.search_interceptions
+        )
 
-    @operation
-    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """Look whether it is subscribed; its order may have been moved, and stays as declared."""
-        self.refuse_another_platform("read", id_, props)
-        known = loaded(InterceptionSubscriptionInputs, props)
-        identity = interception_of(id_).model_copy(update={"owner": known.owner})
-        found = self.found(identity)
-        if found is None:
-            return gone(f"interception {id_!r}", props)
-        if "type" not in props:  # a .get has no state
-            seen = {"entity_name": found.entity_name, "execution_order": found.execution_order}
-            known = identity.model_copy(update=seen)
-        return ReadResult(id_, on_platform(self.connection, dumped(known)), dumped(known))
+    def meant(self, id_: str) -> SubscriptionState:
+        """The interception that an id without a digest means. Raises InputError."""
+        return interception_of(id_)
 
-    @operation
-    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        """Subscribe once more with the new order."""
-        self.refuse_another_platform("update", _id, _olds)
-        inputs = loaded(InterceptionSubscriptionInputs, _news)
-        self.writing(inputs).update(inputs)
-        return UpdateResult(on_platform(self.connection, dumped(inputs)))
+    def slot(self, inputs: SubscriptionState) -> Slot | None:
+        """The order it declares among the subscribers of the same API or entity."""
+        kind, target, *_ = inputs.words()
+        order = inputs.in_place()["execution_order"]
+        return None if order is None else (kind, target, order)

@@ -7,10 +7,11 @@ as one line that stands alone; the frames of a traceback are shown when BIOT_LOG
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import sys
-import threading
 import traceback
+import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,15 +21,18 @@ from pulumi.runtime.rpc import wrap_rpc_secret
 
 from biot_provider.config import Settings
 from biot_provider.debug_log import is_debugging
-from biot_provider.errors import BiotError, ConfigError
+from biot_provider.errors import BiotError, ConfigError, TransportError
+from biot_provider.provider.host import complete_diffs
+from biot_provider.provider.secret_arguments import SecretArguments, strike_secrets, without_names
 from biot_provider.rules import Problem
+from biot_provider.single_flight import SingleFlight
 
 if TYPE_CHECKING:
     from biot_provider.client import Client
 
 ResultT = TypeVar("ResultT")
 
-_HIDDEN = {"owner": "__owner", "declared_version": "__version", "platform": "__platform"}
+_HIDDEN = {"owner": "__owner", "declared_version": "__version", "platform": "__platform", "kept": "__kept"}
 """State keys the engine never shows: it hides what begins with two underscores."""
 
 
@@ -38,16 +42,18 @@ class Connection:
     def __init__(self, settings: Settings | ConfigError) -> None:
         self._settings = settings
         self._clients: dict[str, Client] = {}
-        self.went_on: set[tuple[str | None, str]] = set()
-        """Owner and name of plugins that a create of this process went on with."""
-        self._lock = threading.Lock()
+        self._opening: dict[str, SingleFlight[Client]] = {}
 
     @classmethod
     def configured(cls, request: ConfigureRequest) -> Connection:
         """Read the configuration; what is wrong with it is told by the first operation.
 
-        The providers of all kinds of resources in this process share one connection, so one token.
+        The providers of all kinds of resources in this process share one connection, so one token. This process is
+        the provider's own, and the engine shows its user all that is written to standard error: whatever a library
+        has to say there may hold a secret.
         """
+        warnings.simplefilter("ignore")
+        logging.disable()
         try:
             settings = Settings.read(request.config.get, os.environ)
         except ConfigError as error:
@@ -71,10 +77,24 @@ class Connection:
 
         stack = (owner or "//").split("/")[1]
         key = stack if self.settings.is_embedded else ""
-        with self._lock:  # the threads of this process share one client, so one token
+
+        def connect(_seconds: float) -> Client:
             if key not in self._clients:
                 self._clients[key] = Client.connect(self.settings, stack=stack)
             return self._clients[key]
+
+        if key in self._clients:
+            return self._clients[key]
+        seconds = self.settings.request_timeout
+        try:
+            # The threads of this process share one client, so one token.
+            return self._opening.setdefault(key, SingleFlight()).run(connect, seconds)
+        except TimeoutError:
+            raise TransportError(
+                f"BioT connection: {self.settings.base_url} was not open within {max(seconds, 1):.0f} s:"
+                " run `pulumi up` again, or raise biot:requestTimeout",
+                unclear=False,
+            ) from None
 
 
 _CONNECTIONS: dict[Settings, Connection] = {}
@@ -95,18 +115,23 @@ def operation(method: Callable[..., ResultT]) -> Callable[..., ResultT]:
     """
 
     @functools.wraps(method)
-    def run(*arguments: Any, **named: Any) -> ResultT:
+    def run(*arguments: Any) -> ResultT:
+        secrets = SecretArguments(*(given for given in arguments if isinstance(given, dict)))
+        debugging = is_debugging(os.environ)
         try:
-            return method(*arguments, **named)
+            with secrets.struck_out():
+                result: ResultT = secrets.kept_in(method(*map(without_names, arguments)))
+            return result
         except BiotError as error:
-            text = "".join(traceback.format_exception(error)) if is_debugging(os.environ) else str(error)
+            text = secrets.strike_all("".join(traceback.format_exception(error))) if debugging else str(error)
         except Exception as error:
             frames = "".join(traceback.format_tb(error.__traceback__, limit=50))
             text = f"a defect of biot-provider, please report it: {type(error).__name__}\n{frames}"
             # The text of such an error may hold what no log should: it is shown only when asked for.
-            text += str(error) if is_debugging(os.environ) else "(set BIOT_LOG=debug to see the error's own text)"
+            text += secrets.strike_all(str(error)) if debugging else "(set BIOT_LOG=debug to see the error's own text)"
         sys.tracebacklimit = 0
-        raise _Shown(text)
+        with secrets.struck_out():
+            raise _Shown(strike_secrets(text))
 
     return run
 
@@ -121,6 +146,7 @@ class LifecycleProvider(ResourceProvider):
     def configure(self, req: ConfigureRequest) -> None:
         """Called by Pulumi once per process, before anything else."""
         self.connection = Connection.configured(req)
+        complete_diffs()
 
 
 def is_unknown(value: object) -> bool:
@@ -166,5 +192,5 @@ def failures(problems: list[Problem]) -> list[CheckFailure]:
 
 def report(line: str) -> None:
     """Show one line to the user; it must name its resource."""
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(strike_secrets(line) + "\n")
     sys.stderr.flush()

@@ -5,65 +5,119 @@ Each operation parses in its first line and dumps in its last; what it writes is
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
+from pydantic import ValidationError
 
-from biot_provider.errors import InputError, LifecycleError, NotFoundError, PackagingError
-from biot_provider.handlers import handler_problem
-from biot_provider.models import DEFAULT_HANDLER, DEFAULT_RUNTIME, UNDECLARED, PluginInputs, PluginState
-from biot_provider.packaging import read_package, zipped_size_problem
+from biot_provider.aws_lambda import runtime_warning
+from biot_provider.errors import LifecycleError, NotFoundError
+from biot_provider.models import PluginInputs, PluginState
+from biot_provider.provider.host import refuse_unseen_ignore, report_changes
 from biot_provider.provider.lifecycle import (
     LifecycleProvider,
     dump,
     failures,
     holds_unknown,
-    is_unknown,
     load,
     operation,
     report,
 )
+from biot_provider.provider.plugin_check import (
+    add_code,
+    argument_problems,
+    check_version,
+    report_runs,
+    report_variables,
+    schedule_over_problems,
+    with_defaults,
+)
 from biot_provider.provider.plugin_state import (
     CODE,
     VARIABLES,
-    Stamp,
     changed_fields,
-    is_foreign,
-    is_same_plugin,
-    keeps_its_image_under_a_new_name,
+    has_code,
+    must_create_before_delete,
     observed,
     observed_code,
     replacing_fields,
 )
 from biot_provider.provider.plugin_writes import PluginWrites
-from biot_provider.rules import Problem, plugin_problems, runtime_warning
-from biot_provider.schedule import in_words, next_runs, schedule_problem
+from biot_provider.provider.properties import resource_name
+from biot_provider.provider.stamp import SEED, Stamp, is_another, is_same_plugin
+from biot_provider.rules import Problem
 
 if TYPE_CHECKING:
     from biot_provider.client import Client
+    from biot_provider.models import PluginAnswer
+
+_INPUTS = frozenset(PluginInputs.model_fields)
+
+
+class _Run:
+    """What this run declares; used by all threads.
+
+    The engine deletes what is no longer wanted at the end of a run, in the process that has seen all that is: also what
+    an earlier run has left to be deleted.
+    """
+
+    def __init__(self) -> None:
+        self._owners: dict[tuple[str, str], str] = {}
+        self._kept: set[tuple[str, str | None]] = set()
+        self._lock = threading.Lock()
+
+    def declare(self, name: str, owner: str) -> str | None:
+        """Note that a resource declares the plugin of this name; gives the other resource of its stack that does."""
+        stack = "/".join(owner.split("/")[:2])
+        with self._lock:
+            other = self._owners.setdefault((stack, name), owner)
+            return None if other == owner else other
+
+    def keep(self, state: PluginState) -> None:
+        """Note that a resource has the plugin, if it is one that may be in state twice: there, and to be deleted.
+
+        Of an image plugin that is replaced the old one goes last, and may get another run's refresh before.
+        """
+        if state.kept is True or state.image_tag is not None:
+            with self._lock:
+                self._kept.add((state.name, state.creation_time))
+
+    def is_kept(self, state: PluginState) -> bool:
+        """Whether another resource, or the replacement of this one, has the plugin."""
+        with self._lock:
+            return (state.name, state.creation_time) in self._kept
 
 
 class PluginProvider(LifecycleProvider):
     """Pulumi's provider of ``biot.Plugin``. State refers to it by this module and name: they must not change."""
 
+    @property
+    def _run(self) -> _Run:
+        # State holds an instance without attributes, so none is made by ``__init__``; ``setdefault`` is atomic.
+        run: _Run = self.__dict__.setdefault("_run", _Run())
+        return run
+
     @operation
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Find every bad input, fill in defaults and the digests of the code; local files only, no request."""
         given = {key: value for key, value in news.items() if key != "__provider" and value is not None}
-        problems = self.connection.problems() + _schedule_over(given, _olds)
-        declared = {key: v for key, v in given.items() if key not in UNDECLARED and not key.startswith("__")}
-        problems += plugin_problems(declared, is_unknown)
-        values = _with_defaults(given)
-        if values.get("code") and isinstance(values["code"], str) and "image_tag" not in given:
-            problems += _add_code(values, _olds)
+        problems = self.connection.problems() + schedule_over_problems(given, _olds)
+        problems += argument_problems(given, _olds)
+        problems += self._declared_twice(given)
+        values = with_defaults(given)
+        readable = isinstance(values.get("code"), str) and not any(problem.path == "code" for problem in problems)
+        if "code_digest" in given:  # no program gives it: the engine put it back, since its changes are ignored
+            values["code_files"] = _olds.get("code_files")
+        elif readable and "image_tag" not in given:
+            problems += add_code(values, _olds)
         if problems:
             return CheckResult(news, failures(problems))
-        if warning := runtime_warning(given.get("runtime")):
+        if warning := runtime_warning(given.get("runtime"), datetime.now(UTC).date()):
             report(f"warning: plugin {values.get('name')!r}: {warning}")
-        _report_runs(given, _olds)
+        report_runs(given, _olds)
         return CheckResult(_normalised(values), [])
 
     @operation
@@ -72,34 +126,42 @@ class PluginProvider(LifecycleProvider):
 
         Raises InputError for a version the platform would refuse, LifecycleError when it is another platform.
         """
-        state = PluginState.model_construct(**_parsed(_olds))
+        state = _state(_olds)
         self._refuse_another_platform(f"compare plugin {state.name!r}", state)
-        waiting = [key for key, value in _news.items() if holds_unknown(value)]
-        inputs = PluginInputs.model_construct(**({"name": state.name} | _parsed(_news)))
+        waiting = {key for key, value in _news.items() if holds_unknown(value)}
+        wanted = PluginState.model_validate({"name": state.name} | load(_news))
         if waiting:
-            inputs = inputs.model_copy(update={key: getattr(state, key) for key in waiting if hasattr(state, key)})
-            if "code" in waiting or "image_tag" in waiting:
-                inputs = inputs.model_copy(update={"code_digest": state.code_digest, "code_files": state.code_files})
-        changed = changed_fields(state, inputs)
-        replaces = replacing_fields(state, inputs)
+            wanted = wanted.model_copy(update={key: getattr(state, key) for key in waiting & _INPUTS})
+            if waiting & {"code", "image_tag"}:
+                wanted = wanted.model_copy(update={"code_digest": state.code_digest, "code_files": state.code_files})
+        refuse_unseen_ignore(f"plugin {state.name!r}", ("code", "image_tag"), "code_digest")
+        changed = changed_fields(state, wanted)
+        replaces = replacing_fields(state, wanted) + _may_replace(state, waiting)
         if replaces:
             report(
                 f"warning: plugin {state.name!r} is made anew ({', '.join(replaces)} cannot change in place):"
                 " its endpoint_url and its service user on the platform change"
             )
         elif not waiting:
-            _check_version(state, inputs, changed)
+            check_version(state, wanted, changed)
         if VARIABLES in changed:
-            _report_variables(state, inputs)
-        changes, first = bool(changed or replaces or waiting), not keeps_its_image_under_a_new_name(state, inputs)
+            report_variables(state, wanted)
+        adopts = wanted.adopt is True and state.adopt is not True
+        changes, first = bool(changed or replaces or waiting or adopts), not must_create_before_delete(state, wanted)
+        if not changes:
+            self._run.keep(state)
+        code = ("code" if wanted.image_tag is None else "image_tag", "code_files", "version") if CODE in changed else ()
+        report_changes(_olds, _news, {*changed, *replaces, *waiting, *code, *(("adopt",) if adopts else ())})
         return DiffResult(changes=changes, replaces=replaces, delete_before_replace=bool(replaces) and first)
 
     @operation
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Create the plugin, or go on with one that an interrupted create of ours has left."""
-        inputs = PluginInputs.model_construct(**_parsed(props))
-        state = self._writes(inputs).create(inputs)
-        return CreateResult(inputs.name, self._state_properties(state))
+        """Create the plugin, or continue with the one that this resource has on the platform already."""
+        wanted = _state(props)
+        state = self._writes(wanted).create(wanted)
+        if state.kept is True:
+            self._run.keep(state)
+        return CreateResult(wanted.name, self._state_properties(state))
 
     @operation
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
@@ -107,39 +169,79 @@ class PluginProvider(LifecycleProvider):
 
         Raises LifecycleError when the address is another platform's, where its absence says nothing.
         """
-        known = PluginState.model_construct(**({"name": id_} | _parsed(props)))
+        known = _state({"name": id_} | props)
         self._refuse_another_platform(f"read plugin {id_!r}", known)
+        is_get = not {"creation_time", "__platform"} & props.keys()  # it has no state, so nothing to compare with
         try:
             answer = self._client(known).get_plugin(id_)
         except NotFoundError:
-            if "creation_time" not in props:
+            if is_get:
                 raise  # of a .get that finds nothing, the engine would make a resource without outputs
             return ReadResult("", {})
         state = observed(answer, known)
-        if "version" in props and "creation_time" in props:  # a .get has no state, so nothing to compare code with
-            stamp = Stamp.found(answer) if self.connection.settings.stamp else None
-            state = observed_code(state, answer, stamp, version=known.version, created=known.creation_time)
-        return ReadResult(id_, self._state_properties(state), _input_properties(state))
+        if not is_get:
+            if is_another(answer, known):
+                report(
+                    f"warning: plugin {id_!r} of this stack no longer exists: the one of that name was created at"
+                    f" {answer.creation_time}, not at {known.creation_time}, and is left alone"
+                )
+                return ReadResult("", {})
+            state = self._read_code(state, answer, known)
+        inputs = state.model_copy(update={"version": state.declared_version})  # a managed version is nobody's input
+        return ReadResult(id_, self._state_properties(state), _input_properties(inputs))
 
     @operation
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Send what changed, and code only when it changed."""
-        state = PluginState.model_construct(**_parsed(_olds))
-        inputs = PluginInputs.model_construct(**_parsed(_news))
+        state, wanted = _state(_olds), _state(_news)
         self._refuse_another_platform(f"update plugin {state.name!r}", state)
-        return UpdateResult(self._state_properties(self._writes(inputs).update(state, inputs)))
+        updated = self._writes(wanted).update(state, wanted)
+        self._run.keep(updated)
+        return UpdateResult(self._state_properties(updated))
 
     @operation
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """Delete the plugin; one that is gone already is deleted. Raises LifecycleError when it is another's now."""
-        state = PluginState.model_construct(**({"name": _id} | _parsed(_props)))
+        """Delete the plugin; one that is gone already, or another's by now, is left alone."""
+        state = _state({"name": _id} | _props)
         self._refuse_another_platform(f"delete plugin {_id!r}", state)
+        if self._run.is_kept(state):
+            report(f"plugin {_id!r}: is kept, not made anew: its replacement has taken it over")
+            return
         self._writes(state).delete(state)
 
-    def _client(self, inputs: PluginInputs) -> Client:
-        return self.connection.client(inputs.owner)
+    def _read_code(self, state: PluginState, answer: PluginAnswer, known: PluginState) -> PluginState:
+        """The state with its code and its stamp as they are on the platform."""
+        stamp = Stamp.found(answer)
+        if stamp is not None and not stamp.belongs_to(known.owner):
+            report(
+                f"warning: plugin {state.name!r} belongs to another stack or resource by now (owner {stamp.owner}):"
+                " this stack leaves it alone. What to do: take it out of the program, or set adopt=True to take it over"
+            )
+            # The adoption that is declared is due again.
+            return observed_code(state, answer, None, known).model_copy(update={"adopt": False})
+        if not has_code(known) and answer.version != known.version and (stamp is None or stamp.digest == SEED):
+            report(
+                f"plugin {state.name!r}: version {answer.version} of its code was deployed elsewhere; it stays, since"
+                " no code is declared"
+            )
+        return observed_code(state, answer, stamp if self.connection.settings.stamp else None, known)
 
-    def _refuse_another_platform(self, asked: str, state: PluginState) -> None:
+    def _declared_twice(self, given: Mapping[str, Any]) -> list[Problem]:
+        name, owner = given.get("name"), given.get("__owner")
+        if not isinstance(name, str) or not isinstance(owner, str):
+            return []
+        other = self._run.declare(name, owner)
+        if other is None:
+            return []
+        shown = resource_name(other)
+        if shown == resource_name(owner):  # below another parent: by the types that tell the two apart
+            shown = other.split("/", 2)[-1]
+        return [Problem("name", f"{name!r} is the plugin of resource {shown!r} too: leave one out")]
+
+    def _client(self, plugin: PluginState) -> Client:
+        return self.connection.client(plugin.owner)
+
+    def _refuse_another_platform(self, action: str, state: PluginState) -> None:
         """Stop when the plugin was deployed to another platform than the one configured.
 
         An address that has this very plugin is the same platform under a new name; the next write or refresh records
@@ -154,7 +256,7 @@ class PluginProvider(LifecycleProvider):
             found = False
         if not found:
             raise LifecycleError(
-                f"{asked}: this stack deployed it to {state.platform}, and {configured}, which is configured now,"
+                f"{action}: this stack deployed it to {state.platform}, and {configured}, which is configured now,"
                 f" has no plugin {state.name!r} of this stack. What to do: correct the address"
                 f" (`pulumi config set biot:baseUrl {state.platform}`, or base_url of its biot.Provider);"
                 " or, to leave it there and start anew here, `pulumi state delete` it"
@@ -164,123 +266,41 @@ class PluginProvider(LifecycleProvider):
         here = state.model_copy(update={"platform": self.connection.settings.base_url})
         return dump(_without_none(here.model_dump(mode="json")), secret=VARIABLES)
 
-    def _writes(self, inputs: PluginInputs) -> PluginWrites:
+    def _writes(self, plugin: PluginState) -> PluginWrites:
         settings = self.connection.settings
-        return PluginWrites(
-            self._client(inputs),
-            stamps=settings.stamp,
-            seconds=settings.request_timeout,
-            tell=report,
-            went_on=self.connection.went_on,
-        )
+        client = self._client(plugin)
+        return PluginWrites(client, stamps=settings.stamp, seconds=settings.request_timeout, report=report)
 
 
-def _new_schedule(given: Mapping[str, Any], olds: Mapping[str, Any]) -> str | None:
-    """The schedule, when it is known, sound and not the one that was there before."""
-    schedule = given.get("cron_schedule")
-    if isinstance(schedule, str) and schedule != olds.get("cron_schedule") and not schedule_problem(schedule):
-        return schedule
-    return None
+def _may_replace(state: PluginState, waiting: set[str]) -> list[str]:
+    """The fields that are not known yet and whose change needs a new plugin."""
+    fields = ["name"] if "name" in waiting else []
+    return fields + (["image_tag"] if "image_tag" in waiting and state.deployment_package_type != "IMAGE" else [])
 
 
-def _schedule_over(given: Mapping[str, Any], olds: Mapping[str, Any]) -> list[Problem]:
-    """A new schedule whose times are all past is a mistake; one that has run out since is none."""
-    schedule = _new_schedule(given, olds)
-    if schedule is None or next_runs(schedule, datetime.now(UTC), 1):
-        return []
-    return [Problem("cron_schedule", f"never fires again, its last time is past (it reads: {in_words(schedule)})")]
-
-
-def _report_runs(given: Mapping[str, Any], olds: Mapping[str, Any]) -> None:
-    schedule = _new_schedule(given, olds)
-    if schedule is not None:
-        runs = ", ".join(f"{run:%a %Y-%m-%d %H:%M}" for run in next_runs(schedule, datetime.now(UTC)))
-        report(f"plugin {given.get('name')!r}: schedule {schedule!r} ({in_words(schedule)}): next runs {runs} UTC")
-
-
-def _check_version(state: PluginState, inputs: PluginInputs, changed: set[str]) -> None:
-    """The platform's two rules for a version given by hand (BioT API 2.4.2, version)."""
-    if inputs.version is None:
-        return
-    last = state.declared_version or state.version or 0
-    if CODE in changed:
-        if inputs.version <= last and not is_foreign(state.code_digest):
-            raise InputError(
-                f"version: plugin {inputs.name!r} has new code, so its version must be above {last},"
-                f" not {inputs.version}; or leave version out to have it managed"
-            )
-    elif inputs.version not in (last, state.version):
-        raise InputError(
-            f"version: plugin {inputs.name!r} has no new code, so its version must stay {last},"
-            f" not {inputs.version}; or leave version out to have it managed"
-        )
-
-
-def _report_variables(state: PluginState, inputs: PluginInputs) -> None:
-    """Tell which variables change: the engine shows every secret value alike, changed or not."""
-    old, new = state.environment_variables, inputs.environment_variables
-    changed = sorted(key for key in old.keys() & new.keys() if old[key] != new[key])
-    if changed:
-        report(f"plugin {inputs.name!r}: the value of {', '.join(changed)} changes (environment_variables)")
-
-
-def _with_defaults(given: Mapping[str, Any]) -> dict[str, Any]:
-    defaults: dict[str, Any] = {"display_name": given.get("name")}
-    if given.get("image_tag") is None:
-        defaults |= {"runtime": DEFAULT_RUNTIME, "handler": DEFAULT_HANDLER}
-    return defaults | dict(given)
-
-
-def _add_code(values: dict[str, Any], olds: Mapping[str, Any]) -> list[Problem]:
-    """Read the package, add its digests; every problem with it is one of ``code`` or ``handler``."""
-    try:
-        package = read_package(Path(values["code"]))
-        changed = package.digest != olds.get("code_digest")
-        problem = zipped_size_problem(package) if changed else None
-    except PackagingError as error:
-        return [Problem("code", str(error))]
-    if problem:
-        return [Problem("code", problem)]
-    values["code_digest"] = package.digest
-    values["code_files"] = package.file_digests()
-    runtime, handler = values["runtime"], values["handler"]
-    if isinstance(runtime, str) and isinstance(handler, str):
-        problem = handler_problem(package, runtime, handler)
-        if problem:
-            return [Problem("handler", problem)]
-    return []
+def _state(properties: Mapping[str, Any]) -> PluginState:
+    """State, or inputs that were checked: whatever they hold is held."""
+    return PluginState.model_validate(load(properties))
 
 
 def _normalised(values: Mapping[str, Any]) -> dict[str, Any]:
     """Inputs as they are kept: known ones in the model's types and order, the others as they came."""
     unknown = {key: value for key, value in values.items() if holds_unknown(value)}
-    known = load(values)
-    placeholder = {} if "name" in known else {"name": "unknown"}
-    model = PluginInputs.model_validate(known | placeholder)
-    return {
-        key: value
-        for key, value in (_input_properties(model) | unknown).items()
-        if not (key in placeholder and key not in unknown)
-    }
+    known = {"name": "unknown"} | load(values)
+    try:
+        strict = PluginInputs.model_validate(known)
+    except ValidationError as error:  # what the platform shows, put back by ``ignore_changes``
+        shown = {str(found["loc"][0]) for found in error.errors()}
+        strict = PluginInputs.model_validate({key: value for key, value in known.items() if key not in shown})
+    else:
+        shown = set()
+    kept = {key: known[key] for key in shown}
+    properties = _input_properties(PluginState.model_validate(strict.model_dump() | kept)) | unknown
+    return properties if "name" in values else {key: value for key, value in properties.items() if key != "name"}
 
 
-def _parsed(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a model that was dumped before: types restored, nothing checked again."""
-    known = load(properties)
-    shown = {key: value for key, value in known.items() if key in PluginState.model_fields}
-    name = {} if "name" in shown else {"name": "unknown"}
-    fields = dict(PluginState.model_validate(shown | name))
-    if name:
-        del fields["name"]
-    return fields
-
-
-def _input_properties(inputs: PluginInputs) -> dict[str, Any]:
-    fields = set(PluginInputs.model_fields) - {"declared_version"}
-    values = inputs.model_dump(mode="json", include=fields)
-    if isinstance(inputs, PluginState):  # a managed version is nobody's input
-        values["version"] = inputs.declared_version
-    return dump(_without_none(values), secret=VARIABLES)
+def _input_properties(plugin: PluginState) -> dict[str, Any]:
+    return dump(_without_none(plugin.model_dump(mode="json", include=set(_INPUTS))), secret=VARIABLES)
 
 
 def _without_none(values: Any) -> Any:

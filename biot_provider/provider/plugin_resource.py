@@ -6,13 +6,13 @@ Limits and defaults stand with the fields in ``models.py``; what is wrong is fou
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypedDict
 
 import pulumi
-from pulumi.dynamic import Resource
 
-from biot_provider.provider.arguments import owner, path, reading
+from biot_provider.provider.arguments import path, reading
+from biot_provider.provider.declared import DeclaredResource
 from biot_provider.provider.plugin import PluginProvider
 
 
@@ -162,7 +162,7 @@ _OUTPUTS = (
 )  # fmt: skip
 
 
-class Plugin(Resource, module="biot", name="Plugin"):
+class Plugin(DeclaredResource, module="biot", name="Plugin"):
     """A plugin hosted by BioT: a zip of code or a container image, its configuration and its subscriptions.
 
     Its id is the plugin's bare name. Changing ``name``, or between ``code`` and ``image_tag``, replaces the
@@ -193,6 +193,12 @@ class Plugin(Resource, module="biot", name="Plugin"):
     creation_time: pulumi.Output[str]
     last_modified_time: pulumi.Output[str]
     deployment_package_type: pulumi.Output[str]
+
+    _optional = ("code", "image_tag", "subscriptions", "cron_schedule", "cors")
+    _lasting = ("version", "endpoint_url", "link_to_console", "creation_time", "deployment_package_type")
+    _content = ("code", "image_tag")
+    _digest = "code_digest"
+    _instead_of_import = "give adopt=True, which takes over the plugin of that name"
 
     def __init__(
         self,
@@ -229,7 +235,7 @@ class Plugin(Resource, module="biot", name="Plugin"):
         :param timeout: seconds, 1 to 900; default 3.
         :param memory_size: MB, 128 to 10240; default 128.
         :param ephemeral_storage: MB of /tmp, 512 to 10240; default 512.
-        :param environment_variables: 4 KB in all; ``BIOT_`` and ``AWS_`` are reserved; secret in state.
+        :param environment_variables: 4 KB in all; ``BIOT_`` and AWS Lambda's own names are reserved; secret in state.
         :param subscriptions: interceptions and notifications.
         :param enabled_state: ``ENABLED`` (default) or ``DISABLED``.
         :param cron_schedule: AWS's six fields, without cron( ).
@@ -237,7 +243,7 @@ class Plugin(Resource, module="biot", name="Plugin"):
         :param cors: for calls of the endpoint from a browser.
         :param adopt: true takes over a plugin of that name that exists already.
         """
-        properties: dict[str, Any] = {
+        arguments: dict[str, Any] = {
             "name": resource_name if name is None else name,
             "display_name": display_name,
             "version": version,
@@ -255,13 +261,12 @@ class Plugin(Resource, module="biot", name="Plugin"):
             "analytics_db_access": analytics_db_access,
             "cors": cors,
             "adopt": adopt,
-            "__owner": owner(resource_name),
         }
         # Names are unique. The engine asks no provider which comes first where the user forces a replacement; for an
         # image the provider must be asked, since the platform deletes an image with the last plugin that runs it.
         first = pulumi.ResourceOptions(delete_before_replace=True if image_tag is None else None)
         opts = pulumi.ResourceOptions.merge(first, opts)
-        super().__init__(PluginProvider(), resource_name, properties | dict.fromkeys(_OUTPUTS), opts)
+        super().__init__(PluginProvider(), resource_name, arguments, _OUTPUTS, opts)
 
     @classmethod
     def get(
@@ -272,6 +277,16 @@ class Plugin(Resource, module="biot", name="Plugin"):
     ) -> Plugin:
         """Read a plugin that exists, by its bare name; it is not managed: never changed, never deleted."""
         return cls(resource_name, name=id, opts=reading(id, opts))
+
+    def _left_none(self, arguments: Mapping[str, Any]) -> Collection[str]:
+        image = arguments["image_tag"] is not None
+        digest = ("code_digest",) if arguments["code"] is None else ()
+        return {*super()._left_none(arguments), *digest, *(("runtime", "handler") if image else ())}
+
+    def _lasts(self, old_outputs: Mapping[str, Any], new_inputs: Mapping[str, Any]) -> Collection[str]:
+        """A version grows with the code."""
+        code_stays = all(old_outputs.get(name) == new_inputs.get(name) for name in ("code_digest", "image_tag"))
+        return [name for name in self._lasting if code_stays or name != "version"]
 
 
 def _secret(variables: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None) -> Any:

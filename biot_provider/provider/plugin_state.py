@@ -1,34 +1,29 @@
-"""What a plugin is, compared and written: pure functions between declared inputs, the platform's answer and state.
+"""What a plugin is and how two of them compare: pure functions between what is wanted, what is shown and what is known.
 
-``observed`` builds every state there is. What the platform shows in its own way (its own variables, orders it
-shifted, entities and defaults it filled in, lists it reordered) comes out as it was declared, so it is no change.
+``observed`` is the state of a plugin that is read, ``recorded`` that of one that was written. What the platform shows
+in its own way (its own variables, orders it shifted, entities and defaults it filled in, lists it reordered) comes out
+as it was declared, so it is no change. A plugin as it is wanted is a ``PluginState`` too: the checked inputs.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Set
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping, Set
+from typing import Any, Literal
 
 from biot_provider.models import (
+    DEFAULT_INTERCEPTION_ORDER,
     Cors,
     CorsAnswer,
-    Interception,
     InterceptionAnswer,
-    Notification,
+    NotificationAnswer,
     PluginAnswer,
-    PluginInputs,
     PluginState,
-    Subscriptions,
     SubscriptionsAnswer,
 )
+from biot_provider.provider.stamp import SEED, Stamp, code_identity, is_foreign, is_remade
 from biot_provider.rules import STAMP_VARIABLE
 
 _SYSTEM_PREFIX = "BIOT_"
-
-SEED = "seed"
-"""In place of a digest: the platform's own code runs."""
 
 CODE = "code_digest"
 """The change that stands for new code, of a package or an image."""
@@ -44,244 +39,248 @@ UPDATABLE = frozenset(
 )
 """The fields a PATCH carries by themselves; code, image and version go together."""
 
+Cell = tuple[Any, ...]
+"""A part of a plugin: its field, and within variables, cors and subscriptions what tells it from the others."""
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """Whose a plugin is and what code it runs, kept in one environment variable of it."""
-
-    owner: str
-    digest: str
-
-    def __str__(self) -> str:
-        return f"v1:{self.owner}:{self.digest}"
-
-    @classmethod
-    def of(cls, inputs: PluginInputs) -> Stamp:
-        """The stamp these inputs would leave."""
-        return cls(owner_hash(inputs.owner), code_identity(inputs))
-
-    @classmethod
-    def found(cls, answer: PluginAnswer) -> Stamp | None:
-        """The stamp a plugin carries, if it carries one of ours."""
-        version, _, rest = (answer.environment_variables or {}).get(STAMP_VARIABLE, "").partition(":")
-        owner, _, digest = rest.partition(":")
-        return cls(owner, digest) if version == "v1" and owner and digest else None
+_OUTPUTS = ("endpoint_url", "link_to_console", "creation_time", "last_modified_time")
+_DEFAULT_CORS = CorsAnswer.model_validate(Cors().model_dump())
 
 
-def owner_hash(owner: str | None) -> str:
-    """The short hash of ``project/stack/resource name`` that a stamp carries."""
-    return hashlib.sha256((owner or "").encode()).hexdigest()[:12]
+def package_type(wanted: PluginState) -> Literal["ZIP", "IMAGE"]:
+    """How the platform is to get the code; it follows from ``image_tag`` and cannot change in place."""
+    return "IMAGE" if wanted.image_tag is not None else "ZIP"
 
 
-def is_same_plugin(answer: PluginAnswer, state: PluginState) -> bool:
-    """Whether what a platform shows is the very plugin of this state: it carries its stamp, or was made with it."""
-    stamp = Stamp.found(answer)
-    stamped = stamp is not None and stamp.owner == owner_hash(state.owner)
-    return stamped or answer.creation_time == state.creation_time
+def is_other_type(shown: str | None, wanted: PluginState) -> bool:
+    """Whether a plugin of the type shown cannot become this one; a word that nobody knows says nothing."""
+    return shown in ("ZIP", "IMAGE") and shown != package_type(wanted)
 
 
-def code_identity(inputs: PluginInputs) -> str:
-    """What the code is: the package's digest, that of the image tag, or ``SEED`` for the platform's own."""
-    if inputs.image_tag is not None:
-        return hashlib.sha256(inputs.image_tag.encode()).hexdigest()
-    return inputs.code_digest or SEED
-
-
-def has_code(inputs: PluginInputs) -> bool:
+def has_code(plugin: PluginState) -> bool:
     """Whether the plugin runs code of its own and not the platform's seed."""
-    return inputs.code_digest is not None or inputs.image_tag is not None
+    return plugin.code_digest is not None or plugin.image_tag is not None
 
 
-def is_foreign(code_digest: str | None) -> bool:
-    """Whether a state's digest says that somebody else deployed the code."""
-    return code_digest is not None and not all(c in "0123456789abcdef" for c in code_digest)
-
-
-def changed_fields(state: PluginState, inputs: PluginInputs) -> set[str]:
+def changed_fields(state: PluginState, wanted: PluginState) -> set[str]:
     """What an update would have to change; empty when the plugin is as declared."""
-    named = {
-        _interception_key(i) for i in (inputs.subscriptions or Subscriptions()).interceptions if i.entity_type_name
-    }
-    changed = {name for name in UPDATABLE if _canonical(state, name, named) != _canonical(inputs, name, named)}
-    if code_identity(state) != code_identity(inputs) or is_foreign(state.code_digest):
+    changed = {cell[0] for cell in changed_cells(state, wanted)}
+    if code_identity(state) != code_identity(wanted) or state.image_tag != wanted.image_tag:
         changed.add(CODE)
     return changed
 
 
-def replacing_fields(state: PluginState, inputs: PluginInputs) -> list[str]:
+def changed_cells(state: PluginState, wanted: PluginState) -> set[Cell]:
+    """The smallest parts of a plugin that an update would have to change."""
+    like = _interceptions_by_key(wanted)
+    named = {key: InterceptionAnswer(order=0, entity_type_name=i.entity_type_name) for key, i in like.items()}
+    return _different(_cells(state, named), _cells(wanted, named))
+
+
+def all_cells(wanted: PluginState) -> set[Cell]:
+    """Every part of a plugin."""
+    return set(_cells(wanted, {}))
+
+
+def cells_left(changed: Set[Cell], wanted: PluginState, found: PluginAnswer, known: PluginState) -> set[Cell]:
+    """Those of the changed parts that the platform does not show as wanted; what it shows not at all is as known."""
+    shown = {name: value for name in UPDATABLE if (value := getattr(found, name)) is not None}
+    shown["cron_schedule"] = found.cron_schedule
+    shown[VARIABLES] = variables_there(found, known)
+    like = _interceptions_by_key(wanted)
+    return set(changed) & _different(_cells(known.model_copy(update=shown), like), _cells(wanted, like))
+
+
+def variables_there(found: PluginAnswer, known: PluginState) -> dict[str, str]:
+    """A plugin's own variables as they are on the platform; as known where it shows none."""
+    shown = found.environment_variables
+    return own_variables(shown if shown is not None else known.environment_variables)
+
+
+def replacing_fields(state: PluginState, wanted: PluginState) -> list[str]:
     """The fields whose change needs a new plugin (the platform cannot change them in place)."""
-    fields = ["name"] if state.name != inputs.name else []
-    if state.deployment_package_type != inputs.package_type:
+    fields = ["name"] if state.name != wanted.name else []
+    if is_other_type(state.deployment_package_type, wanted):
         fields.append("image_tag")
-    elif state.code_digest is not None and inputs.code_digest is None and inputs.image_tag is None:
+    elif code_identity(state) != SEED and not has_code(wanted):
         fields.append("code")  # the platform never goes back to its seed code
     return fields
 
 
-def keeps_its_image_under_a_new_name(state: PluginInputs, inputs: PluginInputs) -> bool:
+def must_create_before_delete(state: PluginState, wanted: PluginState) -> bool:
     """Whether the new plugin must be there before the old one goes: an image goes with the last plugin that runs it."""
-    return state.name != inputs.name and inputs.image_tag is not None and inputs.image_tag == state.image_tag
+    return state.name != wanted.name and wanted.image_tag is not None and wanted.image_tag == state.image_tag
 
 
-def create_body(inputs: PluginInputs, *, stamp: bool) -> dict[str, Any]:
-    """The ``config`` of a create: everything that is set, so that no default of the platform matters."""
-    body = {"name": inputs.name, "version": inputs.version or 1, **_fields(inputs, UPDATABLE, stamp=stamp)}
-    if inputs.cors is None:
-        del body["cors"]
-    if not inputs.analytics_db_access:
-        del body["analyticsDbAccess"]  # platforms before 2.3.27 do not know it
-    if inputs.image_tag is not None:
-        body |= {"deploymentPackageType": "IMAGE", "imageTag": inputs.image_tag}
-    return {key: value for key, value in body.items() if value is not None}
-
-
-def update_body(inputs: PluginInputs, changed: set[str], *, version: int | None, stamp: bool) -> dict[str, Any]:
-    """The ``config`` of a PATCH: exactly what changed; ``version`` goes with code and with nothing else."""
-    fields = set(changed)
-    if CODE in fields and stamp:
-        fields.add("environment_variables")  # the stamp rides on the write that carries the code
-    body = _fields(inputs, fields, stamp=stamp)
-    if CODE in fields:
-        body["version"] = version
-        if inputs.image_tag is not None:
-            body["imageTag"] = inputs.image_tag
-    return body
-
-
-def _fields(inputs: PluginInputs, names: Set[str], *, stamp: bool) -> dict[str, Any]:
-    explicit = inputs.model_copy(
-        update={
-            "environment_variables": inputs.environment_variables
-            | ({STAMP_VARIABLE: str(Stamp.of(inputs))} if stamp else {}),
-            "subscriptions": inputs.subscriptions or Subscriptions(),
-            "cors": inputs.cors or Cors(),
-        }
-    )
-    wire = explicit.model_dump(mode="json", by_alias=True, include=set(names & UPDATABLE))
-    for interception in (wire.get("subscriptions") or {}).get("interceptions", []):
-        _drop_none(interception)
-    for notification in (wire.get("subscriptions") or {}).get("notifications", []):
-        _drop_none(notification)
-    return wire
-
-
-def _drop_none(value: dict[str, Any]) -> None:
-    for key in [key for key, item in value.items() if item is None]:
-        del value[key]
-
-
-def own_variables(answer: PluginAnswer) -> dict[str, str]:
+def own_variables(variables: Mapping[str, str] | None) -> dict[str, str]:
     """A plugin's variables without those the platform sets itself, and without the stamp."""
     return {
         key: value
-        for key, value in (answer.environment_variables or {}).items()
+        for key, value in (variables or {}).items()
         if not key.startswith(_SYSTEM_PREFIX) and key != STAMP_VARIABLE
     }
 
 
-def observed(answer: PluginAnswer, declared: PluginInputs) -> PluginState:
-    """The state of a plugin the platform shows, told in the declared words where the two mean the same."""
+def observed(answer: PluginAnswer, known: PluginState) -> PluginState:
+    """The state of a plugin the platform shows, in the known words where the two mean the same."""
     seen: dict[str, Any] = {
-        name: shown if (shown := getattr(answer, name)) is not None else getattr(declared, name)
-        for name in UPDATABLE
-        if name not in ("environment_variables", "subscriptions", "cron_schedule", "cors")
+        name: shown
+        for name in (*(UPDATABLE - {VARIABLES, "subscriptions", "cron_schedule", "cors"}), *_OUTPUTS)
+        if (shown := getattr(answer, name)) is not None
     }
     if answer.environment_variables is not None:
-        seen[VARIABLES] = own_variables(answer)
+        seen[VARIABLES] = own_variables(answer.environment_variables)
     if answer.subscriptions is not None:
-        seen["subscriptions"] = _subscriptions(answer.subscriptions, declared.subscriptions)
+        seen["subscriptions"] = _subscriptions(answer.subscriptions, known.subscriptions)
     if answer.cors is not None:
-        seen["cors"] = _cors(answer.cors, declared.cors)
+        seen["cors"] = _cors(answer.cors, known.cors)
     seen["cron_schedule"] = answer.cron_schedule
-    kept = {name: getattr(declared, name) for name in PluginInputs.model_fields if name not in seen}
-    return PluginState.model_construct(
-        **(kept | seen | {"version": answer.version}),
-        endpoint_url=answer.endpoint_url,
-        link_to_console=answer.link_to_console,
-        creation_time=answer.creation_time,
-        last_modified_time=answer.last_modified_time,
-        deployment_package_type="IMAGE" if answer.deployment_package_type == "IMAGE" else declared.package_type,
+    seen["version"] = answer.version
+    seen["deployment_package_type"] = answer.deployment_package_type or (
+        known.deployment_package_type or package_type(known)
     )
+    return known.model_copy(update=seen)
 
 
-def observed_code(
-    state: PluginState, answer: PluginAnswer, stamp: Stamp | None, *, version: int | None, created: str
-) -> PluginState:
-    """The state with its code as the platform's own marks tell it: the stamp, the version, the creation time.
+def found_before_create(answer: PluginAnswer, wanted: PluginState) -> PluginState:
+    """The state of a plugin that a create meets: what the platform does not show is not known to be as wanted."""
+    hidden: dict[str, Any] = {name: None for name in UPDATABLE if getattr(answer, name) is None}
+    if answer.analytics_db_access is None:
+        hidden["analytics_db_access"] = False  # platforms before 2.3.27 do not know it
+    return observed(answer, wanted).model_copy(update=hidden)
 
-    ``version`` and ``created`` are the ones this side deployed its code as; a version of None means that it
-    never did. Without code of its own, a state says nothing about code: what others deploy there is theirs.
+
+def observed_code(state: PluginState, answer: PluginAnswer, stamp: Stamp | None, known: PluginState) -> PluginState:
+    """The state with its code as the platform's marks show it: the stamp, the version, the creation time.
+
+    ``stamp`` is this resource's own, or None; ``known`` is what this side deployed.
     """
-    if not has_code(state):
-        return state
-    moved = answer.version != version or answer.creation_time != created
-    if not moved and (stamp is None or stamp.digest == code_identity(state)):
-        return state
+    remade = is_remade(answer, known)
+    is_next = answer.deployed_version == known.deployed_version + 1
+    lost = stamp.digest if stamp is not None and _is_digest(stamp.digest) else None
+    if not has_code(known):
+        # A state without code says nothing about the code that others deploy, but its own must not be hidden.
+        return state if lost is None else state.model_copy(update={"code_digest": lost})
+    if stamp is None or stamp.digest == code_identity(known):
+        moved = isinstance(answer.version, int) and answer.version != known.version
+        if not remade and not moved:
+            return state
+    elif lost is not None and not remade and not is_foreign(known.code_digest) and is_next:
+        # A write of ours that was not recorded: it was killed, or its answer was lost.
+        return state.model_copy(update={"code_digest": lost, "code_files": None})
     foreign = f"deployed elsewhere as version {answer.version}"
-    return state.model_copy(update={"code_digest": foreign, "code_files": {}})
+    return state.model_copy(update={"code_digest": foreign, "code_files": None})
 
 
-def _subscriptions(shown: SubscriptionsAnswer, declared: Subscriptions | None) -> Subscriptions | None:
-    known = declared or Subscriptions()
-    interceptions = _as_declared(
-        {_interception_key(i): i for i in known.interceptions},
-        {_interception_key(i): Interception.model_construct(**dict(i)) for i in shown.interceptions or ()},
+def recorded(
+    wanted: PluginState, answer: PluginAnswer, *, before: PluginState | None, deployed: int | None
+) -> PluginState:
+    """The state after a write: what was written, and what the platform gave; what is there besides, a read tells.
+
+    ``before`` is the state before an update. ``deployed`` is the version under which this write, or one of ours before
+    it, deployed the code; None when it left the code alone.
+    """
+    gave: dict[str, Any] = {name: getattr(answer, name) for name in _OUTPUTS if getattr(answer, name) is not None}
+    if before is not None:
+        gave = {name: getattr(before, name) for name in _OUTPUTS} | gave
+    if deployed is None:
+        deployed = before.deployed_version if before is not None else answer.deployed_version
+    return wanted.model_copy(
+        update=gave
+        | {
+            "version": deployed,
+            "declared_version": wanted.version,
+            "deployment_package_type": answer.deployment_package_type or package_type(wanted),
+            "kept": before.kept if before is not None else None,
+        }
     )
-    notifications = _as_declared(
-        {_notification_key(n): n for n in known.notifications},
-        {_notification_key(n): Notification.model_construct(**dict(n)) for n in shown.notifications or ()},
-    )
-    order = shown.interception_order if shown.interception_order is not None else known.interception_order
+
+
+def _cells(plugin: PluginState, like: Mapping[Any, InterceptionAnswer]) -> dict[Cell, Any]:
+    """A plugin's fields in their smallest parts, each with its meaning: equal when no write could change anything.
+
+    An interception's order and entity count where those of the same one in ``like`` are given: elsewhere the platform
+    fills them in.
+    """
+    nested = (VARIABLES, "cors", "subscriptions")
+    cells: dict[Cell, Any] = {(name,): getattr(plugin, name) for name in UPDATABLE if name not in nested}
+    cells |= {(VARIABLES, key): value for key, value in (plugin.environment_variables or {}).items()}
+    cells |= {("cors", name): value for name, value in _cors_meaning(plugin.cors or _DEFAULT_CORS).items()}
+    interceptions = _interceptions_by_key(plugin)
+    if interceptions:
+        cells["subscriptions", "interception_order"] = interception_order(plugin.subscriptions)
+    for key, item in interceptions.items():
+        given = like.get(key, item)
+        order = None if given.order is None else item.order
+        entity = None if given.entity_type_name is None else item.entity_type_name
+        cells["subscriptions", "interceptions", key] = (order, entity)
+    for notification in _notifications(plugin.subscriptions):
+        cells["subscriptions", "notifications", notification_key(notification)] = True
+    return cells
+
+
+def _different(one: Mapping[Cell, Any], other: Mapping[Cell, Any]) -> set[Cell]:
+    return {cell for cell in one.keys() | other.keys() if one.get(cell) != other.get(cell)}
+
+
+def _interceptions_by_key(plugin: PluginState) -> dict[Any, InterceptionAnswer]:
+    return {interception_key(item): item for item in _interceptions(plugin.subscriptions)}
+
+
+def interception_key(item: InterceptionAnswer) -> tuple[str | None, str | None]:
+    """What tells an interception of a plugin from its others."""
+    return item.type, item.entity_type_name if item.type == "ADAPT_ENTITY" else item.api_id
+
+
+def notification_key(item: NotificationAnswer) -> tuple[str | None, str | None, str | None]:
+    """What tells a notification of a plugin from its others."""
+    return item.entity_type_name, item.action_name, item.template_name
+
+
+def interception_order(value: SubscriptionsAnswer | None) -> int | str:
+    """The order of a plugin's interceptions, the platform's default where there is none."""
+    order = value.interception_order if value is not None else None
+    return DEFAULT_INTERCEPTION_ORDER if order is None else order
+
+
+def _interceptions(value: SubscriptionsAnswer | None) -> Iterable[InterceptionAnswer]:
+    return (value.interceptions if value is not None else None) or ()
+
+
+def _notifications(value: SubscriptionsAnswer | None) -> Iterable[NotificationAnswer]:
+    return (value.notifications if value is not None else None) or ()
+
+
+def _is_digest(text: str) -> bool:
+    return len(text) == 64 and all(c in "0123456789abcdef" for c in text)
+
+
+def _subscriptions(shown: SubscriptionsAnswer, known: SubscriptionsAnswer | None) -> SubscriptionsAnswer | None:
+    interceptions = _as_known(_interceptions(known), _interceptions(shown), interception_key)
+    notifications = _as_known(_notifications(known), _notifications(shown), notification_key)
+    order = shown.interception_order if shown.interception_order is not None else interception_order(known)
     if not interceptions and not notifications:
-        order = known.interception_order  # nothing is ordered by it
-        if declared is None:
+        if known is None:
             return None
-    return Subscriptions.model_construct(
+        order = interception_order(known)  # nothing is ordered by it
+    return SubscriptionsAnswer(
         interception_order=order, interceptions=tuple(interceptions), notifications=tuple(notifications)
     )
 
 
-def _as_declared(declared: dict[Any, Any], shown: dict[Any, Any]) -> list[Any]:
-    """What is shown, in the declared order and words where it was declared, the rest behind."""
-    return [item for key, item in declared.items() if key in shown] + [
-        item for key, item in shown.items() if key not in declared
-    ]
+def _as_known(known: Iterable[Any], shown: Iterable[Any], key: Any) -> list[Any]:
+    """What is shown, in the known order and words where it is known, the rest behind."""
+    there, here = {key(item): item for item in shown}, {key(item): item for item in known}
+    return [item for k, item in here.items() if k in there] + [item for k, item in there.items() if k not in here]
 
 
-def _interception_key(item: Interception | InterceptionAnswer) -> tuple[str, str | None]:
-    return item.type, item.entity_type_name if item.type == "ADAPT_ENTITY" else item.api_id
+def _cors(shown: CorsAnswer, known: CorsAnswer | None) -> CorsAnswer | None:
+    lists = {name: value for name, value in dict(shown).items() if value is not None}
+    cors = (known or _DEFAULT_CORS).model_copy(update=lists)
+    return known if _cors_meaning(cors) == _cors_meaning(known or _DEFAULT_CORS) else cors
 
 
-def _notification_key(item: Any) -> tuple[str, str, str | None]:
-    return item.entity_type_name, item.action_name, item.template_name
-
-
-def _cors(shown: CorsAnswer, declared: Cors | None) -> Cors | None:
-    known = declared or Cors()
-    lists = {name: getattr(shown, name) for name in Cors.model_fields if getattr(shown, name) is not None}
-    cors = Cors.model_construct(**(dict(known) | lists))
-    return declared if _cors_canonical(cors) == _cors_canonical(known) else cors
-
-
-def _cors_canonical(cors: Cors) -> list[frozenset[str]]:
-    return [frozenset(item.lower() for item in getattr(cors, name)) for name in Cors.model_fields]
-
-
-def _canonical(plugin: PluginInputs, name: str, named: Set[Any]) -> Any:
-    """A field's meaning: equal when no write could change anything.
-
-    The entity of an interception counts where it is ``named``; elsewhere the platform may fill it in.
-    """
-    value = getattr(plugin, name)
-    if name == "cors":
-        return _cors_canonical(value or Cors())
-    if name == "subscriptions":
-        value = value or Subscriptions()
-        interceptions = {
-            key: (i.order, i.entity_type_name if key in named else None)
-            for i in value.interceptions
-            for key in [_interception_key(i)]
-        }
-        notifications = {_notification_key(n) for n in value.notifications}
-        return (value.interception_order if interceptions else None, interceptions, notifications)
-    return value
+def _cors_meaning(cors: CorsAnswer) -> dict[str, frozenset[str]]:
+    return {
+        name: frozenset(item.lower() for item in (default if value is None else value))
+        for (name, value), default in zip(dict(cors).items(), dict(_DEFAULT_CORS).values(), strict=True)
+    }

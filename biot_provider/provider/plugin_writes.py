@@ -1,7 +1,8 @@
 """Create, update and delete a plugin so that it ends as declared, or in an error that says what is known.
 
-Nothing here knows Pulumi. One write each; a repeat comes only after a read told what became of the write before,
-so that there is never a second plugin.
+Nothing here knows Pulumi. One write each; a repeat comes only after a read has shown what became of the write before,
+so that there is never a second plugin. What must be known is read from the platform (stamp, creation time, version) or
+is in state: nothing here is remembered from one operation to the next.
 """
 
 from __future__ import annotations
@@ -11,21 +12,27 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from biot_provider.errors import BiotError, ConflictError, LifecycleError, NotFoundError
-from biot_provider.models import PluginAnswer, PluginInputs, PluginState
+from biot_provider.models import PluginAnswer, PluginState
 from biot_provider.provider.attempts import Deadline, rollback_failed, settle, unclear
+from biot_provider.provider.plugin_body import create_body
 from biot_provider.provider.plugin_state import (
-    CODE,
-    SEED,
-    UPDATABLE,
-    VARIABLES,
-    Stamp,
-    create_body,
+    changed_fields,
+    found_before_create,
     has_code,
+    is_other_type,
     observed,
     observed_code,
-    owner_hash,
+    recorded,
 )
-from biot_provider.provider.plugin_update import PluginUpdate, deployed, zipped
+from biot_provider.provider.plugin_update import PluginUpdate, zipped
+from biot_provider.provider.stamp import (
+    SEED,
+    Stamp,
+    code_identity,
+    is_another,
+    owner_hash,
+    why_kept,
+)
 
 if TYPE_CHECKING:
     from biot_provider.client import Client
@@ -34,41 +41,32 @@ if TYPE_CHECKING:
 class PluginWrites:
     """The writes to plugins over one client.
 
-    ``stamps`` says whether plugins carry the owner's stamp, ``seconds`` bounds each operation, ``tell`` shows the
-    user one line. ``went_on`` is kept from one operation to the next: the owners and names of plugins that a create of
-    this process met and went on with.
+    ``stamps`` says whether plugins carry the owner's stamp, ``seconds`` bounds each operation, ``report`` shows the
+    user one line.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        *,
-        stamps: bool,
-        seconds: float,
-        tell: Callable[[str], None],
-        went_on: set[tuple[str | None, str]],
-    ) -> None:
+    def __init__(self, client: Client, *, stamps: bool, seconds: float, report: Callable[[str], None]) -> None:
         self._client = client
         self._stamps = stamps
-        self._seconds = seconds
-        self._tell = tell
-        self._went_on = went_on
+        self._report = report
+        self._deadline = Deadline(seconds)
 
-    def create(self, inputs: PluginInputs) -> PluginState:
-        """Create the plugin, or go on with one that an interrupted create of ours has left.
+    def create(self, wanted: PluginState, *, may_remake: bool = True) -> PluginState:
+        """Create the plugin, or continue with one that this resource has on the platform already.
 
-        Raises LifecycleError when the name is another's.
+        ``may_remake`` says that one which cannot become this one is deleted first. Raises LifecycleError when the name
+        is another's.
         """
-        deadline = Deadline(self._seconds)
+        deadline = self._deadline
         unsure: list[BiotError] = []
 
         def write() -> tuple[PluginAnswer, bool]:
             try:
-                with zipped(inputs) as code:
-                    body = create_body(inputs, stamp=self._stamps)
+                with zipped(wanted) as code:
+                    body = create_body(wanted, self._stamp(wanted))
                     return self._client.create_plugin(body, code, timeout=deadline.for_write()), True
             except ConflictError:
-                found = self._find(inputs.name, deadline)
+                found = self._find(wanted.name)
                 if found is None:
                     raise
                 return found, False
@@ -77,38 +75,48 @@ class PluginWrites:
             unsure.extend([error] if unclear(error) else [])
             return None if found is None else (found, False)
 
-        # Without stamps, only a name that was free before can tell that a plugin is of this very create.
-        answer, made = None if self._stamps else self._find(inputs.name, deadline), False
-        if answer is None:
-            not_done = f"Plugin {inputs.name!r} was not found there afterwards"
-            answer, made = settle(deadline, write, lambda: self._find(inputs.name, deadline), judge, not_done)
+        # Only a name that was free before shows that a plugin without a stamp is of this very create.
+        existing = None if self._stamps else self._find(wanted.name)
+        if existing is not None:
+            return self._continue_with(wanted, existing, [], may_remake=may_remake)
+        not_done = f"Plugin {wanted.name!r} was not found there afterwards"
+        answer, made = settle(deadline, write, lambda: self._find(wanted.name), judge, not_done)
         if made:
-            return deployed(answer, inputs)
-        state = self._take_over(inputs, answer, unsure)
-        self._went_on.add((inputs.owner, inputs.name))
-        return state
+            deployed = answer.deployed_version or wanted.deployed_version or 1
+            return recorded(wanted, answer, before=None, deployed=deployed)
+        return self._continue_with(wanted, answer, unsure, may_remake=may_remake)
 
-    def update(self, state: PluginState, inputs: PluginInputs) -> PluginState:
-        """Change what differs; code only when it changed. Raises LifecycleError when the plugin is gone."""
-        return self._update(state, inputs, frozenset())
+    def update(self, before: PluginState, wanted: PluginState) -> PluginState:
+        """Change what differs, code only when it changed; a plugin that is gone is created anew.
+
+        Raises LifecycleError when the plugin is another's.
+        """
+        try:
+            if wanted.adopt is True and before.adopt is not True:
+                found = self._client.get_plugin(wanted.name, timeout=self._deadline.for_read())
+                stamp = Stamp.found(found)
+                if is_another(found, before) or (
+                    stamp is not None and not stamp.belongs_to(before.owner, wanted.owner)
+                ):
+                    return self._adopt(wanted, found)
+            return PluginUpdate(self._client, before, wanted, self._deadline, stamps=self._stamps).run()
+        except NotFoundError:
+            self._report(
+                f"warning: plugin {wanted.name!r} no longer exists: it is created anew, with another endpoint_url and"
+                " another service user on the platform"
+            )
+            return self.create(wanted)
 
     def delete(self, state: PluginState) -> None:
-        """Delete the plugin; one that is gone already is deleted. Raises LifecycleError when it is another's now."""
-        # The engine asks no provider which comes first where the user forces a replacement: the create has then met,
-        # and kept, the very plugin that is to go.
-        if (state.owner, state.name) in self._went_on:
-            self._tell(f"plugin {state.name!r}: is kept, not made anew: its replacement has taken it over")
-            return
-        deadline = Deadline(self._seconds)
+        """Delete the plugin that this state is of; one that is gone already, or is another by now, is left alone."""
+        deadline = self._deadline
 
         def look() -> PluginAnswer | None:
-            found = self._find(state.name, deadline)
-            stamp = Stamp.found(found) if found and self._stamps else None
-            if stamp is not None and state.owner is not None and stamp.owner != owner_hash(state.owner):
-                raise LifecycleError(
-                    f"delete plugin {state.name!r}: it now belongs to another stack or resource (owner {stamp.owner}),"
-                    " so it is left alone. What to do: run `pulumi state delete` for this resource"
-                )
+            found = self._find(state.name)
+            kept = None if found is None else why_kept(found, state)
+            if kept is not None:
+                self._report(f"warning: plugin {state.name!r} is left alone: {kept}")
+                return None
             return found
 
         def write() -> bool:
@@ -117,63 +125,107 @@ class PluginWrites:
                     self._client.delete_plugin(state.name, timeout=deadline.for_write())
             return True
 
-        settle(
-            deadline,
-            write,
-            look,
-            lambda found, _error: None if found else True,
-            f"Plugin {state.name!r} is still there",
-        )
+        still = f"Plugin {state.name!r} is still there"
+        settle(deadline, write, look, lambda found, _error: None if found else True, still)
 
-    def _update(self, state: PluginState, inputs: PluginInputs, also: frozenset[str]) -> PluginState:
-        deadline = Deadline(self._seconds)
-        return PluginUpdate(self._client, state, inputs, deadline, stamps=self._stamps, also=also).run()
-
-    def _take_over(self, inputs: PluginInputs, found: PluginAnswer, unsure: list[BiotError]) -> PluginState:
-        """Go on with a plugin that exists: ours, or anyone's when ``adopt`` says so.
+    def _continue_with(
+        self, wanted: PluginState, found: PluginAnswer, unsure: list[BiotError], *, may_remake: bool
+    ) -> PluginState:
+        """Continue with a plugin that exists: this resource's own, or anyone's when ``adopt`` says so.
 
         ``unsure`` are the failures of this very create that may have made it.
         """
         stamp = Stamp.found(found)
-        stamped = stamp is not None and stamp.owner == owner_hash(inputs.owner)
-        mine = stamped or (not self._stamps and bool(unsure) and _fits(found, inputs))
-        if not mine and not inputs.adopt:
-            whose = f"belongs to another stack or resource (owner {stamp.owner})" if stamp else "carries no stamp"
-            raise LifecycleError(
-                f"create plugin {inputs.name!r}: a plugin of that name exists already and {whose}."
-                " What to do: choose another name, or set adopt=True to take it over"
+        stamped = stamp is not None and stamp.is_of(wanted.owner)
+        # Without stamps, one that came into being meanwhile and is as declared is ours; its code is sent once more.
+        fits = stamp is None and not self._stamps and bool(unsure) and self._is_as_declared(found, wanted)
+        if not stamped and not fits:
+            if wanted.adopt is not True:
+                raise LifecycleError(_taken(wanted, found, stamp))
+            return self._adopt(wanted, found)
+        if stamp is not None and self._must_be_made_anew(wanted, found, stamp):
+            if not may_remake:
+                raise LifecycleError(
+                    f"create plugin {wanted.name!r}: the platform still has the one that was deleted for it."
+                    " What to do: run `pulumi up` again"
+                )
+            self._report(
+                f"warning: plugin {wanted.name!r}: the one that this resource has on the platform already, since"
+                f" {found.creation_time}, cannot become this one: it is made anew"
             )
-        other_type = (found.deployment_package_type or inputs.package_type) != inputs.package_type
-        to_seed = stamp is not None and stamp.digest != SEED and not has_code(inputs)
-        if stamped and (other_type or to_seed):
-            self._tell(f"plugin {inputs.name!r}: what an interrupted create left cannot become this one: made anew")
-            self.delete(observed(found, inputs))
-            return self.create(inputs)
-        if other_type:
+            self.delete(observed(found, wanted))
+            return self.create(wanted, may_remake=False).model_copy(update={"kept": True})
+        before = found_before_create(found, wanted)
+        if stamp is not None:
+            deployed = wanted.deployed_version or 1  # another version says that others have deployed since
+            before = observed_code(before, found, stamp, wanted.model_copy(update={"version": deployed}))
+        if not unsure:
+            changed = ", ".join(sorted(changed_fields(before, wanted))) or "nothing differs"
+            self._report(
+                f"warning: plugin {wanted.name!r} existed already, since {found.creation_time}, with the stamp of this"
+                f" very resource: it is updated, not created ({changed})"
+            )
+        force = fits or any(rollback_failed(error) for error in unsure)
+        # The plugin may be in state still, to be deleted since this create replaces it, in this run or in another.
+        before = before.model_copy(update={"version": found.version, "kept": True})
+        return self._update(before, wanted, force=force)
+
+    def _adopt(self, wanted: PluginState, found: PluginAnswer) -> PluginState:
+        """Take over a plugin that others have made: it is as declared, and this resource's, from then on."""
+        if is_other_type(found.deployment_package_type, wanted):
             raise LifecycleError(
-                f"create plugin {inputs.name!r}: the existing plugin is of package type"
+                f"create plugin {wanted.name!r}: the existing plugin is of package type"
                 f" {found.deployment_package_type}, which cannot change. What to do: delete it, or choose another name"
             )
-        also: set[str] = set()
-        if not mine:
-            owner = f" of owner {stamp.owner}" if stamp else ""
-            self._tell(f"warning: plugin {inputs.name!r}: takes over the existing plugin{owner} (adopt is set)")
-            also |= {VARIABLES} if self._stamps else set()
-        if any(rollback_failed(error) for error in unsure):
-            also |= UPDATABLE | ({CODE} if has_code(inputs) else set())
-        version = (inputs.version or 1) if mine else None
-        state = observed(found, inputs)
-        state = observed_code(
-            state, found, stamp if self._stamps else None, version=version, created=found.creation_time
+        stamp = Stamp.found(found)
+        owner = f" of owner {stamp.owner}" if stamp else ""
+        self._report(
+            f"warning: plugin {wanted.name!r}: takes over the existing plugin{owner} (adopt is set); it was created at"
+            f" {found.creation_time}"
         )
-        return self._update(state, inputs, frozenset(also))
+        before = found_before_create(found, wanted).model_copy(update={"kept": True})
+        if has_code(wanted):
+            before = before.model_copy(update={"code_digest": "deployed elsewhere", "code_files": None})
+        return self._update(before, wanted, takes_over=True)
 
-    def _find(self, name: str, deadline: Deadline) -> PluginAnswer | None:
+    def _update(
+        self, before: PluginState, wanted: PluginState, *, takes_over: bool = False, force: bool = False
+    ) -> PluginState:
+        return PluginUpdate(
+            self._client,
+            before,
+            wanted,
+            self._deadline,
+            stamps=self._stamps,
+            takes_over=takes_over,
+            force=force,
+        ).run()
+
+    def _must_be_made_anew(self, wanted: PluginState, found: PluginAnswer, stamp: Stamp) -> bool:
+        other_type = is_other_type(found.deployment_package_type, wanted)
+        return other_type or (stamp.digest != SEED and not has_code(wanted))
+
+    def _is_as_declared(self, found: PluginAnswer, wanted: PluginState) -> bool:
+        shown = observed(found, wanted)
+        return found.deployed_version == (wanted.deployed_version or 1) and not changed_fields(shown, wanted)
+
+    def _stamp(self, wanted: PluginState) -> Stamp | None:
+        return Stamp(owner_hash(wanted.owner), code_identity(wanted)) if self._stamps else None
+
+    def _find(self, name: str) -> PluginAnswer | None:
         try:
-            return self._client.get_plugin(name, timeout=deadline.for_read())
+            return self._client.get_plugin(name, timeout=self._deadline.for_read())
         except NotFoundError:
             return None
 
 
-def _fits(found: PluginAnswer, inputs: PluginInputs) -> bool:
-    return (found.display_name, found.version) == (inputs.display_name, inputs.version or 1)
+def _taken(wanted: PluginState, found: PluginAnswer, stamp: Stamp | None) -> str:
+    if stamp is None:
+        whose, advice = "carries no stamp", ""
+    else:
+        whose = f"belongs to another stack or resource (owner {stamp.owner})"
+        advice = "; or, where it is this resource under its former name or parent, declare that in its aliases"
+    return (
+        f"create plugin {wanted.name!r}: a plugin of that name exists already and {whose}; it was created at"
+        f" {found.creation_time}. What to do: choose another name, or set adopt=True to take it over{advice}"
+    )

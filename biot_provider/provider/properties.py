@@ -1,29 +1,32 @@
 """Properties of resources on their way in and out of Pulumi: models in Pulumi's form and back.
 
-Names that begin with two underscores are hidden by the engine; a model says so with a field's alias.
+Inputs are strict in the check alone; what it has let pass is read back as wide as state is. Names that begin with two
+underscores are hidden by the engine; a model says so with a field's alias.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Collection, Mapping
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from pulumi.dynamic import CheckResult, ReadResult
 from pulumi.runtime.rpc import wrap_rpc_secret
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter
 
 from biot_provider.config import LOOPBACK
 from biot_provider.errors import ConfigError, LifecycleError
 from biot_provider.models import Model
 from biot_provider.provider.lifecycle import Connection, failures, holds_unknown
 from biot_provider.rules import Problem
+from biot_provider.wide import Wide
 
 ModelT = TypeVar("ModelT", bound=Model)
+WideT = TypeVar("WideT", bound=Wide)
 
 _PLATFORM = "__platform"
-_SECRET = "secret_key"  # noqa: S105  (the name of a property)
+_SECRETS = ("secret_key", "build_args")
 
 
 def declared(news: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,40 +34,53 @@ def declared(news: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in news.items() if value is not None and not key.startswith("__")}
 
 
-def loaded(model: type[ModelT], properties: Mapping[str, Any]) -> ModelT:
-    """Properties that were checked before, as a model; what is missing or not known yet is the default, or None."""
-    hidden = {alias: name for name, alias in _hidden(model).items()}
-    values = {name: None if field.is_required() else field.get_default(call_default_factory=True)
-              for name, field in model.model_fields.items()}  # fmt: skip
-    for key, value in properties.items():
-        name = hidden.get(key, key)
-        if name in values and value is not None and not holds_unknown(value):
-            values[name] = _restored(model, name, value)
-    return cast(ModelT, model.model_construct(**values))
+def loaded(model: type[WideT], properties: Mapping[str, Any]) -> WideT:
+    """State, or inputs that were checked; what is missing or not known yet is the default."""
+    return model.model_validate({k: v for k, v in properties.items() if v is not None and not holds_unknown(v)})
 
 
-def dumped(value: Model, *, leave_out: Collection[str] = ()) -> dict[str, Any]:
-    """A model as Pulumi keeps it: nothing that is not set, the secret key marked as a secret."""
+def validated(model: type[ModelT], properties: Mapping[str, Any]) -> ModelT:
+    """Inputs that were checked and are all known, as the strict model that they passed."""
+    known = {*model.model_fields, *_hidden(model).values()}
+    return model.model_validate({k: v for k, v in properties.items() if k in known and v is not None})
+
+
+def dumped(value: Wide, *, leave_out: Collection[str] = ()) -> dict[str, Any]:
+    """A model as Pulumi keeps it: nothing that is not set, secrets marked."""
     hidden = _hidden(type(value))
-    properties = {
-        hidden.get(name, name): item
-        for name, item in value.model_dump(mode="json").items()
-        if item not in (None, [], {}) and name not in leave_out
-    }
-    if _SECRET in properties:
-        properties[_SECRET] = wrap_rpc_secret(properties[_SECRET])
-    return properties
+    values = value.model_dump(mode="json", exclude=set(leave_out))
+    return _marked({hidden.get(name, name): item for name, item in values.items()})
 
 
-def checked(model: type[Model], news: dict[str, Any], problems: list[Problem]) -> CheckResult:
-    """The result of a check: the problems, or the inputs with defaults, those not known yet as they came."""
+def checked(model: type[Model], olds: Mapping[str, Any], news: dict[str, Any], problems: list[Problem]) -> CheckResult:
+    """The result of a check: the problems, or the inputs with defaults, those not known yet as they came.
+
+    What is as it was stays as it is, in whatever form a read gave it.
+    """
     if problems:
         return CheckResult(news, failures(problems))
-    unknown = {key: value for key, value in news.items() if key in model.model_fields and holds_unknown(value)}
-    return CheckResult(dumped(loaded(model, news)) | unknown, [])
+    properties: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        key = _hidden(model).get(name, name)
+        value = news.get(key)
+        if value is None:
+            value = None if field.is_required() else field.get_default(call_default_factory=True)
+        elif value != olds.get(key) and not holds_unknown(value):
+            value = _adapter(model, name).validate_python(value)
+        properties[key] = value
+    return CheckResult(_marked(properties), [])
 
 
-def with_known(inputs: ModelT, state: Model, news: Mapping[str, Any]) -> tuple[ModelT, list[str]]:
+def without_restored(problems: Iterable[Problem], olds: Mapping[str, Any], news: Mapping[str, Any]) -> list[Problem]:
+    """The problems, but those of an argument that is as it was.
+
+    For kinds whose ``read`` gives inputs as the platform shows them: with ``ignore_changes`` the engine puts such a
+    value, whatever it is, in the place of the program's, and nothing is sent for it.
+    """
+    return [problem for problem in problems if not _is_as_it_was(problem.path.partition(".")[0], olds, news)]
+
+
+def with_known(inputs: WideT, state: Wide, news: Mapping[str, Any]) -> tuple[WideT, list[str]]:
     """The inputs with the state's values in place of those not known yet, and the names of these."""
     waiting = [key for key, value in news.items() if holds_unknown(value) and key in type(inputs).model_fields]
     return inputs.model_copy(update={key: getattr(state, key) for key in waiting}), waiting
@@ -104,20 +120,30 @@ def refuse_another_platform(
 
 
 def resource_name(owner: str | None) -> str:
-    """The resource's name in its program, of ``project/stack/name``."""
-    return (owner or "").split("/", 2)[-1]
+    """The resource's name in its program, of ``project/stack/name`` or ``project/stack/types::name``."""
+    name = (owner or "").split("/", 2)[-1]
+    return name.partition("::")[2] or name
 
 
-def _restored(model: type[Model], name: str, value: object) -> object:
-    """The value in its field's type: Pulumi has no whole numbers. What the platform shows may be none of the type."""
-    try:
-        return _adapter(model, name).validate_python(value)
-    except ValidationError:
-        return value
+def _is_as_it_was(name: str, olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
+    return name in olds and olds[name] == news.get(name)
+
+
+def _marked(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Properties for the engine: nothing that is not set, secrets marked."""
+    return {
+        name: _as_secret(value) if name in _SECRETS else value
+        for name, value in properties.items()
+        if value not in (None, [], {})
+    }
+
+
+def _as_secret(value: Any) -> Any:
+    return {key: _as_secret(item) for key, item in value.items()} if isinstance(value, dict) else wrap_rpc_secret(value)
 
 
 @functools.cache
-def _hidden(model: type[Model]) -> dict[str, str]:
+def _hidden(model: type[BaseModel]) -> dict[str, str]:
     return {n: field.alias for n, field in model.model_fields.items() if field.alias and field.alias.startswith("__")}
 
 

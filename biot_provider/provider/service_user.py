@@ -9,6 +9,7 @@ from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, Up
 from biot_provider.account_models import ServiceUserInputs, ServiceUserState
 from biot_provider.account_rules import service_user_problems
 from biot_provider.errors import NotFoundError
+from biot_provider.provider.host import report_changes
 from biot_provider.provider.lifecycle import LifecycleProvider, is_unknown, operation, report
 from biot_provider.provider.properties import (
     checked,
@@ -20,14 +21,17 @@ from biot_provider.provider.properties import (
     refuse_another_platform,
     resource_name,
     with_known,
+    without_restored,
 )
 from biot_provider.provider.secret_key_writes import HELD
 from biot_provider.provider.service_user_writes import (
+    REPLACING,
     ServiceUserWrites,
     changed_fields,
     exists,
     observed,
     replacing_fields,
+    unheard_of,
 )
 
 _NO_INPUTS = ("secret_key", "secret_key_id", "filled_in")
@@ -39,33 +43,39 @@ class ServiceUserProvider(LifecycleProvider):
     @operation
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Find every bad input, fill in defaults; no request."""
-        problems = self.connection.problems() + service_user_problems(declared(news), is_unknown)
-        return checked(ServiceUserInputs, news, problems)
+        problems = without_restored(service_user_problems(declared(news), is_unknown), _olds, news)
+        return checked(ServiceUserInputs, _olds, news, self.connection.problems() + problems)
 
     @operation
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Say what changes in place and what needs a new service user: deleted first where its name stays."""
         self._refuse_another_platform("compare", _id, _olds)
         state = loaded(ServiceUserState, _olds)
-        inputs, waiting = with_known(loaded(ServiceUserInputs, _news), state, _news)
+        inputs, waiting = with_known(loaded(ServiceUserState, _news), state, _news)
         if state.secret_key_id:
             HELD[state.secret_key_id] = resource_name(state.owner)
-        replaces = replacing_fields(state, inputs)
+        replaces = [*replacing_fields(state, inputs), *(name for name in waiting if name in REPLACING)]
+        changed = {*changed_fields(state, inputs), *replaces, *waiting}
         if replaces:
             report(
                 f"warning: service user {state.name!r} is made anew ({', '.join(replaces)} cannot change in place):"
                 " its id and its secret key change, and the old key ends"
             )
+        for name in unheard_of(state, inputs):
+            report(
+                f"warning: service user {state.name!r}: the platform shows {name} {getattr(state, name)!r}, which is"
+                f" none that this version knows: it is left as it is, not made {getattr(inputs, name)!r}"
+            )
+        # Deleted first, too, when the engine replaces on a change that would be one in place: names are unique.
+        report_changes(_olds, _news, changed)
         return DiffResult(
-            changes=bool(changed_fields(state, inputs) or replaces or waiting),
-            replaces=replaces,
-            delete_before_replace=bool(replaces) and "name" not in replaces,
+            changes=bool(changed), replaces=replaces, delete_before_replace=bool(changed) and "name" not in replaces
         )
 
     @operation
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Create the service user; its secret key is in the outputs from then on, and can be had nowhere else."""
-        inputs = loaded(ServiceUserInputs, props)
+        inputs = loaded(ServiceUserState, props)
         id_, state = self._writes(inputs).create(inputs)
         return CreateResult(id_, on_platform(self.connection, dumped(state)))
 
@@ -80,13 +90,13 @@ class ServiceUserProvider(LifecycleProvider):
             return gone(f"service user {id_!r}", props)
         state = observed(answer, known)
         outs = on_platform(self.connection, dumped(state))
-        return ReadResult(id_, outs, dumped(state, leave_out=(*_NO_INPUTS, *state.filled_in)))
+        return ReadResult(id_, outs, dumped(state, leave_out=(*_NO_INPUTS, *(state.filled_in or ()))))
 
     @operation
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Send what changed."""
         self._refuse_another_platform("update", _id, _olds)
-        inputs = loaded(ServiceUserInputs, _news)
+        inputs = loaded(ServiceUserState, _news)
         state = self._writes(inputs).update(_id, loaded(ServiceUserState, _olds), inputs)
         return UpdateResult(on_platform(self.connection, dumped(state)))
 
@@ -102,6 +112,6 @@ class ServiceUserProvider(LifecycleProvider):
         client = self.connection.client
         refuse_another_platform(self.connection, asked, state, lambda: exists(client(state.get("__owner")), id_))
 
-    def _writes(self, inputs: ServiceUserInputs) -> ServiceUserWrites:
+    def _writes(self, inputs: ServiceUserState) -> ServiceUserWrites:
         client = self.connection.client(inputs.owner)
         return ServiceUserWrites(client, seconds=self.connection.settings.request_timeout, tell=report)

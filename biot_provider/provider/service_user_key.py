@@ -10,7 +10,7 @@ from typing import Any
 
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult
 
-from biot_provider.account_models import ServiceUserKeyInputs, ServiceUserKeyState
+from biot_provider.account_models import SecretKeyAnswer, ServiceUserKeyInputs, ServiceUserKeyState, are_ids_alike
 from biot_provider.account_rules import service_user_key_problems
 from biot_provider.errors import InputError, NotFoundError
 from biot_provider.provider.lifecycle import LifecycleProvider, is_unknown, operation, report
@@ -27,6 +27,7 @@ from biot_provider.provider.properties import (
 )
 from biot_provider.provider.secret_key_writes import HELD, SecretKeyWrites
 from biot_provider.provider.service_user_writes import exists
+from biot_provider.wide import is_same_moment
 
 _NO_INPUTS = ("key_id", "secret_key", "creation_time", "expiration_time")
 
@@ -40,14 +41,14 @@ class ServiceUserKeyProvider(LifecycleProvider):
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
         """Find every bad input; no request."""
         problems = self.connection.problems() + service_user_key_problems(declared(news), is_unknown)
-        return checked(ServiceUserKeyInputs, news, problems)
+        return checked(ServiceUserKeyInputs, _olds, news, problems)
 
     @operation
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Any change is a new key, made before the old one is dropped."""
         self._refuse_another_platform("compare", _id, _olds)
         state = loaded(ServiceUserKeyState, _olds)
-        inputs, waiting = with_known(loaded(ServiceUserKeyInputs, _news), state, _news)
+        inputs, waiting = with_known(loaded(ServiceUserKeyState, _news), state, _news)
         HELD[state.key_id] = resource_name(state.owner)
         replaces = [n for n in ("service_user_id", "keepers") if getattr(state, n) != getattr(inputs, n)] + waiting
         if not replaces and _is_past(state.expiration_time):
@@ -60,15 +61,15 @@ class ServiceUserKeyProvider(LifecycleProvider):
     @operation
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Make the key; its secret is in the outputs from then on, and can be had nowhere else."""
-        inputs = loaded(ServiceUserKeyInputs, props)
-        key = self._writes(inputs).create(inputs.service_user_id)
+        inputs = loaded(ServiceUserKeyState, props)
+        key = self._writes(inputs).create(inputs.service_user_id, resource_name(inputs.owner))
         made = {
+            "key_id": key.id,
             "secret_key": key.secret_key,
             "creation_time": key.creation_time,
             "expiration_time": key.expiration_time,
         }
-        state = ServiceUserKeyState.model_construct(**(dict(inputs) | made), key_id=key.id)
-        outs = on_platform(self.connection, dumped(state))
+        outs = on_platform(self.connection, dumped(inputs.model_copy(update=made)))
         return CreateResult(f"{inputs.service_user_id}/{key.id}", outs)
 
     @operation
@@ -80,17 +81,22 @@ class ServiceUserKeyProvider(LifecycleProvider):
         self._refuse_another_platform("read", id_, props)
         known = loaded(ServiceUserKeyState, props)
         try:
-            keys = self.connection.client(known.owner).get_service_user(service_user_id).secret_keys or ()
+            keys = self.connection.client(known.owner).get_service_user(service_user_id).secret_keys
         except NotFoundError:
             return gone(f"secret key {id_!r}", props)
-        for key in keys:
-            if key.id == key_id:
-                seen = {"creation_time": key.creation_time, "expiration_time": key.expiration_time}
-                update = {"service_user_id": known.service_user_id or service_user_id, "key_id": key_id, **seen}
-                state = known.model_copy(update=update)
-                outs = on_platform(self.connection, dumped(state))
-                return ReadResult(id_, outs, dumped(state, leave_out=_NO_INPUTS))
-        return gone(f"secret key {id_!r}", props)
+        found = next((key for key in keys or () if key.id == key_id), None)
+        are_all_shown = keys is not None and all(are_ids_alike(key.id, key_id) for key in keys)
+        if found is None and (are_all_shown or not known.key_id):
+            return gone(f"secret key {id_!r}", props)
+        update = {"service_user_id": known.service_user_id or service_user_id, "key_id": key_id}
+        if found is None:
+            report(
+                f"warning: secret key {id_!r}: the platform does not show which keys there are; it is taken as it was"
+            )
+        else:
+            update |= _seen(found, known)
+        state = known.model_copy(update=update)
+        return ReadResult(id_, on_platform(self.connection, dumped(state)), dumped(state, leave_out=_NO_INPUTS))
 
     @operation
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
@@ -107,9 +113,15 @@ class ServiceUserKeyProvider(LifecycleProvider):
             self.connection, f"{asked} secret key {id_!r}", state, lambda: exists(client(state.get("__owner")), user)
         )
 
-    def _writes(self, inputs: ServiceUserKeyInputs) -> SecretKeyWrites:
+    def _writes(self, inputs: ServiceUserKeyState) -> SecretKeyWrites:
         client = self.connection.client(inputs.owner)
         return SecretKeyWrites(client, seconds=self.connection.settings.request_timeout, tell=report)
+
+
+def _seen(found: SecretKeyAnswer, known: ServiceUserKeyState) -> dict[str, str]:
+    """The times that the platform shows, where they are other ones than those known."""
+    times = {"creation_time": found.creation_time, "expiration_time": found.expiration_time}
+    return {name: time for name, time in times.items() if time and not is_same_moment(time, getattr(known, name))}
 
 
 def _is_past(time: str | None) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import secrets
 import socket
 import ssl
 import subprocess
@@ -58,7 +59,7 @@ def test_where_all_is_well_every_line_is_ok_and_nothing_has_changed(clinic: Any,
         *("configuration", "address", "certificate", "platform", "clock", "identity"),
         *PERMISSIONS,
         *KINDS,
-        *("engine", "images", "project", "plugins"),
+        *("engine", "images", "writing", "project", "plugins"),
     ]
     assert {line.split()[1] for line in lines} == {"ok"}
     assert "BIOT_SERVICE_SECRET_KEY" in lines[0]
@@ -280,7 +281,7 @@ def behind(tunnel: Tunnel, clinic: Any, platform: Platform, folder: Path, closin
     authority.cert_pem.write_to_path(folder / "ca.pem")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert(HOST).configure_cert(context)
-    tunnel.lead_to(int(closing.enter_context(running(folder / "data", tls=context)).rpartition(":")[2]))
+    tunnel.lead_to(int(closing.enter_context(running(folder / "data", tls=context, names=[HOST])).rpartition(":")[2]))
     clinic.as_user(f"https://{HOST}", (platform.service_id, platform.service_secret_key))
     clinic.environment(SSL_CERT_FILE=str(folder / "ca.pem"), HTTPS_PROXY=tunnel.address)
 
@@ -362,3 +363,19 @@ def test_a_reader_that_has_read_enough_sees_no_traceback(tmp_path: Path) -> None
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 1
+
+
+@pytest.mark.parametrize("person", [False, True], ids=["service user", "person"])
+def test_a_secret_that_the_platform_quotes_in_parts_is_not_shown(
+    clinic: Any, platform: Platform, served: str, person: bool
+) -> None:
+    key = f"canary{secrets.token_hex(12)}"
+    names = ("BIOT_USERNAME", "BIOT_PASSWORD") if person else ("BIOT_SERVICE_ID", "BIOT_SERVICE_SECRET_KEY")
+    clinic.environment(BIOT_BASE_URL=served, **dict(zip(names, ("ada", key), strict=True)))
+    body = {"code": "LOGIN_FAILED", "message": f"{key[:20]}... is wrong, not {key[5:].upper()}", "details": {"k": key}}
+    platform.faults.add(status=403, json=body, path="/ums/", method="POST", times=None)
+    for arguments in ((), ("--json",)):
+        code, output = clinic.text(*arguments)
+        assert code == 1
+        assert "LOGIN_FAILED" in output
+        assert [at for at in range(6, len(key) - 7) if key[at : at + 8] in output.lower()] == []

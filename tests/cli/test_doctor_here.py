@@ -187,7 +187,7 @@ def test_declarations_are_read_with_what_differs_in_the_stack(clinic: Any) -> No
     clinic.stack({"biot:baseUrl": "embedded", "shop:plugins": differs})
     check, text = clinic.visit("--stack", "dev").problem
     assert check == "plugins"
-    assert "no plugin 'other' in plugins" in text
+    assert f"no plugin 'other' in {clinic.folder}/plugins" in text
     assert "memorySize" in text
 
 
@@ -197,4 +197,38 @@ def test_a_folder_of_plugins_is_looked_at_where_it_is_said_to_be(clinic: Any) ->
     assert "is not YAML" in clinic.visit("--plugins", "elsewhere").problems["plugins"]
     assert "program describes its plugins itself" in clinic.visit("--plugins", "nowhere").findings["plugins"][1]
     (clinic.folder / "empty").mkdir()
-    assert "there is no plugin in 'empty'" in clinic.visit("--plugins", "empty").problems["plugins"]
+    assert f"there is no plugin in '{clinic.folder}/empty'" in clinic.visit("--plugins", "empty").problems["plugins"]
+
+
+def test_each_place_that_is_written_to_is_named_and_left_as_it_was(clinic: Any) -> None:
+    clinic.stack({"biot:baseUrl": "embedded"})
+    before = sorted(clinic.folder.rglob("*"))
+    state, text = clinic.visit("--stack", "acme/shop/dev").findings["writing"]
+    assert state == "ok"
+    assert text.endswith(", the embedded platform in .biot/dev")
+    assert sorted(clinic.folder.rglob("*")) == before
+    clinic.environment(BIOT_LOG="debug", BIOT_LOG_FILE="logs/of/today.log")
+    assert clinic.visit("--stack", "dev").findings["writing"][1].endswith(", the debug log logs/of/today.log")
+
+
+@pytest.mark.parametrize("folder", ["plugins/hello/plugin.yaml/data", "gone/data", "/proc/data"])
+def test_an_embedded_folder_that_cannot_be_made_is_a_problem(clinic: Any, folder: str) -> None:
+    (clinic.folder / "gone").symlink_to("nowhere")
+    clinic.stack({"biot:baseUrl": f"embedded:{folder}"})
+    text = clinic.visit("--stack", "dev").problems["writing"]
+    assert f"cannot be written to '{folder}' (" in text
+    assert "name another folder in biot:baseUrl" in text
+
+
+def test_a_temporary_folder_that_takes_nothing_is_a_problem(clinic: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/proc")
+    assert "set TMPDIR to a folder with room" in clinic.visit().problems["writing"]
+
+
+@pytest.mark.parametrize("file", ["plugins", "plugins/hello/plugin.yaml/debug.log", "/proc/debug.log"])
+def test_a_debug_log_that_cannot_be_written_is_a_note(clinic: Any, file: str) -> None:
+    clinic.environment(BIOT_LOG="debug", BIOT_LOG_FILE=file)
+    visit = clinic.visit()
+    assert set(visit.problems) == {"configuration"}  # and no request is made that would be logged
+    state, text = visit.findings["writing"]
+    assert (state, text.startswith(f"the debug log {file!r} cannot be written (")) == ("note", True)

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -22,7 +23,6 @@ from biot_provider.emulator import Platform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 COMMAND = [sys.executable, "-m", "biot_provider.cli", "emulator"]
 
@@ -35,12 +35,14 @@ def started(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[st
     )
     try:
         assert process.stdout is not None
-        first, second = process.stdout.readline(), process.stdout.readline()
+        first, second, third = (process.stdout.readline() for _ in range(3))
         word, *pairs = second.split()
         assert word == "export", process.communicate(timeout=10)
         exports = dict(pair.split("=", 1) for pair in pairs)
         assert set(exports) == {"BIOT_BASE_URL", "BIOT_SERVICE_ID", "BIOT_SERVICE_SECRET_KEY"}
         assert exports["BIOT_BASE_URL"] in first
+        key = Path(third.rpartition(" ")[2].strip())
+        assert (folder / key).read_text()
         yield process, exports
     finally:
         if process.poll() is None:
@@ -124,6 +126,14 @@ def test_it_prints_what_functions_write_and_how_their_calls_end_unless_told_not_
         first, second = output.splitlines()
         assert first == "talker | canary"
         assert second.startswith("talker: GET /: answered in ")
+
+
+def test_nothing_that_a_function_says_steers_the_terminal(tmp_path: Path) -> None:
+    deploy(tmp_path / "data", "def handler(event, context): print('\\x1b]52;c;ZXZpbA==\\x07\\rgone \\u202e \\x9b1m')\n")
+    with started(tmp_path, "--port", "0", "--data", "data") as (process, exports):
+        assert httpx.get(endpoint(exports)).status_code == 200
+        _, output, _ = ended(process, signal.SIGTERM)
+    assert output.splitlines()[0] == r"talker | \u001b]52;c;ZXZpbA==\u0007\rgone \u202e \u009b1m"
 
 
 STUCK = "import os, time\ndef handler(event, context):\n    print(os.getpid())\n    time.sleep(60)\n"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
 import threading
+import unicodedata
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -128,6 +130,7 @@ def test_each_subscription_is_called_once_and_the_schedule_last(made: Made, invo
 def test_a_plugin_that_subscribes_to_nothing_is_called_directly(made: Made, invoke: Invoke) -> None:
     code, output, _ = invoke(made(ECHO))
     assert (code, titles(output)) == (0, ["DIRECT CALL"])
+    assert "  answers 200, without a body\n  took " in output
 
 
 @pytest.mark.parametrize("kind", ["pre", "post", "adapt", "interception-pre"])
@@ -228,6 +231,19 @@ def test_variables_come_from_the_file_then_the_options(made: Made, invoke: Invok
     assert "log   | 1 2 2 three=3 false\n" in output
 
 
+@pytest.mark.parametrize("mistake", ["none", "a line", "an option", "the manifest"])
+def test_no_variable_is_shown(made: Made, invoke: Invoke, tmp_path: Path, mistake: str) -> None:
+    canaries = [f"canary{secrets.token_hex(8)}" for _ in range(4)]
+    variables = {"OF_MANIFEST": canaries[0]} | ({"BIOT_X": canaries[1]} if mistake == "the manifest" else {})
+    file = tmp_path / "variables"
+    file.write_text(f"OF_FILE={canaries[2]}\n" + (canaries[3] if mistake == "a line" else ""))
+    option = canaries[3] if mistake == "an option" else f"OF_OPTION={canaries[3]}"
+    folder = made("def handler(event, context): ...\n", environmentVariables=variables)
+    code, output, problems = invoke(folder, "--event", "direct", "--env-file", file, "--env", option)
+    assert (code == 0) == (mistake == "none"), problems
+    assert [canary[6:14] for canary in canaries if canary[6:14] in output + problems] == []
+
+
 def test_what_the_ignore_rules_drop_is_missed_here_already(made: Made, invoke: Invoke) -> None:
     folder = made("import own\ndef handler(event, context): ...\n")
     (folder / "own.py").write_text("")
@@ -261,11 +277,106 @@ def test_a_file_holds_a_whole_event_or_a_body(made: Made, invoke: Invoke, tmp_pa
     assert sent["jwt"] == "[secret]"
 
 
+STEERS = "\x1b]52;c;ZXZpbA==\x07\x1b[2J\rgone \u202eabc\u2066 \x9b31m \x7f \u2028 \ud800"
+SHOWN = "\\u001b]52;c;ZXZpbA==\\u0007\\u001b[2J\\rgone \\u202eabc\\u2066 \\u009b31m \\u007f \\u2028 \\ud800"
+
+
+@pytest.mark.parametrize(
+    ("statement", "line"),
+    [
+        ("print(words)", f"  log   | {SHOWN}"),
+        ("raise ValueError(words)", "  failed  Handler.Raised: ValueError: "),
+        (
+            "return {'statusCode': 200, 'headers': {'x': words + '\\nfake'}, 'body': words}",
+            f"  answers 200, x: {SHOWN}\\nfake",
+        ),
+        ("return words", None),
+        ("return {words: words}", None),
+    ],
+)
+def test_nothing_that_a_plugin_says_steers_the_terminal(
+    made: Made, invoke: Invoke, statement: str, line: str | None
+) -> None:
+    folder = made(
+        f"def handler(event, context):\n    words = {STEERS!a}\n    {statement}\n", displayName=f"A {STEERS[:-1]}"
+    )
+    _, output, problems = invoke(folder, "--event", "direct")
+    assert problems == ""
+    assert "u001b" in output
+    assert not {c for c in output if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")} - {"\n"}
+    assert line is None or any(found.startswith(line) for found in output.splitlines())
+
+
+def test_words_that_are_joined_stay_joined(made: Made, invoke: Invoke) -> None:
+    words = "\U0001f469\u200d\U0001f52c \u0646\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 a\tb \u4f60\u597d"
+    _, output, _ = invoke(made(f"def handler(event, context): print({words!a})\n"))
+    assert f"  log   | {words}\n" in output
+
+
+BINARY = "{'statusCode': 200, 'headers': {'content-type': 'image/png'}, 'isBase64Encoded': True, 'body': body}"
+
+
+@pytest.mark.parametrize(
+    ("answer", "described"),
+    [
+        (BINARY, "    (image/png, 68 bytes)\n"),
+        (BINARY.replace("image/png", "application/zip"), "    (application/zip, 68 bytes)\n"),
+        (
+            "{'statusCode': 200, 'body': {'type': 'Buffer', 'data': [137, 80]}}",
+            "    (2 bytes that JSON has made a list of",
+        ),
+        (
+            "{'statusCode': 200, 'body': {'0': 137, '1': 80, '2': 0}}",
+            "    (3 bytes that JSON has made a list of numbers:",
+        ),
+        ("'x' * 5000", f'    "{"x" * 1999} (3002 more characters)\n'),
+    ],
+)
+def test_what_is_no_text_is_described(made: Made, invoke: Invoke, answer: str, described: str) -> None:
+    body = "base64.b64encode(bytes([137]) + bytes(67)).decode()"
+    code, output, _ = invoke(made(f"import base64\nbody = {body}\ndef handler(event, context): return {answer}\n"))
+    assert code == 0
+    assert described in output
+
+
+def test_a_call_that_writes_into_its_code_folder_is_warned_of(made: Made, invoke: Invoke) -> None:
+    code, output, _ = invoke(made("def handler(event, context): open('cache.json', 'w').close()\n"))
+    assert code == 0
+    assert "  warning the plugin writes into its code folder, which is read-only on Lambda" in output
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_a_file_may_have_a_byte_order_mark(made: Made, invoke: Invoke, tmp_path: Path, encoding: str) -> None:
+    event, variables = tmp_path / "event.json", tmp_path / "variables"
+    event.write_bytes('{"headers": {}, "word": "ä"}'.encode(encoding))
+    variables.write_bytes("WORD=ö\r\n".encode(encoding))
+    code = "import os\ndef handler(event, context): print(event['word'], os.environ['WORD'])\n"
+    code_, output, problems = invoke(made(code), "--event", event, "--env-file", variables)
+    assert (code_, problems) == (0, "")
+    assert "  log   | ä ö\n" in output
+
+
+def test_data_that_a_shell_has_read_from_a_file_may_have_one_too(made: Made, invoke: Invoke) -> None:
+    code, output, _ = invoke(made(ECHO), "--event", "direct", "--data", '\ufeff{"a": 1}')
+    assert code == 0
+    assert json.loads(got(output)["body"]) == {"a": 1}
+
+
+def test_an_event_that_is_too_large_is_told_for_each_call(made: Made, invoke: Invoke, tmp_path: Path) -> None:
+    data = tmp_path / "data.json"
+    data.write_text(json.dumps({"text": "x" * 6_300_000}))
+    hooks = [{"type": "PRE_REQUEST", "apiId": f"{method}/device/v2/devices/{{id}}"} for method in ("PATCH", "PUT")]
+    folder = made(PASSES, subscriptions={"interceptions": hooks}, memorySize=512)
+    code, output, _ = invoke(folder, "--event", "pre", "--data", data)
+    assert code == 1
+    assert output.count("  failed  RequestTooLargeException: the event has ") == 2
+
+
 FAILS = [
     ("raise ValueError('bad')", "Handler.Raised: ValueError: bad (index.py, line 3)"),
-    ("while True: pass", "Function.Timeout: the handler did not answer within its time limit of 1 s"),
+    ("while True: pass", "Sandbox.Timedout: Task timed out after 1.00 seconds: the handler did not answer within"),
     ("bytearray(150 << 20)", "Function.OutOfMemory: the plugin used "),
-    ("return {1}", "Runtime.BadAnswer: the handler's answer is not JSON"),
+    ("return {1}", "Runtime.MarshalError: the handler's answer is not JSON"),
 ]
 
 
@@ -299,6 +410,9 @@ def test_code_that_cannot_be_loaded_is_told_once(made: Made, invoke: Invoke) -> 
         (["--event", "pre", "--api-id", "patients"], "--api-id 'patients': it is a method and a path, for example"),
         (["--event", "notification", "--data", "[]"], "--data: it must be a JSON object, the entity of a call"),
         (["--event", "pre", "--data", "{"], "--data: the text is not JSON"),
+        (["--event", "pre", "--data", "[NaN]"], "--data: the text is not JSON: there is NaN in it"),
+        (["--event", "pre", "--data", "[" * 9000], "--data: the text is not JSON: maximum recursion depth exceeded"),
+        (["--event", "{" + " " * 9000], "is neither a kind"),
         (["--event", "pre", "--data", "gone.json"], "--data: gone.json cannot be read (No such file or directory)"),
         (["--entity", "patient"], "--entity needs --event KIND: one of pre"),
         (["--env", "canary-value"], "--env: a variable is written KEY=VALUE"),

@@ -199,7 +199,7 @@ def test_what_is_there_already_is_not_touched(there: str, capsys: pytest.Capture
         ),
         (
             ["ward", "--runtime", "nodejs18.x"],
-            "the runtime nodejs18.x is retired by AWS Lambda: take a newer one, such as nodejs22.x",
+            "the runtime nodejs18.x is deprecated by AWS Lambda: take a newer one, such as nodejs22.x",
         ),
     ],
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import json
+import socket
 import sys
 import textwrap
 import zipfile
@@ -30,6 +32,7 @@ class Caller:
     def __init__(self, platform: Platform, http: httpx.Client) -> None:
         self.platform = platform
         self.http = http
+        self.http.headers["X-Emulator-Key"] = platform.control_key
         self.log_in(platform.service_id, platform.service_secret_key)
 
     def log_in(self, service_id: str, secret_key: str) -> None:
@@ -109,6 +112,45 @@ def outside(platform: Platform, base_url: str) -> Iterator[Caller]:
         yield Caller(platform, http)
 
 
+class Talk:
+    """Speaks to the server byte by byte."""
+
+    def __init__(self, base_url: str) -> None:
+        self.port = int(base_url.rpartition(":")[2])
+
+    def connect(self, sent: str | bytes = b"") -> socket.socket:
+        """A connection on which this was sent."""
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        connection.sendall(sent.encode("latin-1") if isinstance(sent, str) else sent)
+        return connection
+
+    def ask(self, sent: str | bytes) -> tuple[int, dict[str, str], str]:
+        """Status, headers and body of the one answer to this; nothing more is sent. Status 0: there was none."""
+        with self.connect(sent) as connection:
+            return self.answer(connection)
+
+    @staticmethod
+    def answer(connection: socket.socket) -> tuple[int, dict[str, str], str]:
+        """The next answer on a connection: status, headers with names in lower case, body."""
+        response = http.client.HTTPResponse(connection)
+        try:
+            response.begin()
+            return (
+                response.status,
+                {name.lower(): value for name, value in response.headers.items()},
+                response.read().decode("latin-1"),
+            )
+        except (http.client.HTTPException, ConnectionError):
+            return 0, {}, ""
+        finally:
+            response.close()
+
+
+@pytest.fixture
+def talk(base_url: str) -> Talk:
+    return Talk(base_url)
+
+
 @pytest.fixture(params=["in process", "over a socket"])
 def call(request: pytest.FixtureRequest) -> Caller:
     """Either caller: the platform must not behave differently."""
@@ -123,7 +165,8 @@ def zipped() -> Any:
     def make(text: str = "def handler(event, context): ...\n") -> bytes:
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr("index.py", text)
+            # Without the time of day: the same text is the same zip.
+            archive.writestr(zipfile.ZipInfo("index.py"), text, zipfile.ZIP_DEFLATED)
         return buffer.getvalue()
 
     return make

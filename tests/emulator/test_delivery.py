@@ -276,7 +276,7 @@ CALLBACK = """
 
     def handler(event, context):
         user = {"id": os.environ["BIOT_SERVICE_USER_ID"], "secretKey": os.environ["BIOT_SERVICE_USER_SECRET_KEY"]}
-        token = call("POST", "/ums/v2/services/accessToken", user, {})["accessToken"]
+        token = call("POST", "/ums/v2/services/accessToken", user, {"Content-Type": "application/json"})["accessToken"]
         more = {"allow-interception": "yes"} if "allow" in event["rawPath"] else {}
         headers = {"Authorization": "Bearer " + token, "Content-Type": "application/json", **more}
         return call("POST", "/organization/v1/users/patients", {}, headers)

@@ -209,7 +209,7 @@ def test_a_fault_that_makes_no_sense_is_refused(outside: Any, spec: dict[str, An
     assert outside.platform.faults.all() == []
 
 
-def test_faults_are_ordered_over_http_without_a_token(outside: Any) -> None:
+def test_faults_are_ordered_over_http_with_the_key_and_without_a_token(outside: Any) -> None:
     good = outside.http.headers.pop("Authorization")
     spec = {"kind": "gateway-timeout", "method": "POST", "path": "/plugins$"}
     fault = outside.http.post("/_emulator/faults", json=spec).json()["id"]

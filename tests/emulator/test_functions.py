@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from biot_provider.emulator import Platform
-from biot_provider.emulator.functions import PROCESSES
+from biot_provider.emulator.function_pool import PROCESSES
 from biot_provider.emulator.server import running
 
 if TYPE_CHECKING:
@@ -163,7 +163,8 @@ def test_a_plugin_knows_its_variables_and_reaches_the_platform_as_its_own_user(d
         def handler(event, context):
             user = {"id": os.environ["BIOT_SERVICE_USER_ID"], "secretKey": os.environ["BIOT_SERVICE_USER_SECRET_KEY"]}
             url = os.environ["BIOT_BASE_URL"] + "/ums/v2/services/accessToken"
-            with urllib.request.urlopen(urllib.request.Request(url, json.dumps(user).encode())) as answer:
+            kind = {"Content-Type": "application/json"}
+            with urllib.request.urlopen(urllib.request.Request(url, json.dumps(user).encode(), kind)) as answer:
                 return {"word": os.environ["WORD"], "name": os.environ["BIOT_APP_NAME"], "status": answer.status}
         """,
         environmentVariables={"WORD": "canary"},
@@ -202,7 +203,8 @@ def test_processes_end_with_the_platform_even_at_work(deploy: Any, platform: Pla
         timeout=90,
     )
     seen: list[int] = []
-    with running(tmp_path / "data") as base_url, httpx.Client(base_url=base_url, trust_env=False) as http:
+    key = {"X-Emulator-Key": platform.control_key}
+    with running(tmp_path / "data") as base_url, httpx.Client(base_url=base_url, trust_env=False, headers=key) as http:
         count, stuck = (platform.plugins.get(f"Plugin-{name}", base_url)["endpointUrl"] for name in ("count", "stuck"))
         seen.append(http.get(count).json()["process"])
         thread = threading.Thread(target=call_in_vain, args=(stuck,))

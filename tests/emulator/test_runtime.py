@@ -275,28 +275,48 @@ def test_an_exception_is_one_line_and_the_plugins_own_frames_are_in_the_logs(
     start: Start, file: str, code: str, text: str, frames: list[str]
 ) -> None:
     call = start(code, file).invoke({})
-    assert failed(call) == ("Handler.Raised", text)
+    kind = "Runtime.UnhandledPromiseRejection" if text.startswith("unhandled") else "Handler.Raised"
+    assert failed(call) == (kind, text)
     assert [line for line in call.logs if line.startswith(("  File", "    at "))] == frames
 
 
 FAILING = [
-    ("exit(3)", "Runtime.Exited", "the plugin's process ended with exit code 3 before it answered"),
+    ("exit(3)", "Runtime.ExitError", "the plugin's process ended with exit code 3 before it answered"),
     (
         "os.kill(os.getpid(), 11)",
-        "Runtime.Exited",
+        "Runtime.ExitError",
         "the plugin's process ended with the signal SIGSEGV before it answered",
     ),
-    ("return {1, 2}", "Runtime.BadAnswer", "answer is not JSON: there is a value of type set in it"),
-    ("return float('nan')", "Runtime.BadAnswer", "answer is not JSON: Out of range float values"),
-    ("return 'x' * 7_000_000", "Function.ResponseSizeTooLarge", "has 7000002 bytes, more than Lambda's limit of"),
     ("os.write(4, b'rubbish')", "Runtime.BadAnswer", "the plugin wrote to the file descriptor 4"),
     ("os.write(4, b'{}\\n')", "Runtime.BadAnswer", "the plugin wrote to the file descriptor 4"),
     ("[os.write(4, b'x' * 100_000) for _ in range(100)]", "Runtime.BadAnswer", "wrote to the file descriptor 4"),
-    ("os.closerange(0, 100)", "Runtime.Exited", "ended with exit code 1 before it answered"),
-    ("os.close(4); time.sleep(60)", "Function.Timeout", "did not answer within its time limit of 0.5 s"),
-    ("os.kill(os.getppid(), 9); time.sleep(60)", "Runtime.Exited", "ended with the signal SIGKILL"),
+    ("os.closerange(0, 100)", "Runtime.ExitError", "ended with exit code 1 before it answered"),
+    (
+        "os.close(4); time.sleep(60)",
+        "Sandbox.Timedout",
+        "Task timed out after 1.00 seconds: the handler did not answer",
+    ),
+    ("os.kill(os.getppid(), 9); time.sleep(60)", "Runtime.ExitError", "ended with the signal SIGKILL"),
+    ("bytearray(150 << 20)", "Function.OutOfMemory", "MB of memory, more than its limit of 128 MB"),
+]
+FAILING_WARM = [
+    ("raise ValueError('bad')", "Handler.Raised", "ValueError: bad (index.py, line 3)"),
+    ("return {1, 2}", "Runtime.MarshalError", "answer is not JSON: there is a value of type set in it"),
+    ("return float('nan')", "Runtime.MarshalError", "answer is not JSON: Out of range float values"),
+    ("return 'x' * 7_000_000", "Function.ResponseSizeTooLarge", "has 7000002 bytes, more than Lambda's limit of"),
     ("bytearray(1 << 40)", "Function.OutOfMemory", "needs more memory than its limit of 128 MB allows"),
 ]
+
+
+@pytest.mark.parametrize(("statement", "kind", "text"), FAILING_WARM)
+def test_a_process_stays_warm_after_a_handler_that_raised(start: Start, statement: str, kind: str, text: str) -> None:
+    code = f"import os\ndef handler(event, context):\n    if event['fail']: {statement}\n    return os.getpid()\n"
+    function = start(code)
+    pid = function.invoke({"fail": False}).answer
+    found, told = failed(function.invoke({"fail": True}))
+    assert found == kind
+    assert text in told
+    assert function.invoke({"fail": False}).answer == pid
 
 
 @pytest.mark.parametrize(("statement", "kind", "text"), FAILING)
@@ -304,7 +324,7 @@ def test_a_call_that_fails_is_one_line_and_the_next_one_starts_afresh(
     start: Start, statement: str, kind: str, text: str
 ) -> None:
     code = f"import os, time\ndef handler(event, context):\n    if event['fail']: {statement}\n    return 'well'\n"
-    function = start(code, timeout=0.5)
+    function = start(code, timeout=1)
     found, told = failed(function.invoke({"fail": True}))
     assert found == kind
     assert text in told
@@ -326,14 +346,29 @@ def test_a_handler_that_hangs_is_ended_in_time_with_its_last_lines(start: Start,
     call = start(code, file, timeout=0.3).invoke({})
 
     assert time.monotonic() - started < 3
-    assert failed(call) == ("Function.Timeout", "the handler did not answer within its time limit of 0.3 s")
+    assert failed(call) == (
+        "Sandbox.Timedout",
+        "Task timed out after 0.30 seconds: the handler did not answer within its time limit of 0.3 s",
+    )
     assert call.logs == ("begun",)
     assert 0.3 <= call.duration < 1
 
 
 def test_code_that_hangs_while_it_is_loaded_is_ended(start: Start) -> None:
-    kind, text = failed(start("import time\ntime.sleep(60)\n", init_seconds=0.3).invoke({}))
-    assert (kind, text) == ("Function.Timeout", "the code was not loaded within 0.3 s, before the first call")
+    function = start("import time\ntime.sleep(60)\n", init_seconds=0.3, timeout=0.4)
+    call = function.invoke({})
+    text = "Task timed out after 0.40 seconds: the code was not loaded within that time"
+    assert failed(call) == ("Sandbox.Timedout", text)
+    anew = "the code was not loaded within 0.3 s: it is loaded anew, as a part of the call"
+    assert call.logs == (anew,)
+
+
+def test_code_that_loads_longer_than_lambdas_limit_has_the_time_of_the_call(start: Start) -> None:
+    code = "import time\ntime.sleep(0.5)\ndef handler(event, context): return context.get_remaining_time_in_millis()\n"
+    call = start(code, init_seconds=0.3, timeout=3).invoke({})
+    assert call.error is None
+    assert 500 < call.answer < 2500
+    assert 0.5 < call.duration < 3
 
 
 @pytest.mark.parametrize(

@@ -196,7 +196,7 @@ def test_a_wrong_switch_sets_nothing(platform: Platform) -> None:
     assert platform.switches.read().names == "bare"
 
 
-def test_switches_are_turned_over_http_without_a_token(outside: Any) -> None:
+def test_switches_are_turned_over_http(outside: Any) -> None:
     del outside.http.headers["Authorization"]
     answer = outside.http.put("/_emulator/switches", json={"names": "prefixed", "default_timeout": 3})
     assert answer.status_code == 200

@@ -14,7 +14,7 @@ GOOD = {"code": "plugins/hello"}
 
 def _refused(project: Project, result: Result, *texts: str) -> None:
     """The run failed with these texts, asked nothing and left no plugin in the state."""
-    result.failed(*texts)
+    result.failed(*(text.replace("{root}", str(project.root)) for text in texts))
     assert project.platform.requests() == []
     assert project.resources() == {}
 
@@ -27,7 +27,7 @@ EVERYTHING_WRONG: dict[str, Any] = {
     "timeout": 0,
     "memory_size": 127,
     "ephemeral_storage": 10241,
-    "environment_variables": {"BIOT_KEY": "a", "AWS_KEY": "b", "PULUMI_BIOT_STAMP": "c", "1st": "d", "EMPTY": ""},
+    "environment_variables": {"BIOT_KEY": "a", "AWS_REGION": "b", "PULUMI_BIOT_STAMP": "c", "1st": "d", "EMPTY": ""},
     "subscriptions": {
         "interception_order": 0,
         "interceptions": [
@@ -51,7 +51,7 @@ ALL_PROBLEMS = (
     "memory_size: must be 128 to 10240 (MB), not 127",
     "ephemeral_storage: must be 512 to 10240 (MB), not 10241",
     "environment_variables.BIOT_KEY: the prefix BIOT_ is reserved by BioT",
-    "environment_variables.AWS_KEY: the prefix AWS_ is reserved by AWS Lambda",
+    "environment_variables.AWS_REGION: is a variable that AWS Lambda sets itself",
     "environment_variables.PULUMI_BIOT_STAMP: is where this provider keeps its stamp",
     "environment_variables.1st: must be a letter, then letters, digits and _",
     "environment_variables.EMPTY: must not be empty",
@@ -68,7 +68,7 @@ ALL_PROBLEMS = (
     "analytics_db_access: must be true or false, not 'perhaps'",
     "cors.allow_methods[0]: must be 'GET', 'PUT', 'POST', 'DELETE', 'HEAD' or 'PATCH', not 'FETCH'",
     "cors.allow_origin: unknown argument; did you mean 'allow_origins'?",
-    "code: plugins/nowhere does not exist: code is the path of a folder or a .zip",
+    "code: {root}/plugins/nowhere does not exist: code is the path of a folder or a .zip",
 )
 
 
@@ -92,8 +92,8 @@ def test_all_problems_of_a_plugin_are_listed_at_once_by_preview_and_by_up(projec
         ),
         ({"handler": "main.handler"}, ["handler: the handler 'main.handler' needs main.js", "plugins/hello"]),
         ({"runtime": "python3.13"}, ["handler: the handler 'index.handler' needs index.py or index/__init__.py"]),
-        ({"code": "plugins/hello/index.js"}, ["code: plugins/hello/index.js is neither a folder nor a .zip"]),
-        ({"code": "empty"}, ["code: empty holds nothing to deploy"]),
+        ({"code": "plugins/hello/index.js"}, ["code: {root}/plugins/hello/index.js is neither a folder nor a .zip"]),
+        ({"code": "empty"}, ["code: {root}/empty holds nothing to deploy"]),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
@@ -102,6 +102,62 @@ def test_a_bad_argument_is_refused_at_preview(project: Project, given: dict[str,
     project.declare({"hello": GOOD | given})
 
     _refused(project, project.preview(), *problems)
+
+
+UNSENDABLE = r"""
+biot.Plugin(
+    "hello",
+    display_name="a\ud800b",
+    timeout=10**400,
+    handler=b"index.handler",
+    runtime=pulumi.StringAsset("x"),
+    environment_variables={1: "canary-value", "A\ud800": "canary-value"},
+    subscriptions=biot.SubscriptionsArgs(interceptions=[biot.InterceptionArgs(type="ADAPT_ENTITY", order={5})]),
+    cors=(deep := {}) or deep.update(allow_origins=deep) or deep,
+)
+"""
+LATER = r"""
+variables = pulumi.Output.secret({"MODE": b"canary-value", "OTHER": "canary-value\ud800"})
+biot.Plugin("hello", environment_variables=variables)
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "problems"),
+    [
+        (
+            UNSENDABLE,
+            [
+                "display_name: must be text that UTF-8 can write: character 2, U+D800, is half of a surrogate pair",
+                "timeout: must be a number of at most 308 digits",
+                "handler: must be text, a number, true or false, a list or a map, not bytes",
+                "runtime: must be text, a number, true or false, a list or a map, not StringAsset",
+                "environment_variables: the key 1 must be text, not int",
+                "environment_variables: the key 'A\\ud800' must be text that UTF-8 can write",
+                "cors: must not be nested deeper than 20 levels",
+            ],
+        ),
+        (
+            'biot.Plugin("hello", subscriptions=biot.SubscriptionsArgs(interceptions=[b"x"]))',
+            ["subscriptions.interceptions: must be text, a number, true or false, a list or a map, not bytes"],
+        ),
+        (
+            LATER,
+            ["environment_variables.MODE: must be text, a number", "environment_variables.OTHER: must be text that"],
+        ),
+        ('biot.PluginImage("hello", code=7, base_image="x/y:z")', ["code: must be a string, not 7"]),
+    ],
+    ids=["plain", "args", "later", "number"],
+)
+def test_what_pulumi_cannot_send_is_refused_by_name_in_the_program(
+    project: Project, program: str, problems: list[str]
+) -> None:
+    project.program(program)
+
+    result = project.preview()
+
+    result.failed(*problems)
+    assert "canary" not in result.output
 
 
 def test_a_bad_change_leaves_the_deployed_plugin_and_the_state_as_they_were(project: Project) -> None:
@@ -136,9 +192,9 @@ def test_all_mistakes_in_all_plugin_yaml_files_and_overrides_are_listed_at_once(
         "plugins/hello/plugin.yaml: timeout: must be 1 to 900 (seconds), not 1000",
         "plugins/broken/plugin.yaml (line 2, column 1): is not YAML",
         "plugins/list/plugin.yaml: must be a map such as 'displayName: My plugin'",
-        "plugins/nested/plugin.yaml: subscriptions.interceptionOrdr: unknown argument; did you mean",
+        "plugins/nested/plugin.yaml: subscriptions.interceptionOrdr: unknown key; did you mean 'interceptionOrder'?",
         "plugins/nested/plugin.yaml: memorySize: must be a whole number (MB), not 'much'",
-        "stack configuration 'plugins': no plugin 'helo' in plugins; did you mean 'hello'?",
+        f"stack configuration 'plugins': no plugin 'helo' in {project.root}/plugins; did you mean 'hello'?",
         "stack configuration 'plugins.nested': enabled: must be true or false, not 'perhaps'",
         "stack configuration 'plugins.nested': timout: unknown key; did you mean 'timeout'?",
     )
@@ -147,7 +203,7 @@ def test_all_mistakes_in_all_plugin_yaml_files_and_overrides_are_listed_at_once(
 @pytest.mark.parametrize(
     ("program", "config", "text"),
     [
-        ('biot.declare_plugins("functions")', {}, "the folder 'functions' does not exist"),
+        ('biot.declare_plugins("functions")', {}, "functions' does not exist: create /"),
         ('biot.declare_plugins("plugins")', {"shop:plugins": "hello"}, "'plugins': must be a map of plugin names"),
         ('biot.declare_plugins("plugins")', {"shop:plugins": ["hello"]}, "'plugins': must be a map of plugin names"),
         ('biot.declare_plugins("plugins")', {"shop:plugins": {"hello": 3}}, "'plugins.hello': must be a map such as"),

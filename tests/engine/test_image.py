@@ -264,7 +264,7 @@ WRONG = {
     "names": (
         'biot.PluginImage("-x", code="code", target="last", base_image="Not An Image", handler="")',
         [
-            "name: must begin a tag",
+            "name: must be the beginning of a tag",
             "target: does not go with code",
             "base_image: 'Not An Image' is no image",
             "handler:",
@@ -274,16 +274,19 @@ WRONG = {
         'biot.PluginImage("x", code="code", context="context", builder="dokcer", build_args={"1": "x"})',
         ["code: excludes context", "builder: must be", "did you mean 'docker'", "build_args.1: must be a name"],
     ),
-    "no folder": ('biot.PluginImage("x", context="nowhere", builder="buildah")', ["context: nowhere is no folder"]),
+    "no folder": (
+        'biot.PluginImage("x", context="nowhere", builder="buildah")',
+        ["context: {root}/nowhere is no folder"],
+    ),
     "no Dockerfile": (
         'biot.PluginImage("x", context="code", builder="buildah")',
-        ["context: code/Dockerfile is not there", "give code and base_image"],
+        ["context: {root}/code/Dockerfile is not there", "give code and base_image"],
     ),
     "no builder": (
         'biot.PluginImage("x", context="context", builder="docker")',
         ["docker: ", "give code and base_image, which need none"],
     ),
-    "no code": (f'biot.PluginImage("x", code="nowhere", base_image="{BASE}")', ["code: nowhere"]),
+    "no code": (f'biot.PluginImage("x", code="nowhere", base_image="{BASE}")', ["code: {root}/nowhere does not exist"]),
     "nothing": ('biot.PluginImage("x")', ["context: is required: a folder with a Dockerfile; or give code"]),
 }
 
@@ -295,7 +298,7 @@ def test_bad_input_is_told_in_the_preview_all_of_it_and_nothing_is_asked(shop: P
     shop.environment = shop.environment | {"DOCKER_HOST": f"unix://{shop.folder}/no-daemon"}
     shop.program(program)
 
-    shop.preview().failed(*texts)
+    shop.preview().failed(*(text.replace("{root}", str(shop.root)) for text in texts))
 
     assert shop.platform.requests() == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -63,12 +64,11 @@ def test_another_stacks_plugin_of_the_same_name_is_left_alone_until_adopted_and_
         f" (owner {second_owner})",
     )
     assert project.shown("hello") == adopted
-    project.destroy().failed(
-        f"delete plugin 'hello': it now belongs to another stack or resource (owner {second_owner})",
-        "What to do: run `pulumi state delete`",
-    )
+    destroyed = project.destroy().succeeded()
+    text = f"plugin 'hello' is left alone: it belongs to another stack or resource by now (owner {second_owner})"
+    assert text in destroyed.output
     assert project.shown("hello") == adopted
-    assert project.resources().keys() == {"hello"}
+    assert project.resources() == {}
 
     project.use_stack("test")
     project.destroy().succeeded()
@@ -107,3 +107,34 @@ def test_adopt_creates_a_plugin_that_is_not_there(project: Project) -> None:
 
     assert project.requests() == []
     assert project.preview("--expect-no-changes").succeeded().unchanged
+
+
+PARENTS = """
+class Site(pulumi.ComponentResource):
+    def __init__(self, type_, name, parent=None):
+        super().__init__(type_, name, None, pulumi.ResourceOptions(parent=parent))
+R = pulumi.ResourceOptions
+site = Site("acme:net/site:Site", "a")
+room = Site("acme:net:Room", "b", site)
+biot.Plugin("main", name="top")
+biot.Plugin("stacked", opts=R(parent=pulumi.runtime.get_root_resource()))
+biot.Plugin("main", name="site", opts=R(parent=site))
+inner = biot.Plugin("main", name="room", opts=R.merge(R(parent=room), R(protect=False)))
+biot.Plugin("main", name="below-a-plugin", opts=R(parent=inner))
+"""
+
+
+def test_an_owner_is_what_is_unique_of_the_urn_and_makes_nobody_depend_on_the_parent(project: Project) -> None:
+    project.program(PARENTS)
+    project.up().succeeded()
+
+    own = "pulumi-python:dynamic/biot:Plugin"
+    plugins = [r for r in json.loads(project.state_text())["resources"] if r["type"] == own]
+    assert len(plugins) == 5
+    for plugin in plugins:
+        _, _, types, name = plugin["urn"].split("::")
+        parents = types.removesuffix(own).removesuffix("$")
+        assert plugin["inputs"]["__owner"] == (f"shop/dev/{parents}::{name}" if parents else f"shop/dev/{name}")
+        assert not plugin.get("dependencies")
+    assert len({plugin["inputs"]["__owner"] for plugin in plugins}) == 5
+    assert len({_stamp_owner(project, plugin["id"]) for plugin in plugins}) == 5

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+
+import pytest
+import yaml
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -89,7 +93,7 @@ def test_the_configuration_of_the_platforms_guide_deploys_as_it_is_when_pasted_a
     assert {key: shown[key] for key in expected} == expected
     assert project.variables("demo_plugin") == {"var1": "val1", "var2": "val2", "var3": "val3"}
     assert project.deployed_files("demo_plugin").keys() == {"index.py"}
-    assert "warning: plugin 'demo_plugin': runtime 'python3.10' is retired" in up.output
+    assert "warning: plugin 'demo_plugin': runtime 'python3.10' is deprecated since 2026-10-31" in up.output
     assert project.preview("--refresh", "--expect-no-changes").succeeded().unchanged
 
 
@@ -101,7 +105,7 @@ def test_a_stacks_overrides_are_merged_into_the_declared_plugins(project: Projec
     )
     project.file("plugins/quiet/plugin.yaml", "displayName: Quiet\n")
     project.config["shop:plugins"] = {
-        "hello": {"memorySize": 512, "cronSchedule": None, "environmentVariables": {"LEVEL": "debug", "PORT": 8080}},
+        "hello": {"memorySize": 512, "cronSchedule": None, "environmentVariables": {"LEVEL": "debug", "PORT": "8080"}},
         "quiet": {"enabled": False},
     }
     _fleet(project)
@@ -122,6 +126,52 @@ def test_a_stacks_overrides_are_merged_into_the_declared_plugins(project: Projec
     assert project.shown("hello")["memorySize"] == 256
     assert project.shown("quiet")["enabledState"] == "ENABLED"
     assert project.preview("--expect-no-changes").succeeded().unchanged
+
+
+class Plain(str):
+    """A scalar that goes into the stack's file without quotes."""
+
+
+class Quoted(str):
+    """A scalar that goes into the stack's file in quotes, which PyYAML leaves out of ``1e3``."""
+
+
+def _plain(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar(dumper.resolve(yaml.ScalarNode, text, (True, False)), text)
+
+
+def _quoted(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'")
+
+
+yaml.SafeDumper.add_representer(Plain, _plain)
+yaml.SafeDumper.add_representer(Quoted, _quoted)
+
+CHANGED = ("012345670123", "0012", "0x1F", "1_000", "1e3", "1.10", "+5", "8080", "True", "2024-01-01", "1" * 21)
+UNCHANGED = ("yes", "22:30", "1.2.3", "30..45", "1e400")
+
+
+def test_the_text_of_variables_arrives_as_it_is_written_or_is_an_error(project: Project) -> None:
+    lines = [f"  M_{number}: {text}\n" for number, text in enumerate((*CHANGED, "~"))]
+    project.file("plugins/hello/plugin.yaml", f"environmentVariables:\n{''.join(lines)}")
+    _fleet(project)
+    quoted = {f"Q_{number}": Quoted(text) for number, text in enumerate(CHANGED)}
+    plain = {f"P_{number}": Plain(text) for number, text in enumerate(UNCHANGED)}
+    changed = {f"C_{number}": Plain(text) for number, text in enumerate(CHANGED)}
+    project.config["shop:plugins"] = {"hello": {"environmentVariables": quoted | plain | changed}}
+
+    preview = project.preview().failed()
+
+    place = "stack configuration 'plugins.hello': environmentVariables"
+    refused = re.findall(rf"{place}\.(\w+): must be a string, not .*: put it in quotes", preview.output)
+    assert set(refused) == set(changed)
+
+    project.config["shop:plugins"] = {"hello": {"environmentVariables": quoted | plain}}
+    project.up().succeeded()
+
+    manifest = {f"M_{number}": text for number, text in enumerate((*CHANGED, "~"))}
+    assert project.variables("hello") == manifest | quoted | plain
+    assert project.preview("--refresh", "--expect-no-changes").succeeded().unchanged
 
 
 def test_two_stacks_of_one_program_differ_by_their_overrides_alone(project: Project) -> None:
@@ -183,10 +233,11 @@ biot.Plugin("path", code=pathlib.Path("plugins/hello"))
 biot.Plugin("archive", code=pulumi.FileArchive("plugins/hello"))
 biot.Plugin("packed", code="packed.zip")
 biot.Plugin("packed-archive", code=pulumi.FileArchive("packed.zip"))
+biot.Plugin("assets", code=pulumi.AssetArchive({".": pulumi.FileArchive("plugins/hello")}))
 biot.Plugin("later", code=pulumi.Output.from_input("plugins/hello").apply(pulumi.FileArchive))
 """
     )
-    names = ("path", "archive", "packed", "packed-archive", "later")
+    names = ("path", "archive", "packed", "packed-archive", "assets", "later")
     project.up().succeeded()
 
     files = [project.deployed_files(name) for name in names]
@@ -195,6 +246,17 @@ biot.Plugin("later", code=pulumi.Output.from_input("plugins/hello").apply(pulumi
     assert project.refresh("--expect-no-changes").succeeded().unchanged
     project.destroy().succeeded()
     assert project.names() == set()
+
+
+@pytest.mark.parametrize("given", ["{}", "pulumi.Output.from_input('x').apply(lambda _: {})"])
+def test_code_that_is_an_archive_of_several_things_is_refused_in_one_line(project: Project, given: str) -> None:
+    archive = "pulumi.AssetArchive({'index.js': pulumi.StringAsset('x'), 'lib': pulumi.FileArchive('lib')})"
+    project.program(f"biot.Plugin('hello', code={given.format(archive)})")
+
+    project.preview().failed(
+        "error: code must be the path of a folder or a .zip, not a pulumi.AssetArchive of index.js, lib:"
+        " put the files into one folder, and give its path, such as code='plugins/hello'\n"
+    )
 
 
 UNKNOWN = """
@@ -288,11 +350,11 @@ def test_every_argument_may_come_from_an_output_not_known_before_the_up(project:
     }
     assert project.preview("--expect-no-changes").succeeded().unchanged
 
-    # When the first one is replaced, what depends on it is unknown again, and known to exist.
+    # When the first one is replaced, what depends on it is unknown again, and known to exist: an unknown name replaces.
     project.program(UNKNOWN.replace("known_later(len)", "known_later(lambda url: 256)").format(name="renamed"))
     preview = project.preview().succeeded()
     assert preview.steps["first"] == ["delete-replaced", "replace", "create-replacement"]
-    assert {name for name, steps in preview.steps.items() if steps != ["update"]} == {"first"}
+    assert {name for name, steps in preview.steps.items() if steps != ["update"]} == {"first", "p-name"}
     project.forget_requests()
     up = project.up().succeeded()
 

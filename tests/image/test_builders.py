@@ -102,6 +102,20 @@ def test_an_image_is_built_pushed_and_read_back(
     assert capfd.readouterr().err == ""
 
 
+def test_a_dockerfile_outside_of_the_context_is_built_with_the_context_alone(
+    builder: str, images: Images, ecr: Ecr, docker_registry: DockerRegistry, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    images.file("Dockerfile", "FROM scratch\nCOPY . /all/\n")
+    images.file("context/Dockerfile", f"FROM scratch\nCOPY missing-{builder} /\n")
+    images.file("context/.biot/local/keys.json", "canary")
+    images.use(ecr, docker_registry, monkeypatch)
+    state = images.create(context="context", dockerfile="../Dockerfile", builder=builder)
+
+    image = docker_registry.pull(state["image_tag"], tmp_path / "pulled")
+    assert set(image.files) == {"all/Dockerfile"}
+
+
 def test_an_update_pushes_the_changed_layer_alone(builder: str, images: Images) -> None:
     images.file("context/Dockerfile", "FROM scratch\nCOPY library.bin /\nCOPY index.py /\n")
     images.file("context/library.bin", "canary-library" * 10_000)

@@ -296,3 +296,17 @@ def test_keys_that_ecr_does_not_know_are_told_so_without_showing_them(
     assert text.startswith("log in to the image repository: AWS ECR answered ")
     assert unknown not in text
     assert "\n" not in text
+
+
+@pytest.mark.parametrize("name", [".wh.index.py", ".wh..wh..opq", "lib/.wh.a/b.py"])
+def test_a_name_that_would_take_files_of_the_base_away_is_refused_at_preview(
+    name: str, images: Images, code: dict[str, Any]
+) -> None:
+    images.file(f"code/{name}", "x")
+    (problem,) = images.problems(**code)
+    assert problem == (
+        f"code: {images.folder / 'code'}: {name} has a name by which a layer takes files of the image away (.wh.):"
+        " rename it, or name it in .biotignore"
+    )
+    images.file("code/.biotignore", ".wh.*")
+    assert images.problems(**code) == []

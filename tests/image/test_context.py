@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -103,6 +104,55 @@ def test_the_digest_stays_when_only_a_file_that_is_left_out_changes(tmp_path: Pa
     assert digest(folder) == before
 
 
+@pytest.mark.parametrize("rules", ["", "!.biot\n!.venv\n", "*\n!.biot\n!src/.pulumi\n"])
+def test_our_own_working_folders_never_count(rules: str, tmp_path: Path) -> None:
+    folder = write(tmp_path / "context")
+    (folder / ".dockerignore").write_text(rules)
+    before = read_context(folder)
+    for path in (
+        ".biot/local/keys.json",
+        ".pulumi/stacks/dev.json",
+        ".venv/bin/python",
+        "src/.pulumi/a",
+        "src/.venv/b",
+    ):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text("x")
+    assert read_context(folder) == before
+
+
+def test_the_digest_stays_when_everybody_may_do_everything(tmp_path: Path) -> None:
+    folder = write(tmp_path)
+    (folder / "run.sh").write_text("#!/bin/sh\n")
+    before = digest(folder)
+    for path in [folder, *folder.rglob("*")]:  # chmod -R 777
+        path.chmod(0o777)
+    assert digest(folder) == before
+
+
+def test_a_dockerfile_may_lie_outside_of_the_context(tmp_path: Path) -> None:
+    folder = write(tmp_path / "docker/context")
+    (tmp_path / "docker/Dockerfile").write_text("FROM scratch\nCOPY src /\n")
+    (tmp_path / "docker/Dockerfile.dockerignore").write_text("b.txt\n")
+    context = read_context(folder, "../Dockerfile")
+    assert context.dockerfile == tmp_path / "docker/Dockerfile"
+    assert "b.txt" not in {entry.path for entry in context.entries}
+    assert {"Dockerfile", "../Dockerfile"} <= set(context.file_digests())
+    assert digest(folder, "../Dockerfile") == digest(folder, str(tmp_path / "docker/Dockerfile"))
+    out = staged(context, tmp_path / "out")
+    assert out.dockerfile.read_text() == "FROM scratch\nCOPY src /\n"
+    assert (out.context / "Dockerfile").read_text() == "FROM scratch\nCOPY . /\n"
+    with tarfile.open(out.tar()) as archive:
+        assert not [name for name in archive.getnames() if ".." in name]
+        assert archive.extractfile(out.name).read() == b"FROM scratch\nCOPY src /\n"  # type: ignore[union-attr]
+
+
+def test_what_is_missing_is_named_with_its_whole_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ImageError, match=f"^{tmp_path}/absent is no folder"):
+        read_context(Path("absent"))
+
+
 def test_a_builder_gets_the_files_that_were_hashed_with_modes_of_their_own(tmp_path: Path) -> None:
     folder = write(tmp_path / "context")
     (folder / ".dockerignore").write_text("Dockerfile\n")
@@ -146,6 +196,8 @@ def test_many_files_are_folded_by_folder(tmp_path: Path) -> None:
     [
         (None, "is no folder: context is the path of a folder with a Dockerfile"),
         ("prod.Dockerfile", "prod.Dockerfile is not there: an image is built from a Dockerfile"),
+        ("a\0b", "a\\x00b is not there: an image is built from a Dockerfile"),
+        ("x" * 5000, "x is not there: an image is built from a Dockerfile"),
     ],
 )
 def test_what_is_missing_is_named_in_one_line(dockerfile: str | None, text: str, tmp_path: Path) -> None:

@@ -65,6 +65,8 @@ RULES = {
     "taken back, and left out again": "*.log\n!a.log\n*.log",
     "nothing but": "*\n!src",
     "nothing but a file in a folder": "*\n!src/main.py",
+    "nothing but a deep file": "*\n!docs/deep/er/readme.md",
+    "nothing but what is below a folder": "*\n!docs/**",
     "nothing but a kind of file": "docs/*\n!docs/*.md",
     "all of a folder but one in it": "docs\n!docs/deep/note.txt",
     "no order but the last": "!docs\ndocs",
@@ -141,6 +143,40 @@ def test_what_counts_is_what_docker_copies(rules: str, tmp_path: Path, dockerd: 
 def test_taking_back_at_any_depth_reaches_into_folders_left_out_as_documented(tmp_path: Path) -> None:
     # buildah and older Docker do not look into a folder that no `!` names from the root.
     assert counted(tree(tmp_path, "*\n!**/readme.md")) == {"docs/readme.md", "docs/deep/er/readme.md"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "opened"),
+    [
+        ("*", False),
+        ("*\n!src", False),
+        ("*\n!readme.md", False),
+        ("*\n!documents/a.md", False),
+        ("*\n!do/a.md", False),
+        ("*\n!docs/a.md", True),
+        ("*\n!./docs/deep/er/readme.md", True),
+        ("*\n!docs/**", True),
+        ("*\n!d?cs/a.md", True),
+        ("*\n!*/a.md", True),
+        ("*\n!s*/a.md", False),
+        ("*\n!**/a.md", True),
+        ("*\n![a/d]ocs/a.md", True),
+    ],
+)
+def test_a_folder_that_is_left_out_is_opened_only_for_a_pattern_that_begins_with_it(
+    rules: str, opened: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    scandir = os.scandir
+
+    def noted(path: Path) -> object:
+        seen.append(Path(path).name)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", noted)
+    read_context(tree(tmp_path, rules))
+    # Whatever is in such a folder, a database that nobody may read or a pipe, is no matter of the build.
+    assert ("docs" in seen) is opened
 
 
 def test_the_rules_of_a_dockerfile_win_over_those_of_the_context(tmp_path: Path) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pulumi.runtime.rpc import is_rpc_secret
+from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 
 from .declared import plain
 
@@ -31,18 +32,18 @@ def code(images: Images) -> dict[str, Any]:
         (
             {"name": "-x", "builder": "dokcer", "target": "", "build_args": {"a b": "1", "PATH": "canary", "OK": 1}},
             [
-                "build_args.OK: must be a string",
-                "build_args.PATH: must be a name that a Dockerfile's ARG can have, and none of the builder's own",
-                "build_args.a b: must be a name that a Dockerfile's ARG can have, and none of the builder's own",
+                "build_args.OK: must be a string, not a number",
+                "build_args.PATH: steers the builder itself, in whose environment it would be: rename the ARG",
+                "build_args.a b: must be a name that a Dockerfile's ARG can have: letters, digits and _",
                 "builder: must be 'docker-buildx', 'docker', 'podman' or 'buildah', not 'dokcer';"
                 " did you mean 'docker'?",
                 "context: is required: a folder with a Dockerfile; or give code and base_image, which need no builder",
-                "name: must begin a tag: letters, digits, '_', '.' and '-', not first '.' or '-', not '-x'",
+                "name: must be the beginning of a tag (letters, digits, _ . -, not first . or -), not '-x'",
                 "target: must not be empty",
             ],
         ),
         ({"name": "x" * 96, "code": "code", "base_image": SEED},
-         ["name: must be at most 95 characters, since the tag adds 33 to it, not 96"]),
+         ["name: must be at most 95 characters (the tag adds 33), not 96"]),
         ({"context": "code", "code": "code"},
          ["code: excludes context: an image is built from a Dockerfile, or is a base image and code"]),
         ({"code": "code"}, ["base_image: is required with code, such as public.ecr.aws/lambda/python:3.13"]),
@@ -53,6 +54,8 @@ def code(images: Images) -> dict[str, Any]:
         ({"code": "code", "base_image": "Python 3"},
          ["base_image: 'Python 3' is no image: it must be <host>/<repository>:<tag> or"
           " <host>/<repository>@sha256:<digest>"]),
+        ({"code": "code", "base_image": "user:canary@a.b/c:d"},
+         ["base_image: what is given is no image: a digest is sha256: and 64 hexadecimal digits"]),
         ({"code": "code", "base_image": "a.b/c@sha256:12"},
          ["base_image: 'a.b/c@sha256:12' is no image: a digest is sha256: and 64 hexadecimal digits"]),
         ({"code": "code", "base_image": SEED, "contxt": "x"}, ["contxt: unknown argument; did you mean 'context'?"]),
@@ -64,6 +67,13 @@ def test_a_preview_finds_all_that_is_wrong_with_the_arguments_at_once(
     images.file("code/index.py", "")
     assert images.problems(**arguments) == problems
     assert images.requests() == []
+
+
+@pytest.mark.parametrize("arguments", [{"context": "x" * 300}, {"context": "code", "dockerfile": "x" * 300}])
+def test_a_name_too_long_for_a_file_is_a_problem_of_its_argument(arguments: dict[str, Any], images: Images) -> None:
+    images.file("code/index.py", "")
+    (problem,) = images.problems(**arguments)
+    assert problem.startswith("context: ")
 
 
 @pytest.mark.parametrize(
@@ -96,6 +106,20 @@ def test_build_arguments_are_secrets_in_inputs_and_state(images: Images) -> None
     assert is_rpc_secret(checked.inputs["build_args"]["TOKEN"])
 
 
+def test_a_refresh_marks_build_arguments_as_secrets_and_takes_whatever_state_holds(images: Images) -> None:
+    known = {"name": "wave", "image_tag": "wave-1", "build_args": {"TOKEN": "canary", "ODD": {"a": [1]}},
+             "builder": "a builder of later", "context_files": ["odd"], "context": 7, "__platform": "https://a.example",
+             "__owner": "shop/dev/wave"}  # fmt: skip
+    read = images.provider.read("wave", known)
+    for properties in (read.outs, read.inputs):
+        assert {key: unwrap_rpc_secret(value) for key, value in properties["build_args"].items()} == {
+            "TOKEN": "canary", "ODD": '{"a": [1]}'
+        }  # fmt: skip
+        assert (properties["builder"], properties["context"]) == ("a builder of later", "7")
+    assert images.provider.diff("wave", plain(read.outs), known).changes
+    images.provider.delete("wave", known)
+
+
 def test_only_a_new_content_a_new_platform_or_a_lost_image_is_a_change(images: Images, code: dict[str, Any]) -> None:
     state = images.create(**code)
 
@@ -112,6 +136,19 @@ def test_only_a_new_content_a_new_platform_or_a_lost_image_is_a_change(images: I
     assert changes({key: value for key, value in state.items() if key != "digest"})
     (moved / "index.py").write_text("changed")
     assert changes(state)
+
+
+def test_content_that_is_ignored_stays_and_what_would_change_it_is_an_error(
+    images: Images, code: dict[str, Any]
+) -> None:
+    before = images.inputs(**code)
+    restored = {name: before[name] for name in ("code", "context_digest", "context_files", "image_tag")}
+    images.file("code/index.py", "changed")
+    assert images.inputs(before, **code | {"image_tag": before["image_tag"]}) == before
+    assert images.problems(before, **code | restored | {"base_image": "embedded/base/python:3.12", "name": "x"}) == [
+        "name: cannot change while ignore_changes keeps the content as it was; ignore its changes too",
+        "base_image: cannot change while ignore_changes keeps the content as it was; ignore its changes too",
+    ]
 
 
 def test_a_refresh_leaves_an_image_that_is_there_as_it_is(images: Images, code: dict[str, Any]) -> None:
@@ -215,3 +252,14 @@ def test_a_zip_is_code_too(images: Images, code: dict[str, Any], tmp_path: Path)
     as_folder, as_zip = images.inputs(**code), images.inputs(**code | {"code": "code.zip"})
     assert as_zip["image_tag"] == as_folder["image_tag"]
     assert images.create(**code | {"code": "code.zip"})["image_tag"] in images.platform.images.tags()
+
+
+def test_a_push_after_a_pause_opens_the_registry_again(
+    images: Images, code: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("biot_provider.emulator.platform.PUSH_SECONDS", 0.2)
+    images.create(**code)
+    time.sleep(1.5)
+    images.file("code/index.py", "x = 1\n")
+    images.create(**code)
+    assert len([request for request in images.requests() if request.endswith("temp-credentials")]) == 2

@@ -52,7 +52,8 @@ FAULTS: dict[str, dict[str, Any]] = {
     "reset during the answer": {"cut": "reset-during", "when": "after"},
     "reset after the answer": {"cut": "reset-after", "when": "after"},
     "truncated": {"kind": "truncated"},
-    "wrong JSON": {"kind": "wrong-json"},
+    "JSON cut off": {"kind": "wrong-json"},
+    "no JSON": {"kind": "not-json"},
     "hang": {"cut": "hang"},
     "hang after commit": {"cut": "hang", "when": "after"},
 }
@@ -177,7 +178,7 @@ REFUSED = {
     "401 always": "401 TOKEN_NOT_VALID",
     "403": "403 ACCESS_DENIED",
     "500": "500 INTERNAL_SERVER_ERROR",
-    "wrong JSON": "200 with something that is not its answer",
+    "no JSON": "200 with something that is not its answer",
     "hang": "no answer from",
 }
 
@@ -187,7 +188,7 @@ def _write_outcome(operation: str, fault: str) -> tuple[bool, int]:
     if fault in ("401 always", "403", "hang"):
         return False, 2 if fault == "401 always" else 1
     landed = fault == "latency" or "after" in fault or fault.startswith("reset before the")
-    landed = landed or fault in ("truncated", "wrong JSON", "reset during the answer")
+    landed = landed or fault in ("truncated", "JSON cut off", "no JSON", "reset during the answer")
     return True, 1 if landed else 2
 
 
@@ -232,7 +233,7 @@ def assert_told(error: str | None, asked: str, said: str | None) -> None:
 
 def assert_sent(entries: list[dict[str, Any]], fault: str, *, once: tuple[str, ...] = ()) -> None:
     """A read or a login is sent twice, except where the first answer is final."""
-    final = fault in ("latency", "403", "500", "wrong JSON", "hang", *once)
+    final = fault in ("latency", "403", "500", "no JSON", "hang", *once)
     # A reset behind the answer may come before or after the caller has read it.
     assert len(entries) in ((1, 2) if fault == "reset after the answer" else (1,) if final else (2,))
 

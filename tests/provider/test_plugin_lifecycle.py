@@ -7,9 +7,10 @@ import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pulumi.output import Unknown
 
 from biot_provider.emulator import Platform
-from biot_provider.provider.plugin_state import owner_hash
+from biot_provider.provider.stamp import owner_hash
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,6 +116,24 @@ def test_only_what_the_platform_cannot_change_replaces(
     assert (result.changes, result.replaces, result.delete_before_replace) == (True, replaced, bool(replaced))
 
 
+@pytest.mark.parametrize(
+    ("given", "unknown", "replaces"),
+    [
+        ({}, "name", ["name"]),
+        ({}, "image_tag", ["image_tag"]),
+        ({"image_tag": "image-1"}, "image_tag", []),
+        ({"code": "code"}, "code", []),
+    ],
+)
+def test_what_is_not_known_yet_replaces_where_a_change_of_it_would(
+    world: World, given: dict[str, Any], unknown: str, replaces: list[str]
+) -> None:
+    given = given | ({"code": world.code()} if "code" in given else {})
+    state = world.create(world.inputs(**given))
+    result = world.provider.diff("guard", state, world.inputs(**given) | {unknown: Unknown()})
+    assert (result.changes, result.replaces) == (True, replaces)
+
+
 def test_a_new_image_goes_with_the_next_version(world: World) -> None:
     state = world.create(world.inputs(image_tag="wave-1"))
     inputs = world.inputs(image_tag="wave-2")
@@ -170,12 +189,17 @@ def test_a_plugin_deleted_by_somebody_at_the_same_moment_is_deleted(world: World
     world.delete(state)
 
 
-def test_an_update_of_a_plugin_that_is_gone_says_how_to_go_on(world: World) -> None:
-    state = world.create(world.inputs())
+def test_an_update_of_a_plugin_that_is_gone_creates_it_anew_and_says_so(
+    world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    state = world.create(world.inputs(code=world.code()))
     world.platform.plugins.delete("Plugin-guard")
-    said = error_of(lambda: world.update(state, world.inputs(timeout=9)))
-    assert "update plugin 'guard': it no longer exists (trace id " in said
-    assert "pulumi up --refresh" in said
+    inputs = world.inputs(code=world.code("# new\n"), timeout=9)
+    state = world.update(state, inputs)
+    assert "warning: plugin 'guard' no longer exists: it is created anew" in capfd.readouterr().err
+    assert (world.live()["timeout"], world.live()["version"]) == (9, 1)
+    assert state["creation_time"] == world.live()["creationTime"]
+    assert not world.changes(state, inputs)
 
 
 def test_code_that_changed_after_the_preview_is_not_deployed(world: World) -> None:
@@ -269,8 +293,9 @@ def test_adopt_takes_over_another_stacks_plugin_and_the_warning_names_that_owner
     world.create(world.inputs(adopt=True))
     assert f"takes over the existing plugin of owner {owner_hash(ELSEWHERE)}" in capfd.readouterr().err
     assert f":{owner_hash('project/stack/guard')}:" in world.live()["environmentVariables"][STAMP]
-    said = error_of(lambda: world.delete(theirs))
-    assert "it now belongs to another stack or resource" in said
+    world.connect()
+    world.delete(theirs)
+    assert "is left alone: it belongs to another stack or resource by now (owner" in capfd.readouterr().err
     assert world.names == ["guard"]
 
 
@@ -606,13 +631,21 @@ def test_drift_of_the_code_shows_and_heals(world: World) -> None:
     assert world.refreshed(state)[0] == state
 
 
-def test_a_plugin_made_anew_by_hand_is_drift_of_its_code(world: World) -> None:
+def test_a_plugin_made_anew_by_hand_is_nobody_elses_to_take_or_delete(
+    world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
     inputs = world.inputs(code=world.code())
     state = world.create(inputs)
     world.platform.plugins.delete("Plugin-guard")
-    world.platform.plugins.create({"name": "guard", "displayName": "guard", "version": 1}, None, "http://x")
-    state, _ = world.refreshed(state)
-    assert world.changes(state, inputs)
+    config = {"name": "guard", "displayName": "By hand", "version": 1}
+    world.platform.plugins.create(config, None, "http://x")
+    assert world.provider.read("guard", state).id == "", "ours is gone"
+    assert "warning: plugin 'guard' of this stack no longer exists" in capfd.readouterr().err
+    assert "not the plugin that this stack deployed" in error_of(lambda: world.update(state, world.inputs(timeout=9)))
+    assert "exists already and carries no stamp" in error_of(lambda: world.create(inputs))
+    world.delete(state)
+    assert "is left alone: it is not the one that this stack deployed" in capfd.readouterr().err
+    assert world.live()["displayName"] == "By hand"
 
 
 def test_a_refresh_without_drift_changes_nothing(world: World) -> None:

@@ -125,11 +125,13 @@ def test_a_plugin_lives_its_life(start: Callable[..., Engine], platform: Platfor
     name, state = engine.create(inputs)
     assert (name, state["version"], state["environment_variables"]["TOKEN"]["value"]) == ("guard", 1, "canary-value")
     assert state["environment_variables"]["TOKEN"][SECRET_MARK]
-    assert engine.diff(state, inputs).changes == provider_pb2.DiffResponse.DIFF_NONE
+    assert engine.diff(state, inputs) == provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE)
 
     (code / "index.py").write_text("def handler(event, context): return {}\n")
     news = engine.inputs(code="guard", runtime="python3.13", timeout=30, **variables)
-    assert engine.diff(state, news).changes == provider_pb2.DiffResponse.DIFF_SOME
+    diff = engine.diff(state, news)
+    assert diff.changes == provider_pb2.DiffResponse.DIFF_SOME
+    assert list(diff.diffs) == ["code", "code_digest", "code_files", 'code_files["index.py"]', "timeout", "version"]
     state = engine.update(state, news)
     assert (state["version"], state["timeout"]) == (2, 30)
 

@@ -9,22 +9,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from biot_provider.models import NAME_PREFIX, Cors, PluginAnswer, PluginInputs, PluginState
+from biot_provider.provider.plugin_body import create_body, update_body
 from biot_provider.provider.plugin_state import (
     CODE,
-    SEED,
     UPDATABLE,
     VARIABLES,
-    Stamp,
+    changed_cells,
     changed_fields,
-    code_identity,
-    create_body,
-    is_foreign,
     observed,
     observed_code,
-    owner_hash,
     replacing_fields,
-    update_body,
 )
+from biot_provider.provider.stamp import SEED, Stamp, code_identity, is_foreign, owner_hash
+from biot_provider.wide import is_same_moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,10 +44,24 @@ SYSTEM = {
 }
 
 
-def declared(vector: str, **changes: Any) -> PluginInputs:
-    """The inputs that a documented creation would come from."""
+def declared(vector: str, **changes: Any) -> PluginState:
+    """The plugin that is wanted, of which a documented creation would come."""
     fields = {key: value for key, value in CREATIONS[vector].items() if key != "deploymentPackageType"}
-    return PluginInputs.model_validate(fields | {"owner": "p/s/vitals-guard"} | changes)
+    return plugin(**fields | {"owner": "p/s/vitals-guard"} | changes)
+
+
+def plugin(**arguments: Any) -> PluginState:
+    """A plugin as check hands it on."""
+    return PluginState.model_validate(PluginInputs.model_validate({"name": "guard"} | arguments).model_dump())
+
+
+def patch(state: PluginState, wanted: PluginState, vector: str, **options: Any) -> dict[str, Any]:
+    """The body of the update from this state, the platform showing this answer."""
+    cells = changed_cells(state, wanted)
+    if CODE in changed_fields(state, wanted):
+        cells.add((CODE,))
+    found = parsed(answered(vector))
+    return update_body(cells, before=state, wanted=wanted, found=found, version=None, stamp=None) | options
 
 
 def answered(vector: str, **changes: Any) -> dict[str, Any]:
@@ -70,12 +81,12 @@ ZIP, IMAGE = declared("A2 zip, everything set"), declared("A3 image")
 def test_a_creation_of_everything_is_the_documented_body() -> None:
     expected = dict(CREATIONS["A2 zip, everything set"])
     del expected["deploymentPackageType"]  # ZIP is the platform's default
-    assert create_body(ZIP, stamp=False) == expected
+    assert create_body(ZIP, None) == expected
 
 
 def test_a_creation_sends_what_the_platform_would_choose_otherwise_and_nothing_newer_than_it_knows() -> None:
     minimal = {key: CREATIONS["A1 zip, minimal"][key] for key in ("name", "displayName", "runtime", "handler")}
-    body = create_body(PluginInputs.model_validate(minimal), stamp=False)
+    body = create_body(plugin(**minimal), None)
     assert body == CREATIONS["A1 zip, minimal"] | {
         "timeout": 3,
         "memorySize": 128,
@@ -87,7 +98,7 @@ def test_a_creation_sends_what_the_platform_would_choose_otherwise_and_nothing_n
 
 
 def test_a_creation_of_an_image_is_the_documented_body_and_has_no_runtime() -> None:
-    body = create_body(IMAGE, stamp=False)
+    body = create_body(IMAGE, None)
     assert CREATIONS["A3 image"].items() <= body.items()
     assert not {"runtime", "handler", "code"} & set(body)
 
@@ -109,42 +120,49 @@ def test_a_creation_of_an_image_is_the_documented_body_and_has_no_runtime() -> N
 def test_an_update_is_the_documented_body_and_nothing_more(vector: str, changes: dict[str, Any]) -> None:
     state = observed(parsed(answered("A4 zip, orders and entities filled in")), ZIP)
     inputs = declared("A2 zip, everything set", **{to_wire(key): value for key, value in changes.items()})
-    body = update_body(inputs, changed_fields(state, inputs), version=None, stamp=False)
-    assert body == UPDATES[vector]
+    assert patch(state, inputs, "A4 zip, orders and entities filled in") == UPDATES[vector]
 
 
 def to_wire(name: str) -> str:
     return str(PluginInputs.model_fields[name].alias)
 
 
-def test_cors_are_sent_whole_so_that_no_list_depends_on_what_was_there() -> None:
-    wanted = UPDATES["A15 one list of cors replaced, one cleared"]["cors"]
-    inputs = declared("A2 zip, everything set", cors=wanted | {"allowMethods": ["PUT"]})
-    body = update_body(inputs, {"cors"}, version=None, stamp=False)
-    assert wanted.items() <= body["cors"].items()
-    assert set(body["cors"]) == {"allowOrigins", "allowMethods", "allowHeaders", "exposeHeaders"}
+def test_of_cors_the_lists_that_change_are_sent_and_no_other() -> None:
+    state = observed(parsed(answered("A4 zip, orders and entities filled in")), ZIP)
+    cors = CREATIONS["A2 zip, everything set"]["cors"] | {"allowMethods": ["PUT"]}
+    del cors["allowOrigins"]
+    body = patch(state, declared("A2 zip, everything set", cors=cors), "A4 zip, orders and entities filled in")
+    assert body == {"cors": {"allowMethods": ["PUT"], "allowOrigins": ["*"]}}, "the origins are the default again"
 
 
-def test_new_code_is_the_documented_body_and_the_stamp() -> None:
+def test_new_code_is_the_documented_body() -> None:
     state = observed(parsed(answered("A4 zip, orders and entities filled in")), ZIP)
     inputs = declared("A2 zip, everything set", runtime="python3.13", code_digest="ab" * 32)
-    body = update_body(inputs, changed_fields(state, inputs), version=8, stamp=True)
-    variables = body.pop("environmentVariables")
+    body = patch(state, inputs, "A4 zip, orders and entities filled in", version=8)
     assert body == {"version": 8, "runtime": "python3.13"}  # the handler is the same as before
     assert body.items() <= VECTORS["updates of code"]["A8 new code"].items()
-    assert variables == {"THRESHOLD": "90", "MODE": "strict", "PULUMI_BIOT_STAMP": str(Stamp.of(inputs))}
+
+
+def test_a_stamp_goes_into_the_variables_that_are_there() -> None:
+    stamp = Stamp("0451e96e233d", "ab" * 32)
+    found = parsed(answered("A4 zip, orders and entities filled in", environmentVariables={"BY_HAND": "1"} | SYSTEM))
+    state = observed(parsed(answered("A4 zip, orders and entities filled in")), ZIP)
+    body = update_body({(VARIABLES,)}, before=state, wanted=ZIP, found=found, version=None, stamp=stamp)
+    assert body == {"environmentVariables": {"BY_HAND": "1", "PULUMI_BIOT_STAMP": str(stamp)}}
 
 
 def test_a_new_image_is_the_documented_body() -> None:
     state = observed(parsed(answered("A6 image")), IMAGE)
     inputs = declared("A3 image", imageTag="wave-model-77ab01ce")
-    body = update_body(inputs, changed_fields(state, inputs), version=2, stamp=False)
-    assert body == VECTORS["updates of code"]["A9 new image"]
+    assert patch(state, inputs, "A6 image", version=2) == VECTORS["updates of code"]["A9 new image"]
 
 
 @pytest.mark.parametrize("field", sorted(UPDATABLE))
 def test_each_field_is_sent_alone_without_a_version(field: str) -> None:
-    assert set(update_body(ZIP, {field}, version=None, stamp=False)) == {to_wire(field)}
+    cell = ("cors", "allow_origins") if field == "cors" else (field,)
+    found = parsed(answered("A4 zip, orders and entities filled in"))
+    body = update_body({cell}, before=ZIP, wanted=ZIP, found=found, version=None, stamp=None)
+    assert set(body) == {to_wire(field)}
 
 
 # -- no false change
@@ -154,7 +172,10 @@ ANY: list[tuple[str, Callable[[dict[str, Any]], object]]] = [
     ("as documented", lambda _: None),
     ("the prefixed name", lambda a: a.update(name=NAME_PREFIX + a["name"])),
     ("the platform's variables", lambda a: a.update(environmentVariables=a["environmentVariables"] | SYSTEM)),
-    ("the stamp", lambda a: a["environmentVariables"].update(PULUMI_BIOT_STAMP=str(Stamp.of(ZIP)))),
+    (
+        "the stamp",
+        lambda a: a["environmentVariables"].update(PULUMI_BIOT_STAMP=str(Stamp(owner_hash(ZIP.owner), SEED))),
+    ),
     ("no variables shown", lambda a: a.update(environmentVariables=None)),
     ("orders echoed", lambda a: [i.update(order=2) for i in a["subscriptions"]["interceptions"]]),
     ("orders moved", lambda a: [i.update(order=n + 40) for n, i in enumerate(a["subscriptions"]["interceptions"])]),
@@ -291,7 +312,10 @@ def test_a_declared_change_of_a_subscription_is_sent(edit: Callable[[dict[str, A
     edit(wanted)
     inputs = declared("A2 zip, everything set", subscriptions=wanted)
     assert changed_fields(state, inputs) == {"subscriptions"}
-    assert update_body(inputs, {"subscriptions"}, version=None, stamp=False) == {"subscriptions": wanted}
+    body = patch(state, inputs, "A4 zip, orders and entities filled in")["subscriptions"]
+    assert body["interceptionOrder"] == wanted["interceptionOrder"]
+    for name in ("interceptions", "notifications"):
+        assert sorted(map(str, body[name])) == sorted(map(str, wanted[name]))
 
 
 def test_an_entity_left_out_again_is_no_change_since_the_platform_may_fill_it_in() -> None:
@@ -316,9 +340,9 @@ def test_an_entity_left_out_again_is_no_change_since_the_platform_may_fill_it_in
     ],
 )
 def test_what_replaces(old: dict[str, Any], new: dict[str, Any], fields: list[str]) -> None:
-    before = PluginInputs.model_validate({"name": "guard", **old})
-    state = PluginState.model_construct(**dict(before), deployment_package_type=before.package_type)
-    assert replacing_fields(state, PluginInputs.model_validate({"name": "guard", **new})) == fields
+    state = plugin(**old)
+    shown = "IMAGE" if state.image_tag else "ZIP"
+    assert replacing_fields(state.model_copy(update={"deployment_package_type": shown}), plugin(**new)) == fields
 
 
 # -- stamps and digests
@@ -326,7 +350,7 @@ def test_what_replaces(old: dict[str, Any], new: dict[str, Any], fields: list[st
 
 def test_a_stamp_is_written_and_found_again() -> None:
     inputs = declared("A2 zip, everything set", code_digest="ab" * 32)
-    variables = create_body(inputs, stamp=True)["environmentVariables"]
+    variables = create_body(inputs, Stamp(owner_hash(inputs.owner), code_identity(inputs)))["environmentVariables"]
     answer = parsed(answered("A4 zip, orders and entities filled in", environmentVariables=variables | SYSTEM))
     assert Stamp.found(answer) == Stamp(owner_hash("p/s/vitals-guard"), "ab" * 32)
     assert variables["PULUMI_BIOT_STAMP"] == f"v1:{owner_hash('p/s/vitals-guard')}:{'ab' * 32}"
@@ -344,41 +368,64 @@ def test_owners_are_told_apart_by_project_stack_and_name_and_their_hash_stays() 
 
 
 def test_code_is_known_by_its_digest_the_images_tag_or_the_word_for_none() -> None:
-    assert code_identity(PluginInputs(name="x")) == SEED
-    assert code_identity(PluginInputs(name="x", code_digest="ab")) == "ab"
-    tags = {code_identity(PluginInputs(name="x", image_tag=tag)) for tag in ("a", "b")}
+    assert code_identity(plugin(name="x")) == SEED
+    assert code_identity(plugin(name="x", code_digest="ab")) == "ab"
+    tags = {code_identity(plugin(name="x", image_tag=tag)) for tag in ("a", "b")}
     assert len(tags) == 2
     assert all(len(tag) == 64 for tag in tags)
 
 
-OURS = PluginInputs(name="guard", code_digest="ab" * 32)
+OURS = plugin(code_digest="ab" * 32)
+
+
+CREATED = GIVEN["creationTime"]
+LOST = "cd" * 32
+FOREIGN = "deployed elsewhere as version 7"
 
 
 @pytest.mark.parametrize(
-    ("version", "created", "stamp", "foreign"),
+    ("version", "created", "stamp", "code"),
     [
-        (7, GIVEN["creationTime"], Stamp("o", "ab" * 32), False),
-        (7, GIVEN["creationTime"], None, False),
-        (7, GIVEN["creationTime"], Stamp("o", "cd" * 32), True),
-        (6, GIVEN["creationTime"], Stamp("o", "ab" * 32), True),
-        (7, "2020-01-01T00:00:00.000Z", Stamp("o", "ab" * 32), True),
-        (None, GIVEN["creationTime"], Stamp("o", "ab" * 32), True),
+        (7, CREATED, Stamp("o", "ab" * 32), "ab" * 32),
+        (7, "2026-11-20T09:15:02Z", Stamp("o", "ab" * 32), "ab" * 32),
+        (7, "2026-11-20T10:15:02.114+01:00", Stamp("o", "ab" * 32), "ab" * 32),
+        (7, CREATED, None, "ab" * 32),
+        (7, CREATED, Stamp("o", LOST), FOREIGN),
+        (6, CREATED, Stamp("o", LOST), LOST),
+        (5, CREATED, Stamp("o", LOST), FOREIGN),
+        (6, CREATED, Stamp("o", "unknown"), FOREIGN),
+        (6, CREATED, Stamp("o", "ab" * 32), FOREIGN),
+        (7, "2020-01-01T00:00:00.000Z", Stamp("o", "ab" * 32), FOREIGN),
+        (6, "2020-01-01T00:00:00.000Z", Stamp("o", LOST), FOREIGN),
+        (None, CREATED, Stamp("o", "ab" * 32), FOREIGN),
     ],
 )
 def test_code_that_somebody_else_deployed_shows_by_stamp_version_or_creation(
-    version: int | None, created: str, stamp: Stamp | None, foreign: bool
+    version: int | None, created: str, stamp: Stamp | None, code: str
 ) -> None:
     answer = parsed(answered("A4 zip, orders and entities filled in"))
-    state = observed_code(observed(answer, OURS), answer, stamp, version=version, created=created)
-    assert is_foreign(state.code_digest) is foreign
-    assert (CODE in changed_fields(state, OURS)) is foreign
+    known = OURS.model_copy(update={"version": version, "creation_time": created})
+    state = observed_code(observed(answer, known), answer, stamp, known)
+    assert state.code_digest == code
+    assert is_foreign(state.code_digest) is (code == FOREIGN)
+    assert (CODE in changed_fields(state, OURS)) is (code != OURS.code_digest)
 
 
-def test_a_plugin_without_code_of_its_own_takes_no_notice_of_others_code() -> None:
+def test_code_that_is_foreign_stays_so_whoever_deploys_next() -> None:
     answer = parsed(answered("A4 zip, orders and entities filled in"))
-    seed = PluginInputs(name="guard")
-    state = observed_code(observed(answer, seed), answer, None, version=1, created="")
+    known = OURS.model_copy(
+        update={"version": 6, "creation_time": CREATED, "code_digest": "deployed elsewhere as version 6"}
+    )
+    assert observed_code(observed(answer, known), answer, Stamp("o", "ab" * 32), known).code_digest == FOREIGN
+
+
+def test_a_plugin_without_code_of_its_own_takes_no_notice_of_others_code_but_of_its_own_that_was_lost() -> None:
+    answer = parsed(answered("A4 zip, orders and entities filled in"))
+    seed = plugin()
+    state = observed_code(observed(answer, seed), answer, Stamp("o", SEED), seed)
     assert CODE not in changed_fields(state, seed)
+    lost = observed_code(observed(answer, seed), answer, Stamp("o", LOST), seed)
+    assert replacing_fields(lost, seed) == ["code"]
 
 
 # -- every reading of the platform, live
@@ -443,3 +490,9 @@ def test_under_every_reading_nothing_changes_after_a_write_or_a_refresh(
     state = world.update(state, changed)
     assert [request["config"] for request in world.requests("PATCH")] == [{"timeout": 33}]
     assert not world.changes(state, changed)
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00", "yesterday", "", None])
+def test_a_time_that_cannot_be_read_is_neither_the_same_nor_another(moment: str | None) -> None:
+    assert is_same_moment(moment, GIVEN["creationTime"]) is None
+    assert is_same_moment(GIVEN["creationTime"], moment) is None

@@ -35,6 +35,8 @@ FAULTS: dict[str, dict[str, Any]] = {
     "403": {"kind": "forbidden"},
 }
 
+DIGESTS = ("f0ec1217981fc6f4", "0e8aa6ffbed78677")
+
 each_kind = pytest.mark.parametrize("kind", KINDS)
 
 
@@ -120,7 +122,7 @@ def test_each_type_of_interception_and_its_filters_reach_the_platform(account: A
 def test_filters_of_different_values_are_different_subscriptions(account: Account) -> None:
     first, _ = make(account, api_id=TEMPLATES, path_filters={"templateName": "nurse"})
     second, state = make(account, resource="other", api_id=TEMPLATES, path_filters={"templateName": "day ward"})
-    assert second == f"PRE_REQUEST {TEMPLATES} {HOOK} templateName=day%20ward"
+    assert (first, second) == tuple(f"PRE_REQUEST {TEMPLATES} {HOOK} sha256:{digest}" for digest in DIGESTS)
     assert len(subscribed(account)) == 2
     account.run_anew()
     account.of(Interceptions).delete(second, state)
@@ -136,15 +138,19 @@ def test_one_that_exists_equal_in_every_part_is_taken_with_no_write(account: Acc
     again, state = make(account, kind, "renamed")
     assert again == id_
     assert account.asked() == [f"GET {SEARCH[kind]}"]
-    assert "exists already: taken as this resource's" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"warning: {kind} '{id_}' exists already" in said
+    assert (", since 20" in said) == (kind == "interception")
+    assert "taken as this resource's. This stack did not make it, so `pulumi destroy` leaves it subscribed" in said
     assert diff(account, state, kind)[0] is False
 
 
 def test_one_that_exists_with_another_order_gets_ours_and_that_is_said(account: Account, capsys: Any) -> None:
     make(account, execution_order=5)
+    account.run_anew()
     _, state = make(account, execution_order=9)
     assert orders(account, HOOK) == [9]
-    assert "exists already with order 5, now 9: taken as this resource's" in capsys.readouterr().err
+    assert " with order 5, now 9: taken as this resource's" in capsys.readouterr().err
     assert diff(account, state, execution_order=9)[0] is False
 
 
@@ -194,6 +200,8 @@ def test_the_entity_of_an_adapter_is_its_identity(account: Account) -> None:
     _, state = make(account, **ADAPT, api_id=None)
     assert diff(account, state, **ADAPT, api_id=None) == (False, [], False)
     assert diff(account, state, **{**ADAPT, "entity_name": "patient"}, api_id=None) == (True, ["entity_name"], False)
+    unknown = {**ADAPT, "endpoint": Unknown(), "execution_order": Unknown()}
+    assert diff(account, state, **unknown, api_id=None) == (True, ["endpoint"], False)
 
 
 @pytest.mark.parametrize("part", ["entity_type_name", "action_name", "endpoint", "template_name"])
@@ -203,12 +211,12 @@ def test_any_change_of_a_notification_is_a_new_one_made_first(account: Account, 
     assert diff(account, state, "notification", **{part: Unknown()}) == (True, [part], False)
 
 
-def test_a_new_order_is_one_post_with_no_gap(account: Account) -> None:
+def test_a_new_order_is_one_post_after_a_look_with_no_gap(account: Account) -> None:
     id_, state = make(account, execution_order=5)
     inputs = account.inputs(Interceptions, **PRE, execution_order=8)
     account.forget()
     after = account.of(Interceptions).update(id_, state, inputs).outs
-    assert account.asked() == ["POST /dispatcher/v1/hooks/interceptions/subscribe"]
+    assert account.asked() == [f"GET {SEARCH['interception']}", f"POST {SEARCH['interception']}/subscribe"]
     assert orders(account, HOOK) == [8]
     assert diff(account, after, execution_order=8) == (False, [], False)
 

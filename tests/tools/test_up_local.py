@@ -69,12 +69,12 @@ def test_a_plugin_that_does_not_guard_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_plugin_that_fails_is_one_line_that_says_why(tmp_path: Path) -> None:
-    deploy(tmp_path, zipped({"index.py": "def handler(e, c): raise ValueError('canary')\n"}))
+    deploy(tmp_path, zipped({"index.py": "def handler(e, c): raise ValueError('canary \\x1b[2J')\n"}))
     code, _, problems = tried(tmp_path)
     assert code == 1
     assert problems.count("\n") == 1
     assert "Interceptor [vitals-guard] failed: " in problems
-    assert "canary" in problems
+    assert r"canary \u001b[2J" in problems
 
 
 def test_without_the_plugin_there_is_nothing_to_try(tmp_path: Path) -> None:

@@ -123,13 +123,15 @@ def clock(date: str | None, now: Callable[[], float] = time.time) -> str:
 
 def identity(client: Client) -> str:
     """The login works, and how long a token serves."""
+    from biot_provider.login import LEAST_USE
+
     answer = ask(client, "GET", _NOBODY, "log in")
     if answer.status == HTTPStatus.UNAUTHORIZED:
         raise Problem(f"{said(answer)} to its own fresh token: check that biot:baseUrl is the right environment")
     left = answer.renewal or 0.0
-    if left <= 0:
+    if left <= LEAST_USE:
         raise Problem(
-            "a token ends within a minute, so each request logs in anew:"
+            "a token ends within a minute or so, which makes many logins:"
             " use a service user with a longer accessTokenExpirationInMinutes"
         )
     return f"logged in; a token serves for {_duration(left)}"

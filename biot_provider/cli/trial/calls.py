@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from biot_provider.emulator.answers import entity_of
 from biot_provider.models import Subscriptions
 from biot_provider.rules import nearest
 
-from . import UsageProblem
+from . import UsageProblem, read_text
 from .plugin import TrialPlugin
 from .samples import ACTION, ACTIONS, ENTITY
 
@@ -99,16 +99,22 @@ def notes(call: Call) -> list[str]:
 
 def read_json(option: str, text: str) -> Any:
     """JSON that was given itself, or as the path of its file. Raises UsageProblem."""
+    text = text.removeprefix("\ufeff")
     inline = text.lstrip().startswith(("{", "[", '"'))
     try:
-        content = text if inline else Path(text).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        content = text if inline else read_text(text)
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise UsageProblem(f"{option}: {text} cannot be read ({reason}): give JSON or the path of a file") from None
     try:
-        return json.loads(content)
-    except ValueError as error:
+        return json.loads(content, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
         raise UsageProblem(f"{option}: {'the text' if inline else text} is not JSON: {error}") from None
+
+
+def _refuse(constant: str) -> None:
+    """What Python's JSON has and no other."""
+    raise ValueError(f"there is {constant} in it")
 
 
 def _subscribed(plugin: TrialPlugin) -> list[Call]:
@@ -173,7 +179,7 @@ def _with_data(call: Call, data: Any) -> Call:
 
 
 def _from_file(name: str, wish: Wish) -> Call:
-    if not Path(name).is_file():
+    if not os.path.isfile(name):  # noqa: PTH113  (no error for what can be no path)
         near = nearest(name, list(_WORDS))
         raise UsageProblem(f"--event {name!r} is neither a kind ({', '.join(KINDS)}) nor a JSON file{near}")
     content = read_json("--event", name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
@@ -9,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from biot_provider.errors import InputError, PackagingError
-from biot_provider.fleet import MANIFEST, read_plugin
+from biot_provider.fleet import read_plugin
 from biot_provider.handlers import handler_problem
 from biot_provider.models import DEFAULT_HANDLER, DEFAULT_RUNTIME, PluginInputs
 from biot_provider.packaging import Package, read_package, zipped_size_problem
+from biot_provider.plugin_folders import MANIFEST
 
 from . import UsageProblem
 
@@ -76,7 +78,9 @@ def stage(plugin: TrialPlugin, folder: Path) -> Package:
     else:
         from biot_provider.emulator.runtime import unpack
 
-        unpack(plugin.source.read_bytes(), folder)
+        deployed = io.BytesIO()
+        package.write_zip(deployed)
+        unpack(deployed.getvalue(), folder)
     return package
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
+import re
 from typing import TYPE_CHECKING, Any
 
 from biot_provider.cli.console import say
@@ -21,6 +20,10 @@ if TYPE_CHECKING:
 
 _LINES = 200
 """Of an answer, at most."""
+_CHARACTERS = 2000
+"""Of a line of an answer, at most."""
+_MEDIA = re.compile(r"(image/(?!svg)|audio/|video/|font/)", re.IGNORECASE)
+"""Types of what nobody reads, also where the bytes happen to be text."""
 _SENT = 160
 """Characters of what was sent, at most."""
 
@@ -30,12 +33,11 @@ class Report:
 
     def __init__(self, secrets: Sequence[str]) -> None:
         self._secrets = secrets
-        self._colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
     def begin(self, call: Call, event: Mapping[str, Any], notes: Sequence[str]) -> None:
         """The call that is being made."""
         self._say("")
-        self._say(self._styled("1", call.title))
+        self._say(call.title, style="1")
         for note in notes:
             self._say(f"  note: {note}")
         sent = _sent(event)
@@ -45,12 +47,14 @@ class Report:
 
     def log(self, line: str) -> None:
         """A line of the plugin's."""
-        self._say(f"  {self._styled('2', 'log   |')} {line}")
+        self._say(line, label="  log   | ", style="2")
 
     def end(self, event: Mapping[str, Any], invocation: Invocation, memory_size: int) -> bool:
         """How it went; whether all is well."""
+        for warning in invocation.warnings:
+            self._say(warning, label="  warning ", style="33")
         if invocation.error is not None:
-            self._say(f"  {self._styled('31', 'failed')}  {invocation.error_type}: {invocation.error}")
+            self._say(f"{invocation.error_type}: {invocation.error}", label="  failed  ", style="31")
             self._took(invocation, memory_size)
             return False
         hook, body = _hook(event), _body(event)
@@ -58,11 +62,11 @@ class Report:
         path = request.get("path") if isinstance(request, dict) else None
         http = http_answer(invocation.answer)
         verdict = judge(hook, http, path=path if isinstance(path, str) else None)
-        self._answer(http)
+        self._answer(http, invocation.answer)
         self._took(invocation, memory_size)
         if verdict.problems:
             for problem in verdict.problems:
-                self._say(f"  {self._styled('31', 'problem')} {problem}")
+                self._say(problem, label="  problem ", style="31")
             return False
         meaning = _meaning(hook, http, verdict, body)
         if meaning:
@@ -74,21 +78,50 @@ class Report:
         if took:
             self._say(f"  took    {took}")
 
-    def _answer(self, http: HttpAnswer) -> None:
+    def _answer(self, http: HttpAnswer, answer: Any) -> None:
         headers = {name: value for name, value in http.headers.items() if name != "content-type"}
         shown = "".join(f", {name}: {value}" for name, value in headers.items())
         self._say(f"  answers {http.status}{shown}{'' if http.body else ', without a body'}")
-        lines = _pretty(http.body).splitlines()
+        described = _described(http, answer)
+        lines = [f"({described})"] if described else _lines(http.body)
         for line in lines[:_LINES]:
-            self._say(f"    {line}")
+            more = len(line) - _CHARACTERS
+            self._say(f"    {line if more <= 0 else f'{line[:_CHARACTERS]} ({more} more characters)'}")
         if len(lines) > _LINES:
             self._say(f"    ({len(lines) - _LINES} more lines)")
 
-    def _say(self, line: str) -> None:
-        say(redact(line, self._secrets))
+    def _say(self, text: str, *, label: str = "", style: str = "") -> None:
+        say(redact(text, self._secrets), label=label, style=style)
 
-    def _styled(self, code: str, text: str) -> str:
-        return f"\033[{code}m{text}\033[0m" if self._colored else text
+
+def _described(http: HttpAnswer, answer: Any) -> str | None:
+    """What stands for a body that is no text."""
+    count = _listed_bytes(answer.get("body") if isinstance(answer, dict) and "statusCode" in answer else answer)
+    if count is not None:
+        return f"{count} bytes that JSON has made a list of numbers: answer them in base64, with isBase64Encoded"
+    kind = http.headers.get("content-type", "no content-type")
+    if http.body and (_is_binary(http.body) or _MEDIA.match(kind)):
+        return f"{kind}, {len(http.body)} bytes"
+    return None
+
+
+def _listed_bytes(value: Any) -> int | None:
+    """How many bytes a Buffer or an Uint8Array of Node.js had, if that is what JSON has made of one."""
+    if not isinstance(value, dict):
+        return None
+    data = value.get("data") if value.keys() == {"type", "data"} and value["type"] == "Buffer" else value
+    if isinstance(data, dict) and list(data) == [str(number) for number in range(len(data))]:
+        data = list(data.values())
+    if not isinstance(data, list) or not data:
+        return None
+    return len(data) if all(type(item) is int and 0 <= item < 256 for item in data) else None
+
+
+def _is_binary(body: bytes) -> bool:
+    try:
+        return "\0" in body.decode()
+    except UnicodeDecodeError:
+        return True
 
 
 def _took(invocation: Invocation, memory_size: int) -> str:
@@ -145,15 +178,20 @@ def _sent(event: Mapping[str, Any]) -> Any:
     return None
 
 
+def _lines(body: bytes) -> list[str]:
+    return _pretty(body).replace("\r\n", "\n").removesuffix("\n").split("\n") if body else []
+
+
 def _pretty(body: bytes) -> str:
     content = _json(body)
-    if content is None:
-        return body.decode(errors="backslashreplace")
-    return json.dumps(content, indent=2, ensure_ascii=False)
+    try:
+        return json.dumps(content, indent=2, ensure_ascii=False) if content is not None else body.decode()
+    except RecursionError:
+        return body.decode()
 
 
 def _json(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

@@ -1,28 +1,26 @@
 // Loads a Node.js handler and answers calls with it, as Lambda's own runtime does.
 //
 // Run in the function's process. Messages come in as JSON lines by a file descriptor of their own and go out by another:
-// standard and error output are the plugin's.
+// standard and error output are the plugin's. When a call is over, and what ends it, is as in AWS's
+// aws-lambda-nodejs-runtime-interface-client, version 3 for nodejs22.x and before, version 4 from nodejs24.x on.
 
-import { spawnSync } from "node:child_process";
-import { existsSync, writeSync } from "node:fs";
+import { writeSync } from "node:fs";
 import { Socket } from "node:net";
-import { basename, dirname, join, sep } from "node:path";
 import { createInterface } from "node:readline";
-import { pathToFileURL } from "node:url";
+import { LoadError, load } from "./loading.mjs";
+import { show, told } from "./thrown.mjs";
+import { ResponseStream, TooLarge, isStreaming, provideStreaming } from "./streaming.mjs";
 
 const REQUESTS = 3;
 const ANSWERS = 4;
-const ROOT = process.cwd();
-const NO_CALLBACKS = 24; // From this version on Lambda calls no handler that wants a callback.
+const UNSETTLED = "the handler's promise never settled: nothing is left to run, and it has no answer";
+const STREAM_OPEN = "the response stream was never ended: call responseStream.end()";
+const NO_ANSWER = "the handler ended without an answer: it returned no promise and called no callback";
+// Lambda calls handlers with a callback, and waits for an empty event loop, up to nodejs22.x.
+const CALLBACKS = !(Number(/nodejs(\d+)/.exec(process.env.AWS_EXECUTION_ENV)?.[1]) >= 24);
 
-class LoadError extends Error {
-  constructor(type, message) {
-    super(message);
-    this.type = type;
-  }
-}
-
-// The call that is being answered: the first thing that answers it counts.
+// The call that is being answered, or the loading of the code: `finished` from the first thing that ends it on, with an
+// `outcome` once that is known, and what to do `whenIdle`, with nothing left in the event loop.
 let current = null;
 let maxAnswer = 0;
 
@@ -31,32 +29,43 @@ const input = new Socket({ fd: REQUESTS, readable: true, writable: false });
 input.on("error", () => {});
 const messages = createInterface({ input, crlfDelay: Infinity })[Symbol.asyncIterator]();
 
-process.on("uncaughtException", (error) => fatal(error, ""));
-process.on("unhandledRejection", (error) => fatal(error, "unhandled rejection: "));
+process.on("uncaughtException", (error) => fatal(error, "Handler.Raised", "", 129));
+process.on("unhandledRejection", (error) => {
+  fatal(error, "Runtime.UnhandledPromiseRejection", "unhandled rejection: ", 128);
+});
 process.on("beforeExit", () => {
-  if (current !== null) {
-    console.error("the handler ended without an answer: it returned no promise and called no callback");
-    settle("answer", "null");
+  const act = current?.whenIdle;
+  if (act) {
+    current.whenIdle = null;
+    act();
   }
+});
+// A call that is answered stays so although the handler ends the process behind it.
+process.on("exit", () => {
+  if (CALLBACKS && current?.outcome) send(current, true);
 });
 
 await main();
 
 async function main() {
+  provideStreaming();
   const first = await next();
   maxAnswer = first.maxAnswer;
   let handler;
-  current = { id: first.id };
+  const loading = begin(first.id, null);
+  loading.whenIdle = () => {
+    refuse(loading, "Runtime.NodeJsExit", "the code never finished loading: a top-level await never settled");
+  };
   try {
-    handler = await load(first.handler);
+    handler = await load(first.handler, CALLBACKS, isStreaming);
   } catch (error) {
     if (!(error instanceof LoadError)) throw error;
-    settle("error", JSON.stringify([error.type, error.message]));
-    return;
+    return refuse(loading, error.type, error.message);
   }
-  settle("answer", "null");
+  loading.outcome = ["answer", "null"];
+  send(loading, false);
   for (let message = await next(); message !== null; message = await next()) {
-    await call(handler, message);
+    await new Promise((resolve) => call(handler, message, begin(message.id, resolve)));
   }
 }
 
@@ -65,27 +74,90 @@ async function next() {
   return done ? null : JSON.parse(value);
 }
 
-function call(handler, message) {
-  return new Promise((resolve) => {
-    current = { id: message.id, resolve };
-    // While a call runs, only what the plugin waits for keeps the process going: see beforeExit.
-    input.unref();
-    const own = current;
-    const callback = (error, answer) => {
-      if (current === own) error ? raised(error, "") : answered(answer);
-    };
-    try {
-      const result = handler(message.event, context(message, callback), callback);
-      if (typeof result?.then === "function") {
-        result.then((answer) => callback(null, answer), (error) => callback(error ?? new Error(String(error))));
-      }
-    } catch (error) {
-      callback(error ?? new Error(String(error)));
-    }
+function begin(id, resolve) {
+  // Meanwhile only what the plugin waits for keeps the event loop going: see beforeExit.
+  input.unref();
+  current = { id, resolve, finished: false, outcome: null, whenIdle: null };
+  return current;
+}
+
+function call(handler, message, own) {
+  if (isStreaming(handler)) return callStreaming(handler, message, own);
+  return CALLBACKS ? callWithCallback(handler, message, own) : callAsync(handler, message, own);
+}
+
+// From nodejs24.x on: what the handler returns is the answer, or what its promise becomes.
+async function callAsync(handler, message, own) {
+  own.whenIdle = () => refuse(own, "Runtime.NodeJsExit", UNSETTLED, 13);
+  try {
+    answered(own, await handler(message.event, context(message)));
+  } catch (error) {
+    raised(own, error);
+  }
+}
+
+// Up to nodejs22.x: a promise or `context.succeed` answers at once, the callback once the event loop is empty.
+function callWithCallback(handler, message, own) {
+  const first = (act) => (...given) => {
+    if (own.finished) return;
+    own.finished = true;
+    own.whenIdle = null;
+    act(...given);
+  };
+  const done = first((error, answer) => (error === undefined || error === null ? answered(own, answer) : raised(own, error)));
+  const succeed = (answer) => done(null, answer);
+  const fail = (error) => done(error ?? "handled");
+  const given = { ...context(message), callbackWaitsForEmptyEventLoop: true, done, succeed, fail };
+  const callback = first((error, answer) => {
+    if (error !== undefined && error !== null) raised(own, error);
+    else if (given.callbackWaitsForEmptyEventLoop) whenIdle(own, () => answered(own, answer));
+    else answered(own, answer);
+  });
+  let returned = false;
+  own.whenIdle = () => {
+    if (handler.constructor?.name === "AsyncFunction") return refuse(own, "Runtime.NodeJsExit", UNSETTLED);
+    console.error(returned ? UNSETTLED : NO_ANSWER);
+    answered(own, null);
+  };
+  try {
+    const result = handler(message.event, given, callback);
+    returned = typeof result?.then === "function";
+    if (returned) result.then(succeed, fail);
+  } catch (error) {
+    callback(error);
+  }
+}
+
+async function callStreaming(handler, message, own) {
+  const stream = new ResponseStream(maxAnswer);
+  const given = { ...context(message), ...(CALLBACKS && { callbackWaitsForEmptyEventLoop: true }) };
+  own.whenIdle = () => refuse(own, "Runtime.NodeJsExit", UNSETTLED);
+  try {
+    const result = handler(message.event, stream, given);
+    if (typeof result?.then !== "function") throw new Error("Streaming does not support non-async handlers.");
+    if ((await result) !== undefined) console.warn("Streaming handlers ignore return values.");
+    own.whenIdle = () => refuse(own, "Runtime.InvalidStreamingOperation", STREAM_OPEN);
+    const answer = await stream.answer();
+    if (given.callbackWaitsForEmptyEventLoop) whenIdle(own, () => answered(own, answer));
+    else answered(own, answer);
+  } catch (error) {
+    if (error instanceof TooLarge) refuse(own, "Function.ResponseSizeTooLarge", error.message);
+    else raised(own, error);
+  }
+}
+
+// The time limit ends the wait: then the caller names what was in the way.
+function whenIdle(own, act) {
+  own.whenIdle = act;
+  setImmediate(() => {
+    const busy = new Set(process.getActiveResourcesInfo?.());
+    // What this runtime itself has open.
+    for (const name of ["Immediate", "PipeWrap"]) busy.delete(name);
+    if (current === own && busy.size > 0) write(own.id, "waiting", JSON.stringify([...busy].join(", ")));
   });
 }
 
-function context(message, callback) {
+function context(message) {
   const environment = process.env;
   const name = environment.AWS_LAMBDA_FUNCTION_NAME;
   return {
@@ -96,135 +168,74 @@ function context(message, callback) {
     memoryLimitInMB: environment.AWS_LAMBDA_FUNCTION_MEMORY_SIZE,
     logGroupName: environment.AWS_LAMBDA_LOG_GROUP_NAME,
     logStreamName: environment.AWS_LAMBDA_LOG_STREAM_NAME,
-    callbackWaitsForEmptyEventLoop: true,
     getRemainingTimeInMillis: () => Math.max(0, message.deadline - Date.now()),
-    done: callback,
-    succeed: (answer) => callback(null, answer),
-    fail: (error) => callback(error ?? new Error("failed")),
   };
 }
 
-async function load(name) {
-  const [, module, path] = /^([^.]+)\.(.+)$/.exec(basename(name)) ?? [];
-  if (module === undefined) {
-    const text = `the handler '${name}' names no function: it is written file.function, for example index.handler`;
-    throw new LoadError("Runtime.MalformedHandlerName", text);
-  }
-  const place = join(ROOT, dirname(name), module);
-  const file = [".js", ".mjs", ".cjs"].map((end) => place + end).find((candidate) => existsSync(candidate));
-  if (file === undefined) {
-    throw new LoadError("Runtime.ImportModuleError", `the handler '${name}' needs ${short(place)}.js, which is not in the package`);
-  }
-  const exports = await imported(file);
-  const handler = found(exports, path) ?? found(exports.default, path);
-  if (typeof handler !== "function") {
-    throw new LoadError("Runtime.HandlerNotFound", `${short(file)} exports no function '${path}', which the handler names`);
-  }
-  const major = Number(/nodejs(\d+)/.exec(process.env.AWS_EXECUTION_ENV)?.[1]);
-  if (major >= NO_CALLBACKS && handler.length >= 3) {
-    const text = `the handler takes a callback, which Lambda does not call from nodejs${NO_CALLBACKS}.x on: make it async`;
-    throw new LoadError("Runtime.CallbackHandlerDeprecated", text);
-  }
-  return handler;
-}
-
-async function imported(file) {
-  try {
-    return await import(pathToFileURL(file).href);
-  } catch (error) {
-    show(error);
-    if (["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"].includes(error?.code)) {
-      const what = shortened(String(error.message).split("\n")[0].split(" imported from ")[0]);
-      throw new LoadError("Runtime.ImportModuleError", `${short(file)} cannot be loaded: ${what}: put what it needs into the package`);
-    }
-    if (error instanceof SyntaxError) {
-      throw new LoadError("Runtime.UserCodeSyntaxError", `${wrongPlace(error, file)}: ${error.message}`);
-    }
-    throw new LoadError("Handler.Raised", `${short(file)} raised while it was loaded: ${told(error)}`);
-  }
-}
-
-// File and line of a syntax error: only Node.js itself tells it, for a file that it is started with.
-function wrongPlace(error, file) {
-  const said = [String(error.stack), spawnSync(process.execPath, [file], { timeout: 5000, env: {} }).stderr?.toString() ?? ""];
-  const place = said.map((text) => /^(?:file:\/\/)?(\/.+):(\d+)$/m.exec(text)).find((match) => match !== null);
-  return place ? `${short(place[1])}, line ${place[2]}` : short(file);
-}
-
-function found(exports, path) {
-  return path.split(".").reduce((value, name) => value?.[name], exports);
-}
-
-function answered(answer) {
+function answered(own, answer) {
   let text;
   try {
     text = JSON.stringify(answer === undefined ? null : answer);
   } catch (error) {
-    return settle("error", JSON.stringify(["Runtime.BadAnswer", `the handler's answer is not JSON: ${error.message.split("\n")[0]}`]));
+    return refuse(own, "Runtime.JSONStringifyError", `the handler's answer is not JSON: ${told(error).split("\n")[0]}`);
   }
   if (text === undefined) {
-    return settle("error", JSON.stringify(["Runtime.BadAnswer", `the handler's answer is not JSON: it is a ${typeof answer}`]));
+    return refuse(own, "Runtime.JSONStringifyError", `the handler's answer is not JSON: it is a ${typeof answer}`);
   }
   const size = Buffer.byteLength(text);
   if (size > maxAnswer) {
     const problem = `the handler's answer has ${size} bytes, more than Lambda's limit of ${maxAnswer}`;
-    return settle("error", JSON.stringify(["Function.ResponseSizeTooLarge", problem]));
+    return refuse(own, "Function.ResponseSizeTooLarge", problem);
   }
-  return settle("answer", text);
+  settle(own, ["answer", text]);
 }
 
-function raised(error, how) {
+function raised(own, error) {
   show(error);
-  settle("error", JSON.stringify(["Handler.Raised", how + told(error)]));
+  refuse(own, "Handler.Raised", told(error));
 }
 
-// What nobody caught: the process is of no use any more.
-function fatal(error, how) {
-  if (current === null) show(error);
-  else raised(error, how);
-  process.exit(1);
+function refuse(own, type, text, exitCode) {
+  settle(own, ["error", JSON.stringify([type, text])], exitCode);
 }
 
-function settle(name, content) {
-  const { id, resolve } = current;
+// What runs in this turn of the event loop still belongs to the call; after it the process is frozen.
+function settle(own, outcome, exitCode) {
+  if (current !== own || own.outcome !== null) return;
+  own.finished = true;
+  own.outcome = outcome;
+  setImmediate(() => {
+    send(own, exitCode !== undefined);
+    if (exitCode !== undefined) process.exit(exitCode);
+  });
+}
+
+// What nobody caught: the process is of no use any more. Up to nodejs22.x a call that is answered stays so.
+function fatal(error, type, how, code) {
+  const own = current;
+  const isAnswered = own === null || (own.outcome !== null && CALLBACKS);
+  if (isAnswered) console.error("left behind by a call that was answered:");
+  else own.outcome = ["error", JSON.stringify([type, how + told(error)])];
+  show(error);
+  if (own !== null) send(own, true);
+  process.exit(code);
+}
+
+function send(own, last) {
+  if (current !== own) return;
   current = null;
-  const line = Buffer.from(`{"id": ${JSON.stringify(id)}, "${name}": ${content}}\n`);
+  const [name, content] = own.outcome;
+  write(own.id, name, content, last ? ', "last": true' : "");
+  input.ref();
+  own.resolve?.();
+}
+
+function write(id, name, content, more = "") {
+  const line = Buffer.from(`{"id": ${JSON.stringify(id)}, "${name}": ${content}${more}}\n`);
   try {
     for (let start = 0; start < line.length; ) start += writeSync(ANSWERS, line, start);
   } catch {
     console.error("the plugin has closed the file descriptor that its answers go through");
     process.exit(1);
   }
-  input.ref();
-  resolve?.();
-}
-
-function told(error) {
-  if (!(error instanceof Error)) return String(error);
-  const frame = frames(error)[0];
-  const place = /\(?([^\s()]+):(\d+):\d+\)?$/.exec(frame ?? "");
-  const where = place ? ` (${shortened(place[1])}, line ${place[2]})` : "";
-  return `${error.name}${error.message ? ": " : ""}${error.message}${where}`;
-}
-
-// Down to the plugin's last own one.
-function frames(error) {
-  const lines = String(error.stack).split("\n").filter((line) => /^\s+at /.test(line));
-  return lines.slice(0, lines.findLastIndex((line) => line.includes(ROOT + sep)) + 1);
-}
-
-// Write an error to the plugin's log, with the frames that are its own.
-function show(error) {
-  if (!(error instanceof Error)) return console.error(`thrown: ${String(error)}`);
-  const text = String(error.stack);
-  const head = /^\s+at /m.test(text) ? text.slice(0, text.search(/\n\s+at /)) : text;
-  console.error(shortened([head, ...frames(error)].join("\n")));
-}
-
-function short(file) {
-  return file.startsWith(ROOT + sep) ? file.slice(ROOT.length + 1) : file;
-}
-
-function shortened(text) {
-  return text.replaceAll(pathToFileURL(ROOT + sep).href, "").replaceAll(ROOT + sep, "");
 }

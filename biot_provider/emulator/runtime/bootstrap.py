@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import decimal
 import importlib
+import inspect
 import json
 import logging
 import os
@@ -19,6 +20,7 @@ import traceback
 from typing import Any, Callable, Dict, List, Tuple  # noqa: UP035  (for Python 3.8)
 
 _REQUESTS, _ANSWERS = 3, 4
+_BINARY = "a binary body is answered in base64, with isBase64Encoded"
 _ROOT = os.getcwd()  # noqa: PTH109  (a text)
 
 
@@ -129,10 +131,26 @@ def _call(handler: Callable[[Any, Any], Any], message: Dict[str, Any], most: int
     except Exception as error:
         _show(error)
         return "error", ["Handler.Raised", _told(error)]
+    except SystemExit:
+        raise
+    except BaseException as error:
+        # Lambda's runtime ends with it.
+        _show(error)
+        sys.exit(1)
+    if isinstance(answer, bytes):
+        # Lambda sends them as they are, and takes them for JSON.
+        try:
+            answer = json.loads(answer)
+        except (ValueError, RecursionError):
+            text = f"the handler's answer is {len(answer)} bytes that are no JSON: {_BINARY}"
+            return "error", ["Runtime.MarshalError", text]
+    if inspect.iscoroutine(answer):
+        answer.close()
+        return "error", ["Runtime.MarshalError", "the handler is async: Lambda calls it, but awaits nothing"]
     try:
         text = json.dumps(answer, default=_plain, allow_nan=False, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError) as error:
-        return "error", ["Runtime.BadAnswer", f"the handler's answer is not JSON: {error}"]
+        return "error", ["Runtime.MarshalError", f"the handler's answer is not JSON: {error}"]
     # A half character is written as JSON escapes it.
     content = text.encode(errors="backslashreplace")
     if len(content) > most:
@@ -145,7 +163,8 @@ def _plain(value: Any) -> Any:
     """What Lambda's runtime writes although JSON does not know it."""
     if isinstance(value, decimal.Decimal):
         return float(value)
-    raise TypeError(f"there is a value of type {type(value).__name__} in it")
+    hint = f": {_BINARY}" if isinstance(value, (bytes, bytearray)) else ""
+    raise TypeError(f"there is a value of type {type(value).__name__} in it{hint}")
 
 
 def _send(request_id: str, name: str, content: Any) -> None:
@@ -165,7 +184,10 @@ def _send(request_id: str, name: str, content: Any) -> None:
 
 
 def _told(error: BaseException) -> str:
-    text = str(error)
+    try:
+        text = str(error)
+    except Exception:
+        text = "<its text cannot be read>"
     return f"{type(error).__name__}{': ' if text else ''}{text}{_place(error)}"
 
 

@@ -1,35 +1,46 @@
 """A deployed function: its code in a folder, and one warm process that takes one call after the other.
 
-Whatever the code does, a call ends with an `Invocation`; after one that failed the next call starts a fresh process.
+Whatever the code does, a call ends with an `Invocation`. As on Lambda the process stays after a handler has raised, and
+the next call starts a fresh one after a call that took too long, too much, or ended it.
 """
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 import uuid
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..events import REGION
-from .languages import Interpreter, NotInstalled, find_runtime
+from .disk import CodeSnapshot
+from .environment import command, variables
+from .languages import NotInstalled, find_runtime
 from .log_lines import LogLines
 from .process import MAX_ANSWER, Process, Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from .languages import Interpreter
 
 INIT_SECONDS = 10.0
 """For loading the code, before the first call's own time starts (AWS Lambda Developer Guide, execution environment)."""
 
-_HERE = Path(__file__).parent
-_PREFIX = "Plugin-"
-"""Before a plugin's name in the name of its function."""
+MAX_EVENT = 6 * 2**20
+"""Bytes: AWS Lambda quotas, invocation payload, request."""
+
 _ERROR_CHARACTERS = 500
-_HEAP = 0.9
-"""Node.js's share of the memory for what is collected."""
 _NO_HEAP = "heap out of memory"
+_NAMED = 3
+"""Files that a warning names."""
+_LATE = "Task timed out after {:.2f} seconds"
+"""As Lambda puts it."""
+
+
+TOO_LARGE = "RequestTooLargeException"
+"""The kind of error of an event that Lambda would not take."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,8 @@ class FunctionSettings:
     """MB, of the process and all that it starts."""
     variables: Mapping[str, str] = field(repr=False)
     """All its environment variables, the platform's own among them."""
+    ephemeral_storage: int = 512
+    """MB of its temporary folder."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +71,8 @@ class Invocation:
     error: str | None
     """One line: what went wrong; none when the handler answered."""
     error_type: str | None
-    """A word for it, like AWS's: `Runtime.HandlerNotFound`, `Function.Timeout`, `Handler.Raised` and so on."""
+    """AWS's word for it, where there is one: `Runtime.HandlerNotFound`, `Sandbox.Timedout`, `Runtime.ExitError` and so
+    on; `Handler.Raised` for what the handler threw."""
     logs: tuple[str, ...]
     """What the plugin wrote to its standard and error output, in order; bounded, with a line where some are missing."""
     duration: float
@@ -67,6 +81,8 @@ class Invocation:
     """Seconds until the code of a new process was loaded; none when it was warm."""
     peak_memory: int
     """The most MB that this process had in use so far; 0 where that cannot be known."""
+    warnings: tuple[str, ...] = ()
+    """What goes well here and would not on Lambda, a line each."""
 
 
 class Function:
@@ -80,6 +96,7 @@ class Function:
         self._process: Process | None = None
         self._closed = False
         self._told = False
+        self._code: CodeSnapshot | None = None
 
     def invoke(self, event: Mapping[str, Any], *, log: Callable[[str], None] | None = None) -> Invocation:
         """Call the handler; `log` gets each log line as it comes. One call waits for the other."""
@@ -109,50 +126,106 @@ class Function:
 
     def _invoke(self, event: Mapping[str, Any], call: _Call) -> Invocation:
         settings = self._settings
-        message = {"id": str(uuid.uuid4()), "event": event}
         try:
+            size = _size(event)
+            if size > MAX_EVENT:
+                text = f"the event has {size} bytes, more than Lambda's limit of {MAX_EVENT}"
+                return call.failed(TOO_LARGE, text, 0, settings)
             process = self._warm(call)
-            call.started = time.monotonic()
-            deadline = int((time.time() + settings.timeout) * 1000)
-            late = f"the handler did not answer within its time limit of {settings.timeout:g} s"
-            content = process.exchange(message | {"deadline": deadline}, settings.timeout, call.lines, late=late)
-            call.duration = time.monotonic() - call.started
-            if "error" not in content:
-                return call.answered(content.get("answer"), process.peak)
-            error_type, text = content["error"]
+            content = self._exchange(process, event, call)
         except NotInstalled as problem:
-            error_type, text = "Runtime.NotInstalled", str(problem)
+            return self._failed("Runtime.NotInstalled", str(problem), call)
         except Stopped as problem:
-            if call.started is not None:
-                call.duration = time.monotonic() - call.started
-            error_type, text = problem.error_type, str(problem)
-        peak = self._end(call)
-        return call.failed(error_type, text, peak, settings)
+            return self._failed(problem.error_type, str(problem), call)
+        call.warnings = self._warnings()
+        if process.stored > settings.ephemeral_storage:
+            text = f"the plugin has stored {process.stored} MB in its temporary folder, more than its ephemeral storage"
+            return self._failed("Function.OutOfStorage", f"{text} of {settings.ephemeral_storage} MB", call)
+        peak = self._end(call) if "last" in content else process.peak
+        if "error" in content:
+            return call.failed(*_two(content["error"]), peak, settings)
+        return call.answered(content.get("answer"), peak)
+
+    def _exchange(self, process: Process, event: Mapping[str, Any], call: _Call) -> dict[str, Any]:
+        """Call the handler within what is left of the call's time."""
+        timeout = self._settings.timeout
+        left = timeout - call.spent
+        call.started = time.monotonic()
+        message = {"id": str(uuid.uuid4()), "event": event, "deadline": int((time.time() + left) * 1000)}
+        late = f"{_LATE.format(timeout)}: the handler did not answer within its time limit of {timeout:g} s"
+        try:
+            return process.exchange(message, left, call.lines, late=late)
+        finally:
+            call.duration = time.monotonic() - call.started + call.spent
+
+    def _failed(self, error_type: str, text: str, call: _Call) -> Invocation:
+        """End the process, and give how the call failed."""
+        call.warnings = self._warnings()
+        return call.failed(error_type, text, self._end(call), self._settings)
+
+    def _warnings(self) -> tuple[str, ...]:
+        """What a call has done that it cannot do on Lambda."""
+        changes = self._code.changes() if self._code else []
+        if not changes:
+            return ()
+        more = f" and {len(changes) - _NAMED} more" if len(changes) > _NAMED else ""
+        what = ", ".join(changes[:_NAMED]) + more
+        return (f"the plugin writes into its code folder, which is read-only on Lambda (TMPDIR is not): {what}",)
 
     def _warm(self, call: _Call) -> Process:
         """The process that waits for a call, or a new one with the code loaded."""
         if self._process is not None and not self._process.has_ended:
             return self._process
-        self._end(_Call(LogLines(None)))
-        if self._closed:
-            raise Stopped("Runtime.Closed", "the function is closed")
+        self._end(call)
         settings = self._settings
         interpreter = find_runtime(settings.runtime)
         if interpreter.note and not self._told:
             call.lines.add(interpreter.note)
             self._told = True
+        self._code = self._code or CodeSnapshot(self._folder)
         started = time.monotonic()
+        try:
+            return self._loaded(interpreter, self._init_seconds, call)
+        except Stopped as problem:
+            if problem.error_type != "Sandbox.Timedout":
+                raise
+        finally:
+            call.init_duration = time.monotonic() - started
+        # As Lambda does it: once more, now within the time of the call.
+        call.lines.add(
+            f"the code was not loaded within {self._init_seconds:g} s: it is loaded anew, as a part of the call"
+        )
+        self._end(call)
+        started = time.monotonic()
+        try:
+            return self._loaded(interpreter, settings.timeout, call)
+        finally:
+            call.duration = call.spent = time.monotonic() - started
+
+    def _loaded(self, interpreter: Interpreter, seconds: float, call: _Call) -> Process:
+        """A new process with the code loaded."""
+        settings = self._settings
+        if self._closed:
+            raise Stopped("Runtime.Closed", "the function is closed")
         process = self._process = Process(
-            _command(interpreter, settings), self._variables(), self._folder, settings.memory_size
+            command(interpreter, settings),
+            variables(settings, self._folder),
+            self._folder,
+            memory_size=settings.memory_size,
+            ephemeral_storage=settings.ephemeral_storage,
         )
         if self._closed:
             raise Stopped("Runtime.Closed", "the function is closed")
         first = {"id": "init", "handler": settings.handler, "maxAnswer": MAX_ANSWER}
-        late = f"the code was not loaded within {self._init_seconds:g} s, before the first call"
-        content = process.exchange(first, self._init_seconds, call.lines, late=late)
-        call.init_duration = time.monotonic() - started
+        late = f"{_LATE.format(seconds)}: the code was not loaded within that time"
+        try:
+            content = process.exchange(first, seconds, call.lines, late=late)
+        except Stopped as problem:
+            if problem.error_type != "Runtime.ExitError":
+                raise
+            raise Stopped(problem.error_type, f"{problem}, while its code was loaded") from None
         if "error" in content:
-            raise Stopped(*content["error"])
+            raise Stopped(*_two(content["error"]))
         return process
 
     def _end(self, call: _Call) -> int:
@@ -163,28 +236,6 @@ class Function:
         process.end(call.lines)
         return process.peak
 
-    def _variables(self) -> dict[str, str]:
-        """The plugin's variables, and those that Lambda sets (AWS Lambda Developer Guide, environment variables)."""
-        settings = self._settings
-        function = _PREFIX + settings.name
-        return {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
-            "LANG": "C.UTF-8",
-            "TZ": ":UTC",
-            **settings.variables,
-            "_HANDLER": settings.handler,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_EXECUTION_ENV": f"AWS_Lambda_{settings.runtime}",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(settings.memory_size),
-            "AWS_LAMBDA_FUNCTION_NAME": function,
-            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function}",
-            "AWS_LAMBDA_LOG_STREAM_NAME": "local",
-            "AWS_REGION": REGION,
-            "LAMBDA_TASK_ROOT": str(self._folder),
-        }
-
 
 class _Call:
     """What is known of a call so far."""
@@ -194,27 +245,35 @@ class _Call:
         self.started: float | None = None
         self.duration = 0.0
         self.init_duration: float | None = None
+        self.spent = 0.0
+        """Seconds of the call's time that loading has taken."""
+        self.warnings: tuple[str, ...] = ()
 
     def answered(self, answer: Any, peak: int) -> Invocation:
-        return Invocation(answer, None, None, self.lines.close(), self.duration, self.init_duration, peak)
+        return self._ended(answer, None, None, self.lines.close(), peak)
 
     def failed(self, error_type: str, text: str, peak: int, settings: FunctionSettings) -> Invocation:
         logs = self.lines.close()
-        if error_type == "Runtime.Exited" and any(_NO_HEAP in line for line in logs):
+        if error_type == "Runtime.ExitError" and any(_NO_HEAP in line for line in logs):
             error_type = "Function.OutOfMemory"
             text = f"the plugin needs more memory than its limit of {settings.memory_size} MB allows"
         line = " ".join(str(text).split())
         if len(line) > _ERROR_CHARACTERS:
             line = line[:_ERROR_CHARACTERS] + "..."
-        return Invocation(None, line, error_type, logs, self.duration, self.init_duration, peak)
+        return self._ended(None, line, error_type, logs, peak)
+
+    def _ended(
+        self, answer: Any, error: str | None, error_type: str | None, logs: tuple[str, ...], peak: int
+    ) -> Invocation:
+        return Invocation(answer, error, error_type, logs, self.duration, self.init_duration, peak, self.warnings)
 
 
-def _command(interpreter: Interpreter, settings: FunctionSettings) -> list[str]:
-    if interpreter.language == "python":
-        # Without what is installed beside the interpreter: on the platform only the package's own modules are there.
-        return [interpreter.path, "-B", "-s", "-S", str(_HERE / "bootstrap.py")]
-    options = [f"--max-old-space-size={int(settings.memory_size * _HEAP)}"]
-    if interpreter.version == "22":
-        # As Lambda starts it (AWS Lambda Developer Guide, experimental Node.js features).
-        options += ["--no-experimental-require-module", "--no-experimental-detect-module"]
-    return [interpreter.path, *options, str(_HERE / "bootstrap.mjs")]
+def _size(event: Mapping[str, Any]) -> int:
+    """Bytes of an event as it is sent."""
+    return len(json.dumps(event, ensure_ascii=False).encode(errors="backslashreplace"))
+
+
+def _two(error: Any) -> tuple[str, str]:
+    """Kind and text of an error, which a plugin could have written itself."""
+    error_type, text = error if isinstance(error, list) and len(error) == 2 else ("Runtime.BadAnswer", "no error")
+    return str(error_type), str(text)

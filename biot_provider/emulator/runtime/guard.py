@@ -3,7 +3,8 @@
 Run as a script, with the standard library alone. It starts the function's process, watches its memory, and kills it
 with all that it has started as soon as it ends, takes too much, or the caller is gone. On its input comes one JSON line
 that says what to start, then `b` and `e` where a call begins and ends; its end means that the caller is gone. On its
-output go JSON lines: the peak memory after each `e`, and at last how it ended.
+output go JSON lines: the peak memory after each `e`, and at last how it ended. Between two calls the process is frozen,
+as on Lambda.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ _ROOM = 512 * _MB
 _PDEATHSIG, _SUBREAPER = 1, 36
 _FREE = 20
 """File descriptors from here on are nobody's."""
+_OPEN_FILES = 1024
+"""AWS Lambda quotas, file descriptors."""
 
 
 def main() -> None:
@@ -85,10 +88,13 @@ class _Guard:
             return {"ended": "closed"}
         for word in words:
             self.pause = _BUSY if word == ord("b") else _IDLE
+            if word == ord("b"):
+                self._signal(signal.SIGCONT)
             if word == ord("e"):
                 self._measure()
                 if self._highest > self._limit:
                     return {"ended": "memory"}
+                self._signal(signal.SIGSTOP)
                 _report({"peak": self.peak})
         return None
 
@@ -106,8 +112,7 @@ class _Guard:
 
     def end(self) -> None:
         """Kill the process, its group and all its descendants, and see them gone."""
-        with contextlib.suppress(OSError):
-            os.killpg(self._child, signal.SIGKILL)
+        self._signal(signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
             while True:
                 for pid, parent, _ in _processes():
@@ -115,6 +120,11 @@ class _Guard:
                         with contextlib.suppress(OSError):
                             os.kill(pid, signal.SIGKILL)
                 os.waitpid(-1, 0)
+
+    def _signal(self, number: int) -> None:
+        """Send a signal to the process and its group, if they are there."""
+        with contextlib.suppress(OSError):
+            os.killpg(self._child, number)
 
     def _measure(self) -> None:
         self._highest = max(self._highest, _resident(self._child))
@@ -163,7 +173,13 @@ def _become(spec: dict[str, Any], guard: int) -> None:
     if os.getppid() != guard:
         return
     memory = spec["memory"] * _MB
-    for kind, most in ((resource.RLIMIT_CORE, 0), (resource.RLIMIT_DATA, memory + max(memory, _ROOM))):
+    limits = (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_DATA, memory + max(memory, _ROOM)),
+        (resource.RLIMIT_FSIZE, spec["storage"] * _MB),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+    )
+    for kind, most in limits:
         _, highest = resource.getrlimit(kind)
         most = most if highest == resource.RLIM_INFINITY else min(most, highest)
         with contextlib.suppress(ValueError, OSError):

@@ -16,9 +16,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from . import guard
+from .disk import megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +34,8 @@ _FRAME = 4096
 _CHUNK = 1 << 16
 _DRAIN = 64
 """Reads of what a process wrote before its answer; one that writes without end is not waited for."""
+_REASON = 200
+"""Characters of what a process says it waits for."""
 _PATIENCE = 5.0
 """Seconds for the guard to do what it always does at once."""
 
@@ -48,11 +51,21 @@ class Stopped(Exception):  # noqa: N818  (what a plugin did, not a fault of the 
 class Process:
     """A function's process with its guard; `end` it."""
 
-    def __init__(self, command: Sequence[str], variables: Mapping[str, str], folder: Path, memory_size: int) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        variables: Mapping[str, str],
+        folder: Path,
+        *,
+        memory_size: int,
+        ephemeral_storage: int,
+    ) -> None:
         self._memory_size = memory_size
+        self._ephemeral_storage = ephemeral_storage
         self._scratch = Path(tempfile.mkdtemp(prefix="biot-plugin-"))
         self._ended: dict[str, Any] | None = None
-        self._answers = b""
+        self._answers = bytearray()
+        self._has_answer = False
         self._reports = b""
         self.peak = 0
         """The most memory it had in use so far, in MB; 0 where that cannot be known."""
@@ -63,8 +76,18 @@ class Process:
             raise
 
     def _start(self, command: Sequence[str], variables: Mapping[str, str], folder: Path) -> None:
-        theirs, ours = zip(_pipe(), _pipe()[::-1], _pipe()[::-1], strict=True)
-        try:
+        theirs: list[int] = []
+        with contextlib.ExitStack() as always, contextlib.ExitStack() as on_failure:
+
+            def pipe(mode: str) -> IO[bytes]:
+                """Our end of a new pipe; theirs is closed here once they have it."""
+                reading, writing = os.pipe()
+                their, our = (reading, writing) if mode == "wb" else (writing, reading)
+                always.callback(os.close, their)
+                theirs.append(their)
+                return on_failure.enter_context(open(our, mode, buffering=0))  # noqa: PTH123  (a descriptor)
+
+            self._requests, self._answering, self._logs = pipe("wb"), pipe("rb"), pipe("rb")
             self._guard = subprocess.Popen(  # noqa: S603  (a script of this package)
                 [sys.executable, "-I", "-S", "-B", guard.__file__],
                 stdin=subprocess.PIPE,
@@ -76,18 +99,12 @@ class Process:
                 # Ctrl-C in a terminal is for the caller alone.
                 start_new_session=True,
             )
-        finally:
-            for number in theirs:
-                os.close(number)
-        self._requests, self._answering, self._logs = (
-            open(number, mode, buffering=0)  # noqa: PTH123, SIM115  (a file descriptor; `end` closes it)
-            for number, mode in zip(ours, ("wb", "rb", "rb"), strict=True)
-        )
+            on_failure.pop_all()
         assert self._guard.stdin is not None  # noqa: S101  (both are pipes, as ordered)
         assert self._guard.stdout is not None  # noqa: S101
         self._control, self._reporting = self._guard.stdin, self._guard.stdout
-        for number in (*ours, self._reporting.fileno()):
-            os.set_blocking(number, False)
+        for end in (self._requests, self._answering, self._logs, self._reporting):
+            os.set_blocking(end.fileno(), False)
         scratch = str(self._scratch)
         spec = {
             "command": list(command),
@@ -95,7 +112,8 @@ class Process:
             "folder": str(folder),
             "scratch": scratch,
             "memory": self._memory_size,
-            "fds": list(theirs),
+            "storage": self._ephemeral_storage,
+            "fds": theirs,
         }
         self._tell(json.dumps(spec).encode() + b"\n")
 
@@ -112,19 +130,34 @@ class Process:
         Raises Stopped when nothing comes within the time, with the text `late`, or when the process ends or takes too
         much memory.
         """
-        self._answers = b""
+        self._answers.clear()
         self._tell(b"b")
-        answer = self._wait(json.dumps(message).encode() + b"\n", time.monotonic() + seconds, lines)
-        if answer is None:
-            raise Stopped("Function.Timeout", late)
-        try:
-            content = json.loads(answer)
-            if not isinstance(content, dict) or content.get("id") != message["id"]:
-                raise ValueError(answer)
-        except ValueError:
-            raise _garbage() from None
+        until = time.monotonic() + seconds
+        content = self._answer_to(message["id"], json.dumps(message).encode() + b"\n", until, lines, late)
+        if "waiting" in content:
+            what = f"the answer is there, but the event loop is not empty ({content['waiting']!s:.{_REASON}})"
+            late = f"{late}: {what}, and context.callbackWaitsForEmptyEventLoop is not false"
+            content = self._answer_to(message["id"], b"", until, lines, late)
         self._settle(lines)
         return content
+
+    def _answer_to(self, wanted: str, message: bytes, until: float, lines: LogLines, late: str) -> dict[str, Any]:
+        """Write the message, and give the next answer, which has the `id` that is wanted."""
+        answer = self._wait(message, until, lines)
+        if answer is None:
+            raise Stopped("Sandbox.Timedout", late)
+        try:
+            content = json.loads(answer)
+        except (ValueError, RecursionError):
+            raise _garbage() from None
+        if not isinstance(content, dict) or content.get("id") != wanted:
+            raise _garbage()
+        return content
+
+    @property
+    def stored(self) -> int:
+        """MB in its temporary folder."""
+        return megabytes(self._scratch)
 
     def interrupt(self) -> None:
         """Make it end, from any thread."""
@@ -145,25 +178,32 @@ class Process:
 
     def _wait(self, message: bytes, until: float, lines: LogLines) -> bytes | None:
         """Write the message while reading all that comes; gives the first line of the answers, if it comes in time."""
+        rest = memoryview(message)
         with selectors.DefaultSelector() as selector:
             for pipe in (self._answering, self._logs, self._reporting):
                 selector.register(pipe, selectors.EVENT_READ)
             selector.register(self._requests, selectors.EVENT_WRITE)
-            while (left := until - time.monotonic()) > 0:
+            self._has_answer = b"\n" in self._answers
+            while not self._has_answer:
+                left = until - time.monotonic()
+                if left <= 0:
+                    return None
                 ready = [key.fileobj for key, _ in selector.select(left)]
                 if self._requests in ready:
-                    message = message[self._write(message) :]
-                    if not message:
+                    rest = rest[self._write(rest) :]
+                    if not rest:
                         selector.unregister(self._requests)
                 if self._logs in ready and not self._take_logs(lines):
                     selector.unregister(self._logs)
                 if self._answering in ready and not self._take_answers():
                     selector.unregister(self._answering)
-                if b"\n" in self._answers:
-                    return self._answers.partition(b"\n")[0]
-                if self._reporting in ready:
-                    self._hear()
-        return None
+                if self._reporting in ready and not self._has_answer:
+                    # What it has written before it ended is there by now.
+                    self._take_answers()
+                    if not self._has_answer:
+                        self._hear()
+        answer, _, self._answers = self._answers.partition(b"\n")
+        return bytes(answer)
 
     def _settle(self, lines: LogLines) -> None:
         """After an answer: its log lines, which came before it, and its memory."""
@@ -172,9 +212,14 @@ class Process:
         with selectors.DefaultSelector() as selector:
             selector.register(self._reporting, selectors.EVENT_READ)
             if selector.select(_PATIENCE):
-                self._hear()
+                try:
+                    self._hear()
+                except Stopped as problem:
+                    # One that has ended on its own has answered before that.
+                    if problem.error_type != "Runtime.ExitError":
+                        raise
 
-    def _write(self, message: bytes) -> int:
+    def _write(self, message: memoryview) -> int:
         try:
             return self._requests.write(message[:_CHUNK]) or 0
         except OSError:
@@ -184,6 +229,7 @@ class Process:
     def _take_answers(self) -> bool:
         content = _read(self._answering)
         self._answers += content or b""
+        self._has_answer = b"\n" in (content or b"")
         if len(self._answers) > MAX_ANSWER + _FRAME:
             raise _garbage()
         return content != b""
@@ -228,11 +274,7 @@ class Process:
         if how == "closed":
             return Stopped("Runtime.Closed", "the function was closed while it was running")
         by = f"exit code {report['code']}" if how == "exit" else f"the signal {_signal_name(report['signal'])}"
-        return Stopped("Runtime.Exited", f"the plugin's process ended with {by} before it answered")
-
-
-def _pipe() -> tuple[int, int]:
-    return os.pipe()
+        return Stopped("Runtime.ExitError", f"the plugin's process ended with {by} before it answered")
 
 
 def _read(pipe: Any) -> bytes | None:

@@ -1,0 +1,75 @@
+"""A port of its own, on the loopback interface, for a part of a platform that is not served; while it is needed.
+
+Images are pushed over a socket even if the platform is in the same process, and functions call back over one: whatever
+does that knows no other way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from wsgiref.types import WSGIApplication
+
+    from .server import Background
+    from .store import Store
+
+
+class OwnPort:
+    """Where the platform itself is served, or a port that is opened when somebody asks for it.
+
+    With `idle_seconds` it is closed when nobody has called for so long after the last call. It is the same port each
+    time, if that one is free: addresses in a stack's state stay right. `name` is what it is remembered by.
+    """
+
+    def __init__(
+        self, store: Store, name: str, app: Callable[[], WSGIApplication], *, idle_seconds: float | None = None
+    ) -> None:
+        self._store = store
+        self._name = name
+        self._app = app
+        self._idle_seconds = idle_seconds
+        self._lock = threading.Lock()
+        self._served_at: str | None = None
+        self._own: Background | None = None
+
+    def set_served_host(self, host: str) -> None:
+        """Take note of where the platform is served, as `host:port`."""
+        self._served_at = host
+
+    @property
+    def host(self) -> str:
+        """`host:port`, which listens from now on."""
+        with self._lock:
+            if self._served_at is not None:
+                return self._served_at
+            if self._own is None or not self._own.expect_call():
+                if self._own is not None:
+                    # It ends by itself, and may hold the port until it has.
+                    self._own.close()
+                self._own = self._open()
+            return self._own.host
+
+    def close(self) -> None:
+        """Give an own port back."""
+        with self._lock:
+            if self._own is not None:
+                self._own.close()
+                self._own = None
+
+    def _open(self) -> Background:
+        # Most processes that open a platform need no port.
+        from .server import Background
+
+        with self._store.reading() as db:
+            row = db.execute("SELECT value FROM facts WHERE name = ?", (self._name,)).fetchone()
+        if row is not None:
+            with contextlib.suppress(OSError):
+                return Background(self._app(), int(row["value"]), idle_seconds=self._idle_seconds)
+        own = Background(self._app(), 0, idle_seconds=self._idle_seconds)
+        with self._store.writing() as db:
+            db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (self._name, own.host.rpartition(":")[2]))
+        return own

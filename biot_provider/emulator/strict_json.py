@@ -1,0 +1,54 @@
+"""JSON as callers may send it: what Python's own reader lets through beyond the standard is refused."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+MAX_DEPTH = 100
+"""Objects and lists within each other: whatever walks a document may do so by recursion."""
+
+
+def read_json(text: bytes | str) -> Any:
+    """The document. Raises ValueError for what is no JSON, or none that everything here can handle.
+
+    That is: `NaN` and `Infinity`, also as a number too big to hold; half a surrogate pair; more than `MAX_DEPTH`
+    levels.
+    """
+    try:
+        document = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    _check(document)
+    return document
+
+
+def _refuse(word: str) -> Any:
+    raise ValueError(f"{word} is no JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError("a number is too big")
+    return number
+
+
+def _check(document: Any) -> None:
+    level = [document]
+    for _ in range(MAX_DEPTH + 1):
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                below += value
+                below += value.values()
+            elif isinstance(value, list):
+                below += value
+            elif isinstance(value, str) and not value.isascii():
+                # A half surrogate pair is the only text that cannot be encoded: a ValueError.
+                value.encode()
+        level = below
+        if not level:
+            return
+    raise ValueError("it is nested too deeply")

@@ -1,0 +1,92 @@
+"""What Pulumi's host of dynamic providers leaves out of a diff: which properties changed, and which are ignored.
+
+The host is the process this runs in, ``python -m pulumi.dynamic``. Where its parts are not the expected ones, it works
+as it is: ``replace_on_changes`` then has nothing to match.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import threading
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+from biot_provider.errors import InputError
+
+_DIFF = threading.local()
+"""The host answers a diff in the thread that called it."""
+
+
+class _DiffResponse:
+    """The host's ``proto.DiffResponse``, with the changed paths that the diff of this thread reported."""
+
+    def __init__(self, original: Any) -> None:
+        self._original = original
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._original, name)
+
+    def __call__(self, **fields: Any) -> Any:
+        changed, _DIFF.changed = getattr(_DIFF, "changed", ()), ()
+        return self._original(**({"diffs": changed} | fields))
+
+
+def complete_diffs() -> None:
+    """Have the host send the changed paths with each diff. Called when a provider is configured in its process."""
+    host = sys.modules["__main__"]
+    proto = getattr(host, "proto", None)
+    original = getattr(proto, "DiffResponse", None)
+    if not hasattr(host, "DynamicResourceProviderServicer") or original is None or isinstance(original, _DiffResponse):
+        return
+    vars(host)["proto"] = SimpleNamespace(**(vars(proto) | {"DiffResponse": _DiffResponse(original)}))
+
+
+def report_changes(olds: Mapping[str, Any], news: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Name what a diff found, each property and the parts of it that differ: what the engine shows, and replaces on.
+
+    To be called last, so that no error leaves the names for another diff of this thread.
+    """
+    paths = {path for name in names for path in (name, *_differing(name, olds.get(name), news.get(name)))}
+    _DIFF.changed = sorted(paths)
+
+
+def refuse_unseen_ignore(what: str, content: Collection[str], digest: str) -> None:
+    """Stop when a transformation ignores changes of what names the content, but not of the content's digest.
+
+    The resource's class adds the digest where the resource itself is given the option; what is added later it cannot
+    see. Raises InputError.
+    """
+    ignored = _ignored_changes()
+    named = [name for name in content if name in ignored]
+    if named and digest not in ignored and "*" not in ignored:
+        raise InputError(
+            f"ignore_changes: {what}: a transformation adds {named[0]!r}, which leaves out what the files hold."
+            f" What to do: add {digest!r} there too, or give ignore_changes to the resource itself"
+        )
+
+
+def _ignored_changes() -> Collection[str]:
+    """The option as the engine sent it with the diff of this thread: the host hands on all of the request but this."""
+    frame = sys._getframe().f_back
+    while frame is not None:
+        request: Any = frame.f_locals.get("request")
+        if hasattr(request, "ignoreChanges"):
+            return tuple(request.ignoreChanges)
+        frame = frame.f_back
+    return ()
+
+
+def _differing(path: str, old: Any, new: Any) -> Iterator[str]:
+    """The paths, in the engine's notation, at which two values differ."""
+    if all(isinstance(value, Mapping | None) for value in (old, new)):
+        old, new = old or {}, new or {}
+        for key in sorted(old.keys() | new.keys()):
+            below = f"{path}.{key}" if key.isidentifier() else f'{path}["{key}"]'
+            yield from _differing(below, old.get(key), new.get(key))
+    elif all(isinstance(value, list | None) for value in (old, new)):
+        for index, (before, after) in enumerate(itertools.zip_longest(old or [], new or [])):
+            yield from _differing(f"{path}[{index}]", before, after)
+    elif old != new:
+        yield path

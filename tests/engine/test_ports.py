@@ -1,0 +1,120 @@
+"""What listens while the real `pulumi` works on an embedded platform: nobody is served but who pushes an image."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from conftest import Project
+
+IMAGE = (
+    'image = biot.PluginImage("hello", code="code", base_image="embedded/base/python:3.13", handler="index.handler")'
+)
+PATHS = ("/settings/v1/system/properties", "/_emulator/switches", "/_functions/x/", "/v2/")
+SEEN_BY_NOBODY = (404, 404, 404, 401)
+"""Of a port that serves the registry alone: there is nothing else, and the registry wants a token."""
+
+
+class Listening:
+    """Looks all the time at what this process and all that it has started listen on, and asks for what is there."""
+
+    def __init__(self) -> None:
+        self.served: dict[int, tuple[int, ...]] = {}
+        """Port -> the statuses of PATHS; those of the engine, which speak no HTTP/1.1, left out."""
+        self.ports: set[int] = set()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Listening:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.wait(0.02):
+            for port in listening() - self.ports:
+                self.ports.add(port)
+                with contextlib.suppress(OSError, http.client.HTTPException):
+                    self.served[port] = tuple(status(port, path) for path in PATHS)
+
+
+def status(port: int, path: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    with contextlib.closing(connection):
+        connection.request("GET", path)
+        return connection.getresponse().status
+
+
+def listening() -> set[int]:
+    """The ports that the descendants of this process listen on."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with contextlib.suppress(OSError):
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+    family = {os.getpid()}
+    while more := {pid for pid, parent in parents.items() if parent in family} - family:
+        family |= more
+    sockets: set[str] = set()
+    for pid in family - {os.getpid()}:
+        with contextlib.suppress(OSError):
+            for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+                with contextlib.suppress(OSError):
+                    sockets.add(str(descriptor.readlink()))
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
+                found.add(int(fields[1].rpartition(":")[2], 16))
+    return found
+
+
+@pytest.fixture
+def watched() -> Iterator[Listening]:
+    with Listening() as watched:
+        yield watched
+
+
+def test_a_zip_is_previewed_deployed_refreshed_and_destroyed_without_a_port(
+    project: Project, watched: Listening
+) -> None:
+    project.program('biot.Plugin("hello", code="plugins/hello")\n')
+    for run in (project.preview, project.up, project.refresh):
+        run().succeeded()
+    project.program('biot.Plugin("hello", code="plugins/hello")\nbiot.get_plugin("hello")\n')
+    project.preview().succeeded()
+    project.destroy().succeeded()
+    assert watched.ports, "the engine's own are seen"
+    assert watched.served == {}
+
+
+def test_for_a_push_there_is_the_registry_and_nothing_else_and_not_for_longer(
+    project: Project, watched: Listening
+) -> None:
+    project.file("code/index.py", "def handler(event, context): ...\n")
+    project.program(f'{IMAGE}\nbiot.Plugin("hello", image_tag=image.image_tag)\n')
+    project.preview().succeeded()
+    assert watched.served == {}
+    project.up().succeeded()
+    assert set(watched.served.values()) == {SEEN_BY_NOBODY}
+    watched.served.clear()
+    project.preview().succeeded()
+    assert watched.served == {}
+    deadline = time.monotonic() + 10
+    while listening() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not listening()
