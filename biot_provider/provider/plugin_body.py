@@ -17,6 +17,7 @@ from biot_provider.provider.plugin_state import (
     UPDATABLE,
     VARIABLES,
     Cell,
+    drifted_cors,
     interception_key,
     interception_order,
     notification_key,
@@ -67,8 +68,10 @@ def update_body(
         shown = found.subscriptions if found.subscriptions is not None else before.subscriptions
         body["subscriptions"] = _wire(_merged_subscriptions(before.subscriptions, wanted.subscriptions, shown))
     if "cors" in fields:
+        changed = {cell[1] for cell in cells if cell[0] == "cors"}
         cors = Cors().model_dump() | ({} if wanted.cors is None else wanted.cors.model_dump(exclude_none=True))
-        body["cors"] = {to_camel(cell[1]): list(cors[cell[1]]) for cell in cells if cell[0] == "cors"}
+        drifted = drifted_cors(found, before) - changed
+        body["cors"] = {to_camel(name): list(value) for name, value in cors.items() if name not in drifted}
     if CODE in fields:
         body["version"] = version
         if wanted.image_tag is not None:

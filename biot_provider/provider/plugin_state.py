@@ -90,6 +90,17 @@ def cells_left(changed: Set[Cell], wanted: PluginState, found: PluginAnswer, kno
     return set(changed) & _different(_cells(known.model_copy(update=shown), like), _cells(wanted, like))
 
 
+def drifted_cors(found: PluginAnswer, known: PluginState) -> set[str]:
+    """The lists of CORS that the platform shows otherwise than known."""
+    if found.cors is None:
+        return set()
+    shown = found.cors.model_copy(
+        update={n: getattr(known.cors, n, None) for n, v in dict(found.cors).items() if v is None}
+    )
+    there, here = _cors_meaning(shown), _cors_meaning(known.cors or _DEFAULT_CORS)
+    return {name for name in there if there[name] != here[name]}
+
+
 def variables_there(found: PluginAnswer, known: PluginState) -> dict[str, str]:
     """A plugin's own variables as they are on the platform; as known where it shows none."""
     shown = found.environment_variables

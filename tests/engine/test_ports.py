@@ -31,6 +31,8 @@ class Listening:
     def __init__(self) -> None:
         self.served: dict[int, tuple[int, ...]] = {}
         """Port -> the statuses of PATHS; those of the engine, which speak no HTTP/1.1, left out."""
+        self.before = listening()
+        """The ports of servers that other tests of this process have started."""
         self.ports: set[int] = set()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -45,7 +47,7 @@ class Listening:
 
     def _run(self) -> None:
         while not self._over.wait(0.02):
-            for port in listening() - self.ports:
+            for port in listening() - self.ports - self.before:
                 self.ports.add(port)
                 with contextlib.suppress(OSError, http.client.HTTPException):
                     self.served[port] = tuple(status(port, path) for path in PATHS)
@@ -115,6 +117,6 @@ def test_for_a_push_there_is_the_registry_and_nothing_else_and_not_for_longer(
     project.preview().succeeded()
     assert watched.served == {}
     deadline = time.monotonic() + 10
-    while listening() and time.monotonic() < deadline:
+    while (left := listening() - watched.before) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not listening()
+    assert not left

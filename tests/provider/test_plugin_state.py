@@ -127,12 +127,17 @@ def to_wire(name: str) -> str:
     return str(PluginInputs.model_fields[name].alias)
 
 
-def test_of_cors_the_lists_that_change_are_sent_and_no_other() -> None:
+def test_cors_are_sent_whole_but_for_the_lists_that_others_have_changed() -> None:
     state = observed(parsed(answered("A4 zip, orders and entities filled in")), ZIP)
     cors = CREATIONS["A2 zip, everything set"]["cors"] | {"allowMethods": ["PUT"]}
-    del cors["allowOrigins"]
-    body = patch(state, declared("A2 zip, everything set", cors=cors), "A4 zip, orders and entities filled in")
-    assert body == {"cors": {"allowMethods": ["PUT"], "allowOrigins": ["*"]}}, "the origins are the default again"
+    wanted = declared("A2 zip, everything set", cors=cors)
+    body = patch(state, wanted, "A4 zip, orders and entities filled in")
+    assert set(body["cors"]) == {"allowOrigins", "allowMethods", "allowHeaders", "exposeHeaders"}
+    assert cors.items() <= body["cors"].items()
+    drifted = parsed(answered("A4 zip, orders and entities filled in", cors=cors | {"exposeHeaders": ["x-own"]}))
+    cells = changed_cells(state, wanted)
+    body = update_body(cells, before=state, wanted=wanted, found=drifted, version=None, stamp=None)
+    assert "exposeHeaders" not in body["cors"]
 
 
 def test_new_code_is_the_documented_body() -> None:
