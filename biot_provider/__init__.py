@@ -5,17 +5,17 @@ for all that a folder describes.
 """
 
 from biot_provider._version import __version__
-from biot_provider.fleet import declare_plugins
-from biot_provider.provider.account_resources import (
+from biot_provider.program.account import (
     InterceptionSubscription,
     NotificationSubscription,
     ServiceUser,
     ServiceUserKey,
 )
-from biot_provider.provider.connection import Provider
-from biot_provider.provider.functions import PluginInfo, get_plugin, get_public_key, list_plugins
-from biot_provider.provider.image_resource import PluginImage
-from biot_provider.provider.plugin_resource import (
+from biot_provider.program.connection import Provider
+from biot_provider.program.declare_plugins import declare_plugins
+from biot_provider.program.functions import PluginInfo, get_plugin, get_public_key, list_plugins
+from biot_provider.program.image import PluginImage
+from biot_provider.program.plugin import (
     CorsArgs,
     CorsArgsDict,
     InterceptionArgs,

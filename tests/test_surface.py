@@ -20,17 +20,17 @@ import pytest
 from pulumi.dynamic.dynamic import serialize_provider
 
 import biot_provider as biot
-from biot_provider.account_models import (
-    InterceptionSubscriptionInputs,
-    NotificationSubscriptionInputs,
+from biot_provider.lifecycle.fields import Model
+from biot_provider.plugin.model import Cors, Interception, Notification, PluginInputs, PluginState, Subscriptions
+from biot_provider.provider import plugin
+from biot_provider.provider.plugin import PluginProvider
+from biot_provider.service_user.model import (
     ServiceUserInputs,
     ServiceUserKeyInputs,
     ServiceUserKeyState,
     ServiceUserState,
 )
-from biot_provider.models import Cors, Interception, Model, Notification, PluginInputs, PluginState, Subscriptions
-from biot_provider.provider import plugin
-from biot_provider.provider.plugin import PluginProvider
+from biot_provider.subscription.model import InterceptionSubscriptionInputs, NotificationSubscriptionInputs
 
 PACKAGE = Path(str(importlib.resources.files("biot_provider")))
 ROOT = PACKAGE.parent

@@ -12,34 +12,33 @@ from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
-from biot_provider.account_models import (
-    InterceptionSubscriptionInputs,
-    NotificationSubscriptionInputs,
-    ServiceUserInputs,
-    ServiceUserKeyInputs,
-    ServiceUserKeyState,
-    ServiceUserState,
-)
-from biot_provider.image_models import PluginImageInputs, PluginImageState
-from biot_provider.models import (
+from biot_provider.image.model import PluginImageInputs, PluginImageState
+from biot_provider.lifecycle.fields import Model
+from biot_provider.plugin.model import (
     DEFAULT_HANDLER,
     DEFAULT_RUNTIME,
     Cors,
     Interception,
-    Model,
     Notification,
     PluginInputs,
     PluginState,
     Subscriptions,
 )
-from biot_provider.provider.account_resources import (
+from biot_provider.program.account import (
     InterceptionSubscription,
     NotificationSubscription,
     ServiceUser,
     ServiceUserKey,
 )
-from biot_provider.provider.image_resource import PluginImage
-from biot_provider.provider.plugin_resource import Plugin
+from biot_provider.program.image import PluginImage
+from biot_provider.program.plugin import Plugin
+from biot_provider.service_user.model import (
+    ServiceUserInputs,
+    ServiceUserKeyInputs,
+    ServiceUserKeyState,
+    ServiceUserState,
+)
+from biot_provider.subscription.model import InterceptionSubscriptionInputs, NotificationSubscriptionInputs
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 

@@ -21,7 +21,7 @@ from .checks import Note, Problem
 from .console import complain, say
 
 if TYPE_CHECKING:
-    from biot_provider.client import Client
+    from biot_provider.api.client import Client
     from biot_provider.config import Settings
 
     from .checks.configuration import Stack
@@ -142,7 +142,7 @@ class _Visit:
         return state == OK
 
     def _tell(self, name: str, state: str, text: str) -> None:
-        from biot_provider.redaction import redact
+        from biot_provider.api.redaction import redact
 
         self._sound = self._sound and state in (OK, NOTE)
         self._show(Finding(name, state, " ".join(redact(text, self._secrets).split())))
@@ -161,7 +161,7 @@ class _Visit:
         return text
 
     def _look_at_address(self) -> str:
-        from biot_provider.client import Client
+        from biot_provider.api.client import Client
         from biot_provider.errors import ConfigError
 
         from .checks.connection import address
@@ -179,7 +179,7 @@ class _Visit:
 
     def _open_embedded(self, settings: Settings) -> str:
         """The embedded platform of the stack, or an empty one for the moment when it has no data yet."""
-        from biot_provider.client import Client
+        from biot_provider.api.client import Client
         from biot_provider.errors import ConfigError
 
         folder = settings.embedded_folder(self._plain_stack())

@@ -116,15 +116,15 @@ def _starters(runtime: str) -> list[Starter]:
 
 def _name_problem(name: str) -> str | None:
     # The rules bring pydantic, which the other commands need not wait for.
-    from ..rules import plugin_problems
+    from biot_provider.plugin.rules import plugin_problems
 
     problems = plugin_problems({"name": name}, lambda _: False)
     return next((f"the name {problem.text}" for problem in problems if problem.path == "name"), None)
 
 
 def _runtime_problem(runtime: str) -> str | None:
-    from ..aws_lambda import is_deprecated
-    from ..validation import shown
+    from biot_provider.lifecycle.validation import shown
+    from biot_provider.plugin.aws_lambda import is_deprecated
 
     starters = _starters(runtime)
     if not starters:

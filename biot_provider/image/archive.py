@@ -10,15 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from biot_provider.errors import ImageError
-from biot_provider.image.artifact import (
-    INDEXES,
-    OCI_MANIFEST,
-    Blob,
-    Image,
-    assembled,
-    check_config,
-    gzipped,
-)
+from biot_provider.image.artifact import INDEXES, OCI_MANIFEST, Blob, Image, assembled, check_config, gzipped
 
 _GZIP_LAYERS = ("tar+gzip", "tar.gzip")
 

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from biot_provider.errors import ImageError
-from biot_provider.ignore import BIOTIGNORE
+from biot_provider.package.ignore import BIOTIGNORE
 
 if TYPE_CHECKING:
-    from biot_provider.packaging import Package
+    from biot_provider.package.archive import Package
 
 MANIFEST_V2 = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG_V2 = "application/vnd.docker.container.image.v1+json"
@@ -107,8 +107,8 @@ def code_layer(package: Package, folder: Path) -> tuple[Blob, str]:
 
     It depends on nothing but the files. Raises ImageError when one changed after it was read.
     """
-    from biot_provider.package_source import opened
-    from biot_provider.source_file import reading
+    from biot_provider.package.source import opened
+    from biot_provider.package.source_file import reading
 
     path = folder / "code.tar.gz"
     unpacked = hashlib.sha256()

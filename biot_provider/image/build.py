@@ -19,11 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
+from biot_provider.api.redaction import redact
 from biot_provider.errors import ImageError
 from biot_provider.image import guard
 from biot_provider.image.archive import unpack
 from biot_provider.image.context import PLATFORM
-from biot_provider.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

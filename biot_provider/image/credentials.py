@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from biot_provider.api.redaction import redact
+from biot_provider.api.single_flight import SingleFlight
 from biot_provider.errors import ImageError
-from biot_provider.redaction import redact
-from biot_provider.single_flight import SingleFlight
 
 if TYPE_CHECKING:
-    from biot_provider.image_models import DockerCredentials
+    from biot_provider.api.models.images import DockerCredentials
 
 _MARGIN = 300.0
 _DEFAULT_SECONDS = 3600.0

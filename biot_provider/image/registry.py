@@ -259,7 +259,7 @@ def _opened(host: str, repository: str, *, embedded: bool, auth: Any = None) -> 
 
 
 def _get(dxf: Any, version: str) -> str:
-    from biot_provider.transport import is_cut_json
+    from biot_provider.api.transport import is_cut_json
 
     text = str(dxf._request("get", f"manifests/{version}", headers={"Accept": _ACCEPT}).content.decode())
     if is_cut_json(text):

@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from biot_provider.api.redaction import redact
 from biot_provider.errors import ImageError
-from biot_provider.redaction import redact
 
 STALL_SECONDS = 60.0
 """Seconds without a byte after which a transfer is given up."""
@@ -89,7 +89,7 @@ def _wait(error: Exception, attempt: int) -> float | None:
     import requests
     from dxf.exceptions import DXFDigestMismatchError
 
-    from biot_provider.transport import retry_after
+    from biot_provider.api.transport import retry_after
 
     backoff = min(0.5 * 2.0 ** (attempt - 1), 5.0) * random.uniform(0.5, 1.5)  # noqa: S311
     if isinstance(error, requests.HTTPError):

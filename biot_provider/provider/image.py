@@ -14,23 +14,16 @@ from typing import TYPE_CHECKING, Any
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
 
 from biot_provider.errors import ApiError, ImageError, LoginError, PackagingError
-from biot_provider.image_models import PluginImageInputs, PluginImageState
-from biot_provider.image_rules import image_problems
-from biot_provider.packaging import read_package
+from biot_provider.image.model import PluginImageInputs, PluginImageState
+from biot_provider.image.rules import image_problems
+from biot_provider.lifecycle.validation import Problem
+from biot_provider.package.archive import read_package
 from biot_provider.provider.host import refuse_unseen_ignore, report_changes
-from biot_provider.provider.lifecycle import (
-    LifecycleProvider,
-    failures,
-    holds_unknown,
-    is_unknown,
-    operation,
-    report,
-)
+from biot_provider.provider.lifecycle import LifecycleProvider, failures, holds_unknown, is_unknown, operation, report
 from biot_provider.provider.properties import checked, dumped, loaded, validated
-from biot_provider.rules import Problem
 
 if TYPE_CHECKING:
-    from biot_provider.client import Client
+    from biot_provider.api.client import Client
     from biot_provider.image.credentials import RegistryLogin
     from biot_provider.image.publish import Publisher
 

@@ -19,16 +19,16 @@ from pulumi.dynamic import CheckFailure, ConfigureRequest, ResourceProvider
 from pulumi.output import Unknown
 from pulumi.runtime.rpc import wrap_rpc_secret
 
+from biot_provider.api.request_log import is_debugging
+from biot_provider.api.single_flight import SingleFlight
 from biot_provider.config import Settings
-from biot_provider.debug_log import is_debugging
 from biot_provider.errors import BiotError, ConfigError, TransportError
+from biot_provider.lifecycle.validation import Problem
 from biot_provider.provider.host import complete_diffs
 from biot_provider.provider.secret_arguments import SecretArguments, strike_secrets, without_names
-from biot_provider.rules import Problem
-from biot_provider.single_flight import SingleFlight
 
 if TYPE_CHECKING:
-    from biot_provider.client import Client
+    from biot_provider.api.client import Client
 
 ResultT = TypeVar("ResultT")
 
@@ -73,7 +73,7 @@ class Connection:
 
     def client(self, owner: str | None) -> Client:
         """The client; ``owner`` is ``project/stack/name``, whose stack names the embedded platform's folder."""
-        from biot_provider.client import Client  # with httpx 0.1 s, and a preview makes no request
+        from biot_provider.api.client import Client  # with httpx 0.1 s, and a preview makes no request
 
         stack = (owner or "//").split("/")[1]
         key = stack if self.settings.is_embedded else ""

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from biot_provider.account_models import NotificationSubscriptionInputs, NotificationSubscriptionState
-from biot_provider.account_rules import notification_problems, notification_warning
+from biot_provider.lifecycle.validation import Problem
 from biot_provider.provider.lifecycle import is_unknown
-from biot_provider.provider.subscription_ids import notification_of
 from biot_provider.provider.subscription_lifecycle import SubscriptionProvider
-from biot_provider.provider.subscription_writes import Requests
-from biot_provider.rules import Problem
+from biot_provider.subscription.ids import notification_of
+from biot_provider.subscription.model import NotificationSubscriptionInputs, NotificationSubscriptionState
+from biot_provider.subscription.rules import notification_problems, notification_warning
+from biot_provider.subscription.writes import Requests
 
 if TYPE_CHECKING:
-    from biot_provider.account_models import SubscriptionState
-    from biot_provider.client import Client
+    from biot_provider.api.client import Client
+    from biot_provider.subscription.model import SubscriptionState
 
 
 class NotificationSubscriptionProvider(SubscriptionProvider):

@@ -13,20 +13,10 @@ from typing import TYPE_CHECKING, Any
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
 from pydantic import ValidationError
 
-from biot_provider.aws_lambda import runtime_warning
 from biot_provider.errors import LifecycleError, NotFoundError
-from biot_provider.models import PluginInputs, PluginState
-from biot_provider.provider.host import refuse_unseen_ignore, report_changes
-from biot_provider.provider.lifecycle import (
-    LifecycleProvider,
-    dump,
-    failures,
-    holds_unknown,
-    load,
-    operation,
-    report,
-)
-from biot_provider.provider.plugin_check import (
+from biot_provider.lifecycle.validation import Problem
+from biot_provider.plugin.aws_lambda import runtime_warning
+from biot_provider.plugin.check import (
     add_code,
     argument_problems,
     check_version,
@@ -35,7 +25,9 @@ from biot_provider.provider.plugin_check import (
     schedule_over_problems,
     with_defaults,
 )
-from biot_provider.provider.plugin_state import (
+from biot_provider.plugin.model import PluginInputs, PluginState
+from biot_provider.plugin.stamp import SEED, Stamp, is_another, is_same_plugin
+from biot_provider.plugin.state import (
     CODE,
     VARIABLES,
     changed_fields,
@@ -45,14 +37,14 @@ from biot_provider.provider.plugin_state import (
     observed_code,
     replacing_fields,
 )
-from biot_provider.provider.plugin_writes import PluginWrites
+from biot_provider.plugin.writes import PluginWrites
+from biot_provider.provider.host import refuse_unseen_ignore, report_changes
+from biot_provider.provider.lifecycle import LifecycleProvider, dump, failures, holds_unknown, load, operation, report
 from biot_provider.provider.properties import resource_name
-from biot_provider.provider.stamp import SEED, Stamp, is_another, is_same_plugin
-from biot_provider.rules import Problem
 
 if TYPE_CHECKING:
-    from biot_provider.client import Client
-    from biot_provider.models import PluginAnswer
+    from biot_provider.api.client import Client
+    from biot_provider.api.models.plugins import PluginAnswer
 
 _INPUTS = frozenset(PluginInputs.model_fields)
 

@@ -15,12 +15,12 @@ from pulumi.dynamic import CheckResult, ReadResult
 from pulumi.runtime.rpc import wrap_rpc_secret
 from pydantic import BaseModel, TypeAdapter
 
+from biot_provider.api.models.wide import Wide
 from biot_provider.config import LOOPBACK
 from biot_provider.errors import ConfigError, LifecycleError
-from biot_provider.models import Model
+from biot_provider.lifecycle.fields import Model
+from biot_provider.lifecycle.validation import Problem
 from biot_provider.provider.lifecycle import Connection, failures, holds_unknown
-from biot_provider.rules import Problem
-from biot_provider.wide import Wide
 
 ModelT = TypeVar("ModelT", bound=Model)
 WideT = TypeVar("WideT", bound=Wide)

@@ -15,7 +15,7 @@ import pulumi
 from pulumi._types import is_input_type
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, ReadResult, UpdateResult
 
-from biot_provider.redaction import Redaction
+from biot_provider.api.redaction import Redaction
 
 KEY = "__secrets"
 """The property, persisted in state: names of arguments."""

@@ -6,8 +6,6 @@ from typing import Any
 
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, UpdateResult
 
-from biot_provider.account_models import ServiceUserInputs, ServiceUserState
-from biot_provider.account_rules import service_user_problems
 from biot_provider.errors import NotFoundError
 from biot_provider.provider.host import report_changes
 from biot_provider.provider.lifecycle import LifecycleProvider, is_unknown, operation, report
@@ -23,8 +21,10 @@ from biot_provider.provider.properties import (
     with_known,
     without_restored,
 )
-from biot_provider.provider.secret_key_writes import HELD
-from biot_provider.provider.service_user_writes import (
+from biot_provider.service_user.key_writes import HELD
+from biot_provider.service_user.model import ServiceUserInputs, ServiceUserState
+from biot_provider.service_user.rules import service_user_problems
+from biot_provider.service_user.writes import (
     REPLACING,
     ServiceUserWrites,
     changed_fields,

@@ -10,8 +10,8 @@ from typing import Any
 
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult
 
-from biot_provider.account_models import SecretKeyAnswer, ServiceUserKeyInputs, ServiceUserKeyState, are_ids_alike
-from biot_provider.account_rules import service_user_key_problems
+from biot_provider.api.models.service_users import SecretKeyAnswer
+from biot_provider.api.models.wide import are_ids_alike, is_same_moment
 from biot_provider.errors import InputError, NotFoundError
 from biot_provider.provider.lifecycle import LifecycleProvider, is_unknown, operation, report
 from biot_provider.provider.properties import (
@@ -25,9 +25,10 @@ from biot_provider.provider.properties import (
     resource_name,
     with_known,
 )
-from biot_provider.provider.secret_key_writes import HELD, SecretKeyWrites
-from biot_provider.provider.service_user_writes import exists
-from biot_provider.wide import is_same_moment
+from biot_provider.service_user.key_writes import HELD, SecretKeyWrites
+from biot_provider.service_user.model import ServiceUserKeyInputs, ServiceUserKeyState
+from biot_provider.service_user.rules import service_user_key_problems
+from biot_provider.service_user.writes import exists
 
 _NO_INPUTS = ("key_id", "secret_key", "creation_time", "expiration_time")
 

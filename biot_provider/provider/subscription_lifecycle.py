@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pulumi.dynamic import CheckResult, ConfigureRequest, CreateResult, DiffResult, ReadResult, UpdateResult
 
-from biot_provider.account_models import SubscriptionAnswer, SubscriptionState
-from biot_provider.models import Model
-from biot_provider.provider.attempts import Deadline
+from biot_provider.api.models.subscriptions import SubscriptionAnswer
+from biot_provider.lifecycle.fields import Model
+from biot_provider.lifecycle.settle import Deadline
+from biot_provider.lifecycle.validation import Problem
 from biot_provider.provider.host import report_changes
 from biot_provider.provider.lifecycle import LifecycleProvider, holds_unknown, operation, report
 from biot_provider.provider.properties import (
@@ -25,13 +26,13 @@ from biot_provider.provider.properties import (
     resource_name,
     with_known,
 )
-from biot_provider.provider.subscription_claims import Claims, Slot
-from biot_provider.provider.subscription_ids import digest_in, id_of, without_secrets
-from biot_provider.provider.subscription_writes import Requests, SubscriptionWrites, is_the_one_of
-from biot_provider.rules import Problem
+from biot_provider.subscription.claims import Claims, Slot
+from biot_provider.subscription.ids import digest_in, id_of, without_secrets
+from biot_provider.subscription.model import SubscriptionState
+from biot_provider.subscription.writes import Requests, SubscriptionWrites, is_the_one_of
 
 if TYPE_CHECKING:
-    from biot_provider.client import Client
+    from biot_provider.api.client import Client
 
 _EVIDENCE = ("platform_id", "creation_time", "taken")
 

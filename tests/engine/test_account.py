@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from biot_provider.client import Client
+from biot_provider.api.client import Client
 from biot_provider.config import Settings
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from biot_provider.provider.stamp import owner_hash
+from biot_provider.plugin.stamp import owner_hash
 
 if TYPE_CHECKING:
     from conftest import Project

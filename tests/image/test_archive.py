@@ -130,7 +130,7 @@ from pathlib import Path
 from biot_provider.image.archive import read_image, unpack
 from biot_provider.image.credentials import RegistryLogin
 from biot_provider.image.registry import Registry
-from biot_provider.image_models import DockerCredentials
+from biot_provider.api.models.images import DockerCredentials
 
 folder = Path(sys.argv[1])
 registry = Registry(RegistryLogin(lambda: DockerCredentials.model_validate(json.load(sys.stdin))))

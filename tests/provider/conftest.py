@@ -11,7 +11,7 @@ import pytest
 from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 from pytest_mock import MockerFixture
 
-from biot_provider.client import Client
+from biot_provider.api.client import Client
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
 from biot_provider.emulator.server import running
@@ -19,10 +19,10 @@ from biot_provider.provider.interception_subscription import InterceptionSubscri
 from biot_provider.provider.lifecycle import Connection, LifecycleProvider
 from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider
 from biot_provider.provider.plugin import PluginProvider
-from biot_provider.provider.secret_key_writes import HELD
 from biot_provider.provider.service_user import ServiceUserProvider
 from biot_provider.provider.service_user_key import ServiceUserKeyProvider
-from biot_provider.provider.subscription_claims import Claims
+from biot_provider.service_user.key_writes import HELD
+from biot_provider.subscription.claims import Claims
 
 HANDLER = "def handler(event, context):\n    return {'statusCode': 200}\n"
 
@@ -129,7 +129,7 @@ class World:
 @pytest.fixture
 def sleeps(mocker: MockerFixture) -> Any:
     """Waits between attempts take no time; gives the mock that counted them."""
-    return mocker.patch("biot_provider.provider.attempts.time.sleep")
+    return mocker.patch("biot_provider.lifecycle.settle.time.sleep")
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from biot_provider.config import Settings
+from biot_provider.plugin.schedule import PATTERN, next_runs, schedule_problem
 from biot_provider.provider import image
 from biot_provider.provider.image import PluginImageProvider
 from biot_provider.provider.interception_subscription import InterceptionSubscriptionProvider
@@ -31,8 +32,7 @@ from biot_provider.provider.notification_subscription import NotificationSubscri
 from biot_provider.provider.plugin import PluginProvider
 from biot_provider.provider.service_user import ServiceUserProvider
 from biot_provider.provider.service_user_key import ServiceUserKeyProvider
-from biot_provider.provider.subscription_claims import Claims
-from biot_provider.schedule import PATTERN, next_runs, schedule_problem
+from biot_provider.subscription.claims import Claims
 
 CANARY = f"c{secrets.token_hex(8)}"
 UUID = "9f0a4c1b-7c3e-4b3f-9a51-0a2b1c3d4e5f"

@@ -247,7 +247,7 @@ def test_a_read_gets_its_answer_or_says_why_not(
     state = world.create(world.inputs(**DECLARED))
     world.platform.journal.clear()
     if fault == "hang":
-        mocker.patch("biot_provider.client.READ_TIMEOUT", PATIENCE)
+        mocker.patch("biot_provider.api.client.READ_TIMEOUT", PATIENCE)
     order(world, fault, "GET", path)
     world.connect()
     error, seconds = told(lambda: act(world, state))
@@ -265,7 +265,7 @@ def test_a_login_succeeds_or_says_why_not_and_nothing_is_asked_without_it(
     world: World, fault: str, mocker: MockerFixture
 ) -> None:
     if fault == "hang":
-        mocker.patch("biot_provider.login.LOGIN_TIMEOUT", PATIENCE)
+        mocker.patch("biot_provider.api.auth.LOGIN_TIMEOUT", PATIENCE)
     order(world, fault, "POST", "/accessToken")
     error, seconds = told(lambda: list(world.client().search_plugins()))
 

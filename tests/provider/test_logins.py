@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 from pytest_mock import MockerFixture
 
-from biot_provider.client import Client
+from biot_provider.api.auth import REFUSAL_SECONDS
+from biot_provider.api.client import Client
+from biot_provider.api.transport import open_transport
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
 from biot_provider.errors import LoginError, TransportError
-from biot_provider.login import REFUSAL_SECONDS
 from biot_provider.provider.lifecycle import Connection
-from biot_provider.transport import open_transport
 
 from .conftest import World
 

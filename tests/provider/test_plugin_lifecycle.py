@@ -10,7 +10,7 @@ import pytest
 from pulumi.output import Unknown
 
 from biot_provider.emulator import Platform
-from biot_provider.provider.stamp import owner_hash
+from biot_provider.plugin.stamp import owner_hash
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -684,7 +684,7 @@ def test_no_variable_and_no_credential_is_in_any_error(world: World) -> None:
 
 
 def test_a_defect_shows_where_it_is_and_not_what_it_held(world: World, mocker: Any) -> None:
-    mocker.patch("biot_provider.client.Client.get_plugin", side_effect=RuntimeError("holds canary-value"))
+    mocker.patch("biot_provider.api.client.Client.get_plugin", side_effect=RuntimeError("holds canary-value"))
     with pytest.raises(Exception, match="a defect of biot-provider, please report it: RuntimeError") as raised:
         world.provider.read("guard", {"name": "guard"})
     assert "canary-value" not in str(raised.value)

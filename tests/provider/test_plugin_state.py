@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from biot_provider.models import NAME_PREFIX, Cors, PluginAnswer, PluginInputs, PluginState
-from biot_provider.provider.plugin_body import create_body, update_body
-from biot_provider.provider.plugin_state import (
+from biot_provider.api.models.plugins import NAME_PREFIX, PluginAnswer
+from biot_provider.api.models.wide import is_same_moment
+from biot_provider.plugin.body import create_body, update_body
+from biot_provider.plugin.model import Cors, PluginInputs, PluginState
+from biot_provider.plugin.stamp import SEED, Stamp, code_identity, is_foreign, owner_hash
+from biot_provider.plugin.state import (
     CODE,
     UPDATABLE,
     VARIABLES,
@@ -20,8 +23,6 @@ from biot_provider.provider.plugin_state import (
     observed_code,
     replacing_fields,
 )
-from biot_provider.provider.stamp import SEED, Stamp, code_identity, is_foreign, owner_hash
-from biot_provider.wide import is_same_moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ from pulumi.dynamic import Config, ConfigureRequest
 from pulumi.output import Unknown
 from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 
-from biot_provider.client import Client
+from biot_provider.api.client import Client
 from biot_provider.config import Settings
 from biot_provider.errors import ApiError
 from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider

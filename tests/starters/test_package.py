@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from biot_provider.cli import main
-from biot_provider.handlers import handler_problem
-from biot_provider.packaging import read_package
+from biot_provider.package.archive import read_package
+from biot_provider.plugin.handler.problem import handler_problem
 
 from .conftest import NODE
 

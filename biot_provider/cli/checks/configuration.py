@@ -10,7 +10,7 @@ from typing import Any
 
 from biot_provider.config import Settings
 from biot_provider.errors import ConfigError
-from biot_provider.rules import nearest
+from biot_provider.lifecycle.validation import nearest
 
 from . import Problem
 from .project import ENGINE, INSTALL, Project, ask_engine, read_map

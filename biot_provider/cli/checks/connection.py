@@ -21,9 +21,9 @@ from . import Problem
 from .project import reason
 
 if TYPE_CHECKING:
-    from biot_provider.client import Client
+    from biot_provider.api.client import Client
+    from biot_provider.api.session import Probe
     from biot_provider.config import Settings
-    from biot_provider.session import Probe
 
 PATIENCE = 10.0
 """Seconds to wait for a connection."""
@@ -41,7 +41,7 @@ _EXPIRED, _WRONG_HOST = (10,), (62, 64)
 
 def address(settings: Settings) -> str:
     """The host's name resolves and its port takes connections; behind a proxy, the proxy's."""
-    from biot_provider.transport import proxy_for
+    from biot_provider.api.transport import proxy_for
 
     proxy = proxy_for(settings.base_url)
     host, port = _place(proxy or settings.base_url)
@@ -62,7 +62,7 @@ def certificate(settings: Settings, now: Callable[[], float] = time.time) -> str
     """The certificate is trusted, for this host, and how long it is valid."""
     import httpx
 
-    from biot_provider.transport import open_network
+    from biot_provider.api.transport import open_network
 
     host, port = _place(settings.base_url)
     # The client's own transport, so that this check and the deployment agree about proxies and trust.
@@ -123,7 +123,7 @@ def clock(date: str | None, now: Callable[[], float] = time.time) -> str:
 
 def identity(client: Client) -> str:
     """The login works, and how long a token serves."""
-    from biot_provider.login import LEAST_USE
+    from biot_provider.api.auth import LEAST_USE
 
     answer = ask(client, "GET", _NOBODY, "log in")
     if answer.status == HTTPStatus.UNAUTHORIZED:

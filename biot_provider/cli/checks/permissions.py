@@ -14,7 +14,7 @@ from . import Note, Problem
 from .connection import ask, code, said
 
 if TYPE_CHECKING:
-    from biot_provider.client import Client
+    from biot_provider.api.client import Client
 
 _PLUGINS = "/settings/v2/plugins"
 # Names are letters, digits, hyphens and underscores: with a blank in it this one is nobody's.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from biot_provider.errors import InputError
-from biot_provider.yaml_file import read_yaml
+from biot_provider.plugin.manifest.yaml_file import read_yaml
 
 from . import Problem
 
@@ -138,7 +138,7 @@ def look(found: Project) -> str:
 def plugins(folder: Path, overrides: Any) -> str:
     """Every plugin.yaml below the folder, merged with what the stack says."""
     # It loads Pulumi's SDK, which only this check needs.
-    from biot_provider.fleet import read_fleet
+    from biot_provider.program.declare_plugins import read_fleet
 
     shown = Path(os.path.relpath(folder))
     if not folder.is_dir() and not overrides:

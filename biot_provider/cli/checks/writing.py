@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from biot_provider.debug_log import is_debugging, log_file, open_log
+from biot_provider.api.request_log import is_debugging, log_file, open_log
 
 from . import Note, Problem
 from .project import reason

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from biot_provider.emulator.answers import entity_of
-from biot_provider.models import Subscriptions
-from biot_provider.rules import nearest
+from biot_provider.lifecycle.validation import nearest
+from biot_provider.plugin.model import Subscriptions
 
 from . import UsageProblem, read_text
 from .plugin import TrialPlugin

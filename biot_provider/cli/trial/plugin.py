@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from biot_provider.errors import InputError, PackagingError
-from biot_provider.fleet import read_plugin
-from biot_provider.handlers import handler_problem
-from biot_provider.models import DEFAULT_HANDLER, DEFAULT_RUNTIME, PluginInputs
-from biot_provider.packaging import Package, read_package, zipped_size_problem
-from biot_provider.plugin_folders import MANIFEST
+from biot_provider.package.archive import Package, read_package, zipped_size_problem
+from biot_provider.plugin.handler.problem import handler_problem
+from biot_provider.plugin.manifest.folders import MANIFEST
+from biot_provider.plugin.model import DEFAULT_HANDLER, DEFAULT_RUNTIME, PluginInputs
+from biot_provider.program.declare_plugins import read_plugin
 
 from . import UsageProblem
 

@@ -6,10 +6,10 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from biot_provider.api.redaction import redact
 from biot_provider.cli.console import say
 from biot_provider.emulator.events import NOTIFICATION
 from biot_provider.emulator.hook_answers import HttpAnswer, Verdict, http_answer, judge
-from biot_provider.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,0 +1,1 @@
+"""What the platform answers, one module for each of its areas."""

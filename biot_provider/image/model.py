@@ -1,0 +1,57 @@
+"""An image as a program declares it, and as state holds it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from biot_provider.api.models.wide import Text, TextMap, Wide
+from biot_provider.lifecycle.fields import Model
+
+Builder = Literal["docker-buildx", "docker", "podman", "buildah"]
+
+MAX_NAME = 95
+"""Characters of a tag's prefix: a tag has 128 (OCI distribution specification), and 33 of them are ours."""
+
+
+class PluginImageInputs(Model):
+    """An image to build from a folder with a Dockerfile, or from a base image and code.
+
+    ``context_digest``, ``context_files`` and ``image_tag`` follow from the files and are known at preview.
+    """
+
+    name: Annotated[str, Field(min_length=1, max_length=MAX_NAME, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
+    context: Annotated[str, Field(min_length=1)] | None = None
+    dockerfile: Annotated[str, Field(min_length=1)] | None = None
+    target: Annotated[str, Field(min_length=1)] | None = None
+    build_args: dict[str, str] = Field(default_factory=dict)
+    builder: Builder | None = None
+    code: Annotated[str, Field(min_length=1)] | None = None
+    base_image: Annotated[str, Field(min_length=1)] | None = None
+    handler: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    context_digest: str | None = None
+    context_files: dict[str, str] = Field(default_factory=dict)
+    image_tag: str | None = None
+    owner: str | None = Field(default=None, alias="__owner")
+
+
+class PluginImageState(Wide):
+    """An image as this stack has pushed or found it; without ``digest`` it is not in the repository."""
+
+    name: Text = None
+    context: Text = None
+    dockerfile: Text = None
+    target: Text = None
+    build_args: TextMap = None
+    builder: Text = None
+    code: Text = None
+    base_image: Text = None
+    handler: Text = None
+    context_digest: Text = None
+    context_files: TextMap = None
+    image_tag: Text = None
+    digest: Text = None
+    repository_uri: Text = None
+    owner: Text = Field(default=None, alias="__owner")
+    platform: Text = Field(default=None, alias="__platform")

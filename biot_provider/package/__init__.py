@@ -1,0 +1,1 @@
+"""A folder or a .zip becomes a deployment package."""

@@ -1,0 +1,86 @@
+"""What pip installed beside the code, as each distribution's own list of its files says it.
+
+`pip install --target` puts distributions into a folder of the plugin, each with a `*.dist-info/RECORD` (Python
+packaging specifications, recording installed projects). An ignore file that is meant for the project's own build
+output (`lib/`, `*.so`) knows nothing of them, and takes parts out of them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import posixpath
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from biot_provider.errors import PackagingError
+from biot_provider.package.source_file import reading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_DIST_INFO = ".dist-info"
+_RECORD = "RECORD"
+
+
+class Installed:
+    """The distributions that lie in one folder of the package; their lists are read when something depends on it."""
+
+    def __init__(self, root: Path, prefix: str, dist_infos: Iterable[str]) -> None:
+        self._root = root
+        self._prefix = prefix
+        self._dist_infos = tuple(dist_infos)
+
+    def holds(self, path: str) -> bool:
+        """Whether a distribution has this file of the package, or a file below this folder."""
+        return path in self._paths
+
+    @cached_property
+    def _paths(self) -> frozenset[str]:
+        found: set[str] = set()
+        for dist_info in self._dist_infos:
+            for path in self._listed(dist_info):
+                place = path
+                while place not in found and place not in ("", "/", ".."):
+                    found.add(place)
+                    place = posixpath.dirname(place)
+        return frozenset(found)
+
+    def _listed(self, dist_info: str) -> Iterator[str]:
+        """The paths from the package's root that a RECORD names; some may lie outside of it, or not be there.
+
+        With `--target`, pip lists scripts as `../../bin/x`, where they are not: no handler needs them, and they name
+        the interpreter of the machine that installed them.
+        """
+        for path in self._rows(f"{self._prefix}{dist_info}/{_RECORD}"):
+            yield posixpath.normpath(self._prefix + path)
+
+    def _rows(self, record: str) -> Iterator[str]:
+        file = Path(self._root, record)
+        # A link is no reason to read what lies elsewhere; what a missing list would name is not known.
+        if not file.is_file() or not file.resolve().is_relative_to(self._root.resolve()):
+            return
+        with reading(self._root, record):
+            text = file.read_bytes().decode(errors="surrogateescape")
+        try:
+            yield from filter(None, (row[0] for row in csv.reader(io.StringIO(text, newline="")) if row))
+        except csv.Error as problem:
+            raise PackagingError(
+                f"{self._root}: {record} is no list of files ({problem}); install that distribution again"
+            ) from None
+
+
+def dist_infos(names: Iterable[str]) -> list[str]:
+    """The names of the distributions' metadata folders among those of a folder's entries."""
+    return [name for name in names if name.endswith(_DIST_INFO)]
+
+
+def is_target(folder: str) -> bool:
+    """Whether pip installed into this very folder."""
+    try:
+        with os.scandir(folder) as entries:
+            return any(os.path.isfile(f"{entry.path}/{_RECORD}") for entry in entries if dist_infos([entry.name]))  # noqa: PTH113
+    except OSError:
+        return False

@@ -1,0 +1,1 @@
+"""Is the file that a function's handler names in the package?"""

@@ -1,0 +1,1 @@
+"""`plugin.yaml` and what a stack says of its plugin become arguments."""

@@ -1,0 +1,128 @@
+"""A plugin as a program declares it, and as state holds it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from biot_provider.api.models.plugins import PluginShown
+from biot_provider.api.models.wide import (
+    Flag,
+    Text,
+    TextMap,
+    Whole,
+    number,
+)
+from biot_provider.lifecycle.fields import Integer, Model, Order
+
+DEFAULT_RUNTIME = "nodejs22.x"
+
+DEFAULT_HANDLER = "index.handler"
+
+DEFAULT_TIMEOUT = 3
+
+DEFAULT_MEMORY_SIZE = 128
+
+DEFAULT_EPHEMERAL_STORAGE = 512
+
+DEFAULT_INTERCEPTION_ORDER = 1
+
+MAX_VERSION = 32767
+
+CorsMethod = Literal["GET", "PUT", "POST", "DELETE", "HEAD", "PATCH"]
+
+
+class Interception(Model):
+    """An API call, or an entity, that a plugin intercepts."""
+
+    type: Literal["PRE_REQUEST", "POST_REQUEST", "ADAPT_ENTITY"]
+    api_id: Annotated[str, Field(min_length=1)] | None = None
+    entity_type_name: Annotated[str, Field(min_length=1)] | None = None
+    order: Order | None = None
+
+
+class Notification(Model):
+    """An action on an entity that a plugin is told about."""
+
+    entity_type_name: Annotated[str, Field(min_length=1)]
+    action_name: Annotated[str, Field(min_length=1)]
+    template_name: Annotated[str, Field(min_length=1)] | None = None
+
+
+class Subscriptions(Model):
+    """All that a plugin subscribes to; always sent with its three members, which is safe under each reading."""
+
+    interception_order: Order = DEFAULT_INTERCEPTION_ORDER
+    interceptions: tuple[Interception, ...] = ()
+    notifications: tuple[Notification, ...] = ()
+
+
+class Cors(Model):
+    """Who may call the plugin's endpoint from a browser; a list left out is the platform's default."""
+
+    allow_origins: tuple[str, ...] = ("*",)
+    allow_methods: tuple[CorsMethod, ...] = ("GET", "POST")
+    allow_headers: tuple[str, ...] = ("authorization", "content-type")
+    expose_headers: tuple[str, ...] = ()
+
+
+class PluginConfig(Model):
+    """What a create or update may carry, the name apart."""
+
+    display_name: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    version: Annotated[Integer, Field(ge=1, le=MAX_VERSION)] | None = None
+    image_tag: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    runtime: Annotated[str, Field(min_length=1, max_length=50)] | None = None
+    handler: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    timeout: Annotated[Integer, Field(ge=1, le=900)] = DEFAULT_TIMEOUT
+    memory_size: Annotated[Integer, Field(ge=128, le=10240)] = DEFAULT_MEMORY_SIZE
+    ephemeral_storage: Annotated[Integer, Field(ge=512, le=10240)] = DEFAULT_EPHEMERAL_STORAGE
+    environment_variables: dict[Annotated[str, Field(min_length=1)], Annotated[str, Field(min_length=1)]] = Field(
+        default_factory=dict
+    )
+    subscriptions: Subscriptions | None = None
+    enabled_state: Literal["ENABLED", "DISABLED"] = "ENABLED"
+    cron_schedule: Annotated[str, Field(max_length=250)] | None = None
+    analytics_db_access: bool = False
+    cors: Cors | None = None
+
+
+class PluginInputs(PluginConfig):
+    """What a program declares, with defaults and the digests of its code filled in."""
+
+    name: Annotated[str, Field(min_length=1, max_length=57, pattern=r"^[a-zA-Z0-9_-]+$")]
+    code: Annotated[str, Field(min_length=1)] | None = None
+    adopt: bool = False
+    code_digest: str | None = None
+    code_files: dict[str, str] = Field(default_factory=dict)
+    owner: str | None = Field(default=None, alias="__owner")
+
+
+UNDECLARED = frozenset({"owner", "code_digest", "code_files"})
+"""The inputs that this project fills in: no program and no plugin.yaml gives them."""
+
+
+class PluginState(PluginShown):
+    """A plugin as this stack has deployed or read it: the inputs as applied, and what the platform gave it.
+
+    ``version`` is the version of the code that this stack deployed or has seen, ``declared_version`` the one that was
+    given by hand. ``platform`` is the address it was deployed to. ``kept`` says that the resource's create met the
+    plugin and continued with it, so that the plugin may be in state twice: there, and to be deleted.
+    """
+
+    name: str = ""
+    code: Text = None
+    image_tag: Text = None
+    adopt: Flag = False
+    code_digest: Text = None
+    code_files: TextMap = None
+    owner: Text = Field(default=None, alias="__owner")
+    declared_version: Whole = Field(default=None, alias="__version")
+    platform: Text = Field(default=None, alias="__platform")
+    kept: Flag = Field(default=None, alias="__kept")
+
+    @property
+    def deployed_version(self) -> int:
+        """The version of the code as a number, 0 where none is known."""
+        return number(self.version)

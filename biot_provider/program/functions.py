@@ -1,0 +1,107 @@
+"""Functions that read the platform while the program runs, with the connection of the stack's configuration."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pulumi
+from pulumi.runtime import get_config
+from pydantic import BaseModel, ConfigDict, Field
+
+from biot_provider.api.models.logins import PublicKey
+from biot_provider.api.models.plugins import PluginAnswer
+from biot_provider.api.models.wide import Flag, Text, Whole
+from biot_provider.config import Settings
+from biot_provider.errors import BiotError
+from biot_provider.plugin.state import own_variables
+
+if TYPE_CHECKING:
+    from biot_provider.api.client import Client
+
+
+class PluginInfo(BaseModel):
+    """A plugin as the platform shows it: names bare, without the variables the platform sets itself."""
+
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    name: str
+    display_name: Text
+    version: Whole
+    runtime: Text
+    handler: Text
+    timeout: Whole
+    memory_size: Whole
+    ephemeral_storage: Whole
+    environment_variables: Mapping[str, str] = Field(repr=False)
+    """Their values are secrets: wrap what you take of them in ``pulumi.Output.secret``."""
+    subscriptions: Mapping[str, Any] | None
+    enabled_state: Text
+    cron_schedule: Text
+    deployment_package_type: Text
+    analytics_db_access: Flag
+    cors: Mapping[str, Any] | None
+    endpoint_url: Text
+    link_to_console: Text
+    creation_time: Text
+    last_modified_time: Text
+
+
+def get_plugin(name: str) -> PluginInfo:
+    """Read one plugin by its bare name. Raises pulumi.RunError when there is none, or the platform refuses."""
+    with _told():
+        return _info(_client().get_plugin(name))
+
+
+def list_plugins(
+    *,
+    filters: Mapping[str, Any] | None = None,
+    sort: Sequence[Mapping[str, str]] = (),
+    free_text: str | None = None,
+) -> list[PluginInfo]:
+    """Read all plugins that fit, every page of them; by default all there are, in the order of their names.
+
+    :param filters: the platform's grammar, such as ``{"runtime": {"like": "python"}, "memorySize": {"gte": 512}}``.
+    :param sort: such as ``[{"prop": "creationTime", "order": "DESC"}]``.
+    :param free_text: words, of which one must occur.
+
+    Raises pulumi.RunError when the platform refuses or cannot be reached.
+    """
+    with _told():
+        return [_info(answer) for answer in _client().search_plugins(filters=filters, sort=sort, free_text=free_text)]
+
+
+def get_public_key() -> PublicKey:
+    """Read the keys by which a plugin verifies the platform's calls. Raises pulumi.RunError."""
+    with _told():
+        return _client().get_public_key()
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """An error ends the program with its one line, no traceback."""
+    try:
+        yield
+    except BiotError as error:
+        raise pulumi.RunError(str(error)) from None
+
+
+def _client() -> Client:
+    return _connect(Settings.read(get_config, os.environ), pulumi.get_stack())
+
+
+@functools.lru_cache(maxsize=8)
+def _connect(settings: Settings, stack: str) -> Client:
+    from biot_provider.api.client import Client  # httpx is loaded by a program only when it asks the platform
+
+    return Client.connect(settings, stack=stack)
+
+
+def _info(answer: PluginAnswer) -> PluginInfo:
+    values = answer.model_dump(mode="json")
+    return PluginInfo(
+        **(values | {"name": answer.bare_name, "environment_variables": own_variables(answer.environment_variables)})
+    )

@@ -1,0 +1,24 @@
+"""What is wrong with the arguments of service users and keys, as far as it shows without the platform."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from biot_provider.lifecycle.validation import Arguments, IsUnknown, Problem, by_path
+from biot_provider.service_user.model import ServiceUserInputs, ServiceUserKeyInputs
+
+_UUID = "a UUID, such as 0b8f6f4e-2a55-4c4c-9d83-7f0d5b0b7a11"
+_OWNER = frozenset({"owner"})
+_SERVICE_USER = Arguments(ServiceUserInputs, pattern=_UUID, undeclared=_OWNER)
+_SERVICE_USER_KEY = Arguments(ServiceUserKeyInputs, pattern=_UUID, undeclared=_OWNER, secret=frozenset({"keepers"}))
+
+
+def service_user_problems(values: Mapping[str, Any], is_unknown: IsUnknown) -> list[Problem]:
+    """Every problem of a service user's arguments, in the order of their paths."""
+    return by_path(_SERVICE_USER.examined(values, is_unknown)[1])
+
+
+def service_user_key_problems(values: Mapping[str, Any], is_unknown: IsUnknown) -> list[Problem]:
+    """Every problem of a key's arguments, in the order of their paths."""
+    return by_path(_SERVICE_USER_KEY.examined(values, is_unknown)[1])

@@ -1,0 +1,68 @@
+"""Subscriptions of endpoints as a program declares them, and as state holds them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from biot_provider.api.models.subscriptions import InterceptionShown, NotificationShown, SubscriptionShown
+from biot_provider.api.models.wide import Flag, Text
+from biot_provider.lifecycle.fields import Model, Order, Word
+
+ENTITIES = (
+    *("device", "organization", "organization-user", "caregiver", "patient", "usage-session", "generic-entity"),
+    *("command", "device-alert", "patient-alert", "registration-code"),
+)
+"""The entities that notifications are of (BioT API 2.4.3, SubscribeRequest)."""
+
+ACTIONS = (
+    *("_create", "_update", "_delete", "_list", "_command", "_generateCertificate", "_activateCertificate"),
+    *("_revokeCertificate", "_operate", "_read", "_start", "_stop", "_remoteStart", "_remoteStop", "_remoteResume"),
+    *("_remotePause", "_updateAdmin", "_updateEnabledState", "_login", "_logout", "_clear", "_manage", "_assign"),
+    *("_saveMeasurement", "_monitor", "_view", "_saveMeasurementBulk", "_incomingSms", "_resendInvitation"),
+)
+"""The actions that notifications are of (BioT API 2.4.3, SubscribeRequest)."""
+
+
+class InterceptionSubscriptionInputs(Model):
+    """An endpoint that intercepts an API call or an entity."""
+
+    type: Literal["PRE_REQUEST", "POST_REQUEST", "ADAPT_ENTITY"]
+    endpoint: Word
+    api_id: Word | None = None
+    entity_name: Word | None = None
+    path_filters: dict[str, Word] = Field(default_factory=dict)
+    execution_order: Order | None = None
+    owner: str | None = Field(default=None, alias="__owner")
+
+
+class NotificationSubscriptionInputs(Model):
+    """An endpoint that is told about an action on an entity."""
+
+    entity_type_name: Word
+    action_name: Word
+    endpoint: Word
+    template_name: Word | None = None
+    owner: str | None = Field(default=None, alias="__owner")
+
+
+class SubscriptionState(SubscriptionShown):
+    """What the states of both kinds have in common.
+
+    ``platform_id`` and ``creation_time`` are those of the subscription that was made, or found, last; ``taken`` says
+    that this stack found it and did not make it. States of earlier versions have none of the three.
+    """
+
+    owner: Text = Field(default=None, alias="__owner")
+    platform_id: Text = Field(default=None, alias="__id")
+    creation_time: Text = Field(default=None, alias="__created")
+    taken: Flag = Field(default=None, alias="__taken")
+
+
+class InterceptionSubscriptionState(InterceptionShown, SubscriptionState):
+    """An endpoint's interception as this stack has it."""
+
+
+class NotificationSubscriptionState(NotificationShown, SubscriptionState):
+    """An endpoint's notification as this stack has it."""
