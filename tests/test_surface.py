@@ -118,7 +118,7 @@ def test_arguments_inputs_and_outputs_of_own_account_resources_are_one_list(
 ) -> None:
     arguments = set(inspect.signature(resource.__init__).parameters) - {"self", "resource_name", "opts"}
     assert arguments == set(inputs.model_fields) - {"owner"}
-    assert set(resource.__annotations__) == set(state.model_fields) - {"owner", "filled_in"}
+    assert set(resource.__annotations__) == set(state.model_fields) - {"owner", "platform", "filled_in"}
     assert resource._resource_type_name == f"dynamic/biot:{resource.__name__}"
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from biot_provider.api.models.wide import Text, TextMap, Wide
-from biot_provider.lifecycle.fields import Model
+from biot_provider.api.models.wide import Text, TextMap
+from biot_provider.lifecycle.fields import Expected, Inputs, Mark, State, Unit, Word
 
 Builder = Literal["docker-buildx", "docker", "podman", "buildah"]
 
@@ -15,28 +15,32 @@ MAX_NAME = 95
 """Characters of a tag's prefix: a tag has 128 (OCI distribution specification), and 33 of them are ours."""
 
 
-class PluginImageInputs(Model):
+class PluginImageInputs(Inputs):
     """An image to build from a folder with a Dockerfile, or from a base image and code.
 
     ``context_digest``, ``context_files`` and ``image_tag`` follow from the files and are known at preview.
     """
 
-    name: Annotated[str, Field(min_length=1, max_length=MAX_NAME, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
-    context: Annotated[str, Field(min_length=1)] | None = None
-    dockerfile: Annotated[str, Field(min_length=1)] | None = None
-    target: Annotated[str, Field(min_length=1)] | None = None
-    build_args: dict[str, str] = Field(default_factory=dict)
+    name: Annotated[
+        str,
+        Field(min_length=1, max_length=MAX_NAME, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"),
+        Expected("the beginning of a tag (letters, digits, _ . -, not first . or -)"),
+        Unit(" (the tag adds 33)"),
+    ]
+    context: Word | None = None
+    dockerfile: Word | None = None
+    target: Word | None = None
+    build_args: Annotated[dict[str, str], Mark.SECRET] = Field(default_factory=dict)
     builder: Builder | None = None
-    code: Annotated[str, Field(min_length=1)] | None = None
-    base_image: Annotated[str, Field(min_length=1)] | None = None
+    code: Word | None = None
+    base_image: Word | None = None
     handler: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
-    context_digest: str | None = None
-    context_files: dict[str, str] = Field(default_factory=dict)
-    image_tag: str | None = None
-    owner: str | None = Field(default=None, alias="__owner")
+    context_digest: Annotated[str | None, Mark.FILLED_IN] = None
+    context_files: Annotated[dict[str, str], Mark.FILLED_IN] = Field(default_factory=dict)
+    image_tag: Annotated[str | None, Mark.FILLED_IN] = None
 
 
-class PluginImageState(Wide):
+class PluginImageState(State):
     """An image as this stack has pushed or found it; without ``digest`` it is not in the repository."""
 
     name: Text = None
@@ -53,5 +57,3 @@ class PluginImageState(Wide):
     image_tag: Text = None
     digest: Text = None
     repository_uri: Text = None
-    owner: Text = Field(default=None, alias="__owner")
-    platform: Text = Field(default=None, alias="__platform")

@@ -12,13 +12,7 @@ from biot_provider.lifecycle.validation import Arguments, Problem, in_path, show
 _WITH_CONTEXT = ("dockerfile", "target", "build_args", "builder")
 _WITH_CODE = ("base_image", "handler")
 _BUILD_ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_ARGUMENTS = Arguments(
-    PluginImageInputs,
-    pattern="the beginning of a tag (letters, digits, _ . -, not first . or -)",
-    undeclared=frozenset({"owner", "context_digest", "context_files", "image_tag"}),
-    secret=frozenset({"build_args"}),
-    units={"name": " (the tag adds 33)"},
-)
+_ARGUMENTS = Arguments(PluginImageInputs)
 
 _BUILDERS_OWN = re.compile(
     r"PATH|HOME|TMPDIR|TMP|TEMP|BUILDKIT_(HOST|PROGRESS|COLORS)|STORAGE_(DRIVER|OPTS)|REGISTRY_AUTH_FILE"

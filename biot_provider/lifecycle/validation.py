@@ -10,12 +10,14 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
+
+from biot_provider.lifecycle.fields import Expected, Mark, Unit, marked
 
 MAX_DEPTH = 20
 """Levels of lists and maps in one argument; the models need five, and gRPC stops reading at about thirty."""
@@ -62,21 +64,18 @@ _WRONG_TYPE: Mapping[str, str] = {
 """What must be there instead, by pydantic's kind of error."""
 
 
-@dataclass(frozen=True)
 class Arguments:
-    """The arguments of one kind of resource: its model, and the words of which its messages are made."""
+    """The arguments of one kind of resource, as its model describes them.
 
-    model: type[BaseModel]
-    pattern: str
-    """What text must be that does not match its pattern."""
-    undeclared: frozenset[str] = frozenset()
-    """Fields that no program gives: they are never suggested."""
-    secret: frozenset[str] = frozenset()
-    """Arguments whose values are never quoted."""
-    ruled: frozenset[str] = frozenset()
-    """Maps whose keys and values have rules of their own, in place of the model's."""
-    units: Mapping[str, str] = field(default_factory=dict)
-    """What is said behind a field's limit."""
+    ``ruled`` are maps whose keys and values have rules of their own, in place of the model's.
+    """
+
+    def __init__(self, model: type[BaseModel], *, ruled: Collection[str] = ()) -> None:
+        self.model = model
+        self.names = frozenset(model.model_fields) - marked(model, Mark.FILLED_IN)
+        """The arguments that a program may give."""
+        self._ruled = ruled
+        self._unquoted = marked(model, Mark.SECRET) | marked(model, Mark.UNQUOTED)
 
     def examined(
         self, values: Mapping[str, Any], is_unknown: Callable[[object], bool]
@@ -84,12 +83,11 @@ class Arguments:
         """The values, ``SKIPPED`` in place of those not known yet or broken, and every problem of their form."""
         sound: dict[str, Any] = {}
         problems: list[Problem] = []
-        arguments = set(self.model.model_fields) - self.undeclared
         for name, value in values.items():
-            if name in arguments:
-                sound[name] = _sound(value, name, problems, is_unknown, named=name not in self.secret)
+            if name in self.names:
+                sound[name] = _sound(value, name, problems, is_unknown, named=name not in self._unquoted)
             else:
-                problems.append(Problem(in_path(str(name)), "unknown argument" + nearest(name, sorted(arguments))))
+                problems.append(Problem(in_path(str(name)), "unknown argument" + nearest(name, sorted(self.names))))
         return sound, problems + list(self._model_problems(sound))
 
     def _model_problems(self, values: Mapping[str, Any]) -> Iterator[Problem]:
@@ -98,7 +96,7 @@ class Arguments:
         except ValidationError as error:
             for found in error.errors(include_url=False):
                 location = found["loc"]
-                if found["input"] is not SKIPPED and not (len(location) > 1 and location[0] in self.ruled):
+                if found["input"] is not SKIPPED and not (len(location) > 1 and location[0] in self._ruled):
                     path = _path(location)
                     if found["type"] == "missing":  # it is reported by its name on the wire
                         path = snake(path)
@@ -107,8 +105,8 @@ class Arguments:
     def _text(self, found: Mapping[str, Any]) -> str:
         kind, given, context, location = found["type"], found["input"], found.get("ctx", {}), found["loc"]
         name = next((part for part in reversed(location) if isinstance(part, str)), "")
-        units = self.units.get(name, "")
-        quoted = kind_of(given) if location[0] in self.secret else shown(given)
+        units = _said(_field_at(self.model, location), Unit)
+        quoted = kind_of(given) if location[0] in self._unquoted else shown(given)
         if kind == "extra_forbidden":
             inside = _field_at(self.model, location[:-1])
             return "unknown argument" + nearest(name, sorted(_model_of(inside).model_fields) if inside else ())
@@ -119,7 +117,7 @@ class Arguments:
             near = nearest(given, re.findall(r"'([^']*)'", context["expected"]))
             return f"must be {context['expected']}, not {quoted}{near}"
         if kind == "string_pattern_mismatch":
-            return f"must be {self.pattern}, not {quoted}"
+            return f"must be {_said(_field_at(self.model, location), Expected)}, not {quoted}"
         if kind == "string_too_long":
             return f"must be at most {context['max_length']} characters{units}, not {len(given)}"
         if kind in _WRONG_TYPE:
@@ -239,6 +237,11 @@ def _annotations(info: FieldInfo) -> Iterator[Any]:
 def _model_of(info: FieldInfo) -> type[BaseModel]:
     models = (part for part in _annotations(info) if isinstance(part, type) and issubclass(part, BaseModel))
     return next(models, BaseModel)
+
+
+def _said(info: FieldInfo | None, kind: type[Expected | Unit]) -> str:
+    """What a field says of itself for messages, empty where it says nothing."""
+    return next((part.text for part in (_annotations(info) if info else ()) if isinstance(part, kind)), "")
 
 
 def _range(info: FieldInfo | None) -> tuple[int, int]:

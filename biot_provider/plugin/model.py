@@ -14,20 +14,14 @@ from biot_provider.api.models.wide import (
     Whole,
     number,
 )
-from biot_provider.lifecycle.fields import Integer, Model, Order
+from biot_provider.lifecycle.fields import Expected, Inputs, Integer, Mark, Model, Order, State, Unit, Word, marked
 
 DEFAULT_RUNTIME = "nodejs22.x"
-
 DEFAULT_HANDLER = "index.handler"
-
 DEFAULT_TIMEOUT = 3
-
 DEFAULT_MEMORY_SIZE = 128
-
 DEFAULT_EPHEMERAL_STORAGE = 512
-
 DEFAULT_INTERCEPTION_ORDER = 1
-
 MAX_VERSION = 32767
 
 CorsMethod = Literal["GET", "PUT", "POST", "DELETE", "HEAD", "PATCH"]
@@ -67,47 +61,44 @@ class Cors(Model):
     expose_headers: tuple[str, ...] = ()
 
 
-class PluginConfig(Model):
-    """What a create or update may carry, the name apart."""
+class PluginInputs(Inputs):
+    """A plugin as a program declares it, with defaults and the digests of its code filled in."""
 
+    name: Annotated[
+        str,
+        Field(min_length=1, max_length=57, pattern=r"^[a-zA-Z0-9_-]+$"),
+        Expected("letters, digits, - and _ only"),
+        Mark.REPLACES,
+    ]
     display_name: Annotated[str, Field(min_length=1, max_length=255)] | None = None
-    version: Annotated[Integer, Field(ge=1, le=MAX_VERSION)] | None = None
-    image_tag: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    version: Annotated[Annotated[Integer, Field(ge=1, le=MAX_VERSION)] | None, Mark.CODE] = None
+    code: Annotated[Word | None, Mark.CODE] = None
+    image_tag: Annotated[Annotated[str, Field(min_length=1, max_length=128)] | None, Mark.CODE] = None
     runtime: Annotated[str, Field(min_length=1, max_length=50)] | None = None
     handler: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
-    timeout: Annotated[Integer, Field(ge=1, le=900)] = DEFAULT_TIMEOUT
-    memory_size: Annotated[Integer, Field(ge=128, le=10240)] = DEFAULT_MEMORY_SIZE
-    ephemeral_storage: Annotated[Integer, Field(ge=512, le=10240)] = DEFAULT_EPHEMERAL_STORAGE
-    environment_variables: dict[Annotated[str, Field(min_length=1)], Annotated[str, Field(min_length=1)]] = Field(
-        default_factory=dict
-    )
+    timeout: Annotated[Integer, Field(ge=1, le=900), Unit(" (seconds)")] = DEFAULT_TIMEOUT
+    memory_size: Annotated[Integer, Field(ge=128, le=10240), Unit(" (MB)")] = DEFAULT_MEMORY_SIZE
+    ephemeral_storage: Annotated[Integer, Field(ge=512, le=10240), Unit(" (MB)")] = DEFAULT_EPHEMERAL_STORAGE
+    environment_variables: Annotated[dict[Word, Word], Mark.SECRET] = Field(default_factory=dict)
     subscriptions: Subscriptions | None = None
     enabled_state: Literal["ENABLED", "DISABLED"] = "ENABLED"
     cron_schedule: Annotated[str, Field(max_length=250)] | None = None
     analytics_db_access: bool = False
     cors: Cors | None = None
+    adopt: Annotated[bool, Mark.LOCAL] = False
+    code_digest: Annotated[str | None, Mark.FILLED_IN] = None
+    code_files: Annotated[dict[str, str], Mark.FILLED_IN] = Field(default_factory=dict)
 
 
-class PluginInputs(PluginConfig):
-    """What a program declares, with defaults and the digests of its code filled in."""
-
-    name: Annotated[str, Field(min_length=1, max_length=57, pattern=r"^[a-zA-Z0-9_-]+$")]
-    code: Annotated[str, Field(min_length=1)] | None = None
-    adopt: bool = False
-    code_digest: str | None = None
-    code_files: dict[str, str] = Field(default_factory=dict)
-    owner: str | None = Field(default=None, alias="__owner")
-
-
-UNDECLARED = frozenset({"owner", "code_digest", "code_files"})
+UNDECLARED = marked(PluginInputs, Mark.FILLED_IN)
 """The inputs that this project fills in: no program and no plugin.yaml gives them."""
 
 
-class PluginState(PluginShown):
+class PluginState(PluginShown, State):
     """A plugin as this stack has deployed or read it: the inputs as applied, and what the platform gave it.
 
     ``version`` is the version of the code that this stack deployed or has seen, ``declared_version`` the one that was
-    given by hand. ``platform`` is the address it was deployed to. ``kept`` says that the resource's create met the
+    given by hand. ``kept`` says that the resource's create met the
     plugin and continued with it, so that the plugin may be in state twice: there, and to be deleted.
     """
 
@@ -117,9 +108,7 @@ class PluginState(PluginShown):
     adopt: Flag = False
     code_digest: Text = None
     code_files: TextMap = None
-    owner: Text = Field(default=None, alias="__owner")
     declared_version: Whole = Field(default=None, alias="__version")
-    platform: Text = Field(default=None, alias="__platform")
     kept: Flag = Field(default=None, alias="__kept")
 
     @property

@@ -14,7 +14,7 @@ from biot_provider.api.models.plugins import NAME_PREFIX
 from biot_provider.lifecycle.fields import API_ID
 from biot_provider.lifecycle.validation import SKIPPED, Arguments, Problem, in_path, shown
 from biot_provider.plugin.aws_lambda import RESERVED_VARIABLES
-from biot_provider.plugin.model import UNDECLARED, PluginInputs
+from biot_provider.plugin.model import PluginInputs
 from biot_provider.plugin.schedule import schedule_problem
 
 STAMP_VARIABLE = "PULUMI_BIOT_STAMP"
@@ -29,14 +29,7 @@ _VARIABLE_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
 
 _IMAGE_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _VARIABLES = "environment_variables"
-_ARGUMENTS = Arguments(
-    PluginInputs,
-    pattern="letters, digits, - and _ only",
-    undeclared=UNDECLARED,
-    secret=frozenset({_VARIABLES}),
-    ruled=frozenset({_VARIABLES}),
-    units={"timeout": " (seconds)", "memory_size": " (MB)", "ephemeral_storage": " (MB)"},
-)
+_ARGUMENTS = Arguments(PluginInputs, ruled={_VARIABLES})
 
 
 def plugin_problems(values: Mapping[str, Any], is_unknown: Callable[[object], bool]) -> list[Problem]:

@@ -17,7 +17,8 @@ from biot_provider.api.models.plugins import (
     PluginAnswer,
     SubscriptionsAnswer,
 )
-from biot_provider.plugin.model import DEFAULT_INTERCEPTION_ORDER, Cors, PluginState
+from biot_provider.lifecycle.fields import updatable
+from biot_provider.plugin.model import DEFAULT_INTERCEPTION_ORDER, Cors, PluginInputs, PluginState
 from biot_provider.plugin.rules import STAMP_VARIABLE
 from biot_provider.plugin.stamp import SEED, Stamp, code_identity, is_foreign, is_remade
 
@@ -29,12 +30,7 @@ CODE = "code_digest"
 VARIABLES = "environment_variables"
 """The field that the stamp rides in, and the one whose values are secrets."""
 
-UPDATABLE = frozenset(
-    {
-        *("display_name", "runtime", "handler", "timeout", "memory_size", "ephemeral_storage", VARIABLES),
-        *("subscriptions", "enabled_state", "cron_schedule", "analytics_db_access", "cors"),
-    }
-)
+UPDATABLE = updatable(PluginInputs)
 """The fields a PATCH carries by themselves; code, image and version go together."""
 
 Cell = tuple[Any, ...]

@@ -8,10 +8,8 @@ from typing import Any
 from biot_provider.lifecycle.validation import Arguments, IsUnknown, Problem, by_path
 from biot_provider.service_user.model import ServiceUserInputs, ServiceUserKeyInputs
 
-_UUID = "a UUID, such as 0b8f6f4e-2a55-4c4c-9d83-7f0d5b0b7a11"
-_OWNER = frozenset({"owner"})
-_SERVICE_USER = Arguments(ServiceUserInputs, pattern=_UUID, undeclared=_OWNER)
-_SERVICE_USER_KEY = Arguments(ServiceUserKeyInputs, pattern=_UUID, undeclared=_OWNER, secret=frozenset({"keepers"}))
+_SERVICE_USER = Arguments(ServiceUserInputs)
+_SERVICE_USER_KEY = Arguments(ServiceUserKeyInputs)
 
 
 def service_user_problems(values: Mapping[str, Any], is_unknown: IsUnknown) -> list[Problem]:

@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 
 from biot_provider.api.models.service_users import NewSecretKeyAnswer, ServiceUserAnswer, ServiceUserShown
 from biot_provider.errors import BiotError, ConflictError, LifecycleError, NotFoundError
+from biot_provider.lifecycle.fields import Mark, marked, updatable
 from biot_provider.lifecycle.settle import Deadline, settle, unclear
 from biot_provider.service_user.key_writes import HELD, SecretKeyWrites
 from biot_provider.service_user.model import ServiceUserInputs, ServiceUserState
@@ -22,9 +23,9 @@ from biot_provider.service_user.model import ServiceUserInputs, ServiceUserState
 if TYPE_CHECKING:
     from biot_provider.api.client import Client
 
-UPDATABLE = ("active", "role_id", "secret_key_expiration_in_minutes")
-REPLACING = ("type", "name", "owner_organization_id", "access_token_expiration_in_minutes")
-_FILLED_IN = ("owner_organization_id", "access_token_expiration_in_minutes")
+UPDATABLE = updatable(ServiceUserInputs)
+REPLACING = marked(ServiceUserInputs, Mark.REPLACES)
+_FILLED_IN = sorted(name for name in REPLACING if not ServiceUserInputs.model_fields[name].is_required())
 
 Made = tuple[str, ServiceUserAnswer, NewSecretKeyAnswer]
 """Id, service user and first key."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from biot_provider.api.models.subscriptions import InterceptionShown, NotificationShown, SubscriptionShown
 from biot_provider.api.models.wide import Flag, Text
-from biot_provider.lifecycle.fields import Model, Order, Word
+from biot_provider.lifecycle.fields import Inputs, Mark, Order, State, Word
 
 ENTITIES = (
     *("device", "organization", "organization-user", "caregiver", "patient", "usage-session", "generic-entity"),
@@ -25,36 +25,33 @@ ACTIONS = (
 """The actions that notifications are of (BioT API 2.4.3, SubscribeRequest)."""
 
 
-class InterceptionSubscriptionInputs(Model):
+class InterceptionSubscriptionInputs(Inputs):
     """An endpoint that intercepts an API call or an entity."""
 
-    type: Literal["PRE_REQUEST", "POST_REQUEST", "ADAPT_ENTITY"]
-    endpoint: Word
-    api_id: Word | None = None
-    entity_name: Word | None = None
-    path_filters: dict[str, Word] = Field(default_factory=dict)
+    type: Annotated[Literal["PRE_REQUEST", "POST_REQUEST", "ADAPT_ENTITY"], Mark.REPLACES]
+    endpoint: Annotated[Word, Mark.REPLACES, Mark.UNQUOTED]
+    api_id: Annotated[Word | None, Mark.REPLACES] = None
+    entity_name: Annotated[Word | None, Mark.REPLACES] = None
+    path_filters: Annotated[dict[str, Word], Mark.REPLACES, Mark.UNQUOTED] = Field(default_factory=dict)
     execution_order: Order | None = None
-    owner: str | None = Field(default=None, alias="__owner")
 
 
-class NotificationSubscriptionInputs(Model):
+class NotificationSubscriptionInputs(Inputs):
     """An endpoint that is told about an action on an entity."""
 
-    entity_type_name: Word
-    action_name: Word
-    endpoint: Word
-    template_name: Word | None = None
-    owner: str | None = Field(default=None, alias="__owner")
+    entity_type_name: Annotated[Word, Mark.REPLACES]
+    action_name: Annotated[Word, Mark.REPLACES]
+    endpoint: Annotated[Word, Mark.REPLACES, Mark.UNQUOTED]
+    template_name: Annotated[Word | None, Mark.REPLACES] = None
 
 
-class SubscriptionState(SubscriptionShown):
+class SubscriptionState(SubscriptionShown, State):
     """What the states of both kinds have in common.
 
     ``platform_id`` and ``creation_time`` are those of the subscription that was made, or found, last; ``taken`` says
     that this stack found it and did not make it. States of earlier versions have none of the three.
     """
 
-    owner: Text = Field(default=None, alias="__owner")
     platform_id: Text = Field(default=None, alias="__id")
     creation_time: Text = Field(default=None, alias="__created")
     taken: Flag = Field(default=None, alias="__taken")

@@ -49,14 +49,8 @@ _METHOD_AND_PATH = re.compile(r"\s*([A-Za-z]+)\s*(/\S*)\s*")
 
 _PLACEHOLDER = re.compile(r"\{([^{}/]+)\}")
 
-_OWNER = frozenset({"owner"})
-
-# The way to an endpoint and the value of a filter may be secrets: `?code=...`.
-_INTERCEPTION = Arguments(
-    InterceptionSubscriptionInputs, pattern="", undeclared=_OWNER, secret=frozenset({"endpoint", "path_filters"})
-)
-
-_NOTIFICATION = Arguments(NotificationSubscriptionInputs, pattern="", undeclared=_OWNER, secret=frozenset({"endpoint"}))
+_INTERCEPTION = Arguments(InterceptionSubscriptionInputs)
+_NOTIFICATION = Arguments(NotificationSubscriptionInputs)
 
 
 def interception_problems(values: Mapping[str, Any], is_unknown: IsUnknown, *, public: bool) -> list[Problem]:
