@@ -41,15 +41,15 @@ class Unit:
     text: str
 
 
-def marked(model: type[BaseModel], mark: Mark) -> frozenset[str]:
-    """The names of a model's fields that have this mark."""
-    return frozenset(name for name, field in model.model_fields.items() if mark in field.metadata)
+def marked(model: type[BaseModel], mark: Mark) -> tuple[str, ...]:
+    """The names of a model's fields that have this mark, in their order."""
+    return tuple(name for name, field in model.model_fields.items() if mark in field.metadata)
 
 
-def updatable(model: type[BaseModel]) -> frozenset[str]:
-    """The names of the fields that a PATCH carries by themselves."""
+def updatable(model: type[BaseModel]) -> tuple[str, ...]:
+    """The names of the fields that a PATCH carries by themselves, in their order."""
     special = {Mark.REPLACES, Mark.CODE, Mark.LOCAL, Mark.FILLED_IN}
-    return frozenset(name for name, field in model.model_fields.items() if special.isdisjoint(field.metadata))
+    return tuple(name for name, field in model.model_fields.items() if special.isdisjoint(field.metadata))
 
 
 def _whole_number(value: object) -> object:

@@ -72,10 +72,10 @@ class Arguments:
 
     def __init__(self, model: type[BaseModel], *, ruled: Collection[str] = ()) -> None:
         self.model = model
-        self.names = frozenset(model.model_fields) - marked(model, Mark.FILLED_IN)
+        self.names = frozenset(model.model_fields) - {*marked(model, Mark.FILLED_IN)}
         """The arguments that a program may give."""
         self._ruled = ruled
-        self._unquoted = marked(model, Mark.SECRET) | marked(model, Mark.UNQUOTED)
+        self._unquoted = frozenset({*marked(model, Mark.SECRET), *marked(model, Mark.UNQUOTED)})
 
     def examined(
         self, values: Mapping[str, Any], is_unknown: Callable[[object], bool]

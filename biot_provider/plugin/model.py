@@ -90,7 +90,7 @@ class PluginInputs(Inputs):
     code_files: Annotated[dict[str, str], Mark.FILLED_IN] = Field(default_factory=dict)
 
 
-UNDECLARED = marked(PluginInputs, Mark.FILLED_IN)
+UNDECLARED = frozenset(marked(PluginInputs, Mark.FILLED_IN))
 """The inputs that this project fills in: no program and no plugin.yaml gives them."""
 
 

@@ -30,7 +30,7 @@ CODE = "code_digest"
 VARIABLES = "environment_variables"
 """The field that the stamp rides in, and the one whose values are secrets."""
 
-UPDATABLE = updatable(PluginInputs)
+UPDATABLE = frozenset(updatable(PluginInputs))
 """The fields a PATCH carries by themselves; code, image and version go together."""
 
 Cell = tuple[Any, ...]

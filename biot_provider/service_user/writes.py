@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 UPDATABLE = updatable(ServiceUserInputs)
 REPLACING = marked(ServiceUserInputs, Mark.REPLACES)
-_FILLED_IN = sorted(name for name in REPLACING if not ServiceUserInputs.model_fields[name].is_required())
+_FILLED_IN = tuple(name for name in REPLACING if not ServiceUserInputs.model_fields[name].is_required())
 
 Made = tuple[str, ServiceUserAnswer, NewSecretKeyAnswer]
 """Id, service user and first key."""
