@@ -34,7 +34,7 @@ from biot_provider.service_user.writes import (
     unheard_of,
 )
 
-_NO_INPUTS = ("secret_key", "secret_key_id", "filled_in")
+_NO_INPUTS = ("secret_key", "secret_key_id", "filled_in", "platform")
 
 
 class ServiceUserProvider(LifecycleProvider):

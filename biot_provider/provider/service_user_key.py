@@ -30,7 +30,7 @@ from biot_provider.service_user.model import ServiceUserKeyInputs, ServiceUserKe
 from biot_provider.service_user.rules import service_user_key_problems
 from biot_provider.service_user.writes import exists
 
-_NO_INPUTS = ("key_id", "secret_key", "creation_time", "expiration_time")
+_NO_INPUTS = ("key_id", "secret_key", "creation_time", "expiration_time", "platform")
 
 
 class ServiceUserKeyProvider(LifecycleProvider):

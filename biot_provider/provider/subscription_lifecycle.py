@@ -34,7 +34,7 @@ from biot_provider.subscription.writes import Requests, SubscriptionWrites, is_t
 if TYPE_CHECKING:
     from biot_provider.api.client import Client
 
-_EVIDENCE = ("platform_id", "creation_time", "taken")
+_EVIDENCE = ("platform_id", "creation_time", "taken", "platform")
 
 
 class SubscriptionProvider(LifecycleProvider, ABC):
