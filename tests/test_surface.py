@@ -10,9 +10,7 @@ import json
 import pickle
 import subprocess
 import sys
-import time
 from base64 import b64decode
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,6 @@ from pulumi.dynamic.dynamic import serialize_provider
 import biot_provider as biot
 from biot_provider.lifecycle.fields import Model
 from biot_provider.plugin.model import Cors, Interception, Notification, PluginInputs, PluginState, Subscriptions
-from biot_provider.provider import plugin
 from biot_provider.provider.plugin import PluginProvider
 from biot_provider.service_user.model import (
     ServiceUserInputs,
@@ -77,18 +74,6 @@ def test_the_provider_is_in_state_by_its_name_alone() -> None:
     assert b"biot_provider.provider.plugin" in text
     assert b"PluginProvider" in text
     assert type(pickle.loads(text)) is PluginProvider  # an older state holds just this
-
-
-def test_all_threads_of_a_provider_see_the_same_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Slow(plugin._Run):
-        def __init__(self) -> None:
-            time.sleep(0.05)
-            super().__init__()
-
-    monkeypatch.setattr(plugin, "_Run", Slow)
-    provider = PluginProvider()
-    with ThreadPoolExecutor(4) as pool:
-        assert len(set(pool.map(lambda _: provider._run, range(8)))) == 1
 
 
 def test_the_types_token_is_the_one_in_state() -> None:

@@ -30,13 +30,13 @@ class PluginImageInputs(Inputs):
     context: Word | None = None
     dockerfile: Word | None = None
     target: Word | None = None
-    build_args: Annotated[dict[str, str], Mark.SECRET] = Field(default_factory=dict)
+    build_args: Annotated[dict[str, str] | None, Mark.SECRET] = None
     builder: Builder | None = None
     code: Word | None = None
     base_image: Word | None = None
     handler: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
     context_digest: Annotated[str | None, Mark.FILLED_IN] = None
-    context_files: Annotated[dict[str, str], Mark.FILLED_IN] = Field(default_factory=dict)
+    context_files: Annotated[dict[str, str] | None, Mark.FILLED_IN] = None
     image_tag: Annotated[str | None, Mark.FILLED_IN] = None
 
 

@@ -85,14 +85,14 @@ class Publisher:
     def _built(self, inputs: PluginImageInputs, registry: Registry, folder: Path, before: str | None) -> Image:
         """From a folder with a Dockerfile."""
         context = read_context(Path(str(inputs.context)), inputs.dockerfile)
-        if context.digest(build_args=inputs.build_args, target=inputs.target) != inputs.context_digest:
+        if context.digest(build_args=inputs.build_args or {}, target=inputs.target) != inputs.context_digest:
             raise ImageError(f"{context.folder} changed after it was read; run it again")
         builder = find_builder(inputs.builder)
         staged, scratch = folder / "staged", folder / "scratch"
         for path in (staged, scratch):
             path.mkdir()
         with self._stage(inputs, f"building {megabytes(context.size)} by {builder.name}", "built"):
-            recipe = Recipe(inputs.target, inputs.build_args)
+            recipe = Recipe(inputs.target, inputs.build_args or {})
             output = run_build(builder, stage(context, staged), recipe, folder)
             return read_image(output, scratch, _known_layers(registry, before, folder))
 

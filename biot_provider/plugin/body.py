@@ -94,7 +94,7 @@ def _variables(variables: Mapping[str, str], stamp: Stamp | None) -> dict[str, s
 def _merged_subscriptions(
     base: SubscriptionsAnswer | None, wanted: SubscriptionsAnswer | None, there: SubscriptionsAnswer | None
 ) -> SubscriptionsAnswer:
-    """All three members, which is safe under each reading of a PATCH (contract 1.8)."""
+    """All three members: whether a PATCH replaces subscriptions whole or member by member is not documented."""
     order = interception_order(wanted)
     if there is not None and there.interception_order is not None and interception_order(base) == order:
         order = interception_order(there)

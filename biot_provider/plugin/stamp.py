@@ -21,6 +21,7 @@ SEED = "seed"
 UNKNOWN_CODE = "unknown"
 """In place of a digest: nobody knows who deployed the code that runs."""
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _TYPES = re.compile(r"^([^/]*/[^/]*/)(?:[^:$]+:[^$]*\$)*[^:$]+:[^$]*?::(.*)$", re.DOTALL)
 
 
@@ -67,9 +68,14 @@ def _hashes(owner: str | None) -> tuple[str, ...]:
     return (owner_hash(owner), *([owner_hash(named[1] + named[2])] if named else []))
 
 
+def is_digest(text: str) -> bool:
+    """Whether the text is a package's digest, and not a word in the place of one."""
+    return bool(_DIGEST.fullmatch(text))
+
+
 def is_foreign(code_digest: str | None) -> bool:
     """Whether a state's digest says that somebody else deployed the code."""
-    return code_digest is not None and not all(c in "0123456789abcdef" for c in code_digest)
+    return code_digest is not None and not is_digest(code_digest)
 
 
 def code_identity(plugin: PluginState) -> str:

@@ -20,7 +20,7 @@ from biot_provider.api.models.plugins import (
 from biot_provider.lifecycle.fields import updatable
 from biot_provider.plugin.model import DEFAULT_INTERCEPTION_ORDER, Cors, PluginInputs, PluginState
 from biot_provider.plugin.rules import STAMP_VARIABLE
-from biot_provider.plugin.stamp import SEED, Stamp, code_identity, is_foreign, is_remade
+from biot_provider.plugin.stamp import SEED, Stamp, code_identity, is_digest, is_foreign, is_remade
 
 _SYSTEM_PREFIX = "BIOT_"
 
@@ -161,7 +161,7 @@ def observed_code(state: PluginState, answer: PluginAnswer, stamp: Stamp | None,
     """
     remade = is_remade(answer, known)
     is_next = answer.deployed_version == known.deployed_version + 1
-    lost = stamp.digest if stamp is not None and _is_digest(stamp.digest) else None
+    lost = stamp.digest if stamp is not None and is_digest(stamp.digest) else None
     if not has_code(known):
         # A state without code says nothing about the code that others deploy, but its own must not be hidden.
         return state if lost is None else state.model_copy(update={"code_digest": lost})
@@ -253,10 +253,6 @@ def _interceptions(value: SubscriptionsAnswer | None) -> Iterable[InterceptionAn
 
 def _notifications(value: SubscriptionsAnswer | None) -> Iterable[NotificationAnswer]:
     return (value.notifications if value is not None else None) or ()
-
-
-def _is_digest(text: str) -> bool:
-    return len(text) == 64 and all(c in "0123456789abcdef" for c in text)
 
 
 def _subscriptions(shown: SubscriptionsAnswer, known: SubscriptionsAnswer | None) -> SubscriptionsAnswer | None:

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 from biot_provider.api.models.plugins import PluginAnswer
 from biot_provider.api.models.wide import number
 from biot_provider.errors import ApiError, BiotError, LifecycleError, PackagingError
-from biot_provider.lifecycle.settle import Deadline, rollback_failed, settle, unclear
+from biot_provider.lifecycle.settle import rollback_failed, settle, unclear
 from biot_provider.package.archive import read_package
 from biot_provider.plugin.body import update_body
 from biot_provider.plugin.model import PluginState
@@ -32,7 +32,7 @@ from biot_provider.plugin.state import (
 )
 
 if TYPE_CHECKING:
-    from biot_provider.api.client import Client
+    from biot_provider.lifecycle.kind import Context
 
 _VERSION_TOO_LOW = "PLUGIN_VERSION_MUST_BE_LARGER_WHEN_UPDATING_CODE"
 
@@ -46,20 +46,18 @@ class PluginUpdate:
 
     def __init__(
         self,
-        client: Client,
+        context: Context,
         before: PluginState,
         wanted: PluginState,
-        deadline: Deadline,
         *,
-        stamps: bool,
         takes_over: bool = False,
         force: bool = False,
     ) -> None:
-        self._client = client
+        self._client = context.client
         self._before = before
         self._wanted = wanted
-        self._deadline = deadline
-        self._stamps = stamps
+        self._deadline = context.deadline
+        self._stamps = context.settings.stamp
         self._takes_over = takes_over
         self._cells = changed_cells(before, wanted)
         self._sends_code = CODE in changed_fields(before, wanted)
@@ -212,6 +210,6 @@ def _refuse_kept_schedule(answer: PluginAnswer, wanted: PluginState) -> None:
     if wanted.cron_schedule is None and answer.cron_schedule is not None:
         raise LifecycleError(
             f"update plugin {wanted.name!r}: the platform keeps the schedule {answer.cron_schedule!r}"
-            " although it was told to clear it. What to do: give enabled_state='DISABLED', or replace the plugin"
+            " although it was to clear it. What to do: give enabled_state='DISABLED', or replace the plugin"
             " (`pulumi up --replace <urn>`)"
         )

@@ -8,12 +8,11 @@ is in state: nothing here is remembered from one operation to the next.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from biot_provider.api.models.plugins import PluginAnswer
 from biot_provider.errors import BiotError, ConflictError, LifecycleError, NotFoundError
-from biot_provider.lifecycle.settle import Deadline, rollback_failed, settle, unclear
+from biot_provider.lifecycle.settle import rollback_failed, settle, unclear
 from biot_provider.plugin.body import create_body
 from biot_provider.plugin.model import PluginState
 from biot_provider.plugin.stamp import SEED, Stamp, code_identity, is_another, owner_hash, why_kept
@@ -29,21 +28,18 @@ from biot_provider.plugin.state import (
 from biot_provider.plugin.update import PluginUpdate, zipped
 
 if TYPE_CHECKING:
-    from biot_provider.api.client import Client
+    from biot_provider.lifecycle.kind import Context
 
 
 class PluginWrites:
-    """The writes to plugins over one client.
+    """The writes of one operation on a plugin."""
 
-    ``stamps`` says whether plugins carry the owner's stamp, ``seconds`` bounds each operation, ``report`` shows the
-    user one line.
-    """
-
-    def __init__(self, client: Client, *, stamps: bool, seconds: float, report: Callable[[str], None]) -> None:
-        self._client = client
-        self._stamps = stamps
-        self._report = report
-        self._deadline = Deadline(seconds)
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._client = context.client
+        self._stamps = context.settings.stamp
+        self._report = context.report
+        self._deadline = context.deadline
 
     def create(self, wanted: PluginState, *, may_remake: bool = True) -> PluginState:
         """Create the plugin, or continue with one that this resource has on the platform already.
@@ -52,7 +48,7 @@ class PluginWrites:
         is another's.
         """
         deadline = self._deadline
-        unsure: list[BiotError] = []
+        unclear_errors: list[BiotError] = []
 
         def write() -> tuple[PluginAnswer, bool]:
             try:
@@ -66,7 +62,7 @@ class PluginWrites:
                 return found, False
 
         def judge(found: PluginAnswer | None, error: BiotError) -> tuple[PluginAnswer, bool] | None:
-            unsure.extend([error] if unclear(error) else [])
+            unclear_errors.extend([error] if unclear(error) else [])
             return None if found is None else (found, False)
 
         # Only a name that was free before shows that a plugin without a stamp is of this very create.
@@ -78,7 +74,7 @@ class PluginWrites:
         if made:
             deployed = answer.deployed_version or wanted.deployed_version or 1
             return recorded(wanted, answer, before=None, deployed=deployed)
-        return self._continue_with(wanted, answer, unsure, may_remake=may_remake)
+        return self._continue_with(wanted, answer, unclear_errors, may_remake=may_remake)
 
     def update(self, before: PluginState, wanted: PluginState) -> PluginState:
         """Change what differs, code only when it changed; a plugin that is gone is created anew.
@@ -93,7 +89,7 @@ class PluginWrites:
                     stamp is not None and not stamp.belongs_to(before.owner, wanted.owner)
                 ):
                     return self._adopt(wanted, found)
-            return PluginUpdate(self._client, before, wanted, self._deadline, stamps=self._stamps).run()
+            return PluginUpdate(self._context, before, wanted).run()
         except NotFoundError:
             self._report(
                 f"warning: plugin {wanted.name!r} no longer exists: it is created anew, with another endpoint_url and"
@@ -123,19 +119,19 @@ class PluginWrites:
         settle(deadline, write, look, lambda found, _error: None if found else True, still)
 
     def _continue_with(
-        self, wanted: PluginState, found: PluginAnswer, unsure: list[BiotError], *, may_remake: bool
+        self, wanted: PluginState, found: PluginAnswer, unclear_errors: list[BiotError], *, may_remake: bool
     ) -> PluginState:
         """Continue with a plugin that exists: this resource's own, or anyone's when ``adopt`` says so.
 
-        ``unsure`` are the failures of this very create that may have made it.
+        ``unclear_errors`` are the failures of this very create that may have made it.
         """
         stamp = Stamp.found(found)
         stamped = stamp is not None and stamp.is_of(wanted.owner)
         # Without stamps, one that came into being meanwhile and is as declared is ours; its code is sent once more.
-        fits = stamp is None and not self._stamps and bool(unsure) and self._is_as_declared(found, wanted)
+        fits = stamp is None and not self._stamps and bool(unclear_errors) and self._is_as_declared(found, wanted)
         if not stamped and not fits:
             if wanted.adopt is not True:
-                raise LifecycleError(_taken(wanted, found, stamp))
+                raise LifecycleError(_name_is_taken(wanted, found, stamp))
             return self._adopt(wanted, found)
         if stamp is not None and self._must_be_made_anew(wanted, found, stamp):
             if not may_remake:
@@ -153,13 +149,13 @@ class PluginWrites:
         if stamp is not None:
             deployed = wanted.deployed_version or 1  # another version says that others have deployed since
             before = observed_code(before, found, stamp, wanted.model_copy(update={"version": deployed}))
-        if not unsure:
+        if not unclear_errors:
             changed = ", ".join(sorted(changed_fields(before, wanted))) or "nothing differs"
             self._report(
                 f"warning: plugin {wanted.name!r} existed already, since {found.creation_time}, with the stamp of this"
                 f" very resource: it is updated, not created ({changed})"
             )
-        force = fits or any(rollback_failed(error) for error in unsure)
+        force = fits or any(rollback_failed(error) for error in unclear_errors)
         # The plugin may be in state still, to be deleted since this create replaces it, in this run or in another.
         before = before.model_copy(update={"version": found.version, "kept": True})
         return self._update(before, wanted, force=force)
@@ -185,15 +181,7 @@ class PluginWrites:
     def _update(
         self, before: PluginState, wanted: PluginState, *, takes_over: bool = False, force: bool = False
     ) -> PluginState:
-        return PluginUpdate(
-            self._client,
-            before,
-            wanted,
-            self._deadline,
-            stamps=self._stamps,
-            takes_over=takes_over,
-            force=force,
-        ).run()
+        return PluginUpdate(self._context, before, wanted, takes_over=takes_over, force=force).run()
 
     def _must_be_made_anew(self, wanted: PluginState, found: PluginAnswer, stamp: Stamp) -> bool:
         other_type = is_other_type(found.deployment_package_type, wanted)
@@ -213,13 +201,14 @@ class PluginWrites:
             return None
 
 
-def _taken(wanted: PluginState, found: PluginAnswer, stamp: Stamp | None) -> str:
+def _name_is_taken(wanted: PluginState, found: PluginAnswer, stamp: Stamp | None) -> str:
     if stamp is None:
-        whose, advice = "carries no stamp", ""
+        owner = "carries no stamp"
+        advice = ""
     else:
-        whose = f"belongs to another stack or resource (owner {stamp.owner})"
+        owner = f"belongs to another stack or resource (owner {stamp.owner})"
         advice = "; or, where it is this resource under its former name or parent, declare that in its aliases"
     return (
-        f"create plugin {wanted.name!r}: a plugin of that name exists already and {whose}; it was created at"
+        f"create plugin {wanted.name!r}: a plugin of that name exists already and {owner}; it was created at"
         f" {found.creation_time}. What to do: choose another name, or set adopt=True to take it over{advice}"
     )

@@ -7,44 +7,43 @@ that was lost cannot be told from one that somebody else made in the same moment
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from biot_provider.api.models.service_users import NewSecretKeyAnswer, SecretKeyAnswer
 from biot_provider.errors import ApiError, BiotError, LifecycleError, NotFoundError
-from biot_provider.lifecycle.settle import Deadline, settle
+from biot_provider.lifecycle.settle import settle
 
 if TYPE_CHECKING:
-    from biot_provider.api.client import Client
+    from biot_provider.lifecycle.kind import Context
 
 HELD: dict[str, str] = {}
 """Ids of keys that resources of this run have, and the resources' names, for messages."""
 
 
 class SecretKeyWrites:
-    """The writes to secret keys over one client; ``seconds`` bounds each, ``tell`` shows the user one line."""
+    """The writes of one operation on secret keys."""
 
-    def __init__(self, client: Client, *, seconds: float, tell: Callable[[str], None]) -> None:
-        self._client = client
-        self._seconds = seconds
-        self._tell = tell
+    def __init__(self, context: Context) -> None:
+        self._client = context.client
+        self._deadline = context.deadline
+        self._report = context.report
 
-    def create(self, service_user_id: str, resource: str, deadline: Deadline | None = None) -> NewSecretKeyAnswer:
+    def create(self, service_user_id: str, resource: str) -> NewSecretKeyAnswer:
         """Make a key for a resource of this name.
 
         Raises LifecycleError at the platform's limit of keys, naming those there are.
         """
-        deadline = deadline or Deadline(self._seconds)
-        before = self.listed(service_user_id, deadline)
+        before = self.listed(service_user_id)
         lost: list[str] = []
 
         def write() -> NewSecretKeyAnswer:
             try:
-                key = self._client.create_secret_key(service_user_id, timeout=deadline.for_write())
+                key = self._client.create_secret_key(service_user_id, timeout=self._deadline.for_write())
             except ApiError as error:
                 if error.code != "MAX_SECRET_KEYS":
                     raise
-                there = self.listed(service_user_id, deadline) or ()
+                there = self.listed(service_user_id) or ()
                 raise LifecycleError(at_limit(error, there, HELD, lost)) from None
             HELD[key.id] = resource
             return key
@@ -59,39 +58,38 @@ class SecretKeyWrites:
 
         not_done = "No answer with a key's secret was received"
         try:
-            return settle(deadline, write, lambda: self.listed(service_user_id, deadline), judge, not_done)
+            return settle(self._deadline, write, lambda: self.listed(service_user_id), judge, not_done)
         finally:
             for key_id in lost:
-                self._tell(
+                self._report(
                     f"warning: service user {service_user_id!r}: key {key_id} came into being while the answer with a"
                     " new key's secret was lost. It is left, since somebody else may have made it."
                     " What to do: delete it in the BioT Console if nobody uses it"
                 )
 
-    def delete(self, service_user_id: str, key_id: str, deadline: Deadline | None = None) -> None:
-        """Drop a key; one that is gone already, or whose service user is, is dropped."""
-        deadline = deadline or Deadline(self._seconds)
+    def delete(self, service_user_id: str, key_id: str) -> None:
+        """Delete a key; one that is gone already, or with its service user, is deleted."""
 
         def write() -> bool:
             with contextlib.suppress(NotFoundError):
-                self._client.delete_secret_key(service_user_id, key_id, timeout=deadline.for_write())
+                self._client.delete_secret_key(service_user_id, key_id, timeout=self._deadline.for_write())
             return True
 
         def look() -> bool:
             try:
-                keys = self.listed(service_user_id, deadline)
+                keys = self.listed(service_user_id)
             except NotFoundError:
                 return False
             return keys is None or key_id in {key.id for key in keys}
 
-        settle(deadline, write, look, lambda there, _: None if there else True, f"Key {key_id!r} is still there")
+        settle(self._deadline, write, look, lambda there, _: None if there else True, f"Key {key_id!r} is still there")
 
-    def listed(self, service_user_id: str, deadline: Deadline) -> Sequence[SecretKeyAnswer] | None:
+    def listed(self, service_user_id: str) -> Sequence[SecretKeyAnswer] | None:
         """The keys that are valid now, None where the platform does not show them.
 
         Raises NotFoundError when there is no such service user.
         """
-        return self._client.get_service_user(service_user_id, timeout=deadline.for_read()).secret_keys
+        return self._client.get_service_user(service_user_id, timeout=self._deadline.for_read()).secret_keys
 
 
 def _new(found: Sequence[SecretKeyAnswer] | None, before: Sequence[SecretKeyAnswer] | None) -> list[str]:
@@ -110,8 +108,8 @@ def at_limit(
     for key in sorted(keys, key=lambda key: key.creation_time or ""):
         ends = f"expires {key.expiration_time}" if key.expiration_time else "never expires"
         holder = held.get(key.id or "")
-        whose = f"of resource {holder!r}" if holder else "of no resource seen in this run"
-        described.append(f"{key.id} (created {key.creation_time}, {ends}, {whose})")
+        resource = f"of resource {holder!r}" if holder else "of no resource seen in this run"
+        described.append(f"{key.id} (created {key.creation_time}, {ends}, {resource})")
     free = [*lost] or [str(key.id) for key in keys if key.id not in held]
     which = f"one of {', '.join(free)} if nothing uses it" if free else "the first one if only later ones are in use"
     if lost:

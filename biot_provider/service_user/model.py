@@ -12,7 +12,7 @@ from biot_provider.lifecycle.fields import Inputs, Mark, Minutes, State, Uuid, W
 
 
 def _map(value: object) -> object:
-    return value if isinstance(value, dict) else {}
+    return value if isinstance(value, dict) else None
 
 
 class ServiceUserInputs(Inputs):
@@ -30,9 +30,9 @@ class ServiceUserInputs(Inputs):
 class ServiceUserState(ServiceUserShown, State):
     """A service user as this stack has made or read it, and the secret key that its creation showed."""
 
-    secret_key: Text = Field(default=None, repr=False)
+    secret_key: Annotated[Text, Mark.SECRET] = Field(default=None, repr=False)
     secret_key_id: Text = None
-    filled_in: Texts = Field(default=(), alias="__filled_in")
+    filled_in: Texts = Field(default=None, alias="__filled_in")
     """Fields that the platform gave a value, the program having none: no inputs."""
 
 
@@ -40,15 +40,15 @@ class ServiceUserKeyInputs(Inputs):
     """A further secret key of a service user as a program declares it."""
 
     service_user_id: Annotated[Word, Mark.REPLACES]
-    keepers: Annotated[dict[str, Any], Mark.REPLACES, Mark.UNQUOTED] = Field(default_factory=dict)
+    keepers: Annotated[dict[str, Any] | None, Mark.REPLACES, Mark.UNQUOTED] = None
 
 
 class ServiceUserKeyState(State):
     """A secret key as it was made; times are ISO-8601, UTC."""
 
     service_user_id: Shown = ""
-    keepers: Annotated[dict[str, Any], BeforeValidator(_map)] = Field(default_factory=dict)
+    keepers: Annotated[dict[str, Any] | None, BeforeValidator(_map)] = None
     key_id: Shown = ""
-    secret_key: Text = Field(default=None, repr=False)
+    secret_key: Annotated[Text, Mark.SECRET] = Field(default=None, repr=False)
     creation_time: Text = None
     expiration_time: Text = None

@@ -7,7 +7,6 @@ there before a create is never touched by it, and one that came into being while
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,7 +15,8 @@ from pydantic.alias_generators import to_camel
 from biot_provider.api.models.service_users import NewSecretKeyAnswer, ServiceUserAnswer, ServiceUserShown
 from biot_provider.errors import BiotError, ConflictError, LifecycleError, NotFoundError
 from biot_provider.lifecycle.fields import Mark, marked, updatable
-from biot_provider.lifecycle.settle import Deadline, settle, unclear
+from biot_provider.lifecycle.kind import Context, Found
+from biot_provider.lifecycle.settle import settle, unclear
 from biot_provider.service_user.key_writes import HELD, SecretKeyWrites
 from biot_provider.service_user.model import ServiceUserInputs, ServiceUserState
 
@@ -100,54 +100,52 @@ def _meaning(value: ServiceUserShown, name: str) -> object:
 
 
 class ServiceUserWrites:
-    """The writes to service users over one client; ``seconds`` bounds each, ``tell`` shows the user one line."""
+    """The writes of one operation on service users."""
 
-    def __init__(self, client: Client, *, seconds: float, tell: Callable[[str], None]) -> None:
-        self._client = client
-        self._seconds = seconds
-        self._tell = tell
-        self._keys = SecretKeyWrites(client, seconds=seconds, tell=tell)
+    def __init__(self, context: Context) -> None:
+        self._client = context.client
+        self._deadline = context.deadline
+        self._report = context.report
+        self._keys = SecretKeyWrites(context)
 
-    def create(self, inputs: ServiceUserState) -> tuple[str, ServiceUserState]:
-        """Create the service user; gives its id too. Raises LifecycleError when there is one of that name."""
-        deadline = Deadline(self._seconds)
-        self._refuse_existing(self._find(inputs.name, deadline))
+    def create(self, inputs: ServiceUserState) -> Found[ServiceUserState]:
+        """Create the service user. Raises LifecycleError when there is one of that name."""
+        self._refuse_existing(self._find(inputs.name))
         body = {to_camel(name): getattr(inputs, name) for name in (*UPDATABLE, *REPLACING)}
         body = {name: value for name, value in body.items() if value is not None}
-        unsure: list[BiotError] = []
+        unclear_errors: list[BiotError] = []
 
         def write() -> Made:
             try:
-                answer = self._client.create_service_user(body, timeout=deadline.for_write())
+                answer = self._client.create_service_user(body, timeout=self._deadline.for_write())
             except ConflictError:
-                found = self._find(inputs.name, deadline)
-                if unsure and found is not None:  # what became visible late is ours
-                    return self._with_new_key(found, inputs, deadline)
+                found = self._find(inputs.name)
+                if unclear_errors and found is not None:  # what became visible late is ours
+                    return self._with_new_key(found, inputs)
                 self._refuse_existing(found)
                 raise
             return answer.id, answer, answer.secret_key_data
 
         def judge(found: ServiceUserAnswer | None, error: BiotError) -> Made | None:
-            unsure.extend([error] if unclear(error) else [])
-            return None if found is None else self._with_new_key(found, inputs, deadline)
+            unclear_errors.extend([error] if unclear(error) else [])
+            return None if found is None else self._with_new_key(found, inputs)
 
         not_done = f"Service user {inputs.name!r} was not found there afterwards"
-        id_, answer, key = settle(deadline, write, lambda: self._find(inputs.name, deadline), judge, not_done)
+        id_, answer, key = settle(self._deadline, write, lambda: self._find(inputs.name), judge, not_done)
         HELD[key.id] = str(inputs.name)
         filled_in = _filled_in(inputs)
-        update = {"secret_key": key.secret_key, "secret_key_id": key.id, "filled_in": filled_in}
-        return id_, inputs.model_copy(update=update | {name: getattr(answer, name) for name in filled_in})
+        update = {"secret_key": key.secret_key, "secret_key_id": key.id, "filled_in": filled_in or None}
+        return Found(id_, inputs.model_copy(update=update | {name: getattr(answer, name) for name in filled_in}))
 
     def update(self, id_: str, state: ServiceUserState, inputs: ServiceUserState) -> ServiceUserState:
         """Change what differs between state and inputs, and nothing else that may have changed meanwhile.
 
         Raises LifecycleError when the service user is gone, or the platform keeps a value.
         """
-        deadline = Deadline(self._seconds)
         wanted = changed_fields(state, inputs)
 
         def look() -> ServiceUserAnswer:
-            return self._client.get_service_user(id_, timeout=deadline.for_read())
+            return self._client.get_service_user(id_, timeout=self._deadline.for_read())
 
         def left(answer: ServiceUserAnswer) -> list[str]:
             return [name for name in wanted if _meaning(answer, name) != _meaning(inputs, name)]
@@ -158,45 +156,44 @@ class ServiceUserWrites:
             if not fields:
                 return answer
             body = {to_camel(name): getattr(inputs, name) for name in fields}
-            answer = self._client.update_service_user(id_, body, timeout=deadline.for_write())
+            answer = self._client.update_service_user(id_, body, timeout=self._deadline.for_write())
             if kept := [name for name in left(answer) if _is_shown(answer, name)]:
                 raise LifecycleError(
                     f"update service user {inputs.name!r}: the platform keeps {', '.join(kept)} as it was"
-                    " although it was told to change it. What to do: change it in the BioT Console, or take it back"
+                    " although it was to change it. What to do: change it in the BioT Console, or take it back"
                 )
             return answer
 
         not_done = f"Service user {inputs.name!r} does not show the change"
         try:
-            settle(deadline, write, look, lambda found, _: None if left(found) else found, not_done)
+            settle(self._deadline, write, look, lambda found, _: None if left(found) else found, not_done)
         except NotFoundError as error:
             raise LifecycleError(
                 f"update service user {inputs.name!r}: it no longer exists (trace id {error.trace_id})."
                 " What to do: run `pulumi up --refresh`, which creates it again"
             ) from None
         written = {name: getattr(inputs, name) for name in (*UPDATABLE, "owner")}
-        return state.model_copy(update=written | {"filled_in": _filled_in(inputs)})
+        return state.model_copy(update=written | {"filled_in": _filled_in(inputs) or None})
 
     def delete(self, id_: str, name: str | None) -> None:
         """Delete the service user, its keys with it; one that is gone already is deleted."""
-        deadline = Deadline(self._seconds)
 
         def write() -> bool:
             with contextlib.suppress(NotFoundError):
-                self._client.delete_service_user(id_, timeout=deadline.for_write())
+                self._client.delete_service_user(id_, timeout=self._deadline.for_write())
             return True
 
         def look() -> ServiceUserAnswer | None:
             try:
-                return self._client.get_service_user(id_, timeout=deadline.for_read())
+                return self._client.get_service_user(id_, timeout=self._deadline.for_read())
             except NotFoundError:
                 return None
 
         still = f"Service user {name!r} is still there"
-        settle(deadline, write, look, lambda found, _: None if found else True, still)
+        settle(self._deadline, write, look, lambda found, _: None if found else True, still)
 
-    def _find(self, name: str | None, deadline: Deadline) -> ServiceUserAnswer | None:
-        rows = self._client.search_service_users({"name": {"eq": name}}, timeout=deadline.for_read())
+    def _find(self, name: str | None) -> ServiceUserAnswer | None:
+        rows = self._client.search_service_users({"name": {"eq": name}}, timeout=self._deadline.for_read())
         return next((row for row in rows if row.name == name and row.id), None)
 
     def _refuse_existing(self, found: ServiceUserAnswer | None) -> None:
@@ -210,17 +207,17 @@ class ServiceUserWrites:
             f" or use it as it is, by biot.ServiceUserKey with service_user_id={found.id!r}"
         )
 
-    def _with_new_key(self, found: ServiceUserAnswer, inputs: ServiceUserState, deadline: Deadline) -> Made:
+    def _with_new_key(self, found: ServiceUserAnswer, inputs: ServiceUserState) -> Made:
         """The service user that this very create has made, with a key in place of the one whose secret was lost."""
         id_ = str(found.id)
         state = observed(found, inputs)
-        keys = self._keys.listed(id_, deadline) or ()
+        keys = self._keys.listed(id_) or ()
         if changed_fields(state, inputs) or replacing_fields(state, inputs) or len(keys) > 1:
             self._refuse_existing(found)
         for lost in [key.id for key in keys if key.id]:
-            self._keys.delete(id_, lost, deadline)
-        key = self._keys.create(id_, str(inputs.name), deadline)
-        self._tell(
+            self._keys.delete(id_, lost)
+        key = self._keys.create(id_, str(inputs.name))
+        self._report(
             f"service user {inputs.name!r}: it was made, but the answer with its secret key was lost:"
             " another key is made in its place"
         )

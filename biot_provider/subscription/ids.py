@@ -24,13 +24,13 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{16}")
 
 def id_of(item: SubscriptionShown) -> str:
     """The id of a subscription."""
-    words = [quote(word, safe=_KEPT) for word in item.words()]
+    words = [quote(word, safe=_KEPT) for word in item.id_parts()]
     return " ".join([*words, digest_of(item)] if item.has_secret() else words)
 
 
 def digest_of(item: SubscriptionShown) -> str:
     """What stands in an id for what may be a secret."""
-    return f"sha256:{hashlib.sha256(json.dumps(item.key()).encode()).hexdigest()[:16]}"
+    return f"sha256:{hashlib.sha256(json.dumps(item.identity()).encode()).hexdigest()[:16]}"
 
 
 def digest_in(id_: str) -> str | None:
@@ -44,7 +44,7 @@ def without_secrets(id_: str) -> str:
     return " ".join(re.sub(r"=.*", "=...", public_part(word), flags=re.DOTALL) for word in id_.split(" "))
 
 
-def interception_of(id_: str) -> InterceptionSubscriptionState:
+def parse_interception_id(id_: str) -> InterceptionSubscriptionState:
     """The interception that an id without a digest means. Raises InputError."""
     words = id_.split()
     kind, name, endpoint = words[:3] if len(words) >= 3 else ("", "", "")
@@ -63,7 +63,7 @@ def interception_of(id_: str) -> InterceptionSubscriptionState:
     )
 
 
-def notification_of(id_: str) -> NotificationSubscriptionState:
+def parse_notification_id(id_: str) -> NotificationSubscriptionState:
     """The notification that an id without a digest means. Raises InputError."""
     words = [unquote(word) for word in id_.split()]
     if len(words) not in (3, 4):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections.abc import Collection
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from biot_provider.api.models.subscriptions import InterceptionShown, NotificationShown, SubscriptionShown
 from biot_provider.api.models.wide import Flag, Text
-from biot_provider.lifecycle.fields import Inputs, Mark, Order, State, Word
+from biot_provider.lifecycle.fields import Inputs, Mark, Order, State, Word, marked
 
 ENTITIES = (
     *("device", "organization", "organization-user", "caregiver", "patient", "usage-session", "generic-entity"),
@@ -32,7 +34,7 @@ class InterceptionSubscriptionInputs(Inputs):
     endpoint: Annotated[Word, Mark.REPLACES, Mark.UNQUOTED]
     api_id: Annotated[Word | None, Mark.REPLACES] = None
     entity_name: Annotated[Word | None, Mark.REPLACES] = None
-    path_filters: Annotated[dict[str, Word], Mark.REPLACES, Mark.UNQUOTED] = Field(default_factory=dict)
+    path_filters: Annotated[dict[str, Word] | None, Mark.REPLACES, Mark.UNQUOTED] = None
     execution_order: Order | None = None
 
 
@@ -56,10 +58,34 @@ class SubscriptionState(SubscriptionShown, State):
     creation_time: Text = Field(default=None, alias="__created")
     taken: Flag = Field(default=None, alias="__taken")
 
+    @abstractmethod
+    def identity_fields(self, unknown: Collection[str]) -> tuple[str, ...]:
+        """The arguments whose change is another subscription; ``unknown`` are those not known yet."""
+
+    def declared_order(self) -> tuple[str, ...] | None:
+        """The order among the subscribers of the same API, which no other resource should declare."""
+        return None
+
 
 class InterceptionSubscriptionState(InterceptionShown, SubscriptionState):
     """An endpoint's interception as this stack has it."""
 
+    def identity_fields(self, unknown: Collection[str]) -> tuple[str, ...]:
+        """All but the order, and for ADAPT_ENTITY the entity instead of the API."""
+        is_adapter = self.type == "ADAPT_ENTITY" and "type" not in unknown
+        return ("type", "endpoint", "path_filters", "entity_name" if is_adapter else "api_id")
+
+    def declared_order(self) -> tuple[str, ...] | None:
+        """Type, API or entity, and the order among its subscribers."""
+        if self.execution_order is None:
+            return None
+        type_, target, *_ = self.id_parts()
+        return type_, target, str(self.execution_order)
+
 
 class NotificationSubscriptionState(NotificationShown, SubscriptionState):
     """An endpoint's notification as this stack has it."""
+
+    def identity_fields(self, _unknown: Collection[str]) -> tuple[str, ...]:
+        """All: any change is a new subscription, made before the old one ends."""
+        return marked(NotificationSubscriptionInputs, Mark.REPLACES)

@@ -32,7 +32,7 @@ _NOTIFIED: Mapping[str, str] = {
     "organization": "_create _delete _update _updateAdmin",
     "usage-session": "_create _delete _remotePause _remoteResume _remoteStart _remoteStop _update",
 }
-"""The actions of each entity that BioT tells about (docs.biot-med.com, biot-notification-plugins)."""
+"""The actions of each entity that BioT notifies about (docs.biot-med.com, biot-notification-plugins)."""
 
 _EXAMPLE_API = "such as POST/organization/v1/users/patients"
 
@@ -80,7 +80,7 @@ def interception_warning(values: Mapping[str, Any]) -> str | None:
 
 
 def notification_warning(values: Mapping[str, Any]) -> str | None:
-    """A sentence when the entity or the action, or the two together, are none that are known to be told about."""
+    """A sentence when the entity or the action, or the two together, are none that BioT is known to notify about."""
     entity, action = values.get("entity_type_name"), values.get("action_name")
     if isinstance(entity, str) and entity not in ENTITIES:
         return f"entity_type_name {shown(entity)} is none that this version knows{nearest(entity, ENTITIES)}"
@@ -88,9 +88,9 @@ def notification_warning(values: Mapping[str, Any]) -> str | None:
         return None
     if action not in ACTIONS:
         return f"action_name {shown(action)} is none that this version knows{nearest(action, ACTIONS)}"
-    told = _NOTIFIED.get(str(entity), action).split()
-    if action not in told:
-        return f"BioT is not known to tell about {action} of {entity}, only about {', '.join(told)}"
+    known = _NOTIFIED.get(str(entity), action).split()
+    if action not in known:
+        return f"BioT is not known to notify about {action} of {entity}, only about {', '.join(known)}"
     return None
 
 

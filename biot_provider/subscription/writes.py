@@ -16,59 +16,59 @@ from typing import Any, TypeVar
 from biot_provider.api.models.subscriptions import SubscriptionAnswer
 from biot_provider.api.models.wide import are_ids_alike, is_same_moment
 from biot_provider.errors import ApiError, BiotError, LifecycleError, NotFoundError
-from biot_provider.lifecycle.settle import Deadline, settle, unclear
+from biot_provider.lifecycle.fields import State
+from biot_provider.lifecycle.kind import Context
+from biot_provider.lifecycle.settle import settle, unclear
 from biot_provider.lifecycle.validation import nearest
 from biot_provider.subscription.ids import digest_of, id_of
 from biot_provider.subscription.model import SubscriptionState
 
 StateT = TypeVar("StateT", bound=SubscriptionState)
 
-_OURS = {"owner", "platform_id", "creation_time", "taken"}
+_OURS = frozenset(State.model_fields) | {"platform_id", "creation_time", "taken"}
 
 
 @dataclass(frozen=True)
 class Requests:
-    """The requests of one kind of subscription, and what messages call one."""
+    """The requests of one kind of subscription."""
 
-    noun: str
     subscribe: Callable[..., SubscriptionAnswer]
     unsubscribe: Callable[..., None]
     search: Callable[..., Iterator[SubscriptionAnswer]]
 
 
 class SubscriptionWrites:
-    """The writes to one kind of subscription; ``seconds`` bounds each, ``tell`` shows the user one line."""
+    """The writes of one operation on one kind of subscription."""
 
-    def __init__(self, requests: Requests, *, seconds: float, tell: Callable[[str], None]) -> None:
+    def __init__(self, noun: str, requests: Requests, context: Context) -> None:
+        self._noun = noun
         self._requests = requests
-        self._seconds = seconds
-        self._tell = tell
+        self._deadline = context.deadline
+        self._report = context.report
 
     def subscribe(self, inputs: StateT, before: SubscriptionState | None = None) -> StateT:
         """Subscribe, unless it is subscribed already; ``before`` is the state of this very subscription.
 
         Of one that exists only what differs between ``before`` and inputs is changed. Gives the new state.
         """
-        deadline = Deadline(self._seconds)
-        found = self.find(before or inputs, deadline)
+        found = self.find(before or inputs)
         wanted = _wanted(inputs, before if found else None)
         taken = found is not None and (before is None or bool(before.taken) or not is_the_one_of(before, found))
         left = {} if found is None else _left(found, wanted)
         if found is not None and taken and not (before and before.taken and is_the_one_of(before, found)):
             self._report_taken(inputs, found, left)
         if found is None or left:
-            found, met = self._send(inputs, wanted, deadline, is_there=found is not None)
+            found, met = self._send(inputs, wanted, is_there=found is not None)
             taken = taken or met
         return _with_evidence(inputs, found, taken=taken)
 
     def delete(self, state: SubscriptionState) -> None:
         """Unsubscribe what this stack made; what is gone already is unsubscribed, what is not its own stays."""
-        deadline = Deadline(self._seconds)
-        found = self.find(state, deadline)
+        found = self.find(state)
         if found is None and state.taken:
             return
         if found is not None and (state.taken or not is_the_one_of(state, found)):
-            self._tell(
+            self._report(
                 f"warning: {self.named(state)} stays subscribed: this stack did not make the one that exists"
                 f"{_since(found)}. What to do: unsubscribe it where it was made, if nobody uses it"
             )
@@ -78,71 +78,71 @@ class SubscriptionWrites:
 
         def write() -> bool:
             with contextlib.suppress(NotFoundError):
-                self._requests.unsubscribe(body, timeout=deadline.for_write())
+                self._requests.unsubscribe(body, timeout=self._deadline.for_write())
             return True
 
         def judge(found: SubscriptionAnswer | None, _: BiotError) -> bool | None:
             return None if found is not None and is_the_one_of(state, found) else True
 
         still = f"{self.named(state)} is still there"
-        settle(deadline, write, lambda: self.find(state, deadline), judge, still)
+        settle(self._deadline, write, lambda: self.find(state), judge, still)
 
-    def find(self, state: SubscriptionState, deadline: Deadline) -> SubscriptionAnswer | None:
+    def find(self, state: SubscriptionState) -> SubscriptionAnswer | None:
         """The platform's subscription of the state's id there, however it is shown, else the one of the same parts."""
-        rows = self._rows({"endpoint": {"eq": state.endpoint}}, deadline)
+        rows = self._rows({"endpoint": {"eq": state.endpoint}})
         known = (row for row in rows if state.platform_id and row.id == state.platform_id)
-        return next(known, None) or next((row for row in rows if row.key() == state.key()), None)
+        return next(known, None) or next((row for row in rows if row.identity() == state.identity()), None)
 
-    def find_by_digest(self, digest: str, deadline: Deadline) -> SubscriptionAnswer | None:
+    def find_by_digest(self, digest: str) -> SubscriptionAnswer | None:
         """The platform's subscription whose id has this digest."""
-        return next((row for row in self._rows({}, deadline) if digest_of(row) == digest), None)
+        return next((row for row in self._rows({}) if digest_of(row) == digest), None)
 
     def named(self, state: SubscriptionState) -> str:
         """What a message calls it."""
-        return f"{self._requests.noun} {id_of(state)!r}"
+        return f"{self._noun} {id_of(state)!r}"
 
-    def _rows(self, filters: Mapping[str, Any], deadline: Deadline) -> Sequence[SubscriptionAnswer]:
+    def _rows(self, filters: Mapping[str, Any]) -> Sequence[SubscriptionAnswer]:
         try:
-            return list(self._requests.search(filters, timeout=deadline.for_read()))
+            return list(self._requests.search(filters, timeout=self._deadline.for_read()))
         except ApiError as error:
             if error.status != 400 or not filters:
                 raise
             # Which properties the search for interceptions takes is not documented (BioT API 2.4.2).
-            return list(self._requests.search({}, timeout=deadline.for_read()))
+            return list(self._requests.search({}, timeout=self._deadline.for_read()))
 
     def _send(
-        self, inputs: SubscriptionState, wanted: Mapping[str, Any], deadline: Deadline, *, is_there: bool
+        self, inputs: SubscriptionState, wanted: Mapping[str, Any], *, is_there: bool
     ) -> tuple[SubscriptionAnswer, bool]:
         """Subscribe; gives what is there then, and whether it was met there, made by somebody else meanwhile."""
         body = _body(inputs)
         if "execution_order" not in wanted:
             body.pop("executionOrder", None)
-        unsure: list[BiotError] = []
+        unclear_errors: list[BiotError] = []
 
         def write() -> tuple[SubscriptionAnswer, bool]:
             try:
-                return self._requests.subscribe(body, timeout=deadline.for_write()), False
+                return self._requests.subscribe(body, timeout=self._deadline.for_write()), False
             except ApiError as error:
                 # A second subscription is refused by some releases, with a code that is not documented.
-                found = self.find(inputs, deadline) if error.status in (400, 409) else None
+                found = self.find(inputs) if error.status in (400, 409) else None
                 if found is None or _left(found, wanted):
                     raise _with_suggestion(error) from None
-                return found, not (is_there or unsure)
+                return found, not (is_there or unclear_errors)
 
         def judge(found: SubscriptionAnswer | None, error: BiotError) -> tuple[SubscriptionAnswer, bool] | None:
-            unsure.extend([error] if unclear(error) else [])
+            unclear_errors.extend([error] if unclear(error) else [])
             return None if found is None or _left(found, wanted) else (found, False)
 
         not_done = f"{self.named(inputs)} was not found there afterwards as declared"
-        found, met = settle(deadline, write, lambda: self.find(inputs, deadline), judge, not_done)
+        found, met = settle(self._deadline, write, lambda: self.find(inputs), judge, not_done)
         if met:
             self._report_taken(inputs, found, {})
         return found, met
 
     def _report_taken(self, inputs: SubscriptionState, found: SubscriptionAnswer, left: Mapping[str, Any]) -> None:
         name = "execution_order"
-        order = f" with order {found.in_place()[name]}, now {left[name]}" if name in left else ""
-        self._tell(
+        order = f" with order {found.updatable()[name]}, now {left[name]}" if name in left else ""
+        self._report(
             f"warning: {self.named(inputs)} exists already{_since(found)}{order}: taken as this resource's. This stack"
             " did not make it, so `pulumi destroy` leaves it subscribed"
         )
@@ -161,15 +161,15 @@ def is_the_one_of(state: SubscriptionState, found: SubscriptionAnswer) -> bool:
 
 def _wanted(inputs: SubscriptionState, before: SubscriptionState | None) -> dict[str, Any]:
     """What is to be as declared of what the platform can change: of one that is there already, what has changed."""
-    declared = {name: value for name, value in inputs.in_place().items() if value is not None}
+    declared = {name: value for name, value in inputs.updatable().items() if value is not None}
     if before is not None:
-        return {name: value for name, value in declared.items() if before.in_place()[name] != value}
+        return {name: value for name, value in declared.items() if before.updatable()[name] != value}
     return {name: value for name, value in declared.items() if name == "execution_order"}
 
 
 def _left(found: SubscriptionAnswer, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """What of it is not as wanted."""
-    return {name: value for name, value in wanted.items() if found.in_place()[name] != value}
+    return {name: value for name, value in wanted.items() if found.updatable()[name] != value}
 
 
 def _with_evidence(state: StateT, found: SubscriptionAnswer, *, taken: bool) -> StateT:

@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 from biot_provider.api.transport import RetryTransport
 from biot_provider.config import Settings
-from biot_provider.provider.lifecycle import Connection
+from biot_provider.lifecycle.connection import Connection
 from biot_provider.provider.plugin import PluginProvider
 
 from .choices import SECRET
@@ -121,7 +121,7 @@ class Engine:
         line = Line(self.world, list(faults))
         identity = Settings("embedded", self.world.platform.service_id, self.world.platform.service_secret_key)
         provider = PluginProvider()
-        provider.connection = Connection(Settings("embedded", stamp=self.stamps))
+        provider.connect(Connection(Settings("embedded", stamp=self.stamps)))
         run = Run(line, provider)
         opened = (RetryTransport(line), identity)
         with (

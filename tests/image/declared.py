@@ -11,8 +11,8 @@ from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
+from biot_provider.lifecycle.connection import Connection
 from biot_provider.provider.image import PluginImageProvider
-from biot_provider.provider.lifecycle import Connection
 
 if TYPE_CHECKING:
     from .servers import DockerRegistry, Ecr
@@ -29,13 +29,13 @@ class Images:
     @classmethod
     def on(cls, platform: Platform, data: Path, folder: Path) -> Images:
         images = cls(folder, platform)
-        images.provider.connection = Connection(Settings.read({"biot:baseUrl": f"embedded:{data}"}.get, {}))
+        images.provider.connect(Connection(Settings.read({"biot:baseUrl": f"embedded:{data}"}.get, {})))
         return images
 
     def another_process(self) -> Images:
         """Another provider on the same platform, that shares nothing with this one."""
         images = Images(self.folder, self.platform)
-        images.provider.connection = Connection(self.provider.connection.settings)
+        images.provider.connect(Connection(self.provider.connection.settings))
         return images
 
     def use(self, ecr: Ecr, registry: DockerRegistry, monkeypatch: pytest.MonkeyPatch, host: str | None = None) -> None:

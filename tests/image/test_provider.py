@@ -214,13 +214,14 @@ CHECKED = """
 import sys
 from biot_provider.config import Settings
 from biot_provider.provider.image import PluginImageProvider
-from biot_provider.provider.lifecycle import Connection
+from biot_provider.lifecycle.connection import Connection
 from biot_provider.provider.plugin import PluginProvider
 import biot_provider
 
 connection = Connection(Settings.read({"biot:baseUrl": "embedded"}.get, {}))
 image, plugin = PluginImageProvider(), PluginProvider()
-image.connection = plugin.connection = connection
+image.connect(connection)
+plugin.connect(connection)
 arguments = {"name": "wave", "code": "code", "base_image": "embedded/base/python:3.13"}
 assert not image.check({}, arguments).failures
 assert not plugin.check({}, {"name": "wave", "code": "code", "runtime": "python3.13"}).failures

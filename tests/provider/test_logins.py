@@ -21,7 +21,7 @@ from biot_provider.api.transport import open_transport
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
 from biot_provider.errors import LoginError, TransportError
-from biot_provider.provider.lifecycle import Connection
+from biot_provider.lifecycle.connection import Connection
 
 from .conftest import World
 

@@ -24,7 +24,11 @@ FAULTS: dict[str, dict[str, Any]] = {
     "504 without a body": {"kind": "gateway-timeout-empty"},
 }
 CASES = list(itertools.product(FAULTS, ["before", "after"]))
-DECLARED = {"timeout": 30, "environment_variables": {"MODE": "strict"}, "cron_schedule": "0 8 ? * MON *"}
+DECLARED: dict[str, Any] = {
+    "timeout": 30,
+    "environment_variables": {"MODE": "strict"},
+    "cron_schedule": "0 8 ? * MON *",
+}
 
 pytestmark = pytest.mark.usefixtures("sleeps")
 

@@ -66,7 +66,8 @@ def patch(state: PluginState, wanted: PluginState, vector: str, **options: Any) 
 
 
 def answered(vector: str, **changes: Any) -> dict[str, Any]:
-    return json.loads(json.dumps(ANSWERS[vector] | GIVEN | changes))
+    answer: dict[str, Any] = json.loads(json.dumps(ANSWERS[vector] | GIVEN | changes))
+    return answer
 
 
 def parsed(answer: dict[str, Any]) -> PluginAnswer:
@@ -262,7 +263,7 @@ def test_an_answer_with_the_least_the_contract_promises_is_read() -> None:
 def test_the_platforms_variables_are_in_no_state(hidden: str) -> None:
     answer = answered("A4 zip, orders and entities filled in", environmentVariables={"MODE": "strict"} | SYSTEM)
     state = observed(parsed(answer), ZIP)
-    assert hidden not in state.environment_variables
+    assert hidden not in (state.environment_variables or {})
     assert "not-a-real-secret" not in state.model_dump_json()
 
 

@@ -74,11 +74,11 @@ def key(account: Account, service_user_id: str, **given: Any) -> tuple[str, dict
 
 def named(account: Account, name: str = "ci") -> list[str]:
     """The ids of the service users of this name."""
-    return [row.id for row in account.api.search_service_users({"name": {"eq": name}})]
+    return [str(row.id) for row in account.api.search_service_users({"name": {"eq": name}})]
 
 
 def keys(account: Account, id_: str) -> list[str]:
-    return [item.id for item in account.api.get_service_user(id_).secret_keys or ()]
+    return [str(item.id) for item in account.api.get_service_user(id_).secret_keys or ()]
 
 
 def logs_in(account: Account, id_: str, secret: str | None) -> bool:
@@ -105,7 +105,7 @@ def diff(account: Account, state: dict[str, Any], inputs: dict[str, Any]) -> tup
     return result.changes, result.replaces, result.delete_before_replace
 
 
-UNCHANGED = (False, [], False)
+UNCHANGED: tuple[bool, list[str], bool] = (False, [], False)
 
 
 # -- service users
@@ -374,7 +374,7 @@ def test_create_ends_with_one_service_user_whose_one_key_is_known(account: Accou
 def test_a_service_user_that_became_visible_late_is_found_by_the_conflict(account: Account) -> None:
     inputs = account.inputs(ServiceUserProvider, **USER)
     account.platform.faults.add("gateway-timeout", method="POST", path=f"{USERS}$")
-    empty = {"data": [], "metadata": {}}
+    empty: dict[str, Any] = {"data": [], "metadata": {}}
     account.platform.faults.add(status=200, json=empty, method="GET", path=f"{USERS}$", skip=1)
     id_, state = account.create(ServiceUserProvider, inputs)
     assert named(account) == [id_]
@@ -384,7 +384,7 @@ def test_a_service_user_that_became_visible_late_is_found_by_the_conflict(accoun
 def test_somebody_elses_service_user_made_meanwhile_is_left_alone(account: Account) -> None:
     inputs = account.inputs(ServiceUserProvider, **USER)
     theirs = account.api.create_service_user({"name": "ci", "roleId": OTHER_ROLE, "type": "EXTERNAL_SERVICE"})
-    empty = {"data": [], "metadata": {}}
+    empty: dict[str, Any] = {"data": [], "metadata": {}}
     account.platform.faults.add(status=200, json=empty, method="GET", path=f"{USERS}$")
     account.platform.faults.add("internal-error", method="POST", path=f"{USERS}$")
     assert "one of that name exists already" in error_of(lambda: account.create(ServiceUserProvider, inputs))
@@ -676,7 +676,7 @@ def test_another_platform_is_refused_where_the_service_user_is_not(account: Acco
         "delete": lambda id_: provider.delete(id_, elsewhere(state)),
     }[operation]
     said = error_of(lambda: act(id_.replace(id_.partition("/")[0], ROLE)))
-    assert "this stack made it on https://api.prod.acme.example, and it is not on http://127.0.0.1:" in said
+    assert "this stack deployed it to https://api.prod.acme.example, and http://127.0.0.1:" in said
     assert "`pulumi config set biot:baseUrl https://api.prod.acme.example`" in said
     act(id_)  # an address where it is there is the same platform under another name
 

@@ -160,7 +160,7 @@ def test_a_subscription_that_somebody_made_meanwhile_is_ours_however_the_platfor
 ) -> None:
     account.platform.switches.set(repeated_notifications=reading)
     make(account, "notification")
-    empty = {"data": [], "metadata": {}}
+    empty: dict[str, Any] = {"data": [], "metadata": {}}
     account.platform.faults.add(status=200, json=empty, method="GET", path="/notifications$")
     id_, _ = make(account, "notification")
     assert id_ == f"patient _create {HOOK}"
@@ -271,7 +271,7 @@ def test_a_replaced_subscription_ends(account: Account, kind: str) -> None:
 
 
 def test_a_get_reads_an_interception_by_its_id(account: Account) -> None:
-    given = {"api_id": TEMPLATES, "path_filters": {"templateName": "day ward"}, "execution_order": 4}
+    given: dict[str, Any] = {"api_id": TEMPLATES, "path_filters": {"templateName": "day ward"}, "execution_order": 4}
     id_, state = make(account, **given)
     read = account.of(Interceptions).read(id_, {"__owner": "shop/dev/mine"})
     assert read.id == id_
@@ -400,4 +400,6 @@ def test_another_platform_is_refused_where_the_subscription_is_not(account: Acco
     if operation != "delete":
         provider.delete(id_, state)
     said = error_of(act)
-    assert said.startswith(f"{'compare' if operation == 'diff' else operation} {kind} {id_!r}: this stack made it on")
+    assert said.startswith(
+        f"{'compare' if operation == 'diff' else operation} {kind} {id_!r}: this stack deployed it to"
+    )

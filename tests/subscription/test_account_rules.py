@@ -10,12 +10,12 @@ from pulumi.output import Unknown
 
 from biot_provider.config import Settings
 from biot_provider.errors import ConfigError
+from biot_provider.lifecycle.connection import Connection
+from biot_provider.provider.dynamic import DynamicProvider
 from biot_provider.provider.interception_subscription import InterceptionSubscriptionProvider
-from biot_provider.provider.lifecycle import Connection, LifecycleProvider
 from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider
 from biot_provider.provider.service_user import ServiceUserProvider
 from biot_provider.provider.service_user_key import ServiceUserKeyProvider
-from biot_provider.subscription.claims import Claims
 from biot_provider.subscription.rules import interception_warning, notification_warning
 
 ROLE = "9f0a4c1b-7c3e-4b3f-9a51-0a2b1c3d4e5f"
@@ -29,14 +29,13 @@ TOLD = {"entity_type_name": "patient", "action_name": "_create", "endpoint": HOO
 REAL = Settings("https://api.dev.acme.example", "id", "key")
 
 
-def connected(kind: type[LifecycleProvider], settings: Settings | ConfigError = REAL) -> Any:
+def connected(kind: type[DynamicProvider], settings: Settings | ConfigError = REAL) -> Any:
     provider = kind()
-    provider.connection = Connection(settings)
-    provider.claims = Claims()  # type: ignore[attr-defined]
+    provider.connect(Connection(settings))
     return provider
 
 
-def check(kind: type[LifecycleProvider], given: dict[str, Any], settings: Settings = REAL) -> list[str]:
+def check(kind: type[DynamicProvider], given: dict[str, Any], settings: Settings = REAL) -> list[str]:
     """What the check says; no failure names a property, whose value the engine would print."""
     result = connected(kind, settings).check({}, given)
     assert all(failure.property == "" for failure in result.failures)

@@ -15,18 +15,18 @@ class SubscriptionShown(Wide, ABC):
     endpoint: Shown = ""
 
     @abstractmethod
-    def key(self) -> tuple[str, ...]:
+    def identity(self) -> tuple[str, ...]:
         """What tells it from all others."""
 
     @abstractmethod
-    def words(self) -> tuple[str, ...]:
+    def id_parts(self) -> tuple[str, ...]:
         """The parts of its id that may be read by everybody, in their order."""
 
     def has_secret(self) -> bool:
         """Whether a part of it may be a secret, so that it stands in no id."""
         return public_part(self.endpoint) != self.endpoint
 
-    def in_place(self) -> dict[str, Any]:
+    def updatable(self) -> dict[str, Any]:
         """What of it the platform can change."""
         return {}
 
@@ -51,7 +51,7 @@ class InterceptionShown(SubscriptionShown):
         """The API, or the entity for ADAPT_ENTITY; the other of the two is no part of the identity."""
         return (self.entity_name if self.type == "ADAPT_ENTITY" else self.api_id) or ""
 
-    def key(self) -> tuple[str, ...]:
+    def identity(self) -> tuple[str, ...]:
         """Type, target, endpoint and filters. A placeholder with its filter is the same as its value in the API's path
         (BioT API 2.4.2, subscriptions; platforms may show either).
         """
@@ -60,7 +60,7 @@ class InterceptionShown(SubscriptionShown):
             name = name.replace(f"{{{place}}}", filters.pop(place))
         return self.type or "", name, self.endpoint, *(f"{place}={value}" for place, value in sorted(filters.items()))
 
-    def words(self) -> tuple[str, ...]:
+    def id_parts(self) -> tuple[str, ...]:
         """Type, target and endpoint."""
         return self.type or "", self.target(), public_part(self.endpoint)
 
@@ -68,7 +68,7 @@ class InterceptionShown(SubscriptionShown):
         """Whether there are filters, or a secret in the endpoint."""
         return bool(self.path_filters) or super().has_secret()
 
-    def in_place(self) -> dict[str, Any]:
+    def updatable(self) -> dict[str, Any]:
         """The order, and the entity of the API."""
         return {"execution_order": self.execution_order, "entity_name": self.entity_name}
 
@@ -84,13 +84,13 @@ class NotificationShown(SubscriptionShown):
     action_name: Text = None
     template_name: Text = None
 
-    def key(self) -> tuple[str, ...]:
+    def identity(self) -> tuple[str, ...]:
         """All its parts."""
         return self.entity_type_name or "", self.action_name or "", self.endpoint, self.template_name or ""
 
-    def words(self) -> tuple[str, ...]:
+    def id_parts(self) -> tuple[str, ...]:
         """Entity, action, endpoint, and the template where there is one."""
-        entity, action, _, template = self.key()
+        entity, action, _, template = self.identity()
         return entity, action, public_part(self.endpoint), *([template] if template else [])
 
 
