@@ -53,7 +53,8 @@ def row(account: Account, kind: str, id_: str) -> dict[str, Any]:
         (found,) = account.api.request("GET", f"/dispatcher/v1/hooks/{path}", "look", timeout=9).json()["data"]
     else:
         found = account.api.request("GET", f"/ums/v2/services/{id_.split('/')[0]}", "look", timeout=9).json()
-    return found["secretKeys"][-1] if kind == "secret-key" else found
+    thing: dict[str, Any] = found["secretKeys"][-1] if kind == "secret-key" else found
+    return thing
 
 
 def there(account: Account, kind: str) -> int:

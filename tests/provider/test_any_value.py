@@ -23,9 +23,9 @@ from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from biot_provider.config import Settings
+from biot_provider.image import kind as image
 from biot_provider.lifecycle.connection import Connection
 from biot_provider.plugin.schedule import PATTERN, next_runs, schedule_problem
-from biot_provider.image import kind as image
 from biot_provider.provider.dynamic import DynamicProvider
 from biot_provider.provider.image import PluginImageProvider
 from biot_provider.provider.interception_subscription import InterceptionSubscriptionProvider

@@ -6,6 +6,7 @@ import json
 import secrets
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +55,14 @@ def test_a_check_quotes_no_secret_argument(
 ) -> None:
     names = ARGUMENTS[kind].split()
     values = {name: canary() for name in names}
-    shaped: dict[str, Any] = {
+    shapes: dict[str, dict[str, Any]] = {
         "text": values,
         "list": {name: [value] for name, value in values.items()},
         "map": {name: {value: value} for name, value in values.items()},
         "inside": {name: {"deep": [{"of": value}]} for name, value in values.items()},
         "lines": {name: f"{value}\n{value}" for name, value in values.items()},
-    }[shape]
+    }
+    shaped = shapes[shape]
     provider: Any = kind()
     provider.connect(Connection(Settings("embedded")))
     result = provider.check({}, shaped | {"__secrets": names, "__owner": "shop/dev/mine"})
@@ -105,7 +107,7 @@ def test_an_operation_quotes_no_secret_argument_and_no_variable(
     inputs = world.inputs(**given)
     state = {} if operation == "create" else world.create(inputs)
     changed = world.inputs(**given | {"timeout": 7})
-    act = {
+    act: Callable[..., Any] = {
         "create": lambda: world.create(inputs),
         "update": lambda: world.update(state, changed),
         "read": lambda: world.refreshed(state),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -309,7 +310,7 @@ def test_a_gateways_404_never_means_gone(account: Account, operation: str) -> No
     for method in ("GET", "PATCH", "DELETE"):
         account.platform.faults.add(status=404, body="<html>no route</html>", method=method, path=USERS, times=None)
     provider = account.of(ServiceUserProvider)
-    act = {
+    act: Callable[..., Any] = {
         "read": lambda: provider.read(id_, state),
         "update": lambda: provider.update(id_, state, {**state, "active": False}),
         "delete": lambda: provider.delete(id_, state),
@@ -669,7 +670,7 @@ def test_another_platform_is_refused_where_the_service_user_is_not(account: Acco
     if kind is ServiceUserKeyProvider:
         id_, state, inputs = key(account, id_)
     provider = account.of(kind)
-    act = {
+    act: Callable[..., Any] = {
         "diff": lambda id_: provider.diff(id_, elsewhere(state), inputs),
         "read": lambda id_: provider.read(id_, elsewhere(state)),
         "update": lambda id_: provider.update(id_, elsewhere(state), inputs),

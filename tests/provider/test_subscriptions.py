@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -390,7 +391,7 @@ def test_another_platform_is_refused_where_the_subscription_is_not(account: Acco
     elsewhere = {**state, "__platform": "https://api.prod.acme.example"}
     account.run_anew()
     provider = account.of(KINDS[kind][0])
-    act = {
+    act: Callable[..., Any] = {
         "diff": lambda: provider.diff(id_, elsewhere, state),
         "read": lambda: provider.read(id_, elsewhere),
         "update": lambda: provider.update(id_, elsewhere, state),
