@@ -1,4 +1,4 @@
-"""What is wrong with the arguments of an image, as far as it shows on this machine; all problems at once."""
+"""Rules about the arguments of an image that can be checked on this machine."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How long and how often one write is tried, and what an error says of its outcome.
+"""Repeats of one write, within a deadline, and errors that report its outcome.
 
-A write whose outcome is unclear is never simply repeated: ``settle`` reads what happened first. The last thing it
-does, time used up or not, is such a read, so that an error says what is known.
+A write with an unclear outcome is never simply repeated: ``settle`` reads the outcome first. Its last step, with time
+left or not, is such a read, so that an error reports what is known.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Deadline:
         self._clock = clock
         self._end = clock() + seconds
         self._last_write = self._end - min(_LAST_READ, seconds / 5)
-        self.asked_to_wait = 0.0
+        self.retry_after = 0.0
         """Seconds the platform asked for before the next attempt."""
 
     def for_write(self) -> float:
@@ -44,7 +44,7 @@ class Deadline:
         yield True
         for attempt in range(1, _ATTEMPTS):
             backoff = min(2.0 ** (attempt - 1), 10.0) * random.uniform(0.7, 1.3)  # noqa: S311
-            wait = max(backoff, self.asked_to_wait)
+            wait = max(backoff, self.retry_after)
             if self._clock() + wait >= self._last_write:
                 break
             time.sleep(wait)
@@ -89,7 +89,7 @@ def settle(
             if not (unclear(error) or worth_repeating(error)):
                 raise
             failed = error
-            deadline.asked_to_wait = (isinstance(error, ApiError) and error.retry_after) or 0.0
+            deadline.retry_after = (isinstance(error, ApiError) and error.retry_after) or 0.0
     raise LifecycleError(f"{failed}. What became of it is not known, since reading failed too: {unread}")
 
 

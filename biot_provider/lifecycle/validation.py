@@ -1,4 +1,4 @@
-"""What is wrong with arguments whatever their kind: one translator from pydantic's errors to this project's words.
+"""Problems of arguments of every kind: the one translator from pydantic's errors to this project's words.
 
 First what no resource can take, wherever it stands: text that UTF-8 cannot write, a NUL, a number that JSON has no word
 for, an object that is no plain value, a key that is no text, nesting without end. Then what the model says. Both skip
@@ -153,11 +153,13 @@ def _sound(
         if isinstance(value, Mapping):
             items: dict[str, object] = {}
             for key, item in value.items():
-                tells = named or depth == 0
+                is_named = named or depth == 0
                 if (problem := _key_problem(key)) is not None:
-                    problems.append(Problem(path, f"the key {shown(key)} {problem}" if tells else f"a key {problem}"))
+                    problems.append(
+                        Problem(path, f"the key {shown(key)} {problem}" if is_named else f"a key {problem}")
+                    )
                 else:
-                    items[key] = walk(item, f"{path}.{in_path(key)}" if tells else path, depth + 1)
+                    items[key] = walk(item, f"{path}.{in_path(key)}" if is_named else path, depth + 1)
             return items
         if isinstance(value, list | tuple):
             return [
@@ -256,7 +258,7 @@ def snake(path: str) -> str:
 
 
 def kind_of(value: object) -> str:
-    """What a value is, in a word that tells nothing of it."""
+    """A value's type, in a word that shows nothing of the value."""
     names = {str: "a string", bool: "a boolean", int: "a number", float: "a number", dict: "a map", list: "a list"}
     return next((word for kind, word in names.items() if type(value) is kind), type(value).__name__)
 

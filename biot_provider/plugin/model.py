@@ -37,7 +37,7 @@ class Interception(Model):
 
 
 class Notification(Model):
-    """An action on an entity that a plugin is told about."""
+    """An action on an entity that a plugin is notified of."""
 
     entity_type_name: Annotated[str, Field(min_length=1)]
     action_name: Annotated[str, Field(min_length=1)]

@@ -1,4 +1,4 @@
-"""What is wrong with a plugin's arguments: every rule of the contract that can be checked without the platform.
+"""Rules about the arguments of a plugin that can be checked without the platform.
 
 All problems come back at once, each with the path of its property. A value not known yet is skipped: the same
 rules run again when it is known. No text here quotes the value of an environment variable.

@@ -1,4 +1,4 @@
-"""What a plugin is and how two of them compare: pure functions between what is wanted, what is shown and what is known.
+"""Comparison of plugins: pure functions over the declared plugin, the one that the platform shows and the known state.
 
 ``observed`` is the state of a plugin that is read, ``recorded`` that of one that was written. What the platform shows
 in its own way (its own variables, orders it shifted, entities and defaults it filled in, lists it reordered) comes out
@@ -28,13 +28,13 @@ CODE = "code_digest"
 """The change that stands for new code, of a package or an image."""
 
 VARIABLES = "environment_variables"
-"""The field that the stamp rides in, and the one whose values are secrets."""
+"""The field with the stamp in it; its values are secrets."""
 
 UPDATABLE = frozenset(updatable(PluginInputs))
 """The fields a PATCH carries by themselves; code, image and version go together."""
 
 Cell = tuple[Any, ...]
-"""A part of a plugin: its field, and within variables, cors and subscriptions what tells it from the others."""
+"""The smallest part that a change can have: a field; of variables, cors and subscriptions also the key in it."""
 
 _OUTPUTS = ("endpoint_url", "link_to_console", "creation_time", "last_modified_time")
 _DEFAULT_CORS = CorsAnswer.model_validate(Cors().model_dump())
@@ -51,7 +51,7 @@ def is_other_type(shown: str | None, wanted: PluginState) -> bool:
 
 
 def has_code(plugin: PluginState) -> bool:
-    """Whether the plugin runs code of its own and not the platform's seed."""
+    """Whether the plugin runs declared code, and not the platform's seed code."""
     return plugin.code_digest is not None or plugin.image_tag is not None
 
 
@@ -102,7 +102,7 @@ def variables_there(found: PluginAnswer, known: PluginState) -> dict[str, str]:
 
 
 def replacing_fields(state: PluginState, wanted: PluginState) -> list[str]:
-    """The fields whose change needs a new plugin (the platform cannot change them in place)."""
+    """The fields that changed and that the platform cannot change in place."""
     fields = ["name"] if state.name != wanted.name else []
     if is_other_type(state.deployment_package_type, wanted):
         fields.append("image_tag")
@@ -179,7 +179,7 @@ def observed_code(state: PluginState, answer: PluginAnswer, stamp: Stamp | None,
 def recorded(
     wanted: PluginState, answer: PluginAnswer, *, before: PluginState | None, deployed: int | None
 ) -> PluginState:
-    """The state after a write: what was written, and what the platform gave; what is there besides, a read tells.
+    """The state after a write: what was written, and what the platform gave. Drift is shown by a read.
 
     ``before`` is the state before an update. ``deployed`` is the version under which this write, or one of ours before
     it, deployed the code; None when it left the code alone.
@@ -232,12 +232,12 @@ def _interceptions_by_key(plugin: PluginState) -> dict[Any, InterceptionAnswer]:
 
 
 def interception_key(item: InterceptionAnswer) -> tuple[str | None, str | None]:
-    """What tells an interception of a plugin from its others."""
+    """The key of an interception among those of its plugin."""
     return item.type, item.entity_type_name if item.type == "ADAPT_ENTITY" else item.api_id
 
 
 def notification_key(item: NotificationAnswer) -> tuple[str | None, str | None, str | None]:
-    """What tells a notification of a plugin from its others."""
+    """The key of a notification among those of its plugin."""
     return item.entity_type_name, item.action_name, item.template_name
 
 

@@ -167,7 +167,7 @@ class PluginUpdate:
         return self._recorded(found) if stamped and not any(self._left(found)) else None
 
     def _is_deployed(self, found: PluginAnswer) -> bool:
-        """Whether the platform runs the wanted code already, by a write of ours whose answer was lost."""
+        """Whether the platform runs the wanted code already, by a write of ours with a lost answer."""
         stamp, code = Stamp.found(found) if self._stamps else None, code_identity(self._wanted)
         if found.deployed_version in self._possibly_deployed_versions:
             return not self._stamps or (stamp is not None and stamp.digest == code)
@@ -190,7 +190,7 @@ class PluginUpdate:
 
 @contextlib.contextmanager
 def zipped(wanted: PluginState) -> Iterator[IO[bytes] | None]:
-    """The zip of the code as a file, or None when there is no code of its own.
+    """The zip of the code as a file, or None when no code is declared.
 
     Raises PackagingError when it is no longer the code that was declared.
     """

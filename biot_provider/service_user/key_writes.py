@@ -52,8 +52,8 @@ class SecretKeyWrites:
             lost[:] = _new(found, before)
             if len(lost) > 1:
                 raise LifecycleError(
-                    f"{error}. Meanwhile the keys {', '.join(lost)} came into being, whose secrets were not received."
-                    " What to do: delete those that nobody uses, then run `pulumi up` again"
+                    f"{error}. Meanwhile the keys {', '.join(lost)} came into being, and their secrets were not"
+                    " received. What to do: delete those that nobody uses, then run `pulumi up` again"
                 )
 
         not_done = "No answer with a key's secret was received"

@@ -1,4 +1,4 @@
-"""What is wrong with the arguments of service users and keys, as far as it shows without the platform."""
+"""Rules about the arguments of service users and keys that can be checked without the platform."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a service user is, compared and written: it ends as declared, or in an error that says what is known.
+"""Comparison and writes of service users: each ends as declared, or in an error that reports what is known.
 
 Nothing here knows Pulumi. A service user carries no stamp, so its name alone says which one is meant: one that was
 there before a create is never touched by it, and one that came into being while the answer was lost is its own.
@@ -208,7 +208,7 @@ class ServiceUserWrites:
         )
 
     def _with_new_key(self, found: ServiceUserAnswer, inputs: ServiceUserState) -> Made:
-        """The service user that this very create has made, with a key in place of the one whose secret was lost."""
+        """The service user that this very create has made, with a new key in place of the one that was lost."""
         id_ = str(found.id)
         state = observed(found, inputs)
         keys = self._keys.listed(id_) or ()

@@ -39,7 +39,7 @@ class InterceptionSubscriptionInputs(Inputs):
 
 
 class NotificationSubscriptionInputs(Inputs):
-    """An endpoint that is told about an action on an entity."""
+    """An endpoint that is notified of an action on an entity."""
 
     entity_type_name: Annotated[Word, Mark.REPLACES]
     action_name: Annotated[Word, Mark.REPLACES]
@@ -60,7 +60,7 @@ class SubscriptionState(SubscriptionShown, State):
 
     @abstractmethod
     def identity_fields(self, unknown: Collection[str]) -> tuple[str, ...]:
-        """The arguments whose change is another subscription; ``unknown`` are those not known yet."""
+        """The arguments that identify the subscription; ``unknown`` are those not known yet."""
 
     def declared_order(self) -> tuple[str, ...] | None:
         """The order among the subscribers of the same API, which no other resource should declare."""

@@ -1,4 +1,4 @@
-"""What is wrong with the arguments of subscriptions, as far as it shows without the platform."""
+"""Rules about the arguments of subscriptions that can be checked without the platform."""
 
 from __future__ import annotations
 

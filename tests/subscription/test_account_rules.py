@@ -307,7 +307,7 @@ def test_whole_numbers_and_defaults_are_filled_in() -> None:
         ("measurement-of-tomorrow", "_create", "is none that this version knows"),
         ("patient", "create", "action_name 'create' is none that this version knows; did you mean '_create'?"),
         ("patient", "CREATE", "did you mean '_create'?"),
-        ("organization", "_login", "not known to tell about _login of organization, only about _create, _delete"),
+        ("organization", "_login", "not known to notify about _login of organization, only about _create, _delete"),
         (Unknown(), "_create", None),
     ],
 )
