@@ -584,7 +584,7 @@ def test_a_key_that_never_comes_through_is_not_made_again_and_again(account: Acc
     said = error_of(lambda: key(account, id_))
     lost = [key_id for key_id in keys(account, id_) if key_id not in before]
     assert len(lost) == 2
-    assert f"Meanwhile the keys {', '.join(lost)} came into being, whose secrets were not received" in said
+    assert f"Meanwhile the keys {', '.join(lost)} came into being, and their secrets were not received" in said
     assert all(key_id in capsys.readouterr().err for key_id in lost[:1])
 
 
