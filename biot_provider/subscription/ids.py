@@ -3,7 +3,7 @@
 ``PRE_REQUEST POST/organization/v1/users/patients https://hooks.example.com/pre`` and
 ``patient _create https://hooks.example.com/created nurse``. What may be a secret, the query of an endpoint and the
 values of filters, is not in it: a digest of all parts stands behind the others, ``sha256:<16 hex digits>``. Ids of
-earlier versions have it as text, ``... https://hooks.example.com/pre?code=... templateName=nurse``, which is still read.
+earlier versions have it as text, ``... https://hooks.example.com/pre?code=... templateName=nurse``, which is read too.
 """
 
 from __future__ import annotations
