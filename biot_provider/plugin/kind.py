@@ -110,6 +110,8 @@ class PluginKind:
         try:
             answer = context.client.get_plugin(id_)
         except NotFoundError:
+            if has_no_state:
+                raise  # the platform's own words say more than that there is none
             return None
         state = observed(answer, known)
         if has_no_state:
