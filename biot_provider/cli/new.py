@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .console import complain, say
+from .console import print_problem, print_result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,33 +80,33 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the plugin: exit code 0, 1 when that failed, 2 when the name or the runtime is wrong, 130 after Ctrl-C."""
     problem = _name_problem(arguments.name) or _runtime_problem(arguments.runtime)
     if problem is not None:
-        complain(problem)
+        print_problem(problem)
         return 2
     starter = _starters(arguments.runtime)[0]
     folder: Path = arguments.out / arguments.name
     if os.path.lexists(folder):
-        complain(f"{folder} is there already: choose another name, or take it away")
+        print_problem(f"{folder} is there already: choose another name, or take it away")
         return 1
     try:
         files = _write(starter, folder, arguments.name, arguments.runtime)
     except OSError as error:
-        complain(f"cannot write {error.filename or folder}: {error.strerror or error}")
+        print_problem(f"cannot write {error.filename or folder}: {error.strerror or error}")
         return 1
-    say(f"{folder}: a {starter.language} plugin of {files} files that verifies BioT's tokens")
+    print_result(f"{folder}: a {starter.language} plugin of {files} files that verifies BioT's tokens")
     command = starter.install_command(arguments.runtime)
     program = None if arguments.no_install else _program(starter.installer)
     if program is not None:
-        say(f"installing its dependencies with {starter.installer}, for {arguments.runtime} on AWS Lambda ...")
+        print_result(f"installing its dependencies with {starter.installer}, for {arguments.runtime} on AWS Lambda ...")
         try:
             problem = _install([*program, *command[1:]], folder)
         except KeyboardInterrupt:
-            complain(f"stopped: {folder} is written, its dependencies are not installed")
+            print_problem(f"stopped: {folder} is written, its dependencies are not installed")
             return 130
     if problem is not None:
-        complain(f"{starter.installer} cannot install its dependencies: {problem}")
+        print_problem(f"{starter.installer} cannot install its dependencies: {problem}")
     by_hand = program is None or problem is not None
     for line in _next_steps(folder, command if by_hand else None, declared=arguments.out == DEFAULT_FOLDER):
-        say(line)
+        print_result(line)
     return 0 if problem is None else 1
 
 

@@ -17,8 +17,8 @@ import trustme
 import yaml
 
 from biot_provider.cli import main
-from biot_provider.cli.checks import Problem
-from biot_provider.cli.checks.connection import clock
+from biot_provider.cli.doctor.connection import clock
+from biot_provider.cli.doctor.findings import Problem
 from biot_provider.emulator.server import running
 
 if TYPE_CHECKING:
@@ -131,11 +131,11 @@ def test_what_only_some_programs_need_is_a_note_that_names_it(
 
 @pytest.mark.parametrize("kind", ["bad-gateway", "internal-error", "unauthorized"])
 @pytest.mark.usefixtures("served")
-def test_a_permission_that_cannot_be_told_is_no_ok(clinic: Any, platform: Platform, kind: str) -> None:
+def test_a_permission_that_cannot_be_checked_is_no_ok(clinic: Any, platform: Platform, kind: str) -> None:
     platform.faults.add(kind, method="PATCH", path="/plugins")
     check, text = clinic.visit().problem
     assert check == "SETTINGS_PLUGIN_UPDATE"
-    assert text.startswith("cannot be told: the platform answered ")
+    assert text.startswith("cannot be checked: the platform answered ")
 
 
 @pytest.mark.usefixtures("served")
@@ -338,19 +338,19 @@ def test_a_clock_that_is_wrong_is_a_problem_with_its_direction() -> None:
         with pytest.raises(Problem, match=where):
             clock(date, lambda seconds=seconds: there + seconds)
     for unknown in (None, "", "yesterday"):
-        assert clock(unknown) == "the platform does not tell its time"
+        assert clock(unknown) == "the platform does not report its time"
 
 
 @pytest.mark.usefixtures("served")
 def test_a_check_that_fails_itself_does_not_take_the_others_with_it(clinic: Any, mocker: MockerFixture) -> None:
-    mocker.patch("biot_provider.cli.checks.project.engine", side_effect=RuntimeError("anything"))
+    mocker.patch("biot_provider.cli.doctor.project.engine", side_effect=RuntimeError("anything"))
     visit = clinic.visit()
     assert visit.problem == ("engine", "this check itself failed (RuntimeError): please report it")
     assert visit.findings["plugins"][0] == "ok"
 
 
 def test_ctrl_c_ends_it_with_one_line(clinic: Any, mocker: MockerFixture, capsys: pytest.CaptureFixture[str]) -> None:
-    mocker.patch("biot_provider.cli.checks.project.engine", side_effect=KeyboardInterrupt)
+    mocker.patch("biot_provider.cli.doctor.project.engine", side_effect=KeyboardInterrupt)
     assert main(["doctor"]) == 130
     assert capsys.readouterr().err == "biot-provider: stopped\n"
 

@@ -59,10 +59,10 @@ def test_a_secret_that_cannot_be_read_says_why(clinic: Any) -> None:
 
 
 @pytest.mark.parametrize("answer", ["", "[]", "{}", '{"biot:serviceSecretKey": {}}'])
-def test_an_engine_that_tells_no_secret_is_one_line(clinic: Any, answer: str) -> None:
+def test_an_engine_that_shows_no_secret_is_one_line(clinic: Any, answer: str) -> None:
     clinic.stack({"biot:serviceSecretKey": CIPHER})
     (clinic.bin / "config.json").write_text(answer)
-    assert "`pulumi config` does not tell biot:serviceSecretKey" in configuration_problem(clinic, "--stack", "dev")
+    assert "`pulumi config` does not show biot:serviceSecretKey" in configuration_problem(clinic, "--stack", "dev")
 
 
 def test_a_secret_without_an_engine_to_read_it_is_two_problems(clinic: Any) -> None:
@@ -138,7 +138,7 @@ def test_an_engine_that_does_not_run_is_a_problem(clinic: Any) -> None:
     clinic.command("pulumi", "#!/nowhere/sh\n")
     assert "`pulumi version` cannot be run" in clinic.visit().problems["engine"]
     clinic.command("pulumi", "#!/bin/sh\nexit 3\n")
-    assert "`pulumi version` fails: it says nothing" in clinic.visit().problems["engine"]
+    assert "`pulumi version` fails: without a message" in clinic.visit().problems["engine"]
 
 
 def test_the_project_is_found_from_a_folder_below_it(clinic: Any, monkeypatch: pytest.MonkeyPatch) -> None:

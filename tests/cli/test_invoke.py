@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from biot_provider.cli import main
-from biot_provider.cli.trial.samples import ACTIONS
+from biot_provider.cli.invoke.samples import ACTIONS
 
 PLUGINS = Path(__file__).parent.parent.parent / "plugins"
 RUNTIME = f"python{sys.version_info[0]}.{sys.version_info[1]}"
@@ -143,13 +143,13 @@ def test_an_interception_that_is_answered_right_is_all_well(made: Made, invoke: 
 def test_a_change_of_the_request_is_named(made: Made, invoke: Invoke) -> None:
     code = "def handler(event, context): return {'request': {'body': {'changed': 1}}}\n"
     _, output, _ = invoke(made(code), "--event", "pre")
-    assert output.endswith("  means   the call goes on with another body\n")
+    assert output.endswith("  means   the call continues with another body\n")
 
 
 @pytest.mark.parametrize("entity", ACTIONS)
 def test_every_documented_notification_can_be_sent(made: Made, entity: str) -> None:
-    from biot_provider.cli.trial.calls import Call, notes
-    from biot_provider.cli.trial.sender import Sender
+    from biot_provider.cli.invoke.calls import Call, notes
+    from biot_provider.cli.invoke.sender import Sender
     from biot_provider.emulator import Platform
 
     with Platform(made(ECHO) / ".biot") as platform:
@@ -267,7 +267,7 @@ def test_a_file_holds_a_whole_event_or_a_body(made: Made, invoke: Invoke, tmp_pa
     file = tmp_path / "event.json"
     file.write_text(json.dumps({"headers": {"HookType": "INTERCEPTOR_PRE"}, "body": '{"request": {"body": 1}}'}))
     code, output, _ = invoke(made(PASSES), "--event", file)
-    assert (code, output.splitlines()[-1]) == (0, "  means   the call goes on unchanged")
+    assert (code, output.splitlines()[-1]) == (0, "  means   the call continues unchanged")
 
     file.write_text(json.dumps({"metadata": {"entityTypeName": "device", "actionName": "_start"}, "data": {}}))
     code, output, _ = invoke(made(ECHO), "--event", file, "--kind", "notification")

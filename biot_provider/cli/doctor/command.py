@@ -1,6 +1,6 @@
-"""`biot-provider doctor`: one line for each thing a deployment needs, `ok` or what to do.
+"""`biot-provider doctor`: one line for each thing a deployment needs, `ok` or the remedy.
 
-It changes nothing on the platform, shows no secret, and goes on after a problem with what can still be checked.
+It changes nothing on the platform and prints no secret. After a problem it runs the checks that do not depend on it.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .checks import Note, Problem
-from .console import complain, say
+from ..console import print_problem, print_result
+from .findings import Note, Problem
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client
     from biot_provider.config import Settings
 
-    from .checks.configuration import Stack
-    from .checks.permissions import Kind, Permission
-    from .checks.project import Project
+    from .configuration import Stack
+    from .permissions import Kind, Permission
+    from .project import Project
 
 OK, NOTE, PROBLEM, NOT_CHECKED = "ok", "note", "problem", "not checked"
 
@@ -43,23 +43,23 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check everything: exit code 0 when all is well, notes apart, 1 when something is not, 130 after Ctrl-C."""
+    """Run all checks; the exit code is 0 without a problem, 1 with one, 130 after Ctrl-C."""
     show = _as_json if arguments.json else _as_text
     try:
         with ExitStack() as closing:
-            return _Visit(arguments.stack, arguments.plugins, show, closing).run()
+            return Doctor(arguments.stack, arguments.plugins, show, closing).run()
     except KeyboardInterrupt:
-        complain("stopped")
+        print_problem("stopped")
         return 130
     except BrokenPipeError:
-        # Whoever reads has read enough; at its end Python would write to the pipe once more.
+        # The reader has closed the pipe; Python would write to it once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found."""
+    """The result of one check."""
 
     check: str
     state: str
@@ -67,15 +67,15 @@ class Finding:
 
 
 def _as_text(finding: Finding) -> None:
-    say(f"{finding.check:<29}  {finding.state:<11}  {finding.text}".rstrip())
+    print_result(f"{finding.check:<29}  {finding.state:<11}  {finding.text}".rstrip())
 
 
 def _as_json(finding: Finding) -> None:
-    say(json.dumps(asdict(finding)))
+    print_result(json.dumps(asdict(finding)))
 
 
-class _Visit:
-    """One run of all checks, in the order in which one needs the other."""
+class Doctor:
+    """One run of all checks, in the order in which they depend on each other."""
 
     def __init__(
         self, stack: str | None, plugins: Path | None, show: Callable[[Finding], None], closing: ExitStack
@@ -84,7 +84,7 @@ class _Visit:
         self._plugins = plugins
         self._show = show
         self._closing = closing
-        self._sound = True
+        self._has_problem = False
         self._secrets: list[str] = []
         self._project: Project | Problem = Problem("")
         self._stack: Stack | None = None
@@ -93,44 +93,44 @@ class _Visit:
         self._date: str | None = None
 
     def run(self) -> int:
-        """Check everything; gives the exit code."""
-        # The slow imports come with the first use: `biot-provider emulator` does without them.
-        from .checks.images import images
-        from .checks.project import engine, find_project
+        """Run all checks and return the exit code."""
+        # Imported here so that `biot-provider emulator` starts without these slow modules.
+        from .images import images
+        from .project import engine, find_project
 
         try:
             self._project = find_project(Path.cwd())
         except Problem as problem:
             self._project = problem
-        self._check("configuration", self._look_at_configuration)
+        self._check("configuration", self._check_configuration)
         self._check_platform()
         self._check("engine", engine)
         self._check("images", images)
-        self._check("writing", self._look_at_places)
-        self._check("project", self._look_at_project)
-        self._check("plugins", self._look_at_plugins)
-        return 0 if self._sound else 1
+        self._check("writing", self._check_places)
+        self._check("project", self._check_project)
+        self._check("plugins", self._check_plugins)
+        return 1 if self._has_problem else 0
 
     def _check_platform(self) -> None:
-        from .checks.permissions import KINDS, PERMISSIONS
+        from .permissions import KINDS, PERMISSIONS
 
-        reached = self._check("address", self._look_at_address, when=self._settings is not None)
-        trusted = self._check("certificate", self._look_at_certificate, when=reached)
-        answered = self._check("platform", self._look_at_version, when=trusted)
-        self._check("clock", self._look_at_clock, when=answered)
-        known = self._check("identity", self._look_at_identity, when=trusted)
-        for wanted in PERMISSIONS:
-            self._check(wanted.name, partial(self._look_at_permission, wanted), when=known)
+        reached = self._check("address", self._check_address, when=self._settings is not None)
+        trusted = self._check("certificate", self._check_certificate, when=reached)
+        answered = self._check("platform", self._check_version, when=trusted)
+        self._check("clock", self._check_clock, when=answered)
+        known = self._check("identity", self._check_identity, when=trusted)
+        for permission in PERMISSIONS:
+            self._check(permission.name, partial(self._check_permission, permission), when=known)
         for kind in KINDS:
-            self._check(kind.resource, partial(self._look_at_kind, kind), when=known)
+            self._check(kind.resource, partial(self._check_kind, kind), when=known)
 
-    def _check(self, name: str, look: Callable[[], str], *, when: bool = True) -> bool:
-        """Do one check and tell what it found; whether all is well with it."""
+    def _check(self, name: str, check: Callable[[], str], *, when: bool = True) -> bool:
+        """Run one check and report its result; return whether it is `ok`."""
         if not when:
-            self._tell(name, NOT_CHECKED, "")
+            self._report(name, NOT_CHECKED, "")
             return False
         try:
-            text, state = look(), OK
+            text, state = check(), OK
         except Note as note:
             text, state = str(note), NOTE
         except Problem as problem:
@@ -138,35 +138,35 @@ class _Visit:
         except Exception as error:
             # A defect of ours must not take the other checks with it, and its text may hold anything.
             text, state = f"this check itself failed ({type(error).__name__}): please report it", PROBLEM
-        self._tell(name, state, text)
+        self._report(name, state, text)
         return state == OK
 
-    def _tell(self, name: str, state: str, text: str) -> None:
+    def _report(self, name: str, state: str, text: str) -> None:
         from biot_provider.api.redaction import redact
 
-        self._sound = self._sound and state in (OK, NOTE)
+        self._has_problem = self._has_problem or state not in (OK, NOTE)
         self._show(Finding(name, state, " ".join(redact(text, self._secrets).split())))
 
-    def _look_at_configuration(self) -> str:
-        from .checks import configuration
+    def _check_configuration(self) -> str:
+        from . import configuration
 
         self._secrets += configuration.secrets(os.environ)
         self._stack, values = configuration.Stack(), dict[str, Any]()
         if self._stack_name is not None:
-            project = self._found()
+            project = self._required_project()
             self._stack = configuration.read_stack(project, self._stack_name)
-            values = configuration.decrypted(project, self._stack_name, self._stack)
+            values = configuration.decrypt(project, self._stack_name, self._stack)
             self._secrets += configuration.secrets(values)
         text, self._settings = configuration.settings(self._stack, values, os.environ)
         return text
 
-    def _look_at_address(self) -> str:
+    def _check_address(self) -> str:
         from biot_provider.api.client import Client
         from biot_provider.errors import ConfigError
 
-        from .checks.connection import address
+        from .connection import address
 
-        settings = self._wanted()
+        settings = self._settings_read()
         if settings.is_embedded:
             return self._open_embedded(settings)
         text = address(settings)
@@ -178,7 +178,7 @@ class _Visit:
         return text
 
     def _open_embedded(self, settings: Settings) -> str:
-        """The embedded platform of the stack, or an empty one for the moment when it has no data yet."""
+        """Open the embedded platform of the stack, or an empty temporary one where the stack has no data yet."""
         from biot_provider.api.client import Client
         from biot_provider.errors import ConfigError
 
@@ -194,56 +194,56 @@ class _Visit:
         self._closing.callback(self._client.close)
         return text
 
-    def _look_at_certificate(self) -> str:
-        from .checks.connection import certificate
+    def _check_certificate(self) -> str:
+        from .connection import certificate
 
-        settings = self._wanted()
+        settings = self._settings_read()
         if settings.is_embedded:
             return "not needed in this process"
         if settings.base_url.startswith("http:"):
             return "not needed for plain HTTP on this machine"
         return certificate(settings)
 
-    def _look_at_version(self) -> str:
-        from .checks.connection import platform
+    def _check_version(self) -> str:
+        from .connection import platform
 
-        text, self._date = platform(self._asking())
+        text, self._date = platform(self._connected())
         return text
 
-    def _look_at_clock(self) -> str:
-        from .checks.connection import clock
+    def _check_clock(self) -> str:
+        from .connection import clock
 
-        return "the same one" if self._wanted().is_embedded else clock(self._date)
+        return "the same one" if self._settings_read().is_embedded else clock(self._date)
 
-    def _look_at_identity(self) -> str:
-        from .checks.connection import identity
+    def _check_identity(self) -> str:
+        from .connection import identity
 
-        return identity(self._asking())
+        return identity(self._connected())
 
-    def _look_at_permission(self, wanted: Permission) -> str:
-        from .checks.permissions import permission
+    def _check_permission(self, required: Permission) -> str:
+        from .permissions import permission
 
-        return permission(self._asking(), wanted)
+        return permission(self._connected(), required)
 
-    def _look_at_kind(self, wanted: Kind) -> str:
-        from .checks.permissions import kind
+    def _check_kind(self, required: Kind) -> str:
+        from .permissions import kind
 
-        return kind(self._asking(), wanted)
+        return kind(self._connected(), required)
 
-    def _look_at_places(self) -> str:
-        from .checks.writing import writing
+    def _check_places(self) -> str:
+        from .writing import writing
 
         settings = self._settings
         data = settings.embedded_folder(self._plain_stack()) if settings and settings.is_embedded else None
         return writing(self._start(), data, os.environ)
 
-    def _look_at_project(self) -> str:
-        from .checks.project import look
+    def _check_project(self) -> str:
+        from .project import check_project
 
-        return look(self._found())
+        return check_project(self._required_project())
 
-    def _look_at_plugins(self) -> str:
-        from .checks.project import plugins
+    def _check_plugins(self) -> str:
+        from .project import plugins
 
         project = None if isinstance(self._project, Problem) else self._project
         folder = self._plugins or (project.folder if project else Path.cwd()) / "plugins"
@@ -251,22 +251,22 @@ class _Visit:
         return plugins(folder, self._stack.content.get(key) if self._stack else None)
 
     def _start(self) -> Path:
-        """Where relative paths begin: the provider runs in the project's folder."""
+        """Return the folder that relative paths start from: the provider runs in the project's folder."""
         return Path.cwd() if isinstance(self._project, Problem) else self._project.folder
 
     def _plain_stack(self) -> str:
-        """The stack's name without its organization and project."""
+        """Return the stack's name without its organization and project."""
         return (self._stack_name or "").rpartition("/")[2]
 
-    def _found(self) -> Project:
+    def _required_project(self) -> Project:
         if isinstance(self._project, Problem):
             raise Problem(str(self._project))
         return self._project
 
-    def _wanted(self) -> Settings:
-        assert self._settings is not None  # noqa: S101  (asked for only after the configuration was read)
+    def _settings_read(self) -> Settings:
+        assert self._settings is not None  # noqa: S101  (used only after the configuration was read)
         return self._settings
 
-    def _asking(self) -> Client:
-        assert self._client is not None  # noqa: S101  (asked for only after the address was found)
+    def _connected(self) -> Client:
+        assert self._client is not None  # noqa: S101  (used only after the address was found)
         return self._client
