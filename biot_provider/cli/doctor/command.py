@@ -129,15 +129,19 @@ class Doctor:
         if not when:
             self._report(name, NOT_CHECKED, "")
             return False
+        state = OK
         try:
-            text, state = check(), OK
+            text = check()
         except Note as note:
-            text, state = str(note), NOTE
+            state = NOTE
+            text = str(note)
         except Problem as problem:
-            text, state = str(problem), PROBLEM
+            state = PROBLEM
+            text = str(problem)
         except Exception as error:
-            # A defect of ours must not take the other checks with it, and its text may hold anything.
-            text, state = f"this check itself failed ({type(error).__name__}): please report it", PROBLEM
+            # A defect of this program must not stop the other checks, and the text of its error may hold a secret.
+            state = PROBLEM
+            text = f"this check itself failed ({type(error).__name__}): please report it"
         self._report(name, state, text)
         return state == OK
 
@@ -151,7 +155,8 @@ class Doctor:
         from . import configuration
 
         self._secrets += configuration.secrets(os.environ)
-        self._stack, values = configuration.Stack(), dict[str, Any]()
+        self._stack = configuration.Stack()
+        values: dict[str, Any] = {}
         if self._stack_name is not None:
             project = self._required_project()
             self._stack = configuration.read_stack(project, self._stack_name)
@@ -166,7 +171,7 @@ class Doctor:
 
         from .connection import address
 
-        settings = self._settings_read()
+        settings = self._required_settings()
         if settings.is_embedded:
             return self._open_embedded(settings)
         text = address(settings)
@@ -182,8 +187,9 @@ class Doctor:
         from biot_provider.api.client import Client
         from biot_provider.errors import ConfigError
 
-        folder = settings.embedded_folder(self._plain_stack())
-        data, text = self._start() / folder, f"in this process, its data in {folder}"
+        folder = settings.embedded_folder(self._short_stack_name())
+        data = self._base_folder() / folder
+        text = f"in this process, its data in {folder}"
         if not data.exists():
             data = Path(self._closing.enter_context(tempfile.TemporaryDirectory()))
             text = f"in this process; {folder} has no data yet"
@@ -197,7 +203,7 @@ class Doctor:
     def _check_certificate(self) -> str:
         from .connection import certificate
 
-        settings = self._settings_read()
+        settings = self._required_settings()
         if settings.is_embedded:
             return "not needed in this process"
         if settings.base_url.startswith("http:"):
@@ -207,35 +213,35 @@ class Doctor:
     def _check_version(self) -> str:
         from .connection import platform
 
-        text, self._date = platform(self._connected())
+        text, self._date = platform(self._required_client())
         return text
 
     def _check_clock(self) -> str:
         from .connection import clock
 
-        return "the same one" if self._settings_read().is_embedded else clock(self._date)
+        return "the same one" if self._required_settings().is_embedded else clock(self._date)
 
     def _check_identity(self) -> str:
         from .connection import identity
 
-        return identity(self._connected())
+        return identity(self._required_client())
 
     def _check_permission(self, required: Permission) -> str:
         from .permissions import permission
 
-        return permission(self._connected(), required)
+        return permission(self._required_client(), required)
 
     def _check_kind(self, required: Kind) -> str:
         from .permissions import kind
 
-        return kind(self._connected(), required)
+        return kind(self._required_client(), required)
 
     def _check_places(self) -> str:
         from .writing import writing
 
         settings = self._settings
-        data = settings.embedded_folder(self._plain_stack()) if settings and settings.is_embedded else None
-        return writing(self._start(), data, os.environ)
+        data = settings.embedded_folder(self._short_stack_name()) if settings and settings.is_embedded else None
+        return writing(self._base_folder(), data, os.environ)
 
     def _check_project(self) -> str:
         from .project import check_project
@@ -250,11 +256,11 @@ class Doctor:
         key = f"{project.name}:plugins" if project else ""
         return plugins(folder, self._stack.content.get(key) if self._stack else None)
 
-    def _start(self) -> Path:
+    def _base_folder(self) -> Path:
         """Return the folder that relative paths start from: the provider runs in the project's folder."""
         return Path.cwd() if isinstance(self._project, Problem) else self._project.folder
 
-    def _plain_stack(self) -> str:
+    def _short_stack_name(self) -> str:
         """Return the stack's name without its organization and project."""
         return (self._stack_name or "").rpartition("/")[2]
 
@@ -263,10 +269,10 @@ class Doctor:
             raise Problem(str(self._project))
         return self._project
 
-    def _settings_read(self) -> Settings:
+    def _required_settings(self) -> Settings:
         assert self._settings is not None  # noqa: S101  (used only after the configuration was read)
         return self._settings
 
-    def _connected(self) -> Client:
+    def _required_client(self) -> Client:
         assert self._client is not None  # noqa: S101  (used only after the address was found)
         return self._client

@@ -29,13 +29,13 @@ CONNECT_TIMEOUT_SECONDS = 10.0
 """Seconds to wait for a connection."""
 CLOCK_TOLERANCE_SECONDS = 30.0
 """Seconds a clock may be wrong; tokens are renewed a minute before they end."""
-WRITTEN_FOR = (2, 4, 1)
+MIN_PLATFORM_VERSION = (2, 4, 1)
 """The oldest version of the platform that knows every argument of a plugin."""
 
 _FEW_DAYS = 14
-_PLUGINS = "/settings/v2/plugins"
-# A blank is not allowed in a name, so no plugin has this one.
-_NO_PLUGIN = f"{_PLUGINS}/Plugin-no%20plugin"
+PLUGINS = "/settings/v2/plugins"
+NO_PLUGIN = f"{PLUGINS}/Plugin-no%20plugin"
+"""A blank is not allowed in a name, so no plugin has this one."""
 _EXPIRED, _WRONG_HOST = (10,), (62, 64)
 
 
@@ -103,8 +103,8 @@ def platform(client: Client) -> tuple[str, str | None]:
             f"{describe(response)} to the question for its version: check that biot:baseUrl is BioT's REST API"
         )
     numbers = tuple(int(part) for part in version.split(".")[:3] if part.isdecimal())
-    required = ".".join(map(str, WRITTEN_FOR))
-    old = f"; before {required} it does not know every argument of a plugin" if numbers < WRITTEN_FOR else ""
+    required = ".".join(map(str, MIN_PLATFORM_VERSION))
+    old = f"; before {required} it does not know every argument of a plugin" if numbers < MIN_PLATFORM_VERSION else ""
     return f"BioT {version}{old}", response.date
 
 
@@ -127,7 +127,7 @@ def identity(client: Client) -> str:
     """Log in and return how long a token can be used. Raises Problem."""
     from biot_provider.api.auth import LEAST_USE
 
-    response = send(client, "GET", _NO_PLUGIN, "log in")
+    response = send(client, "GET", NO_PLUGIN, "log in")
     if response.status == HTTPStatus.UNAUTHORIZED:
         raise Problem(f"{describe(response)} to its own fresh token: check that biot:baseUrl is the right environment")
     left = response.renewal or 0.0

@@ -10,15 +10,12 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .connection import code, describe, send
+from .connection import NO_PLUGIN, PLUGINS, code, describe, send
 from .findings import Note, Problem
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client
 
-_PLUGINS = "/settings/v2/plugins"
-# A blank is not allowed in a name, so no plugin has this one.
-_NO_PLUGIN = f"{_PLUGINS}/Plugin-no%20plugin"
 _NO_ID = "00000000-0000-0000-0000-000000000000"
 _SERVICES = "/ums/v2/services"
 _NO_SERVICE = f"{_SERVICES}/{_NO_ID}"
@@ -50,13 +47,11 @@ def _search(prop: str, value: str) -> dict[str, Any]:
 
 
 PERMISSIONS = (
-    Permission("SETTINGS_PLUGIN_GET", "GET", _NO_PLUGIN, {}, 404),
-    Permission("SETTINGS_PLUGIN_SEARCH", "GET", _PLUGINS, _search("name", "no plugin"), 200),
-    Permission(
-        "SETTINGS_PLUGIN_CREATE", "POST", _PLUGINS, {"files": {"config": (None, b'{"name": "no plugin"}')}}, 400
-    ),
-    Permission("SETTINGS_PLUGIN_UPDATE", "PATCH", _NO_PLUGIN, {"files": {"config": (None, b"{}")}}, 404),
-    Permission("SETTINGS_PLUGIN_DELETE", "DELETE", _NO_PLUGIN, {}, 404),
+    Permission("SETTINGS_PLUGIN_GET", "GET", NO_PLUGIN, {}, 404),
+    Permission("SETTINGS_PLUGIN_SEARCH", "GET", PLUGINS, _search("name", "no plugin"), 200),
+    Permission("SETTINGS_PLUGIN_CREATE", "POST", PLUGINS, {"files": {"config": (None, b'{"name": "no plugin"}')}}, 400),
+    Permission("SETTINGS_PLUGIN_UPDATE", "PATCH", NO_PLUGIN, {"files": {"config": (None, b"{}")}}, 404),
+    Permission("SETTINGS_PLUGIN_DELETE", "DELETE", NO_PLUGIN, {}, 404),
 )
 """Permissions of ``biot.Plugin``, which every deployment needs."""
 
@@ -66,7 +61,7 @@ KINDS = (
         (
             Permission(
                 "SETTINGS_PLUGIN_GET_DOCKER_REPOSITORY_TEMP_CREDENTIALS",
-                *("GET", f"{_PLUGINS}/docker-repository/temp-credentials", {}, 200),
+                *("GET", f"{PLUGINS}/docker-repository/temp-credentials", {}, 200),
             ),
         ),
     ),
