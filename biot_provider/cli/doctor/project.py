@@ -110,7 +110,7 @@ def run_engine(*arguments: str, folder: Path | None = None) -> str:
         raise Problem(f"`{shown}` cannot be run ({reason(error)}): {INSTALL}") from None
     if run.returncode:
         lines = [line for line in run.stderr.splitlines() if line.strip()]
-        raise Problem(f"`{shown}` fails: {lines[-1].strip() if lines else 'without a message'}")
+        raise Problem(f"`{shown}` fails: {lines[-1].strip() if lines else 'no message'}")
     return run.stdout.strip()
 
 
