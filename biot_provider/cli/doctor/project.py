@@ -81,7 +81,7 @@ def engine() -> str:
     found = shutil.which(ENGINE)
     if found is None:
         raise Problem(f"there is no {ENGINE} on PATH: {INSTALL}")
-    # The engine also looks in the folder of its own executable.
+    # The engine also looks in the folder of its executable.
     beside = Path(os.path.realpath(found)).parent
     missing = [part for part in PARTS if not shutil.which(part) and not os.access(beside / part, os.X_OK)]
     if missing:

@@ -5,7 +5,7 @@
 
 import { send } from "./biot.js";
 
-// Milliseconds before a token's end at which it is no longer used, and the life of one whose end cannot be read.
+// Milliseconds before a token's end at which it is no longer used, and the life of one without a readable end.
 const MARGIN = 60_000;
 const UNKNOWN_LIFE = 300_000;
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import biot
 
-# Seconds before a token's end at which it is no longer used, and the life of one whose end cannot be read.
+# Seconds before a token's end at which it is no longer used, and the life of one without a readable end.
 MARGIN = 60
 UNKNOWN_LIFE = 300
 
