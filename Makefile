@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := biot_provider tests tools benchmarks plugins __main__.py
+# What AWS Lambda runs: each folder has modules of the same names, so each is checked by itself.
+DEPLOYED := biot_provider/starters/python plugins/rhythm-check plugins/vitals-guard
 
 # The local stack keeps its state beside the project and its only secrets belong to the embedded platform.
 LOCAL := PULUMI_BACKEND_URL=file://$(CURDIR)/.pulumi/state PULUMI_CONFIG_PASSPHRASE= PULUMI_SKIP_UPDATE_CHECK=1
@@ -40,6 +42,8 @@ lint: $(VENV)/.installed  ## format, lint, types, architecture
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/mypy
 	@cd tools/engine && $(abspath $(BIN))/mypy --config-file ../../pyproject.toml .
+	@for folder in $(DEPLOYED); do (cd $$folder && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml \
+	  --cache-dir $(CURDIR)/.mypy_cache --explicit-package-bases .) || exit 1; done
 	@$(BIN)/lint-imports
 	@$(BIN)/python tools/reference.py --check
 

@@ -14,7 +14,7 @@ _COMMANDS = (doctor, emulator, invoke, new)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; gives the exit code."""
+    """Run one command and return its exit code."""
     parser = argparse.ArgumentParser(prog="biot-provider", description="BioT plugins as Pulumi resources.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in _COMMANDS:

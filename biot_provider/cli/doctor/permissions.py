@@ -1,7 +1,7 @@
-"""What the identity may do, permission by permission.
+"""Checks of the identity's permissions.
 
-Every request here is one that cannot change anything, whatever the identity may do: it names what cannot exist, or is
-no valid creation. The platform checks permissions first, so its answer tells whether they are there.
+No request here can change anything, whatever the permissions: it names a resource that cannot exist, or is an invalid
+creation. The platform checks permissions first, so the status shows whether the identity has them.
 """
 
 from __future__ import annotations
@@ -10,15 +10,12 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from . import Note, Problem
-from .connection import ask, code, said
+from .connection import NO_PLUGIN, PLUGINS, code, describe, send
+from .findings import Note, Problem
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client
 
-_PLUGINS = "/settings/v2/plugins"
-# Names are letters, digits, hyphens and underscores: with a blank in it this one is nobody's.
-_NO_PLUGIN = f"{_PLUGINS}/Plugin-no%20plugin"
 _NO_ID = "00000000-0000-0000-0000-000000000000"
 _SERVICES = "/ums/v2/services"
 _NO_SERVICE = f"{_SERVICES}/{_NO_ID}"
@@ -34,8 +31,8 @@ class Permission(NamedTuple):
     method: str
     path: str
     content: dict[str, Any]
-    passed: int
-    """The status that only a permitted caller gets, beside 400."""
+    permitted_status: int
+    """The status that only a permitted caller gets, apart from 400."""
 
 
 class Kind(NamedTuple):
@@ -50,15 +47,13 @@ def _search(prop: str, value: str) -> dict[str, Any]:
 
 
 PERMISSIONS = (
-    Permission("SETTINGS_PLUGIN_GET", "GET", _NO_PLUGIN, {}, 404),
-    Permission("SETTINGS_PLUGIN_SEARCH", "GET", _PLUGINS, _search("name", "no plugin"), 200),
-    Permission(
-        "SETTINGS_PLUGIN_CREATE", "POST", _PLUGINS, {"files": {"config": (None, b'{"name": "no plugin"}')}}, 400
-    ),
-    Permission("SETTINGS_PLUGIN_UPDATE", "PATCH", _NO_PLUGIN, {"files": {"config": (None, b"{}")}}, 404),
-    Permission("SETTINGS_PLUGIN_DELETE", "DELETE", _NO_PLUGIN, {}, 404),
+    Permission("SETTINGS_PLUGIN_GET", "GET", NO_PLUGIN, {}, 404),
+    Permission("SETTINGS_PLUGIN_SEARCH", "GET", PLUGINS, _search("name", "no plugin"), 200),
+    Permission("SETTINGS_PLUGIN_CREATE", "POST", PLUGINS, {"files": {"config": (None, b'{"name": "no plugin"}')}}, 400),
+    Permission("SETTINGS_PLUGIN_UPDATE", "PATCH", NO_PLUGIN, {"files": {"config": (None, b"{}")}}, 404),
+    Permission("SETTINGS_PLUGIN_DELETE", "DELETE", NO_PLUGIN, {}, 404),
 )
-"""What ``biot.Plugin`` needs, and so every deployment."""
+"""Permissions of ``biot.Plugin``, which every deployment needs."""
 
 KINDS = (
     Kind(
@@ -66,7 +61,7 @@ KINDS = (
         (
             Permission(
                 "SETTINGS_PLUGIN_GET_DOCKER_REPOSITORY_TEMP_CREDENTIALS",
-                *("GET", f"{_PLUGINS}/docker-repository/temp-credentials", {}, 200),
+                *("GET", f"{PLUGINS}/docker-repository/temp-credentials", {}, 200),
             ),
         ),
     ),
@@ -107,32 +102,32 @@ KINDS = (
         ),
     ),
 )
-"""What the other resources need. Nobody but the program knows which of them it has, so a gap here is a note."""
+"""Permissions of the other resources. A missing one is a note, since only the program knows which resources it has."""
 
 
-def permission(client: Client, wanted: Permission) -> str:
-    """The identity has the permission."""
-    if _is_given(client, wanted):
+def permission(client: Client, required: Permission) -> str:
+    """Check that the identity has the permission. Raises Problem."""
+    if _is_given(client, required):
         return "given"
-    raise Problem(f"missing: give the role of this identity the permission {wanted.name}")
+    raise Problem(f"missing: give the role of this identity the permission {required.name}")
 
 
-def kind(client: Client, wanted: Kind) -> str:
-    """The identity has what this kind of resource needs; raises Note with what is missing."""
-    missing = [needed.name for needed in wanted.permissions if not _is_given(client, needed)]
+def kind(client: Client, required: Kind) -> str:
+    """Check the permissions of a kind of resource. Raises Note with the missing ones."""
+    missing = [needed.name for needed in required.permissions if not _is_given(client, needed)]
     if missing:
         raise Note(f"lacks {', '.join(missing)}: needed only where the program has this resource")
     return "every permission it needs is given"
 
 
-def _is_given(client: Client, wanted: Permission) -> bool:
-    answer = ask(client, wanted.method, wanted.path, f"ask for {wanted.name}", **wanted.content)
-    if answer.status == HTTPStatus.FORBIDDEN:
+def _is_given(client: Client, required: Permission) -> bool:
+    response = send(client, required.method, required.path, f"check {required.name}", **required.content)
+    if response.status == HTTPStatus.FORBIDDEN:
         return False
-    if answer.status in (HTTPStatus.OK, HTTPStatus.CREATED) and wanted.method != "GET":
-        raise Problem(f"{said(answer)} to a request without sense: look at the plugins in the BioT Console")
-    # A refusal of the request itself shows as well that the caller may make it.
-    passed = answer.status in (wanted.passed, HTTPStatus.BAD_REQUEST)
-    if not passed or (answer.status == HTTPStatus.NOT_FOUND and code(answer) not in _GONE):
-        raise Problem(f"cannot be told: {said(answer)}: run this again")
+    if response.status in (HTTPStatus.OK, HTTPStatus.CREATED) and required.method != "GET":
+        raise Problem(f"{describe(response)} to a request without sense: look at the plugins in the BioT Console")
+    # 400 refuses the content of the request, after the permission was checked.
+    is_permitted = response.status in (required.permitted_status, HTTPStatus.BAD_REQUEST)
+    if not is_permitted or (response.status == HTTPStatus.NOT_FOUND and code(response) not in _GONE):
+        raise Problem(f"cannot be checked: {describe(response)}: run this again")
     return True

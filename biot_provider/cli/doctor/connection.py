@@ -1,6 +1,6 @@
-"""The platform's side: that it can be reached and trusted, its version and clock, the identity.
+"""Checks of the platform: address, certificate, version, clock, identity.
 
-Where the environment names a proxy, it is the proxy that is reached, and the certificate is the one behind it.
+Where the environment names a proxy, the address is the proxy's and the certificate is the platform's.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from biot_provider.errors import BiotError
 
-from . import Problem
+from .findings import Problem
 from .project import reason
 
 if TYPE_CHECKING:
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
     from biot_provider.api.session import Probe
     from biot_provider.config import Settings
 
-PATIENCE = 10.0
+CONNECT_TIMEOUT_SECONDS = 10.0
 """Seconds to wait for a connection."""
-CLOCK_TOLERANCE = 30.0
+CLOCK_TOLERANCE_SECONDS = 30.0
 """Seconds a clock may be wrong; tokens are renewed a minute before they end."""
-WRITTEN_FOR = (2, 4, 1)
-"""The oldest platform that knows every argument of a plugin."""
+MIN_PLATFORM_VERSION = (2, 4, 1)
+"""The oldest version of the platform that knows every argument of a plugin."""
 
 _FEW_DAYS = 14
-_PLUGINS = "/settings/v2/plugins"
-# Names are letters, digits, hyphens and underscores: with a blank in it this one is nobody's.
-_NOBODY = f"{_PLUGINS}/Plugin-no%20plugin"
+PLUGINS = "/settings/v2/plugins"
+NO_PLUGIN = f"{PLUGINS}/Plugin-no%20plugin"
+"""A blank is not allowed in a name, so no plugin has this one."""
 _EXPIRED, _WRONG_HOST = (10,), (62, 64)
 
 
 def address(settings: Settings) -> str:
-    """The host's name resolves and its port takes connections; behind a proxy, the proxy's."""
+    """Check that the host, or its proxy, resolves and accepts connections. Raises Problem."""
     from biot_provider.api.transport import proxy_for
 
     proxy = proxy_for(settings.base_url)
@@ -51,7 +51,7 @@ def address(settings: Settings) -> str:
     except (OSError, UnicodeError) as error:
         raise Problem(f"{host} cannot be resolved ({reason(error)}): {check}") from None
     try:
-        socket.create_connection((host, port), timeout=PATIENCE).close()
+        socket.create_connection((host, port), timeout=CONNECT_TIMEOUT_SECONDS).close()
     except OSError as error:
         raise Problem(f"{host}:{port} cannot be reached ({reason(error)}): {check}") from None
     way = f"{settings.base_url} is reached by the proxy {host}:{port}, which" if proxy else settings.base_url
@@ -59,17 +59,17 @@ def address(settings: Settings) -> str:
 
 
 def certificate(settings: Settings, now: Callable[[], float] = time.time) -> str:
-    """The certificate is trusted, for this host, and how long it is valid."""
+    """Check that the certificate is trusted and for this host; return how long it is valid. Raises Problem."""
     import httpx
 
     from biot_provider.api.transport import open_network
 
     host, port = _place(settings.base_url)
     # The client's own transport, so that this check and the deployment agree about proxies and trust.
-    with httpx.Client(transport=open_network(settings), timeout=PATIENCE) as http:
+    with httpx.Client(transport=open_network(settings), timeout=CONNECT_TIMEOUT_SECONDS) as http:
         try:
-            with http.stream("HEAD", settings.base_url) as answer:
-                shown = answer.extensions["network_stream"].get_extra_info("ssl_object").getpeercert() or {}
+            with http.stream("HEAD", settings.base_url) as response:
+                shown = response.extensions["network_stream"].get_extra_info("ssl_object").getpeercert() or {}
         except httpx.ProxyError as error:
             raise Problem(f"the proxy does not lead to {host} ({error}): check HTTPS_PROXY and NO_PROXY") from None
         except httpx.ConnectError as error:
@@ -88,32 +88,34 @@ def certificate(settings: Settings, now: Callable[[], float] = time.time) -> str
 
 
 def _cause(error: BaseException) -> Exception:
-    """What was behind it all, as the system told it."""
-    while behind := error.__cause__ or error.__context__:
-        error = behind
+    """Return the first error of the chain, which has the system's own reason."""
+    while cause := error.__cause__ or error.__context__:
+        error = cause
     return error if isinstance(error, Exception) else Exception()
 
 
 def platform(client: Client) -> tuple[str, str | None]:
-    """The platform's version; with it the time the platform says it is."""
-    answer = ask(client, "GET", "/settings/v1/system/properties", "read the platform's version", login=False)
-    version = answer.body.get("biotVersion")
-    if answer.status != HTTPStatus.OK or not isinstance(version, str):
-        raise Problem(f"{said(answer)} to the question for its version: check that biot:baseUrl is BioT's REST API")
+    """Return the platform's version, and the date of its response. Raises Problem."""
+    response = send(client, "GET", "/settings/v1/system/properties", "read the platform's version", login=False)
+    version = response.body.get("biotVersion")
+    if response.status != HTTPStatus.OK or not isinstance(version, str):
+        raise Problem(
+            f"{describe(response)} to the question for its version: check that biot:baseUrl is BioT's REST API"
+        )
     numbers = tuple(int(part) for part in version.split(".")[:3] if part.isdecimal())
-    wanted = ".".join(map(str, WRITTEN_FOR))
-    old = f"; before {wanted} it does not know every argument of a plugin" if numbers < WRITTEN_FOR else ""
-    return f"BioT {version}{old}", answer.date
+    required = ".".join(map(str, MIN_PLATFORM_VERSION))
+    old = f"; before {required} it does not know every argument of a plugin" if numbers < MIN_PLATFORM_VERSION else ""
+    return f"BioT {version}{old}", response.date
 
 
 def clock(date: str | None, now: Callable[[], float] = time.time) -> str:
-    """This machine's clock agrees with the platform's, as tokens and certificates need."""
+    """Check that this machine's clock agrees with the platform's, as tokens and certificates need. Raises Problem."""
     try:
         theirs = parsedate_to_datetime(date or "").timestamp()
     except ValueError:
-        return "the platform does not tell its time"
+        return "the platform does not report its time"
     ahead = now() - theirs
-    if abs(ahead) > CLOCK_TOLERANCE:
+    if abs(ahead) > CLOCK_TOLERANCE_SECONDS:
         where = "ahead of" if ahead > 0 else "behind"
         raise Problem(
             f"this machine's clock is {abs(ahead):.0f} s {where} the platform's: set it, with NTP for example"
@@ -122,13 +124,13 @@ def clock(date: str | None, now: Callable[[], float] = time.time) -> str:
 
 
 def identity(client: Client) -> str:
-    """The login works, and how long a token serves."""
+    """Log in and return how long a token can be used. Raises Problem."""
     from biot_provider.api.auth import LEAST_USE
 
-    answer = ask(client, "GET", _NOBODY, "log in")
-    if answer.status == HTTPStatus.UNAUTHORIZED:
-        raise Problem(f"{said(answer)} to its own fresh token: check that biot:baseUrl is the right environment")
-    left = answer.renewal or 0.0
+    response = send(client, "GET", NO_PLUGIN, "log in")
+    if response.status == HTTPStatus.UNAUTHORIZED:
+        raise Problem(f"{describe(response)} to its own fresh token: check that biot:baseUrl is the right environment")
+    left = response.renewal or 0.0
     if left <= LEAST_USE:
         raise Problem(
             "a token ends within a minute or so, which makes many logins:"
@@ -142,23 +144,23 @@ def _place(address: str) -> tuple[str, int]:
     return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
-def ask(client: Client, method: str, path: str, asked: str, **options: Any) -> Probe:
-    """The plain answer to one request."""
+def send(client: Client, method: str, path: str, action: str, **options: Any) -> Probe:
+    """Send one request and return the response, whatever its status. Raises Problem where there is none."""
     try:
-        return client.probe(method, path, asked, **options)
+        return client.probe(method, path, action, **options)
     except BiotError as error:
         raise Problem(str(error)) from None
 
 
-def code(answer: Probe) -> str | None:
-    """The code of a refusal, where it has one."""
-    found = answer.body.get("code")
+def code(response: Probe) -> str | None:
+    """Return the code of an error response, None where it has none."""
+    found = response.body.get("code")
     return found if isinstance(found, str) else None
 
 
-def said(answer: Probe) -> str:
-    """An answer in words."""
-    return f"the platform answered {answer.status} {code(answer) or 'without a code'}"
+def describe(response: Probe) -> str:
+    """Return the status and code of a response, for a message."""
+    return f"the platform answered {response.status} {code(response) or 'without a code'}"
 
 
 def _distrust(host: str, error: ssl.SSLCertVerificationError) -> str:

@@ -11,7 +11,7 @@ from biot_provider.emulator.moments import iso
 
 ORGANIZATION = "00000000-0000-0000-0000-000000000000"
 ENTITY, ACTION = "patient", "_update"
-"""What a call is about when nothing else says."""
+"""The entity and action of a call where nothing names others."""
 
 _PEOPLE = ("_create", "_delete", "_incomingSms", "_login", "_logout", "_update", "_updateEnabledState")
 _RECORDS = ("_create", "_delete", "_update")
@@ -72,7 +72,7 @@ _CHANGES: Mapping[str, Mapping[str, Any]] = {
 
 
 def entity(kind: str, template: str | None = None) -> dict[str, Any]:
-    """An entity as the platform has it; of a kind that is not known, with the members that all have."""
+    """Return a sample entity; of an unknown kind it has the members that all kinds have."""
     now = time.time()
     return {
         "_id": str(uuid.uuid4()),
@@ -85,10 +85,10 @@ def entity(kind: str, template: str | None = None) -> dict[str, Any]:
 
 
 def changes(kind: str) -> dict[str, Any]:
-    """The attributes that an update sends."""
+    """Return the attributes that an update sends."""
     return dict(_CHANGES.get(kind, {"_name": "Changed"}))
 
 
 def attributes(kind: str) -> dict[str, Any]:
-    """The attributes that a creation sends."""
+    """Return the attributes that a creation sends."""
     return dict(_OWN.get(kind, {"_name": "Example"}))

@@ -1,4 +1,4 @@
-"""The calls to try a plugin with: named by the user, or all that the plugin subscribes to."""
+"""The calls to make: those the user names, or all that the plugin subscribes to."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from biot_provider.emulator.answers import entity_of
 from biot_provider.lifecycle.validation import nearest
 from biot_provider.plugin.model import Subscriptions
 
-from . import UsageProblem, read_text
-from .plugin import TrialPlugin
+from .plugin import LocalPlugin
 from .samples import ACTION, ACTIONS, ENTITY
+from .usage import UsageProblem, read_text
 
 PRE, POST, ADAPT, NOTIFICATION, CRON, DIRECT, WHOLE = "pre", "post", "adapt", "notification", "cron", "direct", "whole"
 KINDS = (PRE, POST, ADAPT, NOTIFICATION, CRON, DIRECT)
@@ -25,13 +25,13 @@ _API_IDS = {
     POST: "GET/organization/v1/users/patients/{id}",
     ADAPT: "GET/organization/v1/users/patients/{id}",
 }
-"""What is called when neither the user nor the plugin says."""
+"""The API of an interception where neither the user nor the plugin names one."""
 _EVENT_MEMBERS = frozenset({"headers", "requestContext", "rawPath", "detail-type"})
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What the user said about the calls; none: not said."""
+class EventOptions:
+    """The options that select the calls; None where an option is not given."""
 
     event: str | None = None
     kind: str | None = None
@@ -57,7 +57,7 @@ class Call:
 
     @property
     def title(self) -> str:
-        """What happens, as the platform would name it."""
+        """The name of the call, as the platform would log it."""
         if self.kind in (PRE, POST):
             return f"{TYPES[self.kind]} {self.api_id}"
         if self.kind == ADAPT:
@@ -67,24 +67,24 @@ class Call:
         return {CRON: "SCHEDULE", DIRECT: "DIRECT CALL", WHOLE: "EVENT"}[self.kind]
 
 
-def planned(plugin: TrialPlugin, wish: Wish) -> list[Call]:
-    """The calls to make, in order. Raises UsageProblem."""
+def plan_calls(plugin: LocalPlugin, options: EventOptions) -> list[Call]:
+    """Return the calls to make, in order. Raises UsageProblem."""
     subscribed = _subscribed(plugin)
-    if wish.event is None:
-        given = [name for name in ("kind", "entity", "action", "api_id", "data") if getattr(wish, name) is not None]
+    if options.event is None:
+        given = [name for name in ("kind", "entity", "action", "api_id", "data") if getattr(options, name) is not None]
         if given:
             raise UsageProblem(f"--{given[0].replace('_', '-')} needs --event KIND: one of {', '.join(KINDS)}")
         return subscribed or [Call(DIRECT)]
-    kind = _WORDS.get(wish.event.lower())
+    kind = _WORDS.get(options.event.lower())
     if kind is None:
-        return [_from_file(wish.event, wish)]
-    calls = [_narrowed(call, wish) for call in subscribed if call.kind == kind and _fits(call, wish)]
-    calls = calls or [_narrowed(_default(kind, wish), wish)]
-    return calls if wish.data is None else [_with_data(call, read_json("--data", wish.data)) for call in calls]
+        return [_from_file(options.event, options)]
+    calls = [_narrowed(call, options) for call in subscribed if call.kind == kind and _fits(call, options)]
+    calls = calls or [_narrowed(_default(kind, options), options)]
+    return calls if options.data is None else [_with_data(call, read_json("--data", options.data)) for call in calls]
 
 
 def notes(call: Call) -> list[str]:
-    """What is unusual about a call; the platform may know more than this table."""
+    """Return a note for a notification that the platform's documentation does not list, which is sent all the same."""
     if call.kind != NOTIFICATION:
         return []
     actions = ACTIONS.get(call.entity)
@@ -98,7 +98,7 @@ def notes(call: Call) -> list[str]:
 
 
 def read_json(option: str, text: str) -> Any:
-    """JSON that was given itself, or as the path of its file. Raises UsageProblem."""
+    """Return the JSON of an option, given inline or as the path of a file. Raises UsageProblem."""
     text = text.removeprefix("\ufeff")
     inline = text.lstrip().startswith(("{", "[", '"'))
     try:
@@ -113,62 +113,68 @@ def read_json(option: str, text: str) -> Any:
 
 
 def _refuse(constant: str) -> None:
-    """What Python's JSON has and no other."""
+    """Reject NaN and Infinity, which only Python's JSON knows."""
     raise ValueError(f"there is {constant} in it")
 
 
-def _subscribed(plugin: TrialPlugin) -> list[Call]:
-    """One call for each thing that the plugin asks to be told."""
+def _subscribed(plugin: LocalPlugin) -> list[Call]:
+    """Return one call for each subscription of the plugin, then its schedule."""
     wanted = plugin.inputs.subscriptions or Subscriptions()
     kinds = {kind: name for name, kind in TYPES.items()}
     calls = []
-    for item in wanted.interceptions:
-        kind = kinds[item.type]
-        api_id = item.api_id or _API_IDS[ADAPT]
-        calls.append(Call(kind, api_id=api_id, entity=item.entity_type_name or entity_of(api_id)))
-    for told in wanted.notifications:
-        call = Call(NOTIFICATION, entity=told.entity_type_name, action=told.action_name, template=told.template_name)
-        calls.append(call)
+    for interception in wanted.interceptions:
+        api_id = interception.api_id or _API_IDS[ADAPT]
+        entity = interception.entity_type_name or entity_of(api_id)
+        calls.append(Call(kinds[interception.type], api_id=api_id, entity=entity))
+    for item in wanted.notifications:
+        calls.append(
+            Call(
+                NOTIFICATION,
+                entity=item.entity_type_name,
+                action=item.action_name,
+                template=item.template_name,
+            )
+        )
     return [*calls, Call(CRON)] if plugin.inputs.cron_schedule else calls
 
 
-def _fits(call: Call, wish: Wish) -> bool:
+def _fits(call: Call, options: EventOptions) -> bool:
     return (
-        wish.entity in (None, call.entity)
-        and wish.api_id in (None, call.api_id)
-        and (wish.action is None or _action(wish.action) == call.action)
+        options.entity in (None, call.entity)
+        and options.api_id in (None, call.api_id)
+        and (options.action is None or _action(options.action) == call.action)
     )
 
 
-def _default(kind: str, wish: Wish) -> Call:
-    """A call of this kind that the plugin does not subscribe to."""
+def _default(kind: str, options: EventOptions) -> Call:
+    """Return a call of this kind that the plugin does not subscribe to."""
     if kind in TYPES:
-        api_id = wish.api_id or _API_IDS[kind]
-        return Call(kind, api_id=api_id, entity=wish.entity or entity_of(api_id))
+        api_id = options.api_id or _API_IDS[kind]
+        return Call(kind, api_id=api_id, entity=options.entity or entity_of(api_id))
     if kind == NOTIFICATION:
-        return Call(kind, entity=wish.entity or ENTITY, action=ACTION)
+        return Call(kind, entity=options.entity or ENTITY, action=ACTION)
     return Call(kind)
 
 
-def _narrowed(call: Call, wish: Wish) -> Call:
-    """The call with what the user said; refused where that means nothing to it."""
+def _narrowed(call: Call, options: EventOptions) -> Call:
+    """Return the call with the user's options. Raises UsageProblem for an option that does not fit the call."""
     useless = {
-        "--api-id": wish.api_id is not None and call.kind not in (PRE, POST, ADAPT),
-        "--entity": wish.entity is not None and call.kind in (CRON, DIRECT),
-        "--action": wish.action is not None and call.kind != NOTIFICATION,
-        "--kind": wish.kind is not None,
-        "--data": wish.data is not None and call.kind == CRON,
+        "--api-id": options.api_id is not None and call.kind not in (PRE, POST, ADAPT),
+        "--entity": options.entity is not None and call.kind in (CRON, DIRECT),
+        "--action": options.action is not None and call.kind != NOTIFICATION,
+        "--kind": options.kind is not None,
+        "--data": options.data is not None and call.kind == CRON,
     }
     for option, is_useless in useless.items():
         if is_useless:
-            raise UsageProblem(f"{option} does not go with --event {wish.event}")
-    if wish.api_id is not None and not _is_api_id(wish.api_id):
-        raise UsageProblem(f"--api-id {wish.api_id!r}: it is a method and a path, for example {_API_IDS[PRE]}")
+            raise UsageProblem(f"{option} does not go with --event {options.event}")
+    if options.api_id is not None and not _is_api_id(options.api_id):
+        raise UsageProblem(f"--api-id {options.api_id!r}: it is a method and a path, for example {_API_IDS[PRE]}")
     return replace(
         call,
-        entity=wish.entity or call.entity,
-        api_id=wish.api_id or call.api_id,
-        action=_action(wish.action) if wish.action else call.action,
+        entity=options.entity or call.entity,
+        api_id=options.api_id or call.api_id,
+        action=_action(options.action) if options.action else call.action,
     )
 
 
@@ -178,7 +184,7 @@ def _with_data(call: Call, data: Any) -> Call:
     return replace(call, data=data)
 
 
-def _from_file(name: str, wish: Wish) -> Call:
+def _from_file(name: str, options: EventOptions) -> Call:
     if not os.path.isfile(name):  # noqa: PTH113  (no error for what can be no path)
         near = nearest(name, list(_WORDS))
         raise UsageProblem(f"--event {name!r} is neither a kind ({', '.join(KINDS)}) nor a JSON file{near}")
@@ -186,15 +192,15 @@ def _from_file(name: str, wish: Wish) -> Call:
     if not isinstance(content, dict):
         raise UsageProblem(f"--event: {name} must hold a JSON object: an event, or with --kind a body")
     for option in ("entity", "action", "api_id", "data"):
-        if getattr(wish, option) is not None:
+        if getattr(options, option) is not None:
             raise UsageProblem(f"--{option.replace('_', '-')} does not go with a file: write it into {name}")
-    if wish.kind is None:
+    if options.kind is None:
         if content and not _EVENT_MEMBERS & content.keys():
             raise UsageProblem(f"--event: {name} is no whole event: say with --kind which call it is the body of")
         return Call(WHOLE, data=content)
-    kind = _WORDS.get(wish.kind.lower())
+    kind = _WORDS.get(options.kind.lower())
     if kind is None or kind == CRON:
-        raise UsageProblem(f"--kind {wish.kind!r}: must be one of {', '.join(k for k in KINDS if k != CRON)}")
+        raise UsageProblem(f"--kind {options.kind!r}: must be one of {', '.join(k for k in KINDS if k != CRON)}")
     if kind == DIRECT:
         return Call(kind, data=content)
     found = content.get("metadata")

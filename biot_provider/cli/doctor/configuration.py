@@ -1,4 +1,4 @@
-"""Where each configuration key comes from, and the settings they make: the stack first, the environment after it."""
+"""The source of each configuration key and the resulting settings. A stack's key overrides the environment's."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from biot_provider.config import Settings
 from biot_provider.errors import ConfigError
 from biot_provider.lifecycle.validation import nearest
 
-from . import Problem
-from .project import ENGINE, INSTALL, Project, ask_engine, read_map
+from .findings import Problem
+from .project import ENGINE, INSTALL, Project, read_map, run_engine
 
 NAMESPACE = "biot:"
 KEYS: Mapping[str, str | None] = {
@@ -25,7 +25,7 @@ KEYS: Mapping[str, str | None] = {
     "requestTimeout": "BIOT_REQUEST_TIMEOUT",
     "stamp": None,
 }
-"""Each key of the namespace, and the environment variable that stands in for it."""
+"""Each key of the namespace, and the environment variable that replaces it."""
 SECRETS = ("serviceSecretKey", "password")
 
 
@@ -42,7 +42,7 @@ class Stack:
 
     @property
     def given(self) -> dict[str, Any]:
-        """The keys of our namespace, without it."""
+        """The keys of the namespace `biot`, without the namespace."""
         return {
             str(key).removeprefix(NAMESPACE): value
             for key, value in {**self.defaults, **self.content}.items()
@@ -50,17 +50,17 @@ class Stack:
         }
 
     def where(self, key: str) -> str:
-        """The file that a key stands in."""
+        """Return the file that holds a key."""
         return self.shown if f"{NAMESPACE}{key}" in self.content else "Pulumi.yaml"
 
     @property
     def encrypted(self) -> list[str]:
-        """The keys whose value only Pulumi can read."""
+        """The keys with an encrypted value."""
         return [key for key, value in self.given.items() if isinstance(value, dict) and "secure" in value]
 
 
 def read_stack(project: Project, stack: str) -> Stack:
-    """The stack's configuration file."""
+    """Read the stack's configuration file. Raises Problem."""
     file = project.stack_file(stack)
     if not file.is_file():
         raise Problem(f"there is no {project.shown(file)}: name another stack, or run `pulumi stack init {stack}`")
@@ -71,7 +71,7 @@ def read_stack(project: Project, stack: str) -> Stack:
 
 
 def _defaults(project: Project) -> dict[str, Any]:
-    """The values in Pulumi.yaml: plain, or as ``value`` or ``default`` of a key's description."""
+    """Return the values in Pulumi.yaml: plain, or the ``value`` or ``default`` of a key's description."""
     declared = project.content.get("config")
     described = declared.items() if isinstance(declared, dict) else ()
     values = {
@@ -80,27 +80,29 @@ def _defaults(project: Project) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
 
-def decrypted(project: Project, name: str, stack: Stack) -> dict[str, Any]:
-    """Every key of our namespace in plain text; the encrypted ones by asking Pulumi."""
+def decrypt(project: Project, name: str, stack: Stack) -> dict[str, Any]:
+    """Return every key of the namespace in plain text; Pulumi decrypts the encrypted ones. Raises Problem."""
     values = stack.given
     if not stack.encrypted:
         return values
-    wanted = " and ".join(f"{NAMESPACE}{key}" for key in stack.encrypted)
+    encrypted_keys = " and ".join(f"{NAMESPACE}{key}" for key in stack.encrypted)
     if shutil.which(ENGINE) is None:
-        raise Problem(f"{wanted} in {stack.shown} is encrypted and there is no {ENGINE} to read it: {INSTALL}")
-    asked = ("config", "--show-secrets", "--json", "--stack", name, "--non-interactive")
+        raise Problem(f"{encrypted_keys} in {stack.shown} is encrypted and there is no {ENGINE} to read it: {INSTALL}")
+    arguments = ("config", "--show-secrets", "--json", "--stack", name, "--non-interactive")
     try:
-        answer = json.loads(ask_engine(*asked, folder=project.folder))
-        return values | {key: answer[f"{NAMESPACE}{key}"]["value"] for key in stack.encrypted}
+        output = json.loads(run_engine(*arguments, folder=project.folder))
+        return values | {key: output[f"{NAMESPACE}{key}"]["value"] for key in stack.encrypted}
     except Problem as problem:
         advice = "log in to the stack's backend and give its passphrase (PULUMI_CONFIG_PASSPHRASE)"
-        raise Problem(f"{wanted} in {stack.shown} is encrypted and cannot be read: {problem}; {advice}") from None
+        raise Problem(
+            f"{encrypted_keys} in {stack.shown} is encrypted and cannot be read: {problem}; {advice}"
+        ) from None
     except (ValueError, KeyError, TypeError):
-        raise Problem(f"`{ENGINE} config` does not tell {wanted}: run it by hand with --stack {name}") from None
+        raise Problem(f"`{ENGINE} config` does not show {encrypted_keys}: run it by hand with --stack {name}") from None
 
 
 def settings(stack: Stack, values: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[str, Settings]:
-    """Where each key came from, and what they make together."""
+    """Return the source of each key, and the settings. Raises Problem."""
     unknown = [key for key in values if key not in KEYS]
     if unknown:
         wrong = ", ".join(f"{NAMESPACE}{key}{nearest(key, sorted(KEYS))}" for key in unknown)
@@ -120,7 +122,7 @@ def settings(stack: Stack, values: Mapping[str, Any], environment: Mapping[str, 
 
 
 def secrets(source: Mapping[str, Any]) -> list[str]:
-    """Every secret in the stack's values or in the environment, so that no text shows it."""
+    """Return every secret in the stack's values or in the environment, to redact it."""
     found = [source.get(name) for key in SECRETS for name in (key, KEYS[key]) if name is not None]
     return [value for value in found if isinstance(value, str) and value]
 

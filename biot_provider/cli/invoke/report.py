@@ -1,4 +1,4 @@
-"""How a call went, for people: what was sent, the plugin's log, its answer, and what the platform makes of it."""
+"""Printed report of a call: what was sent, the plugin's log, its response, and what the platform does with it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from biot_provider.api.redaction import redact
-from biot_provider.cli.console import say
+from biot_provider.cli.console import print_result
 from biot_provider.emulator.events import NOTIFICATION
 from biot_provider.emulator.hook_answers import HttpAnswer, Verdict, http_answer, judge
 
@@ -19,42 +19,42 @@ if TYPE_CHECKING:
     from .calls import Call
 
 _LINES = 200
-"""Of an answer, at most."""
+"""The most lines of a response that are printed."""
 _CHARACTERS = 2000
-"""Of a line of an answer, at most."""
+"""The most characters of a line that are printed."""
 _MEDIA = re.compile(r"(image/(?!svg)|audio/|video/|font/)", re.IGNORECASE)
-"""Types of what nobody reads, also where the bytes happen to be text."""
+"""Media types that are not printed, even where the bytes happen to be text."""
 _SENT = 160
-"""Characters of what was sent, at most."""
+"""The most characters of a request that are printed."""
 
 
 class Report:
-    """Prints calls; what is secret is struck out, wherever it comes from."""
+    """Printer of calls; it redacts secrets wherever they appear."""
 
     def __init__(self, secrets: Sequence[str]) -> None:
         self._secrets = secrets
 
     def begin(self, call: Call, event: Mapping[str, Any], notes: Sequence[str]) -> None:
-        """The call that is being made."""
-        self._say("")
-        self._say(call.title, style="1")
+        """Print the call that is about to be made."""
+        self._print("")
+        self._print(call.title, style="1")
         for note in notes:
-            self._say(f"  note: {note}")
+            self._print(f"  note: {note}")
         sent = _sent(event)
         if sent is not None:
             text = json.dumps(sent, ensure_ascii=False)
-            self._say(f"  sends   {text if len(text) <= _SENT else text[: _SENT - 3] + '...'}")
+            self._print(f"  sends   {text if len(text) <= _SENT else text[: _SENT - 3] + '...'}")
 
     def log(self, line: str) -> None:
-        """A line of the plugin's."""
-        self._say(line, label="  log   | ", style="2")
+        """Print a log line of the plugin."""
+        self._print(line, label="  log   | ", style="2")
 
     def end(self, event: Mapping[str, Any], invocation: Invocation, memory_size: int) -> bool:
-        """How it went; whether all is well."""
+        """Print the outcome, and return whether the call succeeded."""
         for warning in invocation.warnings:
-            self._say(warning, label="  warning ", style="33")
+            self._print(warning, label="  warning ", style="33")
         if invocation.error is not None:
-            self._say(f"{invocation.error_type}: {invocation.error}", label="  failed  ", style="31")
+            self._print(f"{invocation.error_type}: {invocation.error}", label="  failed  ", style="31")
             self._took(invocation, memory_size)
             return False
         hook, body = _hook(event), _body(event)
@@ -66,36 +66,36 @@ class Report:
         self._took(invocation, memory_size)
         if verdict.problems:
             for problem in verdict.problems:
-                self._say(problem, label="  problem ", style="31")
+                self._print(problem, label="  problem ", style="31")
             return False
         meaning = _meaning(hook, http, verdict, body)
         if meaning:
-            self._say(f"  means   {meaning}")
+            self._print(f"  means   {meaning}")
         return True
 
     def _took(self, invocation: Invocation, memory_size: int) -> None:
         took = _took(invocation, memory_size)
         if took:
-            self._say(f"  took    {took}")
+            self._print(f"  took    {took}")
 
     def _answer(self, http: HttpAnswer, answer: Any) -> None:
         headers = {name: value for name, value in http.headers.items() if name != "content-type"}
         shown = "".join(f", {name}: {value}" for name, value in headers.items())
-        self._say(f"  answers {http.status}{shown}{'' if http.body else ', without a body'}")
+        self._print(f"  answers {http.status}{shown}{'' if http.body else ', without a body'}")
         described = _described(http, answer)
         lines = [f"({described})"] if described else _lines(http.body)
         for line in lines[:_LINES]:
             more = len(line) - _CHARACTERS
-            self._say(f"    {line if more <= 0 else f'{line[:_CHARACTERS]} ({more} more characters)'}")
+            self._print(f"    {line if more <= 0 else f'{line[:_CHARACTERS]} ({more} more characters)'}")
         if len(lines) > _LINES:
-            self._say(f"    ({len(lines) - _LINES} more lines)")
+            self._print(f"    ({len(lines) - _LINES} more lines)")
 
-    def _say(self, text: str, *, label: str = "", style: str = "") -> None:
-        say(redact(text, self._secrets), label=label, style=style)
+    def _print(self, text: str, *, label: str = "", style: str = "") -> None:
+        print_result(redact(text, self._secrets), label=label, style=style)
 
 
 def _described(http: HttpAnswer, answer: Any) -> str | None:
-    """What stands for a body that is no text."""
+    """Return a description of a body that is not text, None for text."""
     count = _listed_bytes(answer.get("body") if isinstance(answer, dict) and "statusCode" in answer else answer)
     if count is not None:
         return f"{count} bytes that JSON has made a list of numbers: answer them in base64, with isBase64Encoded"
@@ -106,7 +106,7 @@ def _described(http: HttpAnswer, answer: Any) -> str | None:
 
 
 def _listed_bytes(value: Any) -> int | None:
-    """How many bytes a Buffer or an Uint8Array of Node.js had, if that is what JSON has made of one."""
+    """Return the number of bytes of a Node.js Buffer or Uint8Array that JSON has turned into numbers, else None."""
     if not isinstance(value, dict):
         return None
     data = value.get("data") if value.keys() == {"type", "data"} and value["type"] == "Buffer" else value
@@ -139,7 +139,7 @@ def _seconds(seconds: float) -> str:
 
 
 def _meaning(hook: str | None, http: HttpAnswer, verdict: Verdict, body: Any) -> str | None:
-    """What the platform does with the answer."""
+    """Return what the platform does with the response."""
     if hook == NOTIFICATION:
         return "nothing: the platform ignores the answer to a notification"
     if verdict.blocked:
@@ -152,7 +152,7 @@ def _meaning(hook: str | None, http: HttpAnswer, verdict: Verdict, body: Any) ->
     known = sent if isinstance(sent, dict) else {}
     changed = [name for name, value in taken.items() if known.get(name) != value]
     how = f"with another {', '.join(changed)}" if changed else "unchanged"
-    return f"the call goes on {how}" if verdict.request is not None else f"the answer goes to the caller {how}"
+    return f"the call continues {how}" if verdict.request is not None else f"the answer goes to the caller {how}"
 
 
 def _hook(event: Mapping[str, Any]) -> str | None:
@@ -167,7 +167,7 @@ def _body(event: Mapping[str, Any]) -> Any:
 
 
 def _sent(event: Mapping[str, Any]) -> Any:
-    """Of an event's body, what the call is about."""
+    """Return the part of an event's body that holds the data of the call."""
     body = _body(event)
     if not isinstance(body, dict) or _hook(event) is None:
         return body

@@ -1,4 +1,4 @@
-"""Makes the events of calls, signed by a little platform that runs meanwhile, so that a plugin's checks are real."""
+"""Events of the calls, with tokens that an embedded platform signs, so that the plugin can verify them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from biot_provider.emulator import events
 from biot_provider.emulator.plugin_tokens import INTERCEPTOR, PluginTokens
-from biot_provider.emulator.plugin_tokens import NOTIFICATION as TOLD
+from biot_provider.emulator.plugin_tokens import NOTIFICATION as NOTIFIED
 
 from . import samples
 from .calls import ADAPT, CRON, DIRECT, NOTIFICATION, POST, TYPES, WHOLE, Call
@@ -24,7 +24,7 @@ _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
 class Sender:
-    """The platform's side of the calls to one plugin; it is served at `base_url`."""
+    """The platform's side of the calls to one plugin; the platform is served at `base_url`."""
 
     def __init__(self, platform: Platform, base_url: str, callers_token: str) -> None:
         self._platform = platform
@@ -34,12 +34,12 @@ class Sender:
 
     @property
     def secrets(self) -> list[str]:
-        """What must not be printed: the tokens in the events, and the key of the plugin's service user."""
-        tokens = [self._tokens.get(INTERCEPTOR), self._tokens.get(TOLD)]
+        """Values that must not be printed: the tokens in the events, and the key of the plugin's service user."""
+        tokens = [self._tokens.get(INTERCEPTOR), self._tokens.get(NOTIFIED)]
         return [*tokens, self._callers_token, self._platform.service_secret_key]
 
     def variables(self, display_name: str) -> dict[str, str]:
-        """The variables that the platform gives a plugin."""
+        """Return the environment variables that the platform gives a plugin."""
         return {
             "BIOT_APP_NAME": display_name,
             "BIOT_BASE_URL": self._base_url,
@@ -48,7 +48,7 @@ class Sender:
         }
 
     def event(self, call: Call) -> dict[str, Any]:
-        """What the plugin gets."""
+        """Return the event of a call."""
         if call.kind == WHOLE:
             return dict(call.data)
         if call.kind == CRON:
@@ -58,7 +58,7 @@ class Sender:
         traceparent = events.new_traceparent()
         if call.kind == NOTIFICATION:
             body = call.body or self._notification(call, traceparent.split("-")[1])
-            body = {**body, "jwt": self._tokens.get(TOLD)}
+            body = {**body, "jwt": self._tokens.get(NOTIFIED)}
             return events.notification_event(endpoint_url=_ENDPOINT, body=body, traceparent=traceparent)
         return events.interception_event(
             events.HOOK_TYPES[TYPES[call.kind]],
@@ -120,7 +120,7 @@ class Sender:
 
 
 def _direct(data: Any) -> dict[str, Any]:
-    """Somebody's call: a GET, or with data a POST."""
+    """Return a call of the plugin's endpoint: a GET, or a POST where there is data."""
     headers = {"accept": "*/*", "user-agent": "biot-provider"}
     body = b""
     if data is not None:
@@ -130,14 +130,14 @@ def _direct(data: Any) -> dict[str, Any]:
 
 
 def _value(placeholder: str, entity: Mapping[str, Any]) -> str:
-    """A value in the place of a path's placeholder."""
+    """Return a value for a placeholder in a path."""
     if placeholder == "id":
         return str(entity["_id"])
     return str(entity["_template"]["name"]) if placeholder == "templateName" else str(uuid.uuid4())
 
 
 def log_in(platform: Platform, base_url: str) -> str:
-    """A token with which a plugin can call the little platform as the one who made the intercepted call."""
+    """Return a token of the user who makes the intercepted call."""
     import httpx
 
     body = {"id": platform.service_id, "secretKey": platform.service_secret_key}

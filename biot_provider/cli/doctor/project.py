@@ -1,4 +1,4 @@
-"""The machine's side: the Pulumi engine, the project in this folder, the plugins it describes."""
+"""Checks of this machine: the Pulumi engine, the project in this folder, the plugins it describes."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from typing import Any
 from biot_provider.errors import InputError
 from biot_provider.plugin.manifest.yaml_file import read_yaml
 
-from . import Problem
+from .findings import Problem
 
 ENGINE = "pulumi"
 PARTS = ("pulumi-language-python", "pulumi-resource-pulumi-python")
-"""What must be beside the engine for a Python program with dynamic resources."""
+"""Executables that a Python program with dynamic resources needs beside the engine."""
 INSTALL = "install Pulumi (https://www.pulumi.com/docs/install/) so that it is on PATH"
 
-_PATIENCE = 60
+_ENGINE_TIMEOUT_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class Project:
-    """A folder with a Pulumi.yaml, and what stands in it."""
+    """A folder with a Pulumi.yaml, and the content of that file."""
 
     file: Path
     content: Mapping[str, Any]
 
     @property
     def folder(self) -> Path:
-        """The project's folder: what its relative paths start from."""
+        """The project's folder, which its relative paths start from."""
         return self.file.parent
 
     @property
     def name(self) -> str:
-        """The project's name, the namespace of its own configuration."""
+        """The project's name, which is the namespace of its configuration."""
         return str(self.content.get("name", ""))
 
     @property
@@ -46,16 +46,16 @@ class Project:
         return self.folder / str(self.content.get("stackConfigDir") or "")
 
     def stack_file(self, stack: str) -> Path:
-        """The configuration file of a stack, which may be named with its organization and project."""
+        """Return the configuration file of a stack; the name may include organization and project."""
         return self.stacks / f"{self.file.stem}.{stack.rpartition('/')[2]}{self.file.suffix}"
 
     def shown(self, path: Path) -> str:
-        """A path as the user would type it in the project's folder."""
+        """Return a path as the user would type it in the project's folder."""
         return str(path.relative_to(self.folder)) if path.is_relative_to(self.folder) else str(path)
 
 
 def find_project(start: Path) -> Project:
-    """The project of this folder or the nearest one above it."""
+    """Return the project of this folder or of the nearest one above it. Raises Problem."""
     for folder in (start, *start.parents):
         for name in ("Pulumi.yaml", "Pulumi.yml"):
             if (folder / name).is_file():
@@ -64,7 +64,7 @@ def find_project(start: Path) -> Project:
 
 
 def read_map(file: Path) -> Mapping[str, Any]:
-    """A YAML file that holds a map; an empty one is an empty map."""
+    """Read a YAML file that holds a map; an empty file is an empty map. Raises Problem."""
     try:
         content = read_yaml(file, file.name)
     except InputError as error:
@@ -77,20 +77,20 @@ def read_map(file: Path) -> Mapping[str, Any]:
 
 
 def engine() -> str:
-    """The engine on PATH, its version, and that its Python parts are there."""
+    """Check the engine on PATH and its Python parts; return its version. Raises Problem."""
     found = shutil.which(ENGINE)
     if found is None:
         raise Problem(f"there is no {ENGINE} on PATH: {INSTALL}")
-    # The engine looks beside its own executable too.
+    # The engine also looks in the folder of its executable.
     beside = Path(os.path.realpath(found)).parent
     missing = [part for part in PARTS if not shutil.which(part) and not os.access(beside / part, os.X_OK)]
     if missing:
         raise Problem(f"{found} has no {' and no '.join(missing)}: {INSTALL}")
-    return f"{ENGINE} {ask_engine('version')}, with its Python language host"
+    return f"{ENGINE} {run_engine('version')}, with its Python language host"
 
 
-def ask_engine(*arguments: str, folder: Path | None = None) -> str:
-    """What a command of the engine prints."""
+def run_engine(*arguments: str, folder: Path | None = None) -> str:
+    """Run a command of the engine and return its output. Raises Problem."""
     command = [ENGINE, *arguments]
     shown = " ".join(command)
     environment = os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "1"}
@@ -102,20 +102,20 @@ def ask_engine(*arguments: str, folder: Path | None = None) -> str:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=_PATIENCE,
+            timeout=_ENGINE_TIMEOUT_SECONDS,
         )
     except subprocess.TimeoutExpired:
-        raise Problem(f"`{shown}` does not end within {_PATIENCE} s: run it by hand") from None
+        raise Problem(f"`{shown}` does not end within {_ENGINE_TIMEOUT_SECONDS} s: run it by hand") from None
     except OSError as error:
         raise Problem(f"`{shown}` cannot be run ({reason(error)}): {INSTALL}") from None
     if run.returncode:
-        said = [line for line in run.stderr.splitlines() if line.strip()]
-        raise Problem(f"`{shown}` fails: {said[-1].strip() if said else 'it says nothing'}")
+        lines = [line for line in run.stderr.splitlines() if line.strip()]
+        raise Problem(f"`{shown}` fails: {lines[-1].strip() if lines else 'no message'}")
     return run.stdout.strip()
 
 
-def look(found: Project) -> str:
-    """The program, its virtual environment and the stacks of a project."""
+def check_project(found: Project) -> str:
+    """Check the program, the virtual environment and the stacks of a project. Raises Problem."""
     runtime = found.content.get("runtime")
     name = runtime.get("name") if isinstance(runtime, dict) else runtime
     if name != "python":
@@ -136,8 +136,8 @@ def look(found: Project) -> str:
 
 
 def plugins(folder: Path, overrides: Any) -> str:
-    """Every plugin.yaml below the folder, merged with what the stack says."""
-    # It loads Pulumi's SDK, which only this check needs.
+    """Check every plugin.yaml below the folder, merged with the stack's overrides. Raises Problem."""
+    # Imported here: it loads Pulumi's SDK, which only this check needs.
     from biot_provider.program.declare_plugins import read_fleet
 
     shown = Path(os.path.relpath(folder))
@@ -153,7 +153,7 @@ def plugins(folder: Path, overrides: Any) -> str:
 
 
 def without_ciphers(value: Any) -> Any:
-    """A configuration value with a word in the place of each encrypted part."""
+    """Return a configuration value with a placeholder for each encrypted part."""
     if isinstance(value, dict):
         if set(value) == {"secure"}:
             return "encrypted"
@@ -162,5 +162,5 @@ def without_ciphers(value: Any) -> Any:
 
 
 def reason(error: Exception) -> str:
-    """Why the system refused, in its own words."""
+    """Return the system's reason for an error."""
     return getattr(error, "strerror", None) or type(error).__name__

@@ -1,4 +1,4 @@
-"""The places that `pulumi up` writes to on this machine, tried out with a file that is gone again at once."""
+"""Checks of the places that `pulumi up` writes to on this machine, each with a temporary file."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from pathlib import Path
 
 from biot_provider.api.request_log import is_debugging, log_file, open_log
 
-from . import Note, Problem
+from .findings import Note, Problem
 from .project import reason
 
-_TRIED = 64 * 1024
-"""Bytes: a full disk may still take a few."""
+_WRITTEN_BYTES = 64 * 1024
+"""A full disk may still take a few bytes."""
 
 
 def writing(start: Path, data: Path | None, environment: Mapping[str, str]) -> str:
-    """Packages in the temporary folder, the embedded platform's ``data``, the debug log where it is wanted.
+    """Check the temporary folder, the embedded platform's ``data`` and, where it is on, the debug log.
 
-    Relative paths begin at ``start``, as for the provider. Raises Note for the log, without which all works.
+    Relative paths start at ``start``, as in the provider. Raises Problem; Note for the log, which nothing depends on.
     """
     try:
         temporary = Path(tempfile.gettempdir())
-        _try(temporary)
+        _try_write(temporary)
     except OSError as error:
         raise Problem(
             f"no temporary folder takes the packages ({reason(error)}): set TMPDIR to a folder with room"
@@ -31,7 +31,7 @@ def writing(start: Path, data: Path | None, environment: Mapping[str, str]) -> s
     places = [f"packages in {temporary}"]
     if data is not None:
         try:
-            _try(_nearest(start / data))
+            _try_write(_nearest(start / data))
         except (OSError, ValueError) as error:
             raise Problem(
                 f"the embedded platform's data cannot be written to {str(data)!r} ({reason(error)}):"
@@ -44,21 +44,21 @@ def writing(start: Path, data: Path | None, environment: Mapping[str, str]) -> s
             _try_log(start / file)
         except (OSError, ValueError) as error:
             raise Note(
-                f"the debug log {str(file)!r} cannot be written ({reason(error)}), and `up` goes on without it:"
+                f"the debug log {str(file)!r} cannot be written ({reason(error)}), and `up` continues without it:"
                 " name another file in BIOT_LOG_FILE"
             ) from None
         places.append(f"the debug log {file}")
     return ", ".join(places)
 
 
-def _try(folder: Path) -> None:
+def _try_write(folder: Path) -> None:
     with tempfile.TemporaryFile(dir=folder) as file:
-        file.write(bytes(_TRIED))
+        file.write(bytes(_WRITTEN_BYTES))
         file.flush()
 
 
 def _nearest(folder: Path) -> Path:
-    """The folder, or the one above it that is there, in which it will be made."""
+    """Return the folder, or the nearest one above it that exists."""
     while not os.path.lexists(folder):
         folder = folder.parent
     return folder
@@ -68,4 +68,4 @@ def _try_log(file: Path) -> None:
     if os.path.lexists(file):
         os.close(open_log(file))
     else:
-        _try(_nearest(file))
+        _try_write(_nearest(file))

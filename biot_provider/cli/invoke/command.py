@@ -1,7 +1,7 @@
 """`biot-provider invoke`: run a plugin's handler on this machine with the calls it would get from the platform.
 
-It runs exactly the files that would be packaged, within the plugin's time and memory. The tokens of the calls are
-really signed, by a little platform that runs meanwhile.
+It runs exactly the files that would be packaged, within the plugin's time and memory limits. An embedded platform
+runs for the duration of the command and signs the tokens of the calls.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .console import complain, say
+from ..console import print_problem, print_result
+from .usage import UsageProblem, read_text
 
 if TYPE_CHECKING:
     from biot_provider.emulator.runtime import Invocation
 
-    from .trial.calls import Wish
-    from .trial.plugin import TrialPlugin
-    from .trial.sender import Sender
+    from .plugin import LocalPlugin
+    from .sender import Sender
 
-_LOOK = 0.2
-"""Seconds between two looks for a save; files that still change within that time are waited for."""
+_POLL_SECONDS = 0.2
+"""Seconds between two looks at the files, and for how long they must stay unchanged before the next run."""
 
 _EPILOG = """\
 KIND is pre, post, adapt (the three interceptions), notification, cron, direct, or the path of a JSON file: a whole
@@ -62,26 +62,24 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Make the calls: exit code 0 when all went well, 1 when one did not, 2 for wrong usage, 130 after Ctrl-C."""
-    from .trial import UsageProblem
-
+    """Make the calls; the exit code is 0 for success, 1 for a failed call, 2 for wrong usage, 130 after Ctrl-C."""
     try:
         with ExitStack() as closing:
-            trial = _Trial(arguments, closing)
-            return trial.watch() if arguments.watch else trial.run()
+            session = _Session(arguments, closing)
+            return session.watch() if arguments.watch else session.run()
     except UsageProblem as problem:
-        complain(str(problem))
+        print_problem(str(problem))
         return 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever reads has read enough; at its end Python would write to the pipe once more.
+        # The reader has closed the pipe; Python would write to it once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 
-class _Trial:
-    """The plugin in a folder, tried as often as asked; what it needs is closed with the stack."""
+class _Session:
+    """Runs of one plugin; `closing` closes what they share."""
 
     def __init__(self, arguments: argparse.Namespace, closing: ExitStack) -> None:
         self._arguments = arguments
@@ -89,50 +87,56 @@ class _Trial:
         self._sender: Sender | None = None
 
     def run(self) -> int:
-        """Read the plugin and make its calls; gives the exit code."""
+        """Read the plugin, make its calls and return the exit code."""
         from biot_provider.errors import BiotError
 
         try:
             return self._run()
         except BiotError as error:
             for line in str(error).splitlines():
-                complain(line)
+                print_problem(line)
             return 1
 
     def watch(self) -> int:
-        """Run, and again at each save, until Ctrl-C. A mistake is told, and mending it is the next save."""
-        from .trial import UsageProblem
-
+        """Run, and run again at each save, until Ctrl-C. A mistake is printed and does not end the loop."""
         while True:
-            before = self._saved()
+            before = self._fingerprint()
             try:
                 self.run()
             except UsageProblem as problem:
-                complain(str(problem))
-            say("")
-            say(f"waiting for a save in {self._arguments.folder}; Ctrl-C ends")
-            while (now := self._saved()) == before:
-                time.sleep(_LOOK)
-            while (later := self._saved()) != now:
+                print_problem(str(problem))
+            print_result("")
+            print_result(f"waiting for a save in {self._arguments.folder}; Ctrl-C ends")
+            while (now := self._fingerprint()) == before:
+                time.sleep(_POLL_SECONDS)
+            while (later := self._fingerprint()) != now:
                 now = later
-                time.sleep(_LOOK)
+                time.sleep(_POLL_SECONDS)
             changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
-            say(f"--- {time.strftime('%H:%M:%S')} saved: {', '.join(Path(name).name for name in changed[:3])}")
+            print_result(f"--- {time.strftime('%H:%M:%S')} saved: {', '.join(Path(name).name for name in changed[:3])}")
 
     def _run(self) -> int:
         from biot_provider.emulator.runtime import Function, FunctionSettings
 
-        from .trial.calls import notes, planned
-        from .trial.plugin import read_trial, stage
-        from .trial.report import Report
+        from .calls import EventOptions, notes, plan_calls
+        from .plugin import read_local_plugin, stage
+        from .report import Report
 
         arguments = self._arguments
-        plugin = read_trial(arguments.folder, arguments.runtime, arguments.handler)
-        own = _variables(arguments.env_file, arguments.env)
-        calls = planned(plugin, _wish(arguments))
+        plugin = read_local_plugin(arguments.folder, arguments.runtime, arguments.handler)
+        given_variables = _variables(arguments.env_file, arguments.env)
+        options = EventOptions(
+            event=arguments.event,
+            kind=arguments.kind,
+            entity=arguments.entity,
+            action=arguments.action,
+            api_id=arguments.api_id,
+            data=arguments.data,
+        )
+        calls = plan_calls(plugin, options)
         with tempfile.TemporaryDirectory() as folder:
             package = stage(plugin, Path(folder))
-            sender = self._platform()
+            sender = self._start_sender()
             inputs = plugin.inputs
             settings = FunctionSettings(
                 name=inputs.name,
@@ -141,29 +145,29 @@ class _Trial:
                 timeout=inputs.timeout,
                 memory_size=inputs.memory_size,
                 ephemeral_storage=inputs.ephemeral_storage,
-                variables={**inputs.environment_variables, **sender.variables(plugin.display_name), **own},
+                variables={**inputs.environment_variables, **sender.variables(plugin.display_name), **given_variables},
             )
-            _tell(plugin, len(package.files), package.size)
+            _print_plugin(plugin, len(package.files), package.size)
             report = Report(sender.secrets)
-            well = True
+            succeeded = True
             with Function(Path(folder), settings) as function:
                 for number, call in enumerate(calls, start=1):
                     event = sender.event(call)
                     report.begin(call, event, notes(call))
                     invocation = function.invoke(event, log=report.log)
-                    well = report.end(event, invocation, inputs.memory_size) and well
+                    succeeded = report.end(event, invocation, inputs.memory_size) and succeeded
                     if _is_not_loaded(invocation) and number < len(calls):
-                        say("")
-                        say(f"The code cannot be loaded: {len(calls) - number} more calls were not made.")
+                        print_result("")
+                        print_result(f"The code cannot be loaded: {len(calls) - number} more calls were not made.")
                         break
-        return 0 if well else 1
+        return 0 if succeeded else 1
 
-    def _platform(self) -> Sender:
-        """The little platform, made with the first call."""
+    def _start_sender(self) -> Sender:
+        """Return the sender; the first call starts its platform."""
         from biot_provider.emulator import Platform
         from biot_provider.emulator.server import Background
 
-        from .trial.sender import Sender, log_in
+        from .sender import Sender, log_in
 
         if self._sender is None:
             folder = Path(self._closing.enter_context(tempfile.TemporaryDirectory()))
@@ -172,8 +176,8 @@ class _Trial:
             self._sender = Sender(platform, server.base_url, log_in(platform, server.base_url))
         return self._sender
 
-    def _saved(self) -> dict[str, tuple[int, int]]:
-        from .trial.plugin import fingerprint
+    def _fingerprint(self) -> dict[str, tuple[int, int]]:
+        from .plugin import fingerprint
 
         arguments = self._arguments
         texts = [text for text in (arguments.event, arguments.data) if text]
@@ -182,33 +186,32 @@ class _Trial:
 
 
 def _is_not_loaded(invocation: Invocation) -> bool:
-    """Whether no call can be made."""
+    """Return whether the code failed to load, so that no call can be made."""
     too_large = invocation.error_type == "RequestTooLargeException"
     return invocation.error is not None and not invocation.duration and not too_large
 
 
-def _tell(plugin: TrialPlugin, files: int, size: int) -> None:
+def _print_plugin(plugin: LocalPlugin, files: int, size: int) -> None:
     inputs = plugin.inputs
     what = f"{files} file{'s' if files != 1 else ''}, {_bytes(size)}"
-    say(f"{inputs.name}: {plugin.runtime}, {plugin.handler}, {what}; {inputs.timeout} s, {inputs.memory_size} MB")
-
-
-def _bytes(size: int) -> str:
-    return (
-        f"{size} bytes" if size < 1024 else f"{size / 1024:.1f} kB" if size < 1 << 20 else f"{size / (1 << 20):.1f} MB"
+    print_result(
+        f"{inputs.name}: {plugin.runtime}, {plugin.handler}, {what}; {inputs.timeout} s, {inputs.memory_size} MB"
     )
 
 
-def _wish(arguments: argparse.Namespace) -> Wish:
-    from .trial.calls import Wish
-
-    return Wish(arguments.event, arguments.kind, arguments.entity, arguments.action, arguments.api_id, arguments.data)
+def _bytes(size: int) -> str:
+    if size < 1 << 10:
+        return f"{size} bytes"
+    if size < 1 << 20:
+        return f"{size / (1 << 10):.1f} kB"
+    return f"{size / (1 << 20):.1f} MB"
 
 
 def _variables(file: Path | None, pairs: list[str]) -> dict[str, str]:
-    """The variables of the file, then of the options. Raises UsageProblem, which quotes no value."""
-    from .trial import UsageProblem, read_text
+    """Return the variables of the file, overridden by those of the options.
 
+    Raises UsageProblem, which quotes no value.
+    """
     found: dict[str, str] = {}
     try:
         lines = read_text(file).splitlines() if file else []
@@ -225,8 +228,6 @@ def _variables(file: Path | None, pairs: list[str]) -> dict[str, str]:
 
 
 def _pair(text: str, place: str) -> tuple[str, str]:
-    from .trial import UsageProblem
-
     name, equals, value = text.partition("=")
     name = name.strip()
     if not equals or not name.isidentifier() or not name.isascii():

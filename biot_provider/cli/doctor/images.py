@@ -1,4 +1,4 @@
-"""What images of this machine's own need: the libraries that push them, and a builder for those with a Dockerfile."""
+"""Checks of what images need: the libraries that push them, and a builder for those with a Dockerfile."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from biot_provider.errors import ImageError
 from biot_provider.image.build import probe
 from biot_provider.image.credentials import require_libraries
 
-from . import Note
+from .findings import Note
 
 
 def images() -> str:
-    """The builder that a `biot.PluginImage` takes; raises Note where there is none, or no library."""
+    """Return the builder that `biot.PluginImage` uses. Raises Note where a builder or a library is missing."""
     try:
         require_libraries()
     except ImageError as error:

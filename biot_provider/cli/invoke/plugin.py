@@ -16,14 +16,14 @@ from biot_provider.plugin.manifest.folders import MANIFEST
 from biot_provider.plugin.model import DEFAULT_HANDLER, DEFAULT_RUNTIME, PluginInputs
 from biot_provider.program.declare_plugins import read_plugin
 
-from . import UsageProblem
+from .usage import UsageProblem
 
 _UNWATCHED = frozenset({".git", "__pycache__", "node_modules", "site-packages", ".venv", ".biot"})
 
 
 @dataclass(frozen=True)
-class TrialPlugin:
-    """What is declared of a plugin, with the defaults that a deployment would use."""
+class LocalPlugin:
+    """A declared plugin, with the defaults that a deployment would use."""
 
     inputs: PluginInputs
     source: Path
@@ -33,12 +33,12 @@ class TrialPlugin:
 
     @property
     def display_name(self) -> str:
-        """Its name for people."""
+        """The display name, or the name where none is declared."""
         return self.inputs.display_name or self.inputs.name
 
 
-def read_trial(place: Path, runtime: str | None, handler: str | None) -> TrialPlugin:
-    """The plugin of a folder or .zip; a runtime and a handler given here come before those of its plugin.yaml.
+def read_local_plugin(place: Path, runtime: str | None, handler: str | None) -> LocalPlugin:
+    """Read the plugin of a folder or .zip; `runtime` and `handler` override its plugin.yaml.
 
     Raises InputError or UsageProblem.
     """
@@ -52,7 +52,7 @@ def read_trial(place: Path, runtime: str | None, handler: str | None) -> TrialPl
     if arguments.get("image_tag") is not None:
         raise InputError(f"{manifest}: a plugin with an imageTag runs as a container, which is not done here")
     inputs = PluginInputs(**arguments)
-    return TrialPlugin(
+    return LocalPlugin(
         inputs=inputs,
         source=Path(inputs.code or place),
         runtime=runtime or inputs.runtime or DEFAULT_RUNTIME,
@@ -60,10 +60,10 @@ def read_trial(place: Path, runtime: str | None, handler: str | None) -> TrialPl
     )
 
 
-def stage(plugin: TrialPlugin, folder: Path) -> Package:
-    """Put exactly the files that would be deployed into a folder.
+def stage(plugin: LocalPlugin, folder: Path) -> Package:
+    """Copy exactly the files that would be deployed into a folder.
 
-    Raises PackagingError when they cannot be, are too many bytes, or lack the handler's file.
+    Raises PackagingError when the package is invalid or too large, or lacks the handler's file.
     """
     package = read_package(plugin.source)
     problem = handler_problem(package, plugin.runtime, plugin.handler) or zipped_size_problem(package)
@@ -85,7 +85,7 @@ def stage(plugin: TrialPlugin, folder: Path) -> Package:
 
 
 def fingerprint(*places: Path) -> dict[str, tuple[int, int]]:
-    """Each file of these places with its time and size, to tell what was saved since; dependencies are left out."""
+    """Return the time and size of each file in these places, to detect a save. Dependencies are left out."""
     found: dict[str, tuple[int, int]] = {}
     for place in places:
         for folder, folders, files in os.walk(place):
@@ -101,6 +101,6 @@ def _add(found: dict[str, tuple[int, int]], file: Path) -> None:
     try:
         status = file.stat()
     except OSError:
-        # Gone at this moment: an editor is writing it anew.
+        # Missing at this moment: an editor is writing it anew.
         return
     found[str(file)] = (status.st_mtime_ns, status.st_size)
