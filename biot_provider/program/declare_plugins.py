@@ -16,7 +16,7 @@ from biot_provider.plugin.manifest.arguments import MANIFEST_KEYS, PluginManifes
 from biot_provider.plugin.manifest.folders import MANIFEST, find_manifests
 from biot_provider.plugin.manifest.overrides import read_overrides
 from biot_provider.plugin.manifest.yaml_file import read_written
-from biot_provider.program.plugin import Plugin
+from biot_provider.program.resources.plugin import Plugin
 
 STACK = "stack configuration 'plugins{}'"
 """Where the overrides stand, as an error names it, with a plugin's name behind a dot or without."""
