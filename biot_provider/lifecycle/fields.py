@@ -26,7 +26,7 @@ class Mark(Enum):
     FILLED_IN = "follows from other inputs; no program gives it"
     SECRET = "its values are secrets in state"  # noqa: S105
     UNQUOTED = "its value may hold a secret, so that no message quotes it"
-    SECRET_EACH = "a secret map whose keys may be read: each value is a secret of its own"  # noqa: S105
+    SECRET_EACH = "a secret map with keys that anybody may read: each value is a separate secret"  # noqa: S105
     CONTENT = "names files or an image; a program that ignores its changes leaves the content alone"
     PATH = "the path of a folder or a file, in any form that Python or Pulumi has for one"
     NULLABLE = "an output of it may be None, although it has a default or is no argument"

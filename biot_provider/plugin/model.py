@@ -55,7 +55,7 @@ class Interception(Model):
 
 
 class Notification(Model):
-    """An action on an entity that a plugin is told about."""
+    """An action on an entity that a plugin is notified of, after the action has succeeded."""
 
     entity_type_name: Annotated[str, Field(min_length=1, description="such as ``patient``")]
     action_name: Annotated[str, Field(min_length=1, description="such as ``_create``")]

@@ -79,7 +79,7 @@ def read_plugin(manifest: Path) -> dict[str, Any]:
 
 
 def _plugin(manifest: Path, override: Any, override_place: str, problems: list[str]) -> dict[str, Any]:
-    """The arguments of one plugin, named as its folder; what is wrong with them is added to the problems."""
+    """Return the arguments of one plugin, by default named as its folder; add their mistakes to the problems."""
     place = str(manifest.absolute())
     plugin = PluginManifest(place, read_written(manifest, place), override_place, override)
     arguments = {"name": manifest.absolute().parent.name, **plugin.arguments()}

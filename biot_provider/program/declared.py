@@ -52,7 +52,7 @@ class DeclaredResource(Resource):
     """Arguments that name the content: a program that ignores changes of one leaves the content alone."""
 
     _secret_maps: ClassVar[Collection[str]] = ()
-    """Arguments each of whose values is a secret, so that a preview shows which changes and never its value."""
+    """Maps in the arguments: each value is a secret, so that a preview shows which one changes and never the value."""
 
     _outputs: ClassVar[Collection[str]] = ()
     """Outputs that are no arguments."""
@@ -104,7 +104,7 @@ class DeclaredResource(Resource):
         cls, resource_name: str, id_: pulumi.Input[str], opts: pulumi.ResourceOptions | None, **arguments: Any
     ) -> Self:
         """The resource of this id, declared with these arguments and none of the others."""
-        kind: Any = cls  # whose arguments are keywords of its own
+        kind: Any = cls  # the generated class, which takes arguments as keywords
         opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id_))
         resource: Self = kind(resource_name, **{**dict.fromkeys(cls._required), **arguments}, opts=opts)
         return resource
@@ -173,7 +173,7 @@ class _Updates:
 
     @classmethod
     def of_this_preview(cls) -> _Updates:
-        """The ones of the program that runs: a process may run several, each with a monitor of its own."""
+        """Return those of the running program: a process may run several, each with its own monitor."""
         monitor = get_monitor()
         if monitor not in cls._all:
             cls._all[monitor] = cls()

@@ -31,8 +31,9 @@ class DeclaredPlugin(DeclaredResource):
     _instead_of_import = "give adopt=True, which takes over the plugin of that name"
 
     def __init__(self, resource_name: str, arguments: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> None:
-        # Names are unique. The engine asks no provider which comes first where the user forces a replacement; for an
-        # image the provider must be asked, since the platform deletes an image with the last plugin that runs it.
+        # Names are unique, so the old plugin goes first, also where the user forces a replacement and the engine does
+        # not let the provider decide. With an image the provider must decide: the platform deletes an image with the
+        # last plugin that runs it.
         first = pulumi.ResourceOptions(delete_before_replace=True if arguments["image_tag"] is None else None)
         super().__init__(resource_name, arguments, pulumi.ResourceOptions.merge(first, opts))
 

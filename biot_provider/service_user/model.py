@@ -16,15 +16,14 @@ def _map(value: object) -> object:
 
 
 class ServiceUserInputs(Inputs):
-    """A service user: the identity by which a program outside the platform asks its API.
+    """A service user: the identity by which a program outside the platform calls its API.
 
-    Its id and its ``secret_key`` are what it logs in with; the platform shows the key once, so it is an output, secret
-    in state, and can be had nowhere else. Changed in place: ``active``, ``role_id``,
-    ``secret_key_expiration_in_minutes``. The others need a new service user with a new key: it is deleted first where
-    the name stays, since names are unique, else made first.
+    It logs in with its id and its ``secret_key``. The platform shows the key once: the output, secret in state, is the
+    only copy. ``active``, ``role_id`` and ``secret_key_expiration_in_minutes`` change in place. Any other change needs
+    a new service user with a new key; where the name stays the old one is deleted first, since names are unique.
     """
 
-    role_id: Uuid = Field(description="id of the role whose permissions it has")
+    role_id: Uuid = Field(description="id of the role that gives its permissions")
     type: Annotated[Literal["INTERNAL_SERVICE", "EXTERNAL_SERVICE"], Mark.REPLACES] = Field(
         description="the kind of service user, in the platform's words"
     )
@@ -58,8 +57,8 @@ class ServiceUserKeyInputs(Inputs):
     """A further secret key of a service user.
 
     Its id is ``<service user's id>/<key's id>``. A change of ``keepers`` rotates it: the new key is made, whatever
-    uses it is updated, then the old key is dropped; so the platform's limit of keys must leave room for one more.
-    A key that was dropped or has expired is made anew after a refresh.
+    uses it is updated, then the old key is deleted; so the platform's limit of keys must leave room for one more.
+    A refresh finds that a key was deleted or has expired, and the next update makes a new one.
     """
 
     service_user_id: Annotated[Word, Mark.REPLACES] = Field(description="id of the service user")

@@ -28,11 +28,11 @@ ACTIONS = (
 class InterceptionSubscriptionInputs(Inputs):
     """An endpoint of one's own that intercepts an API call, before or after it, or adapts an entity.
 
-    Its id is what tells it from all others: ``<type> <api_id or entity_name> <endpoint>``, and ``sha256:<digest>`` in
-    place of a query of the endpoint, a long segment of its path and ``path_filters``, which may be secrets; a ``get``
-    takes them as text too, ``<type> <api_id or entity_name> <endpoint> [<placeholder>=<value> ...]``.
-    A change of ``execution_order`` is made in place, with no gap; any other is a new subscription, made before the old
-    one ends. One that exists already, equal in every part, is taken as this resource's, and left when the stack goes.
+    Its id is ``<type> <api_id or entity_name> <endpoint>``, with ``sha256:<digest>`` in place of what may be a secret:
+    a query of the endpoint, a long segment of its path, and ``path_filters``. A ``get`` takes these as text too:
+    ``<type> <api_id or entity_name> <endpoint> [<placeholder>=<value> ...]``.
+    A change of ``execution_order`` is made in place, with no gap; any other change makes a new subscription before the
+    old one ends. A subscription that exists already, equal in every part, is adopted, and stays when the stack goes.
     When the platform moves it up because another subscriber takes its order, that is no change.
     """
 
@@ -56,12 +56,12 @@ class InterceptionSubscriptionInputs(Inputs):
 
 
 class NotificationSubscriptionInputs(Inputs):
-    """An endpoint of one's own that is told about an action on an entity, after it has succeeded.
+    """An endpoint of one's own that is notified of an action on an entity, after the action has succeeded.
 
-    Its id is what tells it from all others: ``<entity_type_name> <action_name> <endpoint> [<template_name>]``, and
-    ``sha256:<digest>`` in place of a query of the endpoint and a long segment of its path, which may be secrets; a
-    ``get`` takes them as text too. Any change is a new subscription, made before the old one ends. One that exists
-    already, equal in every part, is taken as this resource's, and left when the stack goes.
+    Its id is ``<entity_type_name> <action_name> <endpoint> [<template_name>]``, with ``sha256:<digest>`` in place of
+    what may be a secret: a query of the endpoint, and a long segment of its path. A ``get`` takes these as text too.
+    Any change makes a new subscription before the old one ends. A subscription that exists already, equal in every
+    part, is adopted, and stays when the stack goes.
     """
 
     entity_type_name: Annotated[Word, Mark.REPLACES] = Field(description="such as ``patient``")

@@ -88,17 +88,27 @@ def default(field: FieldInfo) -> str:
 
 
 def meaning(field: FieldInfo) -> str:
-    """The description, and what is special about the field."""
-    notes = {Mark.REPLACES: "a change replaces the resource", Mark.SECRET: "secret in state"}
-    parts = [field.description, *(text for mark, text in notes.items() if mark in field.metadata)]
-    return "; ".join(part for part in parts if part)
+    """The description, and what is special about the field. Raises ValueError where there is no description."""
+    return "; ".join([_description(field), *_notes(field)])
 
 
 def summary(field: FieldInfo) -> str:
-    """The meaning, the limits and the default in one phrase."""
+    """The meaning, with the limits and the default in it."""
     limits = allowed(field).replace(_NOT_EMPTY, "")
     given = "" if default(field) in ("none", "required", "empty") else f"default {default(field)}"
-    return "; ".join(part for part in (meaning(field), ", ".join(text for text in (limits, given) if text)) if part)
+    values = ", ".join(text for text in (limits, given) if text)
+    return "; ".join([_description(field), *([values] if values else []), *_notes(field)])
+
+
+def _description(field: FieldInfo) -> str:
+    if not field.description:
+        raise ValueError(f"the field {field.alias} has no description")
+    return field.description
+
+
+def _notes(field: FieldInfo) -> list[str]:
+    notes = {Mark.REPLACES: "a change replaces the resource", Mark.SECRET: "secret in state"}
+    return [text for mark, text in notes.items() if mark in field.metadata]
 
 
 def _without_none(types: tuple[Any, ...]) -> Any:

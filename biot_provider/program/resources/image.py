@@ -66,7 +66,7 @@ class PluginImage(DeclaredPluginImage, module="biot", name="PluginImage"):
         :param context: folder with a Dockerfile; ``.dockerignore`` says what of it counts.
         :param dockerfile: the Dockerfile's path from ``context``; default ``Dockerfile``.
         :param target: the stage to build; default the last.
-        :param build_args: values of the Dockerfile's ``ARG``; secret in state; default ``{}``.
+        :param build_args: values of the Dockerfile's ``ARG``; default ``{}``; secret in state.
         :param builder: what builds the Dockerfile; ``docker-buildx``, ``docker``, ``podman``, ``buildah``, default the
             first that works.
         :param code: folder or .zip to put on ``base_image``, below ``/var/task``; what is left out is as for a plugin.

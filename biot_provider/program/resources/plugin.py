@@ -50,7 +50,7 @@ class InterceptionArgsDict(TypedDict, total=False):
 
 @pulumi.input_type
 class NotificationArgs:
-    """An action on an entity that a plugin is told about.
+    """An action on an entity that a plugin is notified of, after the action has succeeded.
 
     :param entity_type_name: such as ``patient``.
     :param action_name: such as ``_create``.
@@ -236,8 +236,8 @@ class Plugin(DeclaredPlugin, module="biot", name="Plugin"):
     ) -> None:
         """Declare a plugin.
 
-        :param name: the bare name; a change replaces the resource; 1 to 57 characters, letters, digits, - and _ only,
-            default the resource name.
+        :param name: the bare name; 1 to 57 characters, letters, digits, - and _ only, default the resource name; a
+            change replaces the resource.
         :param display_name: what people read; 1 to 255 characters, default the name.
         :param version: left out, it is 1 at creation and grows by one with each change of the code; 1 to 32767, default
             managed.
@@ -250,8 +250,8 @@ class Plugin(DeclaredPlugin, module="biot", name="Plugin"):
         :param timeout: how long a call may last; 1 to 900 (seconds), default ``3``.
         :param memory_size: memory, and in proportion to it the processor; 128 to 10240 (MB), default ``128``.
         :param ephemeral_storage: the size of /tmp; 512 to 10240 (MB), default ``512``.
-        :param environment_variables: 4 KB in all; ``BIOT_`` and AWS Lambda's own names are reserved; secret in state;
-            default ``{}``.
+        :param environment_variables: 4 KB in all; ``BIOT_`` and AWS Lambda's own names are reserved; default ``{}``;
+            secret in state.
         :param subscriptions: interceptions and notifications.
         :param enabled_state: whether the plugin runs; ``ENABLED``, ``DISABLED``, default ``ENABLED``.
         :param cron_schedule: AWS's six fields, without cron( ); at most 250 characters.

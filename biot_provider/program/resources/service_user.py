@@ -9,12 +9,11 @@ from biot_provider.program.kinds import DeclaredServiceUser, DeclaredServiceUser
 
 
 class ServiceUser(DeclaredServiceUser, module="biot", name="ServiceUser"):
-    """A service user: the identity by which a program outside the platform asks its API.
+    """A service user: the identity by which a program outside the platform calls its API.
 
-    Its id and its ``secret_key`` are what it logs in with; the platform shows the key once, so it is an output, secret
-    in state, and can be had nowhere else. Changed in place: ``active``, ``role_id``,
-    ``secret_key_expiration_in_minutes``. The others need a new service user with a new key: it is deleted first where
-    the name stays, since names are unique, else made first.
+    It logs in with its id and its ``secret_key``. The platform shows the key once: the output, secret in state, is the
+    only copy. ``active``, ``role_id`` and ``secret_key_expiration_in_minutes`` change in place. Any other change needs
+    a new service user with a new key; where the name stays the old one is deleted first, since names are unique.
     """
 
     role_id: pulumi.Output[str]
@@ -50,16 +49,16 @@ class ServiceUser(DeclaredServiceUser, module="biot", name="ServiceUser"):
     ) -> None:
         """Declare a service user.
 
-        :param role_id: id of the role whose permissions it has; a UUID, such as 0b8f6f4e-2a55-4c4c-9d83-7f0d5b0b7a11.
-        :param type: the kind of service user, in the platform's words; a change replaces the resource;
-            ``INTERNAL_SERVICE``, ``EXTERNAL_SERVICE``.
-        :param name: unique on the platform; a change replaces the resource; 1 to 100 characters, default the resource
-            name.
+        :param role_id: id of the role that gives its permissions; a UUID, such as 0b8f6f4e-2a55-4c4c-9d83-7f0d5b0b7a11.
+        :param type: the kind of service user, in the platform's words; ``INTERNAL_SERVICE``, ``EXTERNAL_SERVICE``; a
+            change replaces the resource.
+        :param name: unique on the platform; 1 to 100 characters, default the resource name; a change replaces the
+            resource.
         :param active: false locks it out; default ``true``.
-        :param owner_organization_id: the organization it is of; a change replaces the resource; a UUID, such as
-            0b8f6f4e-2a55-4c4c-9d83-7f0d5b0b7a11, default the platform's choice.
-        :param access_token_expiration_in_minutes: how long a login lasts; a change replaces the resource; 1 or more,
-            default the platform's.
+        :param owner_organization_id: the organization it is of; a UUID, such as 0b8f6f4e-2a55-4c4c-9d83-7f0d5b0b7a11,
+            default the platform's choice; a change replaces the resource.
+        :param access_token_expiration_in_minutes: how long a login lasts; 1 or more, default the platform's; a change
+            replaces the resource.
         :param secret_key_expiration_in_minutes: how long keys made from now on last; left out, they never expire; 1 or
             more.
         """
@@ -79,8 +78,8 @@ class ServiceUserKey(DeclaredServiceUserKey, module="biot", name="ServiceUserKey
     """A further secret key of a service user.
 
     Its id is ``<service user's id>/<key's id>``. A change of ``keepers`` rotates it: the new key is made, whatever
-    uses it is updated, then the old key is dropped; so the platform's limit of keys must leave room for one more.
-    A key that was dropped or has expired is made anew after a refresh.
+    uses it is updated, then the old key is deleted; so the platform's limit of keys must leave room for one more.
+    A refresh finds that a key was deleted or has expired, and the next update makes a new one.
     """
 
     service_user_id: pulumi.Output[str]
@@ -111,7 +110,7 @@ class ServiceUserKey(DeclaredServiceUserKey, module="biot", name="ServiceUserKey
         """Declare a service user key.
 
         :param service_user_id: id of the service user; a change replaces the resource.
-        :param keepers: any values, which are no secrets; a change replaces the resource; default ``{}``.
+        :param keepers: any values, which are no secrets; default ``{}``; a change replaces the resource.
         """
         arguments = {
             "service_user_id": service_user_id,

@@ -10,11 +10,11 @@ from biot_provider.program.kinds import DeclaredInterceptionSubscription, Declar
 class InterceptionSubscription(DeclaredInterceptionSubscription, module="biot", name="InterceptionSubscription"):
     """An endpoint of one's own that intercepts an API call, before or after it, or adapts an entity.
 
-    Its id is what tells it from all others: ``<type> <api_id or entity_name> <endpoint>``, and ``sha256:<digest>`` in
-    place of a query of the endpoint, a long segment of its path and ``path_filters``, which may be secrets; a ``get``
-    takes them as text too, ``<type> <api_id or entity_name> <endpoint> [<placeholder>=<value> ...]``.
-    A change of ``execution_order`` is made in place, with no gap; any other is a new subscription, made before the old
-    one ends. One that exists already, equal in every part, is taken as this resource's, and left when the stack goes.
+    Its id is ``<type> <api_id or entity_name> <endpoint>``, with ``sha256:<digest>`` in place of what may be a secret:
+    a query of the endpoint, a long segment of its path, and ``path_filters``. A ``get`` takes these as text too:
+    ``<type> <api_id or entity_name> <endpoint> [<placeholder>=<value> ...]``.
+    A change of ``execution_order`` is made in place, with no gap; any other change makes a new subscription before the
+    old one ends. A subscription that exists already, equal in every part, is adopted, and stays when the stack goes.
     When the platform moves it up because another subscriber takes its order, that is no change.
     """
 
@@ -42,15 +42,15 @@ class InterceptionSubscription(DeclaredInterceptionSubscription, module="biot", 
     ) -> None:
         """Declare an interception subscription.
 
-        :param type: before or after an API call, both with ``api_id``; or an entity, with ``entity_name``; a change
-            replaces the resource; ``PRE_REQUEST``, ``POST_REQUEST``, ``ADAPT_ENTITY``.
+        :param type: before or after an API call, both with ``api_id``; or an entity, with ``entity_name``;
+            ``PRE_REQUEST``, ``POST_REQUEST``, ``ADAPT_ENTITY``; a change replaces the resource.
         :param endpoint: a public https address; a change replaces the resource.
         :param api_id: a method and a path, such as ``POST/organization/v1/users/patients``; a change replaces the
             resource.
         :param entity_name: such as ``patient``; beside ``api_id`` it is the entity of that API; a change replaces the
             resource.
         :param path_filters: values of placeholders in ``api_id``, to intercept only calls with these (2.4.1 and later);
-            a change replaces the resource; default ``{}``.
+            default ``{}``; a change replaces the resource.
         :param execution_order: among the subscribers of the same API; left out, the platform's default; 1 or more.
         """
         arguments = {
@@ -65,12 +65,12 @@ class InterceptionSubscription(DeclaredInterceptionSubscription, module="biot", 
 
 
 class NotificationSubscription(DeclaredNotificationSubscription, module="biot", name="NotificationSubscription"):
-    """An endpoint of one's own that is told about an action on an entity, after it has succeeded.
+    """An endpoint of one's own that is notified of an action on an entity, after the action has succeeded.
 
-    Its id is what tells it from all others: ``<entity_type_name> <action_name> <endpoint> [<template_name>]``, and
-    ``sha256:<digest>`` in place of a query of the endpoint and a long segment of its path, which may be secrets; a
-    ``get`` takes them as text too. Any change is a new subscription, made before the old one ends. One that exists
-    already, equal in every part, is taken as this resource's, and left when the stack goes.
+    Its id is ``<entity_type_name> <action_name> <endpoint> [<template_name>]``, with ``sha256:<digest>`` in place of
+    what may be a secret: a query of the endpoint, and a long segment of its path. A ``get`` takes these as text too.
+    Any change makes a new subscription before the old one ends. A subscription that exists already, equal in every
+    part, is adopted, and stays when the stack goes.
     """
 
     entity_type_name: pulumi.Output[str]
