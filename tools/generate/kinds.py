@@ -41,6 +41,10 @@ class Kind:
     state: type[State]
     manifest: bool = False
 
+    def __post_init__(self) -> None:
+        if missing := self.arguments.keys() - self.state.model_fields.keys():
+            raise ValueError(f"{self.state.__name__} has no field for {', '.join(sorted(missing))}")
+
     @property
     def description(self) -> str:
         """What the resource is."""
