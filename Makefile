@@ -41,11 +41,12 @@ lint: $(VENV)/.installed  ## format, lint, types, architecture
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/mypy
+	@$(BIN)/mypy tools/generate
 	@cd tools/engine && $(abspath $(BIN))/mypy --config-file ../../pyproject.toml .
 	@for folder in $(DEPLOYED); do (cd $$folder && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml \
 	  --cache-dir $(CURDIR)/.mypy_cache --explicit-package-bases .) || exit 1; done
 	@$(BIN)/lint-imports
-	@$(BIN)/python tools/reference.py --check
+	@$(BIN)/python -m tools.generate --check
 
 check: lint test  ## exactly what CI runs
 
@@ -62,8 +63,8 @@ env: $(VENV)/.installed  ## print what a shell needs for `pulumi` on the local s
 	@engine="$$($(BIN)/python tools/engine/ensure.py)" && \
 	  echo "export $(LOCAL) PATH=\"$$engine:$(CURDIR)/$(BIN):\$$PATH\""
 
-docs: $(VENV)/.installed  ## write docs/reference from the code
-	@$(BIN)/python tools/reference.py
+docs: $(VENV)/.installed  ## write docs/reference and the classes of program/resources from the models
+	@$(BIN)/python -m tools.generate
 
 lock:  ## renew requirements.lock from pyproject.toml
 	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install -q uv==0.13.9

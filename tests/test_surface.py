@@ -12,22 +12,13 @@ import subprocess
 import sys
 from base64 import b64decode
 from pathlib import Path
-from typing import Any
 
+import pulumi
 import pytest
 from pulumi.dynamic.dynamic import serialize_provider
 
 import biot_provider as biot
-from biot_provider.lifecycle.fields import Model
-from biot_provider.plugin.model import Cors, Interception, Notification, PluginInputs, PluginState, Subscriptions
 from biot_provider.provider.plugin import PluginProvider
-from biot_provider.service_user.model import (
-    ServiceUserInputs,
-    ServiceUserKeyInputs,
-    ServiceUserKeyState,
-    ServiceUserState,
-)
-from biot_provider.subscription.model import InterceptionSubscriptionInputs, NotificationSubscriptionInputs
 
 PACKAGE = Path(str(importlib.resources.files("biot_provider")))
 ROOT = PACKAGE.parent
@@ -76,34 +67,19 @@ def test_the_provider_is_in_state_by_its_name_alone() -> None:
     assert type(pickle.loads(text)) is PluginProvider  # an older state holds just this
 
 
-def test_the_types_token_is_the_one_in_state() -> None:
-    assert biot.Plugin.__init__.__qualname__ == "Plugin.__init__"
-    assert (biot.Plugin._resource_type_name, biot.Plugin.__name__) == ("dynamic/biot:Plugin", "Plugin")
-
-
-def test_arguments_inputs_and_outputs_are_one_list() -> None:
-    here = {"owner", "code_digest", "code_files"}
-    arguments = set(inspect.signature(biot.Plugin.__init__).parameters) - {"self", "resource_name", "opts"}
-    assert arguments == set(PluginInputs.model_fields) - here
-    hidden = {"owner", "declared_version", "platform", "kept"}
-    assert set(biot.Plugin.__annotations__) == set(PluginState.model_fields) - hidden
-
-
 @pytest.mark.parametrize(
-    ("resource", "inputs", "state"),
+    "resource",
     [
-        (biot.ServiceUser, ServiceUserInputs, ServiceUserState),
-        (biot.ServiceUserKey, ServiceUserKeyInputs, ServiceUserKeyState),
-        (biot.InterceptionSubscription, InterceptionSubscriptionInputs, InterceptionSubscriptionInputs),
-        (biot.NotificationSubscription, NotificationSubscriptionInputs, NotificationSubscriptionInputs),
+        biot.InterceptionSubscription,
+        biot.NotificationSubscription,
+        biot.Plugin,
+        biot.PluginImage,
+        biot.ServiceUser,
+        biot.ServiceUserKey,
     ],
 )
-def test_arguments_inputs_and_outputs_of_own_account_resources_are_one_list(
-    resource: Any, inputs: type[Model], state: type[Model]
-) -> None:
-    arguments = set(inspect.signature(resource.__init__).parameters) - {"self", "resource_name", "opts"}
-    assert arguments == set(inputs.model_fields) - {"owner"}
-    assert set(resource.__annotations__) == set(state.model_fields) - {"owner", "platform", "filled_in"}
+def test_the_types_token_is_the_one_in_state(resource: type[pulumi.dynamic.Resource]) -> None:
+    assert resource.__init__.__qualname__ == f"{resource.__name__}.__init__"
     assert resource._resource_type_name == f"dynamic/biot:{resource.__name__}"
 
 
@@ -122,20 +98,6 @@ def test_each_provider_is_in_state_by_the_name_that_older_states_hold(module: st
     assert len(text) < 120
     assert f"biot_provider.provider.{module}".encode() in text
     assert type(pickle.loads(text)) is kind
-
-
-@pytest.mark.parametrize(
-    ("classes", "model"),
-    [
-        ((biot.InterceptionArgs, biot.InterceptionArgsDict), Interception),
-        ((biot.NotificationArgs, biot.NotificationArgsDict), Notification),
-        ((biot.SubscriptionsArgs, biot.SubscriptionsArgsDict), Subscriptions),
-        ((biot.CorsArgs, biot.CorsArgsDict), Cors),
-    ],
-)
-def test_the_class_and_the_plain_form_have_the_contracts_fields(classes: tuple[type, type], model: type) -> None:
-    for form in classes:
-        assert set(form.__annotations__) == set(model.model_fields)  # type: ignore[attr-defined]
 
 
 def test_the_types_take_every_form_a_program_may_use() -> None:

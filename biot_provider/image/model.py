@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from biot_provider.api.models.wide import Text, TextMap
-from biot_provider.lifecycle.fields import Expected, Inputs, Mark, State, Unit, Word
+from biot_provider.lifecycle.fields import Default, Expected, Inputs, Mark, State, Unit, Word
 
 Builder = Literal["docker-buildx", "docker", "podman", "buildah"]
 
@@ -16,25 +16,50 @@ MAX_NAME = 95
 
 
 class PluginImageInputs(Inputs):
-    """An image to build from a folder with a Dockerfile, or from a base image and code.
+    """A container image in BioT's repository, built and pushed when its content is new.
 
-    ``context_digest``, ``context_files`` and ``image_tag`` follow from the files and are known at preview.
+    Either ``context``, a folder with a Dockerfile, built by a builder; or ``code`` on a ``base_image``, which needs
+    none. Its ``image_tag`` follows from the content, so it is known at preview, and a tag that is in the repository
+    already is not built or pushed again, whoever pushed it. Give it to ``biot.Plugin(image_tag=...)``. Deleting the
+    resource leaves the repository alone: the platform owns the images that plugins run, and deletes an image with the
+    last plugin that runs it. ``get`` takes the tag as the id.
     """
 
     name: Annotated[
         str,
-        Field(min_length=1, max_length=MAX_NAME, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$"),
+        Field(
+            min_length=1, max_length=MAX_NAME, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", description="begins the tag"
+        ),
         Expected("the beginning of a tag (letters, digits, _ . -, not first . or -)"),
         Unit(" (the tag adds 33)"),
+        Default("the resource name"),
     ]
-    context: Word | None = None
-    dockerfile: Word | None = None
-    target: Word | None = None
-    build_args: Annotated[dict[str, str] | None, Mark.SECRET] = None
-    builder: Builder | None = None
-    code: Word | None = None
-    base_image: Word | None = None
-    handler: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    context: Annotated[Word | None, Mark.CONTENT, Mark.PATH] = Field(
+        default=None, description="folder with a Dockerfile; ``.dockerignore`` says what of it counts"
+    )
+    dockerfile: Annotated[Word | None, Default("``Dockerfile``", in_outputs=False)] = Field(
+        default=None, description="the Dockerfile's path from ``context``"
+    )
+    target: Annotated[Word | None, Default("the last", in_outputs=False)] = Field(
+        default=None, description="the stage to build"
+    )
+    build_args: Annotated[dict[str, str] | None, Mark.SECRET] = Field(
+        default=None, description="values of the Dockerfile's ``ARG``"
+    )
+    builder: Annotated[Builder | None, Default("the first that works", in_outputs=False)] = Field(
+        default=None, description="what builds the Dockerfile"
+    )
+    code: Annotated[Word | None, Mark.CONTENT, Mark.PATH] = Field(
+        default=None,
+        description="folder or .zip to put on ``base_image``, below ``/var/task``; what is left out is as for a plugin",
+    )
+    base_image: Word | None = Field(
+        default=None,
+        description="such as ``public.ecr.aws/lambda/python:3.13``; better by digest, a tag may move unnoticed",
+    )
+    handler: Annotated[str, Field(min_length=1, max_length=1024)] | None = Field(
+        default=None, description="what the base image runs, such as ``index.handler``"
+    )
     context_digest: Annotated[str | None, Mark.FILLED_IN] = None
     context_files: Annotated[dict[str, str] | None, Mark.FILLED_IN] = None
     image_tag: Annotated[str | None, Mark.FILLED_IN] = None
@@ -52,8 +77,8 @@ class PluginImageState(State):
     code: Text = None
     base_image: Text = None
     handler: Text = None
-    context_digest: Text = None
-    context_files: TextMap = None
-    image_tag: Text = None
-    digest: Text = None
-    repository_uri: Text = None
+    context_digest: Text = Field(default=None, description="digest of all that makes the image, known at preview")
+    context_files: TextMap = Field(default=None, description="digest of each file that counts, by its path")
+    image_tag: Text = Field(default=None, description="the name and the content's digest, known at preview")
+    digest: Text = Field(default=None, description="digest of the image in the repository")
+    repository_uri: Text = Field(default=None, description="the address of the repository")

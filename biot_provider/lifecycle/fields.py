@@ -1,7 +1,8 @@
 """What a field of a declaration says beside its type: once, beside the field, read by everything that needs it.
 
-A field without a mark is sent with a PATCH and is changed in place. Its description and limits make the reference pages
-and the docstrings of the classes that a program imports.
+A field without a mark is sent with a PATCH and is changed in place. From the fields of a kind ``tools/generate`` writes
+the class that a program imports and the reference page: a field's description is a phrase without its limits and its
+default, which are added from the field.
 """
 
 from __future__ import annotations
@@ -25,6 +26,11 @@ class Mark(Enum):
     FILLED_IN = "follows from other inputs; no program gives it"
     SECRET = "its values are secrets in state"  # noqa: S105
     UNQUOTED = "its value may hold a secret, so that no message quotes it"
+    SECRET_EACH = "a secret map with keys that anybody may read: each value is a separate secret"  # noqa: S105
+    CONTENT = "names files or an image; a program that ignores its changes leaves the content alone"
+    PATH = "the path of a folder or a file, in any form that Python or Pulumi has for one"
+    NULLABLE = "an output of it may be None, although it has a default or is no argument"
+    LASTING = "an output of it is set when the resource is made, and stays"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,17 @@ class Unit:
     """What a message says behind a field's limits, such as `` (seconds)``."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """The default of an argument that a kind fills in, as the documentation says it.
+
+    Without ``in_outputs`` the outputs hold None instead.
+    """
+
+    text: str
+    in_outputs: bool = True
 
 
 def marked(model: type[BaseModel], mark: Mark) -> tuple[str, ...]:

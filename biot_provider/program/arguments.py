@@ -8,6 +8,9 @@ from typing import Any
 
 import pulumi
 
+FilePath = str | os.PathLike[str] | pulumi.FileArchive
+"""What an argument that is a path may be."""
+
 _STACK_TYPE = "pulumi:pulumi:Stack"
 
 
@@ -27,11 +30,6 @@ async def _below(parent: pulumi.Resource, stack: str, resource_name: str) -> str
     _, _, types, *_ = str(await parent.urn.future()).split("::")  # urn:pulumi:stack::project::types::name
     parents = "$".join(type_ for type_ in types.split("$") if type_ != _STACK_TYPE)
     return f"{stack}/{parents}::{resource_name}" if parents else f"{stack}/{resource_name}"
-
-
-def reading(id_: pulumi.Input[str], opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
-    """The options of a ``get``: it reads what has this id, and manages nothing."""
-    return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id_))
 
 
 def path(value: Any) -> Any:

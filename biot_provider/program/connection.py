@@ -1,6 +1,6 @@
 """``biot.Provider``: an explicit connection, so that one program can deploy to two environments.
 
-It is Pulumi's provider of dynamic resources with a configuration of its own: its own process, secrets encrypted in
+It is Pulumi's provider of dynamic resources with its own configuration: its own process, secrets encrypted in
 state. Giving a resource another one, or changing its address or key, is no change of the resource.
 """
 

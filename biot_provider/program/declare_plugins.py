@@ -16,7 +16,7 @@ from biot_provider.plugin.manifest.arguments import MANIFEST_KEYS, PluginManifes
 from biot_provider.plugin.manifest.folders import MANIFEST, find_manifests
 from biot_provider.plugin.manifest.overrides import read_overrides
 from biot_provider.plugin.manifest.yaml_file import read_written
-from biot_provider.program.plugin import Plugin
+from biot_provider.program.resources.plugin import Plugin
 
 STACK = "stack configuration 'plugins{}'"
 """Where the overrides stand, as an error names it, with a plugin's name behind a dot or without."""
@@ -79,7 +79,7 @@ def read_plugin(manifest: Path) -> dict[str, Any]:
 
 
 def _plugin(manifest: Path, override: Any, override_place: str, problems: list[str]) -> dict[str, Any]:
-    """The arguments of one plugin, named as its folder; what is wrong with them is added to the problems."""
+    """Return the arguments of one plugin, by default named as its folder; add their mistakes to the problems."""
     place = str(manifest.absolute())
     plugin = PluginManifest(place, read_written(manifest, place), override_place, override)
     arguments = {"name": manifest.absolute().parent.name, **plugin.arguments()}

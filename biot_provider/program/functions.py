@@ -10,49 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import pulumi
 from pulumi.runtime import get_config
-from pydantic import BaseModel, ConfigDict, Field
 
 from biot_provider.api.models.logins import PublicKey
 from biot_provider.api.models.plugins import PluginAnswer
-from biot_provider.api.models.wide import Flag, Text, Whole
 from biot_provider.config import Settings
 from biot_provider.errors import BiotError
 from biot_provider.plugin.state import own_variables
+from biot_provider.program.resources.plugin_info import PluginInfo
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client
 
 
-class PluginInfo(BaseModel):
-    """A plugin as the platform shows it: names bare, without the variables the platform sets itself."""
-
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
-
-    name: str
-    display_name: Text
-    version: Whole
-    runtime: Text
-    handler: Text
-    timeout: Whole
-    memory_size: Whole
-    ephemeral_storage: Whole
-    environment_variables: Mapping[str, str] = Field(repr=False)
-    """Their values are secrets: wrap what you take of them in ``pulumi.Output.secret``."""
-    subscriptions: Mapping[str, Any] | None
-    enabled_state: Text
-    cron_schedule: Text
-    deployment_package_type: Text
-    analytics_db_access: Flag
-    cors: Mapping[str, Any] | None
-    endpoint_url: Text
-    link_to_console: Text
-    creation_time: Text
-    last_modified_time: Text
-
-
 def get_plugin(name: str) -> PluginInfo:
     """Read one plugin by its bare name. Raises pulumi.RunError when there is none, or the platform refuses."""
-    with _told():
+    with _reported():
         return _info(_client().get_plugin(name))
 
 
@@ -70,19 +42,19 @@ def list_plugins(
 
     Raises pulumi.RunError when the platform refuses or cannot be reached.
     """
-    with _told():
+    with _reported():
         return [_info(answer) for answer in _client().search_plugins(filters=filters, sort=sort, free_text=free_text)]
 
 
 def get_public_key() -> PublicKey:
     """Read the keys by which a plugin verifies the platform's calls. Raises pulumi.RunError."""
-    with _told():
+    with _reported():
         return _client().get_public_key()
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """An error ends the program with its one line, no traceback."""
+def _reported() -> Iterator[None]:
+    """End the program at an error with its one line and no traceback."""
     try:
         yield
     except BiotError as error:

@@ -1,4 +1,4 @@
-"""Arguments that Pulumi can send: it would stop at others with a traceback of its own, and quote them."""
+"""Arguments that Pulumi can send: it would stop at others with its own traceback, and quote them."""
 
 from __future__ import annotations
 

@@ -28,23 +28,50 @@ ACTIONS = (
 
 
 class InterceptionSubscriptionInputs(Inputs):
-    """An endpoint that intercepts an API call or an entity."""
+    """An endpoint of one's own that intercepts an API call, before or after it, or adapts an entity.
 
-    type: Annotated[Literal["PRE_REQUEST", "POST_REQUEST", "ADAPT_ENTITY"], Mark.REPLACES]
-    endpoint: Annotated[Word, Mark.REPLACES, Mark.UNQUOTED]
-    api_id: Annotated[Word | None, Mark.REPLACES] = None
-    entity_name: Annotated[Word | None, Mark.REPLACES] = None
-    path_filters: Annotated[dict[str, Word] | None, Mark.REPLACES, Mark.UNQUOTED] = None
-    execution_order: Order | None = None
+    Its id is ``<type> <api_id or entity_name> <endpoint>``, with ``sha256:<digest>`` in place of what may be a secret:
+    a query of the endpoint, a long segment of its path, and ``path_filters``. A ``get`` takes these as text too:
+    ``<type> <api_id or entity_name> <endpoint> [<placeholder>=<value> ...]``.
+    A change of ``execution_order`` is made in place, with no gap; any other change makes a new subscription before the
+    old one ends. A subscription that exists already, equal in every part, is adopted, and stays when the stack goes.
+    When the platform moves it up because another subscriber takes its order, that is no change.
+    """
+
+    type: Annotated[Literal["PRE_REQUEST", "POST_REQUEST", "ADAPT_ENTITY"], Mark.REPLACES] = Field(
+        description="before or after an API call, both with ``api_id``; or an entity, with ``entity_name``"
+    )
+    endpoint: Annotated[Word, Mark.REPLACES, Mark.UNQUOTED] = Field(description="a public https address")
+    api_id: Annotated[Word | None, Mark.REPLACES] = Field(
+        default=None, description="a method and a path, such as ``POST/organization/v1/users/patients``"
+    )
+    entity_name: Annotated[Word | None, Mark.REPLACES] = Field(
+        default=None, description="such as ``patient``; beside ``api_id`` it is the entity of that API"
+    )
+    path_filters: Annotated[dict[str, Word] | None, Mark.REPLACES, Mark.UNQUOTED] = Field(
+        default=None,
+        description="values of placeholders in ``api_id``, to intercept only calls with these (2.4.1 and later)",
+    )
+    execution_order: Order | None = Field(
+        default=None, description="among the subscribers of the same API; left out, the platform's default"
+    )
 
 
 class NotificationSubscriptionInputs(Inputs):
-    """An endpoint that is notified of an action on an entity."""
+    """An endpoint of one's own that is notified of an action on an entity, after the action has succeeded.
 
-    entity_type_name: Annotated[Word, Mark.REPLACES]
-    action_name: Annotated[Word, Mark.REPLACES]
-    endpoint: Annotated[Word, Mark.REPLACES, Mark.UNQUOTED]
-    template_name: Annotated[Word | None, Mark.REPLACES] = None
+    Its id is ``<entity_type_name> <action_name> <endpoint> [<template_name>]``, with ``sha256:<digest>`` in place of
+    what may be a secret: a query of the endpoint, and a long segment of its path. A ``get`` takes these as text too.
+    Any change makes a new subscription before the old one ends. A subscription that exists already, equal in every
+    part, is adopted, and stays when the stack goes.
+    """
+
+    entity_type_name: Annotated[Word, Mark.REPLACES] = Field(description="such as ``patient``")
+    action_name: Annotated[Word, Mark.REPLACES] = Field(description="such as ``_create``")
+    endpoint: Annotated[Word, Mark.REPLACES, Mark.UNQUOTED] = Field(description="a public https address")
+    template_name: Annotated[Word | None, Mark.REPLACES] = Field(
+        default=None, description="limits it to one template (2.4.1 and later)"
+    )
 
 
 class SubscriptionState(SubscriptionShown, State):

@@ -1,28 +1,23 @@
-"""``biot.Plugin`` as a program declares it: arguments in, outputs as attributes; no I/O and no validation here.
+"""Generated from biot_provider/plugin/model.py by tools/generate (`make docs`); do not edit."""
 
-Limits and defaults stand with the fields in ``models.py``; what is wrong is found by the provider's check.
-"""
-
-from __future__ import annotations
-
-import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 import pulumi
 
-from biot_provider.program.arguments import path, reading
-from biot_provider.program.declared import DeclaredResource
-from biot_provider.provider.plugin import PluginProvider
+from biot_provider.program.arguments import FilePath
+from biot_provider.program.kinds import DeclaredPlugin
 
 
 @pulumi.input_type
 class InterceptionArgs:
-    """An API call, or an entity, that the plugin intercepts.
+    """An API call, or an entity, that a plugin intercepts.
 
-    ``type`` is ``PRE_REQUEST``, ``POST_REQUEST`` (both with ``api_id``, such as
-    ``POST/organization/v1/users/patients``) or ``ADAPT_ENTITY`` (with ``entity_type_name`` alone).
-    ``order`` overrides the plugin's interception order for this one.
+    :param type: before or after an API call, both with ``api_id``; or an entity, with ``entity_type_name`` alone;
+        ``PRE_REQUEST``, ``POST_REQUEST``, ``ADAPT_ENTITY``.
+    :param api_id: a method and a path, such as ``POST/organization/v1/users/patients``.
+    :param entity_type_name: such as ``patient``.
+    :param order: in place of the plugin's ``interception_order``; 1 or more.
     """
 
     type: pulumi.Input[str] = pulumi.property("type")
@@ -44,11 +39,22 @@ class InterceptionArgs:
         pulumi.set(self, "order", order)
 
 
+class InterceptionArgsDict(TypedDict, total=False):
+    """The plain form of :class:`InterceptionArgs`."""
+
+    type: pulumi.Input[str]
+    api_id: pulumi.Input[str]
+    entity_type_name: pulumi.Input[str]
+    order: pulumi.Input[int]
+
+
 @pulumi.input_type
 class NotificationArgs:
-    """An action on an entity that the plugin is told about, such as ``patient`` and ``_create``.
+    """An action on an entity that a plugin is notified of, after the action has succeeded.
 
-    ``template_name`` limits it to one template (platform 2.4.1 and later).
+    :param entity_type_name: such as ``patient``.
+    :param action_name: such as ``_create``.
+    :param template_name: limits it to one template (platform 2.4.1 and later).
     """
 
     entity_type_name: pulumi.Input[str] = pulumi.property("entity_type_name")
@@ -67,15 +73,6 @@ class NotificationArgs:
         pulumi.set(self, "template_name", template_name)
 
 
-class InterceptionArgsDict(TypedDict, total=False):
-    """The plain form of :class:`InterceptionArgs`."""
-
-    type: pulumi.Input[str]
-    api_id: pulumi.Input[str]
-    entity_type_name: pulumi.Input[str]
-    order: pulumi.Input[int]
-
-
 class NotificationArgsDict(TypedDict, total=False):
     """The plain form of :class:`NotificationArgs`."""
 
@@ -86,9 +83,11 @@ class NotificationArgsDict(TypedDict, total=False):
 
 @pulumi.input_type
 class SubscriptionsArgs:
-    """All that the plugin subscribes to.
+    """All that a plugin subscribes to.
 
-    ``interception_order`` (1 or more, default 1) orders this plugin's interceptions among those of others.
+    :param interception_order: of the plugin's interceptions among those of others; 1 or more, default ``1``.
+    :param interceptions: each ``type`` and target once.
+    :param notifications: each once.
     """
 
     interception_order: pulumi.Input[int] | None = pulumi.property("interception_order")
@@ -123,7 +122,11 @@ class SubscriptionsArgsDict(TypedDict, total=False):
 class CorsArgs:
     """Who may call the plugin's endpoint from a browser; a list left out is the platform's default.
 
-    Defaults: origins ``*``, methods ``GET`` and ``POST``, headers ``authorization`` and ``content-type``.
+    :param allow_origins: such as ``https://app.example.com``; default ``*``.
+    :param allow_methods: the methods of a call; ``GET``, ``PUT``, ``POST``, ``DELETE``, ``HEAD``, ``PATCH``, default
+        ``GET``, ``POST``.
+    :param allow_headers: the headers that a call may have; default ``authorization``, ``content-type``.
+    :param expose_headers: the headers of the response that a page may read.
     """
 
     allow_origins: pulumi.Input[Sequence[pulumi.Input[str]]] | None = pulumi.property("allow_origins")
@@ -154,15 +157,7 @@ class CorsArgsDict(TypedDict, total=False):
     expose_headers: pulumi.Input[Sequence[pulumi.Input[str]]]
 
 
-Code = str | os.PathLike[str] | pulumi.FileArchive
-
-_OUTPUTS = (
-    "code_digest", "code_files", "endpoint_url", "link_to_console", "creation_time", "last_modified_time",
-    "deployment_package_type",
-)  # fmt: skip
-
-
-class Plugin(DeclaredResource, module="biot", name="Plugin"):
+class Plugin(DeclaredPlugin, module="biot", name="Plugin"):
     """A plugin hosted by BioT: a zip of code or a container image, its configuration and its subscriptions.
 
     Its id is the plugin's bare name. Changing ``name``, or between ``code`` and ``image_tag``, replaces the
@@ -186,19 +181,35 @@ class Plugin(DeclaredResource, module="biot", name="Plugin"):
     analytics_db_access: pulumi.Output[bool]
     cors: pulumi.Output[Mapping[str, Any] | None]
     adopt: pulumi.Output[bool]
-    code_digest: pulumi.Output[str | None]
-    code_files: pulumi.Output[Mapping[str, str]]
-    endpoint_url: pulumi.Output[str]
-    link_to_console: pulumi.Output[str]
-    creation_time: pulumi.Output[str]
-    last_modified_time: pulumi.Output[str]
     deployment_package_type: pulumi.Output[str]
+    """``IMAGE`` with ``image_tag``, else ``ZIP``."""
+    endpoint_url: pulumi.Output[str]
+    """Where the function answers."""
+    link_to_console: pulumi.Output[str]
+    """The function in the AWS console."""
+    creation_time: pulumi.Output[str]
+    """ISO-8601, UTC."""
+    last_modified_time: pulumi.Output[str]
+    """ISO-8601, UTC."""
+    code_digest: pulumi.Output[str | None]
+    """Digest of the package; None without ``code``."""
+    code_files: pulumi.Output[Mapping[str, str]]
+    """Digest of each file of the package, by its path."""
 
     _optional = ("code", "image_tag", "subscriptions", "cron_schedule", "cors")
-    _lasting = ("version", "endpoint_url", "link_to_console", "creation_time", "deployment_package_type")
+    _paths = ("code",)
     _content = ("code", "image_tag")
-    _digest = "code_digest"
-    _instead_of_import = "give adopt=True, which takes over the plugin of that name"
+    _secret_maps = ("environment_variables",)
+    _outputs = (
+        "deployment_package_type",
+        "endpoint_url",
+        "link_to_console",
+        "creation_time",
+        "last_modified_time",
+        "code_digest",
+        "code_files",
+    )
+    _lasting = ("version", "deployment_package_type", "endpoint_url", "link_to_console", "creation_time")
 
     def __init__(
         self,
@@ -207,7 +218,7 @@ class Plugin(DeclaredResource, module="biot", name="Plugin"):
         name: pulumi.Input[str] | None = None,
         display_name: pulumi.Input[str] | None = None,
         version: pulumi.Input[int] | None = None,
-        code: pulumi.Input[Code] | None = None,
+        code: pulumi.Input[FilePath] | None = None,
         image_tag: pulumi.Input[str] | None = None,
         runtime: pulumi.Input[str] | None = None,
         handler: pulumi.Input[str] | None = None,
@@ -225,36 +236,41 @@ class Plugin(DeclaredResource, module="biot", name="Plugin"):
     ) -> None:
         """Declare a plugin.
 
-        :param name: bare name, 1 to 57 of letters, digits, - and _; default the resource name.
-        :param display_name: at most 255 characters; default the name.
-        :param version: 1 to 32767; left out, it is 1 at creation and grows by one with each change of the code.
-        :param code: a folder or a .zip, relative to the project; left out, the platform deploys its seed code.
-        :param image_tag: an image in BioT's repository, instead of ``code``, ``runtime`` and ``handler``.
-        :param runtime: an AWS Lambda runtime identifier; default ``nodejs22.x``.
-        :param handler: default ``index.handler``; its file must be in the package.
-        :param timeout: seconds, 1 to 900; default 3.
-        :param memory_size: MB, 128 to 10240; default 128.
-        :param ephemeral_storage: MB of /tmp, 512 to 10240; default 512.
-        :param environment_variables: 4 KB in all; ``BIOT_`` and AWS Lambda's own names are reserved; secret in state.
+        :param name: the bare name; 1 to 57 characters, letters, digits, - and _ only, default the resource name; a
+            change replaces the resource.
+        :param display_name: what people read; 1 to 255 characters, default the name.
+        :param version: left out, it is 1 at creation and grows by one with each change of the code; 1 to 32767, default
+            managed.
+        :param code: a folder or a .zip, relative to the project; left out, the platform deploys its seed.
+        :param image_tag: an image in BioT's repository, instead of ``code``, ``runtime`` and ``handler``; 1 to 128
+            characters.
+        :param runtime: an AWS Lambda runtime identifier; 1 to 50 characters, default ``nodejs22.x``.
+        :param handler: the function to run; its file must be in the package; 1 to 1024 characters, default
+            ``index.handler``.
+        :param timeout: how long a call may last; 1 to 900 (seconds), default ``3``.
+        :param memory_size: memory, and in proportion to it the processor; 128 to 10240 (MB), default ``128``.
+        :param ephemeral_storage: the size of /tmp; 512 to 10240 (MB), default ``512``.
+        :param environment_variables: 4 KB in all; ``BIOT_`` and AWS Lambda's own names are reserved; default ``{}``;
+            secret in state.
         :param subscriptions: interceptions and notifications.
-        :param enabled_state: ``ENABLED`` (default) or ``DISABLED``.
-        :param cron_schedule: AWS's six fields, without cron( ).
-        :param analytics_db_access: read access to the analytics database; default false.
+        :param enabled_state: whether the plugin runs; ``ENABLED``, ``DISABLED``, default ``ENABLED``.
+        :param cron_schedule: AWS's six fields, without cron( ); at most 250 characters.
+        :param analytics_db_access: read access to the analytics database; default ``false``.
         :param cors: for calls of the endpoint from a browser.
-        :param adopt: true takes over a plugin of that name that exists already.
+        :param adopt: true takes over a plugin of that name that exists already; default ``false``.
         """
-        arguments: dict[str, Any] = {
-            "name": resource_name if name is None else name,
+        arguments = {
+            "name": name,
             "display_name": display_name,
             "version": version,
-            "code": path(code),
+            "code": code,
             "image_tag": image_tag,
             "runtime": runtime,
             "handler": handler,
             "timeout": timeout,
             "memory_size": memory_size,
             "ephemeral_storage": ephemeral_storage,
-            "environment_variables": _secret(environment_variables),
+            "environment_variables": environment_variables,
             "subscriptions": subscriptions,
             "enabled_state": enabled_state,
             "cron_schedule": cron_schedule,
@@ -262,35 +278,4 @@ class Plugin(DeclaredResource, module="biot", name="Plugin"):
             "cors": cors,
             "adopt": adopt,
         }
-        # Names are unique. The engine asks no provider which comes first where the user forces a replacement; for an
-        # image the provider must be asked, since the platform deletes an image with the last plugin that runs it.
-        first = pulumi.ResourceOptions(delete_before_replace=True if image_tag is None else None)
-        opts = pulumi.ResourceOptions.merge(first, opts)
-        super().__init__(PluginProvider(), resource_name, arguments, _OUTPUTS, opts)
-
-    @classmethod
-    def get(
-        cls,
-        resource_name: str,
-        id: pulumi.Input[str],  # noqa: A002
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> Plugin:
-        """Read a plugin that exists, by its bare name; it is not managed: never changed, never deleted."""
-        return cls(resource_name, name=id, opts=reading(id, opts))
-
-    def _left_none(self, arguments: Mapping[str, Any]) -> Collection[str]:
-        image = arguments["image_tag"] is not None
-        digest = ("code_digest",) if arguments["code"] is None else ()
-        return {*super()._left_none(arguments), *digest, *(("runtime", "handler") if image else ())}
-
-    def _lasts(self, old_outputs: Mapping[str, Any], new_inputs: Mapping[str, Any]) -> Collection[str]:
-        """A version grows with the code."""
-        code_stays = all(old_outputs.get(name) == new_inputs.get(name) for name in ("code_digest", "image_tag"))
-        return [name for name in self._lasting if code_stays or name != "version"]
-
-
-def _secret(variables: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None) -> Any:
-    """Each value a secret, so that a preview tells which variable changes and never its value."""
-    if isinstance(variables, Mapping):
-        return {key: pulumi.Output.secret(value) for key, value in variables.items()}
-    return None if variables is None else pulumi.Output.secret(variables)
+        super().__init__(resource_name, arguments, opts)
