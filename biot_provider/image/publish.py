@@ -11,32 +11,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from biot_provider.errors import ImageError
-from biot_provider.image.archive import read_image
-from biot_provider.image.artifact import Blob, Image, assembled, check_names, code_layer
-from biot_provider.image.build import Recipe, find_builder, run_build
-from biot_provider.image.context import read_context, recipe_digest
+from biot_provider.image.artifact import Blob, Image, assembled
+from biot_provider.image.build.archive import read_image
+from biot_provider.image.build.builders import Recipe, find_builder, run_build
+from biot_provider.image.build.context import read_context
+from biot_provider.image.build.staged import stage
+from biot_provider.image.code import MAX_CODE_BYTES, code_layer, package_digest, with_code
 from biot_provider.image.reference import EMBEDDED_HOST, Reference
 from biot_provider.image.registry import PublicRegistry, Readable, Registry, megabytes, read_base
 from biot_provider.image.registry_errors import ForbiddenError
-from biot_provider.image.staged import stage
 from biot_provider.package.archive import read_package
 
 if TYPE_CHECKING:
     from biot_provider.image.credentials import RegistryLogin
     from biot_provider.image.model import PluginImageInputs
-    from biot_provider.package.archive import Package
-
-MAX_CODE_BYTES = 10 * 1024**3
-"""AWS Lambda quotas, container image code package size: uncompressed, with all layers."""
-
-
-def package_digest(package: Package, inputs: PluginImageInputs) -> str:
-    """What decides whether code on a base image is pushed: SHA-256, in hex.
-
-    Raises ImageError for a name that a layer cannot hold.
-    """
-    check_names(package)
-    return recipe_digest({"code": package.digest, "base_image": inputs.base_image, "handler": inputs.handler})
 
 
 class Published(NamedTuple):
@@ -113,7 +101,7 @@ class Publisher:
         with self._stage(inputs, note, "read") if missing else nullcontext():
             fetched = {blob.digest: _fetched(blob, reader, folder) for blob in missing}
         kept = tuple(fetched.get(blob.digest, blob) for blob in layers)
-        return assembled(_with_code(config, diff_id, inputs), (*kept, layer), folder)
+        return assembled(with_code(config, diff_id, inputs.handler), (*kept, layer), folder)
 
     def _base(self, reference: Reference, registry: Registry) -> tuple[Reference | None, Readable]:
         """Where the base image is read, and from where its layers can be mounted."""
@@ -153,12 +141,3 @@ def _fetched(blob: Blob, reader: Readable, folder: Path) -> Blob:
     path = folder / blob.digest.replace(":", "-")
     reader.download(blob.digest, path)
     return Blob(blob.digest, blob.size, path)
-
-
-def _with_code(config: dict[str, object], diff_id: str, inputs: PluginImageInputs) -> dict[str, object]:
-    """The base's config with one layer more, and the handler to run."""
-    run = dict(config.get("config") or {})  # type: ignore[call-overload]
-    run |= {"WorkingDir": "/var/task"} | ({"Cmd": [inputs.handler]} if inputs.handler else {})
-    rootfs = dict(config["rootfs"])  # type: ignore[call-overload]
-    history = [*(config.get("history") or ()), {"created_by": "biot-provider: code", "created": "1980-01-01T00:00:00Z"}]  # type: ignore[misc]
-    return config | {"config": run, "rootfs": rootfs | {"diff_ids": [*rootfs["diff_ids"], diff_id]}, "history": history}

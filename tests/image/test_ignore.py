@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from biot_provider.errors import ImageError
-from biot_provider.image.context import read_context
+from biot_provider.image.build.context import read_context
 
 from .servers import run
 

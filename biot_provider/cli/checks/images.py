@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from biot_provider.errors import ImageError
-from biot_provider.image.build import probe
+from biot_provider.image.build.builders import probe
 from biot_provider.image.credentials import require_libraries
 
 from . import Note
