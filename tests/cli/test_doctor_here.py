@@ -127,7 +127,7 @@ def test_images_without_their_libraries_are_a_note_with_the_command_that_install
     clinic: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clinic.environment(BIOT_BASE_URL="embedded")
-    monkeypatch.setitem(sys.modules, "boto3", None)
+    monkeypatch.setitem(sys.modules, "botocore", None)
     visit = clinic.visit()
     assert visit.problems == {}
     assert "pip install 'biot-provider[image]'" in visit.texts("note")["images"]

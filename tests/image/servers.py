@@ -49,8 +49,8 @@ class DockerRegistry:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes requests, httpx and boto3 trust it."""
-        return {"REQUESTS_CA_BUNDLE": str(self.ca), "SSL_CERT_FILE": str(self.ca)}
+        """What makes the provider trust it."""
+        return {"SSL_CERT_FILE": str(self.ca)}
 
     def tags(self, repository: str = REPOSITORY) -> set[str]:
         """The tags of a repository; none where there is no such repository."""

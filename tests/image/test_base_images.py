@@ -79,7 +79,7 @@ def public(
         images.use(ecr, docker_registry, monkeypatch)
         bundle = tmp_path / "trusted.pem"
         bundle.write_bytes(docker_registry.ca.read_bytes() + authority.cert_pem.bytes())
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+        monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
         images.file("code/index.py", f"# {tmp_path}")  # not there yet, whatever other tests pushed
         yield public
         server.shutdown()
@@ -174,10 +174,10 @@ def test_a_base_image_that_is_not_public_is_named(public: Public, images: Images
 def test_a_registry_whose_certificate_is_not_trusted_is_named(
     public: Public, images: Images, docker_registry: DockerRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(docker_registry.ca))
+    monkeypatch.setenv("SSL_CERT_FILE", str(docker_registry.ca))
     said = images.failure(**declared(public))
     assert f"{public.host}/lambda/python:3.13: the registry's certificate is not trusted (" in said
-    assert said.endswith("What to do: name a file with its authority in REQUESTS_CA_BUNDLE")
+    assert said.endswith("What to do: name a file with its authority in SSL_CERT_FILE")
 
 
 def test_a_registry_that_cannot_be_reached_is_named(images: Images) -> None:

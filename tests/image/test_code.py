@@ -261,7 +261,7 @@ def test_a_registry_that_falls_silent_is_given_up(
     images.file("code/index.py", "")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         images.use(ecr, docker_registry, monkeypatch, host=f"localhost:{silent.getsockname()[1]}")
-        monkeypatch.setattr("biot_provider.image.registry.STALL_SECONDS", 0.2)
+        monkeypatch.setattr("biot_provider.image.distribution.STALL_SECONDS", 0.2)
         text = images.failure(code="code", base_image="public.example/x:1")
     assert "the connection broke (no byte went through for 60 s)" in text
 
