@@ -123,13 +123,13 @@ def main() -> None:
         registry = ending.enter_context(servers.docker_registry(root / "registry", "AWS", ecr.password))
         environment = {
             **os.environ,
-            **registry.environment,
+            "SSL_CERT_FILE": str(registry.ca),
             "AWS_ENDPOINT_URL_ECR": ecr.url,
             "DOCKER_HOST": ending.enter_context(servers.dockerd(root / "docker")),
             "DOCKER_CONFIG": str(root / "docker-config"),
         }
         platform = ending.enter_context(Platform(root / "platform"))
-        answer = ecr.temp_credentials(registry)
+        answer = ecr.temp_credentials(registry.host)
         platform.faults.add(method="GET", path="/temp-credentials$", times=None, status=200, json=answer)
         login = ["docker", "login", "--username", registry.username, "--password-stdin", registry.host]
         run(login, root, environment, ecr.password)

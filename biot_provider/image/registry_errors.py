@@ -78,10 +78,10 @@ def _failure(action: str, error: Exception, secrets: tuple[str, ...], *, is_clos
         return _refusal(action, error.response.status_code, redact(_explanation(error.response), secrets))
     if is_closed:
         return ExpiredError("its port was closed after the last push")
+    if isinstance(error, (InvalidResponseError, httpx.InvalidURL, httpx.UnsupportedProtocol)):
+        return ImageError(f"{action}: {redact(str(error), secrets)}")
     cause = _cause(error)
     reason = redact(str(cause), secrets)[:200] or type(error).__name__
-    if isinstance(error, (InvalidResponseError, httpx.InvalidURL)):
-        return ImageError(f"{action}: {reason}")
     if isinstance(cause, ssl.SSLCertVerificationError):
         return ImageError(
             f"{action}: the registry's certificate is not trusted ({reason})."

@@ -15,6 +15,7 @@ from biot_provider.provider.image import PluginImageProvider
 from biot_provider.provider.lifecycle import Connection
 
 if TYPE_CHECKING:
+    from .memory_registry import MemoryRegistry
     from .servers import DockerRegistry, Ecr
 
 
@@ -38,14 +39,18 @@ class Images:
         images.provider.connection = Connection(self.provider.connection.settings)
         return images
 
-    def use(self, ecr: Ecr, registry: DockerRegistry, monkeypatch: pytest.MonkeyPatch, host: str | None = None) -> None:
-        """Have the platform hand out another registry than its own."""
-        answer = ecr.temp_credentials(registry)
-        if host is not None:
-            answer["repositoryUri"] = answer["repositoryUri"].replace(registry.host, host)
-        self.platform.faults.add(method="GET", path="temp-credentials", times=None, status=200, json=answer)
-        for name, value in (registry.environment | {"AWS_ENDPOINT_URL_ECR": ecr.url}).items():
-            monkeypatch.setenv(name, value)
+    def use(
+        self, ecr: Ecr, registry: DockerRegistry | MemoryRegistry, monkeypatch: pytest.MonkeyPatch, host: str = ""
+    ) -> None:
+        """Have the platform hand out another registry than its own, by another host name where one is given."""
+        monkeypatch.setenv("SSL_CERT_FILE", str(registry.ca))
+        self.use_host(ecr, host or registry.host, monkeypatch)
+
+    def use_host(self, ecr: Ecr, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Have the platform hand out whatever is at a host."""
+        response = ecr.temp_credentials(host)
+        self.platform.faults.add(method="GET", path="temp-credentials", times=None, status=200, json=response)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", ecr.url)
 
     def file(self, path: str, content: str | bytes, *, executable: bool = False) -> Path:
         target = self.folder / path

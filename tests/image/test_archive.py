@@ -150,8 +150,8 @@ def test_an_archive_with_a_layer_of_300_mb_is_streamed(
     write_big(tmp_path / "archive.tar", 300_000_000)
     done = subprocess.run(
         [sys.executable, "-c", STREAMED, str(tmp_path)],
-        input=json.dumps(ecr.temp_credentials(docker_registry)),
-        env={**os.environ, **docker_registry.environment, "AWS_ENDPOINT_URL_ECR": ecr.url},
+        input=json.dumps(ecr.temp_credentials(docker_registry.host)),
+        env={**os.environ, "SSL_CERT_FILE": str(docker_registry.ca), "AWS_ENDPOINT_URL_ECR": ecr.url},
         capture_output=True,
         text=True,
         timeout=120,
