@@ -4,7 +4,7 @@
 takes a Dockerfile, by the same Docker daemon: with nothing changed, with one file changed, and with one file changed
 where the image is a base image and code, which takes no Docker at all.
 
-It needs what the tests of images need (`tools/test_servers.py`), and root for the Docker daemon.
+It needs what `tools/test_servers.py --install` installs, and root for the Docker daemon.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Real servers and tools for the tests of images: a registry, ECR, a Docker daemon, builders with storage of their own.
 
-They are programs of Debian (`tools/test_servers.py` makes sure of them) and moto. Each server listens on the loopback
+They are programs of Debian (`tools/test_servers.py --install`) and moto. Each server listens on the loopback
 interface or on a socket in a temporary folder, and ends with its block, or with the process that started it.
 """
 
