@@ -50,19 +50,19 @@ class Image:
 
 
 def sha256(content: bytes) -> str:
-    """A digest as OCI writes it."""
+    """Return a digest as OCI writes it."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def file_blob(path: Path) -> Blob:
-    """A file as a blob."""
+    """Return a file as a blob."""
     with path.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()
     return Blob(f"sha256:{digest}", path.stat().st_size, path)
 
 
 def assembled(config: dict[str, Any], layers: tuple[Blob, ...], folder: Path) -> Image:
-    """An image of Docker's schema 2 with this config, which is written into the folder."""
+    """Return an image of Docker's schema 2 with this config, which is written into the folder."""
     path = folder / "config.json"
     path.write_bytes(json.dumps(config, sort_keys=True).encode())
     blob = file_blob(path)
@@ -75,18 +75,18 @@ def assembled(config: dict[str, Any], layers: tuple[Blob, ...], folder: Path) ->
     return Image(json.dumps(manifest, indent=2).encode(), MANIFEST_V2, blob, layers)
 
 
-def check_config(config: Any, whose: str) -> None:
-    """Refuse an image that AWS Lambda would not run here. Raises ImageError."""
+def check_config(config: Any, image: str) -> None:
+    """Refuse an ``image``, by what the error calls it, that AWS Lambda does not run. Raises ImageError."""
     found = f"{config.get('os')}/{config.get('architecture')}" if isinstance(config, dict) else "of no platform"
     if found != "linux/amd64":
-        raise ImageError(f"{whose} is {found}: AWS Lambda runs BioT's plugins on linux/amd64")
+        raise ImageError(f"{image} is {found}: AWS Lambda runs BioT's plugins on linux/amd64")
 
 
 def gzipped(layer: Path, target: Path, known: Mapping[str, Blob]) -> tuple[Blob, str]:
-    """A layer as Lambda wants it, gzip; one that is it already stays, another is written to ``target``.
+    """Return a layer as gzip, which Lambda wants: one that is gzip already stays, another is written to ``target``.
 
-    ``known`` are blobs of the repository by their digest unpacked, which are not compressed again. Gives the blob and
-    the digest unpacked. Raises ImageError for zstd.
+    ``known`` are blobs of the repository by their digest unpacked, which are not compressed again. Returns the
+    blob and the digest unpacked. Raises ImageError for zstd.
     """
     with layer.open("rb") as content:
         magic = content.read(4)

@@ -28,7 +28,7 @@ MAX_CODE_BYTES = 10 * 1024**3
 
 
 def package_digest(package: Package, inputs: PluginImageInputs) -> str:
-    """What decides whether code on a base image is pushed: SHA-256, in hex.
+    """Return the SHA-256, in hex, that decides whether code on a base image is pushed.
 
     Raises ImageError for a name that a layer cannot hold.
     """
@@ -50,7 +50,7 @@ def check_names(package: Package) -> None:
 
 
 def code_layer(package: Package, folder: Path) -> tuple[Blob, str]:
-    """A plugin's files as one gzip layer below /var/task, and the digest of the layer unpacked.
+    """Return a plugin's files as one gzip layer below /var/task, and the digest of the layer unpacked.
 
     It depends on nothing but the files. Raises ImageError when one changed after it was read.
     """

@@ -54,7 +54,7 @@ class Access:
 class RegistryLogin:
     """Fetches access when it is needed, and once more when it has expired; threads share it.
 
-    ``fetch`` asks the platform. Raises ImageError, and what ``fetch`` raises.
+    ``fetch`` gets the platform's credentials. Raises ImageError, and what ``fetch`` raises.
     """
 
     def __init__(self, fetch: Callable[[], DockerCredentials], clock: Callable[[], float] = time.time) -> None:
@@ -64,7 +64,7 @@ class RegistryLogin:
         self._access: Access | None = None
 
     def access(self, *, instead_of: Access | None = None) -> Access:
-        """Access that is good for five minutes at least; ``instead_of`` names one that a registry refused."""
+        """Return access that is good for five minutes at least; ``instead_of`` names one that a registry refused."""
 
         def good() -> Access | None:
             known = self._access

@@ -35,7 +35,7 @@ _CONFIG = Config(retries={"total_max_attempts": 3, "mode": "standard"})
 
 
 def authorization_token(credentials: DockerCredentials, endpoint: str | None) -> str:
-    """Return the token that opens the registry; ``endpoint`` is where ECR is asked, None for AWS's own address.
+    """Return the token that opens the registry; ``endpoint`` is ECR's address, None for AWS's.
 
     Raises ImageError.
     """

@@ -1,4 +1,4 @@
-"""An image is built and pushed once for each digest: what is in the repository already is left as it is."""
+"""Builds and pushes an image once for each digest: what is in the repository already is left as it is."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Publisher:
     def publish(self, inputs: PluginImageInputs, before: str | None = None) -> Published:
         """Make sure that the image is in the repository under its tag. Raises ImageError.
 
-        ``before`` is the tag of the version before, whose layers are not compressed and pushed again.
+        ``before`` is the tag of the previous version, whose layers are not compressed and pushed again.
         """
         tag = str(inputs.image_tag)
         registry = Registry(self.login)

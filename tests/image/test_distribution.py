@@ -215,6 +215,36 @@ def test_a_host_that_the_registry_sends_to_is_given_no_token(serve: Serve, tmp_p
     assert len(store.requests) == 1
 
 
+@pytest.mark.parametrize(
+    "failure",
+    [Response(status) for status in (408, 429, 500, 502, 503, 504)]
+    + [
+        Response(200, {"Content-Length": "20"}, b"cut off"),
+        Response(200, body=b'{"schemaVersion": 2, "la'),
+        Response(200, {"Content-Encoding": "gzip"}, b"no gzip"),
+    ],
+    ids=lambda response: f"{response.status} {response.body.decode()}",
+)
+def test_what_may_pass_is_sent_up_to_four_times(failure: Response, serve: Serve) -> None:
+    responses = [failure, failure, failure, Response(body=CONTENT)]
+    server = serve(lambda _: responses[len(server.requests) - 1])
+    repository = opened(server)
+    assert exchange("read", lambda: repository.manifest("1")) == CONTENT
+    responses[:] = [failure] * 20
+    with pytest.raises(ImageError, match=r"^read: "):
+        exchange("read", lambda: repository.manifest("1"))
+    assert len(server.requests) == 8
+
+
+def test_a_registry_that_says_when_is_waited_for(serve: Serve, mocker: MockerFixture) -> None:
+    sleep = mocker.patch("biot_provider.image.registry_errors.time.sleep")
+    responses = [Response(429, {"Retry-After": "7"}), Response(body=CONTENT)]
+    server = serve(lambda _: responses[len(server.requests) - 1])
+    repository = opened(server)
+    exchange("read", lambda: repository.manifest("1"))
+    sleep.assert_called_once_with(7.0)
+
+
 @pytest.mark.parametrize("location", ["http://elsewhere:port/x", "ftp://elsewhere/x"])
 def test_an_address_that_cannot_be_used_is_an_error(location: str, serve: Serve, blob: Blob) -> None:
     server = serve(lambda _: Response(202, {"Location": location}))

@@ -41,7 +41,7 @@ class Staged:
         return self.folder / f"{DOCKERFILE}{DOCKERIGNORE}"
 
     def tar(self) -> Path:
-        """The context as a tar with the Dockerfile in it, in the form that Docker's daemon takes.
+        """Return the context as a tar with the Dockerfile in it, in the form that Docker's daemon takes.
 
         Of the ignore rules in a tar the daemon follows those alone that leave out the Dockerfile and the rules.
         """
