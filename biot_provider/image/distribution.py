@@ -61,7 +61,7 @@ class _Networks(httpx.BaseTransport):
 
 
 class Authorization(httpx.Auth):
-    """Sends a header to its own registry alone: an upload's address may be another server's."""
+    """Sends a header to one registry alone: the address of an upload may be another server's."""
 
     def __init__(self, address: str, header: str) -> None:
         self._address = _address(httpx.URL(address))
@@ -150,17 +150,19 @@ class Repository:
         What the file holds already, from a download that broke off, is not fetched again if the registry allows it.
         """
         held = target.stat().st_size if target.exists() else 0
-        # Not compressed on the way, or a range would be one of the compressed bytes.
+        # A range of a response that is compressed would be one of its compressed bytes.
         headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={held}-"} if held else {})}
         url = f"{self._url}/blobs/{digest}"
         with self._http.stream("GET", url, headers=headers, auth=self._auth, follow_redirects=True) as response:
-            is_past_end = response.status_code == 416
-            if response.is_error and not is_past_end:
+            if not response.is_success:
                 response.read()
+            has_no_more = held > 0 and response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE
+            if not has_no_more:
                 response.raise_for_status()
-            with target.open("ab" if response.status_code in (206, 416) else "wb") as file:
-                for chunk in () if is_past_end else response.iter_bytes():
-                    file.write(chunk)
+                is_the_rest = response.status_code == httpx.codes.PARTIAL_CONTENT
+                with target.open("ab" if is_the_rest else "wb") as file:
+                    for chunk in response.iter_bytes():
+                        file.write(chunk)
         if file_blob(target).digest != digest:
             target.unlink()
             raise InvalidResponseError(f"the content is not {digest}")
@@ -208,7 +210,7 @@ class _FileContent:
 
 
 def _is_found(response: httpx.Response) -> bool:
-    """Whether a success, not a 404. Raises httpx.HTTPStatusError for any other response."""
+    """Return True for a success, False for 404. Raises httpx.HTTPStatusError for any other response."""
     if response.status_code == httpx.codes.NOT_FOUND:
         return False
     response.raise_for_status()
@@ -216,7 +218,7 @@ def _is_found(response: httpx.Response) -> bool:
 
 
 def _challenge(response: httpx.Response) -> dict[str, str] | None:
-    """Return what a registry says of where its tokens come from; None where the response says nothing of it."""
+    """Return where the registry's tokens come from, by the names of the challenge; None where there is none."""
     scheme, _, parameters = response.headers.get("WWW-Authenticate", "").partition(" ")
     if response.status_code != httpx.codes.UNAUTHORIZED or scheme.lower() != "bearer":
         return None

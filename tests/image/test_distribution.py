@@ -148,6 +148,14 @@ def test_a_layer_with_another_content_is_an_error(serve: Serve, tmp_path: Path) 
     assert not (tmp_path / "layer").exists()
 
 
+@pytest.mark.parametrize("status", [300, 404, 416])
+def test_a_layer_that_the_registry_does_not_give_is_an_error(status: int, serve: Serve, tmp_path: Path) -> None:
+    repository = opened(serve(lambda _: Response(status, body=b"canary")))
+    with pytest.raises(ImageError, match=rf"^read: .*{status} canary"):
+        exchange("read", lambda: repository.download(DIGEST, tmp_path / "layer"))
+    assert not (tmp_path / "layer").exists()
+
+
 def test_a_head_without_a_digest_is_followed_by_a_get(serve: Serve) -> None:
     server = serve(lambda _: Response(body=CONTENT))
     assert opened(server).manifest_digest("1") == DIGEST
