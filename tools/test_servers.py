@@ -14,10 +14,10 @@ import shutil
 import subprocess
 import sys
 
-BUILDERS = "tests/image/test_builders.py"
+BUILDERS = "tests/image/dockerfile/test_builders.py"
 CODE = "tests/image/test_code.py"
-IGNORE = "tests/image/test_ignore.py"
-ARCHIVE = "tests/image/test_archive.py"
+IGNORE = "tests/image/dockerfile/test_ignore.py"
+ARCHIVE = "tests/image/dockerfile/test_archive.py"
 
 PROGRAMS = {
     "docker-registry": ("docker-registry", [ARCHIVE, BUILDERS, CODE]),

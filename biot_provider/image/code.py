@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from biot_provider.errors import ImageError
 from biot_provider.image.artifact import Blob, Hashing, file_blob
-from biot_provider.image.build.context import recipe_digest
+from biot_provider.image.dockerfile.context import recipe_digest
 from biot_provider.package.ignore import BIOTIGNORE
 from biot_provider.package.source import opened
 from biot_provider.package.source_file import reading

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from biot_provider.errors import ImageError
 from biot_provider.image.artifact import Blob, Image, assembled
 from biot_provider.image.base_image import BaseSource, PlatformSource, PublicSource, fetch, read_base
-from biot_provider.image.build.archive import read_image
-from biot_provider.image.build.builders import Recipe, find_builder, run_build
-from biot_provider.image.build.context import read_context
-from biot_provider.image.build.staged import stage
 from biot_provider.image.code import MAX_CODE_BYTES, code_layer, package_digest, with_code
+from biot_provider.image.dockerfile.archive import read_image
+from biot_provider.image.dockerfile.builders import Recipe, find_builder, run_build
+from biot_provider.image.dockerfile.context import read_context
+from biot_provider.image.dockerfile.staged import stage
 from biot_provider.image.reference import EMBEDDED_HOST, Reference
 from biot_provider.image.registry import Registry, megabytes
 from biot_provider.image.registry_errors import ForbiddenError

@@ -129,8 +129,8 @@ class PluginImageProvider(LifecycleProvider):
 
 def _derived(inputs: PluginImageInputs) -> tuple[dict[str, Any], list[Problem]]:
     """What follows from the files: their digests, and the tag."""
-    from biot_provider.image.build.context import read_context
     from biot_provider.image.code import MAX_CODE_BYTES, package_digest
+    from biot_provider.image.dockerfile.context import read_context
 
     try:
         if inputs.context is not None:
@@ -163,7 +163,7 @@ def _content_problems(given: Mapping[str, Any], olds: Mapping[str, Any]) -> list
 @functools.cache
 def _builder_problems(name: str | None) -> list[Problem]:
     """What keeps an image from being built here; asked once in a process, as a daemon may be slow to answer."""
-    from biot_provider.image.build.builders import find_builder
+    from biot_provider.image.dockerfile.builders import find_builder
 
     try:
         find_builder(name)

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from biot_provider.errors import ImageError
-from biot_provider.image.build.context import read_context
+from biot_provider.image.dockerfile.context import read_context
 
-from .servers import run
+from ..servers import run
 
 TREE = (
     "Dockerfile",

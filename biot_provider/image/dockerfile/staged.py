@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from biot_provider.errors import ImageError
-from biot_provider.image.build.context import DOCKERFILE, Context, file_digest, reading
-from biot_provider.image.build.dockerignore import DOCKERIGNORE
+from biot_provider.image.dockerfile.context import DOCKERFILE, Context, file_digest, reading
+from biot_provider.image.dockerfile.dockerignore import DOCKERIGNORE
 
 _EPOCH = 315532800
 """The time all staged files have, 1980-01-01: one that a zip too can hold."""

@@ -14,12 +14,12 @@ import pytest
 
 from biot_provider.errors import ImageError
 from biot_provider.image.artifact import Blob, Image
-from biot_provider.image.build.archive import read_image, unpack
+from biot_provider.image.dockerfile.archive import read_image, unpack
 
-from .layouts import OCI, Layout, digest, write_big, write_tar
+from ..layouts import OCI, Layout, digest, write_big, write_tar
 
 if TYPE_CHECKING:
-    from .servers import DockerRegistry, Ecr
+    from ..servers import DockerRegistry, Ecr
 
 
 def read(archive: Path) -> Image:
@@ -127,7 +127,7 @@ def test_what_is_no_archive_is_said_so(content: bytes, tmp_path: Path) -> None:
 STREAMED = """
 import json, resource, sys
 from pathlib import Path
-from biot_provider.image.build.archive import read_image, unpack
+from biot_provider.image.dockerfile.archive import read_image, unpack
 from biot_provider.image.credentials import RegistryLogin
 from biot_provider.image.registry import Registry
 from biot_provider.api.models.images import DockerCredentials

@@ -21,14 +21,14 @@ from typing import IO, TYPE_CHECKING, cast
 
 from biot_provider.api.redaction import redact
 from biot_provider.errors import ImageError
-from biot_provider.image.build import guard
-from biot_provider.image.build.archive import unpack
-from biot_provider.image.build.context import PLATFORM
+from biot_provider.image.dockerfile import guard
+from biot_provider.image.dockerfile.archive import unpack
+from biot_provider.image.dockerfile.context import PLATFORM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from biot_provider.image.build.staged import Staged
+    from biot_provider.image.dockerfile.staged import Staged
 
 LAST_LINES = 15
 """Lines of a failed build that its error shows."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from biot_provider.errors import ImageError
-from biot_provider.image.build.dockerignore import DOCKERIGNORE, DockerIgnore
+from biot_provider.image.dockerfile.dockerignore import DOCKERIGNORE, DockerIgnore
 from biot_provider.package.archive import Package, PackageFile
 from biot_provider.package.ignore import WORKING_FOLDERS
 from biot_provider.package.source_file import executable, is_program, shown

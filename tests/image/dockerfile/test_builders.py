@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from biot_provider.errors import ImageError
-from biot_provider.image.build.builders import find_builder, probe
+from biot_provider.image.dockerfile.builders import find_builder, probe
 
-from .declared import plain
+from ..declared import plain
 
 if TYPE_CHECKING:
-    from .declared import Images
-    from .servers import DockerRegistry, Ecr
+    from ..declared import Images
+    from ..servers import DockerRegistry, Ecr
 
 DOCKERFILE = """\
 FROM scratch AS made
@@ -242,7 +242,7 @@ def test_a_builder_and_its_files_end_with_the_provider_however_that_ends(tmp_pat
     (tmp_path / "build/staged/file").touch()
     program = textwrap.dedent(f"""
         import subprocess, sys
-        from biot_provider.image.build.builders import _process
+        from biot_provider.image.dockerfile.builders import _process
         slow = ["sh", "-c", "sleep 300 & echo $! > {tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid; wait"]
         with _process(["{tmp_path}/build", "/dev/null", *slow], {{"PATH": "/bin:/usr/bin"}}, None) as process:
             process.wait()
