@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from biot_provider.api.single_flight import SingleFlight
+from biot_provider.config import LOOPBACK
 from biot_provider.errors import ImageError
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ _LONGEST_LOGIN = 300.0
 """Seconds to wait for a login of another thread: longer than its own timeouts add up to."""
 
 EMBEDDED_REGION = "embedded"
-LOOPBACK = ("127.0.0.1", "localhost")
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,11 +74,11 @@ class Images:
         return dict(plain(self.provider.create(self.inputs(**arguments)).outs))
 
     def failure(self, **arguments: Any) -> str:
-        """What a user is told of an image that cannot be made."""
+        """The error of an image that cannot be made."""
         return self.failure_of(self.inputs(**arguments))
 
     def failure_of(self, inputs: dict[str, Any]) -> str:
-        """What a user is told when this cannot be made, though the preview went well."""
+        """The error of what cannot be made though the preview went well."""
         with pytest.raises(Exception) as caught:
             self.provider.create(inputs)
         text = str(caught.value)
@@ -87,9 +87,9 @@ class Images:
         return text
 
     def requests(self) -> list[str]:
-        """What was asked of the platform and of its registry, without the login."""
-        asked = [(entry["method"], entry["path"]) for entry in self.platform.requests()]
-        return [f"{method} {path}" for method, path in asked if not path.startswith("/ums/")]
+        """The requests to the platform and to its registry, without the login."""
+        requests = [(entry["method"], entry["path"]) for entry in self.platform.requests()]
+        return [f"{method} {path}" for method, path in requests if not path.startswith("/ums/")]
 
     def _check(self, olds: dict[str, Any] | None, arguments: dict[str, Any]) -> Any:
         paths = {key: str(self.folder / arguments[key]) for key in ("context", "code") if key in arguments}

@@ -159,7 +159,7 @@ def moto_ecr() -> Iterator[Ecr]:
     from botocore.config import Config
     from moto.server import ThreadedMotoServer
 
-    # A line for each request tells nobody anything.
+    # A line for each request helps nobody.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
@@ -249,7 +249,7 @@ def cutting_proxy(host: str, after: int) -> Iterator[str]:
 
 
 def run(*command: str, env: Mapping[str, str] | None = None) -> str:
-    """Run a program to its end; gives what it said, and fails with it."""
+    """Run a program to its end; gives its output, and fails with it."""
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, f"{command[0]} failed:\n{done.stdout}{done.stderr}"
     return done.stdout
@@ -258,7 +258,7 @@ def run(*command: str, env: Mapping[str, str] | None = None) -> str:
 @contextlib.contextmanager
 def _started(command: list[str], log: Path, environment: dict[str, str]) -> Iterator[Path]:
     """A server that runs while the block does."""
-    # It is asked to end, too, when this process is killed.
+    # It gets SIGTERM, too, when this process is killed.
     command = ["setpriv", "--pdeathsig", "TERM", "--", *command]
     with (
         log.open("wb") as output,

@@ -129,15 +129,15 @@ def no_layers_of_gzip(public: Public) -> dict[str, Any]:
 )
 def test_a_base_image_that_lambda_cannot_run_is_named(make: Any, text: str, public: Public, images: Images) -> None:
     public.tags["3.13"] = make(public)
-    said = images.failure(**declared(public))
-    assert f"{public.host}/lambda/python:3.13" in said
-    assert text in said
-    assert "\n" not in said
+    error = images.failure(**declared(public))
+    assert f"{public.host}/lambda/python:3.13" in error
+    assert text in error
+    assert "\n" not in error
 
 
 def test_a_base_image_that_is_missing_is_named(public: Public, images: Images) -> None:
-    said = images.failure(**declared(public))
-    assert said == (
+    error = images.failure(**declared(public))
+    assert error == (
         f"read the base image {public.host}/lambda/python:3.13: there is no such image or repository"
         " (404 MANIFEST_UNKNOWN: no such tag)"
     )
@@ -145,24 +145,24 @@ def test_a_base_image_that_is_missing_is_named(public: Public, images: Images) -
 
 def test_a_base_image_that_is_not_public_is_named(public: Public, images: Images) -> None:
     public.private = True
-    said = images.failure(**declared(public))
-    assert said.startswith(f"read the base image {public.host}/lambda/python:3.13: ")
-    assert said.endswith("What to do: check base_image; it must be public")
+    error = images.failure(**declared(public))
+    assert error.startswith(f"read the base image {public.host}/lambda/python:3.13: ")
+    assert error.endswith("What to do: check base_image; it must be public")
 
 
 def test_a_registry_whose_certificate_is_not_trusted_is_named(
     public: Public, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
-    said = images.failure(**declared(public))
-    assert f"{public.host}/lambda/python:3.13: the registry's certificate is not trusted (" in said
-    assert said.endswith("What to do: name a file with its authority in SSL_CERT_FILE")
+    error = images.failure(**declared(public))
+    assert f"{public.host}/lambda/python:3.13: the registry's certificate is not trusted (" in error
+    assert error.endswith("What to do: name a file with its authority in SSL_CERT_FILE")
 
 
 def test_a_registry_that_cannot_be_reached_is_named(images: Images) -> None:
     images.file("code/index.py", "")
-    said = images.failure(code="code", base_image="localhost:1/base:1")
-    assert said.startswith(
+    error = images.failure(code="code", base_image="localhost:1/base:1")
+    assert error.startswith(
         "read the base image localhost:1/base:1: the connection broke ([Errno 111] Connection refused)"
     )
 
@@ -172,11 +172,11 @@ def test_an_embedded_base_image_is_an_error_elsewhere(
 ) -> None:
     images.file("code/index.py", "")
     images.use(ecr, registry, monkeypatch)
-    said = images.failure(code="code", base_image="embedded/base/python:3.13")
-    assert said.startswith("base_image embedded/base/python:3.13: only the embedded platform has it.")
+    error = images.failure(code="code", base_image="embedded/base/python:3.13")
+    assert error.startswith("base_image embedded/base/python:3.13: only the embedded platform has it.")
 
 
 def test_a_base_image_the_platform_has_not_is_named(images: Images) -> None:
     images.file("code/index.py", "")
-    said = images.failure(code="code", base_image="embedded/base/cobol:60")
-    assert said.startswith("read the base image embedded/base/cobol:60: there is no such image or repository (404 ")
+    error = images.failure(code="code", base_image="embedded/base/cobol:60")
+    assert error.startswith("read the base image embedded/base/cobol:60: there is no such image or repository (404 ")

@@ -147,9 +147,11 @@ def test_of_a_changed_file_the_new_layer_alone_is_pushed(images: Images, code: d
     images.file("code/index.py", "changed")
     images.platform.journal.clear()
     images.create(**code)
-    asked = images.requests()
-    assert len([line for line in asked if line.startswith("PUT /v2/biot-plugins/blobs/")]) == 2, "layer and config"
-    assert not [line for line in asked if line.startswith("GET /v2/") and "/blobs/" in line and "biot-plugins" in line]
+    requests = images.requests()
+    assert len([line for line in requests if line.startswith("PUT /v2/biot-plugins/blobs/")]) == 2, "layer and config"
+    assert not [
+        line for line in requests if line.startswith("GET /v2/") and "/blobs/" in line and "biot-plugins" in line
+    ]
 
 
 def test_images_made_at_once_share_one_login(images: Images, code: dict[str, Any]) -> None:
@@ -177,31 +179,31 @@ def test_a_clock_that_is_fast_by_hours_asks_for_no_more_credentials(
 ) -> None:
     answer = images.provider.connection.client("shop/dev/wave").get_docker_credentials()
     old = answer.credentials.model_copy(update={"expiration": "2020-01-01T00:00:00Z"})
-    asked: list[int] = []
+    fetches: list[int] = []
 
     def fetch() -> Any:
-        asked.append(1)
+        fetches.append(1)
         return answer.model_copy(update={"credentials": old})
 
     login = RegistryLogin(fetch)
     assert login.access() == login.access()
-    assert len(asked) == 1
+    assert len(fetches) == 1
 
 
 def test_keys_are_fetched_anew_five_minutes_before_they_expire(images: Images) -> None:
     answer = images.provider.connection.client("shop/dev/wave").get_docker_credentials()
-    asked: list[int] = []
+    fetches: list[int] = []
     now = [time.time()]
 
     def fetch() -> Any:
-        asked.append(1)
+        fetches.append(1)
         return answer
 
     login = RegistryLogin(fetch, lambda: now[0])
     for seconds, fetched in ((0, 1), (3200, 1), (3310, 2)):
         now[0] = time.time() + seconds
         login.access()
-        assert len(asked) == fetched
+        assert len(fetches) == fetched
 
 
 def test_a_token_that_expired_is_fetched_anew_once(images: Images, code: dict[str, Any]) -> None:
@@ -243,7 +245,9 @@ def expire(images: Images, answer: str, place: str, times: int | None) -> None:
         images.platform.faults.add(answer, method=method, path=path, times=times)
 
 
-def test_a_registry_that_refuses_the_push_is_told_so(images: Images, code: dict[str, Any]) -> None:
+def test_a_registry_that_refuses_the_push_is_an_error_that_names_whom_to_ask(
+    images: Images, code: dict[str, Any]
+) -> None:
     images.platform.faults.add("registry-denied", method="POST", path="blobs/uploads/", times=None)
     text = images.failure(**code)
     assert text.startswith("push image 'wave' to 127.0.0.1:")
