@@ -141,8 +141,8 @@ def _report_not_looked_for(state: PluginImageState, error: Exception, context: C
 
 def _derived(inputs: PluginImageInputs) -> tuple[dict[str, Any], list[Problem]]:
     """What follows from the files: their digests, and the tag."""
-    from biot_provider.image.context import read_context
-    from biot_provider.image.publish import MAX_CODE_BYTES, package_digest
+    from biot_provider.image.code import MAX_CODE_BYTES, package_digest
+    from biot_provider.image.dockerfile.context import read_context
 
     try:
         if inputs.context is not None:
@@ -176,7 +176,7 @@ def _content_problems(given: Given, old: Given) -> list[Problem]:
 @functools.cache
 def _builder_problems(name: str | None) -> list[Problem]:
     """What keeps an image from being built here; found once in a process, as a daemon may be slow to answer."""
-    from biot_provider.image.build import find_builder
+    from biot_provider.image.dockerfile.builders import find_builder
 
     try:
         find_builder(name)

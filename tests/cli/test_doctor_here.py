@@ -130,7 +130,7 @@ def test_images_without_their_libraries_are_a_note_with_the_command_that_install
     doctor: Doctor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     doctor.environment(BIOT_BASE_URL="embedded")
-    monkeypatch.setitem(sys.modules, "boto3", None)
+    monkeypatch.setitem(sys.modules, "botocore", None)
     found = doctor.run()
     assert found.problems == {}
     assert "pip install 'biot-provider[image]'" in found.texts("note")["images"]

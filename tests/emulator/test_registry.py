@@ -195,6 +195,7 @@ def test_python_dxf_pushes_and_reads_back(pusher: Pusher, tmp_path: Path) -> Non
     assert repository.head_manifest_and_response("wave-1")[0] == pushed
 
 
+@pytest.mark.needs_builders
 def test_skopeo_copies_a_base_image_into_the_repository_and_reads_it_back(pusher: Pusher, tmp_path: Path) -> None:
     credentials = base64.b64decode(pusher.token).decode()
 

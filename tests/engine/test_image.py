@@ -214,6 +214,7 @@ def test_an_image_known_only_during_the_up_is_a_change_in_the_preview(shop: Proj
     assert shop.preview("--expect-no-changes").succeeded().unchanged
 
 
+@pytest.mark.needs_builders
 def test_a_dockerfile_is_built_by_buildah_without_what_its_ignore_rules_leave_out(building: Project) -> None:
     declared = 'image = biot.PluginImage("hello", context="context", builder="buildah")\n'
     building.program(declared + PLUGIN)

@@ -235,7 +235,7 @@ def test_a_preview_loads_no_library_that_only_pushing_needs(images: Images, code
     assert done.stdout.strip() == "[]", done.stderr
 
 
-@pytest.mark.parametrize("library", ["boto3", "dxf"])
+@pytest.mark.parametrize("library", ["botocore"])
 def test_without_the_extra_the_command_that_installs_it_is_named(
     library: str, images: Images, code: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

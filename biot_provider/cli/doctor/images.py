@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from biot_provider.errors import ImageError
-from biot_provider.image.build import probe
 from biot_provider.image.credentials import require_libraries
+from biot_provider.image.dockerfile.builders import probe
 
 from .findings import Note
 

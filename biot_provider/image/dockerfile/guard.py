@@ -1,4 +1,4 @@
-"""Runs a builder, and ends it with all that it started and wrote as soon as whoever asked for it is gone.
+"""Runs a builder, and ends it with all that it started and wrote as soon as the process that wants the image is gone.
 
 Run as a script, with the standard library alone: ``guard.py FOLDER INPUT COMMAND...``, FOLDER being the build's own,
 and INPUT the file that the builder reads. Its own input is a pipe that nobody writes to: it ends with the process that
@@ -15,15 +15,15 @@ import subprocess
 import sys
 import threading
 
-_PATIENCE = 5.0
-"""Seconds a builder has to tidy up."""
+_TERMINATION_SECONDS = 5.0
+"""How long a builder may tidy up before it is killed."""
 _CALLER_IS_GONE = threading.Event()
 
 
 def main() -> int:
-    """The builder's exit code, as a shell gives it."""
-    with open(sys.argv[2], "rb") as told:  # noqa: PTH123  (pathlib takes time to load)
-        builder = subprocess.Popen(sys.argv[3:], stdin=told, start_new_session=True)  # noqa: S603
+    """Run the builder and return its exit code, as a shell gives it."""
+    with open(sys.argv[2], "rb") as stdin:  # noqa: PTH123  (pathlib takes time to load)
+        builder = subprocess.Popen(sys.argv[3:], stdin=stdin, start_new_session=True)  # noqa: S603
     ending = threading.Thread(target=_end_with_caller, args=(builder, sys.argv[1]), daemon=True)
     ending.start()
     code = builder.wait()
@@ -40,7 +40,7 @@ def _end_with_caller(builder: subprocess.Popen[bytes], folder: str) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(builder.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            builder.wait(_PATIENCE)
+            builder.wait(_TERMINATION_SECONDS)
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -31,7 +31,7 @@ class DockerIgnore:
                 self._taken_back.append(_parts(pattern))
 
     def leaves_out(self, path: str) -> bool:
-        """Whether a path, from the context's root with slashes, is left out."""
+        """Return whether a path, from the context's root with slashes, is left out."""
         left_out = False
         for regex, takes_back in self._rules:
             if takes_back == left_out and any(regex.fullmatch(part) for part in _with_parents(path)):
@@ -39,7 +39,7 @@ class DockerIgnore:
         return left_out
 
     def opens(self, folder: str) -> bool:
-        """Whether something below a folder that is left out may count after all: a ``!`` begins with the folder."""
+        """Return whether something below a folder that is left out may count after all: a ``!`` begins with it."""
         parts = folder.split("/")
         return any(_begins_with(beginning, parts) for beginning in self._taken_back)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from biot_provider.errors import ImageError
-from biot_provider.image.context import read_context
+from biot_provider.image.dockerfile.context import read_context
 
-from .servers import run
+from ..servers import run
 
 TREE = (
     "Dockerfile",
@@ -35,52 +35,56 @@ TREE = (
 )
 
 RULES = {
-    "nothing": "",
-    "a file": "a.log",
-    "a file of any folder is another": "readme.md",
-    "a star stays in its folder": "*.log",
-    "a star in a folder": "src/*.log",
-    "a star for a folder": "*/a.log",
-    "two stars for folders": "*/*/a.log",
-    "any depth": "**/*.log",
-    "any depth by name": "**/readme.md",
-    "a folder": "node_modules",
-    "a folder with a slash at its end": "docs/",
-    "a slash at the beginning": "/src",
-    "dots in a path": "./docs/../src/main.py",
-    "slashes in a row": "src//main.py",
-    "what is below a folder": "docs/**",
-    "all but one": "**\n!b.txt",
-    "between two names": "docs/**/readme.md",
-    "a question mark": "x?.bin",
-    "a range": "x[1-2].bin",
-    "a range that is not": "x[^1-2].bin",
-    "an escaped bracket": "src/\\[x\\].txt",
-    "a blank in a name": "src/sp ace.txt",
-    "a dot is a dot": "build.d",
-    "comments and blank lines": "# docs\n\n   \ndocs\n#src\n",
-    "a comment is one from the line's beginning": " #src\nb.txt",
-    "blanks around": "   docs   ",
-    "taken back": "*.log\n!a.log",
-    "taken back, and left out again": "*.log\n!a.log\n*.log",
-    "nothing but": "*\n!src",
-    "nothing but a file in a folder": "*\n!src/main.py",
-    "nothing but a deep file": "*\n!docs/deep/er/readme.md",
-    "nothing but what is below a folder": "*\n!docs/**",
-    "nothing but a kind of file": "docs/*\n!docs/*.md",
-    "all of a folder but one in it": "docs\n!docs/deep/note.txt",
-    "no order but the last": "!docs\ndocs",
-    "the Dockerfile": "Dockerfile",
-    "the rules": ".dockerignore",
-    "windows line ends": "docs\r\na.log\r\n",
-    "no line end": "a.log\nb.txt",
-    "a byte order mark": "\ufeffa.log",
+    "nothing": ("", ""),
+    "a file": ("a.log", "a.log"),
+    "a file of any folder is another": ("readme.md", ""),
+    "a star stays in its folder": ("*.log", "a.log"),
+    "a star in a folder": ("src/*.log", "src/a.log"),
+    "a star for a folder": ("*/a.log", "src/a.log"),
+    "two stars for folders": ("*/*/a.log", "src/test/a.log"),
+    "any depth": ("**/*.log", "a.log, src/a.log, src/test/a.log"),
+    "any depth by name": ("**/readme.md", "docs/deep/er/readme.md, docs/readme.md"),
+    "a folder": ("node_modules", "node_modules/"),
+    "a folder with a slash at its end": ("docs/", "docs/"),
+    "a slash at the beginning": ("/src", "src/"),
+    "dots in a path": ("./docs/../src/main.py", "src/main.py"),
+    "slashes in a row": ("src//main.py", "src/main.py"),
+    "what is below a folder": ("docs/**", "docs/"),
+    "all but one": ("**\n!b.txt", "only b.txt"),
+    "between two names": ("docs/**/readme.md", "docs/deep/er/readme.md, docs/readme.md"),
+    "a question mark": ("x?.bin", "x1.bin, x2.bin, x9.bin"),
+    "a range": ("x[1-2].bin", "x1.bin, x2.bin"),
+    "a range that is not": ("x[^1-2].bin", "x9.bin"),
+    "an escaped bracket": ("src/\\[x\\].txt", "src/[x].txt"),
+    "a blank in a name": ("src/sp ace.txt", "src/sp ace.txt"),
+    "a dot is a dot": ("build.d", "build.d/"),
+    "comments and blank lines": ("# docs\n\n   \ndocs\n#src\n", "docs/"),
+    "a comment is one from the line's beginning": (" #src\nb.txt", "b.txt"),
+    "blanks around": ("   docs   ", "docs/"),
+    "taken back": ("*.log\n!a.log", ""),
+    "taken back, and left out again": ("*.log\n!a.log\n*.log", "a.log"),
+    "nothing but": ("*\n!src", "only src/"),
+    "nothing but a file in a folder": ("*\n!src/main.py", "only src/main.py"),
+    "nothing but a deep file": ("*\n!docs/deep/er/readme.md", "only docs/deep/er/readme.md"),
+    "nothing but what is below a folder": ("*\n!docs/**", "only docs/"),
+    "nothing but a kind of file": ("docs/*\n!docs/*.md", "docs/deep/"),
+    "all of a folder but one in it": (
+        "docs\n!docs/deep/note.txt",
+        "docs/deep/er/readme.md, docs/guide.md, docs/readme.md",
+    ),
+    "no order but the last": ("!docs\ndocs", "docs/"),
+    "the Dockerfile": ("Dockerfile", "Dockerfile"),
+    "the rules": (".dockerignore", ".dockerignore"),
+    "windows line ends": ("docs\r\na.log\r\n", "a.log, docs/"),
+    "no line end": ("a.log\nb.txt", "a.log, b.txt"),
+    "a byte order mark": ("\ufeffa.log", "a.log"),
 }
 
 DOCKER_RULES = {
     # Older buildah takes the blanks for part of the name.
-    "taken back with blanks": "docs\n!  docs/guide.md",
+    "taken back with blanks": ("docs\n!  docs/guide.md", "docs/deep/, docs/readme.md"),
 }
+"""Rules, and the files that they leave out; `only` before those that are left, and a folder's name for all in it."""
 
 
 def tree(folder: Path, rules: str) -> Path:
@@ -127,13 +131,25 @@ def counted(folder: Path) -> set[str]:
     return {entry.path for entry in read_context(folder).entries}
 
 
-@pytest.mark.parametrize("rules", RULES.values(), ids=RULES)
+ALL = (*TREE, ".dockerignore")
+
+
+@pytest.mark.parametrize(("rules", "left_out"), (RULES | DOCKER_RULES).values(), ids=RULES | DOCKER_RULES)
+def test_what_counts_is_what_the_rules_leave(rules: str, left_out: str, tmp_path: Path) -> None:
+    names = tuple(left_out.removeprefix("only ").split(", "))
+    folders = tuple(name for name in names if name.endswith("/"))
+    named = {path for path in ALL if path in names or path.startswith(folders)}
+    expected = named if left_out.startswith("only ") else set(ALL) - named
+    assert counted(tree(tmp_path, rules)) & set(ALL) == expected
+
+
+@pytest.mark.parametrize("rules", [rules for rules, _ in RULES.values()], ids=RULES)
 def test_what_counts_is_what_buildah_copies(rules: str, tmp_path: Path, builder_environment: dict[str, str]) -> None:
     folder = tree(tmp_path / "context", rules)
     assert counted(folder) == copied_by_buildah(folder, tmp_path, builder_environment)
 
 
-@pytest.mark.parametrize("rules", (RULES | DOCKER_RULES).values(), ids=RULES | DOCKER_RULES)
+@pytest.mark.parametrize("rules", [rules for rules, _ in (RULES | DOCKER_RULES).values()], ids=RULES | DOCKER_RULES)
 def test_what_counts_is_what_docker_copies(rules: str, tmp_path: Path, dockerd: str) -> None:
     folder = tree(tmp_path / "context", rules)
     environment = {**os.environ, "DOCKER_HOST": dockerd, "DOCKER_BUILDKIT": "0"}

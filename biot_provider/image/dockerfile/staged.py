@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from biot_provider.errors import ImageError
-from biot_provider.image.context import DOCKERFILE, Context, file_digest, reading
-from biot_provider.image.dockerignore import DOCKERIGNORE
+from biot_provider.image.dockerfile.context import DOCKERFILE, Context, file_digest, reading
+from biot_provider.image.dockerfile.dockerignore import DOCKERIGNORE
 
 _EPOCH = 315532800
 """The time all staged files have, 1980-01-01: one that a zip too can hold."""
@@ -41,7 +41,7 @@ class Staged:
         return self.folder / f"{DOCKERFILE}{DOCKERIGNORE}"
 
     def tar(self) -> Path:
-        """The context as a tar with the Dockerfile in it, in the form that Docker's daemon takes.
+        """Return the context as a tar with the Dockerfile in it, in the form that Docker's daemon takes.
 
         Of the ignore rules in a tar the daemon follows those alone that leave out the Dockerfile and the rules.
         """

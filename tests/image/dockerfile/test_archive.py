@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from biot_provider.errors import ImageError
-from biot_provider.image.archive import read_image, unpack
 from biot_provider.image.artifact import Blob, Image
+from biot_provider.image.dockerfile.archive import read_image, unpack
 
-from .layouts import OCI, Layout, digest, write_big, write_tar
+from ..layouts import OCI, Layout, digest, write_big, write_tar
 
 if TYPE_CHECKING:
-    from .servers import DockerRegistry, Ecr
+    from ..servers import DockerRegistry, Ecr
 
 
 def read(archive: Path) -> Image:
@@ -127,7 +127,7 @@ def test_what_is_no_archive_is_said_so(content: bytes, tmp_path: Path) -> None:
 STREAMED = """
 import json, resource, sys
 from pathlib import Path
-from biot_provider.image.archive import read_image, unpack
+from biot_provider.image.dockerfile.archive import read_image, unpack
 from biot_provider.image.credentials import RegistryLogin
 from biot_provider.image.registry import Registry
 from biot_provider.api.models.images import DockerCredentials
@@ -150,8 +150,8 @@ def test_an_archive_with_a_layer_of_300_mb_is_streamed(
     write_big(tmp_path / "archive.tar", 300_000_000)
     done = subprocess.run(
         [sys.executable, "-c", STREAMED, str(tmp_path)],
-        input=json.dumps(ecr.temp_credentials(docker_registry)),
-        env={**os.environ, **docker_registry.environment, "AWS_ENDPOINT_URL_ECR": ecr.url},
+        input=json.dumps(ecr.temp_credentials(docker_registry.host)),
+        env={**os.environ, "SSL_CERT_FILE": str(docker_registry.ca), "AWS_ENDPOINT_URL_ECR": ecr.url},
         capture_output=True,
         text=True,
         timeout=120,

@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from biot_provider.errors import ImageError
-from biot_provider.image.build import find_builder, probe
+from biot_provider.image.dockerfile.builders import find_builder, probe
 
-from .declared import plain
+from ..declared import plain
 
 if TYPE_CHECKING:
-    from .declared import Images
-    from .servers import DockerRegistry, Ecr
+    from collections.abc import Callable
+
+    from ..declared import Images
+    from ..servers import DockerRegistry, Ecr
 
 DOCKERFILE = """\
 FROM scratch AS made
@@ -125,10 +127,10 @@ def test_an_update_pushes_the_changed_layer_alone(builder: str, images: Images) 
     images.file("context/index.py", "two")
     before = len(images.requests())
     new = plain(images.provider.update("wave", state, images.inputs(state, **arguments)).outs)
-    asked = images.requests()[before:]
-    assert f"GET /v2/biot-plugins/manifests/{state['image_tag']}" in asked
+    requests = images.requests()[before:]
+    assert f"GET /v2/biot-plugins/manifests/{state['image_tag']}" in requests
     assert (
-        len([request for request in asked if request.startswith("PUT /v2/biot-plugins/blobs/")]) == 2
+        len([request for request in requests if request.startswith("PUT /v2/biot-plugins/blobs/")]) == 2
     )  # and its config
     assert images.platform.images.tags() == {made["image_tag"]: made["digest"] for made in (state, new)}
 
@@ -145,12 +147,12 @@ LOUD = "i=0; while [ $i -lt 40 ]; do i=$((i+1)); echo line $i $TOKEN; done; exit
 
 
 @pytest.mark.parametrize(
-    ("step", "said"),
+    ("step", "reason"),
     [(f'RUN ["/bin/busybox", "sh", "-c", "{LOUD}"]', "line 40"), ("COPY absent.txt /", "absent.txt")],
     ids=["run", "copy"],
 )
 def test_a_failed_build_shows_the_builders_last_lines_without_build_arguments(
-    step: str, said: str, builder: str, images: Images
+    step: str, reason: str, builder: str, images: Images
 ) -> None:
     declare(images)
     images.file("context/Dockerfile", f"FROM scratch\nCOPY busybox /bin/\nENV PATH=/bin\nARG TOKEN\n{step}\n")
@@ -159,7 +161,7 @@ def test_a_failed_build_shows_the_builders_last_lines_without_build_arguments(
     assert first.startswith(f"{builder} could not build the image (exit code ")
     assert first.endswith("); its last lines:")
     assert 0 < len(lines) <= 15
-    assert said in text
+    assert reason in text
     assert "canary-argument" not in text
     assert "legacy builder is deprecated" not in text
     assert images.platform.images.tags() == {}
@@ -242,7 +244,7 @@ def test_a_builder_and_its_files_end_with_the_provider_however_that_ends(tmp_pat
     (tmp_path / "build/staged/file").touch()
     program = textwrap.dedent(f"""
         import subprocess, sys
-        from biot_provider.image.build import _process
+        from biot_provider.image.dockerfile.builders import _process
         slow = ["sh", "-c", "sleep 300 & echo $! > {tmp_path}/pid.new; mv {tmp_path}/pid.new {tmp_path}/pid; wait"]
         with _process(["{tmp_path}/build", "/dev/null", *slow], {{"PATH": "/bin:/usr/bin"}}, None) as process:
             process.wait()
@@ -262,8 +264,8 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def until(reached: object, seconds: float = 10.0) -> None:
+def until(reached: Callable[[], bool], seconds: float = 10.0) -> None:
     deadline = time.monotonic() + seconds
-    while not reached():  # type: ignore[operator]
+    while not reached():
         assert time.monotonic() < deadline
         time.sleep(0.01)

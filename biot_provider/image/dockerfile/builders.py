@@ -1,4 +1,4 @@
-"""Builders: each makes an image of a staged context and writes it to a file of ours; none sees a credential of ours.
+"""Builders: each makes an image of a staged context and writes it to a file; none sees a credential of the platform.
 
 Docker's own configuration is the user's: base images from private registries need it, and nothing here changes it.
 """
@@ -21,14 +21,14 @@ from typing import IO, TYPE_CHECKING, cast
 
 from biot_provider.api.redaction import redact
 from biot_provider.errors import ImageError
-from biot_provider.image import guard
-from biot_provider.image.archive import unpack
-from biot_provider.image.context import PLATFORM
+from biot_provider.image.dockerfile import guard
+from biot_provider.image.dockerfile.archive import unpack
+from biot_provider.image.dockerfile.context import PLATFORM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from biot_provider.image.staged import Staged
+    from biot_provider.image.dockerfile.staged import Staged
 
 LAST_LINES = 15
 """Lines of a failed build that its error shows."""
@@ -45,22 +45,23 @@ _NOISE = (
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a builder is told beside the files."""
+    """What a builder gets beside the files."""
 
     target: str | None
     build_args: Mapping[str, str]
 
     def options(self) -> list[str]:
-        """The options that all builders have. Values of build arguments stay in the environment."""
+        """Return the options that all builders have. Values of build arguments stay in the environment."""
         arguments = [option for name in sorted(self.build_args) for option in ("--build-arg", name)]
         return [*(["--target", self.target] if self.target else []), *arguments]
 
 
 @dataclass(frozen=True, slots=True)
 class Builder:
-    """How one builder is asked. `{...}` are put in; `remove` takes away what a build left in the builder's store.
+    """How one builder is run: its commands, in which `{...}` are filled in.
 
-    With ``takes_tar`` the context goes to its input, where it has no ignore rules of its own to apply.
+    ``remove`` deletes what a build left in the builder's store. With ``takes_tar`` the context goes to the builder's
+    input, where no ignore rules are applied a second time.
     """
 
     name: str
@@ -75,7 +76,7 @@ class Builder:
 _OPTIONS = "{options}"
 _COMMON = ("--platform", PLATFORM, "--tag", "{tag}", _OPTIONS)
 _OUTSIDE = ("--file", "{dockerfile}", "{context}")
-# The context is what the ignore rules left: they are not applied twice, by a reading of its own.
+# The context is what the ignore rules left: the builder must not apply them again, as it reads them.
 _CONTAINERS = ("--format", "docker", "--ignorefile", "{no_rules}")
 _DAEMON = ("docker", "version", "--format", "{{.Server.Version}}")
 BUILDERS = (
@@ -117,7 +118,10 @@ BUILDERS = (
 
 
 def find_builder(name: str | None, environment: Mapping[str, str] | None = None) -> Builder:
-    """The builder of this name, or the first that works. Raises ImageError with what kept each from working."""
+    """Return the builder of this name, or the first that works.
+
+    Raises ImageError with what kept each from working.
+    """
     wanted = [builder for builder in BUILDERS if name in (None, builder.name)]
     reasons: list[str] = []
     for builder in wanted:
@@ -132,7 +136,7 @@ def find_builder(name: str | None, environment: Mapping[str, str] | None = None)
 
 
 def probe(environment: Mapping[str, str] | None = None) -> dict[str, str | None]:
-    """Each builder and what keeps it from working; None for one that works."""
+    """Return each builder with what keeps it from working; None for one that works."""
     return {builder.name: _problem(builder, _environment(builder, environment)) for builder in BUILDERS}
 
 
@@ -144,7 +148,7 @@ def run_build(
     *,
     environment: Mapping[str, str] | None = None,
 ) -> Path:
-    """Build a staged context and unpack the image below ``folder``; gives where.
+    """Build a staged context, unpack the image below ``folder`` and return where.
 
     ``folder`` is this build's alone: it is removed when this process is killed. Raises ImageError with the builder's
     last lines when it fails; they show no value of a build argument.
@@ -162,9 +166,9 @@ def run_build(
         [word for part in command for word in (recipe.options() if part == _OPTIONS else [part.format(**words)])]
         for command in (builder.build, builder.save, builder.remove)
     )
-    told = staged.tar() if builder.takes_tar else Path(os.devnull)
+    stdin = staged.tar() if builder.takes_tar else Path(os.devnull)
     variables = _environment(builder, environment)
-    run = functools.partial(_run, builder, folder=folder, told=told, hidden=tuple(recipe.build_args.values()))
+    run = functools.partial(_run, builder, folder=folder, stdin=stdin, hidden=tuple(recipe.build_args.values()))
     run(build, variables | dict(recipe.build_args), "build")
     try:
         if "{file}" in builder.save[-1]:
@@ -187,44 +191,44 @@ def _run(
     builder: Builder,
     command: list[str],
     environment: Mapping[str, str],
-    what: str,
+    step: str,
     *,
     folder: Path,
-    told: Path,
+    stdin: Path,
     hidden: tuple[str, ...],
     take: Callable[[IO[bytes]], None] | None = None,
 ) -> None:
-    """Run a builder to its end; ``take`` gets its standard output, else that is part of what it says."""
+    """Run a builder to its end; ``take`` reads its standard output, which else goes into the error of a failure."""
     failed: ImageError | None = None
     with (
         tempfile.TemporaryFile() as errors,
-        _process([str(folder), str(told), *command], environment, errors if take else None) as process,
+        _process([str(folder), str(stdin), *command], environment, errors if take else None) as process,
     ):
         output = cast("IO[bytes]", process.stdout)
-        said: deque[bytes] = deque(maxlen=LAST_LINES)
+        last_lines: deque[bytes] = deque(maxlen=LAST_LINES)
         if take is None:
-            said.extend(_telling(output))
+            last_lines.extend(_of_the_build(output))
         else:
             try:
                 take(output)
             except ImageError as error:
                 failed = error
-            while output.read(1 << 20):  # or it would wait for somebody to read the rest
+            while output.read(1 << 20):  # or the builder would wait for somebody to read the rest
                 pass
         code = process.wait()
         if take is not None:
             errors.seek(0)
-            said.extend(_telling(errors))
+            last_lines.extend(_of_the_build(errors))
     if code != 0:
-        lines = redact(b"\n".join(said).decode(errors="replace"), hidden).split("\n")
+        lines = redact(b"\n".join(last_lines).decode(errors="replace"), hidden).split("\n")
         shown = "\n".join(f"  {line}" for line in lines)
-        raise ImageError(f"{builder.name} could not {what} the image (exit code {code}); its last lines:\n{shown}")
+        raise ImageError(f"{builder.name} could not {step} the image (exit code {code}); its last lines:\n{shown}")
     if failed is not None:
         raise failed
 
 
-def _telling(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines that tell of the build: not blank, no advertisement for another builder; of progress its last state."""
+def _of_the_build(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the lines about the build: not blank, no advertisement for another builder; of progress its last state."""
     for line in lines:
         last = line.rstrip().rpartition(b"\r")[2]
         if last and not any(word in last for word in _NOISE):
@@ -235,9 +239,9 @@ def _telling(lines: Iterable[bytes]) -> Iterator[bytes]:
 def _process(
     command: list[str], environment: Mapping[str, str], errors: IO[bytes] | None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A builder's process, ended with whatever it started when the block is left early or this process is gone."""
+    """Start a builder, ended with whatever it started when the block is left early or this process is gone."""
     process = subprocess.Popen(  # noqa: S603
-        # Isolated (-I), or a build argument named PYTHONPATH would have a say here.
+        # Isolated (-I), or a build argument named PYTHONPATH would count here.
         [sys.executable, "-I", "-S", guard.__file__, *command],
         env=dict(environment),
         stdin=subprocess.PIPE,
@@ -252,7 +256,7 @@ def _process(
 
 
 def _problem(builder: Builder, environment: Mapping[str, str]) -> str | None:
-    """What keeps a builder from working; None when nothing does."""
+    """Return what keeps a builder from working; None when nothing does."""
     if shutil.which(builder.build[0], path=environment.get("PATH")) is None:
         return "not installed"
     problems = (_probe_problem(probe, environment) for probe in builder.probes)
@@ -277,12 +281,12 @@ def _probe_problem(command: tuple[str, ...], environment: Mapping[str, str]) -> 
         return error.strerror or str(error)
     if done.returncode == 0:
         return None
-    said = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-    return said[0][:200] if said else f"exit code {done.returncode}"
+    lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+    return lines[0][:200] if lines else f"exit code {done.returncode}"
 
 
 def _environment(builder: Builder, environment: Mapping[str, str] | None) -> dict[str, str]:
-    """This process's environment, without what is the provider's own business."""
+    """Return this process's environment, without the variables of the provider and of Pulumi."""
     given = dict(os.environ if environment is None else environment)
     kept = {key: value for key, value in given.items() if not key.startswith(("BIOT_", "PULUMI_"))}
     isolation = {} if _has_user_namespaces() else {"BUILDAH_ISOLATION": "chroot"}
@@ -290,7 +294,7 @@ def _environment(builder: Builder, environment: Mapping[str, str] | None) -> dic
 
 
 def _has_user_namespaces() -> bool:
-    """Whether a process may have a user namespace of its own; buildah and podman isolate a build by one."""
+    """Return whether a process may create a user namespace; buildah and podman isolate a build by one."""
     limit = Path("/proc/sys/user/max_user_namespaces")
     try:
         return os.geteuid() != 0 and int(limit.read_text()) > 0

@@ -1,4 +1,4 @@
-"""What a builder wrote, read as one image: an OCI layout, or an archive of `docker save`, as it comes from a pipe."""
+"""What a builder wrote, read as one image: an OCI layout, or an archive of `docker save`, streamed from a pipe."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _GZIP_LAYERS = ("tar+gzip", "tar.gzip")
 
 
 def unpack(stream: IO[bytes], folder: Path) -> None:
-    """Unpack an archive as it comes, onto the disk. Raises ImageError when it is none."""
+    """Unpack an archive onto the disk while it is read. Raises ImageError when it is none."""
     try:
         with tarfile.open(fileobj=stream, mode="r|*") as archive:
             for member in archive:
@@ -26,7 +26,7 @@ def unpack(stream: IO[bytes], folder: Path) -> None:
 
 
 def _unpack_member(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
-    """A file or link; tarfile's own filters are not in all of Python 3.11."""
+    """Unpack a file or link; tarfile's own filters are not in all of Python 3.11."""
     target = folder / member.name
     if not target.resolve().is_relative_to(folder.resolve()):
         raise ValueError(f"{member.name!r} leaves the folder")
@@ -41,7 +41,7 @@ def _unpack_member(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Pa
 
 
 def read_image(folder: Path, scratch: Path, known: Mapping[str, Blob] | None = None) -> Image:
-    """The image of an unpacked archive. Raises ImageError when it is none that AWS Lambda runs.
+    """Return the image of an unpacked archive. Raises ImageError when it is none that AWS Lambda runs.
 
     ``known`` are layers that the repository has already, by their digest unpacked.
     """
@@ -57,7 +57,7 @@ def read_image(folder: Path, scratch: Path, known: Mapping[str, Blob] | None = N
 
 
 def _layout(folder: Path, scratch: Path, known: Mapping[str, Blob]) -> Image:
-    """An OCI image layout; an index in it must hold one image for linux/amd64."""
+    """Read an OCI image layout; an index in it must hold one image for linux/amd64."""
     content = _only(json.loads((folder / "index.json").read_bytes()))
     path = _blob_path(folder, content["digest"])
     while content.get("mediaType") in INDEXES:
@@ -91,7 +91,7 @@ def _compressed(config: dict[str, Any], layers: tuple[Path, ...], scratch: Path,
 
 
 def _only(index: dict[str, Any]) -> dict[str, Any]:
-    """The one image of an index that runs; what a builder attests of it is no image."""
+    """Return the one image of an index that runs; what a builder attests about it is no image."""
     found = [
         item
         for item in index["manifests"]

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from biot_provider.errors import ImageError
-from biot_provider.image.dockerignore import DOCKERIGNORE, DockerIgnore
+from biot_provider.image.dockerfile.dockerignore import DOCKERIGNORE, DockerIgnore
 from biot_provider.package.archive import Package, PackageFile
 from biot_provider.package.ignore import WORKING_FOLDERS
 from biot_provider.package.source_file import executable, is_program, shown
@@ -51,19 +51,19 @@ class Context:
     dockerfile_digest: str
 
     def digest(self, *, build_args: Mapping[str, str], target: str | None) -> str:
-        """SHA-256, in hex: what decides whether an image is built."""
+        """Return the SHA-256, in hex, that decides whether an image is built."""
         # Kept on platforms as the end of each tag: to change the recipe is to build all images again.
-        told = {
+        recipe = {
             "entries": [[e.path, e.kind, e.executable, e.digest] for e in self.entries],
             "dockerfile": self.dockerfile_digest,
             "build_args": dict(sorted(build_args.items())),
             "target": target,
             "platform": PLATFORM,
         }
-        return recipe_digest(told)
+        return recipe_digest(recipe)
 
     def file_digests(self) -> dict[str, str]:
-        """What names the changed files in a diff: path -> short digest, folded by folder when there are many."""
+        """Return a short digest for each path, by which a diff names the changed files; many are folded by folder."""
         files = tuple(PackageFile(e.path, e.size, e.digest, e.executable) for e in self.entries if e.kind != "folder")
         digests = Package(self.folder, files).file_digests()
         if not any(self.folder / e.path == self.dockerfile for e in self.entries):
@@ -79,9 +79,9 @@ class Context:
         return sum(entry.size for entry in self.entries)
 
 
-def recipe_digest(told: object) -> str:
-    """SHA-256 over what an image is made of, in hex."""
-    return hashlib.sha256(f"{_RECIPE}\n{json.dumps(told, sort_keys=True)}".encode()).hexdigest()
+def recipe_digest(recipe: object) -> str:
+    """Return the SHA-256 over what an image is made of, in hex."""
+    return hashlib.sha256(f"{_RECIPE}\n{json.dumps(recipe, sort_keys=True)}".encode()).hexdigest()
 
 
 def read_context(folder: Path, dockerfile: str | None = None) -> Context:
@@ -144,14 +144,14 @@ def _entry(item: os.DirEntry[str], path: str) -> Entry:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file, in hex. Raises ImageError when it cannot be read."""
+    """Return the SHA-256 of a file, in hex. Raises ImageError when it cannot be read."""
     with reading(path), path.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Say it in one line when something cannot be read."""
+    """Turn an OSError of the block into an ImageError that names the path."""
     try:
         yield
     except OSError as error:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from biot_provider.errors import ImageError
-from biot_provider.image.context import Context, read_context
-from biot_provider.image.staged import Staged, stage
+from biot_provider.image.dockerfile.context import Context, read_context
+from biot_provider.image.dockerfile.staged import Staged, stage
 
 
 def write(folder: Path) -> Path:
