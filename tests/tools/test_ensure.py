@@ -130,9 +130,9 @@ def test_a_cli_on_path_without_its_python_host_is_passed_over_with_the_reason(ma
     script(machine.path / "pulumi")
     script(machine.path / "pulumi-resource-pulumi-python")
     cached = machine.publish()
-    code, output, said = machine.ensure()
+    code, output, messages = machine.ensure()
     assert (code, output) == (0, f"{cached}/bin\n")
-    assert said.splitlines() == [
+    assert messages.splitlines() == [
         f"engine: not on PATH: {machine.path}/pulumi has no pulumi-language-python beside it",
         f"engine: using Pulumi in the project's cache: {cached}/bin",
     ]
@@ -150,18 +150,18 @@ def test_another_input_is_another_engine(machine: Machine, name: str) -> None:
 
 def test_finding_loads_neither_the_sdk_nor_what_builds(machine: Machine) -> None:
     machine.publish()
-    code, _, said = machine.ensure("-X", "importtime")
+    code, _, messages = machine.ensure("-X", "importtime")
     assert code == 0
-    loaded = {line.rpartition("|")[2].strip() for line in said.splitlines() if line.startswith("import time:")}
+    loaded = {line.rpartition("|")[2].strip() for line in messages.splitlines() if line.startswith("import time:")}
     assert "cache" in loaded
     assert loaded.isdisjoint({"pulumi", "grpc", "builder", "vendor", "subprocess", "urllib.request"})
 
 
 def test_without_any_way_it_ends_with_every_reason_and_what_to_do(machine: Machine) -> None:
     began = time.monotonic()
-    code, output, said = machine.ensure()
+    code, output, messages = machine.ensure()
     assert (code, output) == (1, "")
-    lines = [line for line in said.splitlines() if "engine: not " in line or "engine: no " in line]
+    lines = [line for line in messages.splitlines() if "engine: not " in line or "engine: no " in line]
     assert lines[0] == "engine: not on PATH: there is no pulumi"
     assert lines[1].startswith(f"engine: not in the project's cache: {machine.cache} has none for 3.")
     assert lines[2].startswith(
@@ -170,7 +170,7 @@ def test_without_any_way_it_ends_with_every_reason_and_what_to_do(machine: Machi
     assert lines[3].startswith("engine: not built from the Go module proxy: python failed with exit code 1: ERROR: ")
     assert lines[4].startswith("engine: no Pulumi CLI to be had; install it (https://www.pulumi.com/docs/install/)")
     assert len(lines) == 5
-    assert "Traceback" not in said
+    assert "Traceback" not in messages
     assert time.monotonic() - began < 30
     assert machine.rubbish() == []
 
@@ -231,24 +231,24 @@ def test_what_is_built_takes_the_place_of_what_is_damaged_and_serves_a_second_cl
     folder = machine.publish()
     _lose(folder)
     machine.play_go()
-    code, output, said = machine.ensure()
-    assert (code, output) == (0, f"{folder}/bin\n"), said
-    assert "engine: using Go 1.99.0 of this machine, with its caches" in said
-    assert said.endswith(f"engine: using Pulumi built from the Go module proxy: {folder}/bin\n")
+    code, output, messages = machine.ensure()
+    assert (code, output) == (0, f"{folder}/bin\n"), messages
+    assert "engine: using Go 1.99.0 of this machine, with its caches" in messages
+    assert messages.endswith(f"engine: using Pulumi built from the Go module proxy: {folder}/bin\n")
     assert {file.name for file in (folder / "bin").iterdir()} == {*COMMANDS, "pulumi-language-python-exec"}
     assert machine.rubbish() == []
 
     (machine.path / "go").unlink()
     machine.clone.rename(machine.folder / "second")
-    said = f"engine: not on PATH: there is no pulumi\nengine: using Pulumi in the project's cache: {folder}/bin\n"
-    assert machine.ensure(clone=machine.folder / "second") == (0, f"{folder}/bin\n", said)
+    messages = f"engine: not on PATH: there is no pulumi\nengine: using Pulumi in the project's cache: {folder}/bin\n"
+    assert machine.ensure(clone=machine.folder / "second") == (0, f"{folder}/bin\n", messages)
 
 
 def test_what_calls_itself_another_version_is_not_kept(machine: Machine) -> None:
     machine.play_go('echo "echo v1.2.3" > "$2/pulumi"; sed -i "1i #!/bin/sh" "$2/pulumi"')
-    code, _, said = machine.ensure()
+    code, _, messages = machine.ensure()
     assert code == 1
-    assert "engine: not built from the Go module proxy: what was built calls itself v1.2.3, not v3." in said
+    assert "engine: not built from the Go module proxy: what was built calls itself v1.2.3, not v3." in messages
     assert list(machine.cache.glob("engine-*")) == []
 
 
@@ -262,9 +262,9 @@ def test_what_another_process_is_making_is_waited_for(machine: Machine) -> None:
         lines = [process.stderr.readline() for _ in range(3)]
         assert lines[2].startswith("engine: waiting for another process that is preparing the engine")
         (machine.folder / "made").rename(folder)
-    output, said = process.communicate(timeout=20)
+    output, messages = process.communicate(timeout=20)
     assert output == f"{folder}/bin\n"
-    assert "in the project's cache, which another process has just filled" in said
+    assert "in the project's cache, which another process has just filled" in messages
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -275,10 +275,10 @@ def test_an_interrupt_ends_all_that_was_started_and_leaves_nothing_half_made(
     process = machine.start()
     assert eventually(lambda: bool(commands_naming(f": {machine.cache}")))
     process.send_signal(number)
-    output, said = process.communicate(timeout=20)
+    output, messages = process.communicate(timeout=20)
     assert (process.returncode, output) == (130, "")
-    assert said.splitlines()[-1] == "engine: stopped; what was half made is removed"
-    assert "Traceback" not in said
+    assert messages.splitlines()[-1] == "engine: stopped; what was half made is removed"
+    assert "Traceback" not in messages
     assert machine.rubbish() == []
     assert commands_naming(str(machine.cache)) == []
 
@@ -293,8 +293,8 @@ def test_killed_halfway_it_begins_again(machine: Machine) -> None:
     assert list(machine.cache.glob("engine-*")) == []
 
     machine.play_go()
-    code, output, said = machine.ensure()
-    assert (code, output) == (0, f"{machine.engine()}/bin\n"), said
+    code, output, messages = machine.ensure()
+    assert (code, output) == (0, f"{machine.engine()}/bin\n"), messages
     assert machine.rubbish() == []
 
 
@@ -348,9 +348,9 @@ def _play_the_vendor(machine: Machine, folder: Path, *names: str) -> None:
 
 def test_what_the_vendors_installer_brings_is_kept(machine: Machine, tmp_path: Path) -> None:
     _play_the_vendor(machine, tmp_path / "played", *COMMANDS, "pulumi-language-python-exec")
-    code, output, said = machine.ensure()
-    assert code == 0, said
-    assert f"engine: using Pulumi from the vendor's installer: {output}" in said
+    code, output, messages = machine.ensure()
+    assert code == 0, messages
+    assert f"engine: using Pulumi from the vendor's installer: {output}" in messages
     folder = Path(output.strip())
     assert folder.is_relative_to(machine.cache)
     version = subprocess.run([folder / "pulumi"], capture_output=True, text=True, check=True).stdout.strip()
@@ -384,10 +384,11 @@ def test_without_a_new_enough_go_the_one_from_pypi_is_used_for_the_time_of_the_b
     machine.env |= {"PIP_FIND_LINKS": str(wheels), "PIP_USER": "1", "GOEXPERIMENT": "something"}
     script(machine.path / "go", "echo go version go1.19.1 linux/amd64")
 
-    code, output, said = machine.ensure()
-    assert (code, output) == (0, f"{machine.engine()}/bin\n"), said
+    code, output, messages = machine.ensure()
+    assert (code, output) == (0, f"{machine.engine()}/bin\n"), messages
     assert (
-        "engine: using Go from PyPI, for the time of the build, since the Go of this machine is 1.19.1, older" in said
+        "engine: using Go from PyPI, for the time of the build, since the Go of this machine is 1.19.1, older"
+        in messages
     )
     lines = (machine.folder / "build-environment").read_text().splitlines()
     environment = dict(line.split("=", 1) for line in lines if "=" in line)
@@ -420,7 +421,7 @@ progress.LIVE = 0.05
 with progress.Progress() as shown:
     shown.stage("compiling")
     time.sleep(0.2)
-    progress.say("done")
+    progress.report("done")
 """
     leader, follower = pty.openpty()
     subprocess.run([sys.executable, "-c", code], stderr=follower, env={**os.environ, "TERM": "xterm"}, check=True)

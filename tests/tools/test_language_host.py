@@ -164,7 +164,7 @@ def test_a_program_runs_in_the_virtual_environment_with_its_configuration(host: 
         ("kill -9 $$", "Program was ended by signal: killed", False),
     ],
 )
-def test_how_a_program_ended_is_told_apart(host: Host, ending: str, error: str, bail: bool) -> None:
+def test_a_programs_exit_code_becomes_its_outcome(host: Host, ending: str, error: str, bail: bool) -> None:
     host.play_python(ending)
     response = host.run(virtualenv="venv")
     assert (response.error, response.bail) == (error, bail)

@@ -8,7 +8,7 @@ from pathlib import Path
 import cache
 import golang
 from processes import run
-from progress import Progress, say
+from progress import Progress, report
 from unavailable import UnavailableError
 
 PACKAGES = ("github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", "./pulumi-language-python")
@@ -25,7 +25,7 @@ def build(progress: Progress) -> Path:
     Raises:
         UnavailableError: a registry cannot be reached, or the build fails.
     """
-    say(f"building Pulumi {cache.VERSION} from source; this happens once and takes about four minutes")
+    report(f"building Pulumi {cache.VERSION} from source; this happens once and takes about four minutes")
     with cache.work_folder() as work:
         go = golang.find(work, progress)
         progress.stage(f"using {go.origin}")

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 import cache
-from progress import Progress, say
+from progress import Progress, report
 from unavailable import UnavailableError
 
 VENDOR = "https://www.pulumi.com/docs/install/"
@@ -90,9 +90,9 @@ def _tried(name: str, way: Callable[[], Path], quiet: bool = False) -> Path:
         folder = way()
     except UnavailableError as reason:
         if not quiet:
-            say(f"not {name}: {reason}")
+            report(f"not {name}: {reason}")
         raise
-    say(f"using Pulumi {name}: {folder}")
+    report(f"using Pulumi {name}: {folder}")
     return folder
 
 
@@ -107,10 +107,10 @@ def main() -> int:
     try:
         folder = find()
     except UnavailableError:
-        say(f"no Pulumi CLI to be had; install it ({VENDOR}) so that it is on PATH, or make a registry reachable")
+        report(f"no Pulumi CLI to be had; install it ({VENDOR}) so that it is on PATH, or make a registry reachable")
         return 1
     except KeyboardInterrupt:
-        say("stopped; what was half made is removed")
+        report("stopped; what was half made is removed")
         return 130
     sys.stdout.write(f"{folder}\n")
     return 0

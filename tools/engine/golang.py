@@ -42,8 +42,8 @@ def find(work: Path, progress: Progress) -> Go:
     own = shutil.which("go")
     found = "this machine has no Go"
     if own is not None:
-        said = run([own, "version"], env={**os.environ, "GOTOOLCHAIN": "local"}, timeout=60)
-        version = _version(said, r"\bgo([\d.]+)")
+        printed = run([own, "version"], env={**os.environ, "GOTOOLCHAIN": "local"}, timeout=60)
+        version = _version(printed, r"\bgo([\d.]+)")
         if version >= required:
             return Go(own, _environment(work), f"Go {_text(version)} of this machine, with its caches")
         found = f"the Go of this machine is {_text(version)}, older than {_text(required)}"
