@@ -188,7 +188,9 @@ def test_without_a_virtual_environment_the_python_on_path_runs_the_program(own_h
         process.terminate()
         process.communicate()
     assert response.error == "Program exited with non-zero exit code: 5"
-    assert "VIRTUAL_ENV" not in (tmp_path / "environment").read_text()
+    environment = (tmp_path / "environment").read_text().splitlines()
+    assert {"PULUMI_CONFIG={}", "PULUMI_CONFIG_SECRET_KEYS=[]"} <= set(environment)
+    assert not any(line.startswith("VIRTUAL_ENV=") for line in environment)
 
 
 def test_the_packages_of_the_programs_own_environment_count_and_the_projects_files_do_not(host: Host) -> None:

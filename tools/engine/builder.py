@@ -25,6 +25,7 @@ def build(progress: Progress) -> Path:
     Raises:
         UnavailableError: a registry cannot be reached, or the build fails.
     """
+    folder = cache.engine_folder()
     report(f"building Pulumi {cache.VERSION} from source; this happens once and takes about four minutes")
     with cache.work_folder() as work:
         go = golang.find(work, progress)
@@ -53,14 +54,14 @@ def build(progress: Progress) -> Path:
         lean = ["-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false", "-ldflags", flags]
         command("build", "-mod=readonly", "-v", *lean, "-o", f"{commands}/", *PACKAGES, seen=count)
 
-        sdk = command("list", "-mod=readonly", "-m", "-f", "{{.Dir}}", SDK)
+        sdk = command("list", "-mod=readonly", "-m", "-f", "{{.Dir}}", SDK).splitlines()[-1]
         for name in SCRIPTS:
             copied = commands / Path(name).name
             shutil.copyfile(Path(sdk) / name, copied)
             copied.chmod(0o755)
         _check_version(commands / "pulumi", work)
-        cache.publish(commands.parent, cache.engine_folder())
-    return cache.engine_folder() / "bin"
+        cache.publish(commands.parent, folder)
+    return folder / "bin"
 
 
 class _Counter:

@@ -12,6 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -79,7 +80,7 @@ func main() {
 	)
 	pulumirpc.RegisterLanguageRuntimeServer(server, &languageHost{engine: engine, ending: ending})
 	go func() {
-		if err := server.Serve(listener); err != nil {
+		if err := server.Serve(listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 			log.Fatal(err)
 		}
 	}()
@@ -164,16 +165,17 @@ func (host *languageHost) Run(ctx context.Context, request *pulumirpc.RunRequest
 	if err != nil {
 		return nil, err
 	}
-	configuration, err := json.Marshal(request.Config)
-	if err != nil {
-		return nil, err
+	// Go would write a map or a list without entries as null.
+	for variable, value := range map[string]any{
+		"PULUMI_CONFIG":             maps.Collect(maps.All(request.Config)),
+		"PULUMI_CONFIG_SECRET_KEYS": append([]string{}, request.ConfigSecretKeys...),
+	} {
+		text, err := json.Marshal(value)
+		if err != nil {
+			return nil, err
+		}
+		command.Env = append(command.Env, variable+"="+string(text))
 	}
-	secrets, err := json.Marshal(append([]string{}, request.ConfigSecretKeys...))
-	if err != nil {
-		return nil, err
-	}
-	command.Env = append(
-		command.Env, "PULUMI_CONFIG="+string(configuration), "PULUMI_CONFIG_SECRET_KEYS="+string(secrets))
 	command.Stdout = os.Stdout
 	command.Stderr = os.Stderr
 
