@@ -214,7 +214,7 @@ def test_without_a_builder_a_preview_says_which_were_tried_and_the_way_without(
     declare(images)
     (tmp_path / "nothing").mkdir()
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
-    from biot_provider.provider.image import _builder_problems
+    from biot_provider.image.kind import _builder_problems
 
     _builder_problems.cache_clear()
     try:
