@@ -76,8 +76,30 @@ class Redaction:
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """The text with these secrets struck out of it."""
+    """Return the text with these secrets struck out of it."""
     return Redaction(secrets)(text)
+
+
+class KnownSecrets:
+    """What no error and no log may quote, whatever request it is about; shared by the threads of a process."""
+
+    def __init__(self, *secrets: str | None) -> None:
+        self._secrets = set(filter(None, secrets))
+
+    def add(self, secret: str) -> None:
+        """Quote this secret nowhere."""
+        self._secrets.add(secret)
+
+    def add_long(self, values: Iterable[str | None]) -> None:
+        """Quote the longer ones of these values nowhere.
+
+        Short ones would take words out of messages about other things with them.
+        """
+        self._secrets.update(value for value in values if value and len(value) >= _PIECE)
+
+    def with_more(self, secrets: Iterable[str] = ()) -> list[str]:
+        """Return the secrets that are known, and these."""
+        return [*self._secrets.copy(), *secrets]
 
 
 def _inside(address: re.Match[str]) -> list[tuple[int, int]]:

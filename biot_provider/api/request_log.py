@@ -54,7 +54,7 @@ class DebugLog:
         """The log the environment asks for, or None."""
         return cls(log_file(environment)) if is_debugging(environment) else None
 
-    def note(
+    def write(
         self,
         *,
         method: str,
@@ -63,7 +63,7 @@ class DebugLog:
         sent: Mapping[str, Any],
         traceparent: str,
         status: int | None,
-        answer: bytes,
+        response: bytes,
         error: str | None,
         secrets: Iterable[str],
     ) -> None:
@@ -83,7 +83,7 @@ class DebugLog:
             strike = Redaction(secrets)
             entry["sent"] = without_secrets(sent, strike)
             if status is not None:
-                entry |= {"status": status, "answer": _shown(answer, strike)}
+                entry |= {"status": status, "answer": _shown(response, strike)}
             if error is not None:
                 entry["error"] = strike(error)
             self._append(json.dumps(entry, ensure_ascii=False) + "\n")
@@ -120,9 +120,9 @@ def without_secrets(value: Any, strike: Callable[[str], str], name: str = "") ->
     return value if struck == text else struck
 
 
-def _shown(answer: bytes, strike: Callable[[str], str]) -> Any:
+def _shown(response: bytes, strike: Callable[[str], str]) -> Any:
     try:
-        content = json.loads(answer)
+        content = json.loads(response)
     except ValueError:
-        return strike(answer[: 2 * _QUOTED].decode(errors="replace"))[:_QUOTED]
+        return strike(response[: 2 * _QUOTED].decode(errors="replace"))[:_QUOTED]
     return without_secrets(content, strike)

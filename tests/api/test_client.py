@@ -21,9 +21,10 @@ from pydantic.alias_generators import to_camel
 from pytest_mock import MockerFixture
 
 from biot_provider.api.client import Client
+from biot_provider.api.embedded import open_embedded
 from biot_provider.api.models.plugins import PluginAnswer
 from biot_provider.api.redaction import redact
-from biot_provider.api.transport import RetryTransport, open_embedded
+from biot_provider.api.transport import RetryTransport
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
 from biot_provider.emulator.server import running
@@ -246,7 +247,7 @@ def test_a_token_without_a_readable_end_is_renewed_after_five_minutes(
     now = [time.time()]
     client = connect(clock=lambda: now[0])
     client.create_plugin(CONFIG)  # a token that is valid, whose answer the next ones repeat with another end
-    token, _ = client._login._token or ("", 0.0)
+    token, _ = client._session.auth._token or ("", 0.0)
     answer = {"accessToken": token, "accessTokenExpiration": expiration if isinstance(expiration, str) else None}
     platform.faults.add(status=200, json=answer, path="/accessToken", times=None)
     now[0] += 3600
@@ -265,8 +266,8 @@ def test_an_end_without_a_time_zone_is_utc(connect: Connect, platform: Platform)
     client = connect(clock=lambda: start)
     end = datetime.fromtimestamp(start + 600, UTC).replace(tzinfo=None).isoformat()
     platform.faults.add(status=200, json={"accessToken": "some", "accessTokenExpiration": end}, path="/accessToken")
-    client._login.token()
-    assert client._login._token == ("some", pytest.approx(start + 540))
+    client._session.auth.token()
+    assert client._session.auth._token == ("some", pytest.approx(start + 540))
 
 
 def test_a_wrong_secret_is_told_with_what_to_check_and_not_quoted(connect: Connect) -> None:
@@ -454,7 +455,7 @@ def test_what_was_sent_in_variables_is_in_no_error(client: Client, platform: Pla
 
 def test_neither_the_token_nor_the_secret_key_is_in_any_error(client: Client, platform: Platform) -> None:
     client.create_plugin(CONFIG)
-    token, _ = client._login._token or ("", 0.0)
+    token, _ = client._session.auth._token or ("", 0.0)
     body = f"Authorization: Bearer {token}; key {platform.service_secret_key}"
     platform.faults.add(status=400, body=body, method="GET")
     with pytest.raises(ApiError) as raised:

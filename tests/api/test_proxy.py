@@ -83,7 +83,7 @@ def test_a_proxy_that_refuses_is_told_without_its_password(
         refused.create_plugin({"name": "guard"})
     refused.close()
     assert str(raised.value) == (
-        f"log in as service user an-id: the proxy does not lead to {ADDRESS} (403 Forbidden):"
-        " check HTTPS_PROXY and NO_PROXY"
+        f"log in as service user an-id: the proxy does not lead to {ADDRESS} (403 Forbidden)."
+        " What to do: check HTTPS_PROXY and NO_PROXY"
     )
     assert not raised.value.unclear

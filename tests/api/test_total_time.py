@@ -18,7 +18,7 @@ import pytest
 import trustme
 
 from biot_provider.api.client import Client
-from biot_provider.api.transport import MAX_ANSWER, open_transport
+from biot_provider.api.transport import MAX_RESPONSE_BYTES, open_transport
 from biot_provider.config import Settings
 from biot_provider.errors import TransportError
 
@@ -177,10 +177,10 @@ def test_no_wait_goes_beyond_the_time(tls: Any) -> None:
 def test_an_answer_too_large_for_memory_is_refused(kind: str) -> None:
     def conversation(connection: socket.socket, over: threading.Event) -> None:
         if kind == "packed":
-            body = gzip.compress(bytes(MAX_ANSWER + 1))
+            body = gzip.compress(bytes(MAX_RESPONSE_BYTES + 1))
             connection.sendall(HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
             return
-        length = b"" if kind == "endless" else b"Content-Length: %d\r\n" % (MAX_ANSWER + 1)
+        length = b"" if kind == "endless" else b"Content-Length: %d\r\n" % (MAX_RESPONSE_BYTES + 1)
         connection.sendall(HEAD + length + b"\r\n")
         while not over.is_set():
             connection.sendall(bytes(2**20))
@@ -188,8 +188,8 @@ def test_an_answer_too_large_for_memory_is_refused(kind: str) -> None:
     with talking(conversation) as base_url:
         error, _ = failure(base_url, lambda client: client.get_plugin("guard"))
     assert str(error) == (
-        f"read plugin 'guard': {base_url} gave an answer of more than 32 MB, which is none of BioT's:"
-        " check biot:baseUrl"
+        f"read plugin 'guard': {base_url} gave a response of more than 32 MB, which the platform never does."
+        " What to do: check biot:baseUrl"
     )
 
 

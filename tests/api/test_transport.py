@@ -14,7 +14,8 @@ import httpx
 import pytest
 from pytest_mock import MockerFixture
 
-from biot_provider.api.transport import RetryTransport, open_embedded, open_transport, proxy_for
+from biot_provider.api.embedded import open_embedded
+from biot_provider.api.transport import RetryTransport, open_transport, proxy_for
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
 from biot_provider.errors import ConfigError

@@ -75,7 +75,7 @@ Items = Annotated[tuple[ItemT, ...] | None, BeforeValidator(_items)]
 Object = Annotated[ItemT | None, BeforeValidator(_object)]
 
 
-class Discreet(BaseModel):
+class HidesValues(BaseModel):
     """A frozen model whose values, which may be secrets, stand in no error and no warning of pydantic's."""
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, hide_input_in_errors=True)
@@ -85,7 +85,7 @@ class Discreet(BaseModel):
         return super().model_dump(**{"warnings": False, **options})
 
 
-class Wide(Discreet):
+class Wide(HidesValues):
     """A value that is held as it comes; members it does not know are ignored."""
 
     model_config = ConfigDict(extra="ignore")
@@ -110,7 +110,7 @@ def is_same_moment(one: str | None, other: str | None) -> bool | None:
 
     Where one of them has no fraction of a second, the other's does not count.
     """
-    first, second = _moment(one), _moment(other)
+    first, second = moment(one), moment(other)
     if first is None or second is None:
         return None
     if not first.microsecond or not second.microsecond:
@@ -118,10 +118,11 @@ def is_same_moment(one: str | None, other: str | None) -> bool | None:
     return first == second
 
 
-def _moment(value: str | None) -> datetime | None:
+def moment(value: str | None) -> datetime | None:
+    """Return the point in time that an ISO-8601 text names, in UTC, which holds where no zone is named; else None."""
     try:
-        moment = datetime.fromisoformat(value or "")
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        time = datetime.fromisoformat(value or "")
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     except (ValueError, OverflowError):  # no time, or one before the first year or after the last
         return None
 
