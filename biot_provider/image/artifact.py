@@ -17,7 +17,7 @@ from biot_provider.errors import ImageError
 from biot_provider.package.ignore import BIOTIGNORE
 
 if TYPE_CHECKING:
-    from biot_provider.package.archive import Package
+    from biot_provider.package.package import Package
 
 MANIFEST_V2 = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG_V2 = "application/vnd.docker.container.image.v1+json"

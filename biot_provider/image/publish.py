@@ -19,12 +19,12 @@ from biot_provider.image.reference import EMBEDDED_HOST, Reference
 from biot_provider.image.registry import PublicRegistry, Readable, Registry, megabytes, read_base
 from biot_provider.image.registry_errors import ForbiddenError
 from biot_provider.image.staged import stage
-from biot_provider.package.archive import read_package
+from biot_provider.package.package import read_package
 
 if TYPE_CHECKING:
     from biot_provider.image.credentials import RegistryLogin
     from biot_provider.image.model import PluginImageInputs
-    from biot_provider.package.archive import Package
+    from biot_provider.package.package import Package
 
 MAX_CODE_BYTES = 10 * 1024**3
 """AWS Lambda quotas, container image code package size: uncompressed, with all layers."""

@@ -10,7 +10,7 @@ from typing import Any
 from biot_provider.api.models.wide import number
 from biot_provider.errors import InputError, PackagingError
 from biot_provider.lifecycle.validation import Problem, shown
-from biot_provider.package.archive import read_package, zipped_size_problem
+from biot_provider.package.package import read_package, zipped_size_problem
 from biot_provider.plugin.handler.problem import handler_problem
 from biot_provider.plugin.model import DEFAULT_HANDLER, DEFAULT_RUNTIME, UNDECLARED, PluginState
 from biot_provider.plugin.rules import plugin_problems

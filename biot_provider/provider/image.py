@@ -17,7 +17,7 @@ from biot_provider.errors import ApiError, ImageError, LoginError, PackagingErro
 from biot_provider.image.model import PluginImageInputs, PluginImageState
 from biot_provider.image.rules import image_problems
 from biot_provider.lifecycle.validation import Problem
-from biot_provider.package.archive import read_package
+from biot_provider.package.package import read_package
 from biot_provider.provider.host import refuse_unseen_ignore, report_changes
 from biot_provider.provider.lifecycle import LifecycleProvider, failures, holds_unknown, is_unknown, operation, report
 from biot_provider.provider.properties import checked, dumped, loaded, validated

@@ -18,7 +18,7 @@ import json, os, resource, sys
 from pathlib import Path
 from biot_provider.api.client import Client
 from biot_provider.config import Settings
-from biot_provider.package.archive import read_package
+from biot_provider.package.package import read_package
 from biot_provider.api.transport import open_transport
 
 url, service_id, folder = sys.argv[1:]

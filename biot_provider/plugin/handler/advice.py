@@ -12,7 +12,7 @@ from biot_provider.package.ignore import BIOTIGNORE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from biot_provider.package.archive import Package
+    from biot_provider.package.package import Package
 
 _MOST_SUGGESTIONS = 3
 # What macOS adds to a zip beside the folder that was zipped.

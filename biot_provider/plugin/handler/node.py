@@ -18,7 +18,7 @@ from biot_provider.plugin.handler.advice import malformed, missing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from biot_provider.package.archive import Package
+    from biot_provider.package.package import Package
 
 _ROOT = "/var/task/"
 _IMPORTS_SINCE = 24

@@ -16,7 +16,7 @@ from biot_provider.plugin.handler.node import node_problem
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from biot_provider.package.archive import Package
+    from biot_provider.package.package import Package
 
 _BOOTSTRAP = "bootstrap"
 # Python's own before any file, whatever lies on its path.

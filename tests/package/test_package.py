@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from biot_provider.errors import PackagingError
-from biot_provider.package.archive import (
+from biot_provider.package.package import (
     MAX_FILE_DIGESTS,
     MAX_UNZIPPED_BYTES,
     MAX_ZIPPED_BYTES,

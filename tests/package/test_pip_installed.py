@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from biot_provider.errors import PackagingError
-from biot_provider.package.archive import read_package
+from biot_provider.package.package import read_package
 
 if TYPE_CHECKING:
     from pathlib import Path
