@@ -1,7 +1,7 @@
 """The platform's API: one method per endpoint, models in, models out (BioT API 2.4.2).
 
 Every method raises ApiError (LoginError, NotFoundError and ConflictError among them), TransportError, or ConfigError
-where nobody can log in, and nothing else. ``timeout`` is in seconds and bounds a call in total.
+where the identity cannot log in, and nothing else. ``timeout`` is in seconds and bounds a call in total.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What came of a request: a model, or an error whose text is fit for a user's eyes."""
+"""Turns the response to a request into a model, or into an error that is fit for a user's eyes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from biot_provider.errors import ApiError, ConflictError, NotFoundError, Transpo
 
 _QUOTED = 300
 _READ = 20 * _QUOTED
-"""Characters that are looked at: a quote may be of a page that is blank for the most part."""
+"""Characters to quote from: a page may be blank for the most part."""
 _LISTED = 5
 _CODE = re.compile(r"[A-Z][A-Z0-9_]*")
 
@@ -98,7 +98,7 @@ def transport_error(
 
 
 def _in_words(details: Mapping[str, Any]) -> str:
-    """Details such as ``{"currentVersion": 3}`` as ``current version 3``, by name."""
+    """Return details such as ``{"currentVersion": 3}`` as ``current version 3``, sorted by name."""
     given = [str(value) for value in details.values() if isinstance(value, str | int)]
     return ", ".join(f"{_words(name)} {_shown(value, given)}" for name, value in sorted(details.items()))
 
@@ -108,7 +108,7 @@ def _words(name: str) -> str:
 
 
 def _shown(value: Any, given: Sequence[str]) -> str:
-    """A detail as text; of a long list the few that are nearest to what was given."""
+    """Return a detail as text; of a long list the few items that are nearest to the values given."""
     if not isinstance(value, list):
         return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     items = [item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in value]
@@ -123,7 +123,7 @@ def _shown(value: Any, given: Sequence[str]) -> str:
 
 
 def _line(text: str, secrets: Iterable[str]) -> str:
-    """One line without secrets, cut where it is long."""
+    """Return the text as one line without secrets, cut where it is long."""
     return " ".join(redact(text[:_READ], secrets).split())[:_QUOTED]
 
 

@@ -257,7 +257,7 @@ class TestABootstrapOfAnOsOnlyRuntime:
         problem = handler_problem(read_package(tmp_path), self.RUNTIME, "bootstrap")
 
         assert problem is not None
-        assert "whose lines end as on Windows" in problem
+        assert "but its lines end as on Windows" in problem
 
 
 @pytest.mark.parametrize("runtime", ["nodejs22.x", "python3.13", "ruby3.4"])
