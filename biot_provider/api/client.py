@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any, Self
 from urllib.parse import quote
 
@@ -28,7 +28,6 @@ from biot_provider.api.models.service_users import (
     ServiceUserRow,
 )
 from biot_provider.api.models.subscriptions import InterceptionSubscriptionAnswer, NotificationSubscriptionAnswer
-from biot_provider.api.request_log import DebugLog
 from biot_provider.api.session import READ_TIMEOUT, Probe, Session
 from biot_provider.api.transport import open_transport
 from biot_provider.config import Settings
@@ -43,25 +42,18 @@ _NOTIFICATIONS = "/dispatcher/v1/hooks/notifications"
 
 
 class Client:
-    """One platform as one identity, for all threads of a process; ``log`` is by default what BIOT_LOG names."""
+    """One platform as one identity, for all threads of a process."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        transport: httpx.BaseTransport,
-        *,
-        clock: Callable[[], float] = time.time,
-        log: DebugLog | None = None,
-    ) -> None:
-        self._session = Session(settings, transport, clock=clock, log=log)
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
     @classmethod
     def connect(cls, settings: Settings, *, stack: str = "") -> Self:
         """Return a client with these settings; ``stack`` names the embedded platform's default folder."""
         if settings.is_embedded:
             transport, settings = open_embedded(settings.embedded_folder(stack))
-            return cls(settings, transport)
-        return cls(settings, open_transport(settings))
+            return cls(Session(settings, transport))
+        return cls(Session(settings, open_transport(settings)))
 
     def close(self) -> None:
         """Close the connections."""

@@ -89,7 +89,7 @@ def transport_error(
     elif isinstance(error, ResponseTooLargeError):
         problem, todo = f"{address} gave {reason}, which the platform never does", "check biot:baseUrl"
     elif isinstance(error, httpx.TimeoutException):
-        problem = f"no answer from {address} within {timeout:.0f} s"
+        problem = f"no answer from {address} within {max(timeout, 1):.0f} s"
         todo = "run `pulumi up` again, or raise biot:requestTimeout"
     else:
         problem, todo = f"the connection to {address} broke ({reason})", "run `pulumi up` again"

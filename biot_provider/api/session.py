@@ -38,7 +38,10 @@ class Probe(NamedTuple):
 
 
 class Session:
-    """Talks to one platform as one identity, for all threads of a process."""
+    """Talks to one platform as one identity, for all threads of a process.
+
+    ``clock`` gives the time of day in seconds; ``log`` is by default the one that the environment turns on.
+    """
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from biot_provider.api.client import Client
+from biot_provider.api.session import Session
 from biot_provider.api.transport import open_transport
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
@@ -31,7 +32,7 @@ def base_url(platform: Platform, tmp_path: Path) -> Iterator[str]:
 def asked(base_url: str, username: str, password: str) -> int:
     """How many plugins this person sees."""
     settings = Settings(base_url, username=username, password=password)
-    client = Client(settings, open_transport(settings))
+    client = Client(Session(settings, open_transport(settings)))
     try:
         return len(list(client.search_plugins()))
     finally:

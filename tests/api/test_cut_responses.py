@@ -12,6 +12,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 from biot_provider.api.client import Client
+from biot_provider.api.session import Session
 from biot_provider.api.transport import open_transport
 from biot_provider.config import Settings
 from biot_provider.errors import LoginError, NotFoundError, TransportError
@@ -58,7 +59,7 @@ class Line:
 
     def client(self) -> Client:
         settings = Settings(self.address, "id", "key-of-a-test")
-        return Client(settings, open_transport(settings))
+        return Client(Session(settings, open_transport(settings)))
 
 
 @pytest.fixture
@@ -74,17 +75,17 @@ def line(mocker: MockerFixture) -> Iterator[Line]:
                 length = int(value) if name.lower() == "content-length" else length
             self.rfile.read(length)
             is_login = "accessToken" in first
-            line.asked.append("login" if is_login else first.split()[0])
+            platform.asked.append("login" if is_login else first.split()[0])
             if is_login:
-                self.wfile.write(line.token)
+                self.wfile.write(platform.token)
             else:
-                self.wfile.write(line.answers.pop(0) if len(line.answers) > 1 else line.answers[0])
+                self.wfile.write(platform.answers.pop(0) if len(platform.answers) > 1 else platform.answers[0])
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        line = Line(f"http://127.0.0.1:{server.server_address[1]}")
+        platform = Line(f"http://127.0.0.1:{server.server_address[1]}")
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
-        yield line
+        yield platform
         server.shutdown()
         thread.join()
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trustme
+from pytest_mock import MockerFixture
 
 from biot_provider.api.client import Client
 from biot_provider.config import Settings
@@ -18,12 +19,17 @@ from biot_provider.emulator.server import running
 from biot_provider.errors import TransportError
 
 if TYPE_CHECKING:
-    from conftest import Tunnel
+    from tests.conftest import Tunnel
 
 ADDRESS = "https://api.dev.acme.example"
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
+def _no_waits(mocker: MockerFixture) -> None:
+    mocker.patch("biot_provider.api.transport.time.sleep")
+
+
+@pytest.fixture(scope="module")
 def authority() -> trustme.CA:
     return trustme.CA()
 

@@ -15,6 +15,7 @@ import pytest
 
 from biot_provider.api.client import Client
 from biot_provider.api.request_log import DebugLog
+from biot_provider.api.session import Session
 from biot_provider.api.transport import open_transport
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
@@ -43,7 +44,7 @@ def test_each_request_is_there_with_its_time_and_trace_and_no_secret_is(tmp_path
     canaries = [secrets.token_hex(8) for _ in range(3)]
     with Platform(tmp_path / "data") as platform, running(tmp_path / "data") as base_url:
         settings = Settings(base_url, platform.service_id, platform.service_secret_key)
-        client = Client(settings, open_transport(settings), log=log)
+        client = Client(Session(settings, open_transport(settings), log=log))
         client.create_plugin(CONFIG | {"environmentVariables": {"TOKEN_A": canaries[0]}}, zipped())
         system = platform.plugins.get("Plugin-guard")["environmentVariables"]["BIOT_SERVICE_USER_SECRET_KEY"]
         client.get_plugin("guard")
@@ -109,7 +110,7 @@ def test_a_log_that_cannot_be_written_is_one_line_and_stops_nothing(
     log = DebugLog(spoiled(tmp_path, how))
     with Platform(tmp_path / "data") as platform, running(tmp_path / "data") as base_url:
         settings = Settings(base_url, platform.service_id, platform.service_secret_key)
-        client = Client(settings, open_transport(settings), log=log)
+        client = Client(Session(settings, open_transport(settings), log=log))
         assert client.create_plugin(CONFIG).version == 1
         client.delete_plugin("guard")
         client.close()
@@ -153,7 +154,7 @@ def test_a_key_in_the_query_of_an_endpoint_is_not_logged(tmp_path: Path) -> None
     log = DebugLog.configured({"BIOT_LOG": "debug", "BIOT_LOG_FILE": str(file)})
     with Platform(tmp_path / "data") as platform, running(tmp_path / "data") as base_url:
         settings = Settings(base_url, platform.service_id, platform.service_secret_key)
-        client = Client(settings, open_transport(settings), log=log)
+        client = Client(Session(settings, open_transport(settings), log=log))
         body = {"entityTypeName": "patient", "actionName": "_create", "endpoint": endpoint}
         client.subscribe_notification(body)
         assert [row.endpoint for row in client.search_notifications({"endpoint": {"eq": endpoint}})] == [endpoint]

@@ -19,11 +19,12 @@ from pathlib import Path
 from biot_provider.api.client import Client
 from biot_provider.config import Settings
 from biot_provider.package.package import read_package
+from biot_provider.api.session import Session
 from biot_provider.api.transport import open_transport
 
 url, service_id, folder = sys.argv[1:]
 settings = Settings(url, service_id, os.environ["KEY"])
-client = Client(settings, open_transport(settings))
+client = Client(Session(settings, open_transport(settings)))
 client.create_plugin({"name": "small", "displayName": "Small", "version": 1, "runtime": "python3.13"})
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 package = read_package(Path(folder))

@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def write_tree(root: Path, files: dict[str, str]) -> Path:
     return root
 
 
-def write_archive(target: Path, files: dict[str, str | bytes], **entry_attributes: int) -> Path:
+def write_archive(target: Path, files: Mapping[str, str | bytes], **entry_attributes: int) -> Path:
     with zipfile.ZipFile(target, "w") as archive:
         for path, content in files.items():
             entry = zipfile.ZipInfo(path)
@@ -514,7 +515,7 @@ class TestWhatCannotBecomeAPackage:
 
 class TestAZipAsSource:
     def test_is_taken_as_it_is_without_ignore_rules(self, tmp_path: Path) -> None:
-        files: dict[str, str | bytes] = {
+        files = {
             ".gitignore": "*",
             "index.js": "x",
             "lib/": "",

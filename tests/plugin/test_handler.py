@@ -208,7 +208,7 @@ def loads(package: Package, runtime: str, handler: str) -> bool:
         unpack(content.getvalue(), folder)
     settings = FunctionSettings(name="p", runtime=runtime, handler=handler, timeout=10, memory_size=128, variables={})
     with Function(folder, settings) as function:
-        return function.invoke({}).answer == 1
+        return bool(function.invoke({}).answer == 1)
 
 
 class TestABootstrapOfAnOsOnlyRuntime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ PRE: dict[str, Any] = {"type": "PRE_REQUEST", "api_id": PATIENTS}
 ADAPT: dict[str, Any] = {"type": "ADAPT_ENTITY", "entity_type_name": "device"}
 TOLD: dict[str, Any] = {"entity_type_name": "patient", "action_name": "_create"}
 ROOM = VARIABLES_BYTES - STAMP_BYTES
+unknown: Callable[[], Any] = Unknown
 
 
 def check(given: dict[str, Any], olds: dict[str, Any] | None = None) -> list[str]:
@@ -345,7 +347,7 @@ def test_what_is_not_known_yet_is_skipped_and_its_neighbours_are_not(
             return {key: filled(item) for key, item in value.items()}
         if isinstance(value, list):
             return [filled(item) for item in value]
-        return Unknown() if value == "?" else value
+        return unknown() if value == "?" else value
 
     said = [line.partition(":")[0] for line in check({**filled(place), **neighbour})]
     assert said == [problem]
@@ -354,7 +356,7 @@ def test_what_is_not_known_yet_is_skipped_and_its_neighbours_are_not(
 def test_values_not_known_yet_alone_are_no_problem_and_stay() -> None:
     provider = PluginProvider()
     provider.connection = Connection(Settings("embedded"))
-    later = Unknown()
+    later = unknown()
     given = {"name": "guard", "code": later, "environment_variables": {"MODE": later, "OTHER": "x1"}, "cors": later}
     result = provider.check({}, given)
     assert result.failures == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from secrets import token_hex
 from typing import Any
 
@@ -26,6 +27,7 @@ USER = {"name": "ci", "role_id": ROLE, "type": "EXTERNAL_SERVICE"}
 KEY = {"service_user_id": ROLE}
 PRE = {"type": "PRE_REQUEST", "api_id": PATIENTS, "endpoint": HOOK}
 TOLD = {"entity_type_name": "patient", "action_name": "_create", "endpoint": HOOK}
+unknown: Callable[[], Any] = Unknown
 REAL = Settings("https://api.dev.acme.example", "id", "key")
 
 
@@ -268,12 +270,12 @@ def test_for_a_platform_on_this_machine_an_endpoint_may_be_there_too(base_url: s
 
 
 def test_what_is_not_known_yet_is_skipped() -> None:
-    unknown = Unknown()
-    assert check(ServiceUserProvider, dict.fromkeys(USER, unknown)) == []
-    assert check(ServiceUserKeyProvider, {"service_user_id": unknown, "keepers": {"month": unknown}}) == []
-    assert check(InterceptionSubscriptionProvider, dict.fromkeys(PRE, unknown) | {"execution_order": unknown}) == []
-    assert check(NotificationSubscriptionProvider, TOLD | {"endpoint": unknown, "template_name": unknown}) == []
-    (reason,) = check(InterceptionSubscriptionProvider, PRE | {"endpoint": unknown, "api_id": "nothing"})
+    later = unknown()
+    assert check(ServiceUserProvider, dict.fromkeys(USER, later)) == []
+    assert check(ServiceUserKeyProvider, {"service_user_id": later, "keepers": {"month": later}}) == []
+    assert check(InterceptionSubscriptionProvider, dict.fromkeys(PRE, later) | {"execution_order": later}) == []
+    assert check(NotificationSubscriptionProvider, TOLD | {"endpoint": later, "template_name": later}) == []
+    (reason,) = check(InterceptionSubscriptionProvider, PRE | {"endpoint": later, "api_id": "nothing"})
     assert reason.startswith("api_id: ")
 
 
@@ -309,7 +311,7 @@ def test_whole_numbers_and_defaults_are_filled_in() -> None:
         ("patient", "create", "action_name 'create' is none that this version knows; did you mean '_create'?"),
         ("patient", "CREATE", "did you mean '_create'?"),
         ("organization", "_login", "not known to tell about _login of organization, only about _create, _delete"),
-        (Unknown(), "_create", None),
+        (unknown(), "_create", None),
     ],
 )
 def test_a_name_that_is_not_known_is_a_warning_and_never_a_refusal(entity: Any, action: str, said: str | None) -> None:
@@ -346,8 +348,9 @@ def test_two_interceptions_at_one_order_are_warned_of_until_one_moves(capsys: An
     for name, order in (("one", 5), ("two", 5), ("two", 6), ("three", 5)):
         given = PRE | {"endpoint": f"{HOOK}/{name}", "execution_order": order}
         assert provider.check({}, owned(name, given)).failures == []
-    for name, order in (("two", None), ("four", 6), ("four", None)):
-        given = PRE | {"endpoint": f"{HOOK}/{name}"} | ({"execution_order": order} if order else {})
+    changes: list[tuple[str, dict[str, Any]]] = [("two", {}), ("four", {"execution_order": 6}), ("four", {})]
+    for name, moved in changes:
+        given = PRE | {"endpoint": f"{HOOK}/{name}"} | moved
         assert provider.check({}, owned(name, given)).failures == []
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith(
