@@ -1,4 +1,4 @@
-"""Bad arguments of service users, keys and subscriptions are found before anything is sent, all at once."""
+"""Bad arguments of subscriptions are found before anything is sent, all at once."""
 
 from __future__ import annotations
 
@@ -14,17 +14,12 @@ from biot_provider.errors import ConfigError
 from biot_provider.provider.interception_subscription import InterceptionSubscriptionProvider
 from biot_provider.provider.lifecycle import Connection, LifecycleProvider
 from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider
-from biot_provider.provider.service_user import ServiceUserProvider
-from biot_provider.provider.service_user_key import ServiceUserKeyProvider
 from biot_provider.subscription.claims import Claims
 from biot_provider.subscription.rules import interception_warning, notification_warning
 
-ROLE = "9f0a4c1b-7c3e-4b3f-9a51-0a2b1c3d4e5f"
 HOOK = "https://hooks.acme.example/biot"
 CANARY = f"c{token_hex(8)}"
 PATIENTS = "POST/organization/v1/users/patients"
-USER = {"name": "ci", "role_id": ROLE, "type": "EXTERNAL_SERVICE"}
-KEY = {"service_user_id": ROLE}
 PRE = {"type": "PRE_REQUEST", "api_id": PATIENTS, "endpoint": HOOK}
 TOLD = {"entity_type_name": "patient", "action_name": "_create", "endpoint": HOOK}
 unknown: Callable[[], Any] = Unknown
@@ -43,48 +38,6 @@ def check(kind: type[LifecycleProvider], given: dict[str, Any], settings: Settin
     result = connected(kind, settings).check({}, given)
     assert all(failure.property == "" for failure in result.failures)
     return [failure.reason for failure in result.failures]
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"role_id": None}, "role_id: is required"),
-        ({"role_id": "nurse"}, "role_id: must be a UUID, such as 0b8f6f4e-2a55-4c4c-9d83-7f0d5b0b7a11, not 'nurse'"),
-        ({"role_id": ROLE + "\n"}, "role_id: must be a UUID"),
-        ({"type": None}, "type: is required"),
-        (
-            {"type": "EXTERNAL"},
-            "type: must be 'INTERNAL_SERVICE' or 'EXTERNAL_SERVICE', not 'EXTERNAL'; did you mean 'EXTERNAL_SERVICE'?",
-        ),
-        ({"name": ""}, "name: must not be empty"),
-        ({"name": "n" * 101}, "name: must be at most 100 characters, not 101"),
-        ({"active": "maybe"}, "active: must be true or false, not 'maybe'"),
-        ({"owner_organization_id": "acme"}, "owner_organization_id: must be a UUID"),
-        ({"access_token_expiration_in_minutes": 0.0}, "must be 1 to 2147483647, not 0"),
-        (
-            {"secret_key_expiration_in_minutes": 1.5},
-            "secret_key_expiration_in_minutes: must be a whole number, not 1.5",
-        ),
-        ({"secret_key_expiration_in_minutes": 2.0**31}, "must be 1 to 2147483647, not 2147483648"),
-        ({"secret_key_expiration_in_minute": 5}, "did you mean 'secret_key_expiration_in_minutes'?"),
-    ],
-)
-def test_a_bad_argument_of_a_service_user_is_told(given: dict[str, Any], said: str) -> None:
-    (reason,) = check(ServiceUserProvider, USER | given)
-    assert said in reason
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"service_user_id": None}, "service_user_id: is required"),
-        ({"service_user_id": ""}, "service_user_id: must not be empty"),
-        ({"keepers": "monthly"}, "keepers: must be a map of strings, not a string"),
-        ({"keeper": {}}, "keeper: unknown argument; did you mean 'keepers'?"),
-    ],
-)
-def test_a_bad_argument_of_a_key_is_told(given: dict[str, Any], said: str) -> None:
-    assert check(ServiceUserKeyProvider, KEY | given) == [said]
 
 
 @pytest.mark.parametrize(
@@ -271,8 +224,6 @@ def test_for_a_platform_on_this_machine_an_endpoint_may_be_there_too(base_url: s
 
 def test_what_is_not_known_yet_is_skipped() -> None:
     later = unknown()
-    assert check(ServiceUserProvider, dict.fromkeys(USER, later)) == []
-    assert check(ServiceUserKeyProvider, {"service_user_id": later, "keepers": {"month": later}}) == []
     assert check(InterceptionSubscriptionProvider, dict.fromkeys(PRE, later) | {"execution_order": later}) == []
     assert check(NotificationSubscriptionProvider, TOLD | {"endpoint": later, "template_name": later}) == []
     (reason,) = check(InterceptionSubscriptionProvider, PRE | {"endpoint": later, "api_id": "nothing"})
@@ -281,24 +232,12 @@ def test_what_is_not_known_yet_is_skipped() -> None:
 
 def test_missing_configuration_is_told_by_each() -> None:
     kinds = {
-        ServiceUserProvider: USER,
-        ServiceUserKeyProvider: KEY,
         InterceptionSubscriptionProvider: PRE,
         NotificationSubscriptionProvider: TOLD,
     }
     for kind, given in kinds.items():
         result = connected(kind, ConfigError("biot:baseUrl is not set")).check({}, given)
         assert [failure.reason for failure in result.failures] == ["biot:baseUrl is not set"]
-
-
-def test_whole_numbers_and_defaults_are_filled_in() -> None:
-    given = USER | {"access_token_expiration_in_minutes": "30", "secret_key_expiration_in_minutes": 60.0}
-    inputs = connected(ServiceUserProvider).check({}, given).inputs
-    assert inputs == given | {
-        "active": True,
-        "access_token_expiration_in_minutes": 30,
-        "secret_key_expiration_in_minutes": 60,
-    }
 
 
 @pytest.mark.parametrize(
