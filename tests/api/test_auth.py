@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from biot_provider.api.client import Client
+from biot_provider.api.embedded import open_embedded
 from biot_provider.api.session import Session
-from biot_provider.api.transport import open_transport
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
-from biot_provider.emulator.server import running
 from biot_provider.errors import ApiError, BiotError, ConfigError
 
 
@@ -24,23 +25,22 @@ def platform(tmp_path: Path) -> Iterator[Platform]:
 
 
 @pytest.fixture
-def base_url(platform: Platform, tmp_path: Path) -> Iterator[str]:
-    with running(tmp_path / "data") as base_url:
-        yield base_url
+def count_plugins(platform: Platform, tmp_path: Path) -> Callable[[str, str], int]:
+    """Counts the plugins that a person sees."""
+
+    def count(username: str, password: str) -> int:
+        transport, _ = open_embedded(tmp_path / "data")
+        client = Client(Session(Settings("embedded", username=username, password=password), transport))
+        with contextlib.closing(client):
+            return len(list(client.search_plugins()))
+
+    return count
 
 
-def asked(base_url: str, username: str, password: str) -> int:
-    """How many plugins this person sees."""
-    settings = Settings(base_url, username=username, password=password)
-    client = Client(Session(settings, open_transport(settings)))
-    try:
-        return len(list(client.search_plugins()))
-    finally:
-        client.close()
-
-
-def test_a_person_logs_in_with_user_name_and_password(platform: Platform, base_url: str) -> None:
-    assert asked(base_url, *platform.add_user()) == 0
+def test_a_person_logs_in_with_user_name_and_password(
+    platform: Platform, count_plugins: Callable[[str, str], int]
+) -> None:
+    assert count_plugins(*platform.add_user()) == 0
     assert [entry["path"] for entry in platform.requests()] == ["/ums/v2/users/login", "/settings/v2/plugins"]
 
 
@@ -54,21 +54,25 @@ def test_a_person_logs_in_with_user_name_and_password(platform: Platform, base_u
     ],
 )
 def test_what_stops_a_person_is_told_with_what_to_do(
-    platform: Platform, base_url: str, given: dict[str, object], error: type[BiotError], texts: list[str]
+    platform: Platform,
+    count_plugins: Callable[[str, str], int],
+    given: dict[str, Any],
+    error: type[BiotError],
+    texts: list[str],
 ) -> None:
-    username, password = platform.add_user(**given)  # type: ignore[arg-type]
+    username, password = platform.add_user(**given)
     with pytest.raises(error) as raised:
-        asked(base_url, username, password)
+        count_plugins(username, password)
     for text in texts:
         assert text in str(raised.value)
     assert password not in str(raised.value)
 
 
-def test_a_wrong_password_is_told_without_it(platform: Platform, base_url: str) -> None:
+def test_a_wrong_password_is_told_without_it(platform: Platform, count_plugins: Callable[[str, str], int]) -> None:
     username, _ = platform.add_user()
     wrong = secrets.token_hex(12)
     with pytest.raises(ApiError, match=r"403 LOGIN_FAILED.*biot:username and biot:password") as raised:
-        asked(base_url, username, wrong)
+        count_plugins(username, wrong)
     assert wrong not in str(raised.value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import secrets
@@ -61,23 +62,22 @@ in_both_ways = pytest.mark.parametrize("connect", ["in process", "over a socket"
 
 @pytest.fixture
 def connect(request: pytest.FixtureRequest, platform: Platform, tmp_path: Path) -> Iterator[Connect]:
-    """Makes clients of the platform, over a socket unless the test says otherwise."""
-    way = getattr(request, "param", "over a socket")
-    made: list[Client] = []
-    with running(tmp_path / "data") as base_url:
+    """Makes clients of the platform, in process unless the test says otherwise."""
+    with contextlib.ExitStack() as stack:
+        is_served = getattr(request, "param", "in process") == "over a socket"
+        base_url = stack.enter_context(running(tmp_path / "data")) if is_served else ""
 
         def make(*, clock: Callable[[], float] = time.time, **changes: Any) -> Client:
-            if way == "in process":
-                transport, settings = open_embedded(tmp_path / "data")
-            else:
-                transport = RetryTransport(httpx.HTTPTransport(verify=False))
+            if is_served:
+                transport: httpx.BaseTransport = RetryTransport(httpx.HTTPTransport(verify=False))
                 settings = Settings(base_url, platform.service_id, platform.service_secret_key)
-            made.append(Client(Session(replace(settings, **changes), transport, clock=clock)))
-            return made[-1]
+            else:
+                transport, settings = open_embedded(tmp_path / "data")
+            client = Client(Session(replace(settings, **changes), transport, clock=clock))
+            stack.callback(client.close)
+            return client
 
         yield make
-        for client in made:
-            client.close()
 
 
 @pytest.fixture

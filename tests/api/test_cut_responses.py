@@ -13,7 +13,8 @@ from pytest_mock import MockerFixture
 
 from biot_provider.api.client import Client
 from biot_provider.api.session import Session
-from biot_provider.api.transport import open_transport
+from biot_provider.api.total_time import TimedTransport
+from biot_provider.api.transport import RetryTransport
 from biot_provider.config import Settings
 from biot_provider.errors import LoginError, NotFoundError, TransportError
 
@@ -59,7 +60,7 @@ class Line:
 
     def client(self) -> Client:
         settings = Settings(self.address, "id", "key-of-a-test")
-        return Client(Session(settings, open_transport(settings)))
+        return Client(Session(settings, RetryTransport(TimedTransport(verify=False))))
 
 
 @pytest.fixture

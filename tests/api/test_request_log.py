@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from biot_provider.api.client import Client
+from biot_provider.api.embedded import open_embedded
 from biot_provider.api.request_log import DebugLog
 from biot_provider.api.session import Session
 from biot_provider.api.transport import open_transport
@@ -107,13 +108,11 @@ def spoiled(tmp_path: Path, how: str) -> Path:
 def test_a_log_that_cannot_be_written_is_one_line_and_stops_nothing(
     tmp_path: Path, how: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    log = DebugLog(spoiled(tmp_path, how))
-    with Platform(tmp_path / "data") as platform, running(tmp_path / "data") as base_url:
-        settings = Settings(base_url, platform.service_id, platform.service_secret_key)
-        client = Client(Session(settings, open_transport(settings), log=log))
-        assert client.create_plugin(CONFIG).version == 1
-        client.delete_plugin("guard")
-        client.close()
+    transport, settings = open_embedded(tmp_path / "data")
+    client = Client(Session(settings, transport, log=DebugLog(spoiled(tmp_path, how))))
+    assert client.create_plugin(CONFIG).version == 1
+    client.delete_plugin("guard")
+    client.close()
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith("warning: the debug log ")
     assert "cannot be written (" in line
