@@ -179,3 +179,28 @@ def test_the_secret_shows_in_no_text_of_the_settings() -> None:
     settings = read(WHOLE)
     assert SECRET not in repr(settings) + str(settings) + f"{settings}"
     assert "an-id" in repr(settings)
+
+
+BASE = {"biot:baseUrl": URL}
+OTHER_SECRET, KEY = secrets.token_hex(8), secrets.token_hex(8)
+PERSON = {"BIOT_USERNAME": "ada", "BIOT_PASSWORD": SECRET}
+SERVICE = {"BIOT_SERVICE_ID": "id", "BIOT_SERVICE_SECRET_KEY": KEY}
+
+
+def test_a_service_user_comes_before_a_person_and_the_stack_before_the_environment() -> None:
+    assert read(BASE, PERSON).username == "ada"
+    both = read(BASE, PERSON | SERVICE)
+    assert (both.service_id, both.username) == ("id", None)
+    stack = read(BASE | {"biot:username": "eve", "biot:password": OTHER_SECRET}, PERSON | SERVICE)
+    assert (stack.username, stack.password, stack.service_id) == ("eve", OTHER_SECRET, None)
+    halves = read(BASE | {"biot:serviceId": "other"}, SERVICE)
+    assert (halves.service_id, halves.service_secret_key) == ("other", KEY)
+
+
+def test_a_person_without_a_password_is_an_error_with_the_command_that_sets_it() -> None:
+    assert "pulumi config set --secret biot:password" in problems(BASE | {"biot:username": "ada"})
+    assert SECRET not in repr(read(BASE, PERSON))
+
+
+def test_a_key_that_is_empty_in_the_stack_is_not_taken_from_the_environment() -> None:
+    assert "biot:baseUrl is not set" in problems({"biot:baseUrl": ""}, {"BIOT_BASE_URL": URL} | SERVICE)

@@ -74,28 +74,3 @@ def test_a_wrong_password_is_told_without_it(platform: Platform, count_plugins: 
     with pytest.raises(ApiError, match=r"403 LOGIN_FAILED.*biot:username and biot:password") as raised:
         count_plugins(username, wrong)
     assert wrong not in str(raised.value)
-
-
-def read(stack: dict[str, str], environment: dict[str, str]) -> Settings:
-    return Settings.read(({"biot:baseUrl": "https://api.example"} | stack).get, environment)
-
-
-PASSWORD, OTHER_PASSWORD, KEY = (secrets.token_hex(8) for _ in range(3))
-PERSON = {"BIOT_USERNAME": "ada", "BIOT_PASSWORD": PASSWORD}
-SERVICE = {"BIOT_SERVICE_ID": "id", "BIOT_SERVICE_SECRET_KEY": KEY}
-
-
-def test_a_service_user_comes_before_a_person_and_the_stack_before_the_environment() -> None:
-    assert read({}, PERSON).username == "ada"
-    both = read({}, PERSON | SERVICE)
-    assert (both.service_id, both.username) == ("id", None)
-    stack = read({"biot:username": "eve", "biot:password": OTHER_PASSWORD}, PERSON | SERVICE)
-    assert (stack.username, stack.password, stack.service_id) == ("eve", OTHER_PASSWORD, None)
-    halves = read({"biot:serviceId": "other"}, SERVICE)
-    assert (halves.service_id, halves.service_secret_key) == ("other", KEY)
-
-
-def test_a_person_without_a_password_is_told_the_command_that_sets_it() -> None:
-    with pytest.raises(ConfigError, match="pulumi config set --secret biot:password"):
-        read({"biot:username": "ada"}, {})
-    assert PASSWORD not in repr(read({}, PERSON))

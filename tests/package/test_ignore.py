@@ -12,6 +12,8 @@ import pytest
 
 from biot_provider.package.package import read_package
 
+from .trees import write_tree
+
 FILES = [
     "README.md",
     "a.js",
@@ -34,14 +36,6 @@ FILES = [
     "#note.txt",
     "!bang.txt",
 ]
-
-
-def write_tree(root: Path, files: dict[str, str | bytes]) -> Path:
-    for path, content in files.items():
-        target = root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return root
 
 
 def packaged(root: Path) -> list[str]:

@@ -27,16 +27,9 @@ from biot_provider.package.package import (
     zipped_size_problem,
 )
 
+from .trees import write_tree
+
 FILES = {"index.js": "export const handler = 1;", "src/a.js": "a", "src/deep/b.js": "b", "über.txt": "ü"}
-
-
-def write_tree(root: Path, files: dict[str, str]) -> Path:
-    root.mkdir(parents=True, exist_ok=True)
-    for path, content in files.items():
-        target = root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(content)
-    return root
 
 
 def write_archive(target: Path, files: Mapping[str, str | bytes], **entry_attributes: int) -> Path:
