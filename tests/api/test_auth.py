@@ -53,7 +53,7 @@ def test_a_person_logs_in_with_user_name_and_password(
         ({"permissions": []}, ApiError, ["403 ACCESS_DENIED", "SETTINGS_PLUGIN_"]),
     ],
 )
-def test_what_stops_a_person_is_told_with_what_to_do(
+def test_what_stops_a_person_is_an_error_with_advice(
     platform: Platform,
     count_plugins: Callable[[str, str], int],
     given: dict[str, Any],
@@ -68,7 +68,7 @@ def test_what_stops_a_person_is_told_with_what_to_do(
     assert password not in str(raised.value)
 
 
-def test_a_wrong_password_is_told_without_it(platform: Platform, count_plugins: Callable[[str, str], int]) -> None:
+def test_a_wrong_password_is_an_error_without_it(platform: Platform, count_plugins: Callable[[str, str], int]) -> None:
     username, _ = platform.add_user()
     wrong = secrets.token_hex(12)
     with pytest.raises(ApiError, match=r"403 LOGIN_FAILED.*biot:username and biot:password") as raised:

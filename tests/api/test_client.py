@@ -94,7 +94,7 @@ def logins(platform: Platform) -> int:
     return len([request for request in platform.requests() if request["path"].endswith("/accessToken")])
 
 
-def asked(platform: Platform) -> list[dict[str, Any]]:
+def plugin_requests(platform: Platform) -> list[dict[str, Any]]:
     return [request for request in platform.requests() if "/plugins" in request["path"]]
 
 
@@ -119,7 +119,7 @@ def test_a_plugin_is_created_read_changed_and_deleted(client: Client, platform: 
     client.delete_plugin("guard")
     with pytest.raises(NotFoundError):
         client.get_plugin("guard")
-    assert [request["path"] for request in asked(platform)] == [
+    assert [request["path"] for request in plugin_requests(platform)] == [
         "/settings/v2/plugins",
         *["/settings/v2/plugins/Plugin-guard"] * 5,
     ]
@@ -136,7 +136,7 @@ def test_a_name_is_bare_however_the_platform_shows_it(client: Client, platform: 
 def test_a_multipart_body_is_as_the_official_sdk_sends_it(client: Client, platform: Platform) -> None:
     client.create_plugin(CONFIG, zipped())
     client.update_plugin("guard", {"timeout": 30})
-    create, update = asked(platform)
+    create, update = plugin_requests(platform)
     config, code = create["parts"]
     assert (config["name"], config["filename"], config["contentType"]) == ("config", None, None)
     assert (code["name"], code["filename"], code["contentType"]) == ("code", "code.zip", "application/zip")
@@ -148,8 +148,8 @@ def test_a_multipart_body_is_as_the_official_sdk_sends_it(client: Client, platfo
 def test_a_name_cannot_leave_its_place_in_the_path(client: Client, platform: Platform) -> None:
     with pytest.raises(ApiError):
         client.get_plugin("../../ums?x=/y")
-    assert asked(platform)[0]["path"].startswith("/settings/v2/plugins/Plugin-..")
-    assert asked(platform)[0]["query"] == ""
+    assert plugin_requests(platform)[0]["path"].startswith("/settings/v2/plugins/Plugin-..")
+    assert plugin_requests(platform)[0]["query"] == ""
 
 
 DECLARED = PluginInputs(
@@ -237,7 +237,7 @@ def test_a_token_that_ended_early_is_renewed_once_and_the_body_sent_whole_again(
     code = zipped("x" * 200_000)
     assert client.update_plugin("guard", {"version": 2}, code).version == 2
     assert platform.code("guard") == code.getvalue()
-    assert [request["status"] for request in asked(platform)] == [201, 401, 200]
+    assert [request["status"] for request in plugin_requests(platform)] == [201, 401, 200]
     assert logins(platform) == 2
 
 
@@ -246,7 +246,7 @@ def test_a_token_refused_twice_is_an_error(client: Client, platform: Platform) -
     with pytest.raises(ApiError, match="401 TOKEN_NOT_VALID") as raised:
         client.create_plugin(CONFIG)
     assert (raised.value.status, raised.value.unclear) == (401, False)
-    assert len(asked(platform)) == 2
+    assert len(plugin_requests(platform)) == 2
 
 
 @pytest.mark.parametrize("expiration", [None, "never", "", 5])
@@ -255,7 +255,7 @@ def test_a_token_without_a_readable_end_is_renewed_after_five_minutes(
 ) -> None:
     now = [time.time()]
     client = connect(clock=lambda: now[0])
-    client.create_plugin(CONFIG)  # a token that is valid, whose answer the next ones repeat with another end
+    client.create_plugin(CONFIG)  # a valid token, which the responses below repeat with another end
     token, _ = client._session.auth._token or ("", 0.0)
     answer = {"accessToken": token, "accessTokenExpiration": expiration if isinstance(expiration, str) else None}
     platform.faults.add(status=200, json=answer, path="/accessToken", times=None)
@@ -279,7 +279,7 @@ def test_an_end_without_a_time_zone_is_utc(connect: Connect, platform: Platform)
     assert client._session.auth.renewal_in() == pytest.approx(540)
 
 
-def test_a_wrong_secret_is_told_with_what_to_check_and_not_quoted(connect: Connect) -> None:
+def test_a_wrong_secret_is_an_error_with_advice_and_is_not_quoted(connect: Connect) -> None:
     wrong = secrets.token_urlsafe(24)
     with pytest.raises(ApiError) as raised:
         connect(service_secret_key=wrong).get_plugin("guard")
@@ -290,14 +290,14 @@ def test_a_wrong_secret_is_told_with_what_to_check_and_not_quoted(connect: Conne
     assert wrong not in text
 
 
-def test_a_locked_service_user_is_told_without_a_second_try(connect: Connect, platform: Platform) -> None:
+def test_a_locked_service_user_is_an_error_without_a_second_try(connect: Connect, platform: Platform) -> None:
     service_id, key = platform.add_service_user(locked=True)
     with pytest.raises(ApiError, match=r"401 SERVICE_LOCKED.*unlock it in the BioT Console"):
         connect(service_id=service_id, service_secret_key=key).get_plugin("guard")
     assert logins(platform) == 1
 
 
-def test_an_identity_without_the_permission_is_told_which_one(connect: Connect, platform: Platform) -> None:
+def test_an_error_names_the_permission_that_is_missing(connect: Connect, platform: Platform) -> None:
     service_id, key = platform.add_service_user(["SETTINGS_PLUGIN_GET"])
     with pytest.raises(ApiError, match=r"403 ACCESS_DENIED.*SETTINGS_PLUGIN_\* permissions"):
         connect(service_id=service_id, service_secret_key=key).create_plugin(CONFIG)
@@ -320,7 +320,7 @@ def test_an_identity_without_the_permission_is_told_which_one(connect: Connect, 
         (500, "AWS_EXCEPTION", ApiError),
     ],
 )
-def test_an_error_is_of_its_class_and_carries_what_the_platform_said(
+def test_an_error_is_of_its_class_and_carries_its_parts(
     client: Client, platform: Platform, status: int, code: str, kind: type[ApiError]
 ) -> None:
     platform.faults.add(status=status, code=code, details={"className": "X"}, path="/plugins")
@@ -412,7 +412,7 @@ def test_a_lost_answer_to_a_write_is_an_unclear_outcome(
         client.create_plugin(CONFIG, timeout=0.2)
     assert raised.value.unclear is unclear
     assert "run `pulumi up` again" in str(raised.value)
-    assert len(asked(platform)) == 1
+    assert len(plugin_requests(platform)) == 1
 
 
 def test_a_platform_that_is_not_there_did_nothing() -> None:
@@ -428,7 +428,7 @@ def test_a_redirect_is_not_followed_with_the_token(client: Client, platform: Pla
     platform.faults.add(status=307, body="", headers={"Location": "/settings/v2/plugins/Plugin-b"}, method="GET")
     with pytest.raises(ApiError, match="answered 307"):
         client.get_plugin("a")
-    assert len(asked(platform)) == 1
+    assert len(plugin_requests(platform)) == 1
 
 
 @in_both_ways
@@ -440,7 +440,7 @@ def test_a_busy_platform_is_read_again_and_written_to_once(client: Client, platf
     platform.faults.add("unavailable", method="PATCH")
     with pytest.raises(ApiError, match="answered 503"):
         client.update_plugin("guard", {"timeout": 9})
-    assert [request["status"] for request in asked(platform)] == [201, 429, 502, 503, 200, 503]
+    assert [request["status"] for request in plugin_requests(platform)] == [201, 429, 502, 503, 200, 503]
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_an_authority_nobody_named_is_not_trusted_through_a_proxy_either(client:
 
 
 @pytest.mark.usefixtures("_trusted")
-def test_a_proxy_that_refuses_is_told_without_its_password(
+def test_a_proxy_that_refuses_is_named_without_its_password(
     client: Client, platform: Platform, tunnel: Tunnel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     password = secrets.token_urlsafe()

@@ -34,7 +34,7 @@ def zipped() -> io.BytesIO:
     return target
 
 
-def test_it_is_off_unless_asked_for(tmp_path: Path) -> None:
+def test_it_is_off_by_default(tmp_path: Path) -> None:
     assert DebugLog.configured({"BIOT_LOG": "info"}) is None
     assert DebugLog.configured({}) is None
 
@@ -148,7 +148,7 @@ def test_a_page_is_cut_and_what_is_no_character_is_written_all_the_same(tmp_path
 
 def test_a_key_in_the_query_of_an_endpoint_is_not_logged(tmp_path: Path) -> None:
     key = secrets.token_hex(12)
-    endpoint = f"https://hooks.example.com/told?code={key}"
+    endpoint = f"https://hooks.example.com/in?code={key}"
     file = tmp_path / "debug.log"
     log = DebugLog.configured({"BIOT_LOG": "debug", "BIOT_LOG_FILE": str(file)})
     with Platform(tmp_path / "data") as platform, running(tmp_path / "data") as base_url:
@@ -161,7 +161,7 @@ def test_a_key_in_the_query_of_an_endpoint_is_not_logged(tmp_path: Path) -> None
             platform.faults.add(status=400, json={"code": "BAD", **fault}, method="POST", path="unsubscribe")
             with pytest.raises(BiotError) as raised:
                 client.unsubscribe_notification(body)
-            assert str(raised.value).startswith("unsubscribe 'https://hooks.example.com/told' from")
+            assert str(raised.value).startswith("unsubscribe 'https://hooks.example.com/in' from")
             assert key[:8] not in str(raised.value)
         client.close()
     assert key not in file.read_text()

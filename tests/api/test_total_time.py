@@ -32,7 +32,7 @@ TOKEN = b'{"accessToken": "canary-token", "accessTokenExpiration": "2999-01-01T0
 Conversation = Callable[[socket.socket, threading.Event], None]
 
 
-def asked(connection: socket.socket) -> bytes:
+def read_request(connection: socket.socket) -> bytes:
     """The head of one request, and what came with it."""
     text = b""
     while b"\r\n\r\n" not in text and (more := connection.recv(65536)):
@@ -50,12 +50,12 @@ def talking(conversation: Conversation, tls: ssl.SSLContext | None = None) -> It
         with contextlib.suppress(OSError):
             talk = tls.wrap_socket(connection, server_side=True) if tls else connection
             with talk:
-                text = asked(talk)
+                text = read_request(talk)
                 if b"accessToken" in text:
                     if not text.endswith(b"}"):
                         talk.recv(65536)
                     talk.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(TOKEN) + TOKEN)
-                    asked(talk)
+                    read_request(talk)
                 conversation(talk, over)
 
     def accept() -> None:
@@ -162,7 +162,7 @@ def test_no_wait_goes_beyond_the_time(tls: Any) -> None:
     def busy(connection: socket.socket, over: threading.Event) -> None:
         while True:
             connection.sendall(b"HTTP/1.1 503 Busy\r\nRetry-After: 9\r\nContent-Length: 0\r\n\r\n")
-            if not asked(connection):
+            if not read_request(connection):
                 return
 
     with talking(busy, tls) as base_url:
@@ -216,7 +216,7 @@ def test_a_connection_is_kept_between_requests(tls: Any) -> None:
         connections.append(connection)
         while True:
             connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
-            if not asked(connection):
+            if not read_request(connection):
                 return
 
     with talking(conversation, tls) as base_url, httpx.Client(transport=open_transport(Settings(base_url))) as http:

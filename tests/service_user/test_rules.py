@@ -35,7 +35,7 @@ def check(kind: type[LifecycleProvider], given: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "reported"),
     [
         ({"role_id": None}, "role_id: is required"),
         ({"role_id": "nurse"}, "role_id: must be a UUID, such as 0b8f6f4e-2a55-4c4c-9d83-7f0d5b0b7a11, not 'nurse'"),
@@ -58,13 +58,13 @@ def check(kind: type[LifecycleProvider], given: dict[str, Any]) -> list[str]:
         ({"secret_key_expiration_in_minute": 5}, "did you mean 'secret_key_expiration_in_minutes'?"),
     ],
 )
-def test_a_bad_argument_of_a_service_user_is_told(given: dict[str, Any], said: str) -> None:
+def test_a_bad_argument_of_a_service_user_is_reported(given: dict[str, Any], reported: str) -> None:
     (reason,) = check(ServiceUserProvider, USER | given)
-    assert said in reason
+    assert reported in reason
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "reported"),
     [
         ({"service_user_id": None}, "service_user_id: is required"),
         ({"service_user_id": ""}, "service_user_id: must not be empty"),
@@ -72,8 +72,8 @@ def test_a_bad_argument_of_a_service_user_is_told(given: dict[str, Any], said: s
         ({"keeper": {}}, "keeper: unknown argument; did you mean 'keepers'?"),
     ],
 )
-def test_a_bad_argument_of_a_key_is_told(given: dict[str, Any], said: str) -> None:
-    assert check(ServiceUserKeyProvider, KEY | given) == [said]
+def test_a_bad_argument_of_a_key_is_reported(given: dict[str, Any], reported: str) -> None:
+    assert check(ServiceUserKeyProvider, KEY | given) == [reported]
 
 
 def test_whole_numbers_and_defaults_are_filled_in() -> None:

@@ -21,7 +21,7 @@ HOOK = "https://hooks.acme.example/biot"
 CANARY = f"c{token_hex(8)}"
 PATIENTS = "POST/organization/v1/users/patients"
 PRE = {"type": "PRE_REQUEST", "api_id": PATIENTS, "endpoint": HOOK}
-TOLD = {"entity_type_name": "patient", "action_name": "_create", "endpoint": HOOK}
+NOTIFICATION = {"entity_type_name": "patient", "action_name": "_create", "endpoint": HOOK}
 unknown: Callable[[], Any] = Unknown
 REAL = Settings("https://api.dev.acme.example", "id", "key")
 
@@ -34,14 +34,14 @@ def connected(kind: type[LifecycleProvider], settings: Settings | ConfigError = 
 
 
 def check(kind: type[LifecycleProvider], given: dict[str, Any], settings: Settings = REAL) -> list[str]:
-    """What the check says; no failure names a property, whose value the engine would print."""
+    """What the check reports; no failure names a property, whose value the engine would print."""
     result = connected(kind, settings).check({}, given)
     assert all(failure.property == "" for failure in result.failures)
     return [failure.reason for failure in result.failures]
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "reported"),
     [
         ({"type": "PRE"}, "type: must be 'PRE_REQUEST', 'POST_REQUEST' or 'ADAPT_ENTITY', not 'PRE'"),
         ({"api_id": None}, f"api_id: is required for PRE_REQUEST, such as {PATIENTS}"),
@@ -60,13 +60,13 @@ def check(kind: type[LifecycleProvider], given: dict[str, Any], settings: Settin
         ({"order": 3}, "order: unknown argument"),
     ],
 )  # fmt: skip
-def test_a_bad_argument_of_an_interception_is_told(given: dict[str, Any], said: str) -> None:
+def test_a_bad_argument_of_an_interception_is_reported(given: dict[str, Any], reported: str) -> None:
     (reason,) = check(InterceptionSubscriptionProvider, PRE | given)
-    assert said in reason
+    assert reported in reason
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "reported"),
     [
         ({"action_name": None}, "action_name: is required"),
         ({"entity_type_name": ""}, "entity_type_name: must not be empty"),
@@ -74,14 +74,14 @@ def test_a_bad_argument_of_an_interception_is_told(given: dict[str, Any], said: 
         ({"template_name": ""}, "template_name: must not be empty"),
     ],
 )
-def test_a_bad_argument_of_a_notification_is_told(given: dict[str, Any], said: str) -> None:
-    (reason,) = check(NotificationSubscriptionProvider, TOLD | given)
-    assert said in reason
+def test_a_bad_argument_of_a_notification_is_reported(given: dict[str, Any], reported: str) -> None:
+    (reason,) = check(NotificationSubscriptionProvider, NOTIFICATION | given)
+    assert reported in reason
 
 
 def test_all_problems_come_at_once_each_with_its_path() -> None:
-    said = check(InterceptionSubscriptionProvider, {"type": "PRE_REQUEST", "endpoint": "http://localhost", "x": 1})
-    assert [reason.split(":")[0] for reason in said] == ["api_id", "endpoint", "x"]
+    reported = check(InterceptionSubscriptionProvider, {"type": "PRE_REQUEST", "endpoint": "http://localhost", "x": 1})
+    assert [reason.split(":")[0] for reason in reported] == ["api_id", "endpoint", "x"]
 
 
 PUBLIC = ["https://hooks.acme.example", "https://hooks.acme.example:8443/a?b=c", "https://93.184.216.34/x", HOOK]
@@ -96,18 +96,18 @@ NOT_PUBLIC = [
 
 @pytest.mark.parametrize("endpoint", PUBLIC)
 def test_a_public_https_endpoint_is_fine(endpoint: str) -> None:
-    assert check(NotificationSubscriptionProvider, TOLD | {"endpoint": endpoint}) == []
+    assert check(NotificationSubscriptionProvider, NOTIFICATION | {"endpoint": endpoint}) == []
 
 
 @pytest.mark.parametrize("endpoint", NOT_PUBLIC)
-def test_an_endpoint_that_the_platform_cannot_reach_is_told(endpoint: str) -> None:
-    for kind, given in ((NotificationSubscriptionProvider, TOLD), (InterceptionSubscriptionProvider, PRE)):
+def test_an_endpoint_that_the_platform_cannot_reach_is_reported(endpoint: str) -> None:
+    for kind, given in ((NotificationSubscriptionProvider, NOTIFICATION), (InterceptionSubscriptionProvider, PRE)):
         (reason,) = check(kind, given | {"endpoint": endpoint})
         assert reason.startswith("endpoint: must be public, for BioT calls it from outside:")
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "said"),
+    ("endpoint", "reported"),
     [
         ("http://hooks.acme.example", "must be https: BioT calls no http address"),
         ("ftp://hooks.acme.example", "must be https: BioT calls no ftp address"),
@@ -126,9 +126,9 @@ def test_an_endpoint_that_the_platform_cannot_reach_is_told(endpoint: str) -> No
         (7, "must be a string, not a number"),
     ],
 )
-def test_what_is_no_https_address_is_told(endpoint: Any, said: str) -> None:
-    (reason,) = check(NotificationSubscriptionProvider, TOLD | {"endpoint": endpoint})
-    assert reason.startswith(f"endpoint: {said}")
+def test_what_is_no_https_address_is_reported(endpoint: Any, reported: str) -> None:
+    (reason,) = check(NotificationSubscriptionProvider, NOTIFICATION | {"endpoint": endpoint})
+    assert reason.startswith(f"endpoint: {reported}")
 
 
 CREDENTIALS = [
@@ -144,7 +144,7 @@ CREDENTIALS = [
 @pytest.mark.parametrize("form", CREDENTIALS)
 def test_a_user_name_or_password_in_an_endpoint_is_refused_and_not_quoted(form: str, settings: Settings) -> None:
     endpoint = form.format(CANARY, CANARY)
-    for kind, given in ((NotificationSubscriptionProvider, TOLD), (InterceptionSubscriptionProvider, PRE)):
+    for kind, given in ((NotificationSubscriptionProvider, NOTIFICATION), (InterceptionSubscriptionProvider, PRE)):
         (reason,) = check(kind, given | {"endpoint": endpoint}, settings)
         assert reason.startswith("endpoint: must not hold a user name or password")
         assert CANARY not in reason
@@ -170,7 +170,7 @@ def test_a_user_name_or_password_in_an_endpoint_is_refused_and_not_quoted(form: 
     ],
 )
 def test_the_path_and_the_query_of_an_endpoint_are_never_quoted(form: str) -> None:
-    (reason,) = check(NotificationSubscriptionProvider, TOLD | {"endpoint": form.format(CANARY, CANARY)})
+    (reason,) = check(NotificationSubscriptionProvider, NOTIFICATION | {"endpoint": form.format(CANARY, CANARY)})
     assert reason.startswith("endpoint: must")
     assert CANARY not in reason
 
@@ -188,14 +188,14 @@ def test_the_path_and_the_query_of_an_endpoint_are_never_quoted(form: str) -> No
 )
 def test_no_part_of_an_endpoint_or_a_filter_of_a_wrong_type_is_quoted(given: dict[str, Any]) -> None:
     api = {"api_id": f"{PATIENTS}/templates/{{templateName}}"}
-    said = check(InterceptionSubscriptionProvider, PRE | api | given)
-    assert said
-    assert CANARY not in "".join(said)
+    reported = check(InterceptionSubscriptionProvider, PRE | api | given)
+    assert reported
+    assert CANARY not in "".join(reported)
 
 
 @pytest.mark.parametrize("endpoint", ["https://hooks.acme.example/a@b", "https://hooks.acme.example?to=a@b&c=%40"])
 def test_an_at_sign_behind_the_host_is_no_password(endpoint: str) -> None:
-    assert check(NotificationSubscriptionProvider, TOLD | {"endpoint": endpoint}) == []
+    assert check(NotificationSubscriptionProvider, NOTIFICATION | {"endpoint": endpoint}) == []
 
 
 @pytest.mark.parametrize("base_url", ["embedded", "embedded:somewhere", "http://127.0.0.1:8080", "https://localhost"])
@@ -203,7 +203,7 @@ def test_for_a_platform_on_this_machine_an_endpoint_may_be_there_too(base_url: s
     settings = Settings(base_url, "id", "key")
 
     def of(endpoint: str) -> list[str]:
-        return check(NotificationSubscriptionProvider, TOLD | {"endpoint": endpoint}, settings)
+        return check(NotificationSubscriptionProvider, NOTIFICATION | {"endpoint": endpoint}, settings)
 
     for host in ("127.0.0.1:9000", "localhost:9000", "a.localhost", "[::1]:9000", "[::ffff:127.0.0.1]", "127.1"):
         assert of(f"http://{host}/hook") == []
@@ -225,15 +225,15 @@ def test_for_a_platform_on_this_machine_an_endpoint_may_be_there_too(base_url: s
 def test_what_is_not_known_yet_is_skipped() -> None:
     later = unknown()
     assert check(InterceptionSubscriptionProvider, dict.fromkeys(PRE, later) | {"execution_order": later}) == []
-    assert check(NotificationSubscriptionProvider, TOLD | {"endpoint": later, "template_name": later}) == []
+    assert check(NotificationSubscriptionProvider, NOTIFICATION | {"endpoint": later, "template_name": later}) == []
     (reason,) = check(InterceptionSubscriptionProvider, PRE | {"endpoint": later, "api_id": "nothing"})
     assert reason.startswith("api_id: ")
 
 
-def test_missing_configuration_is_told_by_each() -> None:
+def test_missing_configuration_is_reported_by_each() -> None:
     kinds = {
         InterceptionSubscriptionProvider: PRE,
-        NotificationSubscriptionProvider: TOLD,
+        NotificationSubscriptionProvider: NOTIFICATION,
     }
     for kind, given in kinds.items():
         result = connected(kind, ConfigError("biot:baseUrl is not set")).check({}, given)
@@ -241,7 +241,7 @@ def test_missing_configuration_is_told_by_each() -> None:
 
 
 @pytest.mark.parametrize(
-    ("entity", "action", "said"),
+    ("entity", "action", "reported"),
     [
         ("patient", "_create", None),
         ("usage-session", "_remoteStart", None),
@@ -253,10 +253,12 @@ def test_missing_configuration_is_told_by_each() -> None:
         (unknown(), "_create", None),
     ],
 )
-def test_a_name_that_is_not_known_is_a_warning_and_never_a_refusal(entity: Any, action: str, said: str | None) -> None:
-    given = TOLD | {"entity_type_name": entity, "action_name": action}
+def test_a_name_that_is_not_known_is_a_warning_and_never_a_refusal(
+    entity: Any, action: str, reported: str | None
+) -> None:
+    given = NOTIFICATION | {"entity_type_name": entity, "action_name": action}
     warning = notification_warning(given)
-    assert (warning is None) if said is None else (said in str(warning))
+    assert (warning is None) if reported is None else (reported in str(warning))
     assert check(NotificationSubscriptionProvider, given) == []
 
 
@@ -272,8 +274,8 @@ def owned(name: str, given: dict[str, Any]) -> dict[str, Any]:
     return given | {"__owner": f"shop/dev/{name}"}
 
 
-def test_two_resources_of_one_subscription_are_told_and_one_checked_twice_is_not(capsys: Any) -> None:
-    for kind, given in ((InterceptionSubscriptionProvider, PRE), (NotificationSubscriptionProvider, TOLD)):
+def test_two_resources_of_one_subscription_are_reported_and_one_checked_twice_is_not(capsys: Any) -> None:
+    for kind, given in ((InterceptionSubscriptionProvider, PRE), (NotificationSubscriptionProvider, NOTIFICATION)):
         provider = connected(kind)
         for _ in range(2):
             assert provider.check({}, owned("one", given)).failures == []
