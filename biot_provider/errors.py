@@ -80,8 +80,8 @@ class ApiError(BiotError):
     """The platform responded to ``action`` with an error (BioT API 2.4.2, ErrorResponse).
 
     ``code``, ``message`` and ``trace_id`` are the platform's, fit to be shown. ``details`` are as the platform sent
-    them and may hold secrets; the text has ``details_shown`` instead, and where there is neither code nor message,
-    ``excerpt``: what the body begins with. ``retry_after`` is the seconds the platform asks to wait before a repeat,
+    them and may hold secrets; the text has ``details_shown`` instead, and of a body without code and message an
+    ``excerpt``. ``retry_after`` is the seconds the platform asks to wait before a repeat,
     where it asks.
     """
 
@@ -103,7 +103,7 @@ class ApiError(BiotError):
         summary = f"{action}: the platform answered {status}"
         summary += f" {code}" if code else ""
         summary += f": {message}" if message else ""
-        summary += f" with no error body of BioT's: {excerpt}" if excerpt and not (code or message) else ""
+        summary += f" with no error body of BioT's: {excerpt}" if excerpt else ""
         summary += f" ({details_shown})" if details_shown else ""
         summary += f" (trace id {trace_id})" if trace_id else ""
         super().__init__(summary, advice=advice, out_of_time=out_of_time)

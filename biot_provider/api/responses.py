@@ -62,12 +62,12 @@ def api_error(
     return (kind or _KINDS.get(body.code or "", ApiError))(
         action,
         status=response.status_code,
-        code=body.code if body.code and _CODE.fullmatch(body.code) else _line(body.code or "", secrets),
-        message=_line(body.message or "", secrets),
+        code=body.code if _CODE.fullmatch(body.code or "") else _line(body.code, secrets),
+        message=_line(body.message, secrets),
         details=body.details,
-        details_shown=_line(_in_words(body.details), secrets) if body.details else None,
-        trace_id=_line(body.trace_id or "", secrets),
-        excerpt=_excerpt(response, secrets),
+        details_shown=_line(_in_words(body.details or {}), secrets),
+        trace_id=_line(body.trace_id, secrets),
+        excerpt=None if body.code or body.message else _excerpt(response, secrets),
         advice=advice(body.code, response.status_code, response.request.url.path),
         retry_after=retry_after(response.headers),
         out_of_time=response.request.extensions.get(OUT_OF_TIME, False),
@@ -122,9 +122,9 @@ def _shown(value: Any, given: Sequence[str]) -> str:
     return ", ".join(items)
 
 
-def _line(text: str, secrets: Iterable[str]) -> str:
-    """Return the text as one line without secrets, cut where it is long."""
-    return " ".join(redact(text[:_READ], secrets).split())[:_QUOTED]
+def _line(text: str | None, secrets: Iterable[str]) -> str | None:
+    """Return the text as one line without secrets, cut where it is long; None where there is none."""
+    return " ".join(redact((text or "")[:_READ], secrets).split())[:_QUOTED] or None
 
 
 def _excerpt(response: httpx.Response, secrets: Iterable[str]) -> str:
