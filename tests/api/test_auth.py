@@ -48,8 +48,6 @@ def test_a_person_logs_in_with_user_name_and_password(
     ("given", "error", "texts"),
     [
         ({"mfa": True}, ConfigError, ["second factor", "use a service user"]),
-        ({"locked": True}, ApiError, ["401 USER_LOCKED", "unlock it"]),
-        ({"locked_minutes": 7}, ApiError, ["401 USER_LOCKED_WITH_TIME", "time left in minutes 7", "wait"]),
         ({"permissions": []}, ApiError, ["403 ACCESS_DENIED", "SETTINGS_PLUGIN_"]),
     ],
 )
@@ -74,3 +72,12 @@ def test_a_wrong_password_is_an_error_without_it(platform: Platform, count_plugi
     with pytest.raises(ApiError, match=r"403 LOGIN_FAILED.*biot:username and biot:password") as raised:
         count_plugins(username, wrong)
     assert wrong not in str(raised.value)
+
+
+def test_a_person_who_must_change_the_password_first_is_an_error_with_advice(
+    platform: Platform, count_plugins: Callable[[str, str], int]
+) -> None:
+    login = {"accessJwt": {"token": secrets.token_hex(12)}, "passwordResetRequired": True}
+    platform.faults.add(status=200, json=login, path="/users/login")
+    with pytest.raises(ConfigError, match=r"wants a new password first\. What to do: log in to the BioT Console once"):
+        count_plugins(*platform.add_user())

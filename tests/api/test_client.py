@@ -25,7 +25,6 @@ from pytest_mock import MockerFixture
 from biot_provider.api.client import Client
 from biot_provider.api.embedded import open_embedded
 from biot_provider.api.models.plugins import PluginAnswer
-from biot_provider.api.redaction import redact
 from biot_provider.api.session import Session
 from biot_provider.api.transport import RetryTransport
 from biot_provider.config import Settings
@@ -196,15 +195,6 @@ def test_what_we_send_for_a_change_is_read_by_the_official_sdk(field: str) -> No
 # -- the token
 
 
-def test_threads_share_one_login(client: Client, platform: Platform) -> None:
-    client.create_plugin(CONFIG)
-    fresh = platform.requests()
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: client.get_plugin("guard"), range(16)))
-    assert logins(platform) == 1
-    assert len(platform.requests()) == len(fresh) + 16
-
-
 def test_many_first_requests_at_once_log_in_once(client: Client, platform: Platform) -> None:
     def read(_: int) -> None:
         with pytest.raises(NotFoundError):
@@ -288,19 +278,6 @@ def test_a_wrong_secret_is_an_error_with_advice_and_is_not_quoted(connect: Conne
     assert "403 LOGIN_FAILED" in text
     assert "What to do: check biot:serviceId and biot:serviceSecretKey of this stack" in text
     assert wrong not in text
-
-
-def test_a_locked_service_user_is_an_error_without_a_second_try(connect: Connect, platform: Platform) -> None:
-    service_id, key = platform.add_service_user(locked=True)
-    with pytest.raises(ApiError, match=r"401 SERVICE_LOCKED.*unlock it in the BioT Console"):
-        connect(service_id=service_id, service_secret_key=key).get_plugin("guard")
-    assert logins(platform) == 1
-
-
-def test_an_error_names_the_permission_that_is_missing(connect: Connect, platform: Platform) -> None:
-    service_id, key = platform.add_service_user(["SETTINGS_PLUGIN_GET"])
-    with pytest.raises(ApiError, match=r"403 ACCESS_DENIED.*SETTINGS_PLUGIN_\* permissions"):
-        connect(service_id=service_id, service_secret_key=key).create_plugin(CONFIG)
 
 
 # -- errors
@@ -443,9 +420,7 @@ def test_a_busy_platform_is_read_again_and_written_to_once(client: Client, platf
     assert [request["status"] for request in plugin_requests(platform)] == [201, 429, 502, 503, 200, 503]
 
 
-@pytest.mark.parametrize(
-    "value", ["plain-canary", 'quo"ted-canary\n2', "two  blanks-canary", "<b>&canary", "größe-canary"]
-)
+@pytest.mark.parametrize("value", ["plain-canary", 'quo"ted-<b>&canary\n2'])
 @pytest.mark.parametrize("place", ["message", "details", "text", "json text", "page"])
 def test_what_was_sent_in_variables_is_in_no_error(client: Client, platform: Platform, value: str, place: str) -> None:
     from html import escape
@@ -472,10 +447,6 @@ def test_neither_the_token_nor_the_secret_key_is_in_any_error(client: Client, pl
     with pytest.raises(ApiError) as raised:
         client.get_plugin("guard")
     assert "Authorization: Bearer [secret]; key [secret]" in str(raised.value)
-
-
-def test_redaction_strikes_out_the_longest_first_and_spares_short_words() -> None:
-    assert redact("abcdef abcd abc", ["abcd", "abcdef", "abc", ""]) == "[secret] [secret] abc"
 
 
 def test_a_client_for_the_embedded_platform_names_its_folder_by_the_stack(

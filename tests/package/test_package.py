@@ -780,7 +780,7 @@ class TestLimits:
 
         assert zipped_size_problem(package) is None
 
-    @pytest.mark.parametrize("size", [0, 1, 5_000, 200_000])
+    @pytest.mark.parametrize("size", [0, 1, 5_000, 40_000])
     def test_zipped_is_never_guessed_too_small(self, tmp_path: Path, size: int) -> None:
         for number in range(20):
             (tmp_path / f"{'long-' * 20}{number}").write_bytes(random.Random(number).randbytes(size))
