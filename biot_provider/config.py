@@ -25,7 +25,7 @@ class Key:
     """A key of the connection's configuration.
 
     ``argument`` is its name in ``Settings`` and ``biot.Provider``, ``variable`` the environment variable that counts
-    where the key is not set, ``example`` a value as a command shows it; that of a secret is asked for.
+    where the key is not set, ``example`` a value for its command. The command prompts for a secret.
     """
 
     name: str

@@ -26,7 +26,7 @@ _SETTINGS: Mapping[str, str] = {
     "PLUGIN_REQUEST_VALIDATION_FAILED": "check which arguments go together: code, runtime, handler or image_tag",
     "AWS_EXCEPTION": "the platform's AWS call failed: run `pulumi up` again; if it stays, check runtime and limits",
     "INTERNAL_SERVER_ERROR": _AGAIN,
-    "GATEWAY_TIMEOUT": "run `pulumi up` again: it finds out what happened and goes on",
+    "GATEWAY_TIMEOUT": "run `pulumi up` again: it finds out what happened and continues",
     "TOKEN_NOT_VALID": "the platform refuses its own fresh token: check that biot:baseUrl is the right environment",
 }
 

@@ -99,7 +99,7 @@ class Client:
     ) -> Iterator[PluginAnswer]:
         """Every plugin that fits, page by page, in the platform's search grammar (BioT API 2.4.2, SearchRequestV2)."""
         query: dict[str, Any] = {"filter": dict(filters or {})}
-        # Without an order of its own a page could repeat a plugin of the page before, or miss one.
+        # Without a sort order a page could repeat a plugin of the page before, or miss one.
         query["sort"] = [dict(item) for item in sort] or [{"prop": "name", "order": "ASC"}]
         if free_text is not None:
             query["freeTextSearch"] = free_text

@@ -159,7 +159,7 @@ def open_network(settings: Settings) -> httpx.BaseTransport:
     """
     try:
         return TimedTransport(verify=True, trust_env=True, proxy=proxy_for(settings.base_url))
-    except (ImportError, ValueError):  # no SOCKS without a package of its own; no such scheme
+    except (ImportError, ValueError):  # SOCKS needs a further package; no such scheme
         raise ConfigError(
             "BioT connection: the proxy in HTTPS_PROXY or ALL_PROXY cannot be used",
             advice="name one as http://host:port, or as https://host:port",

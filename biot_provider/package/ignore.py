@@ -126,7 +126,7 @@ class FolderRules:
         return False
 
     def entered(self, name: str, verdict: Verdict) -> FolderRules:
-        """Return the rules inside the subfolder `name`, whose verdict this is, before its own ignore file is read."""
+        """Return the rules inside the subfolder `name`, given its verdict, before its own ignore file is read."""
         in_dependencies = self.in_dependencies or (name in _DEPENDENCIES and not self.is_left_out)
         is_left_out = verdict is Verdict.IGNORED
         return replace(self, prefix=f"{self.prefix}{name}/", in_dependencies=in_dependencies, is_left_out=is_left_out)

@@ -59,7 +59,7 @@ class Installed:
 
     def _rows(self, record: str) -> Iterator[str]:
         file = Path(self._root, record)
-        # Nothing outside the folder is read, through a link neither; without the list nothing is known.
+        # Nothing outside the folder is read, not even through a link; a list that is missing names no files.
         if not file.is_file() or not file.resolve().is_relative_to(self._root.resolve()):
             return
         with reading(self._root, record):

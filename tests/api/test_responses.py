@@ -101,7 +101,7 @@ TABLE: list[tuple[str, int, str, dict[str, Any], str, str]] = [
         "look at the plugin in the BioT Console, then run `pulumi up` again",
     ),
     (PLUGINS, 500, "INTERNAL_SERVER_ERROR", {}, "", AGAIN),
-    (PLUGINS, 504, "GATEWAY_TIMEOUT", {}, "", "run `pulumi up` again: it finds out what happened and goes on"),
+    (PLUGINS, 504, "GATEWAY_TIMEOUT", {}, "", "run `pulumi up` again: it finds out what happened and continues"),
     (
         *(PERSON_LOGIN, 401, "USER_LOCKED", {}, ""),
         "the user is locked: unlock it in the BioT Console, or use a service user",

@@ -41,7 +41,7 @@ _STATES = {
     **dict.fromkeys(("false", "no", "off"), "DISABLED"),
 }
 _REPORTED = object()
-"""Stands for a value whose own mistake is reported already."""
+"""Stands for a value with a problem that is reported already."""
 
 
 class PluginManifest:
@@ -65,9 +65,11 @@ class PluginManifest:
 
     def check(self, arguments: Mapping[str, Any], is_unknown: Callable[[object], bool]) -> None:
         """Add what is wrong with the arguments."""
-        for problem in plugin_problems(
-            arguments, lambda value: value is _REPORTED or is_unknown(value), self._name_of_other
-        ):
+
+        def is_skipped(value: object) -> bool:
+            return value is _REPORTED or is_unknown(value)
+
+        for problem in plugin_problems(arguments, is_skipped, self._name_of_other):
             self._add(_camel_path(problem.path), problem.text)
 
     def _name_of_other(self, argument: str, path: str) -> str:
