@@ -307,7 +307,9 @@ def test_an_error_is_of_its_class_and_carries_its_parts(
     assert type(error) is kind
     assert (error.status, error.code, error.details) == (status, code, {"className": "X"})
     assert error.unclear is (status >= 500)
-    assert str(error).startswith(f"update plugin 'guard': the platform answered {status} {code}: ")
+    assert error.action == "update plugin 'guard'"
+    assert error.summary.startswith(f"update plugin 'guard': the platform answered {status} {code}: {error.message} (")
+    assert str(error) == error.summary + (f". What to do: {error.advice}" if error.advice else "")
     assert f"(trace id {error.trace_id})" in str(error)
     assert "(class name X)" in str(error)
 
