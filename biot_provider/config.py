@@ -42,8 +42,8 @@ class Key:
     @property
     def command(self) -> str:
         """The command that sets it."""
-        option, value = ("--secret ", "") if self.is_secret else ("", f" {self.example}")
-        return f"`pulumi config set {option}{self.path}{value}`"
+        arguments = f"--secret {self.path}" if self.is_secret else f"{self.path} {self.example}"
+        return f"`pulumi config set {arguments}`"
 
 
 BASE_URL = Key("baseUrl", "base_url", "BIOT_BASE_URL", "https://api.<env>.<project>.biot-med.com")

@@ -107,7 +107,8 @@ class Client:
 
     def get_docker_credentials(self, *, timeout: float = READ_TIMEOUT) -> DockerCredentials:
         """GET temporary credentials for the environment's image repository; they live for an hour."""
-        path, action = f"{_PLUGINS}/docker-repository/temp-credentials", "read the image repository's credentials"
+        path = f"{_PLUGINS}/docker-repository/temp-credentials"
+        action = "read the image repository's credentials"
         answer = self._session.fetch(DockerCredentials, "GET", path, action, timeout=timeout)
         self.hide((answer.credentials.secret_access_key, answer.credentials.session_token))
         return answer
@@ -143,8 +144,10 @@ class Client:
         self, id_: str, changes: Mapping[str, Any], *, timeout: float = READ_TIMEOUT
     ) -> ServiceUserAnswer:
         """PATCH a service user: what ``changes`` leaves out stays, null clears. Raises NotFoundError."""
-        path, action = _service_user(id_), f"update service user {id_!r}"
-        return self._session.fetch(ServiceUserAnswer, "PATCH", path, action, timeout=timeout, json=dict(changes))
+        action = f"update service user {id_!r}"
+        return self._session.fetch(
+            ServiceUserAnswer, "PATCH", _service_user(id_), action, timeout=timeout, json=dict(changes)
+        )
 
     def delete_service_user(self, id_: str, *, timeout: float = READ_TIMEOUT) -> None:
         """DELETE a service user. Raises NotFoundError."""
