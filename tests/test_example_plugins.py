@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from biot_provider.cli.new import STARTERS
-from biot_provider.package.archive import read_package
+from biot_provider.package.package import read_package
 from biot_provider.plugin.handler.problem import handler_problem
 from biot_provider.program.declare_plugins import read_fleet
 

@@ -1,6 +1,7 @@
 """What a user can do about a refusal: one short sentence for each documented code (BioT API 2.4.2).
 
-The codes are those of the settings, ums and dispatcher services; a status says what to do where there is no code.
+The codes are those of the settings, ums and dispatcher services. A response without a known code gets the advice for
+its status.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _SETTINGS: Mapping[str, str] = {
     "PLUGIN_REQUEST_VALIDATION_FAILED": "check which arguments go together: code, runtime, handler or image_tag",
     "AWS_EXCEPTION": "the platform's AWS call failed: run `pulumi up` again; if it stays, check runtime and limits",
     "INTERNAL_SERVER_ERROR": _AGAIN,
-    "GATEWAY_TIMEOUT": "run `pulumi up` again: it finds out what happened and goes on",
+    "GATEWAY_TIMEOUT": "run `pulumi up` again: it finds out what happened and continues",
     "TOKEN_NOT_VALID": "the platform refuses its own fresh token: check that biot:baseUrl is the right environment",
 }
 
@@ -57,7 +58,7 @@ _SUBSCRIPTIONS: Mapping[str, str] = {
 }
 
 CODES: Mapping[str, str] = {**_SETTINGS, **_LOGINS, **_SERVICE_USERS, **_SUBSCRIPTIONS}
-"""What to do about each documented code but two, whose advice follows from what was asked."""
+"""What to do about each documented code but two, for which it depends on the request."""
 
 _BAD_LOGIN: Mapping[str, str] = {
     "/ums/v2/services/accessToken": (
@@ -73,7 +74,7 @@ _PERMISSIONS: Mapping[str, str] = {
     "/dispatcher/v1/hooks/interceptions": "HOOKS_INTERCEPTION_*",
     "/dispatcher/v1/hooks/notifications": "DISPATCHER_SUBSCRIPTIONS_*",
 }
-"""What an identity needs, by the beginning of the path that is refused to it."""
+"""The permissions that a request needs, by the beginning of its path."""
 
 _STATUSES: Mapping[int, str] = {
     **dict.fromkeys((301, 302, 303, 307, 308), "check biot:baseUrl: that address leads elsewhere"),
@@ -84,7 +85,7 @@ _STATUSES: Mapping[int, str] = {
 
 
 def advice(code: str | None, status: int, path: str) -> str | None:
-    """What to do about a refusal of a request to this path; None where nobody can know."""
+    """Return what to do about a refused request to this path; None where no advice is known."""
     if code == "ACCESS_DENIED":
         needed = next((names for start, names in _PERMISSIONS.items() if path.startswith(start)), "needed")
         return f"give the service user's role the {needed} permissions"

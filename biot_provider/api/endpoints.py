@@ -1,5 +1,6 @@
-"""What of an endpoint's address may be shown: its query (``?code=...``), a user's name, and a long segment of its path
-may be secrets.
+"""The parts of an endpoint's address that may be shown, and those that may be secrets.
+
+A secret may be its query (``?code=...``), a user's name and password, and a long segment of its path.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ _TOKEN = re.compile(r"(?<=/)[^/]{20,}")
 
 
 def public_part(endpoint: object) -> str:
-    """The address without user, query and fragment, and ``...`` in place of what may be a token."""
+    """Return the address without user, query and fragment, and with ``...`` in place of segments that may be tokens."""
     host, path = _host_and_path(str(endpoint))
     return _USER.sub("", host) + _TOKEN.sub("...", path)
 
 
 def subscription_secrets(subscription: Mapping[str, Any]) -> list[str]:
-    """What no text may quote of a subscription as the API has it."""
+    """Return the parts that no text may quote of a subscription in the API's names."""
     endpoint = str(subscription.get("endpoint") or "")
     behind = _BEHIND_THE_PATH.search(endpoint)
     user = _USER.search(endpoint)

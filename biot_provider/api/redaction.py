@@ -1,12 +1,12 @@
-"""Strikes secrets out of texts that somebody else wrote: a platform's message, a page of a gateway, a builder's output.
+"""Strikes secrets out of texts from elsewhere: a platform's message, a page of a gateway, a builder's output.
 
 Struck out are, in upper or lower case, broken by blanks or new lines, escaped as JSON, HTML or URLs do (twice, too), in
 base64 or hexadecimal digits:
 
-- a secret of eight characters or more, and each piece of it that long: beginning, end, or middle. What is shorter of a
-  quote that was cut off stays: it tells little, and would take ordinary words with it.
+- a secret of eight characters or more, and each piece of it that long: beginning, end, or middle. A shorter rest of a
+  quote that was cut off stays: it shows little, and ordinary words would be struck out with it.
 - a shorter secret, of four characters at least, where it stands whole; blanks do not count.
-- the query of an address, and the user name and password before its host, whoever's they are.
+- the query of an address, and the user name and password before its host, known as secrets or not.
 
 Words that many values hold and that are no secrets (``true``, ``https://``, ``production``) stay.
 """
@@ -62,7 +62,7 @@ class Redaction:
         self._whole: set[str] = set().union(*(whole for _, whole in parts))
 
     def __call__(self, text: str) -> str:
-        """The text with every secret struck out, as this module's documentation says."""
+        """Return the text with every secret struck out, as this module's documentation describes."""
         struck = [span for found in _ADDRESS.finditer(text) for span in _inside(found)]
         if self._pieces or self._whole:
             for view in map(_without_blanks, _views(text)):
@@ -76,14 +76,36 @@ class Redaction:
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """The text with these secrets struck out of it."""
+    """Return the text with these secrets struck out of it."""
     return Redaction(secrets)(text)
 
 
-def _inside(address: re.Match[str]) -> list[tuple[int, int]]:
-    """Where an address, or several without a blank between, has user name and password, and a query.
+class KnownSecrets:
+    """What no error and no log may quote, whatever request it is about; shared by the threads of a process."""
 
-    A password may hold any mark, so it ends at the last @.
+    def __init__(self, *secrets: str | None) -> None:
+        self._secrets = set(filter(None, secrets))
+
+    def add(self, secret: str) -> None:
+        """Quote this secret nowhere."""
+        self._secrets.add(secret)
+
+    def add_long(self, values: Iterable[str | None]) -> None:
+        """Quote the longer ones of these values nowhere.
+
+        Short ones would take words out of messages about other things with them.
+        """
+        self._secrets.update(value for value in values if value and len(value) >= _PIECE)
+
+    def with_more(self, secrets: Iterable[str] = ()) -> list[str]:
+        """Return the secrets that are known, and these."""
+        return [*self._secrets.copy(), *secrets]
+
+
+def _inside(address: re.Match[str]) -> list[tuple[int, int]]:
+    """Return the spans of user name and password, and of the query, in an address or several without a blank between.
+
+    A password may hold any character, so it ends at the last @.
     """
     text, start = address[0], address.start()
     begins, at, query = _NO_HOST.search(text), text.rfind("@"), text.find("?")
@@ -94,14 +116,14 @@ def _inside(address: re.Match[str]) -> list[tuple[int, int]]:
 
 @functools.lru_cache(maxsize=4096)
 def _parts(secret: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The pieces to strike out, and what is too short to have any; a process asks for the same secrets again."""
+    """Return the pieces to strike out, and the forms too short to have any; cached, since secrets recur."""
     forms = set(_forms(secret))
     pieces = {piece for form in forms for piece in _pieces(form)} - _PLAIN_PIECES
     return frozenset(pieces), frozenset(form for form in forms if len(form) < _PIECE) - set(_PLAIN)
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """How a secret may be written, escapes apart: these are taken out of the text."""
+    """The ways to write a secret, without escapes, which are taken out of the text instead."""
     yield _folded(secret)
     yield _folded(secret.replace(" ", "+"))
     value = secret.encode(errors="replace")
@@ -110,7 +132,7 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def _in_base64(value: bytes) -> Iterator[str]:
-    """What base64 makes of a value wherever it begins in a longer one, without the digits that its neighbours share."""
+    """The base64 digits of a value at each position in a longer one, without the digits shared with its neighbours."""
     for before, shared in ((0, 0), (1, 2), (2, 3)):
         encoded = base64.b64encode(bytes(before) + value).decode()
         partial = (before + len(value)) % 3

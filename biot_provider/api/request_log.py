@@ -1,8 +1,8 @@
-"""``BIOT_LOG=debug``: each request and its answer as a line of JSON in a file, timed and without secrets.
+"""``BIOT_LOG=debug``: each request and its response as a line of JSON in a file, timed and without secrets.
 
-The file is ``.biot/debug.log`` in the project, or the one ``BIOT_LOG_FILE`` names. Redacted are: the values of
-environment variables, anything whose name speaks of a secret, and every secret of the request wherever it occurs, in
-whole or in part (see ``redaction.py``).
+The file is ``.biot/debug.log`` in the project, or the one ``BIOT_LOG_FILE`` names. Redacted are the values of
+environment variables, members with the name of a secret, and every secret of the request wherever it occurs, in whole
+or in part (see ``redaction.py``).
 """
 
 from __future__ import annotations
@@ -24,21 +24,24 @@ _QUOTED = 2000
 
 
 def is_debugging(environment: Mapping[str, str]) -> bool:
-    """Whether the user asked for the log."""
+    """Whether the environment turns the log on."""
     return environment.get("BIOT_LOG", "").lower() == "debug"
 
 
 def log_file(environment: Mapping[str, str]) -> Path:
-    """Where the log is written."""
+    """Return the path of the log."""
     return Path(environment.get("BIOT_LOG_FILE") or Path(".biot", "debug.log"))
 
 
 def open_log(file: Path) -> int:
-    """A descriptor to append to the log, which only its owner may read. Raises OSError, and ValueError for no path."""
+    """Return a descriptor to append to the log, which only its owner may read.
+
+    Raises OSError, and ValueError where the name is no path.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
-    # Without waiting: a pipe that nobody reads is an error and not the end of the run.
-    waits_not: int = getattr(os, "O_NONBLOCK", 0)
-    return os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | waits_not, 0o600)
+    # Without waiting: a pipe without a reader is an error and does not hang the run.
+    without_waiting: int = getattr(os, "O_NONBLOCK", 0)
+    return os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | without_waiting, 0o600)
 
 
 class DebugLog:
@@ -51,10 +54,10 @@ class DebugLog:
 
     @classmethod
     def configured(cls, environment: Mapping[str, str]) -> DebugLog | None:
-        """The log the environment asks for, or None."""
+        """Return the log where the environment turns it on, else None."""
         return cls(log_file(environment)) if is_debugging(environment) else None
 
-    def note(
+    def write(
         self,
         *,
         method: str,
@@ -63,13 +66,13 @@ class DebugLog:
         sent: Mapping[str, Any],
         traceparent: str,
         status: int | None,
-        answer: bytes,
+        response: bytes,
         error: str | None,
         secrets: Iterable[str],
     ) -> None:
-        """Write one request and what came of it.
+        """Write one request with its response or error.
 
-        A log that cannot be written stops nothing: the first time, one line on the error output says so.
+        A log that cannot be written stops nothing: the first time, one line on the error output reports it.
         """
         entry: dict[str, Any] = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -80,49 +83,50 @@ class DebugLog:
             "traceparent": traceparent,
         }
         try:
-            strike = Redaction(secrets)
-            entry["sent"] = without_secrets(sent, strike)
+            redact = Redaction(secrets)
+            entry["sent"] = without_secrets(sent, redact)
             if status is not None:
-                entry |= {"status": status, "answer": _shown(answer, strike)}
+                entry |= {"status": status, "answer": _shown(response, redact)}
             if error is not None:
-                entry["error"] = strike(error)
+                entry["error"] = redact(error)
             self._append(json.dumps(entry, ensure_ascii=False) + "\n")
         except Exception as failure:
-            self._complain(failure)
+            self._warn_once(failure)
 
     def _append(self, line: str) -> None:
         with self._lock, os.fdopen(open_log(self._file), "a", encoding="utf-8", errors="backslashreplace") as file:
             file.write(line)
 
-    def _complain(self, failure: Exception) -> None:
+    def _warn_once(self, failure: Exception) -> None:
         if not self._has_failed:
             self._has_failed = True
             reason = getattr(failure, "strerror", None) or type(failure).__name__
             sys.stderr.write(
-                f"warning: the debug log {str(self._file)!r} cannot be written ({reason}), and the run goes on without"
-                " it: name another file in BIOT_LOG_FILE\n"
+                f"warning: the debug log {str(self._file)!r} cannot be written ({reason}), and the run continues"
+                " without it: name another file in BIOT_LOG_FILE\n"
             )
             sys.stderr.flush()
 
 
-def without_secrets(value: Any, strike: Callable[[str], str], name: str = "") -> Any:
-    """The value with everything struck out that is a secret, by its name or by itself; variables keep their names."""
+def without_secrets(value: Any, redact: Callable[[str], str], name: str = "") -> Any:
+    """Return the value without secrets, known by their names or by themselves; variables keep their names."""
     if name == "environmentVariables" and isinstance(value, Mapping):
         return dict.fromkeys(value, REDACTED)
     if isinstance(value, Mapping):
-        return {strike(str(key)): without_secrets(item, strike, str(key)) for key, item in value.items()}
+        return {redact(str(key)): without_secrets(item, redact, str(key)) for key, item in value.items()}
     if isinstance(value, list):
-        return [without_secrets(item, strike, name) for item in value]
+        return [without_secrets(item, redact, name) for item in value]
     if isinstance(value, str):
-        return REDACTED if _SECRET_NAME.search(name) else strike(value)
+        return REDACTED if _SECRET_NAME.search(name) else redact(value)
     # A number may be a secret, too.
-    struck = strike(text := json.dumps(value))
-    return value if struck == text else struck
+    text = json.dumps(value)
+    redacted = redact(text)
+    return value if redacted == text else redacted
 
 
-def _shown(answer: bytes, strike: Callable[[str], str]) -> Any:
+def _shown(response: bytes, redact: Callable[[str], str]) -> Any:
     try:
-        content = json.loads(answer)
+        content = json.loads(response)
     except ValueError:
-        return strike(answer[: 2 * _QUOTED].decode(errors="replace"))[:_QUOTED]
-    return without_secrets(content, strike)
+        return redact(response[: 2 * _QUOTED].decode(errors="replace"))[:_QUOTED]
+    return without_secrets(content, redact)

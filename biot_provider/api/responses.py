@@ -1,4 +1,4 @@
-"""What an answer of the platform says: a model, or an error whose text is fit for a user's eyes."""
+"""Turns the response to a request into a model, or into an error that is fit for a user's eyes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pydantic import BaseModel, ValidationError
 from biot_provider.api.advice import advice
 from biot_provider.api.models.envelope import ErrorAnswer
 from biot_provider.api.redaction import redact
-from biot_provider.api.transport import retry_after
+from biot_provider.api.transport import OUT_OF_TIME, ResponseTooLargeError, retry_after
 from biot_provider.errors import ApiError, ConflictError, NotFoundError, TransportError
 
 _QUOTED = 300
 _READ = 20 * _QUOTED
-"""Characters that are looked at: a quote may be of a page that is blank for the most part."""
+"""Characters to quote from: a page may be blank for the most part."""
 _LISTED = 5
 _CODE = re.compile(r"[A-Z][A-Z0-9_]*")
 
@@ -33,57 +33,72 @@ _KINDS: Mapping[str, type[ApiError]] = {
 }
 
 
-def parse(model: type[AnswerT], response: httpx.Response, asked: str, *, secrets: Iterable[str] = ()) -> AnswerT:
-    """The answer of a success as a model. Raises TransportError, unclear, when it cannot be read as one."""
+def parse(model: type[AnswerT], response: httpx.Response, action: str, *, secrets: Iterable[str] = ()) -> AnswerT:
+    """Return a success's body as a model. Raises TransportError, unclear, when it cannot be read as one."""
     try:
         return model.model_validate_json(response.content)
     except ValidationError as error:
-        missing = ", ".join(".".join(map(str, e["loc"])) or e["type"] for e in error.errors()[:3])
-        # An answer that is nearly the right one holds what no text should: a token, or variables of the platform's.
-        nearly = response.content.lstrip()[:1] in (b"{", b"[")
-        what = f"{len(response.content)} bytes of JSON" if nearly else _quote(response, secrets)
-        # The platform said yes; only what it said cannot be read. What it did is known by reading, not by this answer.
+        wrong = ", ".join(".".join(map(str, e["loc"])) or e["type"] for e in error.errors()[:3])
+        # A body that is nearly the right one holds what no text should: a token, or variables of the platform's.
+        is_json = response.content.lstrip()[:1] in (b"{", b"[")
+        body = f"{len(response.content)} bytes of JSON" if is_json else _excerpt(response, secrets)
+        # The platform accepted the request; only its response cannot be read. A later read shows what it did.
         raise TransportError(
-            f"{asked}: the platform answered {response.status_code} with something that is not its answer"
-            f" ({missing}): {what}",
+            f"the platform answered {response.status_code} with something that is not its answer ({wrong}): {body}",
+            action=action,
             unclear=True,
         ) from None
 
 
 def api_error(
-    response: httpx.Response, asked: str, secrets: Iterable[str], kind: type[ApiError] | None = None
+    response: httpx.Response, action: str, secrets: Iterable[str], kind: type[ApiError] | None = None
 ) -> ApiError:
-    """The error of an answer that is not a success, its text fit for a user's eyes; by its code unless of ``kind``."""
+    """Return the error of a response that is no success, fit for a user's eyes; by its code unless of ``kind``."""
     secrets = list(secrets)
     try:
         body = ErrorAnswer.model_validate_json(response.content)
     except ValidationError:
         body = ErrorAnswer()
-    said = f"{response.status_code}"
-    if body.code:
-        said += f" {body.code if _CODE.fullmatch(body.code) else _line(body.code, secrets)}"
-    if body.message:
-        said += f": {_line(body.message, secrets)}"
-    if not body.code and not body.message:
-        said += f" with no error body of BioT's: {_quote(response, secrets)}"
-    if body.details:
-        said += f" ({_line(_in_words(body.details), secrets)})"
-    if body.trace_id:
-        said += f" (trace id {_line(body.trace_id, secrets)})"
-    todo = advice(body.code, response.status_code, response.request.url.path)
-    text = f"{asked}: the platform answered {said}" + (f". What to do: {todo}" if todo else "")
     return (kind or _KINDS.get(body.code or "", ApiError))(
-        text,
+        action,
         status=response.status_code,
-        code=body.code,
+        code=body.code if _CODE.fullmatch(body.code or "") else _line(body.code, secrets),
+        message=_line(body.message, secrets),
         details=body.details,
-        trace_id=body.trace_id,
+        details_shown=_line(_in_words(body.details or {}), secrets),
+        trace_id=_line(body.trace_id, secrets),
+        excerpt=None if body.code or body.message else _excerpt(response, secrets),
+        advice=advice(body.code, response.status_code, response.request.url.path),
         retry_after=retry_after(response.headers),
+        out_of_time=response.request.extensions.get(OUT_OF_TIME, False),
     )
 
 
+def transport_error(
+    error: Exception, action: str, address: str, timeout: float, secrets: Iterable[str]
+) -> TransportError:
+    """Return the error of a request to which no response came; ``timeout`` is the seconds that it had."""
+    reason = redact(str(error), secrets) or type(error).__name__
+    unclear = True
+    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)):
+        problem, todo = f"{address} cannot be reached ({reason})", "check biot:baseUrl and the network"
+        unclear = False
+    elif isinstance(error, httpx.ProxyError):
+        problem, todo = f"the proxy does not lead to {address} ({reason})", "check HTTPS_PROXY and NO_PROXY"
+        unclear = False
+    elif isinstance(error, ResponseTooLargeError):
+        problem, todo = f"{address} gave {reason}, which the platform never does", "check biot:baseUrl"
+    elif isinstance(error, httpx.TimeoutException):
+        problem = f"no answer from {address} within {max(timeout, 1):.0f} s"
+        todo = "run `pulumi up` again, or raise biot:requestTimeout"
+    else:
+        problem, todo = f"the connection to {address} broke ({reason})", "run `pulumi up` again"
+    out_of_time = isinstance(error, httpx.RequestError) and error.request.extensions.get(OUT_OF_TIME, False)
+    return TransportError(problem, action=action, advice=todo, unclear=unclear, out_of_time=out_of_time)
+
+
 def _in_words(details: Mapping[str, Any]) -> str:
-    """Details such as ``{"currentVersion": 3}`` as ``current version 3``, by name."""
+    """Return details such as ``{"currentVersion": 3}`` as ``current version 3``, sorted by name."""
     given = [str(value) for value in details.values() if isinstance(value, str | int)]
     return ", ".join(f"{_words(name)} {_shown(value, given)}" for name, value in sorted(details.items()))
 
@@ -93,7 +108,7 @@ def _words(name: str) -> str:
 
 
 def _shown(value: Any, given: Sequence[str]) -> str:
-    """A detail as text; of a long list the few that are nearest to what was given."""
+    """Return a detail as text; of a long list the few items that are nearest to the values given."""
     if not isinstance(value, list):
         return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     items = [item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in value]
@@ -107,10 +122,10 @@ def _shown(value: Any, given: Sequence[str]) -> str:
     return ", ".join(items)
 
 
-def _line(text: str, secrets: Iterable[str]) -> str:
-    """One line without secrets, cut where it is long."""
-    return " ".join(redact(text[:_READ], secrets).split())[:_QUOTED]
+def _line(text: str | None, secrets: Iterable[str]) -> str | None:
+    """Return the text as one line without secrets, cut where it is long; None where there is none."""
+    return " ".join(redact((text or "")[:_READ], secrets).split())[:_QUOTED] or None
 
 
-def _quote(response: httpx.Response, secrets: Iterable[str]) -> str:
+def _excerpt(response: httpx.Response, secrets: Iterable[str]) -> str:
     return _line(response.text, secrets) or "an empty body"

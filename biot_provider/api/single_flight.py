@@ -1,4 +1,4 @@
-"""One call for all threads that need its result at the same time, without a lock over the network."""
+"""Makes one call for all threads that need its result at the same time, without a lock over the network."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Generic, TypeVar
 
 ResultT = TypeVar("ResultT")
 
-_MORE = 1.0
-"""Seconds more than another that make another call worth it: threads that start together share a failure."""
+_MORE_SECONDS = 1.0
+"""A thread with so much more time calls again; threads that start together share a failure."""
 
 
 class _Flight(Generic[ResultT]):
-    """A call in progress; ``ends`` is when its caller's time is over, on the monotonic clock."""
+    """A call in progress; ``ends`` is the end of its caller's time, on the monotonic clock."""
 
     def __init__(self, ends: float) -> None:
         self.ends = ends
@@ -26,7 +26,7 @@ class _Flight(Generic[ResultT]):
 class SingleFlight(Generic[ResultT]):
     """Lets one thread call while the others wait for its result, each within its own time.
 
-    ``ran_out`` tells the errors that more time might have helped; without it, none is one.
+    ``ran_out`` is true of errors that more time might have helped; by default of none.
     """
 
     def __init__(self, ran_out: Callable[[Exception], bool] = lambda _error: False) -> None:
@@ -35,10 +35,11 @@ class SingleFlight(Generic[ResultT]):
         self._current: _Flight[ResultT] | None = None
 
     def run(self, call: Callable[[float], ResultT], seconds: float) -> ResultT:
-        """Return the result of ``call``, which is given its seconds, or of the call that is in progress.
+        """Return the result of ``call``, which takes its seconds, or of the call that is in progress.
 
-        What that call raises is raised for all who wait for it, except where it ran out of time: one who has a second
-        more than its caller calls again. Raises TimeoutError when the call in progress takes longer than ``seconds``.
+        An error of that call is raised in every waiting thread, except where it ran out of time: a thread that has a
+        second more than the caller calls again. Raises TimeoutError when the call in progress takes longer than
+        ``seconds``.
         """
         ends = time.monotonic() + seconds
         while True:
@@ -51,7 +52,7 @@ class SingleFlight(Generic[ResultT]):
                 raise TimeoutError
             if flight.results:
                 return flight.results[0]
-            if flight.error is not None and not (ends > flight.ends + _MORE and self._ran_out(flight.error)):
+            if flight.error is not None and not (ends > flight.ends + _MORE_SECONDS and self._ran_out(flight.error)):
                 raise flight.error
         return self._lead(mine, call)
 

@@ -18,7 +18,7 @@ from biot_provider.package.source_file import reading
 
 if TYPE_CHECKING:
     from biot_provider.image.model import PluginImageInputs
-    from biot_provider.package.archive import Package
+    from biot_provider.package.package import Package
 
 _WHITEOUT = ".wh."
 _EPOCH = 315532800

@@ -18,7 +18,7 @@ from biot_provider.lifecycle.codec import holds_unknown, is_unknown
 from biot_provider.lifecycle.fields import Mark, marked
 from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError, declared_arguments
 from biot_provider.lifecycle.validation import Problem
-from biot_provider.package.archive import read_package
+from biot_provider.package.package import read_package
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client

@@ -21,7 +21,7 @@ from biot_provider.image.dockerfile.staged import stage
 from biot_provider.image.reference import EMBEDDED_HOST, Reference
 from biot_provider.image.registry import Registry, megabytes
 from biot_provider.image.registry_errors import ForbiddenError
-from biot_provider.package.archive import read_package
+from biot_provider.package.package import read_package
 
 if TYPE_CHECKING:
     from biot_provider.image.credentials import RegistryLogin

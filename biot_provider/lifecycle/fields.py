@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from biot_provider.api.models.wide import Discreet, Text, Wide
+from biot_provider.api.models.wide import HidesValues, Text, Wide
 
 
 class Mark(Enum):
@@ -89,7 +89,7 @@ API_ID = re.compile(r"(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)/\S+")
 """An API as interceptions name it: a method and, right behind it, the path with its service."""
 
 
-class Model(Discreet):
+class Model(HidesValues):
     """A value that a program declares: frozen, and a key it does not know is an error."""
 
     model_config = ConfigDict(extra="forbid")

@@ -1,1 +1,1 @@
-"""A folder or a .zip becomes a deployment package."""
+"""Reads a folder or a .zip as a deployment package."""

@@ -1,24 +1,24 @@
-"""What of a plugin's folder is deployed, and what is left out.
+"""Decides which entries of a plugin's folder are deployed, and which are left out.
 
 From the weakest rule to the strongest:
 
 - `.gitignore` files, the folder's own and those of its subfolders, mean what they mean to git. Those above the folder,
   `.git/info/exclude` and the user's global excludes do not count: the same folder is the same package everywhere.
 - A Pulumi project's own configuration (`Pulumi.yaml`, `Pulumi.<stack>.yaml`) is left out: it is no code, it holds
-  secrets, and `pulumi config set` would deploy anew.
-- `node_modules` and `site-packages` are what a runtime needs and what every `.gitignore` names: they are kept, and no
-  `.gitignore` reaches into them. One inside a folder that is itself left out (`env/`) is not looked for.
+  secrets, and each `pulumi config set` would deploy the plugin again.
+- `node_modules` and `site-packages` are needed by a runtime, although every `.gitignore` names them: they are kept, and
+  no `.gitignore` reaches into them. One inside a folder that is itself left out (`env/`) is left out with it.
 - `*.pyc` is left out.
-- What the `RECORD` of a distribution lists that pip installed beside the code is kept (`installed`), and it alone of a
-  folder that is left out (`lib/`).
-- What the machine leaves behind (`__pycache__/`, `.DS_Store`, pnpm's notes in `node_modules`) is left out.
-- `.biotignore` in the folder's root, same syntax, has the last word: it can drop what the rules above keep, and with
-  `!` keep what they drop.
+- Files that the `RECORD` of a distribution lists, which pip installed beside the code, are kept (`pip_installed`); of a
+  folder that is left out (`lib/`), they alone.
+- Files that the machine writes (`__pycache__/`, `.DS_Store`, pnpm's notes in `node_modules`) are left out.
+- `.biotignore` in the folder's root, same syntax, is decisive: it can drop what the rules above keep, and with `!` keep
+  what they drop.
 - `.git`, `.gitignore`, `.biotignore` and our own working folders (`.biot`, `.pulumi`, `.venv`) anywhere and
   `plugin.yaml` in the root are never deployed.
 
 As in git, a folder that is left out is not entered: to keep one of its files, keep the folder (`!dist/`).
-A link counts as what it points to. Letters' case matters, on every machine.
+A link counts as its target. Upper and lower case differ, on every machine.
 
 The syntax is git's, byte for byte. `pathspec`, the library for it, judges whole paths where git decides folder by
 folder: in a walk it loses `logs/**` with `!logs/keep.txt`, and `*` with `!*/` and `!*.py`; it fails on `[b-a]` and
@@ -35,12 +35,12 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from biot_provider.package.installed import Installed
+    from biot_provider.package.pip_installed import Installed
 
 GITIGNORE = ".gitignore"
 BIOTIGNORE = ".biotignore"
 WORKING_FOLDERS = frozenset({".biot", ".pulumi", ".venv"})
-"""What this package, Pulumi and a project's Python keep beside the program: no part of any code or image."""
+"""Folders that this package, Pulumi and a project's Python keep beside the program: no part of any code or image."""
 
 _NEVER_DEPLOYED = WORKING_FOLDERS | {".git", GITIGNORE, BIOTIGNORE}
 _NEVER_DEPLOYED_IN_ROOT = "plugin.yaml"
@@ -52,12 +52,12 @@ _PNPM_NOTES = re.compile(r"\.modules\.yaml|\.pnpm-workspace-state.*\.json")
 
 
 class Verdict(Enum):
-    """What becomes of a folder's entry."""
+    """The decision about an entry of a folder."""
 
     KEPT = auto()
     LEFT_OUT = auto()
     IGNORED = auto()
-    """Left out, but for what pip installed."""
+    """Left out, except for files that pip installed."""
 
 
 class IgnoreFile:
@@ -70,7 +70,7 @@ class IgnoreFile:
         self._rules = [rule for rule in rules if rule is not None][::-1]
 
     def verdict(self, path: str, *, is_folder: bool) -> bool | None:
-        """Whether `path`, relative to the ignore file's folder, is left out; None where no rule speaks of it."""
+        """Whether `path`, relative to the ignore file's folder, is left out; None where no rule matches it."""
         name = os.fsencode(path)
         for rule in self._rules:
             if (is_folder or not rule.folders_only) and rule.regex.fullmatch(name):
@@ -90,10 +90,10 @@ class FolderRules:
     in_dependencies: bool = False
     installed: tuple[Installed, ...] = ()
     is_left_out: bool = False
-    """The folder is entered for what pip installed into it alone."""
+    """The folder is entered only for files that pip installed into it."""
 
     def verdict(self, name: str, *, is_folder: bool) -> Verdict:
-        """What becomes of the folder's entry `name`."""
+        """Decide about the folder's entry `name`."""
         if name in _NEVER_DEPLOYED or (name == _NEVER_DEPLOYED_IN_ROOT and not self.prefix):
             return Verdict.LEFT_OUT
         path = self.prefix + name
@@ -126,21 +126,21 @@ class FolderRules:
         return False
 
     def entered(self, name: str, verdict: Verdict) -> FolderRules:
-        """The rules inside the subfolder `name`, of which this is the verdict, before its own files are read."""
+        """Return the rules inside the subfolder `name`, given its verdict, before its own ignore file is read."""
         in_dependencies = self.in_dependencies or (name in _DEPENDENCIES and not self.is_left_out)
         is_left_out = verdict is Verdict.IGNORED
         return replace(self, prefix=f"{self.prefix}{name}/", in_dependencies=in_dependencies, is_left_out=is_left_out)
 
     def with_installed(self, installed: Installed) -> FolderRules:
-        """The same rules and the distributions that lie in the folder."""
+        """Return the same rules and the distributions that lie in the folder."""
         return replace(self, installed=(*self.installed, installed))
 
     def with_biotignore(self, content: bytes) -> FolderRules:
-        """The same rules and those of the package's `.biotignore`."""
+        """Return the same rules and those of the package's `.biotignore`."""
         return replace(self, biotignore=IgnoreFile(content))
 
     def with_gitignore(self, content: bytes) -> FolderRules:
-        """The same rules and those of the folder's own `.gitignore`."""
+        """Return the same rules and those of the folder's own `.gitignore`."""
         return replace(self, gitignores=(*self.gitignores, (len(self.prefix), IgnoreFile(content))))
 
 
@@ -154,7 +154,7 @@ class _Rule:
 
     @classmethod
     def parse(cls, line: bytes) -> _Rule | None:
-        """The rule of a line; None for empty lines, comments and patterns that match nothing."""
+        """Return the rule of a line; None for an empty line, a comment, and a pattern that matches nothing."""
         if line.startswith(b"#"):
             return None
         pattern = line.removeprefix(b"!")
@@ -164,7 +164,7 @@ class _Rule:
         return cls(regex, folders_only=pattern.endswith(b"/"), leaves_out=pattern is line)
 
 
-# What a pattern is made of (git's wildmatch.c): each alternative is tried in this order.
+# The tokens of a pattern (git's wildmatch.c): the alternatives are tried in this order.
 _TOKEN = re.compile(
     rb"""(?sx)
     (?P<folders> (?: \A | (?<=/) ) \*\*+ / )
@@ -196,7 +196,7 @@ _POSIX_CLASSES = {
 
 
 def _regex(pattern: bytes) -> re.Pattern[bytes] | None:
-    """What matches a path when `pattern`, without `!` and final slash, names it; None if nothing can."""
+    """Return what matches the paths that `pattern`, without `!` and final slash, names; None if it names none."""
     # A pattern without a slash names files at any depth.
     parts = [b"" if b"/" in pattern else b"(?:.*/)?"]
     for token in _TOKEN.finditer(pattern.removeprefix(b"/")):
@@ -225,7 +225,7 @@ def _bytes_of_set(members: bytes, *, negated: bool) -> set[int]:
     found: set[int] = set()
     for member in _MEMBER.finditer(members):
         if member["name"] is None:
-            # Both, for to git a range that runs backwards holds its first byte.
+            # The first byte, and the range: in git a range that runs backwards holds its first byte.
             ranges = member["first"] * 2 + (member["first"] + member["last"] if member["last"] else b"")
         elif (known := _POSIX_CLASSES.get(member["name"])) is not None:
             ranges = known

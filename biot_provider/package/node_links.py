@@ -1,9 +1,9 @@
-"""Does a Node.js package still find its dependencies where a link to it is followed?
+"""Checks that a Node.js package still finds its dependencies when it is copied to the place of a link to it.
 
-A package holds files, no links: what a link leads to is copied to the link's place. Node.js looks for a dependency from
-a file's real place upwards (Node.js documentation, modules, loading from node_modules folders). pnpm, npm's `linked`
-strategy and Bun's isolated installs rely on it: a package's dependencies lie beside its real place, where its copy does
-not look. In an npm workspace the copy finds the same ones.
+A deployment package holds files and no links: the target of a link is copied to the link's place. Node.js looks for a
+dependency from a file's real place upwards (Node.js documentation, modules, loading from node_modules folders). pnpm,
+npm's `linked` strategy and Bun's isolated installs rely on that: a package's dependencies lie beside its real place,
+where its copy does not look. In an npm workspace the copy finds the same ones.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def check_dependencies(root: Path, real_root: str, path: str, real: str) -> None
 
 
 def as_files(path: str, real: str) -> str | None:
-    """How a package manager puts files in the place of its link at `path`, to `real`; None when no such made it."""
+    """Return how to install files in place of the link at `path`, to `real`; None when no package manager made it."""
     if _MODULES not in path.split("/"):
         return None
     if ".pnpm" in Path(real).parts:
@@ -71,7 +71,7 @@ def _dependencies(manifest: Path) -> Iterator[str]:
 
 
 def _found(root: str, path: str, name: str) -> str | None:
-    """The real path of what `require(name)` finds from the package at `path`."""
+    """Return the real path of the folder that `require(name)` finds from the package at `path`."""
     parts = path.split("/")
     for end in range(len(parts), -1, -1):
         if end and parts[end - 1] == _MODULES:

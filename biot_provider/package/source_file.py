@@ -1,4 +1,4 @@
-"""One file of a package's source, whether a folder or a .zip: its name, its permission, and how it is read."""
+"""A file of a package's source, whether that is a folder or a .zip: its name, its permission, and reading it."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class SourceFile:
     path: str
     size: int
     executable: bool | None
-    """None where the mode says nothing and the content decides: see `is_program`."""
+    """None where the mode is no evidence and the content decides: see `is_program`."""
 
 
 def executable(mode: int) -> bool | None:
-    """Whether its owner may execute a file of this mode; None where the mode says nothing.
+    """Whether its owner may execute a file of this mode; None where the mode is no evidence.
 
-    Windows has no such permission, and everybody may do everything (0777) with each file of its disks under WSL, of
-    many mounted shares, and after `chmod -R 777`. Of any other mode the owner's bit counts, never group's and others'.
+    Windows has no such permission, and every file has mode 0777 on its disks under WSL, on many mounted shares, and
+    after `chmod -R 777`. Of any other mode the owner's bit counts, never the group's and the others'.
     """
     if not _HAS_MODES or mode & _EVERYTHING == _EVERYTHING:
         return None
@@ -43,13 +43,13 @@ def executable(mode: int) -> bool | None:
 
 
 def is_program(content: bytes) -> bool:
-    """Whether a file that begins so can be executed: a script that names its interpreter, or a program for Linux."""
+    """Whether a file with this beginning can be executed: a script with its interpreter, or a program for Linux."""
     return content.startswith(_PROGRAMS)
 
 
 @contextlib.contextmanager
 def reading(source: Path, path: str | None = None) -> Iterator[None]:
-    """Say it in one line when the source, or a file of it, cannot be read."""
+    """Raise `PackagingError`, in one line, when the source, or a file of it, cannot be read."""
     try:
         yield
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as problem:
@@ -65,7 +65,7 @@ def _place(source: Path, path: str | None) -> str:
 
 
 def check_name(source: Path, path: str) -> None:
-    """Raise `PackagingError` for a name that is no UTF-8 text, or that ends early where it is unpacked."""
+    """Raise `PackagingError` for a name that is not UTF-8, or that would be cut where it is unpacked."""
     if "\0" in path:
         raise PackagingError(f"{source}: the name {shown(path)!r} means something else in a zip; rename the file")
     try:
@@ -75,12 +75,12 @@ def check_name(source: Path, path: str) -> None:
 
 
 def shown(path: str) -> str:
-    """A path as a message can show it, whatever bytes it has."""
+    """Return a path as a message can show it, whatever bytes it has."""
     with contextlib.suppress(UnicodeEncodeError):
         path = path.encode(errors="surrogateescape").decode(errors="backslashreplace")
     return path if path.isprintable() else path.encode("unicode_escape").decode()
 
 
 def reason(problem: OSError) -> str:
-    """What the system says of an error."""
+    """Return the system's message for an error."""
     return problem.strerror or str(problem)

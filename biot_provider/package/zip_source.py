@@ -24,14 +24,14 @@ _ENCRYPTED = 0x1
 
 
 def list_zip(source: Path) -> list[SourceFile]:
-    """The files of a .zip. Raises `PackagingError`."""
+    """Return the files of a .zip. Raises `PackagingError`."""
     with reading(source), zipfile.ZipFile(source) as archive:
         entries = zip_entries(source, archive)
     return [SourceFile(path, entry.file_size, _executable(entry)) for path, entry in entries.items()]
 
 
 def zip_entries(source: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """Each file's path and entry. Raises `PackagingError` for what is no file within the package."""
+    """Return each file's path and entry. Raises `PackagingError` for an entry that cannot be a file of a package."""
     entries: dict[str, zipfile.ZipInfo] = {}
     for entry in archive.infolist():
         path = _path(source, entry)
@@ -49,7 +49,7 @@ def zip_entries(source: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.Zip
 
 
 def _path(source: Path, entry: zipfile.ZipInfo) -> str:
-    """The entry's path from the package's root, without the `./` that some tools write before each name."""
+    """Return the entry's path from the package's root, without the `./` that some tools write before each name."""
     name = _name(source, entry)
     check_name(source, name)
     if "\\" in name:

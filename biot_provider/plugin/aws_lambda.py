@@ -1,4 +1,4 @@
-"""What AWS publishes about Lambda, as data: when runtimes end, and which variables are its own."""
+"""Facts that AWS publishes about Lambda: the end of each runtime, and the variables that it reserves."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 NOTICE = timedelta(days=365)
-"""How long before its end a runtime is warned of. AWS names a day for every runtime, years ahead."""
+"""Time before a runtime's end from which on there is a warning. AWS names the day of every runtime years ahead."""
 
 
 class RuntimeEnd(NamedTuple):
@@ -85,8 +85,8 @@ RESERVED_VARIABLES = frozenset(
         *("AWS_SESSION_TOKEN", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT"),
     }
 )
-"""AWS Lambda Developer Guide, "Defined runtime environment variables": those reserved; others that begin with ``AWS_``
-are anybody's.
+"""AWS Lambda Developer Guide, "Defined runtime environment variables": the reserved ones; others that begin with
+``AWS_`` are free to use.
 """
 
 
@@ -97,7 +97,7 @@ def is_deprecated(runtime: str, today: date) -> bool:
 
 
 def runtime_warning(runtime: object, today: date) -> str | None:
-    """A sentence when AWS has deprecated the runtime, or does so within a year."""
+    """Return a warning when AWS has deprecated the runtime, or does so within a year."""
     end = RUNTIME_ENDS.get(runtime) if isinstance(runtime, str) else None
     if end is None or date.fromisoformat(end.deprecated) > today + NOTICE:
         return None

@@ -32,16 +32,24 @@ _VARIABLES = "environment_variables"
 _ARGUMENTS = Arguments(PluginInputs, ruled={_VARIABLES})
 
 
-def plugin_problems(values: Mapping[str, Any], is_unknown: Callable[[object], bool]) -> list[Problem]:
+Naming = Callable[[str, str], str]
+"""What a problem calls another argument than the one it is about: given that argument, and the problem's path."""
+
+
+def plugin_problems(
+    values: Mapping[str, Any],
+    is_unknown: Callable[[object], bool],
+    naming: Naming = lambda argument, _path: argument,
+) -> list[Problem]:
     """Every problem of a plugin's arguments, in the order of their paths."""
     values, problems = _ARGUMENTS.examined(values, is_unknown)
     return sorted(
         [
             *problems,
             *_name_problems(values.get("name")),
-            *_package_problems(values),
+            *_package_problems(values, naming),
             *_variable_problems(values.get(_VARIABLES)),
-            *_subscription_problems(values.get("subscriptions")),
+            *_subscription_problems(values.get("subscriptions"), naming),
             *_schedule_problems(values.get("cron_schedule")),
         ],
         key=lambda problem: problem.path,
@@ -54,13 +62,14 @@ def _name_problems(name: object) -> Iterator[Problem]:
         yield Problem("name", f"must not start with {NAME_PREFIX!r}, the platform adds it: use {bare!r}")
 
 
-def _package_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
+def _package_problems(values: Mapping[str, Any], naming: Naming) -> Iterator[Problem]:
     tag = values.get("image_tag")
     if tag is None:
         return
     for other in ("code", "runtime", "handler"):
         if values.get(other) is not None:
-            yield Problem(other, "does not go with image_tag: an image brings its own code, runtime and handler")
+            image_tag = naming("image_tag", other)
+            yield Problem(other, f"does not go with {image_tag}: an image brings its own code, runtime and handler")
     if isinstance(tag, str) and tag and not _IMAGE_TAG.fullmatch(tag) and len(tag) <= 128:
         yield Problem("image_tag", f"must be an image tag alone (letters, digits, _ . -), not {shown(tag)}")
 
@@ -105,7 +114,7 @@ def _get(value: Mapping[str, Any], key: str) -> Any:
     return value.get(key, value.get(head + "".join(part.title() for part in rest)))
 
 
-def _subscription_problems(subscriptions: object) -> Iterator[Problem]:
+def _subscription_problems(subscriptions: object, naming: Naming) -> Iterator[Problem]:
     if not isinstance(subscriptions, Mapping):
         return
     interceptions = _get(subscriptions, "interceptions")
@@ -123,7 +132,8 @@ def _subscription_problems(subscriptions: object) -> Iterator[Problem]:
             yield from _twice(seen, (kind, api_id), path)
         elif kind == "ADAPT_ENTITY":
             if api_id is not None:
-                yield Problem(f"{path}.api_id", "must be left out for ADAPT_ENTITY: name the entity_type_name")
+                entity_type_name = naming("entity_type_name", path)
+                yield Problem(f"{path}.api_id", f"must be left out for ADAPT_ENTITY: name the {entity_type_name}")
             if entity is None:
                 yield Problem(f"{path}.entity_type_name", "is required for ADAPT_ENTITY")
             yield from _twice(seen, (kind, entity), path)

@@ -1,7 +1,8 @@
 """A plugin's cron schedule: the six fields of AWS EventBridge, checked as the platform and then AWS would.
 
-The platform's own pattern comes first, verbatim (BioT API 2.4.2, cronSchedule); then the ranges it forgets,
-which AWS refuses only after the plugin is made; then whether it fires at all. All times are UTC, as AWS's are.
+The platform's own pattern comes first, verbatim (BioT API 2.4.2, cronSchedule). Then come the ranges that the pattern
+does not check, which AWS refuses only after the plugin is created, and last whether the schedule ever fires. All times
+are UTC, as AWS's are.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def schedule_problem(schedule: str) -> str | None:
-    """What is wrong with a schedule, whatever the day it is looked at, or None."""
+    """Return what is wrong with a schedule, whatever the current day, or None."""
     fields = schedule.split()
     if not PATTERN.fullmatch(schedule):
         return _shape_problem(schedule, fields)
@@ -59,13 +60,13 @@ def schedule_problem(schedule: str) -> str | None:
 
 
 def next_runs(schedule: str, after: datetime, count: int = 3) -> list[datetime]:
-    """The first ``count`` times after a moment, fewer when the schedule ends; for one without a problem."""
+    """Return the first ``count`` times after a moment, fewer when the schedule ends; it must have no problem."""
     after = after.astimezone(UTC)
     return list(islice((run for run in _runs(schedule.split(), after) if run > after), count))
 
 
 def in_words(schedule: str) -> str:
-    """The six fields with their names, days of the week never as digits."""
+    """Return the six fields with their names, days of the week by name."""
     minutes, hours, day, month, weekday, year = schedule.split()
     return ", ".join(
         (
@@ -101,7 +102,7 @@ def _runs(fields: list[str], after: datetime) -> Iterator[datetime]:
 
 
 def _days(of_month: str, of_week: str, year: int, month: int) -> set[int]:
-    """The days of one month that the two day fields name, one of which is '?'."""
+    """Return the days of one month that the two day fields name, one of which is '?'."""
     last = calendar.monthrange(year, month)[1]
     if of_week == "?":
         days = {day for item in of_month.split(",") for day in _month_days(item, year, month, last)}
@@ -123,7 +124,7 @@ def _month_days(item: str, year: int, month: int, last: int) -> Iterator[int]:
 
 
 def _nearest_working_day(day: int, year: int, month: int, last: int) -> int:
-    """The day itself, or the Friday or Monday beside it, within the month."""
+    """Return the day itself, or the Friday or Monday next to it, within the month."""
     weekday = calendar.weekday(year, month, day)
     if weekday == calendar.SATURDAY:
         return day - 1 if day > 1 else day + 2
@@ -140,7 +141,7 @@ def _week_days(item: str, year: int, month: int, last: int) -> Iterator[int]:
     if occurrence:
         yield from days(_number(weekday))[int(occurrence) - 1 : int(occurrence)]
     elif item == "L":
-        yield from days(7)  # alone it stands for the week's last day
+        yield from days(7)  # L alone is the week's last day
     elif item.endswith("L"):
         yield days(_number(item[:-1]))[-1]
     else:
@@ -149,7 +150,7 @@ def _week_days(item: str, year: int, month: int, last: int) -> Iterator[int]:
 
 
 def _numbers(item: str, low: int, high: int) -> list[int]:
-    """What one item of a list stands for: a value, a range (which may go over the end, as 22-2), a step."""
+    """Return the numbers of a list's item: a value, a range (which may wrap around, as 22-2), a step."""
     span, _, step = item.partition("/")
     first, dash, end = span.partition("-")
     start = low if first == "*" else _number(first)
@@ -179,7 +180,7 @@ def _field_problems(index: int, text: str) -> Iterator[str]:
 
 
 def _values(text: str) -> list[int]:
-    """The numbers of a field that name a value: not the step behind a / nor the count behind a #."""
+    """Return the numbers of a field that are values: not the step behind a /, and not the count behind a #."""
     return [int(number) for number in re.findall(r"(?<![/#\d])\d+", text)]
 
 

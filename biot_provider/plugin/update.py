@@ -15,7 +15,7 @@ from biot_provider.api.models.plugins import PluginAnswer
 from biot_provider.api.models.wide import number
 from biot_provider.errors import ApiError, BiotError, LifecycleError, PackagingError
 from biot_provider.lifecycle.settle import rollback_failed, settle, unclear
-from biot_provider.package.archive import read_package
+from biot_provider.package.package import read_package
 from biot_provider.plugin.body import update_body
 from biot_provider.plugin.model import PluginState
 from biot_provider.plugin.stamp import UNKNOWN_CODE, Stamp, code_identity, is_another, is_foreign, owner_hash

@@ -8,16 +8,7 @@ from __future__ import annotations
 
 import pulumi
 
-_KEYS = {
-    "base_url": "baseUrl",
-    "service_id": "serviceId",
-    "service_secret_key": "serviceSecretKey",
-    "username": "username",
-    "password": "password",
-    "request_timeout": "requestTimeout",
-    "stamp": "stamp",
-}
-_SECRET = frozenset({"serviceSecretKey", "password"})
+from biot_provider.config import KEYS, NAMESPACE, PERSON, SERVICE_USER
 
 
 class Provider(pulumi.ProviderResource):
@@ -57,17 +48,17 @@ class Provider(pulumi.ProviderResource):
             "request_timeout": request_timeout,
             "stamp": stamp,
         }
-        identities = ("service_id", "service_secret_key", "username", "password")
-        has_identity = any(given[name] is not None for name in identities)
-        config = pulumi.Config("biot")
+        identity = (*SERVICE_USER, *PERSON)
+        has_identity = any(given[key.argument] is not None for key in identity)
+        config = pulumi.Config(NAMESPACE)
         properties: dict[str, pulumi.Input[str]] = {}
-        for name, key in _KEYS.items():
-            value = given[name]
-            if value is None and not (has_identity and name in identities):
-                value = config.get_secret(key) if key in _SECRET else config.get(key)
+        for key in KEYS:
+            value = given[key.argument]
+            if value is None and not (has_identity and key in identity):
+                value = config.get_secret(key.name) if key.is_secret else config.get(key.name)
             if value is not None:
                 text = pulumi.Output.from_input(value).apply(_text)
-                properties[f"biot:{key}"] = pulumi.Output.secret(text) if key in _SECRET else text
+                properties[key.path] = pulumi.Output.secret(text) if key.is_secret else text
         super().__init__("pulumi-python", resource_name, properties, opts)
 
 

@@ -114,7 +114,7 @@ def at_limit(
     which = f"one of {', '.join(free)} if nothing uses it" if free else "the first one if only later ones are in use"
     if lost:
         which = f"{free[0]}, which came into being just now while the answer with its secret was lost"
-    refused = str(error).partition(". What to do:")[0]
+    refused = error.summary
     return (
         f"{refused}. A new key is made before the old one is dropped, so there must be room for one more. Its keys are:"
         f" {'; '.join(described)}. What to do: delete {which}, in the BioT Console, then run `pulumi up` again"

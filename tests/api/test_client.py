@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import secrets
@@ -16,14 +17,16 @@ from typing import Any
 
 import httpx
 import pytest
-from biotmed_settings_sdk.models import CreatePluginRequest, PartialUpdatePluginRequest
+from biotmed_settings_sdk.models.create_plugin_request import CreatePluginRequest
+from biotmed_settings_sdk.models.partial_update_plugin_request import PartialUpdatePluginRequest
 from pydantic.alias_generators import to_camel
 from pytest_mock import MockerFixture
 
 from biot_provider.api.client import Client
+from biot_provider.api.embedded import open_embedded
 from biot_provider.api.models.plugins import PluginAnswer
-from biot_provider.api.redaction import redact
-from biot_provider.api.transport import RetryTransport, open_embedded
+from biot_provider.api.session import Session
+from biot_provider.api.transport import RetryTransport
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
 from biot_provider.emulator.server import running
@@ -34,7 +37,6 @@ from biot_provider.plugin.stamp import Stamp
 from biot_provider.plugin.state import UPDATABLE, all_cells
 
 CONFIG = {"name": "guard", "displayName": "Guard", "version": 1, "runtime": "python3.13", "handler": "index.handler"}
-MODES = ("in process", "over a socket")
 
 Connect = Callable[..., Client]
 
@@ -53,24 +55,28 @@ def platform(tmp_path: Path) -> Iterator[Platform]:
         yield platform
 
 
-@pytest.fixture(params=MODES)
+in_both_ways = pytest.mark.parametrize("connect", ["in process", "over a socket"], indirect=True)
+"""For what differs below the client; the rest is the same code."""
+
+
+@pytest.fixture
 def connect(request: pytest.FixtureRequest, platform: Platform, tmp_path: Path) -> Iterator[Connect]:
-    """Makes clients of the platform, the same in process and over a socket."""
-    made: list[Client] = []
-    with running(tmp_path / "data") as base_url:
+    """Makes clients of the platform, in process unless the test says otherwise."""
+    with contextlib.ExitStack() as stack:
+        is_served = getattr(request, "param", "in process") == "over a socket"
+        base_url = stack.enter_context(running(tmp_path / "data")) if is_served else ""
 
         def make(*, clock: Callable[[], float] = time.time, **changes: Any) -> Client:
-            if request.param == "in process":
-                transport, settings = open_embedded(tmp_path / "data")
-            else:
-                transport = RetryTransport(httpx.HTTPTransport(verify=False))
+            if is_served:
+                transport: httpx.BaseTransport = RetryTransport(httpx.HTTPTransport(verify=False))
                 settings = Settings(base_url, platform.service_id, platform.service_secret_key)
-            made.append(Client(replace(settings, **changes), transport, clock=clock))
-            return made[-1]
+            else:
+                transport, settings = open_embedded(tmp_path / "data")
+            client = Client(Session(replace(settings, **changes), transport, clock=clock))
+            stack.callback(client.close)
+            return client
 
         yield make
-        for client in made:
-            client.close()
 
 
 @pytest.fixture
@@ -87,13 +93,14 @@ def logins(platform: Platform) -> int:
     return len([request for request in platform.requests() if request["path"].endswith("/accessToken")])
 
 
-def asked(platform: Platform) -> list[dict[str, Any]]:
+def plugin_requests(platform: Platform) -> list[dict[str, Any]]:
     return [request for request in platform.requests() if "/plugins" in request["path"]]
 
 
 # -- requests
 
 
+@in_both_ways
 def test_a_plugin_is_created_read_changed_and_deleted(client: Client, platform: Platform) -> None:
     code = zipped()
     made = client.create_plugin({**CONFIG, "environmentVariables": {"MODE": "strict"}}, code)
@@ -111,7 +118,7 @@ def test_a_plugin_is_created_read_changed_and_deleted(client: Client, platform: 
     client.delete_plugin("guard")
     with pytest.raises(NotFoundError):
         client.get_plugin("guard")
-    assert [request["path"] for request in asked(platform)] == [
+    assert [request["path"] for request in plugin_requests(platform)] == [
         "/settings/v2/plugins",
         *["/settings/v2/plugins/Plugin-guard"] * 5,
     ]
@@ -124,10 +131,11 @@ def test_a_name_is_bare_however_the_platform_shows_it(client: Client, platform: 
     assert client.get_plugin("g" * 57).bare_name == "g" * 57
 
 
+@in_both_ways
 def test_a_multipart_body_is_as_the_official_sdk_sends_it(client: Client, platform: Platform) -> None:
     client.create_plugin(CONFIG, zipped())
     client.update_plugin("guard", {"timeout": 30})
-    create, update = asked(platform)
+    create, update = plugin_requests(platform)
     config, code = create["parts"]
     assert (config["name"], config["filename"], config["contentType"]) == ("config", None, None)
     assert (code["name"], code["filename"], code["contentType"]) == ("code", "code.zip", "application/zip")
@@ -139,8 +147,8 @@ def test_a_multipart_body_is_as_the_official_sdk_sends_it(client: Client, platfo
 def test_a_name_cannot_leave_its_place_in_the_path(client: Client, platform: Platform) -> None:
     with pytest.raises(ApiError):
         client.get_plugin("../../ums?x=/y")
-    assert asked(platform)[0]["path"].startswith("/settings/v2/plugins/Plugin-..")
-    assert asked(platform)[0]["query"] == ""
+    assert plugin_requests(platform)[0]["path"].startswith("/settings/v2/plugins/Plugin-..")
+    assert plugin_requests(platform)[0]["query"] == ""
 
 
 DECLARED = PluginInputs(
@@ -187,15 +195,6 @@ def test_what_we_send_for_a_change_is_read_by_the_official_sdk(field: str) -> No
 # -- the token
 
 
-def test_threads_share_one_login(client: Client, platform: Platform) -> None:
-    client.create_plugin(CONFIG)
-    fresh = platform.requests()
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: client.get_plugin("guard"), range(16)))
-    assert logins(platform) == 1
-    assert len(platform.requests()) == len(fresh) + 16
-
-
 def test_many_first_requests_at_once_log_in_once(client: Client, platform: Platform) -> None:
     def read(_: int) -> None:
         with pytest.raises(NotFoundError):
@@ -219,6 +218,7 @@ def test_a_token_is_renewed_a_minute_before_it_ends(connect: Connect, platform: 
     assert logins(platform) == 2
 
 
+@in_both_ways
 def test_a_token_that_ended_early_is_renewed_once_and_the_body_sent_whole_again(
     client: Client, platform: Platform
 ) -> None:
@@ -227,7 +227,7 @@ def test_a_token_that_ended_early_is_renewed_once_and_the_body_sent_whole_again(
     code = zipped("x" * 200_000)
     assert client.update_plugin("guard", {"version": 2}, code).version == 2
     assert platform.code("guard") == code.getvalue()
-    assert [request["status"] for request in asked(platform)] == [201, 401, 200]
+    assert [request["status"] for request in plugin_requests(platform)] == [201, 401, 200]
     assert logins(platform) == 2
 
 
@@ -236,7 +236,7 @@ def test_a_token_refused_twice_is_an_error(client: Client, platform: Platform) -
     with pytest.raises(ApiError, match="401 TOKEN_NOT_VALID") as raised:
         client.create_plugin(CONFIG)
     assert (raised.value.status, raised.value.unclear) == (401, False)
-    assert len(asked(platform)) == 2
+    assert len(plugin_requests(platform)) == 2
 
 
 @pytest.mark.parametrize("expiration", [None, "never", "", 5])
@@ -245,8 +245,8 @@ def test_a_token_without_a_readable_end_is_renewed_after_five_minutes(
 ) -> None:
     now = [time.time()]
     client = connect(clock=lambda: now[0])
-    client.create_plugin(CONFIG)  # a token that is valid, whose answer the next ones repeat with another end
-    token, _ = client._login._token or ("", 0.0)
+    client.create_plugin(CONFIG)  # a valid token, which the responses below repeat with another end
+    token, _ = client._session.auth._token or ("", 0.0)
     answer = {"accessToken": token, "accessTokenExpiration": expiration if isinstance(expiration, str) else None}
     platform.faults.add(status=200, json=answer, path="/accessToken", times=None)
     now[0] += 3600
@@ -265,11 +265,11 @@ def test_an_end_without_a_time_zone_is_utc(connect: Connect, platform: Platform)
     client = connect(clock=lambda: start)
     end = datetime.fromtimestamp(start + 600, UTC).replace(tzinfo=None).isoformat()
     platform.faults.add(status=200, json={"accessToken": "some", "accessTokenExpiration": end}, path="/accessToken")
-    client._login.token()
-    assert client._login._token == ("some", pytest.approx(start + 540))
+    client._session.auth.token()
+    assert client._session.auth.renewal_in() == pytest.approx(540)
 
 
-def test_a_wrong_secret_is_told_with_what_to_check_and_not_quoted(connect: Connect) -> None:
+def test_a_wrong_secret_is_an_error_with_advice_and_is_not_quoted(connect: Connect) -> None:
     wrong = secrets.token_urlsafe(24)
     with pytest.raises(ApiError) as raised:
         connect(service_secret_key=wrong).get_plugin("guard")
@@ -278,19 +278,6 @@ def test_a_wrong_secret_is_told_with_what_to_check_and_not_quoted(connect: Conne
     assert "403 LOGIN_FAILED" in text
     assert "What to do: check biot:serviceId and biot:serviceSecretKey of this stack" in text
     assert wrong not in text
-
-
-def test_a_locked_service_user_is_told_without_a_second_try(connect: Connect, platform: Platform) -> None:
-    service_id, key = platform.add_service_user(locked=True)
-    with pytest.raises(ApiError, match=r"401 SERVICE_LOCKED.*unlock it in the BioT Console"):
-        connect(service_id=service_id, service_secret_key=key).get_plugin("guard")
-    assert logins(platform) == 1
-
-
-def test_an_identity_without_the_permission_is_told_which_one(connect: Connect, platform: Platform) -> None:
-    service_id, key = platform.add_service_user(["SETTINGS_PLUGIN_GET"])
-    with pytest.raises(ApiError, match=r"403 ACCESS_DENIED.*SETTINGS_PLUGIN_\* permissions"):
-        connect(service_id=service_id, service_secret_key=key).create_plugin(CONFIG)
 
 
 # -- errors
@@ -310,7 +297,7 @@ def test_an_identity_without_the_permission_is_told_which_one(connect: Connect, 
         (500, "AWS_EXCEPTION", ApiError),
     ],
 )
-def test_an_error_is_of_its_class_and_carries_what_the_platform_said(
+def test_an_error_is_of_its_class_and_carries_its_parts(
     client: Client, platform: Platform, status: int, code: str, kind: type[ApiError]
 ) -> None:
     platform.faults.add(status=status, code=code, details={"className": "X"}, path="/plugins")
@@ -320,7 +307,9 @@ def test_an_error_is_of_its_class_and_carries_what_the_platform_said(
     assert type(error) is kind
     assert (error.status, error.code, error.details) == (status, code, {"className": "X"})
     assert error.unclear is (status >= 500)
-    assert str(error).startswith(f"update plugin 'guard': the platform answered {status} {code}: ")
+    assert error.action == "update plugin 'guard'"
+    assert error.summary.startswith(f"update plugin 'guard': the platform answered {status} {code}: {error.message} (")
+    assert str(error) == error.summary + (f". What to do: {error.advice}" if error.advice else "")
     assert f"(trace id {error.trace_id})" in str(error)
     assert "(class name X)" in str(error)
 
@@ -383,16 +372,17 @@ def test_a_success_that_cannot_be_read_is_an_unclear_outcome(
 )
 def test_an_answer_that_is_nearly_right_is_not_quoted(client: Client, platform: Platform, answer: Any) -> None:
     platform.faults.add(status=200, json=answer, times=2)
-    for act in (lambda: client.get_plugin("guard"), lambda: client.create_plugin(CONFIG)):
-        with pytest.raises(TransportError) as raised:
-            act()
-        assert "canary" not in str(raised.value)
-        assert "bytes of JSON" in str(raised.value)
+    with pytest.raises(TransportError, match="bytes of JSON") as read:
+        client.get_plugin("guard")
+    with pytest.raises(TransportError, match="bytes of JSON") as created:
+        client.create_plugin(CONFIG)
+    assert "canary" not in str(read.value) + str(created.value)
 
 
 @pytest.mark.parametrize(
     ("cut", "unclear"), [("reset-before", True), ("reset-during", True), ("truncated", True), ("hang", True)]
 )
+@in_both_ways
 def test_a_lost_answer_to_a_write_is_an_unclear_outcome(
     client: Client, platform: Platform, cut: str, unclear: bool
 ) -> None:
@@ -401,12 +391,12 @@ def test_a_lost_answer_to_a_write_is_an_unclear_outcome(
         client.create_plugin(CONFIG, timeout=0.2)
     assert raised.value.unclear is unclear
     assert "run `pulumi up` again" in str(raised.value)
-    assert len(asked(platform)) == 1
+    assert len(plugin_requests(platform)) == 1
 
 
 def test_a_platform_that_is_not_there_did_nothing() -> None:
     settings = Settings("http://127.0.0.1:9", "an-id", "a-key")
-    client = Client(settings, RetryTransport(httpx.HTTPTransport(verify=False), attempts=1))
+    client = Client(Session(settings, RetryTransport(httpx.HTTPTransport(verify=False), attempts=1)))
     with pytest.raises(TransportError, match=r"http://127.0.0.1:9 cannot be reached .*check biot:baseUrl") as raised:
         client.get_plugin("guard")
     client.close()
@@ -417,9 +407,10 @@ def test_a_redirect_is_not_followed_with_the_token(client: Client, platform: Pla
     platform.faults.add(status=307, body="", headers={"Location": "/settings/v2/plugins/Plugin-b"}, method="GET")
     with pytest.raises(ApiError, match="answered 307"):
         client.get_plugin("a")
-    assert len(asked(platform)) == 1
+    assert len(plugin_requests(platform)) == 1
 
 
+@in_both_ways
 def test_a_busy_platform_is_read_again_and_written_to_once(client: Client, platform: Platform) -> None:
     client.create_plugin(CONFIG)
     for kind in ("throttled", "bad-gateway", "unavailable"):
@@ -428,12 +419,10 @@ def test_a_busy_platform_is_read_again_and_written_to_once(client: Client, platf
     platform.faults.add("unavailable", method="PATCH")
     with pytest.raises(ApiError, match="answered 503"):
         client.update_plugin("guard", {"timeout": 9})
-    assert [request["status"] for request in asked(platform)] == [201, 429, 502, 503, 200, 503]
+    assert [request["status"] for request in plugin_requests(platform)] == [201, 429, 502, 503, 200, 503]
 
 
-@pytest.mark.parametrize(
-    "value", ["plain-canary", 'quo"ted-canary\n2', "two  blanks-canary", "<b>&canary", "größe-canary"]
-)
+@pytest.mark.parametrize("value", ["plain-canary", 'quo"ted-<b>&canary\n2'])
 @pytest.mark.parametrize("place", ["message", "details", "text", "json text", "page"])
 def test_what_was_sent_in_variables_is_in_no_error(client: Client, platform: Platform, value: str, place: str) -> None:
     from html import escape
@@ -454,16 +443,12 @@ def test_what_was_sent_in_variables_is_in_no_error(client: Client, platform: Pla
 
 def test_neither_the_token_nor_the_secret_key_is_in_any_error(client: Client, platform: Platform) -> None:
     client.create_plugin(CONFIG)
-    token, _ = client._login._token or ("", 0.0)
+    token, _ = client._session.auth._token or ("", 0.0)
     body = f"Authorization: Bearer {token}; key {platform.service_secret_key}"
     platform.faults.add(status=400, body=body, method="GET")
     with pytest.raises(ApiError) as raised:
         client.get_plugin("guard")
     assert "Authorization: Bearer [secret]; key [secret]" in str(raised.value)
-
-
-def test_redaction_strikes_out_the_longest_first_and_spares_short_words() -> None:
-    assert redact("abcdef abcd abc", ["abcd", "abcdef", "abc", ""]) == "[secret] [secret] abc"
 
 
 def test_a_client_for_the_embedded_platform_names_its_folder_by_the_stack(

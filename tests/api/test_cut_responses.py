@@ -1,4 +1,4 @@
-"""A read whose answer breaks off anywhere is asked for again; a write whose answer does is not."""
+"""A read is repeated when its response breaks off, wherever that is; a write is not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import pytest
 from pytest_mock import MockerFixture
 
 from biot_provider.api.client import Client
-from biot_provider.api.transport import open_transport
+from biot_provider.api.session import Session
+from biot_provider.api.total_time import TimedTransport
+from biot_provider.api.transport import RetryTransport
 from biot_provider.config import Settings
 from biot_provider.errors import LoginError, NotFoundError, TransportError
 
@@ -23,27 +25,27 @@ BODY = PLUGIN.encode()
 PACKED = gzip.compress(BODY)
 
 
-def answer(body: bytes, *headers: str, status: str = "200 OK", length: int | None = None) -> bytes:
+def response(body: bytes, *headers: str, status: str = "200 OK", length: int | None = None) -> bytes:
     if length is not None:
         headers = (f"Content-Length: {length}", *headers)
     head = "\r\n".join([f"HTTP/1.1 {status}", "Content-Type: application/json", "Connection: close", *headers])
     return head.encode() + b"\r\n\r\n" + body
 
 
-WHOLE = answer(BODY, length=len(BODY))
+WHOLE = response(BODY, length=len(BODY))
 CUT = {
-    "JSON, its length right": answer(BODY[:900], length=900),
-    "JSON, in a character": answer(BODY[: BODY.index("ü".encode()) + 1]),
-    "JSON, its first character alone": answer(b"{", length=1),
-    "shorter than its length": answer(BODY[:900], length=len(BODY)),
-    "in a chunk": answer(b"%x\r\n" % len(BODY) + BODY[:900], "Transfer-Encoding: chunked"),
-    "between chunks": answer(b"384\r\n" + BODY[:900] + b"\r\n", "Transfer-Encoding: chunked"),
-    "without a length": answer(BODY[:900]),
-    "nothing": answer(b"", length=0),
-    "gzip, its length right": answer(PACKED[:40], "Content-Encoding: gzip", length=40),
-    "gzip that is none": answer(b"\x1f\x8b" + BODY[:50], "Content-Encoding: gzip", length=52),
+    "JSON, its length right": response(BODY[:900], length=900),
+    "JSON, in a character": response(BODY[: BODY.index("ü".encode()) + 1]),
+    "JSON, its first character alone": response(b"{", length=1),
+    "shorter than its length": response(BODY[:900], length=len(BODY)),
+    "in a chunk": response(b"%x\r\n" % len(BODY) + BODY[:900], "Transfer-Encoding: chunked"),
+    "between chunks": response(b"384\r\n" + BODY[:900] + b"\r\n", "Transfer-Encoding: chunked"),
+    "without a length": response(BODY[:900]),
+    "nothing": response(b"", length=0),
+    "gzip, its length right": response(PACKED[:40], "Content-Encoding: gzip", length=40),
+    "gzip that is none": response(b"\x1f\x8b" + BODY[:50], "Content-Encoding: gzip", length=52),
     "in the head": b"HTTP/1.1 200 OK\r\nContent-",
-    "not found, in its JSON": answer(ABSENT[:20], status="404 Not Found", length=20),
+    "not found, in its JSON": response(ABSENT[:20], status="404 Not Found", length=20),
 }
 
 
@@ -52,13 +54,13 @@ class Line:
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self.answers: list[bytes] = []
-        self.asked: list[str] = []
-        self.token = answer(json.dumps(TOKEN).encode())
+        self.responses: list[bytes] = []
+        self.requests: list[str] = []
+        self.token = response(json.dumps(TOKEN).encode())
 
     def client(self) -> Client:
         settings = Settings(self.address, "id", "key-of-a-test")
-        return Client(settings, open_transport(settings))
+        return Client(Session(settings, RetryTransport(TimedTransport(verify=False))))
 
 
 @pytest.fixture
@@ -74,52 +76,52 @@ def line(mocker: MockerFixture) -> Iterator[Line]:
                 length = int(value) if name.lower() == "content-length" else length
             self.rfile.read(length)
             is_login = "accessToken" in first
-            line.asked.append("login" if is_login else first.split()[0])
+            platform.requests.append("login" if is_login else first.split()[0])
             if is_login:
-                self.wfile.write(line.token)
+                self.wfile.write(platform.token)
             else:
-                self.wfile.write(line.answers.pop(0) if len(line.answers) > 1 else line.answers[0])
+                self.wfile.write(platform.responses.pop(0) if len(platform.responses) > 1 else platform.responses[0])
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        line = Line(f"http://127.0.0.1:{server.server_address[1]}")
+        platform = Line(f"http://127.0.0.1:{server.server_address[1]}")
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
-        yield line
+        yield platform
         server.shutdown()
         thread.join()
 
 
 @pytest.mark.parametrize("cut", CUT)
-def test_a_read_that_breaks_off_is_asked_for_again(line: Line, cut: str) -> None:
-    line.answers = [CUT[cut], CUT[cut], WHOLE]
+def test_a_read_that_breaks_off_is_repeated(line: Line, cut: str) -> None:
+    line.responses = [CUT[cut], CUT[cut], WHOLE]
     assert line.client().get_plugin("guard").display_name == "Gü" + "a" * 3000
-    assert line.asked == ["login", "GET", "GET", "GET"]
+    assert line.requests == ["login", "GET", "GET", "GET"]
 
 
 @pytest.mark.parametrize("cut", ["JSON, its length right", "gzip, its length right", "between chunks", "nothing"])
 def test_one_that_always_breaks_off_is_an_error_that_quotes_nothing(line: Line, cut: str) -> None:
-    line.answers = [CUT[cut]]
+    line.responses = [CUT[cut]]
     with pytest.raises(TransportError, match="read plugin 'guard': ") as raised:
         line.client().get_plugin("guard")
     assert "aaa" not in str(raised.value)
-    assert line.asked == ["login", "GET", "GET", "GET", "GET"]
+    assert line.requests == ["login", "GET", "GET", "GET", "GET"]
 
 
 @pytest.mark.parametrize(
     ("whole", "expected"),
     [
-        (answer(ABSENT, status="404 Not Found"), NotFoundError),
-        (answer(b"<html></html>"), TransportError),
-        (answer(b'"text"'), TransportError),
-        (answer(b"[" * 100_000), TransportError),
+        (response(ABSENT, status="404 Not Found"), NotFoundError),
+        (response(b"<html></html>"), TransportError),
+        (response(b'"text"'), TransportError),
+        (response(b"[" * 100_000), TransportError),
     ],
     ids=["not found", "page", "text", "too deep"],
 )
 def test_what_is_whole_is_final(line: Line, whole: bytes, expected: type[Exception]) -> None:
-    line.answers = [whole]
+    line.responses = [whole]
     with pytest.raises(expected):
         line.client().get_plugin("guard")
-    assert line.asked == ["login", "GET"]
+    assert line.requests == ["login", "GET"]
 
 
 @pytest.mark.parametrize("cut", [cut for cut in CUT if "not found" not in cut])
@@ -131,18 +133,18 @@ def test_what_is_whole_is_final(line: Line, whole: bytes, expected: type[Excepti
     ],
     ids=["create", "update"],
 )
-def test_a_write_whose_answer_breaks_off_is_unclear(
+def test_a_write_is_unclear_when_its_response_breaks_off(
     line: Line, cut: str, write: Callable[[Client], object], method: str
 ) -> None:
-    line.answers = [CUT[cut], WHOLE]
+    line.responses = [CUT[cut], WHOLE]
     with pytest.raises(TransportError) as raised:
         write(line.client())
     assert raised.value.unclear
-    assert line.asked == ["login", method]
+    assert line.requests == ["login", method]
 
 
 def test_a_refused_login_that_breaks_off_is_refused(line: Line) -> None:
-    line.token = answer(b'{"code": "LOGIN_FAILED", "mess', status="403 Forbidden")
+    line.token = response(b'{"code": "LOGIN_FAILED", "mess', status="403 Forbidden")
     with pytest.raises(LoginError, match="403"):
         line.client().get_plugin("guard")
-    assert line.asked == ["login"]
+    assert line.requests == ["login"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trustme
+from pytest_mock import MockerFixture
 
 from biot_provider.api.client import Client
 from biot_provider.config import Settings
@@ -18,12 +19,17 @@ from biot_provider.emulator.server import running
 from biot_provider.errors import TransportError
 
 if TYPE_CHECKING:
-    from conftest import Tunnel
+    from tests.conftest import Tunnel
 
 ADDRESS = "https://api.dev.acme.example"
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
+def _no_waits(mocker: MockerFixture) -> None:
+    mocker.patch("biot_provider.api.transport.time.sleep")
+
+
+@pytest.fixture(scope="module")
 def authority() -> trustme.CA:
     return trustme.CA()
 
@@ -72,7 +78,7 @@ def test_an_authority_nobody_named_is_not_trusted_through_a_proxy_either(client:
 
 
 @pytest.mark.usefixtures("_trusted")
-def test_a_proxy_that_refuses_is_told_without_its_password(
+def test_a_proxy_that_refuses_is_named_without_its_password(
     client: Client, platform: Platform, tunnel: Tunnel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     password = secrets.token_urlsafe()
@@ -83,7 +89,7 @@ def test_a_proxy_that_refuses_is_told_without_its_password(
         refused.create_plugin({"name": "guard"})
     refused.close()
     assert str(raised.value) == (
-        f"log in as service user an-id: the proxy does not lead to {ADDRESS} (403 Forbidden):"
-        " check HTTPS_PROXY and NO_PROXY"
+        f"log in as service user an-id: the proxy does not lead to {ADDRESS} (403 Forbidden)."
+        " What to do: check HTTPS_PROXY and NO_PROXY"
     )
     assert not raised.value.unclear

@@ -101,7 +101,7 @@ TABLE: list[tuple[str, int, str, dict[str, Any], str, str]] = [
         "look at the plugin in the BioT Console, then run `pulumi up` again",
     ),
     (PLUGINS, 500, "INTERNAL_SERVER_ERROR", {}, "", AGAIN),
-    (PLUGINS, 504, "GATEWAY_TIMEOUT", {}, "", "run `pulumi up` again: it finds out what happened and goes on"),
+    (PLUGINS, 504, "GATEWAY_TIMEOUT", {}, "", "run `pulumi up` again: it finds out what happened and continues"),
     (
         *(PERSON_LOGIN, 401, "USER_LOCKED", {}, ""),
         "the user is locked: unlock it in the BioT Console, or use a service user",
@@ -191,19 +191,19 @@ TABLE: list[tuple[str, int, str, dict[str, Any], str, str]] = [
 ]
 
 
-def told(status: int, path: str = PLUGINS, *, secrets: list[str] | None = None, **answer: Any) -> str:
+def error_text(status: int, path: str = PLUGINS, *, secrets: list[str] | None = None, **answer: Any) -> str:
     """The text of the error of this answer to a request to this path."""
     request = httpx.Request("POST", f"https://api.example{path}")
     return str(api_error(httpx.Response(status, request=request, **answer), "do it", secrets or []))
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row[2]} {row[0]}")
-def test_a_documented_refusal_says_what_was_asked_what_came_back_and_what_to_do(row: Any) -> None:
+def test_the_error_of_a_documented_refusal_has_action_response_and_advice(row: Any) -> None:
     path, status, code, details, words, todo = row
     body = {"code": code, "message": "No.", "details": details, "traceId": "t-1"}
     shown = f" ({words})" if words else ""
     line = f"do it: the platform answered {status} {code}: No.{shown} (trace id t-1). What to do: {todo}"
-    assert told(status, path, json=body) == line
+    assert error_text(status, path, json=body) == line
 
 
 def test_the_table_has_every_code() -> None:
@@ -211,7 +211,7 @@ def test_the_table_has_every_code() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "answer", "said"),
+    ("status", "answer", "message"),
     [
         (418, {"json": {"code": "NEW", "message": "tea\nonly"}}, "418 NEW: tea only"),
         (400, {"json": {"message": "bad"}}, "400: bad"),
@@ -239,12 +239,12 @@ def test_the_table_has_every_code() -> None:
         ),
     ],
 )
-def test_what_is_not_documented_is_told_as_it_is_on_one_line(status: int, answer: Any, said: str) -> None:
-    assert told(status, **answer) == f"do it: the platform answered {said}"
+def test_what_is_not_documented_is_quoted_on_one_line(status: int, answer: Any, message: str) -> None:
+    assert error_text(status, **answer) == f"do it: the platform answered {message}"
 
 
 def test_details_keep_no_secret_whatever_their_shape() -> None:
     details = {"echo": ["canary-one"], "deep": {"of": 'canary-"two"'}, "list": [f"canary-one {n}" for n in range(9)]}
-    text = told(400, json={"code": "BAD", "details": details}, secrets=["canary-one", 'canary-"two"'])
+    text = error_text(400, json={"code": "BAD", "details": details}, secrets=["canary-one", 'canary-"two"'])
     assert "canary" not in text
     assert "and 4 more" in text

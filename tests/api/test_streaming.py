@@ -1,4 +1,4 @@
-"""A package near the platform's limit never sits in memory whole."""
+"""A package never sits in memory whole."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from pathlib import Path
 from biot_provider.emulator import Platform
 from biot_provider.emulator.server import running
 
-SIZE = 45 * 1024 * 1024
+SIZE = 16 * 1024 * 1024
 
 UPLOAD = """
 import json, os, resource, sys
 from pathlib import Path
 from biot_provider.api.client import Client
 from biot_provider.config import Settings
-from biot_provider.package.archive import read_package
+from biot_provider.package.package import read_package
+from biot_provider.api.session import Session
 from biot_provider.api.transport import open_transport
 
 url, service_id, folder = sys.argv[1:]
 settings = Settings(url, service_id, os.environ["KEY"])
-client = Client(settings, open_transport(settings))
+client = Client(Session(settings, open_transport(settings)))
 client.create_plugin({"name": "small", "displayName": "Small", "version": 1, "runtime": "python3.13"})
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 package = read_package(Path(folder))
@@ -36,7 +37,7 @@ print(json.dumps({"size": size, "grown": (after - before) * 1024}))
 """
 
 
-def test_packing_and_uploading_45_mb_takes_a_fraction_of_it_in_memory(tmp_path: Path) -> None:
+def test_packing_and_uploading_takes_a_fraction_of_it_in_memory(tmp_path: Path) -> None:
     code = tmp_path / "code"
     code.mkdir()
     with (code / "weights.bin").open("wb") as file:
@@ -52,4 +53,4 @@ def test_packing_and_uploading_45_mb_takes_a_fraction_of_it_in_memory(tmp_path: 
         )
         assert done.returncode == 0, done.stderr
         assert len(platform.code("big") or b"") == json.loads(done.stdout)["size"] > SIZE
-    assert json.loads(done.stdout)["grown"] < SIZE / 4
+    assert json.loads(done.stdout)["grown"] < SIZE / 4, done.stdout

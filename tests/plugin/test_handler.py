@@ -1,4 +1,4 @@
-"""Whether a handler's file is in the package, and what is said when it is not."""
+"""Whether a handler's file is in the package, and what is reported when it is not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from biot_provider.emulator.runtime import Function, FunctionSettings, unpack
-from biot_provider.package.archive import Package, PackageFile, read_package
+from biot_provider.package.package import Package, PackageFile, read_package
 from biot_provider.plugin.handler.problem import handler_problem
 
 COMMONJS = "exports.handler = async () => 1; exports.a = { b: { handler: exports.handler } };"
@@ -208,7 +208,7 @@ def loads(package: Package, runtime: str, handler: str) -> bool:
         unpack(content.getvalue(), folder)
     settings = FunctionSettings(name="p", runtime=runtime, handler=handler, timeout=10, memory_size=128, variables={})
     with Function(folder, settings) as function:
-        return function.invoke({}).answer == 1
+        return bool(function.invoke({}).answer == 1)
 
 
 class TestABootstrapOfAnOsOnlyRuntime:
@@ -227,7 +227,7 @@ class TestABootstrapOfAnOsOnlyRuntime:
             "the runtime provided.al2023 needs bootstrap, which is not in plugin: bootstrap is in the folder 'dist'"
         )
 
-    def test_that_is_not_executable_is_told_the_command(self, tmp_path: Path) -> None:
+    def test_that_is_not_executable_gets_the_command(self, tmp_path: Path) -> None:
         write_tree(tmp_path, {"bootstrap": "#!/bin/sh\n"})
 
         problem = handler_problem(read_package(tmp_path), self.RUNTIME, "bootstrap")
@@ -236,7 +236,7 @@ class TestABootstrapOfAnOsOnlyRuntime:
             f"the runtime provided.al2023 starts bootstrap, which is not executable in {tmp_path}: `chmod +x bootstrap`"
         )
 
-    def test_of_a_zip_made_on_windows_is_told_what_to_do(self, tmp_path: Path) -> None:
+    def test_of_a_zip_made_on_windows_gets_advice(self, tmp_path: Path) -> None:
         with zipfile.ZipFile(tmp_path / "code.zip", "w") as archive:
             entry = zipfile.ZipInfo("bootstrap")
             entry.create_system = 0
@@ -250,19 +250,19 @@ class TestABootstrapOfAnOsOnlyRuntime:
             " a zip made on Windows has no such permission"
         )
 
-    def test_with_windows_line_ends_is_told_what_to_do(self, tmp_path: Path) -> None:
+    def test_with_windows_line_ends_gets_advice(self, tmp_path: Path) -> None:
         (tmp_path / "bootstrap").write_bytes(b"#!/bin/sh\r\nexit\r\n")
         (tmp_path / "bootstrap").chmod(0o755)
 
         problem = handler_problem(read_package(tmp_path), self.RUNTIME, "bootstrap")
 
         assert problem is not None
-        assert "whose lines end as on Windows" in problem
+        assert "but its lines end as on Windows" in problem
 
 
 @pytest.mark.parametrize("runtime", ["nodejs22.x", "python3.13", "ruby3.4"])
 @pytest.mark.parametrize("handler", ["index", ".handler", "index.", ""])
-def test_a_handler_without_file_or_function_is_told_the_form(runtime: str, handler: str) -> None:
+def test_a_handler_without_file_or_function_gets_the_form(runtime: str, handler: str) -> None:
     problem = handler_problem(package_of("index.js", "index.py", "index.rb"), runtime, handler)
 
     assert problem == (

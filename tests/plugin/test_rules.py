@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from biot_provider.provider.plugin import PluginProvider
 PATIENTS = "POST/organization/v1/users/patients"
 PRE: dict[str, Any] = {"type": "PRE_REQUEST", "api_id": PATIENTS}
 ADAPT: dict[str, Any] = {"type": "ADAPT_ENTITY", "entity_type_name": "device"}
-TOLD: dict[str, Any] = {"entity_type_name": "patient", "action_name": "_create"}
+NOTIFICATION: dict[str, Any] = {"entity_type_name": "patient", "action_name": "_create"}
 ROOM = VARIABLES_BYTES - STAMP_BYTES
+unknown: Callable[[], Any] = Unknown
 
 
 def check(given: dict[str, Any], olds: dict[str, Any] | None = None) -> list[str]:
@@ -36,7 +38,7 @@ def one(**interception: Any) -> dict[str, Any]:
     return {"subscriptions": {"interceptions": [interception]}}
 
 
-def told(**notification: Any) -> dict[str, Any]:
+def notified(**notification: Any) -> dict[str, Any]:
     return {"subscriptions": {"notifications": [notification]}}
 
 
@@ -158,12 +160,16 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
         "is required for POST_REQUEST",
     ),
     # notifications
-    (told(action_name="_create"), "subscriptions.notifications[0].entity_type_name", "is required"),
-    (told(entity_type_name="patient"), "subscriptions.notifications[0].action_name", "is required"),
-    (told(**{**TOLD, "action_name": ""}), "subscriptions.notifications[0].action_name", "must not be empty"),
-    (told(**TOLD, template_name=""), "subscriptions.notifications[0].template_name", "must not be empty"),
+    (notified(action_name="_create"), "subscriptions.notifications[0].entity_type_name", "is required"),
+    (notified(entity_type_name="patient"), "subscriptions.notifications[0].action_name", "is required"),
     (
-        {"subscriptions": {"notifications": [TOLD, TOLD]}},
+        notified(**{**NOTIFICATION, "action_name": ""}),
+        "subscriptions.notifications[0].action_name",
+        "must not be empty",
+    ),
+    (notified(**NOTIFICATION, template_name=""), "subscriptions.notifications[0].template_name", "must not be empty"),
+    (
+        {"subscriptions": {"notifications": [NOTIFICATION, NOTIFICATION]}},
         "subscriptions.notifications[1]",
         "is the same subscription as subscriptions.notifications[0]",
     ),
@@ -210,7 +216,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
         "unknown argument; did you mean 'entity_type_name'?",
     ),
     (
-        told(**TOLD, template="x"),
+        notified(**NOTIFICATION, template="x"),
         "subscriptions.notifications[0].template",
         "unknown argument; did you mean 'template_name'?",
     ),
@@ -222,19 +228,11 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"memorySize": 128}, "memorySize", "unknown argument; did you mean 'memory_size'?"),
     ({"x" * 5000: 1}, "x" * 77 + "...: ", "unknown argument"),
     ({"cors": {"allowed_origins": []}}, "cors.allowed_origins", "unknown argument; did you mean 'allow_origins'?"),
-    # schedules: the platform's pattern, then what AWS refuses
+    # schedules, whose own rules are tested in test_schedule.py
     ({"cron_schedule": ""}, "cron_schedule", "must have six fields"),
-    ({"cron_schedule": "0 8 1 * ?"}, "cron_schedule", "must have six fields"),
-    ({"cron_schedule": "cron(0 8 1 * ? *)"}, "cron_schedule", "without cron( ) or rate( )"),
-    ({"cron_schedule": "0 8 * * * *"}, "cron_schedule", "exactly one of day of month and day of week must be '?'"),
     ({"cron_schedule": "0 29 ? * MON *"}, "cron_schedule", "hours must be 0 to 23, not 29"),
-    ({"cron_schedule": "0 8 39 * ? *"}, "cron_schedule", "day of month must be 1 to 31, not 39"),
-    ({"cron_schedule": "0 8 1 19 ? *"}, "cron_schedule", "month must be 1 to 12, not 19"),
-    ({"cron_schedule": "0 8 ? * 0 *"}, "cron_schedule", "day of week must be 1 (SUN) to 7 (SAT), not 0"),
-    ({"cron_schedule": "0 8 30 2 ? *"}, "cron_schedule", "never fires: no such day exists"),
     ({"cron_schedule": "0 8 1 1 ? 2020"}, "cron_schedule", "never fires again, its last time is past"),
     ({"cron_schedule": "* " * 130}, "cron_schedule", "must be at most 250 characters"),
-    ({"cron_schedule": "0 8 ? * L-3 *"}, "cron_schedule", "day of week must be values, ranges of two values and steps"),
     ({"cron_schedule": 5}, "cron_schedule", "must be a string, not 5"),
 ]
 
@@ -259,7 +257,15 @@ GOOD: list[dict[str, Any]] = [
     {"subscriptions": {"interception_order": 1, "interceptions": [{**PRE, "order": 2**31 - 1}]}},
     {"subscriptions": {"interceptions": [PRE, {**PRE, "type": "POST_REQUEST"}, ADAPT]}},
     one(type="PRE_REQUEST", api_id=f"{PATIENTS}/templates/{{templateName}}", entity_type_name="patient"),
-    {"subscriptions": {"notifications": [TOLD, {**TOLD, "template_name": "nurse"}, {**TOLD, "action_name": "x"}]}},
+    {
+        "subscriptions": {
+            "notifications": [
+                NOTIFICATION,
+                {**NOTIFICATION, "template_name": "nurse"},
+                {**NOTIFICATION, "action_name": "x"},
+            ]
+        }
+    },
     {"cors": {}},
     {"cors": {"allow_origins": ["https://portal.acme.example"], "allow_methods": ["HEAD"], "expose_headers": []}},
     {"cron_schedule": "0 8 ? * MON-FRI *"},
@@ -271,13 +277,9 @@ GOOD: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize(("given", "path", "words"), BAD, ids=[f"{path}-{words[:30]}" for _, path, words in BAD])
 def test_a_bad_input_is_named_with_what_is_allowed(given: dict[str, Any], path: str, words: str) -> None:
-    said = check(given)
-    assert [line for line in said if line.startswith(f"{path}") and words in line], said
-    assert len(said) == 1, "one mistake is told once"
-
-
-def test_the_table_of_bad_inputs_is_long() -> None:
-    assert len(BAD) >= 60
+    reported = check(given)
+    assert [line for line in reported if line.startswith(f"{path}") and words in line], reported
+    assert len(reported) == 1, "one mistake is reported once"
 
 
 @pytest.mark.parametrize("given", GOOD, ids=str)
@@ -285,7 +287,7 @@ def test_a_good_input_passes(given: dict[str, Any]) -> None:
     assert check(given) == []
 
 
-def test_every_mistake_is_told_at_once() -> None:
+def test_every_mistake_is_reported_at_once() -> None:
     given: dict[str, Any] = {
         "name": "Plugin-x",
         "timout": 3,
@@ -308,11 +310,11 @@ def test_every_mistake_is_told_at_once() -> None:
     )
 
 
-def test_a_missing_connection_is_told_beside_the_other_mistakes() -> None:
+def test_a_missing_connection_is_reported_beside_the_other_mistakes() -> None:
     provider = PluginProvider()
     provider.connect(Connection(ConfigError("BioT connection: biot:baseUrl is not set")))
-    said = [failure.reason for failure in provider.check({}, {"name": "guard", "timeout": 0}).failures]
-    assert said == ["BioT connection: biot:baseUrl is not set", "timeout: must be 1 to 900 (seconds), not 0"]
+    reported = [failure.reason for failure in provider.check({}, {"name": "guard", "timeout": 0}).failures]
+    assert reported == ["BioT connection: biot:baseUrl is not set", "timeout: must be 1 to 900 (seconds), not 0"]
 
 
 @pytest.mark.parametrize(
@@ -332,7 +334,7 @@ def test_a_missing_connection_is_told_beside_the_other_mistakes() -> None:
         (one(type="PRE_REQUEST", api_id="?", order=0), {}, "subscriptions.interceptions[0].order"),
         (one(type="?", api_id="", entity_type_name="x"), {}, "subscriptions.interceptions[0].api_id"),
         (one(type="ADAPT_ENTITY", entity_type_name="?", order=0), {}, "subscriptions.interceptions[0].order"),
-        (told(entity_type_name="?", action_name=""), {}, "subscriptions.notifications[0].action_name"),
+        (notified(entity_type_name="?", action_name=""), {}, "subscriptions.notifications[0].action_name"),
         ({"cors": {"allow_origins": ["?"], "allow_methods": ["x"]}}, {}, "cors.allow_methods[0]"),
     ],
     ids=str,
@@ -345,16 +347,16 @@ def test_what_is_not_known_yet_is_skipped_and_its_neighbours_are_not(
             return {key: filled(item) for key, item in value.items()}
         if isinstance(value, list):
             return [filled(item) for item in value]
-        return Unknown() if value == "?" else value
+        return unknown() if value == "?" else value
 
-    said = [line.partition(":")[0] for line in check({**filled(place), **neighbour})]
-    assert said == [problem]
+    reported = [line.partition(":")[0] for line in check({**filled(place), **neighbour})]
+    assert reported == [problem]
 
 
 def test_values_not_known_yet_alone_are_no_problem_and_stay() -> None:
     provider = PluginProvider()
     provider.connect(Connection(Settings("embedded")))
-    later = Unknown()
+    later = unknown()
     given = {"name": "guard", "code": later, "environment_variables": {"MODE": later, "OTHER": "x1"}, "cors": later}
     result = provider.check({}, given)
     assert result.failures == []
@@ -384,9 +386,9 @@ def test_values_not_known_yet_alone_are_no_problem_and_stay() -> None:
 )
 def test_no_value_of_a_variable_is_quoted(values: Any) -> None:
     for name in ("environment_variables", "environmentVariables", "enviroment_variables"):
-        said = check({name: values})
-        assert said
-        assert "canary" not in "".join(said)
+        reported = check({name: values})
+        assert reported
+        assert "canary" not in "".join(reported)
 
 
 @pytest.mark.parametrize("name", ["Plugin-", "Plugin-Plugin-x"])
@@ -450,7 +452,7 @@ def test_a_runtime_that_aws_ends_is_a_warning_with_its_dates_and_no_failure(capf
     assert capfd.readouterr().err == ""
 
 
-def test_a_new_schedule_is_told_with_its_next_runs_and_an_old_one_is_not(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_new_schedule_is_reported_with_its_next_runs_and_an_old_one_is_not(capfd: pytest.CaptureFixture[str]) -> None:
     schedule = {"cron_schedule": "30 6 ? * MON-FRI *"}
     assert check(schedule) == []
     line = capfd.readouterr().err

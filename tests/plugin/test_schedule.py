@@ -53,6 +53,8 @@ def test_what_only_aws_refuses_is_refused_before(schedule: str) -> None:
         ("0 8 15W-20 * ? *", "not '15W-20'"),
         ("0 8 L/2 * ? *", "not 'L/2'"),
         ("0 8 ? * MONL-FRI *", "not 'MONL-FRI'"),
+        ("0 8 ? * 0 *", "day of week must be 1 (SUN) to 7 (SAT), not 0"),
+        ("0 8 ? * L-3 *", "day of week must be values, ranges of two values and steps, not 'L-3'"),
         ("0 8 30 2 ? *", "never fires: no such day exists"),
         ("0 8 31 2,4,6,9,11 ? *", "never fires: no such day exists"),
         ("0 8 L-31 * ? *", "never fires: no such day exists"),

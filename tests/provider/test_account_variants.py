@@ -50,9 +50,9 @@ def row(account: Account, kind: str, id_: str) -> dict[str, Any]:
     """The thing as the platform shows it."""
     path = {"interception": "interceptions", "notification": "notifications"}.get(kind)
     if path:
-        (found,) = account.api.request("GET", f"/dispatcher/v1/hooks/{path}", "look", timeout=9).json()["data"]
+        (found,) = account.api.probe("GET", f"/dispatcher/v1/hooks/{path}", "look").body["data"]
     else:
-        found = account.api.request("GET", f"/ums/v2/services/{id_.split('/')[0]}", "look", timeout=9).json()
+        found = account.api.probe("GET", f"/ums/v2/services/{id_.split('/')[0]}", "look").body
     thing: dict[str, Any] = found["secretKeys"][-1] if kind == "secret-key" else found
     return thing
 

@@ -17,6 +17,7 @@ from pytest_mock import MockerFixture
 
 from biot_provider.api.auth import REFUSAL_SECONDS
 from biot_provider.api.client import Client
+from biot_provider.api.session import Session
 from biot_provider.api.transport import open_transport
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
@@ -105,7 +106,7 @@ def test_a_refusal_is_forgotten_in_time(world: World) -> None:
     service_id, key = world.platform.add_service_user(expired=True)
     now = [time.time()]
     settings = Settings(world.settings.base_url, service_id, key)
-    client = Client(settings, open_transport(settings), clock=lambda: now[0])
+    client = Client(Session(settings, open_transport(settings), clock=lambda: now[0]))
     for seconds, asked in ((0, 1), (REFUSAL_SECONDS - 1, 1), (2, 2)):
         now[0] += seconds
         with pytest.raises(LoginError, match="403 LOGIN_FAILED"):

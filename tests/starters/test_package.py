@@ -10,7 +10,7 @@ import yaml
 
 from biot_provider.cli import main
 from biot_provider.cli.new import STARTERS
-from biot_provider.package.archive import read_package
+from biot_provider.package.package import read_package
 from biot_provider.plugin.handler.problem import handler_problem
 
 from .conftest import NODE, RUNTIMES

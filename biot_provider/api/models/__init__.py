@@ -1,1 +1,1 @@
-"""What the platform answers, one module for each of its areas."""
+"""The platform's responses as models, one module for each of its areas."""

@@ -1,4 +1,4 @@
-"""What answers of all areas have in common: the error body, and a page of a search."""
+"""What responses of all areas have in common: the error body, and a page of a search."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class ErrorAnswer(Answer):
 
 
 class PageAnswer(Answer):
-    """Where a page of a search stands."""
+    """The position of a page in a search."""
 
     total_results: Whole = None
 
 
 class MetadataAnswer(Answer):
-    """What a search says about itself."""
+    """The description of a search's results."""
 
     page: Object[PageAnswer] = None
 

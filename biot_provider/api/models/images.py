@@ -1,4 +1,4 @@
-"""What pushing to the platform's image repository takes, as the platform shows it."""
+"""The credentials of the platform's image repository."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class TemporaryKeys(Answer):
 
 
 class DockerCredentials(Answer):
-    """What pushing to the environment's repository takes (BioT API 2.4.2, DockerRepositoryTempCredentialsResponse)."""
+    """Access to the environment's repository, for a push (BioT API 2.4.2, DockerRepositoryTempCredentialsResponse)."""
 
     credentials: TemporaryKeys
     region: str

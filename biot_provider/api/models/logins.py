@@ -1,4 +1,4 @@
-"""What logging in answers, and the public key (BioT API 2.4.2, ums)."""
+"""The responses to logins, and the public key (BioT API 2.4.2, ums)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from biot_provider.api.models.wide import (
 
 
 class AccessToken(Answer):
-    """The answer of the service-user login."""
+    """The response to a service user's login."""
 
     access_token: str
     access_token_expiration: Text = None
@@ -24,7 +24,7 @@ class Jwt(Answer):
 
 
 class PersonLogin(Answer):
-    """The answer of a person's login; with ``mfa_required`` its token serves nothing but the second factor."""
+    """The response to a person's login; with ``mfa_required`` its token serves nothing but the second factor."""
 
     access_jwt: Jwt
     mfa_required: Flag = None

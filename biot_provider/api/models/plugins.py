@@ -20,7 +20,7 @@ from biot_provider.api.models.wide import (
 )
 
 NAME_PREFIX = "Plugin-"
-"""What the platform puts before a plugin's name; paths carry it, names here never do."""
+"""What the platform puts before a plugin's name: paths have it, names here never do."""
 
 
 class InterceptionAnswer(WideItem):
@@ -60,13 +60,13 @@ class CorsAnswer(Answer):
 _ALWAYS_SHOWN = frozenset(
     {"name", "displayName", "version", "endpointUrl", "linkToConsole", "creationTime", "lastModifiedTime"}
 )
-"""The members that a plugin has in every answer (BioT API 2.4.2, PluginResponse)."""
+"""The members that a plugin has in every response (BioT API 2.4.2, PluginResponse)."""
 
 _FEWEST_SHOWN = 3
 
 
 class PluginShown(Answer):
-    """What a state and an answer of the platform have in common."""
+    """What a state and a response have in common."""
 
     display_name: Text = None
     version: Whole = None
@@ -96,7 +96,7 @@ class PluginAnswer(PluginShown):
     @model_validator(mode="before")
     @classmethod
     def _is_a_plugin(cls, value: Any) -> Any:
-        """Refuse what is no plugin, such as a gateway's JSON: it has few of the members that every plugin has."""
+        """Refuse JSON that is no plugin, such as a gateway's: it has few of the members that every plugin has."""
         if not isinstance(value, dict) or len(_ALWAYS_SHOWN & value.keys()) >= _FEWEST_SHOWN:
             return value
         if not (isinstance(value.get("name"), str) and isinstance(value.get("version"), int)):
@@ -105,7 +105,7 @@ class PluginAnswer(PluginShown):
 
     @property
     def bare_name(self) -> str:
-        """The name without the platform's prefix, whichever of the two the platform shows."""
+        """The name without the platform's prefix, whether the platform shows it with the prefix or without."""
         return (self.name or "").removeprefix(NAME_PREFIX)
 
     @property

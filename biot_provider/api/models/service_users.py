@@ -6,11 +6,11 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from biot_provider.api.models.wide import Answer, Flag, Needed, Text, Whole, Wide, WideItem, _list
+from biot_provider.api.models.wide import Answer, Flag, Needed, Text, Whole, Wide, WideItem, list_or_none
 
 
 class ServiceUserShown(Wide):
-    """What a state and an answer of the platform have in common."""
+    """What a state and a response have in common."""
 
     role_id: Text = None
     type: Text = None
@@ -22,7 +22,7 @@ class ServiceUserShown(Wide):
 
 
 class SecretKeyAnswer(Answer, WideItem):
-    """A key as it is listed: without the secret. Keys that have expired are listed no more."""
+    """A key in the list of keys: without its secret. Expired keys are not listed."""
 
     id: Text = None
     creation_time: Text = None
@@ -30,7 +30,7 @@ class SecretKeyAnswer(Answer, WideItem):
 
 
 class NewSecretKeyAnswer(Answer):
-    """A key as it is shown once, when it is made: of no use without its id and its secret."""
+    """A key in the response to its creation, the only one that has the secret."""
 
     id: Needed
     secret_key: Needed = Field(repr=False)
@@ -39,10 +39,10 @@ class NewSecretKeyAnswer(Answer):
 
 
 class ServiceUserAnswer(ServiceUserShown, Answer):
-    """A service user as the platform shows it; without ``secret_keys`` it does not say which there are."""
+    """A service user as the platform shows it; ``secret_keys`` is None where it does not list them."""
 
     id: Text = None
-    secret_keys: Annotated[tuple[SecretKeyAnswer, ...] | None, BeforeValidator(_list)] = None
+    secret_keys: Annotated[tuple[SecretKeyAnswer, ...] | None, BeforeValidator(list_or_none)] = None
 
 
 class ServiceUserRow(ServiceUserAnswer, WideItem):

@@ -10,36 +10,36 @@ from biot_provider.api.models.wide import Answer, Shown, Text, TextMap, Whole, W
 
 
 class SubscriptionShown(Wide, ABC):
-    """What the states and answers of both kinds of subscription have in common."""
+    """What the states and responses of both kinds of subscription have in common."""
 
     endpoint: Shown = ""
 
     @abstractmethod
     def identity(self) -> tuple[str, ...]:
-        """What tells it from all others."""
+        """Return the values that identify the subscription."""
 
     @abstractmethod
     def id_parts(self) -> tuple[str, ...]:
-        """The parts of its id that may be read by everybody, in their order."""
+        """Return the parts of its id that are no secrets, in their order."""
 
     def has_secret(self) -> bool:
-        """Whether a part of it may be a secret, so that it stands in no id."""
+        """Whether a part of it may be a secret, which must stand in no id."""
         return public_part(self.endpoint) != self.endpoint
 
     def updatable(self) -> dict[str, Any]:
-        """What of it the platform can change."""
+        """Return the fields that the platform can change in place."""
         return {}
 
 
 class SubscriptionAnswer(SubscriptionShown, Answer, WideItem):
-    """What the answers of both kinds have in common; the platform may leave out each."""
+    """What the responses of both kinds have in common; the platform may leave out each member."""
 
     id: Text = None
     creation_time: Text = None
 
 
 class InterceptionShown(SubscriptionShown):
-    """What an interception's state and answer have in common; the platform may give an order, or move it."""
+    """What an interception's state and response have in common; the platform may give it an order, or change it."""
 
     type: Text = None
     api_id: Text = None
@@ -48,12 +48,14 @@ class InterceptionShown(SubscriptionShown):
     execution_order: Whole = None
 
     def target(self) -> str:
-        """The API, or the entity for ADAPT_ENTITY; the other of the two is no part of the identity."""
+        """Return the API, or the entity for ADAPT_ENTITY; the other of the two is no part of the identity."""
         return (self.entity_name if self.type == "ADAPT_ENTITY" else self.api_id) or ""
 
     def identity(self) -> tuple[str, ...]:
-        """Type, target, endpoint and filters. A placeholder with its filter is the same as its value in the API's path
-        (BioT API 2.4.2, subscriptions; platforms may show either).
+        """Return type, target, endpoint and filters.
+
+        A placeholder with its filter is the same as its value in the API's path (BioT API 2.4.2, subscriptions;
+        platforms may show either).
         """
         name, filters = self.target(), dict(self.path_filters or {})
         for place in [place for place in filters if f"{{{place}}}" in name]:
@@ -61,7 +63,7 @@ class InterceptionShown(SubscriptionShown):
         return self.type or "", name, self.endpoint, *(f"{place}={value}" for place, value in sorted(filters.items()))
 
     def id_parts(self) -> tuple[str, ...]:
-        """Type, target and endpoint."""
+        """Return type, target and endpoint."""
         return self.type or "", self.target(), public_part(self.endpoint)
 
     def has_secret(self) -> bool:
@@ -69,7 +71,7 @@ class InterceptionShown(SubscriptionShown):
         return bool(self.path_filters) or super().has_secret()
 
     def updatable(self) -> dict[str, Any]:
-        """The order, and the entity of the API."""
+        """Return the order, and the entity of the API."""
         return {"execution_order": self.execution_order, "entity_name": self.entity_name}
 
 
@@ -78,18 +80,18 @@ class InterceptionSubscriptionAnswer(InterceptionShown, SubscriptionAnswer):
 
 
 class NotificationShown(SubscriptionShown):
-    """What a notification's state and answer have in common."""
+    """What a notification's state and response have in common."""
 
     entity_type_name: Text = None
     action_name: Text = None
     template_name: Text = None
 
     def identity(self) -> tuple[str, ...]:
-        """All its parts."""
+        """Return all its parts."""
         return self.entity_type_name or "", self.action_name or "", self.endpoint, self.template_name or ""
 
     def id_parts(self) -> tuple[str, ...]:
-        """Entity, action, endpoint, and the template where there is one."""
+        """Return entity, action, endpoint, and the template where there is one."""
         entity, action, _, template = self.identity()
         return entity, action, public_part(self.endpoint), *([template] if template else [])
 

@@ -1,9 +1,9 @@
-"""Types for what the platform shows and what state holds: a value of the documented type is that type, any other stays.
+"""Types for responses and state: a value of the documented type has that type, any other is kept all the same.
 
-Inputs are strict, answers and state are wide: whatever word the platform grows, a refresh, a preview and a destroy go
-on, and the difference shows as drift. So nothing here ever fails: a number that arrives as text is a number, a value
-that is none of the type is kept as text, an item of a list that is no object becomes one with that text in its first
-field. Null stays null, and what is no map where one belongs counts as null.
+Inputs are strict, responses and state are wide: no value that a later platform may show stops a refresh, a preview or a
+destroy, and the difference shows as drift. So nothing here ever fails. A number that arrives as text is a number, a
+value of another type is kept as text, and an item of a list that is no object becomes one with that text in its first
+field. Null stays null, and any other value in place of a map counts as null.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pydantic.alias_generators import to_camel
 
 
 def text(value: object) -> str | None:
-    """The value as text: JSON where it is neither text nor null."""
+    """Return the value as text: as JSON where it is neither text nor null."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, float) and value.is_integer():
@@ -75,8 +75,8 @@ Items = Annotated[tuple[ItemT, ...] | None, BeforeValidator(_items)]
 Object = Annotated[ItemT | None, BeforeValidator(_object)]
 
 
-class Discreet(BaseModel):
-    """A frozen model whose values, which may be secrets, stand in no error and no warning of pydantic's."""
+class HidesValues(BaseModel):
+    """A frozen model whose values, which may be secrets, are in no error and no warning of pydantic."""
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, hide_input_in_errors=True)
 
@@ -85,14 +85,14 @@ class Discreet(BaseModel):
         return super().model_dump(**{"warnings": False, **options})
 
 
-class Wide(Discreet):
-    """A value that is held as it comes; members it does not know are ignored."""
+class Wide(HidesValues):
+    """A model that accepts whatever comes; unknown members are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
 
 class WideItem(Wide):
-    """An item of a list; one that is no object becomes one, its text in the first field."""
+    """A model of a list's items; an item that is no object becomes one, its text in the first field."""
 
     @model_validator(mode="before")
     @classmethod
@@ -101,16 +101,16 @@ class WideItem(Wide):
 
 
 def number(value: object) -> int:
-    """The value as a number, 0 where it is none."""
+    """Return the value where it is a number, else 0."""
     return value if isinstance(value, int) else 0
 
 
 def is_same_moment(one: str | None, other: str | None) -> bool | None:
-    """Whether two times of the platform are the same, however each is written; None where one cannot be read.
+    """Whether two times are the same, however each is written; None where one cannot be read.
 
     Where one of them has no fraction of a second, the other's does not count.
     """
-    first, second = _moment(one), _moment(other)
+    first, second = moment(one), moment(other)
     if first is None or second is None:
         return None
     if not first.microsecond or not second.microsecond:
@@ -118,31 +118,32 @@ def is_same_moment(one: str | None, other: str | None) -> bool | None:
     return first == second
 
 
-def _moment(value: str | None) -> datetime | None:
+def moment(value: str | None) -> datetime | None:
+    """Return the point in time that an ISO-8601 text names, in UTC, which holds where no zone is named; else None."""
     try:
-        moment = datetime.fromisoformat(value or "")
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        time = datetime.fromisoformat(value or "")
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     except (ValueError, OverflowError):  # no time, or one before the first year or after the last
         return None
 
 
 class Answer(Wide):
-    """What the platform sends."""
+    """A response of the platform, or a part of one."""
 
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
-def _list(value: object) -> object:
-    """A list as it is, null in place of anything else: what is no list says nothing of what would be in it."""
+def list_or_none(value: object) -> object:
+    """Return a list as it is, None for anything else, from which nothing is known about the items."""
     return value if isinstance(value, list | tuple) else None
 
 
 Shown = Annotated[str, BeforeValidator(lambda value: text(value) or "")]
-"""Text that is there always, if only empty."""
+"""Text that is never null, only empty."""
 
 Needed = Annotated[str, BeforeValidator(text), Field(min_length=1)]
-"""Text without which an answer is of no use, so that it counts as none."""
+"""Text without which a response is useless, and is refused."""
 
 
 def are_ids_alike(one: str | None, other: str | None) -> bool:

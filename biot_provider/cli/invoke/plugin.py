@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from biot_provider.errors import InputError, PackagingError
-from biot_provider.package.archive import Package, read_package, zipped_size_problem
+from biot_provider.package.package import Package, read_package, zipped_size_problem
 from biot_provider.plugin.handler.problem import handler_problem
 from biot_provider.plugin.manifest.folders import MANIFEST
 from biot_provider.plugin.model import DEFAULT_HANDLER, DEFAULT_RUNTIME, PluginInputs

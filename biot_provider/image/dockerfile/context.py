@@ -19,8 +19,8 @@ from pathlib import Path
 
 from biot_provider.errors import ImageError
 from biot_provider.image.dockerfile.dockerignore import DOCKERIGNORE, DockerIgnore
-from biot_provider.package.archive import Package, PackageFile
 from biot_provider.package.ignore import WORKING_FOLDERS
+from biot_provider.package.package import Package, PackageFile
 from biot_provider.package.source_file import executable, is_program, shown
 
 DOCKERFILE = "Dockerfile"

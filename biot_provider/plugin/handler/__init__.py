@@ -1,1 +1,1 @@
-"""Is the file that a function's handler names in the package?"""
+"""Checks that the file which a function's handler names is in the package."""

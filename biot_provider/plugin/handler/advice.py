@@ -1,4 +1,4 @@
-"""What is said of a handler whose file is not there: the form it has, or what comes nearest to the file."""
+"""The messages for a handler whose file is not in the package: the right form, or the nearest file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from biot_provider.package.ignore import BIOTIGNORE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from biot_provider.package.archive import Package
+    from biot_provider.package.package import Package
 
 _MOST_SUGGESTIONS = 3
 # What macOS adds to a zip beside the folder that was zipped.
@@ -20,14 +20,14 @@ _OF_MACOS = "__MACOSX"
 
 
 def malformed(handler: str) -> str:
-    """The sentence for a handler that names no file or no function."""
+    """Return the message for a handler that names no file or no function."""
     return f"the handler {handler!r} names no function: it is written file.function, for example index.handler"
 
 
 def missing(package: Package, what: str, wanted: Sequence[str], others: Sequence[str] = ()) -> str:
-    """The sentence for a file that is not in the package.
+    """Return the message for a file that is not in the package.
 
-    `wanted` are the names that would do; `others` would too, but are too rare to be named.
+    `wanted` are the names that would be found; `others` would too, but are too rare to be named.
     """
     looked_for = wanted[0] if len(wanted) == 1 else f"{', '.join(wanted[:-1])} or {wanted[-1]}"
     return f"{what} needs {looked_for}, which is not in {package.source}: {_nearest(package, [*wanted, *others])}"
@@ -60,7 +60,7 @@ def _nearest(package: Package, wanted: list[str]) -> str:
 
 
 def _left_out(path: str, paths: list[str]) -> str:
-    """The file, or the first folder on the way to it of which the package has nothing."""
+    """Return the file, or the first folder on the way to it of which nothing is in the package."""
     for end, letter in enumerate(path, start=1):
         if letter == "/" and not any(other.startswith(path[:end]) for other in paths):
             return path[:end]

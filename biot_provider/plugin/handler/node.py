@@ -1,4 +1,4 @@
-"""What a handler of Node.js names, as AWS's loaders find it.
+"""Finds the file that a handler of Node.js names, as AWS's loaders do.
 
 Up to Node.js 22 (aws-lambda-nodejs-runtime-interface-client 3.3) the handler's module is required as it stands, when
 anything of that name is there: a folder comes before `.mjs` and `.cjs`, as Node.js requires folders. From 24 on (4.0)
@@ -18,7 +18,7 @@ from biot_provider.plugin.handler.advice import malformed, missing
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from biot_provider.package.archive import Package
+    from biot_provider.package.package import Package
 
 _ROOT = "/var/task/"
 _IMPORTS_SINCE = 24
@@ -28,7 +28,7 @@ _TYPESCRIPT = (".ts", ".mts", ".cts", ".tsx")
 
 
 def node_problem(package: Package, runtime: str, handler: str) -> str | None:
-    """None when the handler's module is in the package, else one sentence: what is looked for, and what to do."""
+    """Return None when the handler's module is in the package, else a message: what is looked for, and what to do."""
     name = handler.rstrip("/").rpartition("/")[2]
     module, _, function = name.partition(".")
     folder = handler[: handler.index(name)]
@@ -76,7 +76,7 @@ def _folder_problem(files: _Files, runtime: str, handler: str, place: str, funct
 
 
 def _installed(place: str) -> Iterator[str]:
-    """Where Node.js looks for a package of the module's name: from the handler's folder upwards."""
+    """The places of a package with the module's name, as Node.js looks: from the handler's folder upwards."""
     folder, name = posixpath.split(place)
     while True:
         if posixpath.basename(folder) != "node_modules":
@@ -87,23 +87,23 @@ def _installed(place: str) -> Iterator[str]:
 
 
 class _Files:
-    """A package's files, as `require` looks among them (Node.js documentation, modules, all together)."""
+    """A package's files, found as `require` does (Node.js documentation, modules, all together)."""
 
     def __init__(self, package: Package) -> None:
         self._package = package
         self.paths = {file.path for file in package.files}
 
     def is_folder(self, place: str) -> bool:
-        """Whether there are files below it."""
+        """Whether there are files below the path."""
         return any(path.startswith(f"{place}/") for path in self.paths)
 
     def required(self, place: str) -> str | None:
-        """The file that a path stands for when it is required; None when there is none."""
+        """Return the file that `require` loads for a path, or None."""
         found = self._as_file(place)
         if found is None:
             manifest = self._manifest(place)
             if "node_modules" in place.split("/") and "exports" in manifest:
-                return f"{place}/package.json"  # what a package exports is its own affair
+                return f"{place}/package.json"  # its exports are not followed
             main = manifest.get("main")
             if isinstance(main, str):
                 target = posixpath.normpath(f"{place}/{main}")

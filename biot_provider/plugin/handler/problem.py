@@ -1,6 +1,6 @@
-"""Is the file that a function's handler names in the package? The reading of each runtime's own start-up code.
+"""Checks that the file which a function's handler names is in the package, as each runtime's start-up code looks.
 
-Sources: AWS's runtime interface clients for Node.js (`node_handlers`), Python and Ruby; AWS Lambda's guide, OS-only
+Sources: AWS's runtime interface clients for Node.js (see `node`), Python and Ruby; AWS Lambda's guide, OS-only
 runtimes.
 """
 
@@ -16,18 +16,18 @@ from biot_provider.plugin.handler.node import node_problem
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from biot_provider.package.archive import Package
+    from biot_provider.package.package import Package
 
 _BOOTSTRAP = "bootstrap"
-# Python's own before any file, whatever lies on its path.
+# Modules that Python takes before any file on its path.
 _BUILT_IN = ["atexit", "builtins", "errno", "faulthandler", "gc", "itertools", "marshal", "posix", "pwd", "sys", "time"]
 
 
 def handler_problem(package: Package, runtime: str, handler: str) -> str | None:
-    """None when the handler's file is in the package; else one sentence: what was looked for and what comes nearest.
+    """Return None when the handler's file is in the package, else a message: what is looked for and the nearest file.
 
     Checked for Node.js, Python, Ruby, and the `bootstrap` of an OS-only runtime. Java's and .NET's handlers name
-    classes.
+    classes, and are not checked.
     """
     check = next((check for name, check in _CHECKS.items() if runtime.startswith(name)), None)
     return check(package, runtime, handler) if check else None
@@ -83,8 +83,8 @@ def _os_only_problem(package: Package, runtime: str, _handler: str) -> str | Non
         first_line = package.content(_BOOTSTRAP).partition(b"\n")[0]
         if first_line.startswith(b"#!") and first_line.endswith(b"\r"):
             return (
-                f"the runtime {runtime} starts {_BOOTSTRAP}, whose lines end as on Windows, so that its interpreter is"
-                " not found: save it with Unix line ends (in .gitattributes: bootstrap text eol=lf)"
+                f"the runtime {runtime} starts {_BOOTSTRAP}, but its lines end as on Windows, so that its interpreter"
+                " is not found: save it with Unix line ends (in .gitattributes: bootstrap text eol=lf)"
             )
     return None
 

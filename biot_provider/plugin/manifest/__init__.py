@@ -1,1 +1,1 @@
-"""`plugin.yaml` and what a stack says of its plugin become arguments."""
+"""Reads `plugin.yaml` and a stack's overrides as the arguments of plugins."""

@@ -1,8 +1,8 @@
-"""A plugin.yaml, and what a stack says of its plugin, become the plugin's arguments.
+"""Merges a plugin.yaml with the stack's override for it into the plugin's arguments, and checks them.
 
-The two are merged as they are written, and judged after that: every mistake is one line that names the place where the
-value stands. The names are those of the API, so that the platform's own JSON is valid as it is pasted, a sample of the
-documentation as well as what GET shows. No line quotes the value of an environment variable.
+The two are merged as they are written and checked after that. Each problem is one line that names the place where the
+value stands. The names are those of the API, so that the platform's own JSON can be pasted: a sample of the
+documentation as well as what GET returns. No line quotes the value of an environment variable.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ARGUMENTS = {str(field.alias): name for name, field in PluginInputs.model_field
 _SHOWN_ONLY = {
     str(field.alias) for name, field in PluginAnswer.model_fields.items() if name not in PluginInputs.model_fields
 } - {_PACKAGE_TYPE}
-"""What the platform shows of a plugin and nobody declares."""
+"""Members of a plugin that only the platform sets."""
 
 MANIFEST_KEYS = frozenset({*_ARGUMENTS, *_SHOWN_ONLY, _PACKAGE_TYPE, "enabled"})
 """What a plugin.yaml may hold."""
@@ -41,13 +41,13 @@ _STATES = {
     **dict.fromkeys(("false", "no", "off"), "DISABLED"),
 }
 _REPORTED = object()
-"""Stands for a value whose own mistake is reported already."""
+"""Stands for a value with a problem that is reported already."""
 
 
 class PluginManifest:
-    """A plugin as its plugin.yaml and the stack describe it together.
+    """A plugin as its plugin.yaml and the stack's override describe it together.
 
-    ``place`` and ``override_place`` are their names in ``problems``, which holds what is wrong after each step.
+    ``place`` and ``override_place`` name the two in ``problems``, to which each step adds what is wrong.
     """
 
     def __init__(self, place: str, declared: Any, override_place: str, override: Any) -> None:
@@ -58,22 +58,29 @@ class PluginManifest:
         self._override = self._layer(override, override_place)
 
     def arguments(self) -> dict[str, Any]:
-        """The arguments of the resource, in snake case; the path of the code is as written."""
+        """Return the arguments of the resource, in snake case; the path of the code is as written."""
         given = _merged(self._declared, self._override)
         self._check_package_type(given.pop(_PACKAGE_TYPE, None), given.get("imageTag"))
         return self._model(given, PluginInputs, "")
 
     def check(self, arguments: Mapping[str, Any], is_unknown: Callable[[object], bool]) -> None:
         """Add what is wrong with the arguments."""
-        for problem in plugin_problems(arguments, lambda value: value is _REPORTED or is_unknown(value)):
-            path = _camel_path(problem.path)
-            text = re.sub(r"\b(image_tag|entity_type_name)\b", lambda match: _camel(match[0]), problem.text)
-            if "imageTag:" in text and self._origin("imageTag") != self._origin(path):
-                text = text.replace("imageTag:", f"imageTag, which stands in {self._origin('imageTag')}:", 1)
-            self._add(path, text)
+
+        def is_skipped(value: object) -> bool:
+            return value is _REPORTED or is_unknown(value)
+
+        for problem in plugin_problems(arguments, is_skipped, self._name_of_other):
+            self._add(_camel_path(problem.path), problem.text)
+
+    def _name_of_other(self, argument: str, path: str) -> str:
+        """Return what a problem at the path calls another argument: with its place, where that is another one."""
+        name = _camel(argument)
+        if argument not in PluginInputs.model_fields or self._origin(name) == self._origin(_camel_path(path)):
+            return name
+        return f"{name}, which stands in {self._origin(name)}"
 
     def _layer(self, given: Any, place: str) -> dict[str, Any]:
-        """One of the two, with what is only another way to write the same thing set right."""
+        """Return the plugin.yaml or the override, with other spellings of the same declaration made one."""
         if given is None or _is_null(given):
             return {}
         if not isinstance(given, Mapping):
@@ -104,7 +111,7 @@ class PluginManifest:
             self.problems.append(f"{place}: enabled: must be true or false, not {shown(enabled)}")
 
     def _check_package_type(self, written: Any, image_tag: Any) -> None:
-        """The package type follows from imageTag; written out, it must agree."""
+        """Add a problem where the package type is given and does not follow from imageTag."""
         package_type = value_of(written)
         has_image = value_of(image_tag) is not None
         if package_type not in (None, "ZIP", "IMAGE"):
@@ -112,22 +119,20 @@ class PluginManifest:
         elif package_type == "IMAGE" and not has_image:
             self._add(_PACKAGE_TYPE, "IMAGE needs an imageTag")
         elif package_type == "ZIP" and has_image:
-            where = self._origin("imageTag")
-            other = f", which stands in {where}" if where != self._origin(_PACKAGE_TYPE) else ""
-            self._add(_PACKAGE_TYPE, f"ZIP does not go with imageTag{other}")
+            self._add(_PACKAGE_TYPE, f"ZIP does not go with {self._name_of_other('image_tag', _PACKAGE_TYPE)}")
 
     def _model(self, given: Mapping[Any, Any], model: type[BaseModel], path: str) -> dict[str, Any]:
-        """The members of a map under the names that they have here, without those that are null."""
+        """Return the members of a map under their names in snake case, without those that are null."""
         fields = {str(field.alias): name for name, field in model.model_fields.items() if name not in UNDECLARED}
-        read: dict[str, Any] = {}
+        members: dict[str, Any] = {}
         for key, value in given.items():
             if key in fields:
                 name = fields[key]
-                read[name] = self._value(value, model.model_fields[name].annotation, f"{path}{key}")
+                members[name] = self._value(value, model.model_fields[name].annotation, f"{path}{key}")
             elif key not in _IGNORED.get(model, ()):
                 known = MANIFEST_KEYS - _SHOWN_ONLY if model is PluginInputs else fields
                 self._add(f"{path}{key}", f"unknown key{nearest(key, sorted(known))}")
-        return {name: value for name, value in read.items() if value is not None}
+        return {name: value for name, value in members.items() if value is not None}
 
     def _value(self, value: Any, annotation: Any, path: str) -> Any:
         kind, member = _kind(annotation)
@@ -142,16 +147,16 @@ class PluginManifest:
         return self._text(value, path) if kind is str else value_of(value)
 
     def _variable(self, value: Any, annotation: Any, path: str) -> Any:
-        # Elsewhere nothing after the colon is null; a variable may have been meant to be empty, which none can be.
-        empty = isinstance(value, Plain) and value == ""
-        return "" if empty else self._value(value, annotation, path)
+        # Elsewhere an empty value is null. A variable may have been meant to be empty, which is a problem of its own.
+        is_empty = isinstance(value, Plain) and value == ""
+        return "" if is_empty else self._value(value, annotation, path)
 
     def _text(self, value: Any, path: str) -> Any:
         if isinstance(value, Plain):
             return None if _is_null(value) else str(value)
         if isinstance(value, (bool, int, float, Time)):
-            kind = "true or false" if isinstance(value, bool) else "a time" if isinstance(value, Time) else "a number"
-            self._add(path, f"must be a string, not {kind}: put it in quotes")
+            kinds = {bool: "true or false", Time: "a time"}
+            self._add(path, f"must be a string, not {kinds.get(type(value), 'a number')}: put it in quotes")
             return _REPORTED
         return value
 
@@ -159,7 +164,7 @@ class PluginManifest:
         self.problems.append(f"{self._origin(path)}: {path}: {text}")
 
     def _origin(self, path: str) -> str:
-        """The place where the value at the path stands; both, where each has a part of it."""
+        """Return the place where the value at the path stands: the plugin.yaml, the override, or both together."""
         head, _, variable = path.partition(".")
         keys = [head, variable] if head == "environmentVariables" and variable else re.findall(r"[^.\[\]]+", path)
         here: Any = self._override
@@ -175,12 +180,12 @@ class PluginManifest:
 
 
 def _is_null(written: Any) -> bool:
-    """Whether nothing is written, or JSON's null; other words for it are text where text is wanted."""
+    """Whether nothing is written, or JSON's null; YAML's other words for null are text where text is expected."""
     return isinstance(written, Plain) and written in ("", "null")
 
 
 def _merged(declared: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
-    """Maps are merged, lists and values replaced, and null takes a value away."""
+    """Merge the override into the declared values: maps member by member, lists and values as a whole, null removes."""
     merged = dict(declared)
     for key, value in override.items():
         if value is None or _is_null(value):
@@ -194,7 +199,7 @@ def _merged(declared: Mapping[str, Any], override: Mapping[str, Any]) -> dict[st
 
 
 def _kind(annotation: Any) -> tuple[type, Any]:
-    """What a field holds, str where only some words are allowed; and what its members are."""
+    """Return the type of a field's value, str where only some words are allowed, and the annotation of its members."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return _kind(arguments[0])

@@ -1,7 +1,7 @@
-"""The plugins of a folder: ``<folder>/<name>/plugin.yaml``, and whatever may have been meant as one.
+"""Finds the plugins of a folder: ``<folder>/<name>/plugin.yaml``, and files that may have been meant as one.
 
-A plugin that is not found is deleted by the next `pulumi up`. So what looks like a plugin and is none, since a file
-has another name, lies deeper, or cannot be read, is an error that names it.
+A plugin that is not found is deleted by the next `pulumi up`. So a file that looks like a plugin.yaml under another
+name, in a deeper folder, or that cannot be read, is an error that names it.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _NO_PLACE_FOR_PLUGINS = frozenset(
 
 
 def find_manifests(folder: Path, keys: Collection[str], problems: list[str]) -> list[Path]:
-    """Each plugin.yaml of the folder, by name; what may have been meant as one is added to the problems.
+    """Return each plugin.yaml of the folder, by name; add a problem for each file that may have been meant as one.
 
-    ``keys`` are those of a plugin.yaml. No folder, or no plugin in it, is a problem too.
+    ``keys`` are those that a plugin.yaml may have. A missing folder, or one without a plugin, is a problem too.
     """
     shown = folder.absolute()
     try:
@@ -84,7 +84,7 @@ def _file_problems(entry: Path) -> Iterator[str]:
 
 
 def _checked_out_link(entry: Path) -> str | None:
-    """What the file names as a link's file does, where git makes no links (`core.symlinks`, as on Windows)."""
+    """Return the target of a link that git checked out as a file, as without `core.symlinks` on Windows; else None."""
     try:
         target = entry.read_text(encoding="utf-8") if entry.is_file() and entry.stat().st_size < 1024 else ""
         return target if target.strip("./\\") and (entry.parent / target).is_dir() else None
@@ -93,7 +93,7 @@ def _checked_out_link(entry: Path) -> str | None:
 
 
 def _folder_problems(folder: Path, names: Collection[str]) -> Iterator[str]:
-    """What a folder holds in the place of a plugin.yaml, or beside it."""
+    """Problems with files that stand in the place of a plugin.yaml, or beside it."""
     shown = folder.absolute()
     if not names and _PLUGIN_NAME.fullmatch(folder.name):
         yield f"{shown}: is empty: remove it, or fetch what belongs there (a submodule: `git submodule update --init`)"
@@ -111,7 +111,7 @@ def _is_disguised(name: str) -> bool:
 
 
 def _deeper(folder: Path, problems: list[str]) -> Iterator[Path]:
-    """Each plugin.yaml below the folder's own level; of a folder that is a link, the first level alone is looked at."""
+    """Each plugin.yaml below the folder's own level; in a folder that is a link, only on its first level."""
 
     def refused(error: OSError) -> None:
         problems.append(f"{Path(error.filename).absolute()}: cannot be read: {error.strerror}")
@@ -125,7 +125,7 @@ def _deeper(folder: Path, problems: list[str]) -> Iterator[Path]:
 
 
 def _problems_within(plugin: Path, keys: Collection[str]) -> Iterator[str]:
-    """Plugins that were moved into the folder of another one; other tools have files of that name too."""
+    """Problems with plugins that were moved into another's folder, but not with other tools' files of that name."""
     for file in _deeper(plugin, []):
         if _is_another_plugins(file, plugin / MANIFEST, keys):
             yield (

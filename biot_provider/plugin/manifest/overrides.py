@@ -1,9 +1,9 @@
-"""What a stack's configuration says of plugins, as Pulumi hands it over.
+"""Reads the overrides for plugins in a stack's configuration, as Pulumi passes them on.
 
-Pulumi reads its YAML by other rules than a plugin.yaml has, and hands over JSON of what it has understood:
-``012345670123`` arrives as 1402433619, ``1.10`` as 1.1, ``True`` as true, ``2024-01-01`` as ``2024-01-01 00:00:00 +0000
-UTC``. The file is no help, since Pulumi writes these values back into it, with each `pulumi config set` and even in a
-preview. So where text is wanted, nothing but text will do: it is in quotes, or Pulumi takes it for text as it is.
+Pulumi reads its YAML by other rules than those of a plugin.yaml, and passes the result on as JSON: ``012345670123``
+arrives as 1402433619, ``1.10`` as 1.1, ``True`` as true, ``2024-01-01`` as ``2024-01-01 00:00:00 +0000 UTC``. The
+file is no help, since Pulumi writes these values back into it, with each `pulumi config set` and even in a preview. So
+a text field accepts nothing but text: what is in quotes, or what Pulumi reads as text without them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from biot_provider.api.models.wide import is_same_moment
 from biot_provider.errors import InputError
 from biot_provider.plugin.manifest.yaml_file import Plain, read_written
 
-# What Pulumi makes of a date in the stack's file, and of one in Pulumi.yaml: a text, though another one.
+# The texts that Pulumi makes of a date in the stack's file, and of one in Pulumi.yaml.
 _STACK_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? [-+]\d{4} \S+")
 _PROJECT_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[-+]\d\d:\d\d)")
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?([Tt ].*)?")
@@ -26,11 +26,11 @@ _DIGIT = re.compile(r"(?<![.\d])\d(?!\d)")
 
 
 class Time(str):
-    """What Pulumi has made of a date or time without quotes."""
+    """A text that Pulumi made of a date or time without quotes."""
 
 
 def read_overrides(text: str, project: Path) -> Any:
-    """What this JSON says, which is the value of a configuration key; ``project`` is the folder of Pulumi.yaml.
+    """Return the overrides in the JSON of a configuration key; ``project`` is the folder of Pulumi.yaml.
 
     Raises InputError when it is not JSON, or has a key twice.
     """
@@ -51,7 +51,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _with_times(value: Any, dates: Collection[str]) -> Any:
-    """The value with each time marked; ``dates`` are those that stand in Pulumi.yaml."""
+    """Return the value with each text that was a time marked as ``Time``; ``dates`` are those in Pulumi.yaml."""
     if isinstance(value, dict):
         return {key: _with_times(member, dates) for key, member in value.items()}
     if isinstance(value, list):
@@ -65,7 +65,7 @@ def _with_times(value: Any, dates: Collection[str]) -> Any:
 
 
 def _dates(project_file: Path) -> Iterator[str]:
-    """The dates that stand in Pulumi.yaml without quotes, below the key of the plugins; with two digits each."""
+    """The dates without quotes below the plugins' key in Pulumi.yaml, their months and days with two digits."""
     try:
         project = read_written(project_file, str(project_file))
     except InputError:
@@ -77,7 +77,7 @@ def _dates(project_file: Path) -> Iterator[str]:
 
 
 def _plain(written: Any) -> Iterator[str]:
-    """Every value without quotes."""
+    """Every scalar without quotes in the value."""
     if isinstance(written, (dict, list)):
         for member in written.values() if isinstance(written, dict) else written:
             yield from _plain(member)

@@ -1,9 +1,9 @@
-"""A YAML file, read so that its values stay as written and what is wrong with it is one line for its author.
+"""Reads a YAML file so that its values stay as written, and an error is one line for its author.
 
-PyYAML's composer serves as it is: a node holds the scalar's own text and its line, and nothing is resolved by the
-rules of YAML 1.1, which make 10 of ``0012`` and 1350 of ``22:30``. What a scalar without quotes means is decided by
-who needs it: text takes it as written, anything else asks :func:`value_of`, which has the rules of YAML 1.2. JSON is
-read the same way.
+PyYAML's composer serves unchanged: a node holds the scalar's text and line, and nothing is resolved by the rules of
+YAML 1.1, which make 10 of ``0012`` and 1350 of ``22:30``. The meaning of a scalar without quotes depends on the field:
+text takes it as written, anything else calls :func:`value_of`, which has the rules of YAML 1.2. JSON is read the same
+way.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import yaml
 from biot_provider.errors import InputError
 
 MAX_NODES = 100_000
-"""Values of one file, each alias counted as what it stands for: a few lines can stand for billions."""
+"""Values of one file, each alias counted as the values it stands for: a few lines can stand for billions."""
 MAX_DEPTH = 50
 
 _CORE = "tag:yaml.org,2002:"
@@ -30,16 +30,16 @@ _INTEGER = re.compile(r"[-+]?[0-9]{1,100}")
 _PREFIXED = re.compile(r"0o[0-7]{1,100}|0x[0-9a-fA-F]{1,100}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
-# What YAML forbids, and the line breaks of YAML 1.1 that are none in 1.2 and in JSON: PyYAML would fold them.
+# Characters that YAML forbids, and the line breaks of YAML 1.1 that are none in 1.2 and in JSON: PyYAML folds them.
 _NOT_KEPT = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Plain(str):
-    """A scalar without quotes, as it is written."""
+    """A scalar without quotes, as written."""
 
 
 def read_yaml(file: Path, shown: str) -> Any:
-    """What the file holds, with the values of YAML 1.2; ``shown`` is its name in an error.
+    """Return the file's content with the values of YAML 1.2; ``shown`` is its name in an error.
 
     Raises InputError when it cannot be read.
     """
@@ -47,7 +47,7 @@ def read_yaml(file: Path, shown: str) -> Any:
 
 
 def read_written(file: Path, shown: str) -> Any:
-    """What the file holds, scalars without quotes as :class:`Plain`; None when it holds nothing.
+    """Return the file's content, scalars without quotes as :class:`Plain`; None when it is empty.
 
     Raises InputError when it cannot be read.
     """
@@ -64,7 +64,7 @@ def read_written(file: Path, shown: str) -> Any:
 
 
 def value_of(written: Any) -> Any:
-    """The written value with the meaning that YAML 1.2 gives to scalars without quotes (its core schema)."""
+    """Return the value, with scalars without quotes read by the core schema of YAML 1.2."""
     if isinstance(written, Mapping):
         return {key: value_of(member) for key, member in written.items()}
     if isinstance(written, list):
@@ -102,7 +102,7 @@ def _parse(text: str, shown: str) -> Any:
 
 
 def _without_tabs(text: str) -> str:
-    """JSON may be indented with tabs, YAML may not; where it is JSON, none of them is part of a value."""
+    """Replace the tabs of JSON, which YAML forbids as indentation; in JSON none of them is part of a value."""
     if "\t" not in text:
         return text
     try:
@@ -113,14 +113,14 @@ def _without_tabs(text: str) -> str:
 
 
 class _Tree:
-    """Values made of the composer's nodes."""
+    """Makes values of the composer's nodes."""
 
     def __init__(self, shown: str) -> None:
         self._shown = shown
         self._nodes = 0
 
     def value(self, node: yaml.Node, depth: int) -> Any:
-        """What the node holds, at most so many levels deep. Raises InputError."""
+        """Return the node's value, at most ``depth`` levels deep. Raises InputError."""
         self._nodes += 1
         if depth == 0:
             raise self._error(node, "is nested too deeply, or an alias stands for what it is part of")
@@ -153,7 +153,7 @@ class _Tree:
         return merged | values
 
     def _merged(self, node: yaml.Node, depth: int) -> dict[str, Any]:
-        """The members that ``<<`` brings: of a map, or of a list of maps, the first of which wins."""
+        """Return the members that ``<<`` adds: of a map, or of a list of maps, the first of which wins."""
         given = self.value(node, depth)
         members: dict[str, Any] = {}
         for part in reversed(given if isinstance(given, list) else [given]):
@@ -178,7 +178,7 @@ def _where(mark: yaml.Mark | None) -> str:
 
 
 def _why(error: yaml.MarkedYAMLError) -> str:
-    """What is wrong, without what is written: it may be the value of an environment variable."""
+    """Return the problem without the text it is about, which may be the value of an environment variable."""
     problem, context = str(error.problem), str(error.context)
     if "undefined alias" in problem:
         return "what begins with * is an alias, and there is no anchor of that name: put text in quotes"

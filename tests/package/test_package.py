@@ -11,12 +11,13 @@ import stat
 import subprocess
 import sys
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from biot_provider.errors import PackagingError
-from biot_provider.package.archive import (
+from biot_provider.package.package import (
     MAX_FILE_DIGESTS,
     MAX_UNZIPPED_BYTES,
     MAX_ZIPPED_BYTES,
@@ -26,19 +27,12 @@ from biot_provider.package.archive import (
     zipped_size_problem,
 )
 
+from .trees import write_tree
+
 FILES = {"index.js": "export const handler = 1;", "src/a.js": "a", "src/deep/b.js": "b", "über.txt": "ü"}
 
 
-def write_tree(root: Path, files: dict[str, str]) -> Path:
-    root.mkdir(parents=True, exist_ok=True)
-    for path, content in files.items():
-        target = root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(content)
-    return root
-
-
-def write_archive(target: Path, files: dict[str, str | bytes], **entry_attributes: int) -> Path:
+def write_archive(target: Path, files: Mapping[str, str | bytes], **entry_attributes: int) -> Path:
     with zipfile.ZipFile(target, "w") as archive:
         for path, content in files.items():
             entry = zipfile.ZipInfo(path)
@@ -514,7 +508,7 @@ class TestWhatCannotBecomeAPackage:
 
 class TestAZipAsSource:
     def test_is_taken_as_it_is_without_ignore_rules(self, tmp_path: Path) -> None:
-        files: dict[str, str | bytes] = {
+        files = {
             ".gitignore": "*",
             "index.js": "x",
             "lib/": "",
@@ -786,7 +780,7 @@ class TestLimits:
 
         assert zipped_size_problem(package) is None
 
-    @pytest.mark.parametrize("size", [0, 1, 5_000, 200_000])
+    @pytest.mark.parametrize("size", [0, 1, 5_000, 40_000])
     def test_zipped_is_never_guessed_too_small(self, tmp_path: Path, size: int) -> None:
         for number in range(20):
             (tmp_path / f"{'long-' * 20}{number}").write_bytes(random.Random(number).randbytes(size))

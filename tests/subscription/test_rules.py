@@ -1,7 +1,8 @@
-"""Bad arguments of service users, keys and subscriptions are found before anything is sent, all at once."""
+"""Bad arguments of subscriptions are found before anything is sent, all at once."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from secrets import token_hex
 from typing import Any
 
@@ -14,18 +15,14 @@ from biot_provider.lifecycle.connection import Connection
 from biot_provider.provider.dynamic import DynamicProvider
 from biot_provider.provider.interception_subscription import InterceptionSubscriptionProvider
 from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider
-from biot_provider.provider.service_user import ServiceUserProvider
-from biot_provider.provider.service_user_key import ServiceUserKeyProvider
 from biot_provider.subscription.rules import interception_warning, notification_warning
 
-ROLE = "9f0a4c1b-7c3e-4b3f-9a51-0a2b1c3d4e5f"
 HOOK = "https://hooks.acme.example/biot"
 CANARY = f"c{token_hex(8)}"
 PATIENTS = "POST/organization/v1/users/patients"
-USER = {"name": "ci", "role_id": ROLE, "type": "EXTERNAL_SERVICE"}
-KEY = {"service_user_id": ROLE}
 PRE = {"type": "PRE_REQUEST", "api_id": PATIENTS, "endpoint": HOOK}
-TOLD = {"entity_type_name": "patient", "action_name": "_create", "endpoint": HOOK}
+NOTIFICATION = {"entity_type_name": "patient", "action_name": "_create", "endpoint": HOOK}
+unknown: Callable[[], Any] = Unknown
 REAL = Settings("https://api.dev.acme.example", "id", "key")
 
 
@@ -36,56 +33,14 @@ def connected(kind: type[DynamicProvider], settings: Settings | ConfigError = RE
 
 
 def check(kind: type[DynamicProvider], given: dict[str, Any], settings: Settings = REAL) -> list[str]:
-    """What the check says; no failure names a property, whose value the engine would print."""
+    """What the check reports; no failure names a property, whose value the engine would print."""
     result = connected(kind, settings).check({}, given)
     assert all(failure.property == "" for failure in result.failures)
     return [failure.reason for failure in result.failures]
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"role_id": None}, "role_id: is required"),
-        ({"role_id": "nurse"}, "role_id: must be a UUID, such as 0b8f6f4e-2a55-4c4c-9d83-7f0d5b0b7a11, not 'nurse'"),
-        ({"role_id": ROLE + "\n"}, "role_id: must be a UUID"),
-        ({"type": None}, "type: is required"),
-        (
-            {"type": "EXTERNAL"},
-            "type: must be 'INTERNAL_SERVICE' or 'EXTERNAL_SERVICE', not 'EXTERNAL'; did you mean 'EXTERNAL_SERVICE'?",
-        ),
-        ({"name": ""}, "name: must not be empty"),
-        ({"name": "n" * 101}, "name: must be at most 100 characters, not 101"),
-        ({"active": "maybe"}, "active: must be true or false, not 'maybe'"),
-        ({"owner_organization_id": "acme"}, "owner_organization_id: must be a UUID"),
-        ({"access_token_expiration_in_minutes": 0.0}, "must be 1 to 2147483647, not 0"),
-        (
-            {"secret_key_expiration_in_minutes": 1.5},
-            "secret_key_expiration_in_minutes: must be a whole number, not 1.5",
-        ),
-        ({"secret_key_expiration_in_minutes": 2.0**31}, "must be 1 to 2147483647, not 2147483648"),
-        ({"secret_key_expiration_in_minute": 5}, "did you mean 'secret_key_expiration_in_minutes'?"),
-    ],
-)
-def test_a_bad_argument_of_a_service_user_is_told(given: dict[str, Any], said: str) -> None:
-    (reason,) = check(ServiceUserProvider, USER | given)
-    assert said in reason
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"service_user_id": None}, "service_user_id: is required"),
-        ({"service_user_id": ""}, "service_user_id: must not be empty"),
-        ({"keepers": "monthly"}, "keepers: must be a map of strings, not a string"),
-        ({"keeper": {}}, "keeper: unknown argument; did you mean 'keepers'?"),
-    ],
-)
-def test_a_bad_argument_of_a_key_is_told(given: dict[str, Any], said: str) -> None:
-    assert check(ServiceUserKeyProvider, KEY | given) == [said]
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "reported"),
     [
         ({"type": "PRE"}, "type: must be 'PRE_REQUEST', 'POST_REQUEST' or 'ADAPT_ENTITY', not 'PRE'"),
         ({"api_id": None}, f"api_id: is required for PRE_REQUEST, such as {PATIENTS}"),
@@ -104,13 +59,13 @@ def test_a_bad_argument_of_a_key_is_told(given: dict[str, Any], said: str) -> No
         ({"order": 3}, "order: unknown argument"),
     ],
 )  # fmt: skip
-def test_a_bad_argument_of_an_interception_is_told(given: dict[str, Any], said: str) -> None:
+def test_a_bad_argument_of_an_interception_is_reported(given: dict[str, Any], reported: str) -> None:
     (reason,) = check(InterceptionSubscriptionProvider, PRE | given)
-    assert said in reason
+    assert reported in reason
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "reported"),
     [
         ({"action_name": None}, "action_name: is required"),
         ({"entity_type_name": ""}, "entity_type_name: must not be empty"),
@@ -118,14 +73,14 @@ def test_a_bad_argument_of_an_interception_is_told(given: dict[str, Any], said: 
         ({"template_name": ""}, "template_name: must not be empty"),
     ],
 )
-def test_a_bad_argument_of_a_notification_is_told(given: dict[str, Any], said: str) -> None:
-    (reason,) = check(NotificationSubscriptionProvider, TOLD | given)
-    assert said in reason
+def test_a_bad_argument_of_a_notification_is_reported(given: dict[str, Any], reported: str) -> None:
+    (reason,) = check(NotificationSubscriptionProvider, NOTIFICATION | given)
+    assert reported in reason
 
 
 def test_all_problems_come_at_once_each_with_its_path() -> None:
-    said = check(InterceptionSubscriptionProvider, {"type": "PRE_REQUEST", "endpoint": "http://localhost", "x": 1})
-    assert [reason.split(":")[0] for reason in said] == ["api_id", "endpoint", "x"]
+    reported = check(InterceptionSubscriptionProvider, {"type": "PRE_REQUEST", "endpoint": "http://localhost", "x": 1})
+    assert [reason.split(":")[0] for reason in reported] == ["api_id", "endpoint", "x"]
 
 
 PUBLIC = ["https://hooks.acme.example", "https://hooks.acme.example:8443/a?b=c", "https://93.184.216.34/x", HOOK]
@@ -140,18 +95,18 @@ NOT_PUBLIC = [
 
 @pytest.mark.parametrize("endpoint", PUBLIC)
 def test_a_public_https_endpoint_is_fine(endpoint: str) -> None:
-    assert check(NotificationSubscriptionProvider, TOLD | {"endpoint": endpoint}) == []
+    assert check(NotificationSubscriptionProvider, NOTIFICATION | {"endpoint": endpoint}) == []
 
 
 @pytest.mark.parametrize("endpoint", NOT_PUBLIC)
-def test_an_endpoint_that_the_platform_cannot_reach_is_told(endpoint: str) -> None:
-    for kind, given in ((NotificationSubscriptionProvider, TOLD), (InterceptionSubscriptionProvider, PRE)):
+def test_an_endpoint_that_the_platform_cannot_reach_is_reported(endpoint: str) -> None:
+    for kind, given in ((NotificationSubscriptionProvider, NOTIFICATION), (InterceptionSubscriptionProvider, PRE)):
         (reason,) = check(kind, given | {"endpoint": endpoint})
         assert reason.startswith("endpoint: must be public, for BioT calls it from outside:")
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "said"),
+    ("endpoint", "reported"),
     [
         ("http://hooks.acme.example", "must be https: BioT calls no http address"),
         ("ftp://hooks.acme.example", "must be https: BioT calls no ftp address"),
@@ -170,9 +125,9 @@ def test_an_endpoint_that_the_platform_cannot_reach_is_told(endpoint: str) -> No
         (7, "must be a string, not a number"),
     ],
 )
-def test_what_is_no_https_address_is_told(endpoint: Any, said: str) -> None:
-    (reason,) = check(NotificationSubscriptionProvider, TOLD | {"endpoint": endpoint})
-    assert reason.startswith(f"endpoint: {said}")
+def test_what_is_no_https_address_is_reported(endpoint: Any, reported: str) -> None:
+    (reason,) = check(NotificationSubscriptionProvider, NOTIFICATION | {"endpoint": endpoint})
+    assert reason.startswith(f"endpoint: {reported}")
 
 
 CREDENTIALS = [
@@ -188,7 +143,7 @@ CREDENTIALS = [
 @pytest.mark.parametrize("form", CREDENTIALS)
 def test_a_user_name_or_password_in_an_endpoint_is_refused_and_not_quoted(form: str, settings: Settings) -> None:
     endpoint = form.format(CANARY, CANARY)
-    for kind, given in ((NotificationSubscriptionProvider, TOLD), (InterceptionSubscriptionProvider, PRE)):
+    for kind, given in ((NotificationSubscriptionProvider, NOTIFICATION), (InterceptionSubscriptionProvider, PRE)):
         (reason,) = check(kind, given | {"endpoint": endpoint}, settings)
         assert reason.startswith("endpoint: must not hold a user name or password")
         assert CANARY not in reason
@@ -214,7 +169,7 @@ def test_a_user_name_or_password_in_an_endpoint_is_refused_and_not_quoted(form: 
     ],
 )
 def test_the_path_and_the_query_of_an_endpoint_are_never_quoted(form: str) -> None:
-    (reason,) = check(NotificationSubscriptionProvider, TOLD | {"endpoint": form.format(CANARY, CANARY)})
+    (reason,) = check(NotificationSubscriptionProvider, NOTIFICATION | {"endpoint": form.format(CANARY, CANARY)})
     assert reason.startswith("endpoint: must")
     assert CANARY not in reason
 
@@ -232,14 +187,14 @@ def test_the_path_and_the_query_of_an_endpoint_are_never_quoted(form: str) -> No
 )
 def test_no_part_of_an_endpoint_or_a_filter_of_a_wrong_type_is_quoted(given: dict[str, Any]) -> None:
     api = {"api_id": f"{PATIENTS}/templates/{{templateName}}"}
-    said = check(InterceptionSubscriptionProvider, PRE | api | given)
-    assert said
-    assert CANARY not in "".join(said)
+    reported = check(InterceptionSubscriptionProvider, PRE | api | given)
+    assert reported
+    assert CANARY not in "".join(reported)
 
 
 @pytest.mark.parametrize("endpoint", ["https://hooks.acme.example/a@b", "https://hooks.acme.example?to=a@b&c=%40"])
 def test_an_at_sign_behind_the_host_is_no_password(endpoint: str) -> None:
-    assert check(NotificationSubscriptionProvider, TOLD | {"endpoint": endpoint}) == []
+    assert check(NotificationSubscriptionProvider, NOTIFICATION | {"endpoint": endpoint}) == []
 
 
 @pytest.mark.parametrize("base_url", ["embedded", "embedded:somewhere", "http://127.0.0.1:8080", "https://localhost"])
@@ -247,7 +202,7 @@ def test_for_a_platform_on_this_machine_an_endpoint_may_be_there_too(base_url: s
     settings = Settings(base_url, "id", "key")
 
     def of(endpoint: str) -> list[str]:
-        return check(NotificationSubscriptionProvider, TOLD | {"endpoint": endpoint}, settings)
+        return check(NotificationSubscriptionProvider, NOTIFICATION | {"endpoint": endpoint}, settings)
 
     for host in ("127.0.0.1:9000", "localhost:9000", "a.localhost", "[::1]:9000", "[::ffff:127.0.0.1]", "127.1"):
         assert of(f"http://{host}/hook") == []
@@ -267,39 +222,25 @@ def test_for_a_platform_on_this_machine_an_endpoint_may_be_there_too(base_url: s
 
 
 def test_what_is_not_known_yet_is_skipped() -> None:
-    unknown = Unknown()
-    assert check(ServiceUserProvider, dict.fromkeys(USER, unknown)) == []
-    assert check(ServiceUserKeyProvider, {"service_user_id": unknown, "keepers": {"month": unknown}}) == []
-    assert check(InterceptionSubscriptionProvider, dict.fromkeys(PRE, unknown) | {"execution_order": unknown}) == []
-    assert check(NotificationSubscriptionProvider, TOLD | {"endpoint": unknown, "template_name": unknown}) == []
-    (reason,) = check(InterceptionSubscriptionProvider, PRE | {"endpoint": unknown, "api_id": "nothing"})
+    later = unknown()
+    assert check(InterceptionSubscriptionProvider, dict.fromkeys(PRE, later) | {"execution_order": later}) == []
+    assert check(NotificationSubscriptionProvider, NOTIFICATION | {"endpoint": later, "template_name": later}) == []
+    (reason,) = check(InterceptionSubscriptionProvider, PRE | {"endpoint": later, "api_id": "nothing"})
     assert reason.startswith("api_id: ")
 
 
-def test_missing_configuration_is_told_by_each() -> None:
+def test_missing_configuration_is_reported_by_each() -> None:
     kinds = {
-        ServiceUserProvider: USER,
-        ServiceUserKeyProvider: KEY,
         InterceptionSubscriptionProvider: PRE,
-        NotificationSubscriptionProvider: TOLD,
+        NotificationSubscriptionProvider: NOTIFICATION,
     }
     for kind, given in kinds.items():
         result = connected(kind, ConfigError("biot:baseUrl is not set")).check({}, given)
         assert [failure.reason for failure in result.failures] == ["biot:baseUrl is not set"]
 
 
-def test_whole_numbers_and_defaults_are_filled_in() -> None:
-    given = USER | {"access_token_expiration_in_minutes": "30", "secret_key_expiration_in_minutes": 60.0}
-    inputs = connected(ServiceUserProvider).check({}, given).inputs
-    assert inputs == given | {
-        "active": True,
-        "access_token_expiration_in_minutes": 30,
-        "secret_key_expiration_in_minutes": 60,
-    }
-
-
 @pytest.mark.parametrize(
-    ("entity", "action", "said"),
+    ("entity", "action", "reported"),
     [
         ("patient", "_create", None),
         ("usage-session", "_remoteStart", None),
@@ -308,13 +249,15 @@ def test_whole_numbers_and_defaults_are_filled_in() -> None:
         ("patient", "create", "action_name 'create' is none that this version knows; did you mean '_create'?"),
         ("patient", "CREATE", "did you mean '_create'?"),
         ("organization", "_login", "not known to notify about _login of organization, only about _create, _delete"),
-        (Unknown(), "_create", None),
+        (unknown(), "_create", None),
     ],
 )
-def test_a_name_that_is_not_known_is_a_warning_and_never_a_refusal(entity: Any, action: str, said: str | None) -> None:
-    given = TOLD | {"entity_type_name": entity, "action_name": action}
+def test_a_name_that_is_not_known_is_a_warning_and_never_a_refusal(
+    entity: Any, action: str, reported: str | None
+) -> None:
+    given = NOTIFICATION | {"entity_type_name": entity, "action_name": action}
     warning = notification_warning(given)
-    assert (warning is None) if said is None else (said in str(warning))
+    assert (warning is None) if reported is None else (reported in str(warning))
     assert check(NotificationSubscriptionProvider, given) == []
 
 
@@ -330,8 +273,8 @@ def owned(name: str, given: dict[str, Any]) -> dict[str, Any]:
     return given | {"__owner": f"shop/dev/{name}"}
 
 
-def test_two_resources_of_one_subscription_are_told_and_one_checked_twice_is_not(capsys: Any) -> None:
-    for kind, given in ((InterceptionSubscriptionProvider, PRE), (NotificationSubscriptionProvider, TOLD)):
+def test_two_resources_of_one_subscription_are_reported_and_one_checked_twice_is_not(capsys: Any) -> None:
+    for kind, given in ((InterceptionSubscriptionProvider, PRE), (NotificationSubscriptionProvider, NOTIFICATION)):
         provider = connected(kind)
         for _ in range(2):
             assert provider.check({}, owned("one", given)).failures == []
@@ -345,8 +288,9 @@ def test_two_interceptions_at_one_order_are_warned_of_until_one_moves(capsys: An
     for name, order in (("one", 5), ("two", 5), ("two", 6), ("three", 5)):
         given = PRE | {"endpoint": f"{HOOK}/{name}", "execution_order": order}
         assert provider.check({}, owned(name, given)).failures == []
-    for name, order in (("two", None), ("four", 6), ("four", None)):
-        given = PRE | {"endpoint": f"{HOOK}/{name}"} | ({"execution_order": order} if order else {})
+    changes: list[tuple[str, dict[str, Any]]] = [("two", {}), ("four", {"execution_order": 6}), ("four", {})]
+    for name, moved in changes:
+        given = PRE | {"endpoint": f"{HOOK}/{name}"} | moved
         assert provider.check({}, owned(name, given)).failures == []
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith(

@@ -1,7 +1,7 @@
-"""A folder or a .zip becomes a deployment package: a pure function of the files it deploys.
+"""The deployment package of a folder or a .zip: a pure function of the files it deploys.
 
 The same files give the same digest whatever their times, umask, order, compressor or machine: the digest is taken over
-the files, never over a zip. What is left out of a folder is said in `ignore`; a .zip is taken as it is.
+the files, never over a zip. `ignore` describes what is left out of a folder; a .zip is taken as it is.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ MAX_ZIPPED_BYTES = 50 * 1024**2
 MAX_UNZIPPED_BYTES = 250 * 1024**2
 """AWS Lambda quotas, deployment package (.zip file archive) size: unzipped."""
 MAX_FILE_DIGESTS = 50
-"""The most entries that `Package.file_digests` has."""
+"""Entries of `Package.file_digests`, at most."""
 
 _BIGGEST_FILES = 5
 _BUFFER_BYTES = 256 * 1024
@@ -51,10 +51,10 @@ _ZIP_OVERHEAD = 128
 
 
 class Writable(Protocol):
-    """What a .zip can be written to, front to back."""
+    """A target that a .zip is written to, front to back."""
 
     def write(self, data: bytes, /) -> object:
-        """Take the next bytes."""
+        """Write the next bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class PackageFile:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """What a folder or .zip holds that would be deployed; the content stays there and is read again by `write_zip`."""
+    """The files of a folder or .zip that would be deployed; their content is read again by `write_zip`."""
 
     source: Path
     files: tuple[PackageFile, ...]
@@ -81,24 +81,24 @@ class Package:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over path, executable bit and content of every file, in hex: it decides whether the code changed."""
+        """The SHA-256 over path, executable bit and content of every file, in hex: whether the code changed."""
         return _digest(self.files)
 
     @property
     def size(self) -> int:
-        """Bytes, unzipped."""
+        """The bytes of all files, unzipped."""
         return sum(file.size for file in self.files)
 
     def content(self, path: str) -> bytes:
-        """The content of one file, read again. Raises `PackagingError`."""
+        """Read the content of one file again. Raises `PackagingError`."""
         with opened(self.source) as open_file:
             return b"".join(_chunks(self.source, open_file, path))
 
     def file_digests(self) -> dict[str, str]:
-        """What names the changed files in a diff: path -> short digest, followed by `+x` when executable.
+        """Return a short digest for each path, followed by `+x` when executable, so that a diff names changed files.
 
         Beyond 50 entries a folder (`src/`) stands for its files, the deepest and fullest folders first; at last `./`
-        stands for what is too much in the root.
+        stands for the root's own files that are too many.
         """
         return {path: _short_digest(path, files) for path, files in sorted(_folded(self.files).items())}
 
@@ -131,7 +131,7 @@ def read_package(source: Path, *, limit: int = MAX_UNZIPPED_BYTES) -> Package:
 
     `limit` is the most that the files may hold, in bytes. Raises `PackagingError`, naming the file and what to do.
     """
-    source = source.absolute()  # what a message names, it names wherever it is read
+    source = source.absolute()  # a message names it for readers in other folders
     found = list_files(source)
     if not found:
         raise PackagingError(f"{source} holds nothing to deploy: it is empty, or its ignore files leave everything out")
@@ -147,7 +147,7 @@ def read_package(source: Path, *, limit: int = MAX_UNZIPPED_BYTES) -> Package:
                     executable = is_program(chunk)
                 checksum.update(chunk)
                 size += len(chunk)
-                # The bytes that come are counted: the size that a zip announces may be a lie.
+                # The bytes are counted as they come: the size that a zip announces may be wrong.
                 if size > left:
                     break
             files.append(PackageFile(file.path, size, checksum.hexdigest(), bool(executable)))
@@ -158,9 +158,9 @@ def read_package(source: Path, *, limit: int = MAX_UNZIPPED_BYTES) -> Package:
 
 
 def zipped_size_problem(package: Package, *, limit: int = MAX_ZIPPED_BYTES) -> str | None:
-    """None when the package's .zip keeps within `limit` bytes, else a sentence that names the biggest files.
+    """Return a sentence that names the biggest files when the package's .zip exceeds `limit` bytes, else None.
 
-    Costs nothing for a package too small to pass the limit; any other is compressed once.
+    A package too small to exceed the limit costs nothing; any other is compressed once.
     """
     names = sum(2 * len(file.path.encode()) for file in package.files)
     overhead = names + _ZIP_FILE_OVERHEAD * len(package.files) + package.size // 1024 + _ZIP_OVERHEAD
@@ -198,7 +198,7 @@ def _megabytes(size: int) -> str:
 
 
 def _digest(files: Iterable[PackageFile]) -> str:
-    # This recipe is stored with every deployed plugin: to change it is to deploy them all again.
+    # The digest is stored with every deployed plugin: another recipe would deploy all of them again.
     total = hashlib.sha256()
     for file in files:
         total.update(f"{file.path}\0{'x' if file.executable else '-'}\0{file.digest}\n".encode())
@@ -239,7 +239,7 @@ def _depth(path: str) -> int:
 
 
 class _Counted:
-    """Counts what is written. It cannot seek, so that equal packages are equal bytes whatever the target can do."""
+    """Counts the bytes written. It cannot seek, so that equal packages give equal bytes whatever the target can do."""
 
     def __init__(self, target: Writable) -> None:
         self._target = target
@@ -254,7 +254,7 @@ class _Counted:
         """Nothing is held back."""
 
     def close(self) -> None:
-        """The target is its owner's to close."""
+        """Leave the target open: whoever opened it closes it."""
 
 
 class _Nowhere:

@@ -1,8 +1,8 @@
-"""What pip installed beside the code, as each distribution's own list of its files says it.
+"""Finds the files that pip installed beside the code, by each distribution's list of its files.
 
 `pip install --target` puts distributions into a folder of the plugin, each with a `*.dist-info/RECORD` (Python
-packaging specifications, recording installed projects). An ignore file that is meant for the project's own build
-output (`lib/`, `*.so`) knows nothing of them, and takes parts out of them.
+packaging specifications, recording installed projects). Rules of an ignore file that are meant for the project's own
+build output (`lib/`, `*.so`) would leave out parts of them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _RECORD = "RECORD"
 
 
 class Installed:
-    """The distributions that lie in one folder of the package; their lists are read when something depends on it."""
+    """The distributions that lie in one folder of the package; their lists are read when first needed."""
 
     def __init__(self, root: Path, prefix: str, dist_infos: Iterable[str]) -> None:
         self._root = root
@@ -49,9 +49,9 @@ class Installed:
         return frozenset(found)
 
     def _listed(self, dist_info: str) -> Iterator[str]:
-        """The paths from the package's root that a RECORD names; some may lie outside of it, or not be there.
+        """The paths from the package's root that a RECORD names; some may lie outside of it, or not exist.
 
-        With `--target`, pip lists scripts as `../../bin/x`, where they are not: no handler needs them, and they name
+        With `--target`, pip lists scripts as `../../bin/x`, which do not exist. No handler needs them, and they name
         the interpreter of the machine that installed them.
         """
         for path in self._rows(f"{self._prefix}{dist_info}/{_RECORD}"):
@@ -59,7 +59,7 @@ class Installed:
 
     def _rows(self, record: str) -> Iterator[str]:
         file = Path(self._root, record)
-        # A link is no reason to read what lies elsewhere; what a missing list would name is not known.
+        # Nothing outside the folder is read, not even through a link; a list that is missing names no files.
         if not file.is_file() or not file.resolve().is_relative_to(self._root.resolve()):
             return
         with reading(self._root, record):
@@ -73,7 +73,7 @@ class Installed:
 
 
 def dist_infos(names: Iterable[str]) -> list[str]:
-    """The names of the distributions' metadata folders among those of a folder's entries."""
+    """Return the names of distributions' metadata folders among the names of a folder's entries."""
     return [name for name in names if name.endswith(_DIST_INFO)]
 
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from biot_provider.errors import PackagingError
-from biot_provider.package.archive import read_package
+from biot_provider.package.package import read_package
+
+from .trees import write_tree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,14 +72,6 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     pip = [sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-deps", "--disable-pip-version-check"]
     subprocess.run([*pip, "--target", str(target), str(wheel)], check=True, capture_output=True)
     return {str(path.relative_to(target)): path.read_bytes() for path in target.rglob("*") if path.is_file()}
-
-
-def write_tree(root: Path, files: dict[str, str | bytes]) -> Path:
-    for path, content in files.items():
-        target = root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return root
 
 
 def packaged(root: Path) -> set[str]:
