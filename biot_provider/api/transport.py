@@ -250,7 +250,7 @@ def open_embedded(folder: Path) -> tuple[httpx.BaseTransport, Settings]:
     Raises ConfigError when its data cannot be used.
     """
     from biot_provider.emulator import Platform
-    from biot_provider.emulator.store import StoreError
+    from biot_provider.emulator.database import StoreError
 
     try:
         platform = Platform(folder)

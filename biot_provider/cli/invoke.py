@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from .console import complain, say
 
 if TYPE_CHECKING:
-    from biot_provider.emulator.runtime import Invocation
+    from biot_provider.emulator.functions.runtime import Invocation
 
     from .trial.calls import Wish
     from .trial.plugin import TrialPlugin
@@ -120,7 +120,7 @@ class _Trial:
             say(f"--- {time.strftime('%H:%M:%S')} saved: {', '.join(Path(name).name for name in changed[:3])}")
 
     def _run(self) -> int:
-        from biot_provider.emulator.runtime import Function, FunctionSettings
+        from biot_provider.emulator.functions.runtime import Function, FunctionSettings
 
         from .trial.calls import notes, planned
         from .trial.plugin import read_trial, stage
@@ -161,7 +161,7 @@ class _Trial:
     def _platform(self) -> Sender:
         """The little platform, made with the first call."""
         from biot_provider.emulator import Platform
-        from biot_provider.emulator.server import Background
+        from biot_provider.emulator.http.server import Background
 
         from .trial.sender import Sender, log_in
 

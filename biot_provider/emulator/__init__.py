@@ -9,7 +9,7 @@ It shares no code with the client. Two readings of one contract check each other
 `server.serve` and `server.running` put it on a port of the loopback interface.
 """
 
-from .faults import ConnectionCut
 from .platform import Platform
+from .testing.faults import ConnectionCut
 
 __all__ = ["ConnectionCut", "Platform"]

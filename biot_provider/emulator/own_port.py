@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from wsgiref.types import WSGIApplication
 
-    from .server import Background
-    from .store import Store
+    from .database import Store
+    from .http.server import Background
 
 
 class OwnPort:
@@ -62,7 +62,7 @@ class OwnPort:
 
     def _open(self) -> Background:
         # Most processes that open a platform need no port.
-        from .server import Background
+        from .http.server import Background
 
         with self._store.reading() as db:
             row = db.execute("SELECT value FROM facts WHERE name = ?", (self._name,)).fetchone()

@@ -5,28 +5,28 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from .access import ControlKey
-from .delivery import Delivery
-from .ecr import Ecr
-from .edits import Edits
-from .faults import Faults
-from .functions import Functions
-from .identity import Identity
-from .images import Images
-from .journal import Journal
-from .keys import Keys
-from .logs import Logs
+from .access.identity import Identity
+from .access.keys import Keys
+from .access.permissions import PERMISSIONS
+from .access.service_users import TOKEN_SECONDS
+from .database import Store
+from .delivery.plugin_tokens import PluginTokens
+from .delivery.service import Delivery
+from .functions.deployments import Functions
+from .functions.logs import Logs
+from .http.guard import ControlKey
+from .images.ecr import Ecr
+from .images.registry import Registry
+from .images.service import Images
 from .own_port import OwnPort
-from .patients import Patients
-from .permissions import PERMISSIONS
-from .plugin_tokens import PluginTokens
-from .plugins import Plugins
-from .registry import Registry
-from .service_users import TOKEN_SECONDS
-from .store import Store
-from .subscriptions import Subscriptions
-from .switches import Switches
-from .variants import Variants
+from .patients.service import Patients
+from .plugins.service import Plugins
+from .subscriptions.service import Subscriptions
+from .testing.edits import Edits
+from .testing.faults import Faults
+from .testing.request_log import Journal
+from .testing.switches import Switches
+from .testing.variants import Variants
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from wsgiref.types import WSGIApplication
 
-    from .control import Control
-    from .routes import Route
+    from .http.routes import Route
+    from .testing.routes import Control
 
 DATABASE = "platform.sqlite"
 PUSH_SECONDS = 5.0
@@ -84,7 +84,7 @@ class Platform:
     @cached_property
     def app(self) -> WSGIApplication:
         """The WSGI application with all there is. A fault that cuts the connection raises `ConnectionCut` out of it."""
-        from .control import Control
+        from .testing.routes import Control
 
         self._control_key.read()
         control = Control(
@@ -114,20 +114,20 @@ class Platform:
 
     def _application(self, routes: list[Route], control: Control | None = None) -> WSGIApplication:
         # The web parts are loaded with the first use only: most processes that open a platform never ask it anything.
-        from .app import App
+        from .http.application import App
 
         return App(routes, self._identity, self.faults, self.journal, control, self.plugins.age, self.variants)
 
     @cached_property
     def _api_routes(self) -> list[Route]:
-        from .api_dispatcher import DispatcherApi
-        from .api_functions import FunctionsApi
-        from .api_images import ImagesApi
-        from .api_logins import LoginsApi
-        from .api_patients import PatientsApi
-        from .api_plugins import PluginsApi
-        from .api_reference_data import ReferenceDataApi
-        from .api_service_users import ServiceUsersApi
+        from .access.logins import LoginsApi
+        from .access.service_user_routes import ServiceUsersApi
+        from .functions.routes import FunctionsApi
+        from .images.routes import ImagesApi
+        from .patients.routes import PatientsApi
+        from .plugins.routes import PluginsApi
+        from .subscriptions.reference_routes import ReferenceDataApi
+        from .subscriptions.routes import DispatcherApi
 
         areas = (
             LoginsApi(self._identity, self.keys),
@@ -143,7 +143,7 @@ class Platform:
 
     @cached_property
     def _registry_routes(self) -> list[Route]:
-        from .api_registry import EcrApi, RegistryApi
+        from .images.registry_routes import EcrApi, RegistryApi
 
         areas = (EcrApi(self._ecr, lambda: self.registry_host), RegistryApi(self._registry, self._ecr, self.switches))
         return [route for area in areas for route in area.routes()]

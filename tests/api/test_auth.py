@@ -12,7 +12,7 @@ from biot_provider.api.client import Client
 from biot_provider.api.transport import open_transport
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
-from biot_provider.emulator.server import running
+from biot_provider.emulator.http.server import running
 from biot_provider.errors import ApiError, BiotError, ConfigError
 
 

@@ -26,7 +26,7 @@ from biot_provider.api.redaction import redact
 from biot_provider.api.transport import RetryTransport, open_embedded
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
-from biot_provider.emulator.server import running
+from biot_provider.emulator.http.server import running
 from biot_provider.errors import ApiError, ConflictError, NotFoundError, TransportError
 from biot_provider.plugin.body import create_body, update_body
 from biot_provider.plugin.model import PluginInputs, PluginState, Subscriptions

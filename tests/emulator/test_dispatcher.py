@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from biot_provider.emulator import hooks, reference_data
+from biot_provider.emulator.subscriptions import reference_data
+from biot_provider.emulator.subscriptions import subscribers as hooks
 
 INTERCEPTIONS = "/dispatcher/v1/hooks/interceptions"
 NOTIFICATIONS = "/dispatcher/v1/hooks/notifications"

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from biot_provider.emulator import ConnectionCut, Platform
-from biot_provider.emulator.faults import KINDS
+from biot_provider.emulator.testing.faults import KINDS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,8 +17,8 @@ import httpx
 import pytest
 
 from biot_provider.emulator import Platform
-from biot_provider.emulator.function_pool import PROCESSES
-from biot_provider.emulator.server import running
+from biot_provider.emulator.functions.pool import PROCESSES
+from biot_provider.emulator.http.server import running
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from biot_provider.emulator.hook_answers import ADAPT, POST, PRE, HttpAnswer, Verdict, http_answer, judge
+from biot_provider.emulator.delivery.hook_responses import ADAPT, POST, PRE, HttpAnswer, Verdict, http_answer, judge
 
 ENVELOPE = {"code": "MINORS_NOT_ALLOWED", "message": "Patient is under age"}
 

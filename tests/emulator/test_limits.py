@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from biot_provider.emulator import connection, function_pool, lanes, request_body, server
-from biot_provider.emulator.connection import Connection
-from biot_provider.emulator.lanes import Lanes
+from biot_provider.emulator.delivery import notification_queue as lanes
+from biot_provider.emulator.delivery.notification_queue import Lanes
+from biot_provider.emulator.functions import pool as function_pool
+from biot_provider.emulator.http import connection, request_body, server
+from biot_provider.emulator.http.connection import Connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,7 +37,7 @@ SERVED = """
 import resource, sys
 from pathlib import Path
 from biot_provider.emulator import Platform
-from biot_provider.emulator.server import running
+from biot_provider.emulator.http.server import running
 
 with Platform(Path(sys.argv[1])) as platform, running(Path(sys.argv[1])) as base_url:
     print(base_url, flush=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from biot_provider.emulator import aws
+from biot_provider.emulator.plugins import aws
 
 BAD = (400, "BAD_REQUEST")
 AWS = (500, "AWS_EXCEPTION")

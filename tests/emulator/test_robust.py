@@ -21,9 +21,12 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from biot_provider.emulator import Platform, code_folders, outgoing, registry
-from biot_provider.emulator.code_folders import CodeFolders
-from biot_provider.emulator.runtime import Function, FunctionSettings, process
+from biot_provider.emulator import Platform
+from biot_provider.emulator.delivery import outgoing
+from biot_provider.emulator.functions import code_folders
+from biot_provider.emulator.functions.code_folders import CodeFolders
+from biot_provider.emulator.functions.runtime import Function, FunctionSettings, process
+from biot_provider.emulator.images import registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -127,7 +130,7 @@ def test_of_the_packages_that_were_there_only_those_in_use_stay(outside: Caller,
 TAKER = """
 import sys, time
 from pathlib import Path
-from biot_provider.emulator.code_folders import CodeFolders
+from biot_provider.emulator.functions.code_folders import CodeFolders
 
 folder, end = Path(sys.argv[1]), time.time() + float(sys.argv[2])
 content = (folder.parent / "code.zip").read_bytes()
@@ -509,7 +512,7 @@ PUSHER = """
 import sys, time
 from pathlib import Path
 from biot_provider.emulator import Platform
-from biot_provider.emulator.registry import RegistryRefusal
+from biot_provider.emulator.images.registry import RegistryRefusal
 
 with Platform(Path(sys.argv[1])) as platform:
     end, pushed = time.time() + 3, 0

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from biot_provider.emulator.runtime import (
+from biot_provider.emulator.functions.runtime import (
     Function,
     FunctionSettings,
     Invocation,
@@ -475,7 +475,7 @@ def test_what_a_plugin_has_started_ends_with_it(start: Start, seconds: int) -> N
 CALLER = """
 import sys
 from pathlib import Path
-from biot_provider.emulator.runtime import Function, FunctionSettings
+from biot_provider.emulator.functions.runtime import Function, FunctionSettings
 settings = FunctionSettings("guard", sys.argv[2], "index.handler", 60, 512, {})
 function = Function(Path(sys.argv[1]), settings)
 function.invoke({"seconds": 60}, log=lambda line: print(line, flush=True))

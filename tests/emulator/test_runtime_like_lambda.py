@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from biot_provider.emulator.runtime import Function, FunctionSettings, Invocation
+from biot_provider.emulator.functions.runtime import Function, FunctionSettings, Invocation
 
 PYTHON, NODE, LATER_NODE = f"python{sys.version_info[0]}.{sys.version_info[1]}", "nodejs22.x", "nodejs24.x"
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from biot_provider.emulator import Platform
-from biot_provider.emulator.people import ORGANIZATION
-from biot_provider.emulator.permissions import PERMISSIONS, POWERLESS_ROLE, ROLE
+from biot_provider.emulator.access.people import ORGANIZATION
+from biot_provider.emulator.access.permissions import PERMISSIONS, POWERLESS_ROLE, ROLE
 
 USERS = "/ums/v2/services"
 LOGIN = f"{USERS}/accessToken"

@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 
 from biot_provider import emulator
-from biot_provider.emulator import Platform, hooks, store
-from biot_provider.emulator.store import Store, StoreError
+from biot_provider.emulator import Platform
+from biot_provider.emulator import database as store
+from biot_provider.emulator.database import Store, StoreError
+from biot_provider.emulator.subscriptions import subscribers as hooks
 
 WRITER = """
 import json, sys, httpx
@@ -206,8 +208,8 @@ def loaded_by(code: str) -> set[str]:
 def test_opening_loads_no_web_parts(tmp_path: Path) -> None:
     code = "import pathlib\nfrom biot_provider.emulator import Platform\n"
     loaded = loaded_by(code + f"Platform(pathlib.Path({str(tmp_path)!r})).close()")
-    assert "biot_provider.emulator.store" in loaded
-    assert not loaded & {"werkzeug", "http.server", "biot_provider.emulator.app"}
+    assert "biot_provider.emulator.database" in loaded
+    assert not loaded & {"werkzeug", "http.server", "biot_provider.emulator.http.application"}
 
 
 def test_the_platform_shares_nothing_with_the_client() -> None:

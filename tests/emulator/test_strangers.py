@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from biot_provider.emulator import Platform
-from biot_provider.emulator.server import running
+from biot_provider.emulator.http.server import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

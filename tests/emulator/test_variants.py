@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from biot_provider.emulator.variants import changes
+from biot_provider.emulator.testing.variants import changes
 
 if TYPE_CHECKING:
     from biot_provider.emulator import Platform

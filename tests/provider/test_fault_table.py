@@ -22,7 +22,7 @@ from pytest_mock import MockerFixture
 
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
-from biot_provider.emulator.server import running
+from biot_provider.emulator.http.server import running
 
 from .conftest import World
 

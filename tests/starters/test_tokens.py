@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from biot_provider.emulator import Platform
-from biot_provider.emulator.plugin_tokens import INTERCEPTOR, NOTIFICATION, plugin_token
-from biot_provider.emulator.server import running
+from biot_provider.emulator.delivery.plugin_tokens import INTERCEPTOR, NOTIFICATION, plugin_token
+from biot_provider.emulator.http.server import running
 
 from .conftest import PUBLIC_KEY, REQUEST, TRACE_ID, Start, notification, pre
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from biot_provider.api.redaction import redact
 from biot_provider.cli.console import say
-from biot_provider.emulator.events import NOTIFICATION
-from biot_provider.emulator.hook_answers import HttpAnswer, Verdict, http_answer, judge
+from biot_provider.emulator.delivery.events import NOTIFICATION
+from biot_provider.emulator.delivery.hook_responses import HttpAnswer, Verdict, http_answer, judge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from biot_provider.emulator.runtime import Invocation
+    from biot_provider.emulator.functions.runtime import Invocation
 
     from .calls import Call
 

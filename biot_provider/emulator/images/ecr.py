@@ -1,0 +1,123 @@
+"""Who may push: the platform's temporary AWS keys, and the registry's tokens that ECR gives for them.
+
+Both tell what they are and are sealed with a key of the database, so nothing is kept of them. Signatures of AWS
+requests are not checked: the session token in them is. Source: BioT API 2.4.2 (keys live one hour), and the API
+reference of Amazon ECR, GetAuthorizationToken (tokens live twelve).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..testing.faults import EXPIRED
+from .registry import RegistryRefusal
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from ..database import Store
+
+REGION = "embedded"
+KEY_SECONDS = 3600.0
+TOKEN_SECONDS = 12 * 3600.0
+USER = "AWS"
+
+
+class EcrRefusal(Exception):  # noqa: N818  (an answer of ECR, not a fault of the program)
+    """A request ECR answers with an exception of this name."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(f"{name}: {message}")
+        self.name = name
+        self.message = message
+
+
+class Keys(NamedTuple):
+    """Temporary AWS keys; `expires` in seconds since 1970."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+    expires: float
+
+
+class Ecr:
+    """Gives out keys and tokens, and knows its own again."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def keys(self) -> Keys:
+        """New temporary keys."""
+        token, expires = self._issue("session", KEY_SECONDS)
+        return Keys(self._key_id(token), self._seal(f"secret {token}"), token, expires)
+
+    def authorization(self, access_key_id: str, session_token: str) -> dict[str, Any]:
+        """GetAuthorizationToken for temporary keys. Raises EcrRefusal."""
+        valid = self._state("session", session_token)
+        if valid is None or access_key_id != self._key_id(session_token):
+            raise EcrRefusal("UnrecognizedClientException", "The security token included in the request is invalid.")
+        if not valid:
+            raise EcrRefusal("ExpiredTokenException", "The security token included in the request is expired")
+        password, expires = self._issue("password", TOKEN_SECONDS)
+        return {"authorizationToken": base64.b64encode(f"{USER}:{password}".encode()).decode(), "expiresAt": expires}
+
+    def require(self, authorization: str | None) -> None:
+        """Refuse a request to the registry that comes without a token of ours, or with one whose time is over.
+
+        The token is taken as the credentials of either scheme, Basic or Bearer. Raises RegistryRefusal.
+        """
+        _, _, token = (authorization or "").partition(" ")
+        try:
+            user, _, password = base64.b64decode(token, validate=True).decode().partition(":")
+        except ValueError:
+            user = password = ""
+        valid = self._state("password", password) if user == USER else None
+        if valid is None:
+            raise RegistryRefusal(401, "UNAUTHORIZED", "Not Authorized")
+        if not valid:
+            raise RegistryRefusal(403, "DENIED", EXPIRED)
+
+    def end_all(self) -> None:
+        """Let the time of every key and token given so far be over."""
+        with self._store.writing() as db:
+            db.execute("INSERT OR REPLACE INTO facts VALUES ('image tokens ended', ?)", (repr(time.time()),))
+
+    def _issue(self, kind: str, seconds: float) -> tuple[str, float]:
+        now = time.time()
+        text = f"{kind}.{now:.6f}.{now + seconds:.6f}.{secrets.token_hex(8)}"
+        return f"{text}.{self._seal(text)}", now + seconds
+
+    def _state(self, kind: str, token: str) -> bool | None:
+        """Whether a token is still good; None where it is none of ours."""
+        text, _, seal = token.rpartition(".")
+        if not text.startswith(f"{kind}.") or not hmac.compare_digest(seal.encode(), self._seal(text).encode()):
+            return None
+        # The seconds have a fraction, hence a full stop of their own.
+        issued, expires = ".".join(text.split(".")[1:3]), ".".join(text.split(".")[3:5])
+        with self._store.reading() as db:
+            ended = _fact(db, "image tokens ended")
+        return float(expires) > time.time() and float(issued) > float(ended or 0)
+
+    def _key_id(self, session_token: str) -> str:
+        return f"ASIA{self._seal(session_token)[:16].upper()}"
+
+    def _seal(self, text: str) -> str:
+        with self._store.reading() as db:
+            key = _fact(db, "image tokens key")
+        if key is None:
+            with self._store.writing() as db:
+                db.execute("INSERT OR IGNORE INTO facts VALUES ('image tokens key', ?)", (secrets.token_hex(32),))
+                # Another process may have been faster: then its key is the one.
+                key = _fact(db, "image tokens key")
+        return hmac.new(str(key).encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def _fact(db: sqlite3.Connection, name: str) -> str | None:
+    row = db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+    return str(row["value"]) if row else None

@@ -1,0 +1,52 @@
+"""The way to the image repository: temporary keys (BioT API 2.4.2, plugins)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from ..http.routes import Route
+from .ecr import REGION
+from .registry import REPOSITORY
+from .seed_image import add_seeds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..http.routes import Call
+    from .ecr import Ecr
+    from .registry import Registry
+
+_CREDENTIALS = "/settings/v2/plugins/docker-repository/temp-credentials"
+
+
+class ImagesApi:
+    """Keys over HTTP. `registry_host` tells where the registry listens."""
+
+    def __init__(self, registry: Registry, ecr: Ecr, registry_host: Callable[[], str]) -> None:
+        self._registry = registry
+        self._ecr = ecr
+        self._registry_host = registry_host
+
+    def routes(self) -> list[Route]:
+        """What it answers."""
+        permission = "SETTINGS_PLUGIN_GET_DOCKER_REPOSITORY_TEMP_CREDENTIALS"
+        return [
+            Route("GET", _CREDENTIALS, self._credentials, permission),
+        ]
+
+    def _credentials(self, _call: Call) -> tuple[int, Any]:
+        # Whoever pushes begins here, so here is where the base images get ready.
+        add_seeds(self._registry)
+        keys = self._ecr.keys()
+        expiration = datetime.fromtimestamp(keys.expires, UTC).isoformat(timespec="seconds")
+        return 200, {
+            "credentials": {
+                "accessKeyId": keys.access_key_id,
+                "secretAccessKey": keys.secret_access_key,
+                "sessionToken": keys.session_token,
+                "expiration": expiration.replace("+00:00", "Z"),
+            },
+            "region": REGION,
+            "repositoryUri": f"{self._registry_host()}/{REPOSITORY}",
+        }

@@ -1,0 +1,155 @@
+"""From a stored plugin to the JSON the platform answers, under the readings the switches choose."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..subscriptions.subscribers import DEFAULT_ORDER, key_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..subscriptions.subscribers import Position
+    from ..testing.switches import Reading
+
+PREFIX = "Plugin-"
+FUNCTIONS = "/_functions/"
+"""Where the functions of plugins are served."""
+IN_PROCESS = "http://embedded.invalid"
+"""The address of a platform that is on no port."""
+DEFAULT_CORS: dict[str, list[str]] = {
+    "allowOrigins": ["*"],
+    "allowMethods": ["GET", "POST"],
+    "allowHeaders": ["authorization", "content-type"],
+    "exposeHeaders": [],
+}
+_ENTITIES = {
+    "patients": "patient",
+    "caregivers": "caregiver",
+    "devices": "device",
+    "usage-sessions": "usage-session",
+    "generic-entities": "generic-entity",
+    "organizations": "organization",
+    "commands": "command",
+    "registration-codes": "registration-code",
+}
+
+
+def plugin_answer(
+    record: Mapping[str, Any], positions: Position, reading: Reading, base_url: str = IN_PROCESS
+) -> dict[str, Any]:
+    """PluginResponse for somebody who reached the platform at `base_url`: every documented member, `imageTag` never."""
+    image = record["deploymentPackageType"] == "IMAGE"
+    omit = reading.absent == "omitted"
+    answer = {
+        "name": shown_name(record["name"], reading),
+        "displayName": record["displayName"],
+        "version": record["version"],
+        "runtime": None if image else record["runtime"],
+        "handler": None if image else record["handler"],
+        "timeout": record["timeout"],
+        "memorySize": record["memorySize"],
+        "ephemeralStorage": record["ephemeralStorage"],
+        "environmentVariables": variables(record, base_url, system=reading.system_variables == "shown"),
+        "subscriptions": _subscriptions(record["subscriptions"], positions, reading),
+        "enabledState": record["enabledState"],
+        "cronSchedule": record["cronSchedule"],
+        "deploymentPackageType": record["deploymentPackageType"],
+        "analyticsDbAccess": record["analyticsDbAccess"],
+        "cors": _cors(record["cors"], reading),
+        "endpointUrl": _endpoint_url(record, base_url),
+        "linkToConsole": record["linkToConsole"],
+        "creationTime": record["creationTime"],
+        "lastModifiedTime": record["lastModifiedTime"],
+    }
+    return without_nulls(answer) if omit else answer
+
+
+def shown_name(name: str, reading: Reading) -> str:
+    """The plugin's name as answers and searches spell it."""
+    return PREFIX + name if reading.names == "prefixed" else name
+
+
+def function_host(function_id: str) -> str:
+    """What is stored as a function's address: it names the function, and nobody can resolve it."""
+    return f"https://{function_id}.lambda-url.embedded.invalid/"
+
+
+def variables(record: Mapping[str, Any], base_url: str, *, system: bool) -> dict[str, str]:
+    """The custom variables, and the ones the platform adds when `system` is set."""
+    custom: dict[str, str] = dict(record["environmentVariables"])
+    if not system:
+        return custom
+    return custom | {
+        "BIOT_APP_NAME": record["displayName"],
+        "BIOT_BASE_URL": base_url,
+        "BIOT_SERVICE_USER_ID": record["serviceUserId"],
+        "BIOT_SERVICE_USER_SECRET_KEY": record["serviceUserSecretKey"],
+    }
+
+
+def _endpoint_url(record: Mapping[str, Any], base_url: str) -> str:
+    """Where the function answers: beside the platform, when that is on a port."""
+    stored: str = record["endpointUrl"]
+    if base_url == IN_PROCESS:
+        return stored
+    function_id = stored.removeprefix("https://").partition(".")[0]
+    return f"{base_url}{FUNCTIONS}{function_id}/"
+
+
+def _subscriptions(stored: Mapping[str, Any] | None, positions: Position, reading: Reading) -> dict[str, Any] | None:
+    if stored is None:
+        if reading.absent == "omitted":
+            return None
+        stored = {"interceptionOrder": DEFAULT_ORDER, "interceptions": [], "notifications": []}
+    interceptions = [_interception(item, stored, positions, reading) for item in stored["interceptions"]]
+    notifications = [
+        {name: item.get(name) for name in ("entityTypeName", "actionName", "templateName")}
+        for item in stored["notifications"]
+    ]
+    return {
+        "interceptionOrder": stored["interceptionOrder"],
+        "interceptions": _ordered(interceptions, reading),
+        "notifications": _ordered(notifications, reading),
+    }
+
+
+def _interception(
+    item: Mapping[str, Any], stored: Mapping[str, Any], positions: Position, reading: Reading
+) -> dict[str, Any]:
+    order = item.get("order")
+    if reading.orders == "filled" and order is None:
+        order = stored["interceptionOrder"]
+    elif reading.orders == "shifted":
+        order = positions.get(key_of(item))
+    entity = item.get("entityTypeName")
+    if entity is None and reading.entity_names == "filled":
+        entity = entity_of(item["apiId"])
+    return {"type": item["type"], "apiId": item.get("apiId"), "entityTypeName": entity, "order": order}
+
+
+def entity_of(api_id: str) -> str:
+    """The entity an API is about, read off its path: `POST/device/v2/devices` is about a device."""
+    segments = api_id.split("/")
+    known = [_ENTITIES[segment] for segment in segments if segment in _ENTITIES]
+    return known[-1] if known else segments[1 % len(segments)]
+
+
+def _cors(stored: Mapping[str, Any] | None, reading: Reading) -> dict[str, Any] | None:
+    if stored is None and reading.absent == "omitted":
+        return None
+    merged = DEFAULT_CORS | dict(stored or {})
+    return {name: _ordered(list(values), reading) for name, values in merged.items()}
+
+
+def _ordered(items: list[Any], reading: Reading) -> list[Any]:
+    return items[::-1] if reading.lists == "reversed" else items
+
+
+def without_nulls(value: Any) -> Any:
+    """The JSON without the members that are null."""
+    if isinstance(value, dict):
+        return {name: without_nulls(member) for name, member in value.items() if member is not None}
+    if isinstance(value, list):
+        return [without_nulls(member) for member in value]
+    return value

@@ -1,0 +1,250 @@
+"""The rules for one `config`: every field, its type and its limits, in the order the API lists them.
+
+`read_config` turns the JSON of a request into clean values or refuses it. Numbers may come as strings, as in the
+platform's own samples; members nobody knows are ignored. What needs the stored plugin (versions, package type) is in
+`plugins`. Source: BioT API 2.4.2, plugins.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from ..http.errors import Refusal, invalid
+from .cron import accepted_by_platform
+
+Reader = Callable[[Any, str], Any]
+"""Takes a value and the path it was found at; gives the clean value or refuses."""
+
+RESERVED_PREFIX = "BIOT_"
+RESERVED_ORDER = 0
+"""A reserved interception order exists; which number it is, the API does not say. Orders start at 1, so 0 it is."""
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]+")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
+
+
+def text(low: int, high: int) -> Reader:
+    """A string of so many characters."""
+
+    def read(value: Any, path: str) -> str:
+        if not isinstance(value, str):
+            raise invalid(path, "must be a string")
+        if not low <= len(value) <= high:
+            raise invalid(path, f"size must be between {low} and {high}")
+        return value
+
+    return read
+
+
+def integer(low: int, high: int) -> Reader:
+    """A whole number within limits, or its digits in a string."""
+
+    def read(value: Any, path: str) -> int:
+        digits = isinstance(value, str) and _INTEGER.fullmatch(value)
+        if digits or (isinstance(value, float) and value.is_integer()):
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise invalid(path, "must be an integer")
+        if not low <= value <= high:
+            raise invalid(path, f"must be between {low} and {high}")
+        return value
+
+    return read
+
+
+def one_of(*choices: str) -> Reader:
+    """One of a few words, in exactly this spelling."""
+
+    def read(value: Any, path: str) -> str:
+        if value not in choices:
+            raise invalid(path, f"must be one of {', '.join(choices)}")
+        return str(value)
+
+    return read
+
+
+def list_of(item: Reader) -> Reader:
+    """A JSON array, each element by the same rule."""
+
+    def read(value: Any, path: str) -> list[Any]:
+        if not isinstance(value, list):
+            raise invalid(path, "must be a list")
+        return [item(element, f"{path}[{index}]") for index, element in enumerate(value)]
+
+    return read
+
+
+def boolean(value: Any, path: str) -> bool:
+    """True or false, or the word for it."""
+    if value in ("true", "false"):
+        return bool(value == "true")
+    if not isinstance(value, bool):
+        raise invalid(path, "must be a boolean")
+    return value
+
+
+def plugin_name(value: Any, path: str) -> str:
+    """The bare name: 57 characters, since the prefix and AWS's limit of 64 leave no more."""
+    name: str = text(1, 57)(value, path)
+    if not _NAME.fullmatch(name):
+        raise invalid(path, "must match [a-zA-Z0-9-_]+")
+    return name
+
+
+def cron_schedule(value: Any, path: str) -> str:
+    """Six fields in AWS's notation, at most 250 characters."""
+    expression: str = text(0, 250)(value, path)
+    if not accepted_by_platform(expression):
+        raise invalid(path, "must be a cron expression of six fields")
+    return expression
+
+
+def environment(value: Any, path: str) -> dict[str, str]:
+    """The custom variables: strings that are not empty, none with the platform's own prefix."""
+    if not isinstance(value, dict):
+        raise invalid(path, "must be an object")
+    for key, variable in value.items():
+        if not key:
+            raise invalid(path, "a key must not be empty")
+        if not isinstance(variable, str) or not variable:
+            raise invalid(f"{path}.{key}", "must be a string that is not empty")
+        if key.startswith(RESERVED_PREFIX):
+            raise Refusal(
+                400,
+                "ENVIRONMENT_VARIABLES_CANNOT_START_WITH_RESERVED_PREFIX",
+                f"Environment variable [{key}] starts with the reserved prefix [{RESERVED_PREFIX}]",
+                {"environmentVariable": key, "reservedPrefix": RESERVED_PREFIX},
+            )
+    return dict(value)
+
+
+def order(value: Any, path: str) -> int:
+    """The place among the interceptors of one API: 1 or more."""
+    number: int = integer(-(2**31), 2**31 - 1)(value, path)
+    if number == RESERVED_ORDER:
+        raise Refusal(
+            400,
+            "INTERCEPTION_ORDER_CANNOT_BE_RESERVED_ORDER",
+            f"{path}: [{number}] is reserved",
+            {"order": number, "reservedOrder": RESERVED_ORDER},
+        )
+    if number < 1:
+        raise invalid(path, "must be a positive number")
+    return number
+
+
+def interception(value: Any, path: str) -> dict[str, Any]:
+    """One interception: an API for PRE_REQUEST and POST_REQUEST, an entity for ADAPT_ENTITY."""
+    clean = members(value, path, _INTERCEPTION, required=("type",))
+    kind, api_id = clean["type"], clean.get("apiId")
+    adapts = kind == "ADAPT_ENTITY"
+    if adapts == (api_id is not None):
+        raise Refusal(
+            400,
+            "INTERCEPTION_MUST_HAVE_CORRECT_API_ID_NULL_VALUE_FOR_TYPE",
+            f"{path}.apiId: must {'' if adapts else 'not '}be null for [{kind}]",
+            {"type": kind, "correctValue": "null" if adapts else "not null", "apiId": api_id},
+        )
+    if adapts and "entityTypeName" not in clean:
+        raise invalid(f"{path}.entityTypeName", "must not be null for [ADAPT_ENTITY]")
+    return clean
+
+
+def notification(value: Any, path: str) -> dict[str, Any]:
+    """One notification: an entity, an action, and maybe a single template of the entity."""
+    return members(value, path, _NOTIFICATION, required=("entityTypeName", "actionName"))
+
+
+def subscriptions(value: Any, path: str) -> dict[str, Any]:
+    """What BioT calls the plugin for; only the members that were sent."""
+    return members(value, path, _SUBSCRIPTIONS)
+
+
+def cors(value: Any, path: str) -> dict[str, Any]:
+    """What browsers may do; only the lists that were sent."""
+    return members(value, path, _CORS)
+
+
+def members(
+    value: Any,
+    path: str,
+    readers: dict[str, Reader],
+    *,
+    required: tuple[str, ...] = (),
+    nulls: tuple[str, ...] = (),
+    whole: str = "config",
+) -> dict[str, Any]:
+    """The known members of an object, clean. A null counts as not sent, save for the members named in `nulls`.
+
+    `whole` is what a refusal calls the object where it has no path.
+    """
+    if not isinstance(value, dict):
+        raise invalid(path or whole, "must be an object")
+    clean: dict[str, Any] = {}
+    for name, reader in readers.items():
+        where = f"{path}.{name}" if path else name
+        if value.get(name) is not None:
+            clean[name] = reader(value[name], where)
+        elif name in required:
+            raise invalid(where, "must not be null")
+        elif name in nulls and name in value:
+            clean[name] = None
+    return clean
+
+
+_INTERCEPTION: dict[str, Reader] = {
+    "type": one_of("PRE_REQUEST", "POST_REQUEST", "ADAPT_ENTITY"),
+    "apiId": text(1, 2048),
+    "entityTypeName": text(1, 255),
+    "order": order,
+}
+_NOTIFICATION: dict[str, Reader] = {
+    "entityTypeName": text(1, 255),
+    "actionName": text(1, 255),
+    "templateName": text(1, 255),
+}
+_SUBSCRIPTIONS: dict[str, Reader] = {
+    "interceptionOrder": order,
+    "interceptions": list_of(interception),
+    "notifications": list_of(notification),
+}
+_CORS: dict[str, Reader] = {
+    "allowOrigins": list_of(text(1, 2048)),
+    "allowMethods": list_of(one_of("GET", "PUT", "POST", "DELETE", "HEAD", "PATCH")),
+    "allowHeaders": list_of(text(1, 2048)),
+    "exposeHeaders": list_of(text(1, 2048)),
+}
+_FIELDS: dict[str, Reader] = {
+    "displayName": text(0, 255),
+    "version": integer(1, 32767),
+    "runtime": text(0, 50),
+    "handler": text(0, 1024),
+    "timeout": integer(1, 900),
+    "memorySize": integer(128, 10240),
+    "ephemeralStorage": integer(512, 10240),
+    "environmentVariables": environment,
+    "subscriptions": subscriptions,
+    "enabledState": one_of("ENABLED", "DISABLED"),
+    "cronSchedule": cron_schedule,
+    "analyticsDbAccess": boolean,
+    "cors": cors,
+    "imageTag": text(0, 128),
+}
+_CREATE_FIELDS = {"name": plugin_name, **_FIELDS, "deploymentPackageType": one_of("ZIP", "IMAGE")}
+
+
+def read_new(config: Any) -> dict[str, Any]:
+    """The config of a creation: three fields are a must, nulls count as not sent."""
+    return members(config, "", _CREATE_FIELDS, required=("name", "displayName", "version"))
+
+
+def read_change(config: Any) -> dict[str, Any]:
+    """The config of an update: nothing is a must; a null `cronSchedule` is kept, since it may mean "clear"."""
+    return members(config, "", _FIELDS, nulls=("cronSchedule",))
+
+
+def read_replacement(config: Any) -> dict[str, Any]:
+    """The config of a PUT as the old v1 API had it: the whole configuration, so a creation without a name."""
+    return members(config, "", _FIELDS, required=("displayName", "version"))

@@ -1,0 +1,308 @@
+"""The five operations on plugins: create, update, get, search, delete (BioT API 2.4.2, plugins).
+
+Each takes clean Python values and answers JSON or raises a Refusal. A write happens whole or not at all: its rules
+are checked inside the transaction that stores it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import secrets
+import string
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from ..access import service_users
+from ..access.permissions import POWERLESS_ROLE
+from ..http import search
+from ..http.errors import Refusal, invalid, not_found
+from ..subscriptions import subscribers as hooks
+from . import rules
+from .aws import check_code, check_function
+from .responses import IN_PROCESS, PREFIX, function_host, plugin_answer, shown_name, variables
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Mapping
+
+    from ..database import Store
+    from ..images.service import Images
+    from ..testing.switches import Reading, Switches
+
+Record = dict[str, Any]
+
+_DEFAULTS: Mapping[str, Any] = {
+    "runtime": "nodejs16.x",
+    "handler": "index.handler",
+    "memorySize": 128,
+    "ephemeralStorage": 512,
+    "environmentVariables": {},
+    "subscriptions": None,
+    "enabledState": "ENABLED",
+    "cronSchedule": None,
+    "analyticsDbAccess": False,
+    "cors": None,
+    "imageTag": None,
+}
+_NO_SUBSCRIPTIONS: Mapping[str, Any] = {
+    "interceptionOrder": hooks.DEFAULT_ORDER,
+    "interceptions": [],
+    "notifications": [],
+}
+_SEARCHED = search.Kind(
+    words=("name", "displayName", "endpointUrl", "runtime", "handler", "enabledState", "deploymentPackageType"),
+    numbers=("version", "timeout", "memorySize", "ephemeralStorage"),
+    dates=("creationTime", "lastModifiedTime"),
+)
+
+
+class Plugins:
+    """What the platform does with plugins."""
+
+    def __init__(self, store: Store, switches: Switches, images: Images) -> None:
+        self._store = store
+        self._switches = switches
+        self._images = images
+
+    def create(self, config: Any, code: bytes | None, base_url: str = IN_PROCESS) -> dict[str, Any]:
+        """Deploy a new plugin; without code the platform's seed. Names are unique."""
+        reading = self._switches.read()
+        sent = rules.read_new(config)
+        record = _defaults(reading) | {"deploymentPackageType": "ZIP"} | sent
+        if sent.get("subscriptions"):
+            record["subscriptions"] = {**_NO_SUBSCRIPTIONS, **sent["subscriptions"]}
+        else:
+            record["subscriptions"] = None
+        if record["deploymentPackageType"] == "IMAGE":
+            _refuse_code(code)
+        elif record["imageTag"] is not None:
+            raise invalid("imageTag", "must be null for deploymentPackageType [ZIP]")
+        if code is not None:
+            check_code(code)
+        now = _now()
+        record |= _new_identity(record["name"]) | {"creationTime": now, "lastModifiedTime": now}
+        with self._store.writing() as db:
+            if _find(db, record["name"]) is not None:
+                shown = shown_name(record["name"], reading)
+                message = f"Plugin with name [{shown}] already exists"
+                raise Refusal(409, "PLUGIN_EXISTS_BY_NAME", message, {"pluginName": shown})
+            if record["imageTag"] is not None:
+                self._images.require(record["imageTag"])
+            check_function(record, variables(record, base_url, system=True))
+            _add_service_user(db, record)
+            _save(db, record, _store_code(db, code) if code is not None else None)
+            return _answer(db, record, reading, base_url)
+
+    def update(
+        self, path_name: str, config: Any, code: bytes | None, base_url: str = IN_PROCESS, *, replace: bool = False
+    ) -> dict[str, Any]:
+        """Change what was sent and keep the rest; with `replace` what was not sent goes back to its default."""
+        reading = self._switches.read()
+        sent = rules.read_change(config)
+        if replace:
+            rules.read_replacement(config)
+        if reading.nulls == "keep" and sent.get("cronSchedule", "") is None:
+            del sent["cronSchedule"]
+        if not sent.get("subscriptions"):
+            sent.pop("subscriptions", None)
+        elif reading.partial_subscriptions == "refused":
+            _require_whole(sent["subscriptions"])
+        with self._store.writing() as db:
+            record = _existing(db, path_name)
+            _check_fit(record, sent, code)
+            if "imageTag" in sent:
+                self._images.require(sent["imageTag"])
+            if code is not None:
+                check_code(code)
+            if replace:
+                record |= _defaults(reading)
+            for part, default in (("subscriptions", _NO_SUBSCRIPTIONS), ("cors", {})):
+                if part in sent:
+                    sent[part] = {**(record[part] or default), **sent[part]}
+            record |= sent
+            record["lastModifiedTime"] = _after(record["lastModifiedTime"])
+            check_function(record, variables(record, base_url, system=True))
+            digest = _store_code(db, code) if code is not None else None
+            _save(db, record, digest, hooked=replace or "subscriptions" in sent)
+            return _answer(db, record, reading, base_url)
+
+    def get(self, path_name: str, base_url: str = IN_PROCESS) -> dict[str, Any]:
+        """One plugin, by its name with the prefix."""
+        reading = self._switches.read()
+        with self._store.reading() as db:
+            return _answer(db, _existing(db, path_name), reading, base_url)
+
+    def delete(self, path_name: str) -> None:
+        """Take away the plugin, its service user, its subscriptions, its code, and its image if nobody else uses it."""
+        with self._store.writing() as db:
+            record = _existing(db, path_name)
+            name, owner = record["name"], record["serviceUserId"]
+            db.execute("DELETE FROM plugins WHERE name = ?", (name,))
+            service_users.remove(db, owner)
+            hooks.unsubscribe(db, name)
+            _drop_unused_code(db)
+        tag = record["imageTag"]
+        if tag is None:
+            return
+        # Files know no rollback: they go when the plugin is gone for sure, and while no other one can name them.
+        with self._store.writing() as db, contextlib.suppress(OSError):
+            if not _uses(db, tag):
+                self._images.remove(tag)
+
+    def search(self, request: Any, base_url: str = IN_PROCESS) -> dict[str, Any]:
+        """The plugins that fit a search request, one page of them."""
+        reading = self._switches.read()
+        query = search.read_query(request, _SEARCHED)
+        with self._store.reading() as db:
+            rows = db.execute("SELECT record FROM plugins ORDER BY sequence DESC")
+            found = [_answer(db, json.loads(row["record"]), reading, base_url) for row in rows]
+        return search.run(query, found)
+
+    def edit(self, name: str, change: Callable[[Record], object]) -> None:
+        """Change what is stored of the plugin of this bare name, past every rule but one: an answer can show it."""
+        with self._store.writing() as db:
+            record = _existing(db, PREFIX + name)
+            modified = _after(record["lastModifiedTime"])
+            change(record)
+            record |= {"name": name, "lastModifiedTime": modified}
+            try:
+                _save(db, record, None)
+                _answer(db, record, self._switches.read(), IN_PROCESS)
+            except (KeyError, TypeError, AttributeError) as error:
+                message = f"plugin {name!r} cannot be stored so ({error!r}): a variant can show it"
+                raise ValueError(message) from None
+
+    def code(self, name: str) -> bytes | None:
+        """The zip last sent for a plugin, by its bare name; none where the seed runs."""
+        with self._store.reading() as db:
+            row = db.execute(
+                "SELECT content FROM plugins JOIN code ON digest = code_digest WHERE name = ?", (name,)
+            ).fetchone()
+        return bytes(row["content"]) if row else None
+
+    def age(self, path: str) -> float | None:
+        """Seconds since the plugin that ends this path was last written; none where there is no such plugin."""
+        with self._store.reading() as db:
+            record = _find(db, path.rpartition("/")[2].removeprefix(PREFIX))
+        if record is None:
+            return None
+        return (datetime.now(UTC) - datetime.fromisoformat(record["lastModifiedTime"])).total_seconds()
+
+
+def _defaults(reading: Reading) -> Record:
+    return {**_DEFAULTS, "timeout": int(reading.default_timeout)}
+
+
+def _new_identity(name: str) -> Record:
+    """What the platform makes up for a new plugin: addresses, and a service user."""
+    function_id = "".join(secrets.choice(string.ascii_lowercase) for _ in range(32))
+    return {
+        "endpointUrl": function_host(function_id),
+        "linkToConsole": f"https://console.embedded.invalid/lambda/home#/functions/{PREFIX}{name}",
+        "serviceUserId": str(uuid.uuid4()),
+        "serviceUserSecretKey": secrets.token_urlsafe(32),
+    }
+
+
+def _refuse_code(code: bytes | None) -> None:
+    if code is not None:
+        name = "PLUGIN_CODE_IS_NOT_SUPPORTED_FOR_IMAGE_DEPLOYMENT_PACKAGE_TYPE"
+        raise Refusal(400, name, "Code is not supported for deploymentPackageType [IMAGE]")
+
+
+def _require_whole(sent: Mapping[str, Any]) -> None:
+    for member in _NO_SUBSCRIPTIONS:
+        if member not in sent:
+            raise invalid(f"subscriptions.{member}", "must not be null")
+
+
+def _check_fit(record: Record, sent: Mapping[str, Any], code: bytes | None) -> None:
+    """The rules between an update and the stored plugin: its package type and its version."""
+    if record["deploymentPackageType"] == "IMAGE":
+        _refuse_code(code)
+        renewed = "imageTag" in sent
+    else:
+        if "imageTag" in sent:
+            raise Refusal(400, "PLUGIN_REQUEST_VALIDATION_FAILED", "imageTag fits deploymentPackageType [IMAGE] only")
+        renewed = code is not None
+    current, requested = record["version"], sent.get("version")
+    details = {"currentVersion": current, "requestVersion": requested}
+    if renewed and requested is None:
+        raise Refusal(400, "PLUGIN_REQUEST_VALIDATION_FAILED", "version must be sent when code is updated")
+    if (
+        renewed and isinstance(current, int) and isinstance(requested, int) and requested <= current
+    ):  # an edit may have stored anything
+        name = "PLUGIN_VERSION_MUST_BE_LARGER_WHEN_UPDATING_CODE"
+        raise Refusal(400, name, f"Version [{requested}] must be larger than [{current}]", details)
+    if not renewed and requested not in (None, current):
+        name = "PLUGIN_VERSION_MUST_NOT_BE_CHANGED_WHEN_NOT_UPDATING_CODE"
+        raise Refusal(400, name, f"Version [{requested}] must stay [{current}] without new code", details)
+
+
+def _find(db: sqlite3.Connection, name: str) -> Record | None:
+    row = db.execute("SELECT record FROM plugins WHERE name = ?", (name,)).fetchone()
+    return json.loads(row["record"]) if row else None
+
+
+def _existing(db: sqlite3.Connection, path_name: str) -> Record:
+    """The plugin a path names: only the name with the prefix finds it."""
+    record = _find(db, path_name.removeprefix(PREFIX)) if path_name.startswith(PREFIX) else None
+    if record is None:
+        raise not_found(path_name)
+    return record
+
+
+def _save(db: sqlite3.Connection, record: Record, digest: str | None, *, hooked: bool = True) -> None:
+    """Write the record; a digest replaces the code, none keeps it; `hooked` when its subscriptions were sent."""
+    name = record["name"]
+    db.execute(
+        "INSERT INTO plugins (name, record, code_digest) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
+        "record = excluded.record, code_digest = coalesce(excluded.code_digest, code_digest)",
+        (name, json.dumps(record), digest),
+    )
+    if hooked:
+        hooks.subscribe(db, name, record["subscriptions"] or _NO_SUBSCRIPTIONS)
+    if digest is not None:
+        _drop_unused_code(db)
+
+
+def _store_code(db: sqlite3.Connection, content: bytes) -> str:
+    digest = hashlib.sha256(content).hexdigest()
+    db.execute("INSERT OR IGNORE INTO code VALUES (?, ?)", (digest, content))
+    return digest
+
+
+def _drop_unused_code(db: sqlite3.Connection) -> None:
+    used = "SELECT code_digest FROM plugins WHERE code_digest IS NOT NULL"
+    db.execute(f"DELETE FROM code WHERE digest NOT IN ({used})")  # noqa: S608  (a constant)
+
+
+def _uses(db: sqlite3.Connection, tag: str) -> bool:
+    row = db.execute("SELECT 1 FROM plugins WHERE json_extract(record, '$.imageTag') = ?", (tag,)).fetchone()
+    return row is not None
+
+
+def _add_service_user(db: sqlite3.Connection, record: Record) -> None:
+    """The plugin's own identity: it can log in, and holds no permission on plugins."""
+    user_id = service_users.insert(db, user_id=record["serviceUserId"], role=POWERLESS_ROLE, plugin=record["name"])
+    service_users.add_key(db, user_id, secret_key=record["serviceUserSecretKey"])
+
+
+def _answer(db: sqlite3.Connection, record: Record, reading: Reading, base_url: str) -> dict[str, Any]:
+    return plugin_answer(record, hooks.positions(db, record["name"]), reading, base_url)
+
+
+def _now() -> str:
+    return _text(datetime.now(UTC))
+
+
+def _after(earlier: str) -> str:
+    """Now, and always later than the write before."""
+    return _text(max(datetime.now(UTC), datetime.fromisoformat(earlier) + timedelta(milliseconds=1)))
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
