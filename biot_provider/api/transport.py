@@ -247,11 +247,13 @@ def proxy_for(base_url: str) -> str | None:
 def open_embedded(folder: Path) -> tuple[httpx.BaseTransport, Settings]:
     """The embedded platform in this process, and the settings of its built-in service user.
 
-    Raises ConfigError when its data cannot be used.
+    Raises ConfigError when it is not installed, or its data cannot be used.
     """
-    from biot_provider.emulator import Platform
-    from biot_provider.emulator.database import StoreError
-
+    try:
+        from biot_provider.emulator import Platform
+        from biot_provider.emulator.database import StoreError
+    except ModuleNotFoundError as missing:
+        raise ConfigError(f"BioT connection: {missing}") from None
     try:
         platform = Platform(folder)
     except (StoreError, OSError) as error:

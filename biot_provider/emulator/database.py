@@ -137,6 +137,10 @@ CREATE INDEX logs_by_source ON logs (source, id);
     """
 CREATE TABLE variants (id INTEGER PRIMARY KEY AUTOINCREMENT, spec TEXT NOT NULL, shown INTEGER NOT NULL DEFAULT 0);
 """,
+    # Keys of an earlier form: new ones are made when they are needed.
+    """
+DELETE FROM facts WHERE name IN ('key pair', 'previous key pair');
+""",
 )
 """What each version of the database adds to the one before; a file of an earlier one is brought up to date."""
 SCHEMA_VERSION = len(_SCHEMAS)

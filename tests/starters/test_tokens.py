@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256, SHA512, HashAlgorithm
 
 from biot_provider.emulator import Platform
 from biot_provider.emulator.delivery.plugin_tokens import INTERCEPTOR, NOTIFICATION, plugin_token
@@ -33,16 +35,9 @@ def crafted(claims: dict[str, Any], sign: Callable[[bytes], bytes], algorithm: s
     return f"{content}.{base64url(sign(content.encode()))}"
 
 
-def rs256(platform: Platform) -> Callable[[bytes], bytes]:
-    """Signs with the platform's own key, by another algorithm than its own (RFC 8017, section 9.2)."""
-    modulus, private = platform.keys._pair()
-    prefix = bytes.fromhex("003031300d060960864801650304020105000420")
-
-    def sign(content: bytes) -> bytes:
-        tail = prefix + hashlib.sha256(content).digest()
-        return pow(int.from_bytes(b"\0\1" + b"\xff" * (254 - len(tail)) + tail), private, modulus).to_bytes(256)
-
-    return sign
+def signer(platform: Platform, digest: HashAlgorithm) -> Callable[[bytes], bytes]:
+    """Sign with the platform's own key."""
+    return lambda content: platform.keys.private().sign(content, PKCS1v15(), digest)
 
 
 def fetches(platform: Platform) -> int:
@@ -51,7 +46,7 @@ def fetches(platform: Platform) -> int:
 
 def bad_tokens(platform: Platform, other: Platform) -> dict[str, str | None]:
     """By what is wrong with them, and first one with which nothing is."""
-    sign, public = platform.keys.sign, platform.keys.public()
+    sign, public = signer(platform, SHA512()), platform.keys.public()
     pem = f"-----BEGIN PUBLIC KEY-----\n{public}\n-----END PUBLIC KEY-----\n"
     good = plugin_token(platform.keys, INTERCEPTOR)
     head, claims, signature = good.split(".")
@@ -67,7 +62,7 @@ def bad_tokens(platform: Platform, other: Platform) -> dict[str, str | None]:
         "algorithm None": crafted({}, lambda _: b"", "None"),
         "HS512 with the key's text": crafted({}, lambda c: hmac.digest(public.encode(), c, hashlib.sha512), "HS512"),
         "HS512 with the key's PEM": crafted({}, lambda c: hmac.digest(pem.encode(), c, hashlib.sha512), "HS512"),
-        "RS256": crafted({}, rs256(platform), "RS256"),
+        "RS256": crafted({}, signer(platform, SHA256()), "RS256"),
         "expired": plugin_token(platform.keys, INTERCEPTOR, -60),
         "no end": crafted({"exp": None}, sign),
         "not yet": crafted({"nbf": int(time.time()) + 600}, sign),

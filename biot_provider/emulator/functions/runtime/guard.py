@@ -1,6 +1,7 @@
 """Stands between the caller and a function's process, as a small process of its own: nothing must outlive the caller.
 
-Run as a script, with the standard library alone. It starts the function's process, watches its memory, and kills it
+Run as a script without the installed packages; psutil is loaded when a call takes long or leaves something behind.
+It starts the function's process, watches its memory, and kills it
 with all that it has started as soon as it ends, takes too much, or the caller is gone. On its input comes one JSON line
 that says what to start, then `b` and `e` where a call begins and ends; its end means that the caller is gone. On its
 output go JSON lines: the peak memory after each `e`, and at last how it ended. Between two calls the process is frozen,
@@ -20,7 +21,10 @@ import shutil
 import signal
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import psutil
 
 CONTROL, REPORTS = 0, 1
 REQUESTS, ANSWERS = 3, 4
@@ -29,11 +33,10 @@ REQUESTS, ANSWERS = 3, 4
 _BUSY, _IDLE = 0.02, 0.5
 """Seconds between two looks at the memory."""
 _FAMILY_LOOKS = 10
-"""Each so many looks it counts in what the process has started, which means a look at every process there is."""
+"""Every so many looks the memory of what the process has started is counted in, which is slow."""
 _MB = 1 << 20
-_PAGE = resource.getpagesize()
-_ROOM = 512 * _MB
-"""What a process may ask for beyond its limit between two looks, at least."""
+_MIN_EXTRA_BYTES = 512 * _MB
+"""What a process may allocate beyond its limit between two looks, at least."""
 _PDEATHSIG, _SUBREAPER = 1, 36
 _FREE = 20
 """File descriptors from here on are nobody's."""
@@ -44,6 +47,7 @@ _OPEN_FILES = 1024
 def main() -> None:
     """Start what the first line says, and stay until it has ended."""
     spec = _read_spec()
+    sys.path.append(spec["packages"])
     terminated: list[int] = []
     woken, wake = os.pipe()
     for end in (woken, wake):
@@ -114,12 +118,13 @@ class _Guard:
         """Kill the process, its group and all its descendants, and see them gone."""
         self._signal(signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
+            os.waitpid(self._child, 0)
+        with contextlib.suppress(ChildProcessError):
+            # What has left the group is this one's child by now, or will be.
             while True:
-                for pid, parent, _ in _processes():
-                    if parent == os.getpid():
-                        with contextlib.suppress(OSError):
-                            os.kill(pid, signal.SIGKILL)
-                os.waitpid(-1, 0)
+                if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                    _kill_descendants()
+                    os.waitpid(-1, 0)
 
     def _signal(self, number: int) -> None:
         """Send a signal to the process and its group, if they are there."""
@@ -130,7 +135,7 @@ class _Guard:
         self._highest = max(self._highest, _resident(self._child))
         self._looks += 1
         if self._looks % _FAMILY_LOOKS == 0:
-            self._highest = max(self._highest, _resident_family(self._child))
+            self._highest = max(self._highest, _resident_family())
 
 
 def _read_spec() -> dict[str, Any]:
@@ -175,7 +180,7 @@ def _become(spec: dict[str, Any], guard: int) -> None:
     memory = spec["memory"] * _MB
     limits = (
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_DATA, memory + max(memory, _ROOM)),
+        (resource.RLIMIT_DATA, memory + max(memory, _MIN_EXTRA_BYTES)),
         (resource.RLIMIT_FSIZE, spec["storage"] * _MB),
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
     )
@@ -203,27 +208,29 @@ def _resident(pid: int) -> int:
     return int(rest.split(None, 1)[0]) * 1024 if found else 0
 
 
-def _resident_family(child: int) -> int:
-    """What the process and all that it has started have in use now, in bytes."""
-    processes = _processes()
-    family = {child, os.getpid()}
-    while more := {pid for pid, parent, _ in processes if parent in family} - family:
-        family |= more
-    return sum(size for pid, _, size in processes if pid in family and pid != os.getpid())
+def _resident_family() -> int:
+    """What all that this process has started has in use now, in bytes."""
+    import psutil
+
+    total = 0
+    for process in _descendants():
+        with contextlib.suppress(psutil.Error):
+            total += process.memory_info().rss
+    return total
 
 
-def _processes() -> list[tuple[int, int, int]]:
-    """Id, parent and bytes in use of each process there is."""
-    found = []
-    for name in os.listdir("/proc") if os.path.isdir("/proc") else ():  # noqa: PTH112, PTH208  (a look at each: fast)
-        if name.isdecimal():
-            try:
-                # The name of the program, in brackets, may hold anything.
-                fields = Path(f"/proc/{name}/stat").read_bytes().rpartition(b")")[2].split()
-            except OSError:
-                continue
-            found.append((int(name), int(fields[1]), int(fields[21]) * _PAGE))
-    return found
+def _kill_descendants() -> None:
+    import psutil
+
+    for process in _descendants():
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+
+
+def _descendants() -> list[psutil.Process]:
+    import psutil
+
+    return psutil.Process().children(recursive=True)
 
 
 def _prctl(option: int, value: int) -> None:

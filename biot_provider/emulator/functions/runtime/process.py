@@ -18,6 +18,8 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+import psutil
+
 from . import guard
 from .disk import megabytes
 
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 MAX_ANSWER = 6_291_556
 """Bytes: AWS Lambda quotas, invocation payload, response."""
 
+_PACKAGES = str(Path(psutil.__file__).parent.parent)
+"""Where the guard finds psutil."""
 _FRAME = 4096
 """Bytes around an answer, at most."""
 _CHUNK = 1 << 16
@@ -114,6 +118,7 @@ class Process:
             "memory": self._memory_size,
             "storage": self._ephemeral_storage,
             "fds": theirs,
+            "packages": _PACKAGES,
         }
         self._tell(json.dumps(spec).encode() + b"\n")
 
