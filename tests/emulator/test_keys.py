@@ -72,8 +72,7 @@ def test_after_a_rotation_the_key_before_is_still_published(call: Any) -> None:
 
 
 def test_a_key_of_an_earlier_version_is_replaced(tmp_path: Path) -> None:
-    file = tmp_path / "platform.sqlite"
-    connection = sqlite3.connect(file)
+    connection = sqlite3.connect(tmp_path / "platform.sqlite")
     connection.executescript("".join(database._SCHEMAS[:5]) + "PRAGMA user_version=5")
     connection.execute("""INSERT INTO facts VALUES ('key pair', '["c0ffee", "beef"]')""")
     connection.commit()
@@ -81,5 +80,6 @@ def test_a_key_of_an_earlier_version_is_replaced(tmp_path: Path) -> None:
     with Platform(tmp_path) as platform:
         read(platform.keys.public()).verify(sign(platform, b"x"), b"x", PKCS1v15(), SHA512())
         assert platform.keys.previous() is None
-    facts = sqlite3.connect(file).execute("SELECT name FROM facts").fetchall()
-    assert ("key pair",) not in facts
+        with platform._store.reading() as db:
+            facts = {row["name"] for row in db.execute("SELECT name FROM facts")}
+    assert "key pair" not in facts

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..subscriptions.subscribers import DEFAULT_ORDER, key_of
+from .rules import ATTRIBUTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,30 +40,18 @@ def plugin_answer(
     record: Mapping[str, Any], positions: Position, reading: Reading, base_url: str = IN_PROCESS
 ) -> dict[str, Any]:
     """PluginResponse for somebody who reached the platform at `base_url`: every documented member, `imageTag` never."""
-    image = record["deploymentPackageType"] == "IMAGE"
-    omit = reading.absent == "omitted"
-    answer = {
+    answer = {name: record[name] for name, attribute in ATTRIBUTES.items() if attribute.shown}
+    if record["deploymentPackageType"] == "IMAGE":
+        answer |= {"runtime": None, "handler": None}
+    answer |= {
         "name": shown_name(record["name"], reading),
-        "displayName": record["displayName"],
-        "version": record["version"],
-        "runtime": None if image else record["runtime"],
-        "handler": None if image else record["handler"],
-        "timeout": record["timeout"],
-        "memorySize": record["memorySize"],
-        "ephemeralStorage": record["ephemeralStorage"],
         "environmentVariables": variables(record, base_url, system=reading.system_variables == "shown"),
         "subscriptions": _subscriptions(record["subscriptions"], positions, reading),
-        "enabledState": record["enabledState"],
-        "cronSchedule": record["cronSchedule"],
-        "deploymentPackageType": record["deploymentPackageType"],
-        "analyticsDbAccess": record["analyticsDbAccess"],
         "cors": _cors(record["cors"], reading),
         "endpointUrl": _endpoint_url(record, base_url),
-        "linkToConsole": record["linkToConsole"],
-        "creationTime": record["creationTime"],
-        "lastModifiedTime": record["lastModifiedTime"],
+        **{name: record[name] for name in ("linkToConsole", "creationTime", "lastModifiedTime")},
     }
-    return without_nulls(answer) if omit else answer
+    return without_nulls(answer) if reading.absent == "omitted" else answer
 
 
 def shown_name(name: str, reading: Reading) -> str:

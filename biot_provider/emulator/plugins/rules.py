@@ -1,14 +1,14 @@
-"""The rules for one `config`: every field, its type and its limits, in the order the API lists them.
+"""The attributes of a plugin: each one's rule and default, from which storing, PATCH and the response follow.
 
-`read_config` turns the JSON of a request into clean values or refuses it. Numbers may come as strings, as in the
-platform's own samples; members nobody knows are ignored. What needs the stored plugin (versions, package type) is in
-`plugins`. Source: BioT API 2.4.2, plugins.
+Numbers may come as strings, as in the platform's own samples; unknown members are ignored. Rules that need the stored
+plugin (versions, package type) are in `service`. Source: BioT API 2.4.2, plugins.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from ..http.errors import Refusal, invalid
@@ -216,35 +216,63 @@ _CORS: dict[str, Reader] = {
     "allowHeaders": list_of(text(1, 2048)),
     "exposeHeaders": list_of(text(1, 2048)),
 }
-_FIELDS: dict[str, Reader] = {
-    "displayName": text(0, 255),
-    "version": integer(1, 32767),
-    "runtime": text(0, 50),
-    "handler": text(0, 1024),
-    "timeout": integer(1, 900),
-    "memorySize": integer(128, 10240),
-    "ephemeralStorage": integer(512, 10240),
-    "environmentVariables": environment,
-    "subscriptions": subscriptions,
-    "enabledState": one_of("ENABLED", "DISABLED"),
-    "cronSchedule": cron_schedule,
-    "analyticsDbAccess": boolean,
-    "cors": cors,
-    "imageTag": text(0, 128),
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One attribute of a plugin."""
+
+    read: Reader
+    default: Any = None
+    """What a plugin has when a creation does not send it."""
+    required: bool = False
+    """Whether a creation must send it."""
+    fixed: bool = False
+    """Whether only a creation may send it."""
+    null_clears: bool = False
+    """Whether a null in an update may mean "clear"; any other null counts as not sent."""
+    shown: bool = True
+    """Whether responses hold it."""
+
+
+ATTRIBUTES: dict[str, Attribute] = {
+    "name": Attribute(plugin_name, required=True, fixed=True),
+    "displayName": Attribute(text(0, 255), required=True),
+    "version": Attribute(integer(1, 32767), required=True),
+    "runtime": Attribute(text(0, 50), default="nodejs16.x"),
+    "handler": Attribute(text(0, 1024), default="index.handler"),
+    "timeout": Attribute(integer(1, 900), default=60),
+    "memorySize": Attribute(integer(128, 10240), default=128),
+    "ephemeralStorage": Attribute(integer(512, 10240), default=512),
+    "environmentVariables": Attribute(environment, default={}),
+    "subscriptions": Attribute(subscriptions),
+    "enabledState": Attribute(one_of("ENABLED", "DISABLED"), default="ENABLED"),
+    "cronSchedule": Attribute(cron_schedule, null_clears=True),
+    "analyticsDbAccess": Attribute(boolean, default=False),
+    "cors": Attribute(cors),
+    "imageTag": Attribute(text(0, 128), shown=False),
+    "deploymentPackageType": Attribute(one_of("ZIP", "IMAGE"), default="ZIP", fixed=True),
 }
-_CREATE_FIELDS = {"name": plugin_name, **_FIELDS, "deploymentPackageType": one_of("ZIP", "IMAGE")}
+"""By the name of the member, in the order in which the platform checks them."""
+
+DEFAULTS = {name: attribute.default for name, attribute in ATTRIBUTES.items() if not attribute.required}
+
+_READERS = {name: attribute.read for name, attribute in ATTRIBUTES.items()}
+_CHANGEABLE = {name: attribute.read for name, attribute in ATTRIBUTES.items() if not attribute.fixed}
+_REQUIRED = tuple(name for name, attribute in ATTRIBUTES.items() if attribute.required)
+_CLEARABLE = tuple(name for name, attribute in ATTRIBUTES.items() if attribute.null_clears)
 
 
 def read_new(config: Any) -> dict[str, Any]:
-    """The config of a creation: three fields are a must, nulls count as not sent."""
-    return members(config, "", _CREATE_FIELDS, required=("name", "displayName", "version"))
+    """Check the config of a creation: nulls count as not sent."""
+    return members(config, "", _READERS, required=_REQUIRED)
 
 
 def read_change(config: Any) -> dict[str, Any]:
-    """The config of an update: nothing is a must; a null `cronSchedule` is kept, since it may mean "clear"."""
-    return members(config, "", _FIELDS, nulls=("cronSchedule",))
+    """Check the config of an update: nothing is required."""
+    return members(config, "", _CHANGEABLE, nulls=_CLEARABLE)
 
 
 def read_replacement(config: Any) -> dict[str, Any]:
-    """The config of a PUT as the old v1 API had it: the whole configuration, so a creation without a name."""
-    return members(config, "", _FIELDS, required=("displayName", "version"))
+    """Check the config of a PUT as the old v1 API had it: the whole configuration, so a creation without a name."""
+    return members(config, "", _CHANGEABLE, required=_REQUIRED)

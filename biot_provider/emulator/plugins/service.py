@@ -34,19 +34,6 @@ if TYPE_CHECKING:
 
 Record = dict[str, Any]
 
-_DEFAULTS: Mapping[str, Any] = {
-    "runtime": "nodejs16.x",
-    "handler": "index.handler",
-    "memorySize": 128,
-    "ephemeralStorage": 512,
-    "environmentVariables": {},
-    "subscriptions": None,
-    "enabledState": "ENABLED",
-    "cronSchedule": None,
-    "analyticsDbAccess": False,
-    "cors": None,
-    "imageTag": None,
-}
 _NO_SUBSCRIPTIONS: Mapping[str, Any] = {
     "interceptionOrder": hooks.DEFAULT_ORDER,
     "interceptions": [],
@@ -71,7 +58,7 @@ class Plugins:
         """Deploy a new plugin; without code the platform's seed. Names are unique."""
         reading = self._switches.read()
         sent = rules.read_new(config)
-        record = _defaults(reading) | {"deploymentPackageType": "ZIP"} | sent
+        record = _defaults(reading) | sent
         if sent.get("subscriptions"):
             record["subscriptions"] = {**_NO_SUBSCRIPTIONS, **sent["subscriptions"]}
         else:
@@ -104,8 +91,8 @@ class Plugins:
         sent = rules.read_change(config)
         if replace:
             rules.read_replacement(config)
-        if reading.nulls == "keep" and sent.get("cronSchedule", "") is None:
-            del sent["cronSchedule"]
+        if reading.nulls == "keep":
+            sent = {name: value for name, value in sent.items() if value is not None}
         if not sent.get("subscriptions"):
             sent.pop("subscriptions", None)
         elif reading.partial_subscriptions == "refused":
@@ -118,7 +105,9 @@ class Plugins:
             if code is not None:
                 check_code(code)
             if replace:
-                record |= _defaults(reading)
+                record |= {
+                    name: value for name, value in _defaults(reading).items() if not rules.ATTRIBUTES[name].fixed
+                }
             for part, default in (("subscriptions", _NO_SUBSCRIPTIONS), ("cors", {})):
                 if part in sent:
                     sent[part] = {**(record[part] or default), **sent[part]}
@@ -158,7 +147,7 @@ class Plugins:
         query = search.read_query(request, _SEARCHED)
         with self._store.reading() as db:
             rows = db.execute("SELECT record FROM plugins ORDER BY sequence DESC")
-            found = [_answer(db, json.loads(row["record"]), reading, base_url) for row in rows]
+            found = [_answer(db, _record(row["record"]), reading, base_url) for row in rows]
         return search.run(query, found)
 
     def edit(self, name: str, change: Callable[[Record], object]) -> None:
@@ -193,7 +182,12 @@ class Plugins:
 
 
 def _defaults(reading: Reading) -> Record:
-    return {**_DEFAULTS, "timeout": int(reading.default_timeout)}
+    return {**rules.DEFAULTS, "timeout": int(reading.default_timeout)}
+
+
+def _record(stored: str) -> Record:
+    """Return a stored plugin; what it was stored without, by an earlier version, has its default."""
+    return {**rules.DEFAULTS, **json.loads(stored)}
 
 
 def _new_identity(name: str) -> Record:
@@ -244,7 +238,7 @@ def _check_fit(record: Record, sent: Mapping[str, Any], code: bytes | None) -> N
 
 def _find(db: sqlite3.Connection, name: str) -> Record | None:
     row = db.execute("SELECT record FROM plugins WHERE name = ?", (name,)).fetchone()
-    return json.loads(row["record"]) if row else None
+    return _record(row["record"]) if row else None
 
 
 def _existing(db: sqlite3.Connection, path_name: str) -> Record:
