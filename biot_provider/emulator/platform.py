@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .access.identity import Identity
 from .access.keys import Keys
-from .access.permissions import PERMISSIONS
-from .access.service_users import TOKEN_SECONDS
 from .database import Store
 from .delivery.plugin_tokens import PluginTokens
 from .delivery.service import Delivery
@@ -29,7 +27,6 @@ from .testing.switches import Switches
 from .testing.variants import Variants
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
     from types import TracebackType
     from wsgiref.types import WSGIApplication
@@ -60,7 +57,7 @@ class Platform:
             raise
         self.faults = Faults(self._store)
         self.variants = Variants(self._store)
-        self.journal = Journal(self._store)
+        self.request_log = Journal(self._store)
         self.keys = Keys(self._store)
         self._subscriptions = Subscriptions(self._store, self.switches)
         self._ecr = Ecr(self._store)
@@ -80,6 +77,12 @@ class Platform:
         """Id of the built-in service user, which has every permission."""
         self.service_secret_key = self._identity.service_secret_key
         """Its secret key, made at random with the database."""
+        self.add_service_user = self._identity.add_service_user
+        self.add_user = self._identity.add_user
+        self.end_tokens = self._identity.end_tokens
+        self.end_image_tokens = self._ecr.end_all
+        self.requests = self.request_log.entries
+        self.code = self.plugins.code
 
     @cached_property
     def app(self) -> WSGIApplication:
@@ -92,7 +95,7 @@ class Platform:
             self._identity,
             self.switches,
             self.faults,
-            self.journal,
+            self.request_log,
             key=self._control_key,
             keys=self.keys,
             logs=self.logs,
@@ -116,30 +119,28 @@ class Platform:
         # The web parts are loaded with the first use only: most processes that open a platform never ask it anything.
         from .http.application import App
 
-        return App(routes, self._identity, self.faults, self.journal, control, self.plugins.age, self.variants)
+        return App(routes, self._identity, self.faults, self.request_log, control, self.plugins.age, self.variants)
 
     @cached_property
     def _api_routes(self) -> list[Route]:
-        from .access.logins import LoginsApi
-        from .access.service_user_routes import ServiceUsersApi
+        from .access import logins, service_user_routes
         from .functions.routes import FunctionsApi
-        from .images.routes import ImagesApi
+        from .images import routes as image_routes
         from .patients.routes import PatientsApi
-        from .plugins.routes import PluginsApi
-        from .subscriptions.reference_routes import ReferenceDataApi
-        from .subscriptions.routes import DispatcherApi
+        from .plugins import routes as plugin_routes
+        from .subscriptions import reference_routes
+        from .subscriptions import routes as subscription_routes
 
-        areas = (
-            LoginsApi(self._identity, self.keys),
-            ServiceUsersApi(self._identity),
-            DispatcherApi(self._subscriptions),
-            ReferenceDataApi(self.switches),
-            PluginsApi(self.plugins, self.switches),
-            ImagesApi(self._registry, self._ecr, lambda: self.registry_host),
-            FunctionsApi(self._functions),
-            PatientsApi(Patients(self._store), self._identity, self.delivery),
-        )
-        return [route for area in areas for route in area.routes()]
+        return [
+            *logins.routes(self._identity, self.keys),
+            *service_user_routes.routes(self._identity),
+            *subscription_routes.routes(self._subscriptions),
+            *reference_routes.routes(self.switches),
+            *plugin_routes.routes(self.plugins, self.switches),
+            *image_routes.routes(self._registry, self._ecr, lambda: self.registry_host),
+            *FunctionsApi(self._functions).routes(),
+            *PatientsApi(Patients(self._store), self._identity, self.delivery).routes(),
+        ]
 
     @cached_property
     def _registry_routes(self) -> list[Route]:
@@ -163,42 +164,6 @@ class Platform:
         """Where the key is, for its owner alone."""
         return self._control_key.path
 
-    def add_service_user(
-        self,
-        permissions: Iterable[str] = PERMISSIONS,
-        *,
-        token_seconds: float = TOKEN_SECONDS,
-        locked: bool = False,
-        expired: bool = False,
-    ) -> tuple[str, str]:
-        """A new service user with these permissions; gives its id and its secret key, which may have expired."""
-        return self._identity.add_service_user(permissions, token_seconds=token_seconds, locked=locked, expired=expired)
-
-    def add_user(
-        self,
-        permissions: Iterable[str] = PERMISSIONS,
-        *,
-        token_seconds: float = TOKEN_SECONDS,
-        locked: bool = False,
-        locked_minutes: float | None = None,
-        mfa: bool = False,
-    ) -> tuple[str, str]:
-        """A new person with these permissions; gives the user name and the password, both made at random.
-
-        `locked` for good or for `locked_minutes` from now; with `mfa` a login is only the first of two steps.
-        """
-        return self._identity.add_user(
-            permissions, token_seconds=token_seconds, locked=locked, locked_minutes=locked_minutes, mfa=mfa
-        )
-
-    def end_tokens(self, *, refresh: bool = False) -> None:
-        """Make every access token given so far invalid, as if its time had come; with `refresh` those tokens too."""
-        self._identity.end_tokens(refresh=refresh)
-
-    def end_image_tokens(self) -> None:
-        """Make all temporary keys and registry tokens given so far invalid, as if their time had come."""
-        self._ecr.end_all()
-
     @property
     def address(self) -> str:
         """Where functions reach the platform on the loopback interface; it is on a port when first asked for."""
@@ -208,14 +173,6 @@ class Platform:
     def registry_host(self) -> str:
         """Host and port of the image registry on the loopback interface, which listens from now on, for a push."""
         return self._registry_port.host
-
-    def code(self, name: str) -> bytes | None:
-        """The zip last sent for the plugin of this bare name; none where the seed runs or no such plugin is."""
-        return self.plugins.code(name)
-
-    def requests(self) -> list[dict[str, Any]]:
-        """Every request so far, oldest first: method, path, parts, config without its variables' values, status."""
-        return self.journal.entries()
 
     def close(self) -> None:
         """End the functions, give the database and the port back. A closed platform answers nothing any more."""

@@ -221,7 +221,7 @@ def test_faults_are_ordered_over_http_with_the_key_and_without_a_token(outside: 
 
 
 def test_the_journal_tells_what_was_asked(call: Any, zipped: Any) -> None:
-    call.platform.journal.clear()
+    call.platform.request_log.clear()
     call.created(code=zipped(), environmentVariables={"MODE": "tell-nobody"})
     call.get("nobody")
     call.search({"limit": 1})
@@ -242,7 +242,7 @@ def test_the_journal_tells_what_was_asked(call: Any, zipped: Any) -> None:
 
 
 def test_the_journal_tells_what_the_caller_got_and_what_really_happened(inside: Any) -> None:
-    inside.platform.journal.clear()
+    inside.platform.request_log.clear()
     for fault in ("unavailable", "gateway-timeout", "reset-after-commit"):
         inside.platform.faults.add(fault, method="POST")
     inside.create(name="a")

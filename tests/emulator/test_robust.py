@@ -512,14 +512,14 @@ PUSHER = """
 import sys, time
 from pathlib import Path
 from biot_provider.emulator import Platform
-from biot_provider.emulator.images.registry import RegistryRefusal
+from biot_provider.emulator.images.registry import RegistryError
 
 with Platform(Path(sys.argv[1])) as platform:
     end, pushed = time.time() + 3, 0
     while time.time() < end:
         try:
             platform.images.add("same")
-        except (RegistryRefusal, FileNotFoundError):
+        except (RegistryError, FileNotFoundError):
             continue  # its parts were taken away before they were an image
         pushed += 1
     print(pushed)

@@ -200,7 +200,7 @@ class Account:
         return [f"{method} {path}" for method, path in asked]
 
     def forget(self) -> None:
-        self.platform.journal.clear()
+        self.platform.request_log.clear()
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..http.errors import Refusal
+from ..http.errors import ApiError
 from .people import ORGANIZATION, People
 from .permissions import PERMISSIONS, known, of_holder
-from .service_users import TOKEN_SECONDS, ServiceUsers, add_key, insert, live_keys
-from .tokens import digest, new, shown
+from .service_users import ServiceUsers, add_key, insert, live_keys
+from .tokens import TOKEN_SECONDS, digest, new, shown
 
 if TYPE_CHECKING:
     import sqlite3
@@ -45,6 +45,7 @@ class Identity:
         self._store = store
         self._switches = switches
         self.people = People(store, switches)
+        self.add_user = self.people.add
         self.service_users = ServiceUsers(store, switches)
         self.service_id, self.service_secret_key = self._built_in()
 
@@ -62,37 +63,20 @@ class Identity:
             user_id = insert(db, permissions, token_seconds=token_seconds, locked=locked)
             return user_id, add_key(db, user_id, expires=time.time() if expired else None)["secret_key"]
 
-    def add_user(
-        self,
-        permissions: Iterable[str] = PERMISSIONS,
-        *,
-        token_seconds: float = TOKEN_SECONDS,
-        locked: bool = False,
-        locked_minutes: float | None = None,
-        mfa: bool = False,
-    ) -> tuple[str, str]:
-        """A new person with these permissions; gives the user name and the password, both made at random.
-
-        `locked` for good or for `locked_minutes` from now; with `mfa` a login is only the first of two steps.
-        """
-        return self.people.add(
-            known(permissions), token_seconds=token_seconds, locked=locked, locked_minutes=locked_minutes, mfa=mfa
-        )
-
     def log_in(self, body: Any) -> dict[str, Any]:
         """A token for a service user's id and secret key."""
         user_id, secret_key = (body.get("id"), body.get("secretKey")) if isinstance(body, dict) else (None, None)
         if not isinstance(user_id, str) or not isinstance(secret_key, str):
-            raise Refusal(400, "BAD_REQUEST", "id and secretKey must be strings")
+            raise ApiError(400, "BAD_REQUEST", "id and secretKey must be strings")
         with self._store.writing() as db:
             user = db.execute("SELECT * FROM service_users WHERE id = ?", (user_id,)).fetchone()
             now = time.time()
             held = [row["secret_key"] for row in live_keys(db, user_id)]
             right = any(hmac.compare_digest(key.encode(), secret_key.encode()) for key in held)
             if user is None or not right or not user["active"]:
-                raise Refusal(403, "LOGIN_FAILED", "Login failed")
+                raise ApiError(403, "LOGIN_FAILED", "Login failed")
             if user["locked"]:
-                raise Refusal(401, "SERVICE_LOCKED", "Service user is locked")
+                raise ApiError(401, "SERVICE_LOCKED", "Service user is locked")
             seconds = TOKEN_SECONDS if user["token_seconds"] is None else user["token_seconds"]
             token, expires = new(), now + seconds
             db.execute("DELETE FROM tokens WHERE expires <= ?", (now,))
@@ -102,7 +86,7 @@ class Identity:
     def require(self, authorization: str | None, permission: str) -> None:
         """Refuse a call whose bearer token is not valid, or whose user lacks the permission."""
         if permission not in self.holder(authorization).permissions:
-            raise Refusal(403, "ACCESS_DENIED", "Access is denied")
+            raise ApiError(403, "ACCESS_DENIED", "Access is denied")
 
     def holder(self, authorization: str | None) -> Holder:
         """Who calls, by the header `Authorization`; refused where that holds no valid bearer token."""
@@ -110,7 +94,7 @@ class Identity:
         with self._store.reading() as db:
             row = db.execute(_HOLDER, {"digest": digest(token.strip())}).fetchone()
         if scheme.lower() != "bearer" or row is None or row["expires"] <= time.time():
-            raise Refusal(401, "TOKEN_NOT_VALID", "Token is not valid")
+            raise ApiError(401, "TOKEN_NOT_VALID", "Token is not valid")
         return Holder(row["id"], row["kind"], row["plugin"], row["organization"] or ORGANIZATION, of_holder(row))
 
     def end_tokens(self, *, refresh: bool = False) -> None:

@@ -37,6 +37,10 @@ class Keys:
             stored = _stored(db, _PREVIOUS)
         return None if stored is None else _public(stored)
 
+    def published(self) -> dict[str, str | None]:
+        """Return both public keys as the API shows them."""
+        return {"publicKey": self.public(), "previousPublicKey": self.previous()}
+
     def private(self) -> RSAPrivateKey:
         """Return the key to sign with."""
         return _load(self._current())

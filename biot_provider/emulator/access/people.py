@@ -14,8 +14,9 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from ..http.errors import Refusal
-from .tokens import digest, new, shown
+from ..http.errors import ApiError
+from .permissions import PERMISSIONS, known
+from .tokens import TOKEN_SECONDS, digest, new, shown
 
 if TYPE_CHECKING:
     import sqlite3
@@ -37,16 +38,26 @@ class People:
         self._switches = switches
 
     def add(
-        self, permissions: Iterable[str], *, token_seconds: float, locked: bool, locked_minutes: float | None, mfa: bool
+        self,
+        permissions: Iterable[str] = PERMISSIONS,
+        *,
+        token_seconds: float = TOKEN_SECONDS,
+        locked: bool = False,
+        locked_minutes: float | None = None,
+        mfa: bool = False,
     ) -> tuple[str, str]:
-        """A new person; gives the user name and the password."""
+        """Add a person with these permissions and return the user name and the password, both made at random.
+
+        `locked` for good or for `locked_minutes` from now; with `mfa` a login is only the first of two steps.
+        """
+        permissions = known(permissions)
         until = None if locked_minutes is None else time.time() + 60 * locked_minutes
         credentials = (f"{secrets.token_hex(6)}@example.com", secrets.token_urlsafe(18))
         with self._store.writing() as db:
             db.execute(
                 "INSERT INTO people (id, username, password, permissions, locked, locked_until, mfa, token_seconds)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (str(uuid.uuid4()), *credentials, json.dumps(list(permissions)), locked, until, mfa, token_seconds),
+                (str(uuid.uuid4()), *credentials, json.dumps(permissions), locked, until, mfa, token_seconds),
             )
         return credentials
 
@@ -54,12 +65,12 @@ class People:
         """LoginResponse for a user name and a password. Wrong ones are a 403, a lock is a 401."""
         username, password = (body.get("username"), body.get("password")) if isinstance(body, dict) else (None, None)
         if not isinstance(username, str) or not isinstance(password, str):
-            raise Refusal(400, "BAD_REQUEST", "username and password must be strings")
+            raise ApiError(400, "BAD_REQUEST", "username and password must be strings")
         reading = self._switches.read()
         with self._store.writing() as db:
             person = db.execute("SELECT * FROM people WHERE username = ?", (username,)).fetchone()
             if person is None or not hmac.compare_digest(person["password"].encode(), password.encode()):
-                raise Refusal(403, "LOGIN_FAILED", "Login failed")
+                raise ApiError(403, "LOGIN_FAILED", "Login failed")
             _refuse_locked(person)
             if not person["mfa"]:
                 return _logged_in(db, person, reading)
@@ -73,7 +84,7 @@ class People:
         with self._store.writing() as db:
             session = _session(db, body)
             if session is None:
-                raise Refusal(403, "REFRESH_TOKEN_NOT_VALID", "Refresh token is not valid")
+                raise ApiError(403, "REFRESH_TOKEN_NOT_VALID", "Refresh token is not valid")
             access = _give(db, session, "access", session["token_seconds"])
             return _answer(session, access, (body["refreshToken"], session["expires"]), reading)
 
@@ -83,17 +94,17 @@ class People:
         with self._store.writing() as db:
             session = _session(db, body)
             if session is None:
-                raise Refusal(403, "LOGIN_FAILED", "Login failed")
+                raise ApiError(403, "LOGIN_FAILED", "Login failed")
             db.execute("DELETE FROM sessions WHERE digest = ?", (session["digest"],))
             return _logged_in(db, session, reading)
 
 
 def _refuse_locked(person: sqlite3.Row) -> None:
     if person["locked"]:
-        raise Refusal(401, "USER_LOCKED", "User is locked")
+        raise ApiError(401, "USER_LOCKED", "User is locked")
     left = (person["locked_until"] or 0) - time.time()
     if left > 0:
-        raise Refusal(
+        raise ApiError(
             401, "USER_LOCKED_WITH_TIME", "User is locked for some time", {"timeLeftInMinutes": math.ceil(left / 60)}
         )
 
@@ -102,7 +113,7 @@ def _session(db: sqlite3.Connection, body: Any) -> sqlite3.Row | None:
     """The person and the session of a refresh token; none where it is not valid, or its person is locked."""
     token = body.get("refreshToken") if isinstance(body, dict) else None
     if not isinstance(token, str):
-        raise Refusal(400, "BAD_REQUEST", "refreshToken must be a string")
+        raise ApiError(400, "BAD_REQUEST", "refreshToken must be a string")
     now = time.time()
     found: sqlite3.Row | None = db.execute(
         "SELECT * FROM sessions JOIN people ON id = person WHERE digest = ? AND kind = 'refresh' AND expires > ?"

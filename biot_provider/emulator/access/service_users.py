@@ -14,12 +14,13 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from ..http import search
-from ..http.errors import Refusal, invalid
+from ..http.errors import ApiError, invalid
 from ..moments import iso
 from ..plugins import rules
 from ..plugins.responses import without_nulls
 from .people import ORGANIZATION
 from .permissions import ROLE, ROLES
+from .tokens import TOKEN_SECONDS
 
 if TYPE_CHECKING:
     import sqlite3
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from ..plugins.rules import Reader
     from ..testing.switches import Reading, Switches
 
-TOKEN_SECONDS = 30 * 60
 TYPES = ("INTERNAL_SERVICE", "EXTERNAL_SERVICE")
 SEARCHED = search.Kind(
     words=("id", "type", "ownerOrganizationId", "name"), numbers=("accessTokenExpirationInMinutes",), flags=("active",)
@@ -51,16 +51,16 @@ class ServiceUsers:
         sent = rules.members(body, "", _FIELDS, whole="body")
         missing = [name for name in ("roleId", "type") if name not in sent]
         if missing:
-            raise Refusal(400, "MISSING_PARAMETERS", f"Missing: {', '.join(missing)}", {"parameters": missing})
+            raise ApiError(400, "MISSING_PARAMETERS", f"Missing: {', '.join(missing)}", {"parameters": missing})
         _check_role(sent, reading)
         organization = sent.get("ownerOrganizationId")
         if organization not in (None, ORGANIZATION) and reading.organizations == "known":
-            raise Refusal(404, "OWNER_ORGANIZATION_NOT_FOUND", "No such organization", {"id": organization})
+            raise ApiError(404, "OWNER_ORGANIZATION_NOT_FOUND", "No such organization", {"id": organization})
         minutes = sent.get("accessTokenExpirationInMinutes")
         with self._store.writing() as db:
             name = sent.get("name")
             if name is not None and db.execute("SELECT 1 FROM service_users WHERE name = ?", (name,)).fetchone():
-                raise Refusal(409, "SERVICE_NAME_ALREADY_EXISTS", f"Name [{name}] is taken", {"name": name})
+                raise ApiError(409, "SERVICE_NAME_ALREADY_EXISTS", f"Name [{name}] is taken", {"name": name})
             user_id = insert(
                 db,
                 name=name,
@@ -123,7 +123,7 @@ class ServiceUsers:
             user = _existing(db, user_id)
             if len(live_keys(db, user_id)) >= limit:
                 details = {"serviceId": user_id, "maxSecretKeys": limit}
-                raise Refusal(409, "MAX_SECRET_KEYS", f"A service user has {limit} secret keys at most", details)
+                raise ApiError(409, "MAX_SECRET_KEYS", f"A service user has {limit} secret keys at most", details)
             return _shown(_new_key(add_key(db, user_id, expires=_key_end(user))), reading)
 
     def delete_key(self, user_id: str, key_id: str) -> None:
@@ -132,7 +132,7 @@ class ServiceUsers:
             _existing(db, user_id)
             if key_id not in [key["id"] for key in live_keys(db, user_id)]:
                 details = {"secretKeyId": key_id, "serviceUserId": user_id}
-                raise Refusal(404, "SECRET_KEY_ID_NOT_FOUND", f"No secret key [{key_id}]", details)
+                raise ApiError(404, "SECRET_KEY_ID_NOT_FOUND", f"No secret key [{key_id}]", details)
             db.execute("DELETE FROM secret_keys WHERE id = ?", (key_id,))
 
 
@@ -194,7 +194,7 @@ def live_keys(db: sqlite3.Connection, user_id: str) -> list[sqlite3.Row]:
 def _existing(db: sqlite3.Connection, user_id: str) -> sqlite3.Row:
     row: sqlite3.Row | None = db.execute("SELECT * FROM service_users WHERE id = ?", (user_id,)).fetchone()
     if row is None:
-        raise Refusal(404, "SERVICE_USER_NOT_FOUND", f"Service user [{user_id}] not found", {"id": user_id})
+        raise ApiError(404, "SERVICE_USER_NOT_FOUND", f"Service user [{user_id}] not found", {"id": user_id})
     return row
 
 
@@ -203,7 +203,7 @@ def _check_role(sent: Mapping[str, Any], reading: Reading) -> None:
     role = sent.get("roleId", ROLE)
     if role not in ROLES and reading.roles == "known":
         details = {"id": role, "types": list(TYPES)}
-        raise Refusal(404, "ROLE_NOT_FOUND_IN_SUPPORTED_TYPES", f"Role [{role}] not found", details)
+        raise ApiError(404, "ROLE_NOT_FOUND_IN_SUPPORTED_TYPES", f"Role [{role}] not found", details)
 
 
 def _key_end(user: sqlite3.Row) -> float | None:

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from ..testing.switches import Reading
 
 
+TOKEN_SECONDS = 30 * 60
+"""How long an access token is valid when nothing else is set."""
+
+
 def new() -> str:
     """A token nobody can guess."""
     return secrets.token_urlsafe(48)

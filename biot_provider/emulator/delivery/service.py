@@ -13,7 +13,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..http.errors import Refusal
+from ..http.errors import ApiError
 from ..subscriptions import subscribers as hooks
 from ..subscriptions.endpoints import shown_endpoint
 from .notification_queue import MAX_WAITING, Lanes
@@ -58,7 +58,7 @@ class Delivery:
         self._lanes = Lanes(self._logs.note)
 
     def before(self, trip: Trip) -> Trip:
-        """Run the PRE_REQUEST interceptors; gives the call as they want it. Raises Blocked, Refusal."""
+        """Run the PRE_REQUEST interceptors; gives the call as they want it. Raises Blocked, ApiError."""
         for subscriber in self._interceptors("PRE_REQUEST", trip, trip.api_id):
             verdict = self._intercept(subscriber, "PRE_REQUEST", trip, None)
             wanted = verdict.request if verdict else None
@@ -67,7 +67,7 @@ class Delivery:
         return trip
 
     def adapt(self, trip: Trip, entities: list[Any]) -> list[Any]:
-        """Run the ADAPT_ENTITY interceptors over the entities of an answer. Raises Blocked, Refusal."""
+        """Run the ADAPT_ENTITY interceptors over the entities of an answer. Raises Blocked, ApiError."""
         for subscriber in self._interceptors("ADAPT_ENTITY", trip, trip.entity):
             verdict = self._intercept(subscriber, "ADAPT_ENTITY", trip, {"entities": entities})
             if verdict and verdict.response:
@@ -75,7 +75,7 @@ class Delivery:
         return entities
 
     def after(self, trip: Trip, status: int, body: Any) -> tuple[int, Any]:
-        """Run the POST_REQUEST interceptors; gives status and body as they want them. Raises Blocked, Refusal."""
+        """Run the POST_REQUEST interceptors; gives status and body as they want them. Raises Blocked, ApiError."""
         for subscriber in self._interceptors("POST_REQUEST", trip, trip.api_id):
             verdict = self._intercept(subscriber, "POST_REQUEST", trip, {"body": body, "statusCode": status})
             wanted = (verdict.response if verdict else None) or {}
@@ -180,7 +180,7 @@ class Delivery:
         if self._switches.read().failing_interceptors == "fails":
             source = _source(subscriber)
             details = {"interceptor": source, "interception": what}
-            raise Refusal(500, "INTERCEPTOR_FAILED", f"Interceptor [{source}] failed: {problem}", details)
+            raise ApiError(500, "INTERCEPTOR_FAILED", f"Interceptor [{source}] failed: {problem}", details)
 
     def _notify(self, subscriber: Subscriber, trip: Trip, change: Change) -> None:
         from .events import notification_body, notification_event, notification_headers

@@ -17,7 +17,7 @@ from werkzeug.wrappers import Request, Response
 from ..plugins.responses import FUNCTIONS
 from ..testing.apply_fault import cut, replacement
 from ..testing.request_log import redacted, without_secrets
-from .errors import Refusal, envelope, method_not_allowed
+from .errors import ApiError, envelope, method_not_allowed
 from .guard import KEY_ENVIRON, comes_from_web_page
 from .request_body import limit_body
 from .routes import Call
@@ -122,8 +122,8 @@ class App:
         try:
             route, arguments = self._admit(call)
             answer = route.answer(call, **arguments)
-        except (Refusal, HTTPException) as error:
-            refusal = error if isinstance(error, Refusal) else _unread(error)
+        except (ApiError, HTTPException) as error:
+            refusal = error if isinstance(error, ApiError) else _unread(error)
             answer = refusal.status, envelope(refusal, service=_service(call.request), trace_id=call.trace_id)
         if isinstance(answer, Response):
             return answer
@@ -145,7 +145,7 @@ class App:
 
     def _overhear(self, call: Call) -> None:
         """Read what a caller that is known has sent, for the journal, though the platform does not act on it."""
-        with contextlib.suppress(Refusal, HTTPException):
+        with contextlib.suppress(ApiError, HTTPException):
             route, _ = self._admit(call)
             if route.permission is not None:
                 _ = call.json if call.request.is_json else call.parts
@@ -156,7 +156,7 @@ class App:
         except MethodNotAllowed:
             raise method_not_allowed(request.method) from None
         except HTTPException:
-            raise Refusal(404, "NOT_FOUND", f"No such API: {request.path}") from None
+            raise ApiError(404, "NOT_FOUND", f"No such API: {request.path}") from None
         return route, dict(arguments)
 
     def _note(self, call: Call, response: Response | None, fault: Fault | None, *, acted: bool = True) -> None:
@@ -188,10 +188,10 @@ class App:
         )
 
 
-def _unread(error: HTTPException) -> Refusal:
+def _unread(error: HTTPException) -> ApiError:
     """What became of a body that could not be read, or is too long to be."""
     name = "PAYLOAD_TOO_LARGE" if error.code == 413 else "BAD_REQUEST"
-    return Refusal(error.code or 400, name, str(error.description))
+    return ApiError(error.code or 400, name, str(error.description))
 
 
 def _is_known(response: Response | None) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 ENVIRONMENT = "embedded"
 
 
-class Refusal(Exception):  # noqa: N818  (an answer of the platform, not a fault of the program)
+class ApiError(Exception):
     """A request the platform answers with an error envelope."""
 
     def __init__(self, status: int, code: str, message: str, details: dict[str, Any] | None = None) -> None:
@@ -22,7 +22,7 @@ class Refusal(Exception):  # noqa: N818  (an answer of the platform, not a fault
         self.details = details or {}
 
 
-def envelope(refusal: Refusal, *, service: str, trace_id: str) -> dict[str, Any]:
+def envelope(refusal: ApiError, *, service: str, trace_id: str) -> dict[str, Any]:
     """The error body of BioT: six members, `details` an object."""
     return {
         "code": refusal.code,
@@ -34,21 +34,21 @@ def envelope(refusal: Refusal, *, service: str, trace_id: str) -> dict[str, Any]
     }
 
 
-def invalid(field: str, problem: str) -> Refusal:
+def invalid(field: str, problem: str) -> ApiError:
     """A plain validation failure. The API does not document its code, so a client must not lean on this one."""
-    return Refusal(400, "BAD_REQUEST", f"{field}: {problem}", {"fieldName": field})
+    return ApiError(400, "BAD_REQUEST", f"{field}: {problem}", {"fieldName": field})
 
 
-def aws(class_name: str, message: str) -> Refusal:
+def aws(class_name: str, message: str) -> ApiError:
     """A refusal of AWS behind the platform: it comes back as a 500 that names the class of the exception."""
-    return Refusal(500, "AWS_EXCEPTION", message, {"className": class_name})
+    return ApiError(500, "AWS_EXCEPTION", message, {"className": class_name})
 
 
-def not_found(name: str) -> Refusal:
+def not_found(name: str) -> ApiError:
     """No plugin of that name: the only 404 that means "gone"."""
-    return Refusal(404, "PLUGIN_NOT_FOUND", f"Plugin [{name}] not found", {"pluginName": name})
+    return ApiError(404, "PLUGIN_NOT_FOUND", f"Plugin [{name}] not found", {"pluginName": name})
 
 
-def method_not_allowed(method: str) -> Refusal:
+def method_not_allowed(method: str) -> ApiError:
     """A path that is there, asked in a way it does not take."""
-    return Refusal(405, "METHOD_NOT_ALLOWED", f"Request method '{method}' is not supported")
+    return ApiError(405, "METHOD_NOT_ALLOWED", f"Request method '{method}' is not supported")

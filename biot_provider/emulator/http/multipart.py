@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
-from .errors import Refusal
+from .errors import ApiError
 from .json_body import read_json
 
 if TYPE_CHECKING:
@@ -36,22 +36,22 @@ def read_parts(request: Request) -> list[Part]:
     kind, options = parse_options_header(request.content_type)
     boundary = options.get("boundary", "")
     if kind != "multipart/form-data" or not boundary:
-        raise Refusal(400, "BAD_REQUEST", "the request must be multipart/form-data")
+        raise ApiError(400, "BAD_REQUEST", "the request must be multipart/form-data")
     try:
         return _decode(request.stream, boundary.encode())
     except ValueError as error:
-        raise Refusal(400, "BAD_REQUEST", "the multipart body cannot be read") from error
+        raise ApiError(400, "BAD_REQUEST", "the multipart body cannot be read") from error
 
 
 def config_and_code(parts: list[Part]) -> tuple[Any, bytes | None]:
     """The JSON of the part `config`, and the bytes of `code` when it was sent."""
     found = {part.name: part for part in reversed(parts)}
     if "config" not in found:
-        raise Refusal(400, "BAD_REQUEST", "Required part 'config' is not present")
+        raise ApiError(400, "BAD_REQUEST", "Required part 'config' is not present")
     try:
         config = read_json(found["config"].content)
     except ValueError:
-        raise Refusal(400, "BAD_REQUEST", "the part 'config' must be JSON") from None
+        raise ApiError(400, "BAD_REQUEST", "the part 'config' must be JSON") from None
     return config, found["code"].content if "code" in found else None
 
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..plugins.responses import IN_PROCESS
-from .errors import Refusal
+from .errors import ApiError
 from .json_body import read_json
 from .multipart import config_and_code, read_parts
 
@@ -59,12 +59,12 @@ class Call:
 
     @cached_property
     def parts(self) -> list[Part]:
-        """The parts of a multipart body; none where the body is another. Raises Refusal where they cannot be read."""
+        """The parts of a multipart body; none where the body is another. Raises ApiError where they cannot be read."""
         return read_parts(self.request)
 
     @property
     def config_and_code(self) -> tuple[Any, bytes | None]:
-        """The part `config` as JSON and the part `code`. Raises Refusal."""
+        """The part `config` as JSON and the part `code`. Raises ApiError."""
         return config_and_code(self.parts)
 
     @property
@@ -77,7 +77,7 @@ class Call:
         """The JSON of the part `config`, where it was read and is any."""
         try:
             return config_and_code(self.parts_read)[0]
-        except Refusal:
+        except ApiError:
             return None
 
     @property
@@ -87,21 +87,21 @@ class Call:
 
     @cached_property
     def json(self) -> Any:
-        """The body as JSON. Raises Refusal."""
+        """The body as JSON. Raises ApiError."""
         if not may_be_json(self.request):
-            raise Refusal(415, "UNSUPPORTED_MEDIA_TYPE", "the body must be application/json")
+            raise ApiError(415, "UNSUPPORTED_MEDIA_TYPE", "the body must be application/json")
         try:
             return read_json(self.request.get_data())
         except ValueError:
-            raise Refusal(400, "BAD_REQUEST", "the body must be JSON") from None
+            raise ApiError(400, "BAD_REQUEST", "the body must be JSON") from None
 
     @property
     def search_request(self) -> Any:
-        """The parameter `searchRequest` as JSON; an empty object where it is not given. Raises Refusal."""
+        """The parameter `searchRequest` as JSON; an empty object where it is not given. Raises ApiError."""
         try:
             return read_json(self.request.args.get("searchRequest") or "{}")
         except ValueError:
-            raise Refusal(400, "BAD_REQUEST", "searchRequest must be JSON") from None
+            raise ApiError(400, "BAD_REQUEST", "searchRequest must be JSON") from None
 
 
 def may_be_json(request: Request) -> bool:

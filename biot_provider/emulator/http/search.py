@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .errors import Refusal, invalid
+from .errors import ApiError, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -210,5 +210,5 @@ def _count(request: Mapping[str, Any], name: str, low: int, default: int) -> int
     return int(value)
 
 
-def _bad(problem: str) -> Refusal:
+def _bad(problem: str) -> ApiError:
     return invalid("searchRequest", problem)

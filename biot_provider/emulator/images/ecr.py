@@ -15,7 +15,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..testing.faults import EXPIRED
-from .registry import RegistryRefusal
+from .registry import RegistryError
 
 if TYPE_CHECKING:
     import sqlite3
@@ -28,7 +28,7 @@ TOKEN_SECONDS = 12 * 3600.0
 USER = "AWS"
 
 
-class EcrRefusal(Exception):  # noqa: N818  (an answer of ECR, not a fault of the program)
+class EcrError(Exception):
     """A request ECR answers with an exception of this name."""
 
     def __init__(self, name: str, message: str) -> None:
@@ -58,19 +58,19 @@ class Ecr:
         return Keys(self._key_id(token), self._seal(f"secret {token}"), token, expires)
 
     def authorization(self, access_key_id: str, session_token: str) -> dict[str, Any]:
-        """GetAuthorizationToken for temporary keys. Raises EcrRefusal."""
+        """GetAuthorizationToken for temporary keys. Raises EcrError."""
         valid = self._state("session", session_token)
         if valid is None or access_key_id != self._key_id(session_token):
-            raise EcrRefusal("UnrecognizedClientException", "The security token included in the request is invalid.")
+            raise EcrError("UnrecognizedClientException", "The security token included in the request is invalid.")
         if not valid:
-            raise EcrRefusal("ExpiredTokenException", "The security token included in the request is expired")
+            raise EcrError("ExpiredTokenException", "The security token included in the request is expired")
         password, expires = self._issue("password", TOKEN_SECONDS)
         return {"authorizationToken": base64.b64encode(f"{USER}:{password}".encode()).decode(), "expiresAt": expires}
 
     def require(self, authorization: str | None) -> None:
         """Refuse a request to the registry that comes without a token of ours, or with one whose time is over.
 
-        The token is taken as the credentials of either scheme, Basic or Bearer. Raises RegistryRefusal.
+        The token is taken as the credentials of either scheme, Basic or Bearer. Raises RegistryError.
         """
         _, _, token = (authorization or "").partition(" ")
         try:
@@ -79,9 +79,9 @@ class Ecr:
             user = password = ""
         valid = self._state("password", password) if user == USER else None
         if valid is None:
-            raise RegistryRefusal(401, "UNAUTHORIZED", "Not Authorized")
+            raise RegistryError(401, "UNAUTHORIZED", "Not Authorized")
         if not valid:
-            raise RegistryRefusal(403, "DENIED", EXPIRED)
+            raise RegistryError(403, "DENIED", EXPIRED)
 
     def end_all(self) -> None:
         """Let the time of every key and token given so far be over."""

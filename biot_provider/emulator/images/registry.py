@@ -46,7 +46,7 @@ _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 _UPLOAD = re.compile(r"[0-9a-f]{32}")
 
 
-class RegistryRefusal(Exception):  # noqa: N818  (an answer of the registry, not a fault of the program)
+class RegistryError(Exception):
     """A request the registry answers with an error of its own form."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
@@ -79,7 +79,7 @@ class Manifest:
 
 
 class Registry:
-    """The store. Whatever cannot be done is a RegistryRefusal.
+    """The store. Whatever cannot be done is a RegistryError.
 
     Within `lock` nobody else puts or removes anything, in other processes neither.
     """
@@ -116,7 +116,7 @@ class Registry:
             found = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
         if found != digest:
             path.unlink()
-            raise RegistryRefusal(400, "DIGEST_INVALID", f"the content's digest is {found}, not {digest}")
+            raise RegistryError(400, "DIGEST_INVALID", f"the content's digest is {found}, not {digest}")
         self._blob(digest).parent.mkdir(parents=True, exist_ok=True)
         with self._lock():
             path.replace(self._blob(digest))
@@ -124,7 +124,7 @@ class Registry:
 
     def mount(self, repository: str, digest: str, source: str) -> bool:
         """Whether a blob of another repository could be taken over."""
-        with self._lock(), contextlib.suppress(RegistryRefusal):
+        with self._lock(), contextlib.suppress(RegistryError):
             self.blob(source, digest)
             self._write(self._repository(repository) / "blobs" / _hex(digest), b"")
             return True
@@ -133,7 +133,7 @@ class Registry:
     def blob(self, repository: str, digest: str) -> Path:
         """The file of a blob. Asking for it renews its time of grace."""
         if not _renewed(self._repository(repository) / "blobs" / _hex(digest)):
-            raise RegistryRefusal(404, "BLOB_UNKNOWN", f"no blob {digest} in {repository}")
+            raise RegistryError(404, "BLOB_UNKNOWN", f"no blob {digest} in {repository}")
         return self._blob(digest)
 
     def put_manifest(
@@ -150,12 +150,12 @@ class Registry:
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         if reference.startswith("sha256:"):
             if reference != digest:
-                raise RegistryRefusal(400, "DIGEST_INVALID", f"the manifest's digest is {digest}, not {reference}")
+                raise RegistryError(400, "DIGEST_INVALID", f"the manifest's digest is {digest}, not {reference}")
         elif not _TAG.fullmatch(reference):
-            raise RegistryRefusal(400, "TAG_INVALID", f"{reference} is no tag")
+            raise RegistryError(400, "TAG_INVALID", f"{reference} is no tag")
         elif immutable and (folder / "tags" / reference).exists():
             message = f"The image tag '{reference}' already exists in the '{repository}' repository and cannot be"
-            raise RegistryRefusal(400, "TAG_INVALID", f"{message} overwritten because the repository is immutable.")
+            raise RegistryError(400, "TAG_INVALID", f"{message} overwritten because the repository is immutable.")
         self._check_parts(folder, Manifest(digest, media_type, content))
         self._write(self._blob(digest), content)
         self._write(folder / "manifests" / _hex(digest), media_type.encode())
@@ -174,7 +174,7 @@ class Registry:
         with contextlib.suppress(FileNotFoundError):
             if digest is not None:
                 return self._stored(folder, digest)
-        raise RegistryRefusal(404, "MANIFEST_UNKNOWN", f"no image {reference} in {repository}")
+        raise RegistryError(404, "MANIFEST_UNKNOWN", f"no image {reference} in {repository}")
 
     def tags(self, repository: str) -> dict[str, str]:
         """The digest of each tag."""
@@ -219,25 +219,23 @@ class Registry:
         """Refuse a manifest that is none, or one whose parts are not in the repository."""
         kind = "manifests" if manifest.media_type in INDEX_TYPES else "blobs"
         if manifest.media_type not in (*IMAGE_TYPES, *INDEX_TYPES):
-            raise RegistryRefusal(415, "MANIFEST_INVALID", f"{manifest.media_type!r} is no media type of a manifest")
+            raise RegistryError(415, "MANIFEST_INVALID", f"{manifest.media_type!r} is no media type of a manifest")
         try:
             absent = [digest for digest in manifest.references if not (folder / kind / _hex(digest)).exists()]
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise RegistryRefusal(400, "MANIFEST_INVALID", "the manifest is not one of its media type") from None
+            raise RegistryError(400, "MANIFEST_INVALID", "the manifest is not one of its media type") from None
         if absent:
-            raise RegistryRefusal(404, "MANIFEST_BLOB_UNKNOWN", f"not in the repository: {', '.join(absent)}")
+            raise RegistryError(404, "MANIFEST_BLOB_UNKNOWN", f"not in the repository: {', '.join(absent)}")
 
     def _repository(self, repository: str) -> Path:
         if repository not in REPOSITORIES:
-            raise RegistryRefusal(
-                404, "NAME_UNKNOWN", f"no repository {repository}: there are {' '.join(REPOSITORIES)}"
-            )
+            raise RegistryError(404, "NAME_UNKNOWN", f"no repository {repository}: there are {' '.join(REPOSITORIES)}")
         return self._folder / "repositories" / repository
 
     def _upload(self, upload: str) -> Path:
         path = self._folder / "uploads" / upload
         if not _UPLOAD.fullmatch(upload) or not path.exists():
-            raise RegistryRefusal(404, "BLOB_UPLOAD_UNKNOWN", f"no upload {upload}")
+            raise RegistryError(404, "BLOB_UPLOAD_UNKNOWN", f"no upload {upload}")
         return path
 
     def _blob(self, digest: str) -> Path:
@@ -253,7 +251,7 @@ class Registry:
 def _hex(digest: str) -> str:
     match = _DIGEST.fullmatch(digest)
     if match is None:
-        raise RegistryRefusal(400, "DIGEST_INVALID", f"{digest} is no SHA-256 digest")
+        raise RegistryError(400, "DIGEST_INVALID", f"{digest} is no SHA-256 digest")
     return match[1]
 
 

@@ -12,8 +12,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from ..http.routes import MAX_LOGIN_BYTES, Route
-from .ecr import EcrRefusal
-from .registry import MAX_MANIFEST, REPOSITORY, SEED_REPOSITORIES, RegistryRefusal
+from .ecr import EcrError
+from .registry import MAX_MANIFEST, REPOSITORY, SEED_REPOSITORIES, RegistryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,12 +52,12 @@ class EcrApi:
         headers = call.request.headers
         try:
             if headers.get("X-Amz-Target") != _TARGET:
-                raise EcrRefusal("UnknownOperationException", "only GetAuthorizationToken is there")
+                raise EcrError("UnknownOperationException", "only GetAuthorizationToken is there")
             signed = _CREDENTIAL.match(headers.get("Authorization", ""))
             if signed is None:
-                raise EcrRefusal("MissingAuthenticationTokenException", "Missing Authentication Token")
+                raise EcrError("MissingAuthenticationTokenException", "Missing Authentication Token")
             data = self._ecr.authorization(signed[1], headers.get("X-Amz-Security-Token", ""))
-        except EcrRefusal as refusal:
+        except EcrError as refusal:
             return _amz({"__type": refusal.name, "message": refusal.message}, 400)
         return _amz({"authorizationData": [{**data, "proxyEndpoint": f"http://{self._registry_host()}"}]}, 200)
 
@@ -93,7 +93,7 @@ class RegistryApi:
             except HTTPException as error:
                 body = {"errors": [{"code": "SIZE_INVALID", "message": str(error.description)}]}
                 response = _json(body, error.code or 400)
-            except RegistryRefusal as refusal:
+            except RegistryError as refusal:
                 response = _json({"errors": [{"code": refusal.code, "message": refusal.message}]}, refusal.status)
                 if refusal.status == 401:
                     challenge = f'Basic realm="{call.base_url}/",service="ecr.amazonaws.com"'
@@ -154,12 +154,12 @@ class RegistryApi:
     def _check_readable(self, repository: str) -> None:
         """Whether the temporary keys let anybody read what is pushed, no document says."""
         if repository == REPOSITORY and self._switches.read().repository_reads == "forbidden":
-            raise RegistryRefusal(403, "DENIED", "not authorized to perform: ecr:BatchGetImage")
+            raise RegistryError(403, "DENIED", "not authorized to perform: ecr:BatchGetImage")
 
 
 def _check_writable(repository: str) -> None:
     if repository in SEED_REPOSITORIES:
-        raise RegistryRefusal(403, "DENIED", f"not authorized to perform: ecr:PutImage on {repository}")
+        raise RegistryError(403, "DENIED", f"not authorized to perform: ecr:PutImage on {repository}")
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""The way to the image repository: temporary keys (BioT API 2.4.2, plugins)."""
+"""The route to the image repository: temporary keys (BioT API 2.4.2, plugins)."""
 
 from __future__ import annotations
 
@@ -20,25 +20,13 @@ if TYPE_CHECKING:
 _CREDENTIALS = "/settings/v2/plugins/docker-repository/temp-credentials"
 
 
-class ImagesApi:
-    """Keys over HTTP. `registry_host` tells where the registry listens."""
+def routes(registry: Registry, ecr: Ecr, registry_host: Callable[[], str]) -> list[Route]:
+    """List the routes. `registry_host` gives where the registry listens."""
 
-    def __init__(self, registry: Registry, ecr: Ecr, registry_host: Callable[[], str]) -> None:
-        self._registry = registry
-        self._ecr = ecr
-        self._registry_host = registry_host
-
-    def routes(self) -> list[Route]:
-        """What it answers."""
-        permission = "SETTINGS_PLUGIN_GET_DOCKER_REPOSITORY_TEMP_CREDENTIALS"
-        return [
-            Route("GET", _CREDENTIALS, self._credentials, permission),
-        ]
-
-    def _credentials(self, _call: Call) -> tuple[int, Any]:
-        # Whoever pushes begins here, so here is where the base images get ready.
-        add_seeds(self._registry)
-        keys = self._ecr.keys()
+    def credentials(_call: Call) -> tuple[int, Any]:
+        # Whoever pushes begins here, so this is where the base images are made ready.
+        add_seeds(registry)
+        keys = ecr.keys()
         expiration = datetime.fromtimestamp(keys.expires, UTC).isoformat(timespec="seconds")
         return 200, {
             "credentials": {
@@ -48,5 +36,7 @@ class ImagesApi:
                 "expiration": expiration.replace("+00:00", "Z"),
             },
             "region": REGION,
-            "repositoryUri": f"{self._registry_host()}/{REPOSITORY}",
+            "repositoryUri": f"{registry_host()}/{REPOSITORY}",
         }
+
+    return [Route("GET", _CREDENTIALS, credentials, "SETTINGS_PLUGIN_GET_DOCKER_REPOSITORY_TEMP_CREDENTIALS")]

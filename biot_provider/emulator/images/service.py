@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..http.errors import Refusal, aws
+from ..http.errors import ApiError, aws
 from ..http.json_body import read_json
-from .registry import IMAGE_TYPES, REPOSITORY, RegistryRefusal
+from .registry import IMAGE_TYPES, REPOSITORY, RegistryError
 from .seed_image import add_image
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ class Images:
         """Refuse a tag that is not there, and an image AWS Lambda would not take as a function of x86_64."""
         try:
             manifest = self._registry.manifest(REPOSITORY, tag)
-        except RegistryRefusal:
-            raise Refusal(404, "PLUGIN_IMAGE_TAG_NOT_FOUND", f"Image tag [{tag}] not found") from None
+        except RegistryError:
+            raise ApiError(404, "PLUGIN_IMAGE_TAG_NOT_FOUND", f"Image tag [{tag}] not found") from None
         self._check(manifest)
 
     def remove(self, tag: str) -> None:
@@ -62,6 +62,6 @@ class Images:
             raise aws("InvalidParameterValueException", f"The image is for {platform}, the function for linux/amd64.")
 
 
-def _unsupported() -> Refusal:
+def _unsupported() -> ApiError:
     message = "The image manifest, config or layer media type for the source image is not supported."
     return aws("InvalidParameterValueException", message)

@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response
 
 from ..delivery.intercepted_call import Asked, Change, Trip
 from ..delivery.service import Blocked
-from ..http.errors import Refusal
+from ..http.errors import ApiError
 from ..http.json_body import read_json
 from ..http.routes import Route
 
@@ -154,14 +154,14 @@ class PatientsApi:
                 if done.change is not None:
                     self._delivery.tell(trip, done.change(started, time.time()))
                 return done
-        raise Refusal(404, "NOT_FOUND", f"No such API: {trip.method} {trip.asked.path}")
+        raise ApiError(404, "NOT_FOUND", f"No such API: {trip.method} {trip.asked.path}")
 
     def _search(self, trip: Trip) -> Done:
         given = trip.asked.query.get("searchRequest") or ["{}"]
         try:
             request = read_json(given[0] or "{}")
         except ValueError:
-            raise Refusal(400, "BAD_REQUEST", "searchRequest must be JSON") from None
+            raise ApiError(400, "BAD_REQUEST", "searchRequest must be JSON") from None
         return Done(200, self._patients.search(request), listed=True)
 
     def _get(self, trip: Trip) -> Done:

@@ -12,7 +12,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from ..http import search
-from ..http.errors import Refusal, invalid
+from ..http.errors import ApiError, invalid
 from ..moments import iso
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Patients:
         self._store = store
 
     def create(self, body: Any, *, organization: str, template: str = "DefaultPatient") -> Patient:
-        """A new patient with these attributes. Raises Refusal."""
+        """A new patient with these attributes. Raises ApiError."""
         now = iso(time.time())
         patient = {
             "_id": str(uuid.uuid4()),
@@ -51,19 +51,19 @@ class Patients:
         return patient
 
     def get(self, patient_id: str) -> Patient:
-        """One patient. Raises Refusal."""
+        """One patient. Raises ApiError."""
         with self._store.reading() as db:
             return _existing(db, patient_id)
 
     def search(self, request: Any) -> dict[str, Any]:
-        """The patients that fit a search request, one page of them. Raises Refusal."""
+        """The patients that fit a search request, one page of them. Raises ApiError."""
         query = search.read_query(request, SEARCHED)
         with self._store.reading() as db:
             rows = db.execute("SELECT record FROM patients ORDER BY sequence DESC")
             return search.run(query, [json.loads(row["record"]) for row in rows])
 
     def update(self, patient_id: str, body: Any) -> tuple[Patient, Patient]:
-        """Set the attributes sent, null takes one away; gives the patient after and before. Raises Refusal."""
+        """Set the attributes sent, null takes one away; gives the patient after and before. Raises ApiError."""
         sent = _attributes(body)
         with self._store.writing() as db:
             old = _existing(db, patient_id)
@@ -73,7 +73,7 @@ class Patients:
         return new, old
 
     def delete(self, patient_id: str) -> Patient:
-        """Take the patient away; gives what it was. Raises Refusal."""
+        """Take the patient away; gives what it was. Raises ApiError."""
         with self._store.writing() as db:
             old = _existing(db, patient_id)
             db.execute("DELETE FROM patients WHERE id = ?", (patient_id,))
@@ -83,7 +83,7 @@ class Patients:
 def _existing(db: sqlite3.Connection, patient_id: str) -> Patient:
     row = db.execute("SELECT record FROM patients WHERE id = ?", (patient_id,)).fetchone()
     if row is None:
-        raise Refusal(404, "PATIENT_NOT_FOUND", f"Patient [{patient_id}] not found", {"id": patient_id})
+        raise ApiError(404, "PATIENT_NOT_FOUND", f"Patient [{patient_id}] not found", {"id": patient_id})
     record: Patient = json.loads(row["record"])
     return record
 
@@ -91,7 +91,7 @@ def _existing(db: sqlite3.Connection, patient_id: str) -> Patient:
 def _attributes(body: Any) -> Mapping[str, Any]:
     """What a caller may set; members of the platform's own are ignored, as an answer that is sent back holds them."""
     if not isinstance(body, dict):
-        raise Refusal(400, "BAD_REQUEST", "the body must be a JSON object")
+        raise ApiError(400, "BAD_REQUEST", "the body must be a JSON object")
     if not isinstance(body.get("_email"), str | None):
         raise invalid("_email", "must be a string")
     return {name: value for name, value in body.items() if name not in _OWN}

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..http.errors import Refusal, invalid
+from ..http.errors import ApiError, invalid
 from .cron import accepted_by_platform
 
 Reader = Callable[[Any, str], Any]
@@ -111,7 +111,7 @@ def environment(value: Any, path: str) -> dict[str, str]:
         if not isinstance(variable, str) or not variable:
             raise invalid(f"{path}.{key}", "must be a string that is not empty")
         if key.startswith(RESERVED_PREFIX):
-            raise Refusal(
+            raise ApiError(
                 400,
                 "ENVIRONMENT_VARIABLES_CANNOT_START_WITH_RESERVED_PREFIX",
                 f"Environment variable [{key}] starts with the reserved prefix [{RESERVED_PREFIX}]",
@@ -124,7 +124,7 @@ def order(value: Any, path: str) -> int:
     """The place among the interceptors of one API: 1 or more."""
     number: int = integer(-(2**31), 2**31 - 1)(value, path)
     if number == RESERVED_ORDER:
-        raise Refusal(
+        raise ApiError(
             400,
             "INTERCEPTION_ORDER_CANNOT_BE_RESERVED_ORDER",
             f"{path}: [{number}] is reserved",
@@ -141,7 +141,7 @@ def interception(value: Any, path: str) -> dict[str, Any]:
     kind, api_id = clean["type"], clean.get("apiId")
     adapts = kind == "ADAPT_ENTITY"
     if adapts == (api_id is not None):
-        raise Refusal(
+        raise ApiError(
             400,
             "INTERCEPTION_MUST_HAVE_CORRECT_API_ID_NULL_VALUE_FOR_TYPE",
             f"{path}.apiId: must {'' if adapts else 'not '}be null for [{kind}]",

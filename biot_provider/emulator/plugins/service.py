@@ -1,6 +1,6 @@
 """The five operations on plugins: create, update, get, search, delete (BioT API 2.4.2, plugins).
 
-Each takes clean Python values and answers JSON or raises a Refusal. A write happens whole or not at all: its rules
+Each takes clean Python values and answers JSON or raises a ApiError. A write happens whole or not at all: its rules
 are checked inside the transaction that stores it.
 """
 
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ..access import service_users
 from ..access.permissions import POWERLESS_ROLE
 from ..http import search
-from ..http.errors import Refusal, invalid, not_found
+from ..http.errors import ApiError, invalid, not_found
 from ..subscriptions import subscribers as hooks
 from . import rules
 from .aws import check_code, check_function
@@ -75,7 +75,7 @@ class Plugins:
             if _find(db, record["name"]) is not None:
                 shown = shown_name(record["name"], reading)
                 message = f"Plugin with name [{shown}] already exists"
-                raise Refusal(409, "PLUGIN_EXISTS_BY_NAME", message, {"pluginName": shown})
+                raise ApiError(409, "PLUGIN_EXISTS_BY_NAME", message, {"pluginName": shown})
             if record["imageTag"] is not None:
                 self._images.require(record["imageTag"])
             check_function(record, variables(record, base_url, system=True))
@@ -204,7 +204,7 @@ def _new_identity(name: str) -> Record:
 def _refuse_code(code: bytes | None) -> None:
     if code is not None:
         name = "PLUGIN_CODE_IS_NOT_SUPPORTED_FOR_IMAGE_DEPLOYMENT_PACKAGE_TYPE"
-        raise Refusal(400, name, "Code is not supported for deploymentPackageType [IMAGE]")
+        raise ApiError(400, name, "Code is not supported for deploymentPackageType [IMAGE]")
 
 
 def _require_whole(sent: Mapping[str, Any]) -> None:
@@ -220,20 +220,20 @@ def _check_fit(record: Record, sent: Mapping[str, Any], code: bytes | None) -> N
         renewed = "imageTag" in sent
     else:
         if "imageTag" in sent:
-            raise Refusal(400, "PLUGIN_REQUEST_VALIDATION_FAILED", "imageTag fits deploymentPackageType [IMAGE] only")
+            raise ApiError(400, "PLUGIN_REQUEST_VALIDATION_FAILED", "imageTag fits deploymentPackageType [IMAGE] only")
         renewed = code is not None
     current, requested = record["version"], sent.get("version")
     details = {"currentVersion": current, "requestVersion": requested}
     if renewed and requested is None:
-        raise Refusal(400, "PLUGIN_REQUEST_VALIDATION_FAILED", "version must be sent when code is updated")
+        raise ApiError(400, "PLUGIN_REQUEST_VALIDATION_FAILED", "version must be sent when code is updated")
     if (
         renewed and isinstance(current, int) and isinstance(requested, int) and requested <= current
     ):  # an edit may have stored anything
         name = "PLUGIN_VERSION_MUST_BE_LARGER_WHEN_UPDATING_CODE"
-        raise Refusal(400, name, f"Version [{requested}] must be larger than [{current}]", details)
+        raise ApiError(400, name, f"Version [{requested}] must be larger than [{current}]", details)
     if not renewed and requested not in (None, current):
         name = "PLUGIN_VERSION_MUST_NOT_BE_CHANGED_WHEN_NOT_UPDATING_CODE"
-        raise Refusal(400, name, f"Version [{requested}] must stay [{current}] without new code", details)
+        raise ApiError(400, name, f"Version [{requested}] must stay [{current}] without new code", details)
 
 
 def _find(db: sqlite3.Connection, name: str) -> Record | None:

@@ -1,5 +1,5 @@
-"""The routes of reference data: what can be intercepted, what is told about, which entities there are (BioT API 2.4.3,
-settings).
+"""The routes of reference data: what can be intercepted, which actions are notified, which entities there are (BioT API
+2.4.3, settings).
 """
 
 from __future__ import annotations
@@ -19,48 +19,39 @@ _CONFIGURATIONS = search.Kind(words=("apiId", "entityTypeName", "servicePrefix")
 _ENTITY_TYPES = search.Kind(words=("name", "displayName"))
 
 
-class ReferenceDataApi:
-    """Reference data over HTTP."""
+def routes(switches: Switches) -> list[Route]:
+    """List the routes."""
 
-    def __init__(self, switches: Switches) -> None:
-        self._switches = switches
-
-    def routes(self) -> list[Route]:
-        """What it answers."""
-        configurations = "SETTINGS_SEARCH_INTERCEPTION_SUBSCRIPTION_CONFIGURATIONS"
-        return [
-            Route("GET", "/settings/v1/interceptions", self._configurations, configurations),
-            Route("GET", "/settings/v2/entity-types/action-notifications", self._actions, "SETTINGS_GET_ENTITY_TYPES"),
-            Route("GET", "/settings/v2/entity-types", self._entity_types, "SETTINGS_SEARCH_ENTITY_TYPES"),
-        ]
-
-    def _configurations(self, call: Call) -> tuple[int, Any]:
+    def configurations(call: Call) -> tuple[int, Any]:
         query = search.read_query(call.search_request, _CONFIGURATIONS)
         rows = reference_data.interception_configurations()
-        return 200, search.run(query, [without_nulls(row) for row in rows] if self._omits else rows)
+        omits = switches.read().absent == "omitted"
+        return 200, search.run(query, [without_nulls(row) for row in rows] if omits else rows)
 
-    def _actions(self, _call: Call) -> tuple[int, Any]:
-        pairs = [(entity, action) for entity, actions in reference_data.NOTIFIED.items() for action in actions]
+    def actions(_call: Call) -> tuple[int, Any]:
+        names = _action_names(switches)
         rows = [
             {
                 "entityName": entity,
                 "entityDisplayName": reference_data.display_name(entity),
-                "actionName": self._action_name(action),
+                "actionName": names[action],
                 "actionDisplayName": reference_data.display_name(action),
             }
-            for entity, action in pairs
+            for entity, actions in reference_data.NOTIFIED.items()
+            for action in actions
         ]
         return 200, {"entityTypes": rows}
 
-    def _entity_types(self, call: Call) -> tuple[int, Any]:
+    def entity_types(call: Call) -> tuple[int, Any]:
         query = search.read_query(call.search_request, _ENTITY_TYPES)
+        names = _action_names(switches)
         rows = [
             {
                 "name": entity,
                 "displayName": reference_data.display_name(entity),
                 "builtInActions": [
                     {
-                        "name": self._action_name(action),
+                        "name": names[action],
                         "displayName": reference_data.display_name(action),
                         "enableNotification": True,
                     }
@@ -71,9 +62,15 @@ class ReferenceDataApi:
         ]
         return 200, search.run(query, rows)
 
-    @property
-    def _omits(self) -> bool:
-        return self._switches.read().absent == "omitted"
+    permission = "SETTINGS_SEARCH_INTERCEPTION_SUBSCRIPTION_CONFIGURATIONS"
+    return [
+        Route("GET", "/settings/v1/interceptions", configurations, permission),
+        Route("GET", "/settings/v2/entity-types/action-notifications", actions, "SETTINGS_GET_ENTITY_TYPES"),
+        Route("GET", "/settings/v2/entity-types", entity_types, "SETTINGS_SEARCH_ENTITY_TYPES"),
+    ]
 
-    def _action_name(self, action: str) -> str:
-        return reference_data.upper(action) if self._switches.read().action_names == "upper" else action
+
+def _action_names(switches: Switches) -> dict[str, str]:
+    """Return how responses spell each action, which the switch `action_names` chooses."""
+    upper = switches.read().action_names == "upper"
+    return {action: reference_data.upper(action) if upper else action for action in reference_data.ACTIONS}

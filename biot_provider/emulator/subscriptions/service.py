@@ -14,7 +14,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from ..http import search
-from ..http.errors import Refusal, invalid
+from ..http.errors import ApiError, invalid
 from ..moments import iso
 from ..plugins import rules
 from ..plugins.responses import entity_of, without_nulls
@@ -105,7 +105,7 @@ class Subscriptions:
             if row is not None and reading.repeated_notifications != "accepted":
                 status = 409 if reading.repeated_notifications == "conflict" else 400
                 # The API names no code for it: a client must not lean on this one.
-                raise Refusal(status, "SUBSCRIBER_ALREADY_EXISTS", "There is such a subscription", _told(parts))
+                raise ApiError(status, "SUBSCRIBER_ALREADY_EXISTS", "There is such a subscription", _told(parts))
             if row is None:
                 db.execute(
                     "INSERT INTO listeners (id, entity, action, endpoint, template) VALUES (?, ?, ?, ?, ?)",
@@ -119,7 +119,7 @@ class Subscriptions:
         parts = _read_notification(body)
         with self._store.writing() as db:
             if _find_notification(db, parts) is None:
-                raise Refusal(404, "SUBSCRIBER_NOT_FOUND", "No such subscription", _told(parts))
+                raise ApiError(404, "SUBSCRIBER_NOT_FOUND", "No such subscription", _told(parts))
             db.execute(f"DELETE FROM listeners WHERE {_SAME_NOTIFICATION}", parts)  # noqa: S608  (a constant)
 
     def search_notifications(self, request: Any) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def _check_interception(sent: Mapping[str, Any], reading: Reading) -> None:
     if not adapts and not (reference_data.is_configured(api_id) if closed else _API_ID.fullmatch(api_id)):
         valid = [row["apiId"] for row in reference_data.interception_configurations() if row["apiId"]]
         details = {"invalidApiId": api_id, "validApiIds": valid}
-        raise Refusal(400, "INVALID_API_ID", f"No API [{api_id}] can be intercepted", details)
+        raise ApiError(400, "INVALID_API_ID", f"No API [{api_id}] can be intercepted", details)
     for name in sent.get("pathFilters", ()):
         if f"{{{name}}}" not in api_id.split("/"):
             raise invalid(f"pathFilters.{name}", "must be a placeholder of apiId")
@@ -171,13 +171,13 @@ def _check_notification(parts: _Parts, reading: Reading) -> None:
     valid = reference_data.NOTIFIED[entity] if reading.reference_data == "closed" else reference_data.ACTIONS
     if action not in valid:
         details = {"invalidActionName": action, "validActionNames": list(valid)}
-        raise Refusal(400, "INVALID_ACTION_NAME", f"No action [{action}] is told about", details)
+        raise ApiError(400, "INVALID_ACTION_NAME", f"No action [{action}] is told about", details)
 
 
 def _check_entity(entity: str) -> None:
     if entity not in reference_data.ENTITIES:
         details = {"invalidEntityType": entity, "validEntityTypes": list(reference_data.ENTITIES)}
-        raise Refusal(400, "INVALID_ENTITY_TYPE_NAME", f"No entity [{entity}]", details)
+        raise ApiError(400, "INVALID_ENTITY_TYPE_NAME", f"No entity [{entity}]", details)
 
 
 def _parts(sent: Mapping[str, Any]) -> tuple[str, str, str, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Response
 
-from ..http.errors import Refusal, envelope
+from ..http.errors import ApiError, envelope
 from .faults import ConnectionCut
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def replacement(fault: Fault, service: str, trace_id: str) -> Response | None:
     if fault.status is None:
         return None
     if fault.code is not None:
-        refusal = Refusal(fault.status, fault.code, "a fault on order", fault.details)
+        refusal = ApiError(fault.status, fault.code, "a fault on order", fault.details)
         body, kind = json.dumps(envelope(refusal, service=service, trace_id=trace_id)), "application/json"
     elif fault.json is not None:
         body, kind = json.dumps(fault.json), "application/json"

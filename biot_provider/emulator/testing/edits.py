@@ -10,7 +10,7 @@ import json
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from ..http.errors import Refusal
+from ..http.errors import ApiError
 from ..plugins.responses import DEFAULT_CORS, PREFIX
 from ..subscriptions.subscribers import DEFAULT_ORDER
 from .json_paths import change, parse
@@ -164,5 +164,5 @@ def _found() -> Iterator[None]:
     """What the platform refuses, as a ValueError."""
     try:
         yield
-    except Refusal as refusal:
+    except ApiError as refusal:
         raise ValueError(str(refusal)) from None

@@ -29,7 +29,7 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Response
 
 from ..access.permissions import PERMISSIONS
-from ..access.service_users import TOKEN_SECONDS
+from ..access.tokens import TOKEN_SECONDS
 from ..http.guard import KEY_FILE, KEY_HEADER
 from ..http.json_body import read_json
 from ..http.request_body import limit_body
@@ -190,7 +190,7 @@ class Control:
     def on_rotation(self, _method: str, _body: dict[str, Any]) -> Any:
         """Change the key; gives the public ones as the platform shows them."""
         self._keys.rotate()
-        return {"publicKey": self._keys.public(), "previousPublicKey": self._keys.previous()}
+        return self._keys.published()
 
     def on_logs(self, _method: str, _body: dict[str, Any], name: str | None = None) -> Any:
         """The log of a plugin, by its bare name, or all of them."""
