@@ -195,8 +195,8 @@ def test_faults_are_kept_and_shared(platform: Platform, tmp_path: Path, inside: 
         ({}, "does something"),
         ({"kind": "earthquake"}, "unknown fault"),
         ({"kind": "reset", "methd": "GET"}, "no methd"),
-        ({"status": 500, "when": "during"}, "before or after"),
-        ({"cut": "softly"}, "cuts by"),
+        ({"status": 500, "when": "during"}, "a fault's when: Input should be 'before' or 'after'"),
+        ({"cut": "softly"}, "a fault's cut: Input should be 'reset-before'"),
         ({"status": 500, "path": "("}, "regular expression"),
     ],
 )

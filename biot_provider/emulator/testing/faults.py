@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass, field, fields
-from types import NoneType
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, field
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from .specs import STRICT, RegularExpression, SpecTable, build
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,13 +23,13 @@ if TYPE_CHECKING:
 
 EXPIRED = "Your authorization token has expired. Reauthenticate and try again."
 """What the image registry says with a 403, as ECR does."""
-CUTS = ("reset-before", "reset-during", "reset-after", "truncated", "hang", "kill")
+Cut = Literal["reset-before", "reset-during", "reset-after", "truncated", "hang", "kill"]
 
 
 class ConnectionCut(Exception):  # noqa: N818  (what happened, not a fault of the program)
     """The caller of an in-process platform gets no whole answer: a fault cut the connection.
 
-    `cut` is one of CUTS without "kill"; `acted` tells whether the platform had committed. The HTTP server turns it
+    `cut` is a Cut other than "kill"; `acted` tells whether the platform had committed. The HTTP server turns it
     into what a socket does; a caller in the same process maps it to what its client raises for a lost connection
     ("hang": for a timeout). The answer that was cut is in `status`, `headers` and `body`.
     """
@@ -39,24 +43,24 @@ class ConnectionCut(Exception):  # noqa: N818  (what happened, not a fault of th
         self.body = b""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Fault:
     """One fault. What is not given does not matter."""
 
     kind: str | None = None
     """A ready-made one of KINDS; members given beside it win."""
     method: str | None = None
-    path: str = ""
-    """A regular expression, searched in the path."""
+    path: RegularExpression = ""
+    """Searched in the path."""
     skip: int = 0
     """Fitting requests to let through first."""
     times: int | None = 1
     """Fitting requests to hit; None: all from then on."""
     settling: float | None = None
     """Fits only when the plugin the path names was written less than so many seconds ago."""
-    when: str = "before"
+    when: Literal["before", "after"] = "before"
     """`before` the platform acts, or `after` it has committed."""
-    status: int | None = None
+    status: Annotated[int | None, Field(ge=200, le=599)] = None
     code: str | None = None
     """With a status: an error envelope of this code, with `details`."""
     details: dict[str, Any] = field(default_factory=dict)
@@ -65,10 +69,10 @@ class Fault:
     body: str | None = None
     """With a status: this text as the body."""
     headers: dict[str, str] = field(default_factory=dict)
-    latency: float = 0.0
+    latency: Annotated[float, Field(ge=0, le=3600)] = 0.0
     """Seconds the caller waits: before the platform acts, or after it, as `when` says."""
-    cut: str | None = None
-    """One of CUTS. `kill` ends the process that runs the platform, at once."""
+    cut: Cut | None = None
+    """`kill` ends the process that runs the platform, at once."""
 
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -108,21 +112,6 @@ KINDS: dict[str, dict[str, Any]] = {
     "kill": {"cut": "kill"},
     "kill-after-commit": {"cut": "kill", "when": "after"},
 }
-_MEMBERS = {item.name for item in fields(Fault)}
-_MAX_LATENCY = 3600
-_TYPES: dict[str, tuple[type, ...]] = {
-    "method": (str, NoneType),
-    "path": (str,),
-    "skip": (int,),
-    "times": (int, NoneType),
-    "settling": (int, float, NoneType),
-    "status": (int, NoneType),
-    "code": (str, NoneType),
-    "details": (dict,),
-    "body": (str, NoneType),
-    "headers": (dict,),
-    "latency": (int, float),
-}
 
 
 class Faults:
@@ -130,27 +119,25 @@ class Faults:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._table = SpecTable(store, "faults", "seen")
+        self.clear = self._table.clear
 
-    def add(self, kind: str | None = None, **spec: Any) -> int:
-        """Order a fault, for example `add("gateway-timeout", method="POST", path="/plugins")`; gives its id."""
-        fault = build({"kind": kind, **spec})
-        with self._store.writing() as db:
-            return db.execute("INSERT INTO faults (spec) VALUES (?)", (json.dumps(asdict(fault)),)).lastrowid or 0
+    def add(self, kind: str | None = None, **members: Any) -> int:
+        """Order a fault, for example `add("gateway-timeout", method="POST", path="/plugins")`; return its id."""
+        if kind is not None and kind not in KINDS:
+            message = f"unknown fault {kind!r}: there are {', '.join(KINDS)}"
+            raise ValueError(message)
+        fault = build(Fault, {"kind": kind, **KINDS.get(kind or "", {}), **members})
+        if fault.status is None and fault.cut is None and not fault.latency:
+            message = "a fault does something: give a kind, a status, a cut or a latency"
+            raise ValueError(message)
+        return self._table.add(asdict(fault))
 
     def all(self) -> list[dict[str, Any]]:
-        """Every fault with its id and `struck`, how often it has hit."""
-        with self._store.reading() as db:
-            rows = db.execute("SELECT * FROM faults ORDER BY id").fetchall()
-        listed = []
-        for row in rows:
-            spec = json.loads(row["spec"])
-            listed.append({"id": row["id"], **spec, "struck": max(0, row["seen"] - spec["skip"])})
-        return listed
-
-    def clear(self) -> None:
-        """Call every fault off."""
-        with self._store.writing() as db:
-            db.execute("DELETE FROM faults")
+        """Return every fault with its id and `struck`, how often it has hit."""
+        return [
+            {"id": number, **spec, "struck": max(0, seen - spec["skip"])} for number, spec, seen in self._table.rows()
+        ]
 
     def take(self, method: str, path: str, age: Callable[[], float | None]) -> Fault | None:
         """The fault that strikes this request; `age` gives the seconds since the plugin it names was written."""
@@ -168,53 +155,6 @@ class Faults:
                 if row["seen"] >= fault.skip:
                     return fault
         return None
-
-
-def build(spec: dict[str, Any]) -> Fault:
-    """A fault from its members, the ready-made kind unfolded; a ValueError says what is wrong with it."""
-    kind = spec.get("kind")
-    if kind is not None and kind not in KINDS:
-        message = f"unknown fault {kind!r}: there are {', '.join(KINDS)}"
-        raise ValueError(message)
-    unknown = set(spec) - _MEMBERS
-    if unknown:
-        message = f"a fault has no {', '.join(sorted(unknown))}: it has {', '.join(sorted(_MEMBERS))}"
-        raise ValueError(message)
-    fault = Fault(**{**KINDS.get(kind or "", {}), **spec})
-    _check_values(fault)
-    if fault.when not in ("before", "after"):
-        message = f"a fault strikes before or after, not {fault.when!r}"
-        raise ValueError(message)
-    if fault.cut is not None and fault.cut not in CUTS:
-        message = f"a fault cuts by {', '.join(CUTS)}, not {fault.cut!r}"
-        raise ValueError(message)
-    if fault.status is None and fault.cut is None and not fault.latency:
-        message = "a fault does something: give a kind, a status, a cut or a latency"
-        raise ValueError(message)
-    try:
-        re.compile(fault.path)
-    except re.error as error:
-        message = f"the path of a fault is a regular expression: {error}"
-        raise ValueError(message) from None
-    return fault
-
-
-def _check_values(fault: Fault) -> None:
-    """Refuse what would go wrong only when the fault strikes, in a request of somebody else."""
-    for name, kinds in _TYPES.items():
-        # A truth value is a number to Python.
-        if not isinstance(getattr(fault, name), kinds) or isinstance(getattr(fault, name), bool):
-            message = f"a fault's {name} is {' or '.join(kind.__name__ for kind in kinds)}"
-            raise ValueError(message)
-    if fault.status is not None and not 200 <= fault.status <= 599:
-        message = f"a fault answers a status from 200 to 599, not {fault.status}"
-        raise ValueError(message)
-    if not 0 <= fault.latency <= _MAX_LATENCY:
-        message = f"a fault's latency is 0 to {_MAX_LATENCY} seconds"
-        raise ValueError(message)
-    if not all(isinstance(value, str) for value in fault.headers.values()):
-        message = "a fault's headers are strings"
-        raise ValueError(message)
 
 
 def _fits(fault: Fault, method: str, path: str, written: float | None) -> bool:

@@ -9,17 +9,19 @@ from __future__ import annotations
 import copy
 import json
 import re
-from dataclasses import asdict, dataclass, fields
-from types import NoneType
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from .json_paths import change, parse
+from pydantic.dataclasses import dataclass
+
+from .json_paths import Step, change, parse
+from .specs import STRICT, RegularExpression, SpecTable, build
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..database import Store
-    from .json_paths import At, Step
+    from .json_paths import At
 
 Place = tuple[Any, Any]
 """A container, and where in it a thing stands."""
@@ -44,13 +46,13 @@ KINDS: dict[str, str] = {
 """Each kind of thing, and the paths whose answers hold it. An error is the body of any refusal."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Variant:
     """One change of what is shown. What is not given does not matter."""
 
     kind: str
     """One of KINDS."""
-    at: At = ""
+    at: str | list[Step] | tuple[Step, ...] = ""
     """The member, as `json_paths` has it: `enabledState`, `cors.allowMethods[+]` (one more), `environmentVariables.*`
     (each). Empty: the thing itself. Where there is no such place, nothing is changed."""
     value: Any = None
@@ -60,22 +62,10 @@ class Variant:
     of: str | None = None
     """Only the thing of this name or id; a plugin by its bare name."""
     method: str | None = None
-    path: str = ""
-    """A regular expression, searched in the path of the request."""
+    path: RegularExpression = ""
+    """Searched in the path of the request."""
     times: int | None = None
     """So many answers, then no more."""
-
-
-_MEMBERS = {item.name for item in fields(Variant)}
-_TYPES: dict[str, tuple[type, ...]] = {
-    "kind": (str,),
-    "at": (str, list, tuple),
-    "missing": (bool,),
-    "of": (str, NoneType),
-    "method": (str, NoneType),
-    "path": (str,),
-    "times": (int, NoneType),
-}
 
 
 class Variants:
@@ -83,67 +73,35 @@ class Variants:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._table = SpecTable(store, "variants", "shown")
+        self.clear = self._table.clear
 
-    def add(self, kind: str, at: At = "", value: Any = None, **spec: Any) -> int:
-        """Show something else, for example `add("plugin", "enabledState", "SUSPENDED")`; gives its id."""
-        variant = build({"kind": kind, "at": at, "value": value, **spec})
-        with self._store.writing() as db:
-            return db.execute("INSERT INTO variants (spec) VALUES (?)", (json.dumps(asdict(variant)),)).lastrowid or 0
+    def add(self, kind: str, at: At = "", value: Any = None, **members: Any) -> int:
+        """Show something else, for example `add("plugin", "enabledState", "SUSPENDED")`; return its id."""
+        variant = build(Variant, {"kind": kind, "at": at, "value": value, **members})
+        if variant.kind not in KINDS:
+            message = f"unknown kind {variant.kind!r}: there are {', '.join(KINDS)}"
+            raise ValueError(message)
+        if not parse(variant.at) and variant.missing:
+            message = "a variant whose `missing` is set needs `at`: a thing as a whole cannot be missing"
+            raise ValueError(message)
+        return self._table.add(asdict(variant))
 
     def all(self) -> list[dict[str, Any]]:
-        """Every variant with its id and `shown`, how many answers it has changed."""
-        with self._store.reading() as db:
-            rows = db.execute("SELECT * FROM variants ORDER BY id").fetchall()
-        return [{"id": row["id"], **json.loads(row["spec"]), "shown": row["shown"]} for row in rows]
-
-    def clear(self) -> None:
-        """Show everything as it is again."""
-        with self._store.writing() as db:
-            db.execute("DELETE FROM variants")
+        """Return every variant with its id and `shown`, how many responses it has changed."""
+        return [{"id": number, **spec, "shown": shown} for number, spec, shown in self._table.rows()]
 
     def show(self, method: str, path: str, status: int, body: Any) -> Any:
         """The answer as the variants have it."""
-        with self._store.reading() as db:
-            rows = db.execute("SELECT * FROM variants ORDER BY id").fetchall()
+        rows = self._table.rows()
         if not rows:
             return body
         whole = {"": copy.deepcopy(body)}
-        used = [
-            row["id"]
-            for row in rows
-            if _apply(Variant(**json.loads(row["spec"])), row["shown"], method, path, status, whole)
-        ]
+        used = [number for number, spec, shown in rows if _apply(Variant(**spec), shown, method, path, status, whole)]
         if used:
             with self._store.writing() as db:
                 db.executemany("UPDATE variants SET shown = shown + 1 WHERE id = ?", [(item,) for item in used])
         return whole[""]
-
-
-def build(spec: dict[str, Any]) -> Variant:
-    """A variant from its members; a ValueError says what is wrong with it."""
-    unknown = set(spec) - _MEMBERS
-    if unknown:
-        message = f"a variant has no {', '.join(sorted(unknown))}: it has {', '.join(sorted(_MEMBERS))}"
-        raise ValueError(message)
-    variant = Variant(**spec)
-    for name, kinds in _TYPES.items():
-        value = getattr(variant, name)
-        # A truth value is a number to Python.
-        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-            message = f"a variant's {name} is {' or '.join(kind.__name__ for kind in kinds)}, not {value!r}"
-            raise ValueError(message)
-    if variant.kind not in KINDS:
-        message = f"unknown kind {variant.kind!r}: there are {', '.join(KINDS)}"
-        raise ValueError(message)
-    if not parse(variant.at) and variant.missing:
-        message = "a variant whose `missing` is set needs `at`: a thing as a whole cannot be missing"
-        raise ValueError(message)
-    try:
-        re.compile(variant.path)
-    except re.error as error:
-        message = f"the path of a variant is a regular expression: {error}"
-        raise ValueError(message) from None
-    return variant
 
 
 def changes(answer: Any, steps: tuple[Step, ...] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
