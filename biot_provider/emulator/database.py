@@ -1,4 +1,4 @@
-"""The platform's memory: one SQLite file that several processes may use at once and that survives them.
+"""The platform's database: one SQLite file that several processes may use at once.
 
 Write-ahead logging, so that readers never wait; `BEGIN IMMEDIATE` for every write, so that a rule checked inside a
 write still holds when it commits; a connection is used by one thread at a time.
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PATIENCE = 30.0
-"""Seconds a writer waits for another one."""
+LOCK_TIMEOUT_SECONDS = 30.0
+"""For which a writer waits for another one."""
 
 _SCHEMAS = (
     """
@@ -166,7 +166,7 @@ class Store:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """A connection for reads, one consistent view for the whole block."""
+        """Yield a connection for reads, one consistent view for the whole block."""
         with self._borrowed() as connection:
             connection.execute("BEGIN")
             try:
@@ -176,7 +176,7 @@ class Store:
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """A connection that holds the one write lock; commits at the end, or nothing happened."""
+        """Yield a connection that holds the one write lock; commit at the end, or undo everything on an exception."""
         with self._borrowed() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -213,7 +213,9 @@ class Store:
                 connection.close()
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            self._path, timeout=LOCK_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+        )
         connection.row_factory = sqlite3.Row
         try:
             # With the write-ahead log a power failure may cost the last commits, never the file: enough here.
@@ -261,7 +263,7 @@ def _version(connection: sqlite3.Connection) -> int:
 
 def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
     """Switch the file over, once in its life. SQLite does not wait for other openers here, so we do."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
     while True:
         try:
             connection.execute("PRAGMA journal_mode=WAL")

@@ -6,5 +6,5 @@ from datetime import UTC, datetime
 
 
 def iso(seconds: float, precision: str = "milliseconds") -> str:
-    """The moment so many seconds after 1970, for example `2026-11-20T09:00:00.000Z`."""
+    """Return the moment so many seconds after 1970, for example `2026-11-20T09:00:00.000Z`."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec=precision).replace("+00:00", "Z")

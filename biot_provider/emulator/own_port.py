@@ -1,4 +1,4 @@
-"""A port of its own, on the loopback interface, for a part of a platform that is not served; while it is needed.
+"""A port on the loopback interface for a part of a platform that is not served, open while it is needed.
 
 Images are pushed over a socket even if the platform is in the same process, and functions call back over one: whatever
 does that knows no other way.

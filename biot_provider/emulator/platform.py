@@ -22,7 +22,7 @@ from .plugins.service import Plugins
 from .subscriptions.service import Subscriptions
 from .testing.edits import Edits
 from .testing.faults import Faults
-from .testing.request_log import Journal
+from .testing.request_log import RequestLog
 from .testing.switches import Switches
 from .testing.variants import Variants
 
@@ -43,7 +43,7 @@ class Platform:
     """The embedded platform of a folder. Several processes may open the same one; each sees what the others did.
 
     `switches` chooses how open points of the API are read, `variants` shows what no document foresees, `edits` changes
-    what is stored as a person in the Console may, `faults` orders failures, `requests()` tells what was asked.
+    what is stored as a person in the Console may, `faults` orders failures, `requests()` lists the requests.
     Use from any thread; `close()` it, or use it as a context manager.
     """
 
@@ -57,7 +57,7 @@ class Platform:
             raise
         self.faults = Faults(self._store)
         self.variants = Variants(self._store)
-        self.request_log = Journal(self._store)
+        self.request_log = RequestLog(self._store)
         self.keys = Keys(self._store)
         self._subscriptions = Subscriptions(self._store, self.switches)
         self._ecr = Ecr(self._store)
@@ -117,9 +117,11 @@ class Platform:
 
     def _application(self, routes: list[Route], control: Control | None = None) -> WSGIApplication:
         # The web parts are loaded with the first use only: most processes that open a platform never ask it anything.
-        from .http.application import App
+        from .http.application import Application
 
-        return App(routes, self._identity, self.faults, self.request_log, control, self.plugins.age, self.variants)
+        return Application(
+            routes, self._identity, self.faults, self.request_log, control, self.plugins.age, self.variants
+        )
 
     @cached_property
     def _api_routes(self) -> list[Route]:
@@ -166,7 +168,7 @@ class Platform:
 
     @property
     def address(self) -> str:
-        """Where functions reach the platform on the loopback interface; it is on a port when first asked for."""
+        """Where functions reach the platform on the loopback interface; the port is opened on first use."""
         return f"http://{self._api_port.host}"
 
     @property

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from biot_provider.emulator.subscriptions import reference_data
-from biot_provider.emulator.subscriptions import subscribers as hooks
+from biot_provider.emulator.subscriptions import reference_data, subscribers
 
 INTERCEPTIONS = "/dispatcher/v1/hooks/interceptions"
 NOTIFICATIONS = "/dispatcher/v1/hooks/notifications"
@@ -53,13 +52,13 @@ def orders(call: Any) -> dict[str, Any]:
 def called(call: Any, kind: str = "PRE_REQUEST", target: str = PATIENTS) -> list[tuple[str, int]]:
     """Whom the platform calls and where they stand, plugins in capitals."""
     with call.platform._store.reading() as db:
-        found = hooks.interceptors(db, kind, target)
+        found = subscribers.interceptors(db, kind, target)
     return [((one.plugin or "").upper() or (one.endpoint or "")[-1], one.position) for one in found]
 
 
 def told(call: Any, entity: str, action: str, template: str | None) -> list[str]:
     with call.platform._store.reading() as db:
-        found = hooks.listeners(db, entity, action, template)
+        found = subscribers.listeners(db, entity, action, template)
     assert [one.position for one in found] == list(range(1, len(found) + 1))
     return [(one.plugin or "").upper() or (one.endpoint or "")[-1] for one in found]
 
@@ -75,7 +74,13 @@ def test_a_subscription_comes_back_as_it_was_sent_with_an_id_and_times(call: Any
     shown = answer.json()
     assert shown["id"]
     assert shown["creationTime"] == shown["lastModifiedTime"]
-    given = {"apiId": None, "entityName": None, "pathFilters": None, "executionOrder": hooks.DEFAULT_ORDER, **sent}
+    given = {
+        "apiId": None,
+        "entityName": None,
+        "pathFilters": None,
+        "executionOrder": subscribers.DEFAULT_ORDER,
+        **sent,
+    }
     assert {name: shown[name] for name in given} == given
     assert rows(call, INTERCEPTIONS) == [shown]
 
@@ -127,7 +132,7 @@ def test_orders_are_unique_and_the_newcomer_keeps_its_own(call: Any) -> None:
 def test_subscriptions_without_an_order_take_the_default_place_one_after_another(call: Any) -> None:
     for endpoint in "ab":
         intercepted(call, endpoint, executionOrder=None)
-    assert orders(call) == {"b": hooks.DEFAULT_ORDER, "a": hooks.DEFAULT_ORDER + 1}
+    assert orders(call) == {"b": subscribers.DEFAULT_ORDER, "a": subscribers.DEFAULT_ORDER + 1}
     call.platform.switches.set(default_orders="hidden")
     intercepted(call, "a", executionOrder=7)
     assert orders(call) == {"a": 7, "b": None}
@@ -168,7 +173,7 @@ def test_a_value_in_place_of_a_placeholder_is_a_filter(call: Any) -> None:
     intercepted(call, "b", apiId=TEMPLATES, executionOrder=3)
     intercepted(call, "c", apiId=TEMPLATES.replace("templateName", "template"), pathFilters={"template": "x"})
     with call.platform._store.reading() as db:
-        found = hooks.interceptors(db, "PRE_REQUEST", TEMPLATES)
+        found = subscribers.interceptors(db, "PRE_REQUEST", TEMPLATES)
     filters = {one.plugin or (one.endpoint or "")[-1]: one.path_filters for one in found}
     assert filters == {
         "p": {"templateName": "nurse"},
@@ -290,8 +295,8 @@ def test_a_notification_comes_back_with_an_id_and_ends(call: Any, refused: Any) 
 
 def test_the_same_notification_twice_is_a_conflict_or_as_the_switch_says(call: Any) -> None:
     shown = notify(call).json()
-    for reading, status in (("conflict", 409), ("bad-request", 400), ("accepted", 201)):
-        call.platform.switches.set(repeated_notifications=reading)
+    for variant, status in (("conflict", 409), ("bad-request", 400), ("accepted", 201)):
+        call.platform.switches.set(repeated_notifications=variant)
         answer = notify(call)
         assert answer.status_code == status
         assert rows(call, NOTIFICATIONS) == [shown]

@@ -1,4 +1,4 @@
-"""Faults on order: what strikes, when, how often, and what the caller gets; and the journal of it all."""
+"""Faults on order: what strikes, when, how often, and what the caller gets; and the request log of it all."""
 
 from __future__ import annotations
 

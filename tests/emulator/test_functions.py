@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from biot_provider.emulator import Platform
-from biot_provider.emulator.functions.pool import PROCESSES
+from biot_provider.emulator.functions.pool import MAX_PROCESSES
 from biot_provider.emulator.http.server import running
 
 if TYPE_CHECKING:
@@ -189,10 +189,10 @@ def test_a_process_is_kept_warm_until_the_plugin_is_changed(deploy: Any, ask: An
 def test_calls_at_once_run_beside_each_other_up_to_a_number_of_processes(deploy: Any, ask: Any, outside: Any) -> None:
     deploy("slow", SLOW)
     url = outside.got("slow")["endpointUrl"]
-    with ThreadPoolExecutor(PROCESSES + 1) as threads, httpx.Client(trust_env=False, timeout=30) as http:
-        answers = list(threads.map(lambda _: http.get(url), range(PROCESSES + 1)))
+    with ThreadPoolExecutor(MAX_PROCESSES + 1) as threads, httpx.Client(trust_env=False, timeout=30) as http:
+        answers = list(threads.map(lambda _: http.get(url), range(MAX_PROCESSES + 1)))
     assert {answer.status_code for answer in answers} == {200}
-    assert len({answer.json() for answer in answers}) == PROCESSES
+    assert len({answer.json() for answer in answers}) == MAX_PROCESSES
 
 
 def test_processes_end_with_the_platform_even_at_work(deploy: Any, platform: Platform, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from biot_provider.emulator.delivery import notification_queue as lanes
-from biot_provider.emulator.delivery.notification_queue import Lanes
+from biot_provider.emulator.delivery.notification_queue import NotificationQueue
 from biot_provider.emulator.functions import pool as function_pool
 from biot_provider.emulator.http import connection, request_body, server
 from biot_provider.emulator.http.connection import Connection
@@ -331,7 +331,7 @@ def test_where_no_thread_can_start_a_caller_gets_a_503_and_the_server_goes_on(
 def test_calls_of_a_plugin_that_are_too_many_are_a_429(
     outside: Caller, deploy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(function_pool, "WAITING", 2)
+    monkeypatch.setattr(function_pool, "MAX_WAITING", 2)
     deploy("slow", "import time\ndef handler(event, context): time.sleep(2)\n", timeout=60)
     url = outside.got("slow")["endpointUrl"]
     many = function_pool.PROCESSES + 2 + 3
@@ -344,7 +344,7 @@ def test_calls_of_a_plugin_that_are_too_many_are_a_429(
 
 def test_notifications_that_are_too_many_are_dropped_and_one_that_goes_wrong_holds_up_no_other() -> None:
     gate, done, notes = threading.Event(), list[str](), list[tuple[str, str]]()
-    queues = Lanes(lambda name, line: notes.append((name, line)))
+    queues = NotificationQueue(lambda name, line: notes.append((name, line)))
 
     def work(name: str) -> Callable[[], None]:
         return lambda: (gate.wait(20), done.append(name))[1]

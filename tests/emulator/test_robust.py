@@ -343,7 +343,7 @@ def test_an_answer_that_is_none_fails_the_call_and_never_hangs_it(
 def test_an_answer_without_an_end_is_given_up_in_time(
     outside: Caller, raw: Any, monkeypatch: pytest.MonkeyPatch, first: bytes, again: bytes
 ) -> None:
-    monkeypatch.setattr(outgoing, "SECONDS", 1.0)
+    monkeypatch.setattr(outgoing, "TIMEOUT_SECONDS", 1.0)
     intercept(outside, raw(first, again, again=True))
     started = time.monotonic()
     answer = outside.http.post(PATIENTS, json={}, timeout=20)
@@ -353,7 +353,7 @@ def test_an_answer_without_an_end_is_given_up_in_time(
 
 
 def test_a_proxy_whose_answer_has_no_end_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outgoing, "SECONDS", 0.5)
+    monkeypatch.setattr(outgoing, "TIMEOUT_SECONDS", 0.5)
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
@@ -382,7 +382,7 @@ def test_the_time_is_over_where_connecting_alone_took_longer(raw: Any, monkeypat
         return look_up(*arguments, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", slowly)
-    monkeypatch.setattr(outgoing, "SECONDS", 0.3)
+    monkeypatch.setattr(outgoing, "TIMEOUT_SECONDS", 0.3)
     started = time.monotonic()
     with pytest.raises(outgoing.Unreachable, match=r"no answer within 0\.3 s"):
         outgoing.post(endpoint, {}, b"{}")
@@ -530,7 +530,7 @@ def test_pushes_and_deletions_of_two_processes_leave_no_tag_without_its_image(
     inside: Caller, platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Without a time of grace whatever is no image yet may go at any moment.
-    monkeypatch.setattr(registry, "GRACE", 0.0)
+    monkeypatch.setattr(registry, "BLOB_GRACE_SECONDS", 0.0)
     command = [sys.executable, "-c", PUSHER, str(tmp_path / "data")]
     deleted = 0
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as pusher:

@@ -19,7 +19,7 @@ from biot_provider import emulator
 from biot_provider.emulator import Platform
 from biot_provider.emulator import database as store
 from biot_provider.emulator.database import Store, StoreError
-from biot_provider.emulator.subscriptions import subscribers as hooks
+from biot_provider.emulator.subscriptions import subscribers
 
 WRITER = """
 import json, sys, httpx
@@ -176,7 +176,7 @@ def test_a_database_of_an_earlier_version_is_brought_up_to_date(
     assert (call.platform.service_id, call.platform.service_secret_key) == ("own", "canary-own")
     assert call.http.get("/ums/v2/services/own").json()["secretKeys"][0]["id"], "it may do what came later too"
     with call.platform._store.reading() as db:
-        (one,) = hooks.interceptors(db, "PRE_REQUEST", DEVICES)
+        (one,) = subscribers.interceptors(db, "PRE_REQUEST", DEVICES)
     assert (one.plugin, one.position) == ("p", 4)
     assert call.platform.add_user()
     call.log_in("of-p", "canary-of-p")

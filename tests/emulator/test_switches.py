@@ -53,14 +53,14 @@ def test_system_variables_are_shown_or_hidden(call: Any) -> None:
 
 
 def test_orders_are_as_stored_filled_in_or_where_others_moved_them(call: Any) -> None:
-    def orders(name: str, reading: str) -> list[Any]:
-        call.platform.switches.set(orders=reading)
+    def orders(name: str, variant: str) -> list[Any]:
+        call.platform.switches.set(orders=variant)
         return shown(call.got(name), "order")
 
     call.created(name="a", subscriptions={"interceptionOrder": 2, "interceptions": [DEVICES, {**NURSES, "order": 5}]})
     call.created(name="b", subscriptions={"interceptionOrder": 3, "interceptions": [DEVICES]})
     for name, stored, filled in (("a", [None, 5], [2, 5]), ("b", [None], [3])):
-        assert [orders(name, reading) for reading in ("stored", "filled", "shifted")] == [stored, filled, filled]
+        assert [orders(name, variant) for variant in ("stored", "filled", "shifted")] == [stored, filled, filled]
     call.created(name="c", subscriptions={"interceptions": [{**DEVICES, "order": 2}, {**ADAPT, "order": 5}]})
     # c takes a's place for devices, a then takes b's; the other APIs of a and c are apart.
     assert [orders(name, "shifted") for name in "abc"] == [[3, 5], [4], [2, 5]]
@@ -181,8 +181,8 @@ def test_the_environment_sets_switches_when_a_process_opens_the_database(
     platform.switches.set(orders="shifted")
     monkeypatch.setenv("BIOT_EMULATOR_SWITCHES", "names=prefixed, default_timeout=3,")
     with Platform(tmp_path / "data") as other:
-        reading = other.switches.read()
-    assert (reading.names, reading.default_timeout, reading.orders) == ("prefixed", "3", "shifted")
+        variant = other.switches.read()
+    assert (variant.names, variant.default_timeout, variant.orders) == ("prefixed", "3", "shifted")
     for wrong in ("names", "names=long", "name=bare"):
         monkeypatch.setenv("BIOT_EMULATOR_SWITCHES", wrong)
         with pytest.raises(ValueError, match="name"):

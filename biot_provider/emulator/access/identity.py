@@ -57,14 +57,14 @@ class Identity:
         locked: bool = False,
         expired: bool = False,
     ) -> tuple[str, str]:
-        """A new service user with these permissions; gives its id and its secret key, which may have expired."""
+        """Add a service user with these permissions and return its id and its secret key, which may have expired."""
         permissions = known(permissions)
         with self._store.writing() as db:
             user_id = insert(db, permissions, token_seconds=token_seconds, locked=locked)
             return user_id, add_key(db, user_id, expires=time.time() if expired else None)["secret_key"]
 
     def log_in(self, body: Any) -> dict[str, Any]:
-        """A token for a service user's id and secret key."""
+        """Log a service user in by its id and secret key."""
         user_id, secret_key = (body.get("id"), body.get("secretKey")) if isinstance(body, dict) else (None, None)
         if not isinstance(user_id, str) or not isinstance(secret_key, str):
             raise ApiError(400, "BAD_REQUEST", "id and secretKey must be strings")
@@ -89,7 +89,7 @@ class Identity:
             raise ApiError(403, "ACCESS_DENIED", "Access is denied")
 
     def holder(self, authorization: str | None) -> Holder:
-        """Who calls, by the header `Authorization`; refused where that holds no valid bearer token."""
+        """Return who calls, by the header `Authorization`. Raises ApiError without a valid bearer token."""
         scheme, _, token = (authorization or "").partition(" ")
         with self._store.reading() as db:
             row = db.execute(_HOLDER, {"digest": digest(token.strip())}).fetchone()
@@ -104,7 +104,7 @@ class Identity:
             db.execute("DELETE FROM sessions WHERE kind != 'refresh' OR ?", (refresh,))
 
     def _built_in(self) -> tuple[str, str]:
-        """The service user made with the database: all permissions, a random secret kept beside it.
+        """Return the service user made with the database: all permissions, a random secret kept beside it.
 
         Another takes its place when somebody has deleted it, switched it off or dropped its key.
         """

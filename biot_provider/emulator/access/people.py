@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..database import Store
-    from ..testing.switches import Reading, Switches
+    from ..testing.switches import PlatformVariant, Switches
 
 REFRESH_SECONDS = 24 * 3600
 MFA_SECONDS = 5 * 60
@@ -66,37 +66,37 @@ class People:
         username, password = (body.get("username"), body.get("password")) if isinstance(body, dict) else (None, None)
         if not isinstance(username, str) or not isinstance(password, str):
             raise ApiError(400, "BAD_REQUEST", "username and password must be strings")
-        reading = self._switches.read()
+        variant = self._switches.read()
         with self._store.writing() as db:
             person = db.execute("SELECT * FROM people WHERE username = ?", (username,)).fetchone()
             if person is None or not hmac.compare_digest(person["password"].encode(), password.encode()):
                 raise ApiError(403, "LOGIN_FAILED", "Login failed")
             _refuse_locked(person)
             if not person["mfa"]:
-                return _logged_in(db, person, reading)
+                return _logged_in(db, person, variant)
             access = _give(db, person, "mfa", MFA_SECONDS)
-            expiration = shown("mfaExpiration", access[1], reading)
-            return _answer(person, access, None, reading, mfa=True) | expiration | {"mfaDeliveryMethod": "SMS"}
+            expiration = shown("mfaExpiration", access[1], variant)
+            return _answer(person, access, None, variant, mfa=True) | expiration | {"mfaDeliveryMethod": "SMS"}
 
     def refresh(self, body: Any) -> dict[str, Any]:
         """LoginResponse with a new access token; the refresh token stays as it is."""
-        reading = self._switches.read()
+        variant = self._switches.read()
         with self._store.writing() as db:
             session = _session(db, body)
             if session is None:
                 raise ApiError(403, "REFRESH_TOKEN_NOT_VALID", "Refresh token is not valid")
             access = _give(db, session, "access", session["token_seconds"])
-            return _answer(session, access, (body["refreshToken"], session["expires"]), reading)
+            return _answer(session, access, (body["refreshToken"], session["expires"]), variant)
 
     def log_in_again(self, body: Any) -> dict[str, Any]:
         """LoginResponse with a new access token and a new refresh token; the one that was sent ends."""
-        reading = self._switches.read()
+        variant = self._switches.read()
         with self._store.writing() as db:
             session = _session(db, body)
             if session is None:
                 raise ApiError(403, "LOGIN_FAILED", "Login failed")
             db.execute("DELETE FROM sessions WHERE digest = ?", (session["digest"],))
-            return _logged_in(db, session, reading)
+            return _logged_in(db, session, variant)
 
 
 def _refuse_locked(person: sqlite3.Row) -> None:
@@ -110,7 +110,7 @@ def _refuse_locked(person: sqlite3.Row) -> None:
 
 
 def _session(db: sqlite3.Connection, body: Any) -> sqlite3.Row | None:
-    """The person and the session of a refresh token; none where it is not valid, or its person is locked."""
+    """Return the person and the session of a refresh token; none where it is not valid, or its person is locked."""
     token = body.get("refreshToken") if isinstance(body, dict) else None
     if not isinstance(token, str):
         raise ApiError(400, "BAD_REQUEST", "refreshToken must be a string")
@@ -123,13 +123,13 @@ def _session(db: sqlite3.Connection, body: Any) -> sqlite3.Row | None:
     return found
 
 
-def _logged_in(db: sqlite3.Connection, person: sqlite3.Row, reading: Reading) -> dict[str, Any]:
+def _logged_in(db: sqlite3.Connection, person: sqlite3.Row, variant: PlatformVariant) -> dict[str, Any]:
     access = _give(db, person, "access", person["token_seconds"])
-    return _answer(person, access, _give(db, person, "refresh", REFRESH_SECONDS), reading)
+    return _answer(person, access, _give(db, person, "refresh", REFRESH_SECONDS), variant)
 
 
 def _give(db: sqlite3.Connection, person: sqlite3.Row, kind: str, seconds: float) -> tuple[str, float]:
-    """A new token and when it ends."""
+    """Issue a token and return it with the time when it ends."""
     now = time.time()
     token, expires = new(), now + seconds
     db.execute("DELETE FROM sessions WHERE expires <= ?", (now,))
@@ -141,7 +141,7 @@ def _answer(
     person: sqlite3.Row,
     access: tuple[str, float],
     refresh: tuple[str, float] | None,
-    reading: Reading,
+    variant: PlatformVariant,
     *,
     mfa: bool = False,
 ) -> dict[str, Any]:
@@ -149,8 +149,8 @@ def _answer(
     return {
         "userId": person["id"],
         "ownerOrganizationId": ORGANIZATION,
-        "accessJwt": _jwt(access, reading),
-        "refreshJwt": _jwt(refresh, reading) if refresh else None,
+        "accessJwt": _jwt(access, variant),
+        "refreshJwt": _jwt(refresh, variant) if refresh else None,
         "mfaRequired": mfa,
         "mfaExpiration": None,
         "passwordResetRequired": False,
@@ -158,5 +158,5 @@ def _answer(
     }
 
 
-def _jwt(given: tuple[str, float], reading: Reading) -> dict[str, Any]:
-    return {"token": given[0]} | shown("expiration", given[1], reading)
+def _jwt(given: tuple[str, float], variant: PlatformVariant) -> dict[str, Any]:
+    return {"token": given[0]} | shown("expiration", given[1], variant)

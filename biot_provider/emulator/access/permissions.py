@@ -56,7 +56,7 @@ def known(permissions: Iterable[str]) -> list[str]:
 
 
 def of_holder(row: sqlite3.Row) -> tuple[str, ...]:
-    """What a user may do: what was given to it alone, else what its role gives."""
+    """Return what a user may do: what was given to it alone, else what its role gives."""
     if row["permissions"] is not None:
         return tuple(json.loads(row["permissions"]))
     return ROLES.get(row["role"], PERMISSIONS)

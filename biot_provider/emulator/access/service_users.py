@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from ..database import Store
     from ..plugins.rules import Reader
-    from ..testing.switches import Reading, Switches
+    from ..testing.switches import PlatformVariant, Switches
 
 TYPES = ("INTERNAL_SERVICE", "EXTERNAL_SERVICE")
 SEARCHED = search.Kind(
@@ -46,15 +46,15 @@ class ServiceUsers:
         self._switches = switches
 
     def create(self, body: Any) -> dict[str, Any]:
-        """A new service user with its first key. Names are unique, where one is given."""
-        reading = self._switches.read()
+        """Create a service user with its first key. A name that is given must be unique."""
+        variant = self._switches.read()
         sent = rules.members(body, "", _FIELDS, whole="body")
         missing = [name for name in ("roleId", "type") if name not in sent]
         if missing:
             raise ApiError(400, "MISSING_PARAMETERS", f"Missing: {', '.join(missing)}", {"parameters": missing})
-        _check_role(sent, reading)
+        _check_role(sent, variant)
         organization = sent.get("ownerOrganizationId")
-        if organization not in (None, ORGANIZATION) and reading.organizations == "known":
+        if organization not in (None, ORGANIZATION) and variant.organizations == "known":
             raise ApiError(404, "OWNER_ORGANIZATION_NOT_FOUND", "No such organization", {"id": organization})
         minutes = sent.get("accessTokenExpirationInMinutes")
         with self._store.writing() as db:
@@ -73,28 +73,28 @@ class ServiceUsers:
             )
             user = _existing(db, user_id)
             key = add_key(db, user_id, expires=_key_end(user))
-            return _shown(_answer(user, reading) | {"secretKeyData": _new_key(key)}, reading)
+            return _shown(_answer(user, variant) | {"secretKeyData": _new_key(key)}, variant)
 
     def get(self, user_id: str) -> dict[str, Any]:
-        """One service user, with its keys but not their secrets."""
-        reading = self._switches.read()
+        """Return one service user, with its keys but not their secrets."""
+        variant = self._switches.read()
         with self._store.reading() as db:
-            return _whole(db, _existing(db, user_id), reading)
+            return _whole(db, _existing(db, user_id), variant)
 
     def search(self, request: Any) -> dict[str, Any]:
-        """The service users that fit a search request, one page of them."""
-        reading = self._switches.read()
+        """Return the service users that fit a search request, one page of them."""
+        variant = self._switches.read()
         query = search.read_query(request, SEARCHED)
         with self._store.reading() as db:
             users = db.execute("SELECT * FROM service_users ORDER BY sequence DESC").fetchall()
-            return search.run(query, [_whole(db, user, reading) for user in users])
+            return search.run(query, [_whole(db, user, variant) for user in users])
 
     def update(self, user_id: str, body: Any) -> dict[str, Any]:
         """Change what was sent of the three fields that can be changed; other members are ignored."""
-        reading = self._switches.read()
-        nulls = () if reading.nulls == "keep" else ("secretKeyExpirationInMinutes",)
+        variant = self._switches.read()
+        nulls = () if variant.nulls == "keep" else ("secretKeyExpirationInMinutes",)
         sent = rules.members(body, "", _CHANGEABLE, nulls=nulls, whole="body")
-        _check_role(sent, reading)
+        _check_role(sent, variant)
         with self._store.writing() as db:
             user = _existing(db, user_id)
             active = sent.get("active", user["active"])
@@ -107,7 +107,7 @@ class ServiceUsers:
                 db.execute(
                     "UPDATE service_users SET role = ?, permissions = NULL WHERE id = ?", (sent["roleId"], user_id)
                 )
-            return _whole(db, _existing(db, user_id), reading)
+            return _whole(db, _existing(db, user_id), variant)
 
     def delete(self, user_id: str) -> None:
         """Take away the service user, its keys and its tokens."""
@@ -116,15 +116,15 @@ class ServiceUsers:
             remove(db, user_id)
 
     def create_key(self, user_id: str) -> dict[str, Any]:
-        """A further key, up to a limit; keys that have ended do not count."""
-        reading = self._switches.read()
-        limit = int(reading.max_secret_keys)
+        """Create one more key, up to a limit; expired keys do not count."""
+        variant = self._switches.read()
+        limit = int(variant.max_secret_keys)
         with self._store.writing() as db:
             user = _existing(db, user_id)
             if len(live_keys(db, user_id)) >= limit:
                 details = {"serviceId": user_id, "maxSecretKeys": limit}
                 raise ApiError(409, "MAX_SECRET_KEYS", f"A service user has {limit} secret keys at most", details)
-            return _shown(_new_key(add_key(db, user_id, expires=_key_end(user))), reading)
+            return _shown(_new_key(add_key(db, user_id, expires=_key_end(user))), variant)
 
     def delete_key(self, user_id: str, key_id: str) -> None:
         """Drop a key: nobody logs in with it any more."""
@@ -151,7 +151,7 @@ def insert(
     key_minutes: int | None = None,
     plugin: str | None = None,
 ) -> str:
-    """A new service user, without a key; gives its id. Without `permissions` it has those of its role."""
+    """Store a new service user without a key and return its id. Without `permissions` it has those of its role."""
     user_id = user_id or str(uuid.uuid4())
     given = None if permissions is None else json.dumps(list(permissions))
     values = (user_id, name, kind, role, given, active, locked, organization, token_seconds, key_minutes, plugin)
@@ -173,7 +173,7 @@ def remove(db: sqlite3.Connection, user_id: str) -> None:
 def add_key(
     db: sqlite3.Connection, user_id: str, *, expires: float | None = None, secret_key: str | None = None
 ) -> Mapping[str, Any]:
-    """A new key of a service user, made at random where none is given."""
+    """Store a new key of a service user, a random one unless it is given."""
     now = time.time()
     key = {"id": str(uuid.uuid4()), "secret_key": secret_key or secrets.token_urlsafe(32), "created": now}
     db.execute(
@@ -184,7 +184,7 @@ def add_key(
 
 
 def live_keys(db: sqlite3.Connection, user_id: str) -> list[sqlite3.Row]:
-    """The keys of a service user that have not ended, the oldest first."""
+    """Return the keys of a service user that have not ended, the oldest first."""
     return db.execute(
         "SELECT * FROM secret_keys WHERE service_user = ? AND (expires IS NULL OR expires > ?) ORDER BY sequence",
         (user_id, time.time()),
@@ -198,10 +198,10 @@ def _existing(db: sqlite3.Connection, user_id: str) -> sqlite3.Row:
     return row
 
 
-def _check_role(sent: Mapping[str, Any], reading: Reading) -> None:
+def _check_role(sent: Mapping[str, Any], variant: PlatformVariant) -> None:
     """Refuse a role that is none. For a creation the API documents no code of its own: it takes that of an update."""
     role = sent.get("roleId", ROLE)
-    if role not in ROLES and reading.roles == "known":
+    if role not in ROLES and variant.roles == "known":
         details = {"id": role, "types": list(TYPES)}
         raise ApiError(404, "ROLE_NOT_FOUND_IN_SUPPORTED_TYPES", f"Role [{role}] not found", details)
 
@@ -210,16 +210,16 @@ def _key_end(user: sqlite3.Row) -> float | None:
     return None if user["key_minutes"] is None else time.time() + 60 * user["key_minutes"]
 
 
-def _whole(db: sqlite3.Connection, user: sqlite3.Row, reading: Reading) -> dict[str, Any]:
+def _whole(db: sqlite3.Connection, user: sqlite3.Row, variant: PlatformVariant) -> dict[str, Any]:
     """GetServiceUserV2Response."""
     keys = [_key(key) for key in live_keys(db, user["id"])]
-    return _shown(_answer(user, reading) | {"secretKeys": keys[::-1] if reading.lists == "reversed" else keys}, reading)
+    return _shown(_answer(user, variant) | {"secretKeys": keys[::-1] if variant.lists == "reversed" else keys}, variant)
 
 
-def _answer(user: sqlite3.Row, reading: Reading) -> dict[str, Any]:
-    """What every answer tells of a service user."""
+def _answer(user: sqlite3.Row, variant: PlatformVariant) -> dict[str, Any]:
+    """Return what every response shows of a service user."""
     organization, seconds = user["organization"], user["token_seconds"]
-    if reading.service_user_defaults == "filled":
+    if variant.service_user_defaults == "filled":
         organization = organization or ORGANIZATION
         seconds = TOKEN_SECONDS if seconds is None else seconds
     return {
@@ -247,8 +247,8 @@ def _new_key(key: Mapping[str, Any]) -> dict[str, Any]:
     return _key(key) | {"secretKey": key["secret_key"]}
 
 
-def _shown(answer: dict[str, Any], reading: Reading) -> dict[str, Any]:
-    return without_nulls(answer) if reading.absent == "omitted" else answer
+def _shown(answer: dict[str, Any], variant: PlatformVariant) -> dict[str, Any]:
+    return without_nulls(answer) if variant.absent == "omitted" else answer
 
 
 def _uuid(value: Any, path: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..moments import iso
 
 if TYPE_CHECKING:
-    from ..testing.switches import Reading
+    from ..testing.switches import PlatformVariant
 
 
 TOKEN_SECONDS = 30 * 60
@@ -18,18 +18,18 @@ TOKEN_SECONDS = 30 * 60
 
 
 def new() -> str:
-    """A token nobody can guess."""
+    """Return a token nobody can guess."""
     return secrets.token_urlsafe(48)
 
 
 def digest(token: str) -> str:
-    """What is kept of a token."""
+    """Return what is kept of a token."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def shown(member: str, expires: float, reading: Reading) -> dict[str, Any]:
-    """The member of an answer that says when a token ends, written as the switch `token_expiration` wants it."""
-    style = reading.token_expiration
+def shown(member: str, expires: float, variant: PlatformVariant) -> dict[str, Any]:
+    """Return the member of a response that says when a token ends, as the switch `token_expiration` writes it."""
+    style = variant.token_expiration
     if style == "absent":
         return {}
     if style == "odd":

@@ -37,7 +37,7 @@ _TEXT = ("application/json", "application/javascript", "application/xml")
 
 
 def new_traceparent() -> str:
-    """A fresh W3C trace context: the second part is the trace id."""
+    """Return a fresh W3C trace context: the second part is the trace id."""
     return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
 
 
@@ -50,13 +50,13 @@ def interception_event(
     traceparent: str,
     accept_language: str = LANGUAGE,
 ) -> dict[str, Any]:
-    """An interception: `hook_type` is INTERCEPTOR_PRE, INTERCEPTOR_POST or INTERCEPTOR_POST_ENTITY."""
+    """Return the event of an interception; `hook_type` is one of the values of HOOK_TYPES."""
     headers = interception_headers(hook_type, token=token, traceparent=traceparent, accept_language=accept_language)
     return _event(endpoint_url, "POST", "/", "", headers, json.dumps(body).encode())
 
 
 def notification_event(*, endpoint_url: str, body: Mapping[str, Any], traceparent: str) -> dict[str, Any]:
-    """A notification; its token is in the body."""
+    """Return the event of a notification; its token is in the body."""
     headers = notification_headers(traceparent=traceparent)
     return _event(endpoint_url, "POST", "/", "", headers, json.dumps(body).encode())
 
@@ -69,7 +69,7 @@ def direct_event(
 
 
 def cron_event() -> dict[str, Any]:
-    """What a schedule sends: EventBridge's own event, with no headers and no body."""
+    """Return the event of a schedule: EventBridge's own, with no headers and no body."""
     account = "000000000000"
     return {
         "version": "0",
@@ -87,7 +87,7 @@ def cron_event() -> dict[str, Any]:
 def interception_headers(
     hook_type: str, *, token: str, traceparent: str, accept_language: str = LANGUAGE
 ) -> dict[str, str]:
-    """The headers of an interception."""
+    """Return the headers of an interception."""
     return {
         "hooktype": hook_type,
         "authorization": f"Bearer {token}",
@@ -98,7 +98,7 @@ def interception_headers(
 
 
 def notification_headers(*, traceparent: str) -> dict[str, str]:
-    """The headers of a notification."""
+    """Return the headers of a notification."""
     return {"hooktype": NOTIFICATION, "traceparent": traceparent, "content-type": "application/json"}
 
 
@@ -114,8 +114,7 @@ def interception_body(
     initiator: Mapping[str, str],
     response: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The body of an interception: the caller's request, its own token among the headers, and for POST and ADAPT the
-    response so far.
+    """Return the body of an interception: the caller's request, and for POST and ADAPT the response so far.
 
     `initiator` holds subjectId, ownerOrganizationId and tokenType. `response` holds the answer's body as `body`, or its
     entities as the list `entities`.
@@ -148,7 +147,7 @@ def notification_body(
     started: float | None = None,
     ended: float | None = None,
 ) -> dict[str, Any]:
-    """A notification's body; `old_entity` is what an update changed. Moments are seconds after 1970, default now."""
+    """Return a notification's body; `old_entity` is what an update changed. Times are seconds after 1970."""
     now = time.time()
     additional = {} if old_entity is None else {"oldEntity": dict(old_entity)}
     return {
@@ -169,7 +168,7 @@ def notification_body(
 def _event(
     endpoint_url: str, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes
 ) -> dict[str, Any]:
-    """A function URL's event (AWS Lambda Developer Guide, function URL request payload)."""
+    """Return a function URL's event (AWS Lambda Developer Guide, function URL request payload)."""
     host = urlsplit(endpoint_url).netloc
     now = datetime.now(UTC)
     small = {name.lower(): value for name, value in headers.items()}
@@ -208,7 +207,7 @@ def _event(
 
 
 def _parameters(query: str) -> dict[str, str]:
-    """Each parameter once, the values of one given several times separated by commas."""
+    """Return each parameter once; several values of one parameter are joined by commas."""
     found: dict[str, list[str]] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         found.setdefault(name, []).append(value)

@@ -1,6 +1,6 @@
-"""What the platform makes of a plugin's answer: first HTTP, as a Lambda function URL has it, then the hook's meaning.
+"""What the platform makes of a plugin's response: first HTTP, as a Lambda function URL has it, then the hook's meaning.
 
-An interception that answers 2xx says how the call goes on; any other status blocks the call, and the caller gets it
+An interception that answers 2xx says how the call continues; any other status blocks the call, and the caller gets it
 with its body. The answer to a notification is ignored (BioT API 2.4.2, plugins).
 """
 
@@ -24,7 +24,7 @@ _JSON = {"content-type": "application/json"}
 
 
 @dataclass(frozen=True)
-class HttpAnswer:
+class HttpResponse:
     """What a caller of the function's URL gets."""
 
     status: int
@@ -49,17 +49,17 @@ class Verdict:
     response: Mapping[str, Any] | None
     """What a POST or ADAPT interception wants in place of the response's members, where given."""
     problems: tuple[str, ...]
-    """What the platform cannot take, each in a clause of its own; none: all is well."""
+    """What the platform cannot take, each in its own clause; empty: all is well."""
 
 
-def http_answer(answer: Any) -> HttpAnswer:
-    """A handler's answer as HTTP: an object with `statusCode` is taken apart, any other JSON is the body of a 200.
+def http_response(answer: Any) -> HttpResponse:
+    """Turn a handler's answer into an HTTP response: `statusCode` makes it one, any other JSON is the body of a 200.
 
-    A body that is no text is sent as its JSON. What cannot be taken apart is a 502, with the problem told
+    A body that is no text is sent as its JSON. An answer that makes no valid response is a 502 with its `problem`
     (AWS Lambda Developer Guide, function URL response payload).
     """
     if not isinstance(answer, dict) or "statusCode" not in answer:
-        return HttpAnswer(200, _JSON, json.dumps(answer).encode())
+        return HttpResponse(200, _JSON, json.dumps(answer).encode())
     status = _status(answer["statusCode"])
     if status is None:
         return _bad(f"statusCode is {_shown(answer['statusCode'])}: it must be a number from 100 to 599")
@@ -74,11 +74,11 @@ def http_answer(answer: Any) -> HttpAnswer:
     except (binascii.Error, ValueError):
         return _bad("isBase64Encoded is true, but body is not base64")
     given = {name.lower(): _plain(value) for name, value in headers.items()}
-    return HttpAnswer(status, (_JSON if body is not None else {}) | given, content, tuple(cookies))
+    return HttpResponse(status, (_JSON if body is not None else {}) | given, content, tuple(cookies))
 
 
-def judge(hook_type: str | None, http: HttpAnswer, *, path: str | None = None) -> Verdict:
-    """The platform's reading of an answer to a hook; `path` is the intercepted request's, to tell where it is sent to.
+def judge(hook_type: str | None, http: HttpResponse, *, path: str | None = None) -> Verdict:
+    """Decide what a response to a hook means; `path` is the intercepted request's, with which a new path is compared.
 
     Without a hook, in a direct call or a schedule, only what HTTP itself cannot take is a problem.
     """
@@ -102,8 +102,8 @@ def judge(hook_type: str | None, http: HttpAnswer, *, path: str | None = None) -
     return Verdict(False, http.status, None, taken, tuple(_response_problems(taken, hook_type)))
 
 
-def _bad(problem: str) -> HttpAnswer:
-    return HttpAnswer(502, _JSON, b'{"Message":"Internal Server Error"}', problem=problem)
+def _bad(problem: str) -> HttpResponse:
+    return HttpResponse(502, _JSON, b'{"Message":"Internal Server Error"}', problem=problem)
 
 
 def _status(value: Any) -> int | None:
@@ -135,8 +135,8 @@ def _read(body: bytes) -> Any:
         return None
 
 
-def _missing(http: HttpAnswer, content: Any, member: str) -> str:
-    """Why there is no `request` or `response` to go on with."""
+def _missing(http: HttpResponse, content: Any, member: str) -> str:
+    """Return why the response has no usable `request` or `response`."""
     wanted = f'{{"{member}": {{...}}}}'
     if not http.body:
         return f"the answer has no body: an interception that lets the call pass answers {wanted}"
@@ -150,8 +150,8 @@ def _missing(http: HttpAnswer, content: Any, member: str) -> str:
     return f"the answer has no {member}: an interception that lets the call pass answers {wanted}"
 
 
-def _envelope_problems(http: HttpAnswer) -> list[str]:
-    """What a blocking answer lacks of the platform's error format."""
+def _envelope_problems(http: HttpResponse) -> list[str]:
+    """Return what a blocking response lacks of the platform's error format."""
     content = _read(http.body)
     missing = [name for name in ("code", "message") if not isinstance(content, dict) or not content.get(name)]
     if not missing:

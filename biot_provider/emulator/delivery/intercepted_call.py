@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Asked:
+class InterceptedRequest:
     """A request as interceptors see it and may change it."""
 
     path: str
@@ -23,7 +23,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Trip:
+class InterceptedCall:
     """One call of an API on its way through its interceptors."""
 
     holder: Holder
@@ -33,32 +33,32 @@ class Trip:
     variables: Mapping[str, str]
     """What stands in the path for each placeholder of the API."""
     traceparent: str
-    asked: Asked
+    request: InterceptedRequest
 
     @property
     def trace_id(self) -> str:
         """The W3C trace id."""
         return self.traceparent.split("-")[1]
 
-    def at(self, variables: Mapping[str, str]) -> Trip:
-        """The call with these in the place of the placeholders."""
+    def at(self, variables: Mapping[str, str]) -> InterceptedCall:
+        """Return the call with these values in place of the placeholders."""
         return replace(self, variables=variables)
 
-    def changed(self, wanted: Mapping[str, Any]) -> Trip:
-        """The call with the members of its request that an interceptor gave; null keeps one, but for the body."""
-        asked, headers = self.asked, wanted.get("headers")
-        given = Asked(
-            path=wanted.get("path") or asked.path,
-            query=asked.query if wanted.get("queryParameters") is None else wanted["queryParameters"],
-            headers=asked.headers if headers is None else {name.lower(): value for name, value in headers.items()},
-            body=wanted.get("body", asked.body),
+    def changed(self, wanted: Mapping[str, Any]) -> InterceptedCall:
+        """Return the call with the members of the request that an interceptor gave; only the body may become null."""
+        request, headers = self.request, wanted.get("headers")
+        given = InterceptedRequest(
+            path=wanted.get("path") or request.path,
+            query=request.query if wanted.get("queryParameters") is None else wanted["queryParameters"],
+            headers=request.headers if headers is None else {name.lower(): value for name, value in headers.items()},
+            body=wanted.get("body", request.body),
         )
-        return replace(self, asked=given)
+        return replace(self, request=given)
 
 
 @dataclass(frozen=True)
 class Change:
-    """What a call did to an entity, for those who are told of it."""
+    """What a call did to an entity, for notifications."""
 
     action: str
     template: str

@@ -1,6 +1,6 @@
-"""Work in the background: what has the same name is done in its order, what has another name beside it.
+"""Work in the background: work of the same name is done in order, work of other names at the same time.
 
-A name that has nothing to do has no thread. There are so many threads at most, and so much work waits at most.
+A name without work has no thread. The number of threads and of waiting pieces of work is limited.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ MAX_THREADS = 32
 Work = Callable[[], None]
 
 
-class Lanes:
-    """Threads that take turns, none of which keeps the process alive. `note` gets the name and what went wrong."""
+class NotificationQueue:
+    """Threads that share the work and do not keep the process alive. `note` gets a name and what went wrong."""
 
     def __init__(self, note: Callable[[str, str], None]) -> None:
         self._note = note
@@ -32,7 +32,7 @@ class Lanes:
         self._closed = False
 
     def put(self, name: str, work: Work) -> bool:
-        """Do this after what was put under this name before; False where too much waits already."""
+        """Do this after earlier work of this name; return False when too much is waiting."""
         with self._changed:
             if self._closed:
                 return True
@@ -46,12 +46,12 @@ class Lanes:
             return True
 
     def settle(self, seconds: float) -> bool:
-        """Wait until all is done, so many seconds at most; whether it is."""
+        """Wait until all is done, at most so many seconds; return whether it is."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._waiting and not self._working, seconds)
 
     def close(self) -> dict[str, int]:
-        """Begin nothing any more; gives how much is not done, by name."""
+        """Begin no more work; return how much is not done, by name."""
         with self._changed:
             self._closed = True
             dropped = collections.Counter(self._working)
@@ -81,7 +81,7 @@ class Lanes:
             self._finish(name)
 
     def _take(self) -> tuple[str, Work] | None:
-        """The next work whose turn it is; without any this thread is over."""
+        """Return the next piece of work; without any this thread ends."""
         with self._changed:
             if not self._ready:
                 self._threads -= 1

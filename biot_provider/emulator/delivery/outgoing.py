@@ -22,9 +22,9 @@ from ..subscriptions.endpoints import endpoint_problem
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SECONDS = 30.0
+TIMEOUT_SECONDS = 30.0
 """Time for a whole call."""
-MOST = 6 * 2**20
+MAX_RESPONSE_BYTES = 6 * 2**20
 """Bytes of an answer, as many as a function may give."""
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -35,7 +35,7 @@ class Unreachable(Exception):  # noqa: N818  (what happened, not a fault of the 
 
 
 def post(endpoint: str, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers (names in lower case) and body of the answer, whatever its status. Raises Unreachable."""
+    """Send a POST; return status, headers (names in lower case) and body, whatever the status. Raises Unreachable."""
     wrong = endpoint_problem(endpoint)
     if wrong:
         raise Unreachable(f"its address {wrong}")
@@ -43,17 +43,17 @@ def post(endpoint: str, headers: Mapping[str, str], body: bytes) -> tuple[int, d
     local = url.hostname in _LOOPBACK
     if url.scheme != "https" and not (local and url.scheme == "http"):
         raise Unreachable("it is not HTTPS")
-    with _Limit(SECONDS) as limit:
+    with _Limit(TIMEOUT_SECONDS) as limit:
         opener = build_opener(_AsItIs, _Http(limit), _Https(limit), *([ProxyHandler({})] if local else []))
         try:
             request = Request(endpoint, body, dict(headers), method="POST")  # noqa: S310  (its scheme is one of two)
-            with opener.open(request, timeout=SECONDS) as answer:
+            with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
                 names = {name.lower(): value for name, value in answer.headers.items()}
                 return answer.status, names, _read(answer, limit)
         except (OSError, HTTPException, ValueError) as error:
             reason = error.reason if isinstance(error, URLError) else error
             if limit.is_over or isinstance(reason, TimeoutError):
-                raise Unreachable(f"no answer within {SECONDS:g} s") from None
+                raise Unreachable(f"no answer within {TIMEOUT_SECONDS:g} s") from None
             if isinstance(error, HTTPException | ValueError):
                 # What the library says here may quote the address or the answer.
                 raise Unreachable(f"its answer is no HTTP ({type(error).__name__})") from None
@@ -75,14 +75,14 @@ class _Limit:
         return time.monotonic() >= self._until
 
     def connection(self, kind: type[HTTPConnection], *arguments: Any, **options: Any) -> HTTPConnection:
-        """A connection that ends in time."""
+        """Open a connection that is closed when the time is over."""
         connection = kind(*arguments, **options)
         # No public place lies before the answer of a proxy and the handshake of TLS.
         connection._create_connection = self._connected  # type: ignore[attr-defined]
         return connection
 
     def _connected(self, address: tuple[str, int], *_: object) -> socket.socket:
-        """A socket to the first of the addresses that takes it. Raises OSError, a TimeoutError when time is over."""
+        """Connect to the first address that accepts. Raises OSError, TimeoutError when the time is over."""
         failure = OSError("it has no address")
         for *_kind, target in socket.getaddrinfo(*address, type=socket.SOCK_STREAM):
             left = self._until - time.monotonic()
@@ -147,8 +147,8 @@ def _read(answer: Any, limit: _Limit) -> bytes:
     content = b""
     while chunk := answer.read1(2**16):
         content += chunk
-        if len(content) > MOST:
-            raise Unreachable(f"its answer has more than {MOST >> 20} MB")
+        if len(content) > MAX_RESPONSE_BYTES:
+            raise Unreachable(f"its answer has more than {MAX_RESPONSE_BYTES >> 20} MB")
     if limit.is_over:
         raise TimeoutError
     if answer.length:

@@ -1,7 +1,7 @@
 """Calls to plugins, hosted and in somebody's own account: interceptions, notifications and schedules.
 
-Interceptions happen within the call they intercept, one after the other. Notifications are told after it, in the
-background and for each listener in order; what is not told when the platform ends is dropped after a moment.
+Interceptions happen within the call they intercept, one after the other. Notifications are sent after it, in the
+background and for each listener in order; what is not sent when the platform ends is dropped after a moment.
 (BioT API 2.4.2, dispatcher and plugins.)
 """
 
@@ -14,9 +14,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..http.errors import ApiError
-from ..subscriptions import subscribers as hooks
+from ..subscriptions import subscribers
 from ..subscriptions.endpoints import shown_endpoint
-from .notification_queue import MAX_WAITING, Lanes
+from .notification_queue import MAX_WAITING, NotificationQueue
 from .plugin_tokens import INTERCEPTOR, NOTIFICATION
 
 if TYPE_CHECKING:
@@ -28,24 +28,24 @@ if TYPE_CHECKING:
     from ..functions.runtime import Invocation
     from ..subscriptions.subscribers import Subscriber
     from ..testing.switches import Switches
-    from .hook_responses import HttpAnswer, Verdict
-    from .intercepted_call import Change, Trip
+    from .hook_responses import HttpResponse, Verdict
+    from .intercepted_call import Change, InterceptedCall
     from .plugin_tokens import PluginTokens
 
-PATIENCE = 2.0
-"""Seconds that the end of the platform waits for notifications that are not told yet."""
+CLOSE_TIMEOUT_SECONDS = 2.0
+"""For notifications that are not sent yet when the platform ends."""
 
 
 class Blocked(Exception):  # noqa: N818  (an answer of the platform, not a fault of the program)
-    """An interceptor ends the call: the caller gets its answer as it is."""
+    """An interceptor ends the call: the caller gets its response as it is."""
 
-    def __init__(self, answer: HttpAnswer) -> None:
+    def __init__(self, answer: HttpResponse) -> None:
         super().__init__(f"blocked with {answer.status}")
         self.answer = answer
 
 
 class Delivery:
-    """Calls the subscribers of one platform, from this process."""
+    """Calls the subscribers of one platform from this process."""
 
     def __init__(
         self, store: Store, switches: Switches, functions: Functions, tokens: PluginTokens, logs: Logs
@@ -55,41 +55,41 @@ class Delivery:
         self._functions = functions
         self._tokens = tokens
         self._logs = logs
-        self._lanes = Lanes(self._logs.note)
+        self._queue = NotificationQueue(self._logs.note)
 
-    def before(self, trip: Trip) -> Trip:
-        """Run the PRE_REQUEST interceptors; gives the call as they want it. Raises Blocked, ApiError."""
-        for subscriber in self._interceptors("PRE_REQUEST", trip, trip.api_id):
-            verdict = self._intercept(subscriber, "PRE_REQUEST", trip, None)
+    def before(self, call: InterceptedCall) -> InterceptedCall:
+        """Run the PRE_REQUEST interceptors and return the call as they change it. Raises Blocked, ApiError."""
+        for subscriber in self._interceptors("PRE_REQUEST", call, call.api_id):
+            verdict = self._intercept(subscriber, "PRE_REQUEST", call, None)
             wanted = verdict.request if verdict else None
             if wanted:
-                trip = trip.changed(wanted)
-        return trip
+                call = call.changed(wanted)
+        return call
 
-    def adapt(self, trip: Trip, entities: list[Any]) -> list[Any]:
-        """Run the ADAPT_ENTITY interceptors over the entities of an answer. Raises Blocked, ApiError."""
-        for subscriber in self._interceptors("ADAPT_ENTITY", trip, trip.entity):
-            verdict = self._intercept(subscriber, "ADAPT_ENTITY", trip, {"entities": entities})
+    def adapt(self, call: InterceptedCall, entities: list[Any]) -> list[Any]:
+        """Run the ADAPT_ENTITY interceptors over the entities of a response. Raises Blocked, ApiError."""
+        for subscriber in self._interceptors("ADAPT_ENTITY", call, call.entity):
+            verdict = self._intercept(subscriber, "ADAPT_ENTITY", call, {"entities": entities})
             if verdict and verdict.response:
                 entities = verdict.response["entities"]
         return entities
 
-    def after(self, trip: Trip, status: int, body: Any) -> tuple[int, Any]:
-        """Run the POST_REQUEST interceptors; gives status and body as they want them. Raises Blocked, ApiError."""
-        for subscriber in self._interceptors("POST_REQUEST", trip, trip.api_id):
-            verdict = self._intercept(subscriber, "POST_REQUEST", trip, {"body": body, "statusCode": status})
+    def after(self, call: InterceptedCall, status: int, body: Any) -> tuple[int, Any]:
+        """Run the POST_REQUEST interceptors; return status and body as they change them. Raises Blocked, ApiError."""
+        for subscriber in self._interceptors("POST_REQUEST", call, call.api_id):
+            verdict = self._intercept(subscriber, "POST_REQUEST", call, {"body": body, "statusCode": status})
             wanted = (verdict.response if verdict else None) or {}
             body = wanted.get("body", body)
             status = _status(wanted, status)
         return status, body
 
-    def tell(self, trip: Trip, change: Change) -> None:
+    def notify(self, call: InterceptedCall, change: Change) -> None:
         """Notify those who listen, in the background."""
         with self._store.reading() as db:
-            subscribers = hooks.listeners(db, trip.entity, change.action, change.template)
-        for subscriber in subscribers:
-            what = f"NOTIFICATION {trip.entity} {change.action}"
-            if not self._lanes.put(_source(subscriber), partial(self._notify, subscriber, trip, change)):
+            listeners = subscribers.listeners(db, call.entity, change.action, change.template)
+        for subscriber in listeners:
+            what = f"NOTIFICATION {call.entity} {change.action}"
+            if not self._queue.put(_source(subscriber), partial(self._notify, subscriber, call, change)):
                 self._logs.note(_source(subscriber), f"{what}: not told, as {MAX_WAITING} others wait already")
 
     def run_schedule(self, name: str) -> Invocation:
@@ -109,38 +109,38 @@ class Delivery:
         raise ValueError(message)
 
     def settle(self, seconds: float) -> bool:
-        """Wait until everybody is told of what happened so far, so many seconds at most; whether that is so."""
-        return self._lanes.settle(seconds)
+        """Wait until all notifications so far are sent, at most so many seconds; return whether they are."""
+        return self._queue.settle(seconds)
 
     def close(self) -> None:
-        """Tell what is waiting, for a moment, and drop the rest."""
-        self.settle(PATIENCE)
-        for source, count in self._lanes.close().items():
+        """Send what is waiting, within CLOSE_TIMEOUT_SECONDS, and drop the rest."""
+        self.settle(CLOSE_TIMEOUT_SECONDS)
+        for source, count in self._queue.close().items():
             self._logs.note(source, f"notifications not told, as the platform ends: {count}")
 
-    def _interceptors(self, kind: str, trip: Trip, target: str) -> list[Subscriber]:
+    def _interceptors(self, kind: str, call: InterceptedCall, target: str) -> list[Subscriber]:
         with self._store.reading() as db:
-            found = hooks.interceptors(db, kind, target)
+            found = subscribers.interceptors(db, kind, target)
         return [
-            one for one in found if all(trip.variables.get(name) == wanted for name, wanted in one.path_filters.items())
+            one for one in found if all(call.variables.get(name) == wanted for name, wanted in one.path_filters.items())
         ]
 
     def _intercept(
-        self, subscriber: Subscriber, kind: str, trip: Trip, response: Mapping[str, Any] | None
+        self, subscriber: Subscriber, kind: str, call: InterceptedCall, response: Mapping[str, Any] | None
     ) -> Verdict | None:
-        """One interception; gives what it wants, or nothing where it failed and that is to be passed over."""
+        """Call one interceptor and return its verdict, or None when it failed and failures are skipped."""
         from .events import HOOK_TYPES, LANGUAGE, interception_body, interception_event, interception_headers
         from .hook_responses import judge
 
-        holder, asked, hook_type = trip.holder, trip.asked, HOOK_TYPES[kind]
+        holder, request, hook_type = call.holder, call.request, HOOK_TYPES[kind]
         body = interception_body(
-            method=trip.method,
-            entity=trip.entity,
-            api_id=trip.api_id,
-            path=asked.path,
-            query=asked.query,
-            headers=asked.headers,
-            body=asked.body,
+            method=call.method,
+            entity=call.entity,
+            api_id=call.api_id,
+            path=request.path,
+            query=request.query,
+            headers=request.headers,
+            body=request.body,
             initiator={
                 "subjectId": holder.id,
                 "ownerOrganizationId": holder.organization,
@@ -150,10 +150,10 @@ class Delivery:
         )
         sent = {
             "token": self._tokens.get(INTERCEPTOR),
-            "traceparent": trip.traceparent,
-            "accept_language": asked.headers.get("accept-language", LANGUAGE),
+            "traceparent": call.traceparent,
+            "accept_language": request.headers.get("accept-language", LANGUAGE),
         }
-        what = f"{kind} {trip.api_id}" if kind != "ADAPT_ENTITY" else f"{kind} {trip.entity}"
+        what = f"{kind} {call.api_id}" if kind != "ADAPT_ENTITY" else f"{kind} {call.entity}"
         try:
             answer = self._send(
                 subscriber,
@@ -165,7 +165,7 @@ class Delivery:
         except _NoAnswerError as failed:
             self._failed(subscriber, what, str(failed))
             return None
-        verdict = judge(hook_type, answer, path=asked.path)
+        verdict = judge(hook_type, answer, path=request.path)
         problem = answer.problem or (None if verdict.blocked else "; ".join(verdict.problems))
         if problem:
             self._logs.note(_source(subscriber), f"{what}: {problem}")
@@ -176,34 +176,34 @@ class Delivery:
         return verdict
 
     def _failed(self, subscriber: Subscriber, what: str, problem: str) -> None:
-        """An interceptor that gives no answer to go by: no document says what the platform does then."""
+        """Handle an interceptor without a usable response: no document says what the platform does then."""
         if self._switches.read().failing_interceptors == "fails":
             source = _source(subscriber)
             details = {"interceptor": source, "interception": what}
             raise ApiError(500, "INTERCEPTOR_FAILED", f"Interceptor [{source}] failed: {problem}", details)
 
-    def _notify(self, subscriber: Subscriber, trip: Trip, change: Change) -> None:
+    def _notify(self, subscriber: Subscriber, call: InterceptedCall, change: Change) -> None:
         from .events import notification_body, notification_event, notification_headers
 
         body = notification_body(
-            entity_type=trip.entity,
+            entity_type=call.entity,
             action=change.action,
             entity=change.entity,
             old_entity=change.old,
             jwt=self._tokens.get(NOTIFICATION),
-            trace_id=trip.trace_id,
-            subject_id=trip.holder.id,
+            trace_id=call.trace_id,
+            subject_id=call.holder.id,
             started=change.started,
             ended=change.ended,
         )
-        what = f"NOTIFICATION {trip.entity} {change.action}"
-        # Why somebody could not be told is in the log; nobody waits for it.
+        what = f"NOTIFICATION {call.entity} {change.action}"
+        # Why a listener could not be notified is in the log; nobody waits for it.
         with contextlib.suppress(_NoAnswerError):
             self._send(
                 subscriber,
                 what,
-                lambda url: notification_event(endpoint_url=url, body=body, traceparent=trip.traceparent),
-                notification_headers(traceparent=trip.traceparent),
+                lambda url: notification_event(endpoint_url=url, body=body, traceparent=call.traceparent),
+                notification_headers(traceparent=call.traceparent),
                 body,
             )
 
@@ -214,9 +214,9 @@ class Delivery:
         event: Callable[[str], dict[str, Any]],
         headers: Mapping[str, str],
         body: Mapping[str, Any],
-    ) -> HttpAnswer:
-        """One call of a plugin, or of an endpoint elsewhere. Raises _NoAnswerError."""
-        from .hook_responses import HttpAnswer, http_answer
+    ) -> HttpResponse:
+        """Call a plugin, or an endpoint elsewhere. Raises _NoAnswerError."""
+        from .hook_responses import HttpResponse, http_response
 
         if subscriber.plugin is not None:
             deployed = self._functions.find(subscriber.plugin)
@@ -225,7 +225,7 @@ class Delivery:
             call = self._functions.invoke(deployed, event(deployed.endpoint_url), what)
             if call.error is not None:
                 raise _NoAnswerError(call.error)
-            return http_answer(call.answer)
+            return http_response(call.answer)
         from .outgoing import Unreachable, post
 
         assert subscriber.endpoint is not None  # noqa: S101  (a subscriber is one or the other)
@@ -237,7 +237,7 @@ class Delivery:
             raise _NoAnswerError(str(unreachable)) from None
         took = 1000 * (time.monotonic() - started)
         self._logs.note(_source(subscriber), f"{what}: answered {status} in {took:.0f} ms")
-        return HttpAnswer(status, given, content)
+        return HttpResponse(status, given, content)
 
 
 class _NoAnswerError(Exception):
@@ -245,12 +245,12 @@ class _NoAnswerError(Exception):
 
 
 def _source(subscriber: Subscriber) -> str:
-    """What logs and errors call it."""
+    """Return the subscriber's name in logs and errors."""
     return subscriber.plugin or shown_endpoint(subscriber.endpoint or "")
 
 
 def _status(wanted: Mapping[str, Any], status: int) -> int:
-    """The status an interceptor wants: the documents say that it may be changed and not what the member is called."""
+    """Return the status an interceptor sets; which member holds it, no document says."""
     for name in ("statusCode", "status"):
         value = wanted.get(name)
         if isinstance(value, int) and 200 <= value <= 599:

@@ -45,7 +45,7 @@ class CodeFolders:
         self._folder = folder
 
     def take(self, digest: str, content: Callable[[], bytes]) -> CodeFolder:
-        """The folder of a package, unpacked where it is not there yet. Raises OSError, ValueError."""
+        """Return the folder of a package, unpacked where it is not there yet. Raises OSError, ValueError."""
         self._folder.mkdir(parents=True, exist_ok=True)
         lock = self._locked(digest)
         path = self._folder / digest
@@ -71,7 +71,7 @@ class CodeFolders:
                 self._remove(digest)
 
     def _locked(self, digest: str) -> int:
-        """A descriptor that keeps the folder."""
+        """Return a file descriptor whose lock keeps the folder."""
         path = self._folder / f"{digest}{_LOCK}"
         while True:
             lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

@@ -54,15 +54,15 @@ class Functions:
         self._closed = False
 
     def find(self, name: str) -> Deployed | None:
-        """The plugin of this bare name."""
+        """Return the plugin of this bare name."""
         return self._find("name = ?", name)
 
     def find_by_id(self, function_id: str) -> Deployed | None:
-        """The plugin whose endpoint has this id."""
+        """Return the plugin whose endpoint has this id."""
         return self._find("json_extract(record, '$.endpointUrl') = ?", function_host(function_id))
 
     def invoke(self, deployed: Deployed, event: Mapping[str, Any], what: str) -> Invocation:
-        """One call, `what` names it in the log; never raises for what the plugin does."""
+        """Call the function; `what` names the call in the log. Never raises for what the plugin does."""
         with self._logs.writer(deployed.name) as writer:
             try:
                 answer = self._answer(deployed, event, lambda line: writer.write(PLUGIN, line))
@@ -118,7 +118,7 @@ class Functions:
         )
 
     def _answer(self, deployed: Deployed, event: Mapping[str, Any], log: Callable[[str], None]) -> Invocation:
-        """What a call gives. An OSError or a ValueError says why the code cannot be run."""
+        """Return how the call went. An OSError or a ValueError says why the code cannot be run."""
         if deployed.image:
             return failed("images are not run by the embedded platform: deploy a zip to try it")
         if deployed.digest is None:
@@ -137,7 +137,7 @@ class Functions:
             pool.leave()
 
     def _enter(self, deployed: Deployed) -> Pool:
-        """The processes of this plugin as it is now, to be left after the call.
+        """Enter the pool of this plugin's current version; `leave` it after the call.
 
         Those of what it was before end after their calls, and have their code until then.
         """
@@ -205,7 +205,7 @@ class _ReplacedError(ValueError):
 
 
 def _seed(event: Mapping[str, Any]) -> Invocation:
-    """What a plugin without code of its own answers: it lets everything pass."""
+    """Answer as a plugin without its own code does: everything passes unchanged."""
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     member = {
         "INTERCEPTOR_PRE": "request",
@@ -221,7 +221,7 @@ def _seed(event: Mapping[str, Any]) -> Invocation:
 
 
 def _outcome(call: Invocation, limit: int) -> str:
-    """How a call ended, for a log."""
+    """Return how a call ended, for a log."""
     if call.error is not None:
         return call.error
     status = call.answer.get("statusCode") if isinstance(call.answer, dict) else None

@@ -14,15 +14,15 @@ from ..moments import iso
 if TYPE_CHECKING:
     from ..database import Store
 
-KEPT = 1000
+MAX_LINES = 1000
 """Lines kept for each source; older ones go."""
-PAUSE = 0.2
-"""Seconds between two writes to the database while a function goes on writing."""
+FLUSH_SECONDS = 0.2
+"""Between two writes to the database while a function keeps writing."""
 
 PLUGIN, PLATFORM = "plugin", "platform"
 
 Watcher = Callable[[str, str, str], None]
-"""Is told the source, PLUGIN or PLATFORM, and the line."""
+"""Gets the source, PLUGIN or PLATFORM, and the line."""
 
 
 class Logs:
@@ -33,11 +33,11 @@ class Logs:
         self._watchers: list[Watcher] = []
 
     def watch(self, watcher: Watcher) -> None:
-        """Tell this watcher each line that this process writes, as it comes."""
+        """Pass each line that this process writes to this watcher, as it comes."""
         self._watchers.append(watcher)
 
     def writer(self, source: str) -> Writer:
-        """What one call writes with, a context manager."""
+        """Return a context manager with which one call writes its lines."""
         return Writer(self, source)
 
     def note(self, source: str, line: str) -> None:
@@ -54,19 +54,19 @@ class Logs:
     def keep(self, source: str, lines: list[tuple[float, str, str]]) -> None:
         """Store some lines, and let the oldest go."""
         with self._store.writing() as db:
-            added = [(source, *line) for line in lines[-KEPT:]]
+            added = [(source, *line) for line in lines[-MAX_LINES:]]
             db.executemany("INSERT INTO logs (source, time, kind, line) VALUES (?, ?, ?, ?)", added)
             oldest = "SELECT id FROM logs WHERE source = ? ORDER BY id DESC LIMIT 1 OFFSET ?"
-            db.execute(f"DELETE FROM logs WHERE source = ? AND id <= ({oldest})", (source, source, KEPT))  # noqa: S608
+            db.execute(f"DELETE FROM logs WHERE source = ? AND id <= ({oldest})", (source, source, MAX_LINES))  # noqa: S608
 
-    def tell(self, source: str, kind: str, line: str) -> None:
-        """Let the watchers know."""
+    def publish(self, source: str, kind: str, line: str) -> None:
+        """Pass a line to the watchers."""
         for watcher in self._watchers:
             watcher(source, kind, line)
 
 
 class Writer:
-    """Writes the lines of one call: told at once, stored a little later when there are many."""
+    """Writes the lines of one call: published at once, stored a little later when there are many."""
 
     def __init__(self, logs: Logs, source: str) -> None:
         self._logs = logs
@@ -76,10 +76,10 @@ class Writer:
 
     def write(self, kind: str, line: str) -> None:
         """One line."""
-        self._logs.tell(self._source, kind, line)
+        self._logs.publish(self._source, kind, line)
         now = time.time()
         self._waiting.append((now, kind, line))
-        if now - self._stored > PAUSE:
+        if now - self._stored > FLUSH_SECONDS:
             self._store()
 
     def _store(self) -> None:

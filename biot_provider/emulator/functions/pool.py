@@ -1,7 +1,7 @@
 """The processes of a plugin as it was deployed once: started when they are needed, kept warm, and let go of.
 
-A process takes one call at a time. Calls that come at once get up to `PROCESSES` of them, and wait for one after that,
-up to `WAITING` of them. What is slow to end is ended in the background: no call waits for it.
+A process takes one call at a time. Concurrent calls get up to `MAX_PROCESSES` processes, and up to `MAX_WAITING` more
+calls wait for one. A process that is slow to end is ended in the background: no call waits for it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from .deployments import Deployed
     from .runtime import Function, Invocation
 
-PROCESSES = 4
+MAX_PROCESSES = 4
 """Processes of one plugin, at most."""
-WAITING = 32
+MAX_WAITING = 32
 """Calls of one plugin that wait for a process, at most."""
 THROTTLED = "Platform.TooManyRequests"
 """The error type of a call that was one too many."""
@@ -30,7 +30,7 @@ class Pool:
         self.deployed = deployed
         self._start = start
         self._release = release
-        self._slots = threading.Semaphore(PROCESSES)
+        self._slots = threading.Semaphore(MAX_PROCESSES)
         self._lock = threading.Lock()
         self._calls = 0
         self._idle: list[Function] = []
@@ -62,10 +62,12 @@ class Pool:
             self._release()
 
     def invoke(self, event: Mapping[str, Any], log: Callable[[str], None]) -> Invocation:
-        """One call in a process that is free, or in a new one; between `enter` and `leave`."""
+        """Call a free process, or a new one. Only between `enter` and `leave`."""
         with self._lock:
-            if self._calls > PROCESSES + WAITING:
-                return failed(f"{PROCESSES} calls of it run and {WAITING} wait: there can be no more", THROTTLED)
+            if self._calls > MAX_PROCESSES + MAX_WAITING:
+                return failed(
+                    f"{MAX_PROCESSES} calls of it run and {MAX_WAITING} wait: there can be no more", THROTTLED
+                )
         with self._slots:
             with self._lock:
                 if self._closed:
@@ -84,7 +86,7 @@ class Pool:
                         self._idle.append(function)
 
     def retire(self) -> None:
-        """Take no new calls, and let those go on that there are."""
+        """Take no new calls, and let the current ones finish."""
         with self._lock:
             unused = not self._retired and not self._calls
             self._retired = True
@@ -119,12 +121,12 @@ class Pool:
 
 
 def failed(error: str, error_type: str = "Platform.NotRun") -> Invocation:
-    """A call that came to nothing, and why."""
+    """Return a failed call with its error."""
     return invocation(None, error, error_type)
 
 
 def invocation(answer: Any, error: str | None = None, error_type: str | None = None) -> Invocation:
-    """A call that no process has answered."""
+    """Return a call that no process has answered."""
     from .runtime import Invocation
 
     return Invocation(

@@ -22,15 +22,15 @@ from .runtime.function import TOO_LARGE
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
-    from ..delivery.hook_responses import HttpAnswer
+    from ..delivery.hook_responses import HttpResponse
     from ..http.routes import Call
     from .deployments import Deployed, Functions
 
 _ITS_OWN = ("connection", "content-length", "keep-alive", "transfer-encoding", "upgrade")
 """Headers that the connection sets, whatever a plugin says."""
-_MOST = 6 * 2**20
+_MAX_BODY_BYTES = 6 * 2**20
 """Bytes of a request (AWS Lambda quotas, invocation payload)."""
-_MOST_NAMED = 200
+_MAX_LOGGED_CHARACTERS = 200
 """Characters of a path in a log."""
 _SENDABLE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -43,17 +43,17 @@ class FunctionsApi:
         self._functions = functions
 
     def routes(self) -> list[Route]:
-        """What it answers."""
+        """List the routes."""
         endpoint = f"{FUNCTIONS}<function_id>/"
         return [
-            Route(method, path, self._answer, max_body=_MOST)
+            Route(method, path, self._answer, max_body=_MAX_BODY_BYTES)
             for method in _METHODS
             for path in (endpoint, f"{endpoint}<path:rest>")
         ]
 
     def _answer(self, call: Call, function_id: str, rest: str = "") -> Response:
         from ..delivery.events import direct_event
-        from ..delivery.hook_responses import http_answer
+        from ..delivery.hook_responses import http_response
 
         deployed = self._functions.find_by_id(function_id)
         if deployed is None:
@@ -80,14 +80,14 @@ class FunctionsApi:
             body=body,
         )
         # It is shown in a terminal.
-        named = "".join(character if character.isprintable() else "?" for character in rest[:_MOST_NAMED])
+        named = "".join(character if character.isprintable() else "?" for character in rest[:_MAX_LOGGED_CHARACTERS])
         what = f"{request.method} /{named}"
         called = self._functions.invoke(deployed, event, what)
         if called.error_type == THROTTLED:
             return _throttled()
         if called.error is not None:
             return _too_large() if called.error_type == TOO_LARGE else _message(502, "Internal Server Error")
-        answer = http_answer(called.answer)
+        answer = http_response(called.answer)
         problem = answer.problem or _unsendable(answer)
         if problem:
             self._functions.note(deployed.name, f"{what}: {problem}")
@@ -100,8 +100,8 @@ class FunctionsApi:
         return _shared(response, deployed, origin)
 
 
-def _unsendable(answer: HttpAnswer) -> str | None:
-    """Why an answer cannot be sent over HTTP."""
+def _unsendable(answer: HttpResponse) -> str | None:
+    """Return why an answer cannot be sent over HTTP."""
     if answer.status < 200:
         return f"statusCode is {answer.status}: no answer may have that"
     if all(_SENDABLE.fullmatch(text) for text in (*answer.headers, *answer.headers.values(), *answer.cookies)):
@@ -110,7 +110,7 @@ def _unsendable(answer: HttpAnswer) -> str | None:
 
 
 def _may_call(request: Request, deployed: Deployed, method: str | None) -> bool:
-    """Whether the request comes from no web page of another address, or from one that the plugin's CORS names.
+    """Return whether the request comes from no web page of another address, or from one that the plugin's CORS names.
 
     Where the browser does not say which page it is, only what is open to every page may be called. AWS runs the
     function even so, and leaves it to the browser to hide the answer.
@@ -137,7 +137,7 @@ def _message(status: int, text: str | None) -> Response:
 
 
 def _preflight(deployed: Deployed, origin: str) -> Response:
-    """What a browser asks before it calls: answered without the function."""
+    """Answer a browser's preflight request, without calling the function."""
     response = _shared(Response(status=200), deployed, origin)
     if "access-control-allow-origin" in response.headers:
         for member, header in (("allowMethods", "methods"), ("allowHeaders", "headers")):

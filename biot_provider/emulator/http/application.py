@@ -1,6 +1,6 @@
-"""The platform as a WSGI application: routes, error bodies, faults and the journal of requests.
+"""The platform as a WSGI application: routes, error bodies, faults and the request log.
 
-Callers come before their bodies: a request whose caller may not make it is answered, and noted, without its body.
+The caller is checked before the body: a request that its caller may not make is answered and logged without its body.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from ..plugins.responses import FUNCTIONS
-from ..testing.apply_fault import cut, replacement
+from ..testing.apply_fault import cut, fault_response
 from ..testing.request_log import redacted, without_secrets
 from .errors import ApiError, envelope, method_not_allowed
 from .guard import KEY_ENVIRON, comes_from_web_page
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from ..access.identity import Identity
     from ..testing.faults import Fault, Faults
-    from ..testing.request_log import Journal
+    from ..testing.request_log import RequestLog
     from ..testing.routes import Control
     from ..testing.variants import Variants
     from .routes import Route
@@ -43,11 +43,11 @@ _SERVICES = {
 }
 
 
-class App:
-    """Answers every request; raises `ConnectionCut` where a fault leaves the caller without an answer.
+class Application:
+    """Answers every request. Raises `ConnectionCut` when a fault leaves the caller without a whole response.
 
-    `age` tells the seconds since the plugin that ends a path was last written. Without a `control` there are none of
-    the emulator's own routes.
+    `age` gives the seconds since the plugin that a path ends with was last written. Without a `control` the emulator's
+    own routes do not exist.
     """
 
     def __init__(
@@ -55,14 +55,14 @@ class App:
         routes: Iterable[Route],
         identity: Identity,
         faults: Faults,
-        journal: Journal,
+        request_log: RequestLog,
         control: Control | None,
         age: Callable[[str], float | None],
         variants: Variants,
     ) -> None:
         self._identity = identity
         self._faults = faults
-        self._journal = journal
+        self._request_log = request_log
         self._control = control
         self._age = age
         self._variants = variants
@@ -74,12 +74,12 @@ class App:
         )
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """The WSGI interface."""
+        """Answer a request as WSGI has it."""
         if "CONTENT_LENGTH" not in environ and environ.get("HTTP_TRANSFER_ENCODING"):
             environ["wsgi.input_terminated"] = True
-        return self._answer_anybody(Request(environ))(environ, start_response)
+        return self._respond(Request(environ))(environ, start_response)
 
-    def _answer_anybody(self, request: Request) -> Response:
+    def _respond(self, request: Request) -> Response:
         # Whether pages may call a function is the function's to say.
         if not request.path.startswith(FUNCTIONS) and comes_from_web_page(request):
             return Response('{"error": "no web page may call the emulator"}', 403, content_type="application/json")
@@ -87,38 +87,38 @@ class App:
             return self._control.answer(request)
         # The key is nobody's business but the control's: what is called from here must not see it.
         request.environ.pop(KEY_ENVIRON, None)
-        return self._answer(Call(request))
+        return self._respond_to_caller(Call(request))
 
-    def _answer(self, call: Call) -> Response:
+    def _respond_to_caller(self, call: Call) -> Response:
         fault = self._faults.take(call.request.method, call.request.path, lambda: self._age(call.request.path))
         if fault is None:
             response = self._act(call)
-            self._note(call, response, None)
+            self._log(call, response, None)
             return response
-        return self._struck(fault, call)
+        return self._respond_with_fault(fault, call)
 
-    def _struck(self, fault: Fault, call: Call) -> Response:
-        """The answer under a fault: its own one, the platform's own but late, or none."""
+    def _respond_with_fault(self, fault: Fault, call: Call) -> Response:
+        """Respond under a fault: with the fault's response, late, or not at all."""
         if fault.when == "before":
             time.sleep(fault.latency)
-        own = replacement(fault, _service(call.request), call.trace_id)
+        own = fault_response(fault, _service(call.request), call.trace_id)
         acted = fault.when == "after" or fault.cut == "reset-after" or (own is None and fault.cut is None)
         response = None
         if acted:
             response = self._act(call)
         else:
-            self._overhear(call)
+            self._read_unanswered(call)
         response = own or response
         if fault.when == "after":
             time.sleep(fault.latency)
-        self._note(call, None if fault.cut else response, fault, acted=acted)
+        self._log(call, None if fault.cut else response, fault, acted=acted)
         if fault.cut is not None:
             cut(fault.cut, response, call.request.environ, acted=acted)
         assert response is not None  # noqa: S101  (without a cut, either the fault or the platform has answered)
         return response
 
     def _act(self, call: Call) -> Response:
-        """What the platform does and says, refusals as error bodies."""
+        """Perform the request and return its response, errors as error bodies."""
         try:
             route, arguments = self._admit(call)
             answer = route.answer(call, **arguments)
@@ -136,15 +136,15 @@ class App:
         return Response(json.dumps(body), status=status, content_type="application/json")
 
     def _admit(self, call: Call) -> tuple[Route, dict[str, Any]]:
-        """The route, and what the path names, for a caller that may use it."""
+        """Return the route, and what the path names, for a caller that may use it."""
         route, arguments = self._route(call.request)
         limit_body(call.request, route.max_body)
         if route.permission is not None:
             self._identity.require(call.request.headers.get("Authorization"), route.permission)
         return route, arguments
 
-    def _overhear(self, call: Call) -> None:
-        """Read what a caller that is known has sent, for the journal, though the platform does not act on it."""
+    def _read_unanswered(self, call: Call) -> None:
+        """Read what a caller that is known has sent, for the request log, though the platform does not act on it."""
         with contextlib.suppress(ApiError, HTTPException):
             route, _ = self._admit(call)
             if route.permission is not None:
@@ -159,10 +159,10 @@ class App:
             raise ApiError(404, "NOT_FOUND", f"No such API: {request.path}") from None
         return route, dict(arguments)
 
-    def _note(self, call: Call, response: Response | None, fault: Fault | None, *, acted: bool = True) -> None:
-        """Put the request into the journal; `status` is what the caller got, none when it got no answer."""
+    def _log(self, call: Call, response: Response | None, fault: Fault | None, *, acted: bool = True) -> None:
+        """Put the request into the request log; `status` is what the caller got, none when it got no answer."""
         request = call.request
-        self._journal.add(
+        self._request_log.add(
             {
                 "time": time.time(),
                 "method": request.method,
@@ -189,18 +189,18 @@ class App:
 
 
 def _unread(error: HTTPException) -> ApiError:
-    """What became of a body that could not be read, or is too long to be."""
+    """Return the error for a body that is too long or could not be read."""
     name = "PAYLOAD_TOO_LARGE" if error.code == 413 else "BAD_REQUEST"
     return ApiError(error.code or 400, name, str(error.description))
 
 
 def _is_known(response: Response | None) -> bool:
-    """Whether the caller of a route that anybody may call has shown who it is."""
+    """Return whether the caller is authenticated."""
     return response is None or response.status_code not in (401, 403)
 
 
 def _code(response: Response | None) -> str | None:
-    """The code of an error body, where there is one: the platform's, the image registry's or ECR's."""
+    """Return the code of an error body, where there is one: the platform's, the image registry's or ECR's."""
     if response is None or response.status_code < 400:
         return None
     try:

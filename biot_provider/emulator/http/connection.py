@@ -131,7 +131,7 @@ class Connection:
                 content.close()
 
     def _read_head(self, wait: float) -> h11.Request | None:
-        """The next request; none where the caller has no more."""
+        """Return the next request; none where the caller has no more."""
         deadline = time.monotonic() + wait
         if not self._http.trailing_data[0]:
             self._receive(deadline)
@@ -140,7 +140,7 @@ class Connection:
         return event if isinstance(event, h11.Request) else None
 
     def next_event(self, deadline: float) -> Any:
-        """What h11 makes of what comes. Raises TimeoutError, h11.RemoteProtocolError."""
+        """Read until h11 has an event. Raises TimeoutError, h11.RemoteProtocolError."""
         while (event := self._http.next_event()) is h11.NEED_DATA:
             if self._http.they_are_waiting_for_100_continue:
                 self._send(h11.InformationalResponse(status_code=100, headers=[]))
@@ -221,7 +221,7 @@ class Connection:
         return h11.Response(status_code=int(code), reason=reason.encode("latin-1"), headers=encoded)
 
     def _is_unread(self) -> bool:
-        """Whether there is more of the request than was read."""
+        """Return whether there is more of the request than was read."""
         if self._http.their_state is h11.SEND_BODY and not self._http.they_are_waiting_for_100_continue:
             # Its end may be there and nobody has looked.
             with contextlib.suppress(h11.RemoteProtocolError):
@@ -229,7 +229,7 @@ class Connection:
         return self._http.their_state is not h11.DONE
 
     def _refuse(self, status: int, text: str) -> bool:
-        """Say why there is no answer, where nothing was said yet, and be done with the connection."""
+        """Respond with an error, unless a response has begun, and end the connection."""
         if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             self._send_all(refusal(status, text))
             self._linger()
@@ -275,7 +275,7 @@ class Connection:
 
 
 def refusal(status: int, text: str) -> bytes:
-    """A whole answer that ends the connection."""
+    """Return a whole response that ends the connection."""
     body = json.dumps({"error": text}).encode()
     return (
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: application/json\r\n"
@@ -284,7 +284,7 @@ def refusal(status: int, text: str) -> bytes:
 
 
 def _call(app: WSGIApplication, environ: dict[str, Any]) -> tuple[str, Headers, Iterable[bytes]]:
-    """One WSGI call: the head of the answer, and its body piece by piece, to be closed."""
+    """Call the application; return status, headers and the body's pieces, which must be closed."""
     head: list[Any] = []
 
     def start_response(status: str, headers: Headers, _error: Any = None, /) -> Callable[[bytes], object]:

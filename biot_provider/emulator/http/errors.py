@@ -1,4 +1,4 @@
-"""How the platform says no: one exception, and the error body it becomes (BioT API 2.4.2, plugins).
+"""The platform's error responses: one exception, and the error body it becomes (BioT API 2.4.2, plugins).
 
 Codes and the names of details are the API's; the texts are the emulator's own, and never quote the value of an
 environment variable.
@@ -12,7 +12,7 @@ ENVIRONMENT = "embedded"
 
 
 class ApiError(Exception):
-    """A request the platform answers with an error envelope."""
+    """An error response of the platform."""
 
     def __init__(self, status: int, code: str, message: str, details: dict[str, Any] | None = None) -> None:
         super().__init__(f"{status} {code}: {message}")
@@ -23,7 +23,7 @@ class ApiError(Exception):
 
 
 def envelope(refusal: ApiError, *, service: str, trace_id: str) -> dict[str, Any]:
-    """The error body of BioT: six members, `details` an object."""
+    """Return the error body of BioT: six members, `details` an object."""
     return {
         "code": refusal.code,
         "message": refusal.message,
@@ -35,12 +35,12 @@ def envelope(refusal: ApiError, *, service: str, trace_id: str) -> dict[str, Any
 
 
 def invalid(field: str, problem: str) -> ApiError:
-    """A plain validation failure. The API does not document its code, so a client must not lean on this one."""
+    """Return a validation error. The API does not document its code, so a client must not rely on this one."""
     return ApiError(400, "BAD_REQUEST", f"{field}: {problem}", {"fieldName": field})
 
 
 def aws(class_name: str, message: str) -> ApiError:
-    """A refusal of AWS behind the platform: it comes back as a 500 that names the class of the exception."""
+    """Return an error of AWS behind the platform: a 500 that names the class of the exception."""
     return ApiError(500, "AWS_EXCEPTION", message, {"className": class_name})
 
 
@@ -50,5 +50,5 @@ def not_found(name: str) -> ApiError:
 
 
 def method_not_allowed(method: str) -> ApiError:
-    """A path that is there, asked in a way it does not take."""
+    """Return the error for a path that exists but not with this method."""
     return ApiError(405, "METHOD_NOT_ALLOWED", f"Request method '{method}' is not supported")

@@ -30,7 +30,7 @@ _FACT = "control key"
 
 
 def allowed_hosts(port: int, scheme: str, others: Iterable[str] = ()) -> frozenset[str]:
-    """What the header Host may say, in lower case: the loopback interface with the port, and `others` as they are."""
+    """Return what the header Host may be, in lower case: the loopback interface with the port, and `others`."""
     hosts = {f"{name}:{port}" for name in _NAMES}
     if port == {"http": 80, "https": 443}[scheme]:
         hosts.update(_NAMES)
@@ -46,7 +46,7 @@ def comes_from_web_page(request: Request) -> bool:
 
 
 def is_of_another_site(request: Request) -> bool:
-    """Whether a page of another address has caused the request."""
+    """Return whether a page of another address has caused the request."""
     return request.headers.get("Sec-Fetch-Site", "none").lower() not in ("none", "same-origin")
 
 
@@ -58,7 +58,7 @@ class ControlKey:
         self.path = folder / KEY_FILE
 
     def read(self) -> str:
-        """The key, which is in the file from now on, whatever was there before."""
+        """Return the key, and write it to the file if it is not there."""
         key = self._stored()
         if not self._is_in_file(key):
             draft = self.path.with_name(f".{KEY_FILE}.{secrets.token_hex(8)}")
@@ -72,7 +72,7 @@ class ControlKey:
         return key
 
     def fits(self, given: str | None) -> bool:
-        """Whether somebody has the key."""
+        """Return whether this is the key."""
         return hmac.compare_digest((given or "").encode(), self._stored().encode())
 
     def _stored(self) -> str:

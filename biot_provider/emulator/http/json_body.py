@@ -11,7 +11,7 @@ MAX_DEPTH = 100
 
 
 def read_json(text: bytes | str) -> Any:
-    """The document. Raises ValueError for what is no JSON, or none that everything here can handle.
+    """Parse a JSON document. Raises ValueError for what is no JSON, or cannot be handled everywhere here.
 
     That is: `NaN` and `Infinity`, also as a number too big to hold; half a surrogate pair; more than `MAX_DEPTH`
     levels.

@@ -1,6 +1,6 @@
 """What a route of the platform is: its method and path, who may call it, and the function that answers.
 
-Each area of the API (plugins, users, ...) is a module ``api_*`` that lists its routes; ``app`` serves them all.
+Each area of the API (plugins, access, ...) lists its routes; `application` serves them all.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Call:
 
     @property
     def traceparent(self) -> str:
-        """The header by which others go on with this trace."""
+        """The header by which a further call belongs to this trace."""
         return f"00-{self.trace_id:0>32}-{secrets.token_hex(8)}-01"
 
     @cached_property
@@ -105,7 +105,7 @@ class Call:
 
 
 def may_be_json(request: Request) -> bool:
-    """Whether a request says of its body that it is JSON, or says nothing."""
+    """Return whether a request says of its body that it is JSON, or says nothing."""
     return request.is_json or not request.mimetype
 
 

@@ -78,7 +78,7 @@ def read_query(request: Any, kind: Kind) -> Query:
 
 
 def run(query: Query, rows: list[Row]) -> dict[str, Any]:
-    """One page of the rows that fit, and what was asked; `rows` come newest first."""
+    """Return one page of the rows that fit, with the query; `rows` come newest first."""
     fits = _matcher(query.kind, query.filter, "filter")
     found = [row for row in rows if fits(row) and _has_text(query.kind, row, query.free_text)]
     # The last key first: Python's sort keeps the order of equals. Without a sort: newest first.
@@ -97,7 +97,7 @@ def run(query: Query, rows: list[Row]) -> dict[str, Any]:
 
 
 def _matcher(kind: Kind, condition: Any, path: str) -> Callable[[Row], bool]:
-    """A filter as a function of a row: all its members must hold."""
+    """Return a filter as a function of a row: all its members must hold."""
     checks = _checks(kind, condition, path)
     return lambda row: all(check(row) for check in checks)
 
@@ -169,7 +169,7 @@ _ORDERED: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def _operand(kind: Kind, name: str, operand: Any, where: str) -> Any:
-    """What a property is compared with: digits in a string count as the number."""
+    """Return what a property is compared with: digits in a string count as the number."""
     if name not in kind.numbers:
         return operand
     try:

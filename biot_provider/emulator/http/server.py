@@ -1,6 +1,6 @@
 """The embedded platform as an HTTP server, on the loopback interface only.
 
-A thread for each connection, and so many of them at most. Where all are taken, the one that has waited longest for its
+One thread per connection, and at most MAX_CONNECTIONS. Where all are taken, the one that has waited longest for its
 caller makes room; where all are at work, a new caller gets a 503.
 """
 
@@ -41,7 +41,7 @@ _MAX_REFUSED = 64
 def running(
     folder: Path, port: int = 0, *, tls: ssl.SSLContext | None = None, names: Iterable[str] = ()
 ) -> Iterator[str]:
-    """The platform of this folder, served in the background while the block runs; gives the base URL.
+    """Serve the platform of this folder in the background while the block runs; yield the base URL.
 
     With `tls`, a server's context that holds a certificate, it is served over HTTPS. `names` are what the header Host
     may say beside the loopback address: for a proxy that leads here.
@@ -64,7 +64,7 @@ def serve(folder: Path, port: int, ready: Callable[[str, Platform], None]) -> No
 
 
 class Background:
-    """An application served in threads of its own until `close`; they do not keep the process alive.
+    """An application served in background threads until `close`; they do not keep the process alive.
 
     With `idle_seconds` it ends by itself when nobody has called for so long after the last call, or for
     EXPECTED_SECONDS after its address was given to somebody. An OSError means that the port cannot be had.
@@ -163,7 +163,7 @@ class Background:
             self._refuse(accepted)
 
     def _start(self, accepted: socket.socket) -> None:
-        """Serve a connection in a thread of its own. A RuntimeError means that there can be no more threads."""
+        """Serve a connection in its own thread. Raises RuntimeError when there can be no more threads."""
         if self._tls is not None:
             # The handshake is made in that thread: here it would hold up others.
             accepted = self._tls.wrap_socket(accepted, server_side=True, do_handshake_on_connect=False)
@@ -200,7 +200,7 @@ class Background:
         return False
 
     def _refuse(self, accepted: socket.socket) -> None:
-        """Say that there is no room. It is closed later: what its caller sends until then must not reset it."""
+        """Answer 503. The connection is closed later: what its caller sends until then must not reset it."""
         with contextlib.suppress(OSError):
             accepted.setblocking(False)
             if self._tls is None:

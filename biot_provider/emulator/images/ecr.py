@@ -1,6 +1,6 @@
 """Who may push: the platform's temporary AWS keys, and the registry's tokens that ECR gives for them.
 
-Both tell what they are and are sealed with a key of the database, so nothing is kept of them. Signatures of AWS
+Both name their kind and are sealed with a key of the database, so none is stored. Signatures of AWS
 requests are not checked: the session token in them is. Source: BioT API 2.4.2 (keys live one hour), and the API
 reference of Amazon ECR, GetAuthorizationToken (tokens live twelve).
 """
@@ -68,7 +68,7 @@ class Ecr:
         return {"authorizationToken": base64.b64encode(f"{USER}:{password}".encode()).decode(), "expiresAt": expires}
 
     def require(self, authorization: str | None) -> None:
-        """Refuse a request to the registry that comes without a token of ours, or with one whose time is over.
+        """Refuse a request to the registry without a token of this platform, or with an expired one.
 
         The token is taken as the credentials of either scheme, Basic or Bearer. Raises RegistryError.
         """
@@ -94,7 +94,7 @@ class Ecr:
         return f"{text}.{self._seal(text)}", now + seconds
 
     def _state(self, kind: str, token: str) -> bool | None:
-        """Whether a token is still good; None where it is none of ours."""
+        """Return whether a token is still valid; None when this platform has not issued it."""
         text, _, seal = token.rpartition(".")
         if not text.startswith(f"{kind}.") or not hmac.compare_digest(seal.encode(), self._seal(text).encode()):
             return None

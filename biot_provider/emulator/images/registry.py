@@ -35,9 +35,9 @@ INDEX_TYPES = (
     "application/vnd.docker.distribution.manifest.list.v2+json",
     "application/vnd.oci.image.index.v1+json",
 )
-MAX_MANIFEST = 4 * 1024 * 1024
+MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 """Bytes, as in the specification."""
-GRACE = 13 * 3600.0
+BLOB_GRACE_SECONDS = 13 * 3600.0
 """Seconds that what nothing refers to is kept: a push puts blobs first and the manifest that names them last, and may
 take as long as its token lives, twelve hours."""
 
@@ -89,7 +89,7 @@ class Registry:
         self._lock = lock
 
     def begin_upload(self, repository: str) -> str:
-        """A new, empty upload; gives its id."""
+        """Start an empty upload and return its id."""
         self._repository(repository)
         upload = secrets.token_hex(16)
         self._write(self._folder / "uploads" / upload, b"")
@@ -123,7 +123,7 @@ class Registry:
             self._write(folder / "blobs" / _hex(digest), b"")
 
     def mount(self, repository: str, digest: str, source: str) -> bool:
-        """Whether a blob of another repository could be taken over."""
+        """Link a blob of another repository; return whether it is there."""
         with self._lock(), contextlib.suppress(RegistryError):
             self.blob(source, digest)
             self._write(self._repository(repository) / "blobs" / _hex(digest), b"")
@@ -131,7 +131,7 @@ class Registry:
         return False
 
     def blob(self, repository: str, digest: str) -> Path:
-        """The file of a blob. Asking for it renews its time of grace."""
+        """Return the file of a blob. Asking for it renews its time of grace."""
         if not _renewed(self._repository(repository) / "blobs" / _hex(digest)):
             raise RegistryError(404, "BLOB_UNKNOWN", f"no blob {digest} in {repository}")
         return self._blob(digest)
@@ -164,7 +164,7 @@ class Registry:
         return digest
 
     def manifest(self, repository: str, reference: str) -> Manifest:
-        """The manifest a tag or a digest names. Asking for it by its digest renews its time of grace."""
+        """Return the manifest a tag or a digest names. Asking for it by its digest renews its time of grace."""
         folder = self._repository(repository)
         if reference.startswith("sha256:"):
             digest: str | None = reference
@@ -177,7 +177,7 @@ class Registry:
         raise RegistryError(404, "MANIFEST_UNKNOWN", f"no image {reference} in {repository}")
 
     def tags(self, repository: str) -> dict[str, str]:
-        """The digest of each tag."""
+        """Return the digest of each tag."""
         found = {}
         for path in _entries(self._repository(repository) / "tags"):
             with contextlib.suppress(FileNotFoundError):
@@ -192,10 +192,10 @@ class Registry:
         for digest in set(self.tags(repository).values()):
             used |= {digest, *(part for held in self._held(folder, digest) for part in held.references)}
         for link in (*_entries(folder / "manifests"), *_entries(folder / "blobs")):
-            if f"sha256:{link.name}" not in used and _age(link) >= GRACE:
+            if f"sha256:{link.name}" not in used and _age(link) >= BLOB_GRACE_SECONDS:
                 link.unlink(missing_ok=True)
         for path in (*_entries(self._folder / "blobs"), *_entries(self._folder / "uploads")):
-            if not any(self._linked(name, path.name) for name in REPOSITORIES) and _age(path) >= GRACE:
+            if not any(self._linked(name, path.name) for name in REPOSITORIES) and _age(path) >= BLOB_GRACE_SECONDS:
                 path.unlink(missing_ok=True)
 
     def _stored(self, folder: Path, digest: str) -> Manifest:
@@ -203,7 +203,7 @@ class Registry:
         return Manifest(digest, media_type, self._blob(digest).read_bytes())
 
     def _held(self, folder: Path, digest: str) -> Iterator[Manifest]:
-        """A manifest and, where it is an index, those below it."""
+        """Yield a manifest and, where it is an index, those below it."""
         with contextlib.suppress(FileNotFoundError):
             manifest = self._stored(folder, digest)
             yield manifest
@@ -265,7 +265,7 @@ def _renewed(link: Path) -> bool:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """What is in a folder, drafts apart; nothing where it is not there yet."""
+    """Return what is in a folder, drafts apart; nothing where it is not there yet."""
     try:
         return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except FileNotFoundError:

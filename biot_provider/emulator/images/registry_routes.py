@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from ..http.routes import MAX_LOGIN_BYTES, Route
 from .ecr import EcrError
-from .registry import MAX_MANIFEST, REPOSITORY, SEED_REPOSITORIES, RegistryError
+from .registry import MAX_MANIFEST_BYTES, REPOSITORY, SEED_REPOSITORIES, RegistryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,14 +37,14 @@ _CREDENTIAL = re.compile(r"AWS4-HMAC-SHA256 Credential=(\w+)/\d{8}/[\w-]+/ecr/aw
 
 
 class EcrApi:
-    """ECR's one operation that pushing needs. `registry_host` tells where the registry listens."""
+    """ECR's one operation that pushing needs. `registry_host` gives where the registry listens."""
 
     def __init__(self, ecr: Ecr, registry_host: Callable[[], str]) -> None:
         self._ecr = ecr
         self._registry_host = registry_host
 
     def routes(self) -> list[Route]:
-        """What it answers."""
+        """List the routes."""
         return [Route("POST", "/", self._call, max_body=MAX_LOGIN_BYTES)]
 
     def _call(self, call: Call) -> Response:
@@ -71,7 +71,7 @@ class RegistryApi:
         self._switches = switches
 
     def routes(self) -> list[Route]:
-        """What it answers; what can be read can be asked about with HEAD."""
+        """List the routes; those of GET answer HEAD too."""
         return [
             Route("GET", "/v2/", self._guarded(self._version)),
             Route("GET", f"{_REPOSITORY}/tags/list", self._guarded(self._tags)),
@@ -80,7 +80,7 @@ class RegistryApi:
             Route("PATCH", _UPLOAD, self._guarded(self._append), max_body=MAX_BLOB_BYTES),
             Route("PUT", _UPLOAD, self._guarded(self._finish), max_body=MAX_BLOB_BYTES),
             Route("GET", _MANIFEST, self._guarded(self._manifest)),
-            Route("PUT", _MANIFEST, self._guarded(self._put_manifest), max_body=MAX_MANIFEST),
+            Route("PUT", _MANIFEST, self._guarded(self._put_manifest), max_body=MAX_MANIFEST_BYTES),
         ]
 
     def _guarded(self, act: Callable[..., Response]) -> Callable[..., Response]:
@@ -171,7 +171,7 @@ def _chunks(path: Path) -> Iterator[bytes]:
 def _located(
     status: int, location: str, *, digest: str | None = None, upload: str | None = None, end: int = 0
 ) -> Response:
-    """An empty answer that says where what was put, or is being put, can be reached."""
+    """Return an empty response whose Location is where the upload or the stored content is."""
     response = Response(status=status)
     # As it is: a client may put another address before it than the one it was reached at.
     response.autocorrect_location_header = False

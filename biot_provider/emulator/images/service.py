@@ -41,7 +41,7 @@ class Images:
         self._registry.remove_tag(REPOSITORY, tag)
 
     def tags(self) -> dict[str, str]:
-        """The digest of each tag in the repository."""
+        """Return the digest of each tag in the repository."""
         return self._registry.tags(REPOSITORY)
 
     def add(self, tag: str) -> str:

@@ -1,8 +1,8 @@
 """The routes of patients (after BioT API 2.4.2, organization), by which interceptions and notifications are shown.
 
-Whoever has a valid token may use them. A call runs through its PRE_REQUEST interceptors, is done, then through those of
-ADAPT_ENTITY for the entities in its answer and those of POST_REQUEST. Listeners are told what was done, whatever became
-of the answer. A plugin's own calls are not intercepted unless they carry the header `allow-interception`.
+Whoever has a valid token may use them. A call passes its PRE_REQUEST interceptors, is performed, then passes those of
+ADAPT_ENTITY for the entities in its response and those of POST_REQUEST. Listeners are notified of what was done,
+whatever became of the response. A plugin's own calls are intercepted only with the header `allow-interception`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Response
 
-from ..delivery.intercepted_call import Asked, Change, Trip
+from ..delivery.intercepted_call import Change, InterceptedCall, InterceptedRequest
 from ..delivery.service import Blocked
 from ..http.errors import ApiError
 from ..http.json_body import read_json
@@ -37,7 +37,7 @@ _NOT_SHOWN = ("host", "content-length", "connection")
 
 @dataclass(frozen=True)
 class Done:
-    """What an operation did: its answer, and the change that listeners are told of."""
+    """What an operation did: its response, and the change that listeners are notified of."""
 
     status: int
     body: Any
@@ -54,7 +54,7 @@ class Done:
         return list(self.body["data"]) if self.listed else [self.body]
 
     def adapted(self, entities: list[Any]) -> Any:
-        """The answer's body with these in place of its own."""
+        """Return the response's body with these entities in place of its own."""
         if self.listed:
             return {**self.body, "data": entities}
         return entities[0] if entities else self.body
@@ -66,7 +66,7 @@ class Operation:
 
     method: str
     rest: str
-    act: Callable[[Trip], Done]
+    act: Callable[[InterceptedCall], Done]
 
     @property
     def api_id(self) -> str:
@@ -74,7 +74,7 @@ class Operation:
         return f"{self.method}{PATH}{self.rest}"
 
     def variables(self, path: str) -> dict[str, str] | None:
-        """What a path has for the placeholders; none where it is another path."""
+        """Return the path's values for the placeholders; None when the path is another one."""
         segments, places = path.split("/"), f"{PATH}{self.rest}".split("/")
         if len(segments) != len(places):
             return None
@@ -101,7 +101,7 @@ class PatientsApi:
         )
 
     def routes(self) -> list[Route]:
-        """What it answers."""
+        """List the routes."""
         return [
             Route(
                 operation.method,
@@ -113,18 +113,18 @@ class PatientsApi:
 
     def _answer(self, operation: Operation, call: Call, **variables: str) -> Response:
         holder = self._identity.holder(call.request.headers.get("Authorization"))
-        trip = Trip(
+        intercepted = InterceptedCall(
             holder=holder,
             method=operation.method,
             entity="patient",
             api_id=operation.api_id,
             variables=variables,
             traceparent=call.traceparent,
-            asked=_asked(call),
+            request=_request(call),
         )
-        intercepted = holder.plugin is None or "allow-interception" in call.request.headers
+        may_intercept = holder.plugin is None or "allow-interception" in call.request.headers
         try:
-            return _response(*(self._intercepted(trip) if intercepted else self._plain(trip)))
+            return _response(*(self._intercepted(intercepted) if may_intercept else self._plain(intercepted)))
         except Blocked as blocked:
             answer = blocked.answer
             kind = answer.headers.get("content-type", "application/json")
@@ -132,57 +132,59 @@ class PatientsApi:
                 answer.body, answer.status, content_type=kind if kind.isascii() and kind.isprintable() else None
             )
 
-    def _intercepted(self, trip: Trip) -> tuple[int, Any]:
-        trip = self._delivery.before(trip)
-        done = self._do(trip)
+    def _intercepted(self, intercepted: InterceptedCall) -> tuple[int, Any]:
+        intercepted = self._delivery.before(intercepted)
+        done = self._do(intercepted)
         body = done.body
         if done.entities:
-            body = done.adapted(self._delivery.adapt(trip, done.entities))
-        return self._delivery.after(trip, done.status, body)
+            body = done.adapted(self._delivery.adapt(intercepted, done.entities))
+        return self._delivery.after(intercepted, done.status, body)
 
-    def _plain(self, trip: Trip) -> tuple[int, Any]:
-        done = self._do(trip)
+    def _plain(self, intercepted: InterceptedCall) -> tuple[int, Any]:
+        done = self._do(intercepted)
         return done.status, done.body
 
-    def _do(self, trip: Trip) -> Done:
+    def _do(self, intercepted: InterceptedCall) -> Done:
         """Do what the request says by now, which an interceptor may have sent to another path."""
         started = time.time()
         for operation in self._operations:
-            variables = operation.variables(trip.asked.path)
-            if operation.method == trip.method and variables is not None:
-                done = operation.act(trip.at(variables))
+            variables = operation.variables(intercepted.request.path)
+            if operation.method == intercepted.method and variables is not None:
+                done = operation.act(intercepted.at(variables))
                 if done.change is not None:
-                    self._delivery.tell(trip, done.change(started, time.time()))
+                    self._delivery.notify(intercepted, done.change(started, time.time()))
                 return done
-        raise ApiError(404, "NOT_FOUND", f"No such API: {trip.method} {trip.asked.path}")
+        raise ApiError(404, "NOT_FOUND", f"No such API: {intercepted.method} {intercepted.request.path}")
 
-    def _search(self, trip: Trip) -> Done:
-        given = trip.asked.query.get("searchRequest") or ["{}"]
+    def _search(self, intercepted: InterceptedCall) -> Done:
+        given = intercepted.request.query.get("searchRequest") or ["{}"]
         try:
             request = read_json(given[0] or "{}")
         except ValueError:
             raise ApiError(400, "BAD_REQUEST", "searchRequest must be JSON") from None
         return Done(200, self._patients.search(request), listed=True)
 
-    def _get(self, trip: Trip) -> Done:
-        return Done(200, self._patients.get(trip.variables["id"]))
+    def _get(self, intercepted: InterceptedCall) -> Done:
+        return Done(200, self._patients.get(intercepted.variables["id"]))
 
-    def _create(self, trip: Trip) -> Done:
-        template = trip.variables.get("templateName", "DefaultPatient")
-        patient = self._patients.create(trip.asked.body, organization=trip.holder.organization, template=template)
+    def _create(self, intercepted: InterceptedCall) -> Done:
+        template = intercepted.variables.get("templateName", "DefaultPatient")
+        patient = self._patients.create(
+            intercepted.request.body, organization=intercepted.holder.organization, template=template
+        )
         return Done(201, patient, _change("_create", patient))
 
-    def _update(self, trip: Trip) -> Done:
-        new, old = self._patients.update(trip.variables["id"], trip.asked.body)
+    def _update(self, intercepted: InterceptedCall) -> Done:
+        new, old = self._patients.update(intercepted.variables["id"], intercepted.request.body)
         return Done(200, new, _change("_update", new, old))
 
-    def _delete(self, trip: Trip) -> Done:
-        return Done(204, None, _change("_delete", self._patients.delete(trip.variables["id"])))
+    def _delete(self, intercepted: InterceptedCall) -> Done:
+        return Done(204, None, _change("_delete", self._patients.delete(intercepted.variables["id"])))
 
 
-def _asked(call: Call) -> Asked:
+def _request(call: Call) -> InterceptedRequest:
     request = call.request
-    return Asked(
+    return InterceptedRequest(
         path=request.path,
         query=dict(request.args.lists()),
         headers={name.lower(): value for name, value in request.headers.items() if name.lower() not in _NOT_SHOWN},

@@ -1,4 +1,4 @@
-"""Patients: the one API of the platform that is here to be intercepted and to be told about.
+"""Patients: the one API of the platform that is here to be intercepted and to send notifications.
 
 A patient is what its callers say it is, and a few members of the platform's own. It follows the outline of BioT's API
 of patients (release 2.4.2, organization) and none of its rules about templates: any attribute may be stored.
@@ -35,7 +35,7 @@ class Patients:
         self._store = store
 
     def create(self, body: Any, *, organization: str, template: str = "DefaultPatient") -> Patient:
-        """A new patient with these attributes. Raises ApiError."""
+        """Create a patient with these attributes. Raises ApiError."""
         now = iso(time.time())
         patient = {
             "_id": str(uuid.uuid4()),
@@ -51,12 +51,12 @@ class Patients:
         return patient
 
     def get(self, patient_id: str) -> Patient:
-        """One patient. Raises ApiError."""
+        """Return one patient. Raises ApiError."""
         with self._store.reading() as db:
             return _existing(db, patient_id)
 
     def search(self, request: Any) -> dict[str, Any]:
-        """The patients that fit a search request, one page of them. Raises ApiError."""
+        """Return the patients that fit a search request, one page of them. Raises ApiError."""
         query = search.read_query(request, SEARCHED)
         with self._store.reading() as db:
             rows = db.execute("SELECT record FROM patients ORDER BY sequence DESC")
@@ -89,7 +89,7 @@ def _existing(db: sqlite3.Connection, patient_id: str) -> Patient:
 
 
 def _attributes(body: Any) -> Mapping[str, Any]:
-    """What a caller may set; members of the platform's own are ignored, as an answer that is sent back holds them."""
+    """Return what a caller may set, without the platform's own members, which a response that is sent back holds."""
     if not isinstance(body, dict):
         raise ApiError(400, "BAD_REQUEST", "the body must be a JSON object")
     if not isinstance(body.get("_email"), str | None):

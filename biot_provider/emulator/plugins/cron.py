@@ -36,12 +36,12 @@ _RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (1, 7), (1970, 2199))
 
 
 def accepted_by_platform(expression: str) -> bool:
-    """Whether the whole expression fits the API's pattern."""
+    """Return whether the whole expression fits the API's pattern."""
     return _PATTERN.fullmatch(expression) is not None
 
 
 def accepted_by_aws(expression: str) -> bool:
-    """Whether every number of an expression that fits the pattern is one AWS knows: no hour 29, no day 0."""
+    """Return whether every number of an expression that fits the pattern is one AWS knows: no hour 29, no day 0."""
     fields = expression.split()
     if any(item.startswith("L-") for item in fields[4].split(",")):
         return False  # days before the last one: of a month, not of a week
@@ -64,7 +64,7 @@ def _field_fits(field: str, low: int, high: int) -> bool:
 
 
 def _number(text: str) -> int | None:
-    """The number an end of a range stands for; none for `*`, `?`, `L`, `LW`."""
+    """Return the number an end of a range stands for; none for `*`, `?`, `L`, `LW`."""
     if text in _MONTH_NAMES:
         return _MONTH_NAMES.index(text) + 1
     bare = text.rstrip("LW")

@@ -1,4 +1,4 @@
-"""From a stored plugin to the JSON the platform answers, under the readings the switches choose."""
+"""From a stored plugin to the JSON of the platform's response, as the switches choose."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..subscriptions.subscribers import Position
-    from ..testing.switches import Reading
+    from ..testing.switches import PlatformVariant
 
 PREFIX = "Plugin-"
 FUNCTIONS = "/_functions/"
@@ -36,36 +36,36 @@ _ENTITIES = {
 }
 
 
-def plugin_answer(
-    record: Mapping[str, Any], positions: Position, reading: Reading, base_url: str = IN_PROCESS
+def plugin_response(
+    record: Mapping[str, Any], positions: Position, variant: PlatformVariant, base_url: str = IN_PROCESS
 ) -> dict[str, Any]:
     """PluginResponse for somebody who reached the platform at `base_url`: every documented member, `imageTag` never."""
     answer = {name: record[name] for name, attribute in ATTRIBUTES.items() if attribute.shown}
     if record["deploymentPackageType"] == "IMAGE":
         answer |= {"runtime": None, "handler": None}
     answer |= {
-        "name": shown_name(record["name"], reading),
-        "environmentVariables": variables(record, base_url, system=reading.system_variables == "shown"),
-        "subscriptions": _subscriptions(record["subscriptions"], positions, reading),
-        "cors": _cors(record["cors"], reading),
+        "name": shown_name(record["name"], variant),
+        "environmentVariables": variables(record, base_url, system=variant.system_variables == "shown"),
+        "subscriptions": _subscriptions(record["subscriptions"], positions, variant),
+        "cors": _cors(record["cors"], variant),
         "endpointUrl": _endpoint_url(record, base_url),
         **{name: record[name] for name in ("linkToConsole", "creationTime", "lastModifiedTime")},
     }
-    return without_nulls(answer) if reading.absent == "omitted" else answer
+    return without_nulls(answer) if variant.absent == "omitted" else answer
 
 
-def shown_name(name: str, reading: Reading) -> str:
-    """The plugin's name as answers and searches spell it."""
-    return PREFIX + name if reading.names == "prefixed" else name
+def shown_name(name: str, variant: PlatformVariant) -> str:
+    """Return the plugin's name as responses and searches spell it."""
+    return PREFIX + name if variant.names == "prefixed" else name
 
 
 def function_host(function_id: str) -> str:
-    """What is stored as a function's address: it names the function, and nobody can resolve it."""
+    """Return the function's address as it is stored; nobody can resolve it."""
     return f"https://{function_id}.lambda-url.embedded.invalid/"
 
 
 def variables(record: Mapping[str, Any], base_url: str, *, system: bool) -> dict[str, str]:
-    """The custom variables, and the ones the platform adds when `system` is set."""
+    """Return the custom variables, and the ones the platform adds when `system` is set."""
     custom: dict[str, str] = dict(record["environmentVariables"])
     if not system:
         return custom
@@ -78,7 +78,7 @@ def variables(record: Mapping[str, Any], base_url: str, *, system: bool) -> dict
 
 
 def _endpoint_url(record: Mapping[str, Any], base_url: str) -> str:
-    """Where the function answers: beside the platform, when that is on a port."""
+    """Return the function's URL: below the platform's address when the platform is served."""
     stored: str = record["endpointUrl"]
     if base_url == IN_PROCESS:
         return stored
@@ -86,57 +86,59 @@ def _endpoint_url(record: Mapping[str, Any], base_url: str) -> str:
     return f"{base_url}{FUNCTIONS}{function_id}/"
 
 
-def _subscriptions(stored: Mapping[str, Any] | None, positions: Position, reading: Reading) -> dict[str, Any] | None:
+def _subscriptions(
+    stored: Mapping[str, Any] | None, positions: Position, variant: PlatformVariant
+) -> dict[str, Any] | None:
     if stored is None:
-        if reading.absent == "omitted":
+        if variant.absent == "omitted":
             return None
         stored = {"interceptionOrder": DEFAULT_ORDER, "interceptions": [], "notifications": []}
-    interceptions = [_interception(item, stored, positions, reading) for item in stored["interceptions"]]
+    interceptions = [_interception(item, stored, positions, variant) for item in stored["interceptions"]]
     notifications = [
         {name: item.get(name) for name in ("entityTypeName", "actionName", "templateName")}
         for item in stored["notifications"]
     ]
     return {
         "interceptionOrder": stored["interceptionOrder"],
-        "interceptions": _ordered(interceptions, reading),
-        "notifications": _ordered(notifications, reading),
+        "interceptions": _ordered(interceptions, variant),
+        "notifications": _ordered(notifications, variant),
     }
 
 
 def _interception(
-    item: Mapping[str, Any], stored: Mapping[str, Any], positions: Position, reading: Reading
+    item: Mapping[str, Any], stored: Mapping[str, Any], positions: Position, variant: PlatformVariant
 ) -> dict[str, Any]:
     order = item.get("order")
-    if reading.orders == "filled" and order is None:
+    if variant.orders == "filled" and order is None:
         order = stored["interceptionOrder"]
-    elif reading.orders == "shifted":
+    elif variant.orders == "shifted":
         order = positions.get(key_of(item))
     entity = item.get("entityTypeName")
-    if entity is None and reading.entity_names == "filled":
+    if entity is None and variant.entity_names == "filled":
         entity = entity_of(item["apiId"])
     return {"type": item["type"], "apiId": item.get("apiId"), "entityTypeName": entity, "order": order}
 
 
 def entity_of(api_id: str) -> str:
-    """The entity an API is about, read off its path: `POST/device/v2/devices` is about a device."""
+    """Return the entity an API is about, read off its path: `POST/device/v2/devices` is about a device."""
     segments = api_id.split("/")
     known = [_ENTITIES[segment] for segment in segments if segment in _ENTITIES]
     return known[-1] if known else segments[1 % len(segments)]
 
 
-def _cors(stored: Mapping[str, Any] | None, reading: Reading) -> dict[str, Any] | None:
-    if stored is None and reading.absent == "omitted":
+def _cors(stored: Mapping[str, Any] | None, variant: PlatformVariant) -> dict[str, Any] | None:
+    if stored is None and variant.absent == "omitted":
         return None
     merged = DEFAULT_CORS | dict(stored or {})
-    return {name: _ordered(list(values), reading) for name, values in merged.items()}
+    return {name: _ordered(list(values), variant) for name, values in merged.items()}
 
 
-def _ordered(items: list[Any], reading: Reading) -> list[Any]:
-    return items[::-1] if reading.lists == "reversed" else items
+def _ordered(items: list[Any], variant: PlatformVariant) -> list[Any]:
+    return items[::-1] if variant.lists == "reversed" else items
 
 
 def without_nulls(value: Any) -> Any:
-    """The JSON without the members that are null."""
+    """Return the JSON without the members that are null."""
     if isinstance(value, dict):
         return {name: without_nulls(member) for name, member in value.items() if member is not None}
     if isinstance(value, list):

@@ -26,7 +26,7 @@ _INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
 
 
 def text(low: int, high: int) -> Reader:
-    """A string of so many characters."""
+    """Return the rule for a string of so many characters."""
 
     def read(value: Any, path: str) -> str:
         if not isinstance(value, str):
@@ -39,7 +39,7 @@ def text(low: int, high: int) -> Reader:
 
 
 def integer(low: int, high: int) -> Reader:
-    """A whole number within limits, or its digits in a string."""
+    """Return the rule for a whole number within limits, or its digits in a string."""
 
     def read(value: Any, path: str) -> int:
         digits = isinstance(value, str) and _INTEGER.fullmatch(value)
@@ -55,7 +55,7 @@ def integer(low: int, high: int) -> Reader:
 
 
 def one_of(*choices: str) -> Reader:
-    """One of a few words, in exactly this spelling."""
+    """Return the rule for one of a few words, in exactly this spelling."""
 
     def read(value: Any, path: str) -> str:
         if value not in choices:
@@ -66,7 +66,7 @@ def one_of(*choices: str) -> Reader:
 
 
 def list_of(item: Reader) -> Reader:
-    """A JSON array, each element by the same rule."""
+    """Return the rule for a JSON array with one rule for each element."""
 
     def read(value: Any, path: str) -> list[Any]:
         if not isinstance(value, list):
@@ -77,7 +77,7 @@ def list_of(item: Reader) -> Reader:
 
 
 def boolean(value: Any, path: str) -> bool:
-    """True or false, or the word for it."""
+    """Check a boolean: true or false, or the word for it."""
     if value in ("true", "false"):
         return bool(value == "true")
     if not isinstance(value, bool):
@@ -86,7 +86,7 @@ def boolean(value: Any, path: str) -> bool:
 
 
 def plugin_name(value: Any, path: str) -> str:
-    """The bare name: 57 characters, since the prefix and AWS's limit of 64 leave no more."""
+    """Check a bare name: 57 characters, since the prefix and AWS's limit of 64 leave no more."""
     name: str = text(1, 57)(value, path)
     if not _NAME.fullmatch(name):
         raise invalid(path, "must match [a-zA-Z0-9-_]+")
@@ -94,7 +94,7 @@ def plugin_name(value: Any, path: str) -> str:
 
 
 def cron_schedule(value: Any, path: str) -> str:
-    """Six fields in AWS's notation, at most 250 characters."""
+    """Check a schedule: six fields in AWS's notation, at most 250 characters."""
     expression: str = text(0, 250)(value, path)
     if not accepted_by_platform(expression):
         raise invalid(path, "must be a cron expression of six fields")
@@ -102,7 +102,7 @@ def cron_schedule(value: Any, path: str) -> str:
 
 
 def environment(value: Any, path: str) -> dict[str, str]:
-    """The custom variables: strings that are not empty, none with the platform's own prefix."""
+    """Check the custom variables: strings that are not empty, none with the platform's own prefix."""
     if not isinstance(value, dict):
         raise invalid(path, "must be an object")
     for key, variable in value.items():
@@ -121,7 +121,7 @@ def environment(value: Any, path: str) -> dict[str, str]:
 
 
 def order(value: Any, path: str) -> int:
-    """The place among the interceptors of one API: 1 or more."""
+    """Check the place among the interceptors of one API: 1 or more."""
     number: int = integer(-(2**31), 2**31 - 1)(value, path)
     if number == RESERVED_ORDER:
         raise ApiError(
@@ -136,7 +136,7 @@ def order(value: Any, path: str) -> int:
 
 
 def interception(value: Any, path: str) -> dict[str, Any]:
-    """One interception: an API for PRE_REQUEST and POST_REQUEST, an entity for ADAPT_ENTITY."""
+    """Check one interception: an API for PRE_REQUEST and POST_REQUEST, an entity for ADAPT_ENTITY."""
     clean = members(value, path, _INTERCEPTION, required=("type",))
     kind, api_id = clean["type"], clean.get("apiId")
     adapts = kind == "ADAPT_ENTITY"
@@ -153,17 +153,17 @@ def interception(value: Any, path: str) -> dict[str, Any]:
 
 
 def notification(value: Any, path: str) -> dict[str, Any]:
-    """One notification: an entity, an action, and maybe a single template of the entity."""
+    """Check one notification: an entity, an action, and optionally one template of the entity."""
     return members(value, path, _NOTIFICATION, required=("entityTypeName", "actionName"))
 
 
 def subscriptions(value: Any, path: str) -> dict[str, Any]:
-    """What BioT calls the plugin for; only the members that were sent."""
+    """Check what BioT calls the plugin for; return only the members that were sent."""
     return members(value, path, _SUBSCRIPTIONS)
 
 
 def cors(value: Any, path: str) -> dict[str, Any]:
-    """What browsers may do; only the lists that were sent."""
+    """Check what browsers may do; return only the lists that were sent."""
     return members(value, path, _CORS)
 
 
@@ -176,9 +176,9 @@ def members(
     nulls: tuple[str, ...] = (),
     whole: str = "config",
 ) -> dict[str, Any]:
-    """The known members of an object, clean. A null counts as not sent, save for the members named in `nulls`.
+    """Check the known members of an object. A null counts as not sent, save for the members named in `nulls`.
 
-    `whole` is what a refusal calls the object where it has no path.
+    `whole` is what an error calls the object where it has no path.
     """
     if not isinstance(value, dict):
         raise invalid(path or whole, "must be an object")

@@ -19,10 +19,10 @@ from ..access import service_users
 from ..access.permissions import POWERLESS_ROLE
 from ..http import search
 from ..http.errors import ApiError, invalid, not_found
-from ..subscriptions import subscribers as hooks
+from ..subscriptions import subscribers
 from . import rules
 from .aws import check_code, check_function
-from .responses import IN_PROCESS, PREFIX, function_host, plugin_answer, shown_name, variables
+from .responses import IN_PROCESS, PREFIX, function_host, plugin_response, shown_name, variables
 
 if TYPE_CHECKING:
     import sqlite3
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
     from ..database import Store
     from ..images.service import Images
-    from ..testing.switches import Reading, Switches
+    from ..testing.switches import PlatformVariant, Switches
 
 Record = dict[str, Any]
 
 _NO_SUBSCRIPTIONS: Mapping[str, Any] = {
-    "interceptionOrder": hooks.DEFAULT_ORDER,
+    "interceptionOrder": subscribers.DEFAULT_ORDER,
     "interceptions": [],
     "notifications": [],
 }
@@ -56,9 +56,9 @@ class Plugins:
 
     def create(self, config: Any, code: bytes | None, base_url: str = IN_PROCESS) -> dict[str, Any]:
         """Deploy a new plugin; without code the platform's seed. Names are unique."""
-        reading = self._switches.read()
+        variant = self._switches.read()
         sent = rules.read_new(config)
-        record = _defaults(reading) | sent
+        record = _defaults(variant) | sent
         if sent.get("subscriptions"):
             record["subscriptions"] = {**_NO_SUBSCRIPTIONS, **sent["subscriptions"]}
         else:
@@ -73,7 +73,7 @@ class Plugins:
         record |= _new_identity(record["name"]) | {"creationTime": now, "lastModifiedTime": now}
         with self._store.writing() as db:
             if _find(db, record["name"]) is not None:
-                shown = shown_name(record["name"], reading)
+                shown = shown_name(record["name"], variant)
                 message = f"Plugin with name [{shown}] already exists"
                 raise ApiError(409, "PLUGIN_EXISTS_BY_NAME", message, {"pluginName": shown})
             if record["imageTag"] is not None:
@@ -81,21 +81,21 @@ class Plugins:
             check_function(record, variables(record, base_url, system=True))
             _add_service_user(db, record)
             _save(db, record, _store_code(db, code) if code is not None else None)
-            return _answer(db, record, reading, base_url)
+            return _answer(db, record, variant, base_url)
 
     def update(
         self, path_name: str, config: Any, code: bytes | None, base_url: str = IN_PROCESS, *, replace: bool = False
     ) -> dict[str, Any]:
         """Change what was sent and keep the rest; with `replace` what was not sent goes back to its default."""
-        reading = self._switches.read()
+        variant = self._switches.read()
         sent = rules.read_change(config)
         if replace:
             rules.read_replacement(config)
-        if reading.nulls == "keep":
+        if variant.nulls == "keep":
             sent = {name: value for name, value in sent.items() if value is not None}
         if not sent.get("subscriptions"):
             sent.pop("subscriptions", None)
-        elif reading.partial_subscriptions == "refused":
+        elif variant.partial_subscriptions == "refused":
             _require_whole(sent["subscriptions"])
         with self._store.writing() as db:
             record = _existing(db, path_name)
@@ -106,7 +106,7 @@ class Plugins:
                 check_code(code)
             if replace:
                 record |= {
-                    name: value for name, value in _defaults(reading).items() if not rules.ATTRIBUTES[name].fixed
+                    name: value for name, value in _defaults(variant).items() if not rules.ATTRIBUTES[name].fixed
                 }
             for part, default in (("subscriptions", _NO_SUBSCRIPTIONS), ("cors", {})):
                 if part in sent:
@@ -115,14 +115,14 @@ class Plugins:
             record["lastModifiedTime"] = _after(record["lastModifiedTime"])
             check_function(record, variables(record, base_url, system=True))
             digest = _store_code(db, code) if code is not None else None
-            _save(db, record, digest, hooked=replace or "subscriptions" in sent)
-            return _answer(db, record, reading, base_url)
+            _save(db, record, digest, subscribe=replace or "subscriptions" in sent)
+            return _answer(db, record, variant, base_url)
 
     def get(self, path_name: str, base_url: str = IN_PROCESS) -> dict[str, Any]:
-        """One plugin, by its name with the prefix."""
-        reading = self._switches.read()
+        """Return one plugin, by its name with the prefix."""
+        variant = self._switches.read()
         with self._store.reading() as db:
-            return _answer(db, _existing(db, path_name), reading, base_url)
+            return _answer(db, _existing(db, path_name), variant, base_url)
 
     def delete(self, path_name: str) -> None:
         """Take away the plugin, its service user, its subscriptions, its code, and its image if nobody else uses it."""
@@ -131,7 +131,7 @@ class Plugins:
             name, owner = record["name"], record["serviceUserId"]
             db.execute("DELETE FROM plugins WHERE name = ?", (name,))
             service_users.remove(db, owner)
-            hooks.unsubscribe(db, name)
+            subscribers.unsubscribe(db, name)
             _drop_unused_code(db)
         tag = record["imageTag"]
         if tag is None:
@@ -142,12 +142,12 @@ class Plugins:
                 self._images.remove(tag)
 
     def search(self, request: Any, base_url: str = IN_PROCESS) -> dict[str, Any]:
-        """The plugins that fit a search request, one page of them."""
-        reading = self._switches.read()
+        """Return the plugins that fit a search request, one page of them."""
+        variant = self._switches.read()
         query = search.read_query(request, _SEARCHED)
         with self._store.reading() as db:
             rows = db.execute("SELECT record FROM plugins ORDER BY sequence DESC")
-            found = [_answer(db, _record(row["record"]), reading, base_url) for row in rows]
+            found = [_answer(db, _record(row["record"]), variant, base_url) for row in rows]
         return search.run(query, found)
 
     def edit(self, name: str, change: Callable[[Record], object]) -> None:
@@ -165,7 +165,7 @@ class Plugins:
                 raise ValueError(message) from None
 
     def code(self, name: str) -> bytes | None:
-        """The zip last sent for a plugin, by its bare name; none where the seed runs."""
+        """Return the zip last sent for a plugin, by its bare name; None when the seed runs."""
         with self._store.reading() as db:
             row = db.execute(
                 "SELECT content FROM plugins JOIN code ON digest = code_digest WHERE name = ?", (name,)
@@ -173,7 +173,7 @@ class Plugins:
         return bytes(row["content"]) if row else None
 
     def age(self, path: str) -> float | None:
-        """Seconds since the plugin that ends this path was last written; none where there is no such plugin."""
+        """Return the seconds since the plugin that a path ends with was last written; None without such a plugin."""
         with self._store.reading() as db:
             record = _find(db, path.rpartition("/")[2].removeprefix(PREFIX))
         if record is None:
@@ -181,8 +181,8 @@ class Plugins:
         return (datetime.now(UTC) - datetime.fromisoformat(record["lastModifiedTime"])).total_seconds()
 
 
-def _defaults(reading: Reading) -> Record:
-    return {**rules.DEFAULTS, "timeout": int(reading.default_timeout)}
+def _defaults(variant: PlatformVariant) -> Record:
+    return {**rules.DEFAULTS, "timeout": int(variant.default_timeout)}
 
 
 def _record(stored: str) -> Record:
@@ -191,7 +191,7 @@ def _record(stored: str) -> Record:
 
 
 def _new_identity(name: str) -> Record:
-    """What the platform makes up for a new plugin: addresses, and a service user."""
+    """Return what the platform assigns to a new plugin: addresses, and a service user."""
     function_id = "".join(secrets.choice(string.ascii_lowercase) for _ in range(32))
     return {
         "endpointUrl": function_host(function_id),
@@ -242,23 +242,23 @@ def _find(db: sqlite3.Connection, name: str) -> Record | None:
 
 
 def _existing(db: sqlite3.Connection, path_name: str) -> Record:
-    """The plugin a path names: only the name with the prefix finds it."""
+    """Return the plugin a path names: only the name with the prefix finds it."""
     record = _find(db, path_name.removeprefix(PREFIX)) if path_name.startswith(PREFIX) else None
     if record is None:
         raise not_found(path_name)
     return record
 
 
-def _save(db: sqlite3.Connection, record: Record, digest: str | None, *, hooked: bool = True) -> None:
-    """Write the record; a digest replaces the code, none keeps it; `hooked` when its subscriptions were sent."""
+def _save(db: sqlite3.Connection, record: Record, digest: str | None, *, subscribe: bool = True) -> None:
+    """Write the record; a digest replaces the code, none keeps it; `subscribe` when its subscriptions were sent."""
     name = record["name"]
     db.execute(
         "INSERT INTO plugins (name, record, code_digest) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
         "record = excluded.record, code_digest = coalesce(excluded.code_digest, code_digest)",
         (name, json.dumps(record), digest),
     )
-    if hooked:
-        hooks.subscribe(db, name, record["subscriptions"] or _NO_SUBSCRIPTIONS)
+    if subscribe:
+        subscribers.subscribe(db, name, record["subscriptions"] or _NO_SUBSCRIPTIONS)
     if digest is not None:
         _drop_unused_code(db)
 
@@ -285,8 +285,8 @@ def _add_service_user(db: sqlite3.Connection, record: Record) -> None:
     service_users.add_key(db, user_id, secret_key=record["serviceUserSecretKey"])
 
 
-def _answer(db: sqlite3.Connection, record: Record, reading: Reading, base_url: str) -> dict[str, Any]:
-    return plugin_answer(record, hooks.positions(db, record["name"]), reading, base_url)
+def _answer(db: sqlite3.Connection, record: Record, variant: PlatformVariant, base_url: str) -> dict[str, Any]:
+    return plugin_response(record, subscribers.positions(db, record["name"]), variant, base_url)
 
 
 def _now() -> str:

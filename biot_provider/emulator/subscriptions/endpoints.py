@@ -6,7 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 
 
 def endpoint_problem(endpoint: str) -> str | None:
-    """Why an address is none that can be called. The text quotes nothing of it."""
+    """Return why an address cannot be called; the text quotes nothing of it."""
     url = _split(endpoint)
     if url is None:
         return "must be a URL"
@@ -16,7 +16,7 @@ def endpoint_problem(endpoint: str) -> str | None:
 
 
 def shown_endpoint(endpoint: str) -> str:
-    """An address without credentials, and without a query, which may hold a key."""
+    """Return an address without credentials, and without a query, which may hold a key."""
     url = _split(endpoint)
     if url is None:
         return "an endpoint that is no URL"
@@ -24,7 +24,7 @@ def shown_endpoint(endpoint: str) -> str:
 
 
 def _split(endpoint: str) -> SplitResult | None:
-    """The parts of an address that is a URL."""
+    """Split an address; None when it is no URL."""
     try:
         url = urlsplit(endpoint)
         # What stands for the port is looked at only when it is read.

@@ -1,4 +1,4 @@
-"""What can be intercepted and what is told about: entities, their APIs and their actions (BioT API 2.4.3, settings).
+"""What can be intercepted and what is notified: entities, their APIs and their actions (BioT API 2.4.3, settings).
 
 Entities, actions and their pairs are those of the API's documents. Which APIs can be intercepted they show by a few
 examples only, so the list here is a choice; the same holds for the services that entities belong to.
@@ -30,7 +30,7 @@ NOTIFIED: Mapping[str, tuple[str, ...]] = {
         "usage-session": f"{_OF_ANYTHING} _remotePause _remoteResume _remoteStart _remoteStop",
     }.items()
 }
-"""Each entity and the actions on it that are told about."""
+"""Each entity and the actions on it that are notified."""
 ENTITIES = tuple(NOTIFIED)
 ACTIONS = tuple(
     sorted(
@@ -38,7 +38,7 @@ ACTIONS = tuple(
         | {"_list", "_operate", "_read", "_manage", "_assign", "_monitor", "_view", "_resendInvitation"}
     )
 )
-"""Every action the API knows, told about or not."""
+"""Every action the API knows, notified or not."""
 
 _COLLECTIONS = {
     "caregiver": "/organization/v1/users/caregivers",
@@ -49,7 +49,7 @@ _ON_DEVICES = ("device", "command", "device-alert", "usage-session")
 
 
 def interception_configurations() -> list[dict[str, Any]]:
-    """What can be intercepted: APIs, and for ADAPT_ENTITY entities, in rows without an API."""
+    """Return what can be intercepted: APIs, and for ADAPT_ENTITY entities, in rows without an API."""
     rows = [
         {"entityTypeName": entity, "servicePrefix": prefix(entity), "apiId": method + path + rest}
         for entity, path in _COLLECTIONS.items()
@@ -66,12 +66,12 @@ def interception_configurations() -> list[dict[str, Any]]:
 
 
 def is_configured(api_id: str) -> bool:
-    """Whether the API can be intercepted; a value may stand for a placeholder."""
+    """Return whether the API can be intercepted; a value may stand for a placeholder."""
     return any(_fits(api_id, row["apiId"]) for row in interception_configurations() if row["apiId"])
 
 
 def prefix(entity: str) -> str:
-    """Where the service of an entity is."""
+    """Return the path prefix of an entity's service."""
     if entity == "generic-entity":
         return "/generic-entity"
     return "/device" if entity in _ON_DEVICES else "/organization"

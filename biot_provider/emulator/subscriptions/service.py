@@ -18,8 +18,7 @@ from ..http.errors import ApiError, invalid
 from ..moments import iso
 from ..plugins import rules
 from ..plugins.responses import entity_of, without_nulls
-from . import reference_data
-from . import subscribers as hooks
+from . import reference_data, subscribers
 from .endpoints import endpoint_problem
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
     from ..database import Store
     from ..plugins.rules import Reader
-    from ..testing.switches import Reading, Switches
+    from ..testing.switches import PlatformVariant, Switches
 
 _INTERCEPTIONS = search.Kind(
     words=("id", "type", "apiId", "entityName", "endpoint"),
@@ -54,9 +53,9 @@ class Subscriptions:
 
     def intercept(self, body: Any) -> dict[str, Any]:
         """Subscribe an interception, or set the order of the one that there is."""
-        reading = self._switches.read()
+        variant = self._switches.read()
         sent = _read_interception(body)
-        _check_interception(sent, reading)
+        _check_interception(sent, variant)
         kind, target, endpoint, filters = parts = _parts(sent)
         order = sent.get("executionOrder")
         now = iso(time.time())
@@ -64,7 +63,7 @@ class Subscriptions:
             found = _find_interception(db, parts)
             if found is None:
                 known = {"id": str(uuid.uuid4()), "creationTime": now, "ordered": False}
-                position = hooks.DEFAULT_ORDER
+                position = subscribers.DEFAULT_ORDER
             else:
                 known = json.loads(found["record"])
                 position = found["position"]
@@ -73,13 +72,13 @@ class Subscriptions:
             position = position if order is None else order
             record = known | {name: sent.get(name) for name in ("apiId", "entityName", "pathFilters")}
             record |= {"lastModifiedTime": now, "ordered": known["ordered"] or order is not None}
-            hooks.make_room(db, kind, target, position)
+            subscribers.make_room(db, kind, target, position)
             db.execute(
                 "INSERT INTO interceptors (sequence, type, target, endpoint, path_filters, position, record)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (found and found["sequence"], kind, target, endpoint, filters, position, json.dumps(record)),
             )
-            return _interception(_find_interception(db, parts), reading)
+            return _interception(_find_interception(db, parts), variant)
 
     def stop_intercepting(self, body: Any) -> None:
         """Unsubscribe an interception; one that is not there is unsubscribed."""
@@ -88,51 +87,51 @@ class Subscriptions:
             db.execute(f"DELETE FROM interceptors WHERE {_SAME_INTERCEPTION}", parts)  # noqa: S608  (a constant)
 
     def search_interceptions(self, request: Any) -> dict[str, Any]:
-        """The endpoints' interceptions that fit a search request, one page of them."""
-        reading = self._switches.read()
+        """Return the endpoints' interceptions that fit a search request, one page of them."""
+        variant = self._switches.read()
         query = search.read_query(request, _INTERCEPTIONS)
         with self._store.reading() as db:
             rows = db.execute("SELECT * FROM interceptors WHERE endpoint IS NOT NULL ORDER BY sequence DESC")
-            return search.run(query, [_interception(row, reading) for row in rows])
+            return search.run(query, [_interception(row, variant) for row in rows])
 
     def notify(self, body: Any) -> dict[str, Any]:
         """Subscribe to a notification."""
-        reading = self._switches.read()
+        variant = self._switches.read()
         parts = _read_notification(body)
-        _check_notification(parts, reading)
+        _check_notification(parts, variant)
         with self._store.writing() as db:
             row = _find_notification(db, parts)
-            if row is not None and reading.repeated_notifications != "accepted":
-                status = 409 if reading.repeated_notifications == "conflict" else 400
+            if row is not None and variant.repeated_notifications != "accepted":
+                status = 409 if variant.repeated_notifications == "conflict" else 400
                 # The API names no code for it: a client must not lean on this one.
-                raise ApiError(status, "SUBSCRIBER_ALREADY_EXISTS", "There is such a subscription", _told(parts))
+                raise ApiError(status, "SUBSCRIBER_ALREADY_EXISTS", "There is such a subscription", _members(parts))
             if row is None:
                 db.execute(
                     "INSERT INTO listeners (id, entity, action, endpoint, template) VALUES (?, ?, ?, ?, ?)",
                     (str(uuid.uuid4()), *parts),
                 )
                 row = _find_notification(db, parts)
-            return _notification(row, reading)
+            return _notification(row, variant)
 
     def stop_notifying(self, body: Any) -> None:
         """Unsubscribe from a notification; refused where there is no such subscription."""
         parts = _read_notification(body)
         with self._store.writing() as db:
             if _find_notification(db, parts) is None:
-                raise ApiError(404, "SUBSCRIBER_NOT_FOUND", "No such subscription", _told(parts))
+                raise ApiError(404, "SUBSCRIBER_NOT_FOUND", "No such subscription", _members(parts))
             db.execute(f"DELETE FROM listeners WHERE {_SAME_NOTIFICATION}", parts)  # noqa: S608  (a constant)
 
     def search_notifications(self, request: Any) -> dict[str, Any]:
-        """The endpoints' notifications that fit a search request, one page of them."""
-        reading = self._switches.read()
+        """Return the endpoints' notifications that fit a search request, one page of them."""
+        variant = self._switches.read()
         query = search.read_query(request, _NOTIFICATIONS)
         with self._store.reading() as db:
             rows = db.execute("SELECT * FROM listeners ORDER BY sequence DESC")
-            return search.run(query, [_notification(row, reading) for row in rows])
+            return search.run(query, [_notification(row, variant) for row in rows])
 
 
 def _read_interception(body: Any) -> dict[str, Any]:
-    """The members of a request, among them what it hooks into: an API, or an entity."""
+    """Return the members of a request, among them what it hooks into: an API, or an entity."""
     sent = rules.members(body, "", _INTERCEPTION_FIELDS, required=("type", "endpoint"), whole="body")
     needed = "entityName" if sent["type"] == "ADAPT_ENTITY" else "apiId"
     if not sent.get(needed):
@@ -140,9 +139,9 @@ def _read_interception(body: Any) -> dict[str, Any]:
     return sent
 
 
-def _check_interception(sent: Mapping[str, Any], reading: Reading) -> None:
+def _check_interception(sent: Mapping[str, Any], variant: PlatformVariant) -> None:
     """Refuse what cannot be intercepted."""
-    closed = reading.reference_data == "closed"
+    closed = variant.reference_data == "closed"
     if closed and sent.get("entityName"):
         _check_entity(sent["entityName"])
     # An adapter's API has no meaning; the official SDK cannot leave it out.
@@ -164,11 +163,11 @@ def _read_notification(body: Any) -> _Parts:
     return sent["entityTypeName"], sent["actionName"], sent["endpoint"], sent.get("templateName")
 
 
-def _check_notification(parts: _Parts, reading: Reading) -> None:
-    """Refuse what is not told about."""
+def _check_notification(parts: _Parts, variant: PlatformVariant) -> None:
+    """Refuse what has no notification."""
     entity, action = parts[:2]
     _check_entity(entity)
-    valid = reference_data.NOTIFIED[entity] if reading.reference_data == "closed" else reference_data.ACTIONS
+    valid = reference_data.NOTIFIED[entity] if variant.reference_data == "closed" else reference_data.ACTIONS
     if action not in valid:
         details = {"invalidActionName": action, "validActionNames": list(valid)}
         raise ApiError(400, "INVALID_ACTION_NAME", f"No action [{action}] is told about", details)
@@ -181,47 +180,47 @@ def _check_entity(entity: str) -> None:
 
 
 def _parts(sent: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    """The identity of an interception: type, API or entity, endpoint, filters."""
+    """Return the identity of an interception: type, API or entity, endpoint, filters."""
     target = sent["entityName" if sent["type"] == "ADAPT_ENTITY" else "apiId"]
     return sent["type"], target, sent["endpoint"], json.dumps(sent.get("pathFilters", {}), sort_keys=True)
 
 
 def _find_interception(db: sqlite3.Connection, parts: _Parts) -> Any:
-    """The row, none where there is no such subscription."""
+    """Return the row, none where there is no such subscription."""
     return db.execute(f"SELECT * FROM interceptors WHERE {_SAME_INTERCEPTION}", parts).fetchone()  # noqa: S608  (a constant)
 
 
 def _find_notification(db: sqlite3.Connection, parts: _Parts) -> Any:
-    """The row, none where there is no such subscription."""
+    """Return the row, none where there is no such subscription."""
     return db.execute(f"SELECT * FROM listeners WHERE {_SAME_NOTIFICATION}", parts).fetchone()  # noqa: S608  (a constant)
 
 
-def _interception(row: sqlite3.Row, reading: Reading) -> dict[str, Any]:
+def _interception(row: sqlite3.Row, variant: PlatformVariant) -> dict[str, Any]:
     """InterceptionResponse."""
     record: dict[str, Any] = json.loads(row["record"])
-    ordered = record.pop("ordered") or reading.default_orders == "shown"
-    if not record["entityName"] and reading.entity_names == "filled":
+    ordered = record.pop("ordered") or variant.default_orders == "shown"
+    if not record["entityName"] and variant.entity_names == "filled":
         record["entityName"] = entity_of(record["apiId"])
     answer = record | {
         "type": row["type"],
         "endpoint": row["endpoint"],
         "executionOrder": row["position"] if ordered else None,
     }
-    return _shown(answer, reading)
+    return _shown(answer, variant)
 
 
-def _notification(row: sqlite3.Row, reading: Reading) -> dict[str, Any]:
+def _notification(row: sqlite3.Row, variant: PlatformVariant) -> dict[str, Any]:
     """SubscribeResponse."""
-    answer = _told((row["entity"], row["action"], row["endpoint"], row["template"]))
-    answer["id"] = row["id"] if reading.notification_ids == "shown" else None
-    return _shown(answer, reading)
+    answer = _members((row["entity"], row["action"], row["endpoint"], row["template"]))
+    answer["id"] = row["id"] if variant.notification_ids == "shown" else None
+    return _shown(answer, variant)
 
 
-def _shown(answer: dict[str, Any], reading: Reading) -> dict[str, Any]:
-    return without_nulls(answer) if reading.absent == "omitted" else answer
+def _shown(answer: dict[str, Any], variant: PlatformVariant) -> dict[str, Any]:
+    return without_nulls(answer) if variant.absent == "omitted" else answer
 
 
-def _told(parts: _Parts) -> dict[str, Any]:
+def _members(parts: _Parts) -> dict[str, Any]:
     return dict(zip(("entityTypeName", "actionName", "endpoint", "templateName"), parts, strict=True))
 
 

@@ -34,7 +34,7 @@ class Subscriber:
 
 
 def interceptors(db: sqlite3.Connection, kind: str, target: str) -> list[Subscriber]:
-    """Who intercepts an API (PRE_REQUEST, POST_REQUEST) or an entity (ADAPT_ENTITY), in the order of the calls.
+    """Return who intercepts an API (PRE_REQUEST, POST_REQUEST) or an entity (ADAPT_ENTITY), in the order of the calls.
 
     `target` is the API with its placeholders, `PATCH/organization/v1/users/patients/{id}` for example, or the entity.
     One that named a value in place of a placeholder comes with that value as a filter. Disabled plugins are left out.
@@ -49,7 +49,7 @@ def interceptors(db: sqlite3.Connection, kind: str, target: str) -> list[Subscri
 
 
 def listeners(db: sqlite3.Connection, entity: str, action: str, template: str | None) -> list[Subscriber]:
-    """Who is told of an action on an entity of this template, each once; disabled plugins are left out."""
+    """Return the subscribers that an action on an entity of this template notifies; disabled plugins are left out."""
     off = _disabled(db)
     plugins = [
         record["name"]
@@ -71,7 +71,7 @@ def listeners(db: sqlite3.Connection, entity: str, action: str, template: str | 
 
 
 def key_of(interception: Mapping[str, Any]) -> tuple[str, str]:
-    """What an interception hooks into: its type with the API, or with the entity for ADAPT_ENTITY."""
+    """Return an interception's type and its target: the API, or the entity for ADAPT_ENTITY."""
     kind = interception["type"]
     return kind, interception["entityTypeName" if kind == "ADAPT_ENTITY" else "apiId"]
 
@@ -97,7 +97,7 @@ def unsubscribe(db: sqlite3.Connection, plugin: str) -> None:
 
 
 def positions(db: sqlite3.Connection, plugin: str) -> Position:
-    """Where the plugin really stands, for each thing it hooks into."""
+    """Return the plugin's effective position for each of its interceptions."""
     rows = db.execute("SELECT type, target, position FROM interceptors WHERE plugin = ?", (plugin,))
     return {(row["type"], row["target"]): row["position"] for row in rows}
 
@@ -115,7 +115,7 @@ def make_room(db: sqlite3.Connection, kind: str, target: str, position: int) -> 
 
 
 def _filters(row: sqlite3.Row, target: str) -> dict[str, str] | None:
-    """The values of the target's placeholders an interception is meant for; none where it is for something else."""
+    """Return the values of placeholders that an interception is limited to; None when it is for another target."""
     theirs, ours = row["target"].split("/"), target.split("/")
     if len(theirs) != len(ours):
         return None

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from .faults import Fault
 
 
-def replacement(fault: Fault, service: str, trace_id: str) -> Response | None:
-    """The fault's own answer; none when it has no status."""
+def fault_response(fault: Fault, service: str, trace_id: str) -> Response | None:
+    """Return the fault's own response; None when it has no status."""
     if fault.status is None:
         return None
     if fault.code is not None:

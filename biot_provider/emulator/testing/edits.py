@@ -61,7 +61,7 @@ class Edits:
         self._identity = identity
 
     def stored(self) -> dict[str, dict[str, Any]]:
-        """Every plugin by its bare name as it is stored, which no switch and no variant changes."""
+        """Return every plugin by its bare name as it is stored, which no switch and no variant changes."""
         with self._store.reading() as db:
             rows = db.execute("SELECT name, record FROM plugins ORDER BY sequence").fetchall()
         return {row["name"]: json.loads(row["record"]) for row in rows}
@@ -147,7 +147,7 @@ class Edits:
 
 
 def _row(db: sqlite3.Connection, kind: str, which: str) -> tuple[str, sqlite3.Row]:
-    """The table and the row of one thing."""
+    """Find the table and the row of one record."""
     if kind not in _TABLES:
         message = f"unknown kind {kind!r}: there are {', '.join((PLUGIN, *_TABLES))}"
         raise ValueError(message)
@@ -161,7 +161,7 @@ def _row(db: sqlite3.Connection, kind: str, which: str) -> tuple[str, sqlite3.Ro
 
 @contextlib.contextmanager
 def _found() -> Iterator[None]:
-    """What the platform refuses, as a ValueError."""
+    """Turn errors of the platform into a ValueError."""
     try:
         yield
     except ApiError as refusal:

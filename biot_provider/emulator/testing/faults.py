@@ -1,7 +1,7 @@
-"""Faults on order: answers the network, a gateway or AWS might give, kept in the database until they have struck.
+"""Faults on order: answers the network, a gateway or AWS might give, kept in the database until they are used up.
 
-A fault says which requests it hits (`method`, `path`, `skip`, `times`, `settling`), when it strikes (before the
-platform acts, or after it has committed) and what the caller gets: an answer of its own, a late one, or none.
+A fault says which requests it hits (`method`, `path`, `skip`, `times`, `settling`), when it applies (before the
+platform acts, or after it has committed) and what the caller gets: the fault's response, a late one, or none.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Cut = Literal["reset-before", "reset-during", "reset-after", "truncated", "hang"
 class ConnectionCut(Exception):  # noqa: N818  (what happened, not a fault of the program)
     """The caller of an in-process platform gets no whole answer: a fault cut the connection.
 
-    `cut` is a Cut other than "kill"; `acted` tells whether the platform had committed. The HTTP server turns it
+    `cut` is a Cut other than "kill"; `acted` says whether the platform had committed. The HTTP server turns it
     into what a socket does; a caller in the same process maps it to what its client raises for a lost connection
     ("hang": for a timeout). The answer that was cut is in `status`, `headers` and `body`.
     """
@@ -140,7 +140,7 @@ class Faults:
         ]
 
     def take(self, method: str, path: str, age: Callable[[], float | None]) -> Fault | None:
-        """The fault that strikes this request; `age` gives the seconds since the plugin it names was written."""
+        """Return the fault for this request; `age` gives the seconds since its plugin was written."""
         with self._store.reading() as db:
             if db.execute("SELECT 1 FROM faults LIMIT 1").fetchone() is None:
                 return None

@@ -19,7 +19,7 @@ _STEP = re.compile(r"\.?([^.\[\]]+)|\[(-?\d+)\]|(\[\*\]|\[\+\])")
 
 
 def parse(at: At) -> tuple[Step, ...]:
-    """The steps of a path. Raises ValueError for what is none."""
+    """Parse a path into its steps. Raises ValueError."""
     if not isinstance(at, str):
         steps = tuple(at)
         if not all(isinstance(step, (str, int)) and not isinstance(step, bool) for step in steps):
@@ -64,7 +64,7 @@ def change(value: Any, steps: tuple[Step, ...], new: Any, *, missing: bool = Fal
 
 
 def _inside(value: Any, step: Step) -> list[Any]:
-    """The keys of a container that a step names and that are there."""
+    """Return the keys of a container that a step names and that are there."""
     if isinstance(value, dict):
         return list(value) if step == EACH_MEMBER else [name for name in [step] if name in value]
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What was asked of the platform: one entry for each request, without its secrets."""
+"""The log of requests: one entry for each, without its secrets."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ..subscriptions.endpoints import endpoint_problem
 if TYPE_CHECKING:
     from ..database import Store
 
-KEPT = 2000
+MAX_ENTRIES = 2000
 """Entries kept; older ones go."""
-MAX_ENTRY = 1 << 16
+MAX_ENTRY_CHARACTERS = 1 << 16
 """Characters of an entry; what a caller has sent is left out of a longer one."""
-MAX_WORDS = 2000
+MAX_PATH_CHARACTERS = 2000
 """Characters of a path or a query."""
 REDACTED = "[redacted]"
 LEFT_OUT = "[left out: too long]"
@@ -26,7 +26,7 @@ _CREDENTIALS = re.compile(r"(://|%3A%2F%2F)(?:(?!%2F)[^/?#\s\"])*(@|%40)", re.IG
 """In an address, which may stand in a query."""
 
 
-class Journal:
+class RequestLog:
     """The requests of every process that shares the database, oldest first."""
 
     def __init__(self, store: Store) -> None:
@@ -35,17 +35,17 @@ class Journal:
     def add(self, entry: dict[str, Any]) -> None:
         """Note one request."""
         for name in ("path", "query", "traceparent"):
-            entry[name] = entry[name] and entry[name][:MAX_WORDS]
+            entry[name] = entry[name] and entry[name][:MAX_PATH_CHARACTERS]
         text = json.dumps(entry)
-        if len(text) > MAX_ENTRY:
+        if len(text) > MAX_ENTRY_CHARACTERS:
             text = json.dumps({**entry, "parts": [], "config": LEFT_OUT, "body": LEFT_OUT})
         text = _CREDENTIALS.sub(rf"\1{REDACTED}\2", text)
         with self._store.writing() as db:
             row = db.execute("INSERT INTO requests (entry) VALUES (?)", (text,)).lastrowid or 0
-            db.execute("DELETE FROM requests WHERE id <= ?", (row - KEPT,))
+            db.execute("DELETE FROM requests WHERE id <= ?", (row - MAX_ENTRIES,))
 
     def entries(self) -> list[dict[str, Any]]:
-        """All entries: method, path, query, parts, config and body (secrets redacted), status, code, fault, acted."""
+        """Return all entries: method, path, query, parts, config and body (redacted), status, code, fault, acted."""
         with self._store.reading() as db:
             rows = db.execute("SELECT id, entry FROM requests ORDER BY id").fetchall()
         return [{"id": row["id"], **json.loads(row["entry"])} for row in rows]
@@ -57,7 +57,7 @@ class Journal:
 
 
 def without_secrets(body: Any) -> Any:
-    """The JSON body with its members' names and without the secret ones' values."""
+    """Return the JSON body with its members' names and without the secret ones' values."""
     if not isinstance(body, dict):
         return body
     return {name: REDACTED if _is_secret(name, value) else value for name, value in body.items()}
@@ -69,7 +69,7 @@ def _is_secret(name: str, value: Any) -> bool:
 
 
 def redacted(config: Any) -> Any:
-    """The config with its variables' names and without their values."""
+    """Return the config with its variables' names and without their values."""
     if not isinstance(config, dict) or not config.get("environmentVariables"):
         return config
     variables = config["environmentVariables"]

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from ..plugins.service import Plugins
     from .edits import Edits
     from .faults import Faults
-    from .request_log import Journal
+    from .request_log import RequestLog
     from .switches import Switches
     from .variants import Variants
 
@@ -79,7 +79,7 @@ class Control:
         identity: Identity,
         switches: Switches,
         faults: Faults,
-        journal: Journal,
+        request_log: RequestLog,
         *,
         key: ControlKey,
         keys: Keys,
@@ -92,7 +92,7 @@ class Control:
         self._identity = identity
         self._switches = switches
         self._faults = faults
-        self._journal = journal
+        self._request_log = request_log
         self._key = key
         self._keys = keys
         self._logs = logs
@@ -101,7 +101,7 @@ class Control:
         self._edits = edits
 
     def answer(self, request: Request) -> Response:
-        """The answer; a request that makes no sense is a 400 that says why."""
+        """Respond to a request; one that makes no sense is a 400 that says why."""
         if request.remote_addr is not None and not ip_address(request.remote_addr).is_loopback:
             return _json({"error": "loopback only"}, 403)
         if not self._key.fits(request.headers.get(KEY_HEADER)):
@@ -157,8 +157,8 @@ class Control:
     def on_requests(self, method: str, _body: dict[str, Any]) -> Any:
         """Show or forget the requests so far."""
         if method == "DELETE":
-            self._journal.clear()
-        return {"requests": self._journal.entries()}
+            self._request_log.clear()
+        return {"requests": self._request_log.entries()}
 
     def on_service_users(self, _method: str, body: dict[str, Any]) -> Any:
         """Add a service user."""
@@ -183,7 +183,7 @@ class Control:
         return {"username": username, "password": password}
 
     def on_tokens(self, _method: str, body: dict[str, Any]) -> Any:
-        """End every access token, and the refresh tokens when asked to."""
+        """End every access token, and with `refresh` the refresh tokens."""
         self._identity.end_tokens(refresh=bool(body.get("refresh", False)))
         return {}
 
@@ -193,7 +193,7 @@ class Control:
         return self._keys.published()
 
     def on_logs(self, _method: str, _body: dict[str, Any], name: str | None = None) -> Any:
-        """The log of a plugin, by its bare name, or all of them."""
+        """Return the log of a plugin, by its bare name, or all of them."""
         return {"logs": self._logs.lines(name)}
 
     def on_schedule(self, _method: str, _body: dict[str, Any], name: str) -> Any:
@@ -201,7 +201,7 @@ class Control:
         return {_camel(member): value for member, value in asdict(self._delivery.run_schedule(name)).items()}
 
     def on_code(self, _method: str, _body: dict[str, Any], name: str) -> Response:
-        """The zip of a plugin, by its bare name."""
+        """Return the zip of a plugin, by its bare name."""
         content = self._plugins.code(name)
         if content is None:
             return _json({"error": "no code"}, 404)

@@ -1,4 +1,4 @@
-"""One switch for each point the API's documents leave open, so that a client can be run under every reading.
+"""One switch for each point the API's documents leave open, so that a client can be tested with every answer.
 
 A switch is set for the database, hence for every process that shares it. `BIOT_EMULATOR_SWITCHES`, for example
 `names=prefixed,orders=shifted`, sets some whenever a process opens the database.
@@ -17,14 +17,14 @@ VARIABLE = "BIOT_EMULATOR_SWITCHES"
 
 
 def _switch(*readings: str) -> str:
-    """A switch and its readings, the default first."""
+    """Declare a switch with its values, the default first."""
     value: str = field(default=readings[0], metadata={"readings": readings})
     return value
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How the platform reads every open point right now."""
+class PlatformVariant:
+    """How this platform answers each question that the API's documents leave open."""
 
     names: str = _switch("bare", "prefixed")
     """`name` in answers and searches: as given, or with `Plugin-` before it."""
@@ -74,14 +74,14 @@ class Reading:
     """`actionName` in the reference data: `_saveMeasurement`, or `SAVE_MEASUREMENT`."""
     failing_interceptors: str = _switch("fails", "skipped")
     """A call whose interceptor cannot be reached, fails, or answers what makes no sense: fails with
-    500 INTERCEPTOR_FAILED, or goes on without it."""
+    500 INTERCEPTOR_FAILED, or continues without it."""
 
 
-_READINGS: dict[str, tuple[str, ...]] = {item.name: item.metadata["readings"] for item in fields(Reading)}
+_READINGS: dict[str, tuple[str, ...]] = {item.name: item.metadata["readings"] for item in fields(PlatformVariant)}
 
 
 class Switches:
-    """Reads and sets the switches of one database."""
+    """The switches of one database."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -89,14 +89,14 @@ class Switches:
         if wanted:
             self.set(**wanted)
 
-    def read(self) -> Reading:
-        """Every switch as it stands."""
+    def read(self) -> PlatformVariant:
+        """Return the current position of every switch."""
         with self._store.reading() as db:
             rows = db.execute("SELECT name, value FROM switches").fetchall()
-        return Reading(**{row["name"]: row["value"] for row in rows})
+        return PlatformVariant(**{row["name"]: row["value"] for row in rows})
 
-    def set(self, **wanted: str | int) -> Reading:
-        """Set some switches, for example `set(names="prefixed")`. An unknown one is a ValueError and sets nothing."""
+    def set(self, **wanted: str | int) -> PlatformVariant:
+        """Set some switches, for example `set(names="prefixed")`; an unknown one is a ValueError and sets nothing."""
         clean = {name: str(value) for name, value in wanted.items()}
         for name, value in clean.items():
             if name not in _READINGS:
@@ -112,15 +112,15 @@ class Switches:
                 db.executemany("INSERT OR REPLACE INTO switches VALUES (?, ?)", changed.items())
         return self.read()
 
-    def reset(self) -> Reading:
+    def reset(self) -> PlatformVariant:
         """Put every switch back to its default."""
         with self._store.writing() as db:
             db.execute("DELETE FROM switches")
-        return Reading()
+        return PlatformVariant()
 
 
 def readings() -> dict[str, tuple[str, ...]]:
-    """Every switch and what it can be set to, the default first."""
+    """Return every switch and what it can be set to, the default first."""
     return dict(_READINGS)
 
 

@@ -92,7 +92,7 @@ class Variants:
         return [{"id": number, **spec, "shown": shown} for number, spec, shown in self._table.rows()]
 
     def show(self, method: str, path: str, status: int, body: Any) -> Any:
-        """The answer as the variants have it."""
+        """Apply the variants to a response and return it."""
         rows = self._table.rows()
         if not rows:
             return body
@@ -105,7 +105,7 @@ class Variants:
 
 
 def changes(answer: Any, steps: tuple[Step, ...] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every member of an answer, at every depth, as the platform might show it: what it is called, and the variant.
+    """Yield a name and a variant for every member of a response, at every depth, as the platform might show it.
 
     For example `("enabledState: unknown word", {"at": ["enabledState"], "value": "UNHEARD_OF"})`.
     """
@@ -127,7 +127,7 @@ def changes(answer: Any, steps: tuple[Step, ...] = ()) -> Iterator[tuple[str, di
 
 
 def _others(value: Any) -> list[tuple[str, Any]]:
-    """What may stand in the place of a value."""
+    """Return what may stand in place of a value."""
     others: list[tuple[str, Any]] = [
         ("null", None),
         ("unknown word", "UNHEARD_OF"),
@@ -163,7 +163,7 @@ def _apply(variant: Variant, shown: int, method: str, path: str, status: int, wh
 
 
 def _places(kind: str, whole: dict[str, Any]) -> list[Place]:
-    """Where things of a kind stand in an answer: it is one, or its rows are; keys stand inside of service users too."""
+    """Return the places of things of a kind: the body, or its rows; keys stand in service users too."""
     body = whole[""]
     rows = body.get("data") if isinstance(body, dict) and kind != ERROR else None
     places: list[Place] = [(rows, index) for index in range(len(rows))] if isinstance(rows, list) else [(whole, "")]

@@ -111,7 +111,7 @@ def _load(name: str) -> Callable[[Any, Any], Any]:
         raise _LoadError("Runtime.UserCodeSyntaxError", f"{where}, line {error.lineno}: {error.msg}") from None
     except Exception as error:
         _show(error)
-        raise _LoadError("Handler.Raised", f"{file} raised while it was loaded: {_told(error)}") from None
+        raise _LoadError("Handler.Raised", f"{file} raised while it was loaded: {_describe(error)}") from None
     function = getattr(module, function_name, None)
     if not callable(function):
         raise _LoadError(
@@ -121,7 +121,7 @@ def _load(name: str) -> Callable[[Any, Any], Any]:
 
 
 def _call(handler: Callable[[Any, Any], Any], message: Dict[str, Any], most: int) -> Tuple[str, Any]:  # noqa: UP006
-    """Whether there is an answer or an error, and it."""
+    """Call the handler; return "answer" or "error", and its content."""
     try:
         answer = handler(message["event"], _Context(message["id"], message["deadline"]))
     except MemoryError as error:
@@ -130,7 +130,7 @@ def _call(handler: Callable[[Any, Any], Any], message: Dict[str, Any], most: int
         return "error", ["Function.OutOfMemory", f"the plugin needs more memory than its limit of {limit} MB allows"]
     except Exception as error:
         _show(error)
-        return "error", ["Handler.Raised", _told(error)]
+        return "error", ["Handler.Raised", _describe(error)]
     except SystemExit:
         raise
     except BaseException as error:
@@ -160,7 +160,7 @@ def _call(handler: Callable[[Any, Any], Any], message: Dict[str, Any], most: int
 
 
 def _plain(value: Any) -> Any:
-    """What Lambda's runtime writes although JSON does not know it."""
+    """Return a value that JSON does not know as Lambda's runtime writes it."""
     if isinstance(value, decimal.Decimal):
         return float(value)
     hint = f": {_BINARY}" if isinstance(value, (bytes, bytearray)) else ""
@@ -183,7 +183,7 @@ def _send(request_id: str, name: str, content: Any) -> None:
         os._exit(1)
 
 
-def _told(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     try:
         text = str(error)
     except Exception:
@@ -192,7 +192,7 @@ def _told(error: BaseException) -> str:
 
 
 def _place(error: BaseException) -> str:
-    """Where in the plugin's own files it was raised."""
+    """Return where in the plugin's own files it was raised."""
     own = [frame for frame in _frames(error) if frame.filename.startswith(_ROOT + os.sep)]
     return f" ({_short(own[-1].filename)}, line {own[-1].lineno})" if own else ""
 

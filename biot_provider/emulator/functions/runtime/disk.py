@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-_QUICK = 0.005
+_QUICK_SECONDS = 0.005
 """Seconds of a look that may come after each call."""
-_SHARE = 100
+_MIN_PAUSE_RATIO = 100
 """What takes longer comes again only after so many times its own time."""
 _UNSEEN = "__pycache__"
 """Python itself writes it where it may, and does without where it may not."""
@@ -24,7 +24,7 @@ _BLOCK = 512
 
 
 def megabytes(folder: Path) -> int:
-    """What all files below the folder take, in MB."""
+    """Return the size of all files below the folder in MB."""
     return -(-_bytes(str(folder)) // _MB)
 
 
@@ -37,7 +37,7 @@ class CodeSnapshot:
         self._seen = self._look()
 
     def changes(self) -> list[str]:
-        """Paths of what is new, different or gone since the last look, which may lie some calls back."""
+        """Return paths of what is new, different or gone since the last look, which may lie some calls back."""
         if time.monotonic() < self._next:
             return []
         before, now = self._seen, self._look()
@@ -55,7 +55,7 @@ class CodeSnapshot:
         found: dict[str, tuple[int, ...]] = {}
         _add(self._folder, "", found)
         took = time.monotonic() - started
-        self._next = started + took * _SHARE if took > _QUICK else 0.0
+        self._next = started + took * _MIN_PAUSE_RATIO if took > _QUICK_SECONDS else 0.0
         return found
 
 

@@ -19,7 +19,7 @@ _HEAP = 0.9
 
 
 def command(interpreter: Interpreter, settings: FunctionSettings) -> list[str]:
-    """The command that loads the handler."""
+    """Return the command that loads the handler."""
     if interpreter.language == "python":
         # Without what is installed beside the interpreter: on the platform only the package's own modules are there.
         return [interpreter.path, "-B", "-s", "-S", str(_HERE / "bootstrap.py")]
@@ -31,7 +31,7 @@ def command(interpreter: Interpreter, settings: FunctionSettings) -> list[str]:
 
 
 def variables(settings: FunctionSettings, folder: Path) -> dict[str, str]:
-    """The plugin's variables, and those that Lambda sets (AWS Lambda Developer Guide, environment variables)."""
+    """Return the plugin's variables, and those that Lambda sets (AWS Lambda Developer Guide, environment variables)."""
     function = _PREFIX + settings.name
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",

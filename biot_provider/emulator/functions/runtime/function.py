@@ -17,7 +17,7 @@ from .disk import CodeSnapshot
 from .environment import command, variables
 from .languages import NotInstalled, find_runtime
 from .log_lines import LogLines
-from .process import MAX_ANSWER, Process, Stopped
+from .process import MAX_RESPONSE_BYTES, Process, Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 INIT_SECONDS = 10.0
 """For loading the code, before the first call's own time starts (AWS Lambda Developer Guide, execution environment)."""
 
-MAX_EVENT = 6 * 2**20
+MAX_EVENT_BYTES = 6 * 2**20
 """Bytes: AWS Lambda quotas, invocation payload, request."""
 
-_ERROR_CHARACTERS = 500
+_MAX_ERROR_CHARACTERS = 500
 _NO_HEAP = "heap out of memory"
-_NAMED = 3
+_MAX_NAMED_FILES = 3
 """Files that a warning names."""
 _LATE = "Task timed out after {:.2f} seconds"
 """As Lambda puts it."""
@@ -95,7 +95,7 @@ class Function:
         self._lock = threading.Lock()
         self._process: Process | None = None
         self._closed = False
-        self._told = False
+        self._noted = False
         self._code: CodeSnapshot | None = None
 
     def invoke(self, event: Mapping[str, Any], *, log: Callable[[str], None] | None = None) -> Invocation:
@@ -128,8 +128,8 @@ class Function:
         settings = self._settings
         try:
             size = _size(event)
-            if size > MAX_EVENT:
-                text = f"the event has {size} bytes, more than Lambda's limit of {MAX_EVENT}"
+            if size > MAX_EVENT_BYTES:
+                text = f"the event has {size} bytes, more than Lambda's limit of {MAX_EVENT_BYTES}"
                 return call.failed(TOO_LARGE, text, 0, settings)
             process = self._warm(call)
             content = self._exchange(process, event, call)
@@ -143,7 +143,7 @@ class Function:
             return self._failed("Function.OutOfStorage", f"{text} of {settings.ephemeral_storage} MB", call)
         peak = self._end(call) if "last" in content else process.peak
         if "error" in content:
-            return call.failed(*_two(content["error"]), peak, settings)
+            return call.failed(*_error_parts(content["error"]), peak, settings)
         return call.answered(content.get("answer"), peak)
 
     def _exchange(self, process: Process, event: Mapping[str, Any], call: _Call) -> dict[str, Any]:
@@ -164,24 +164,24 @@ class Function:
         return call.failed(error_type, text, self._end(call), self._settings)
 
     def _warnings(self) -> tuple[str, ...]:
-        """What a call has done that it cannot do on Lambda."""
+        """Return warnings about what the call did and could not do on Lambda."""
         changes = self._code.changes() if self._code else []
         if not changes:
             return ()
-        more = f" and {len(changes) - _NAMED} more" if len(changes) > _NAMED else ""
-        what = ", ".join(changes[:_NAMED]) + more
+        more = f" and {len(changes) - _MAX_NAMED_FILES} more" if len(changes) > _MAX_NAMED_FILES else ""
+        what = ", ".join(changes[:_MAX_NAMED_FILES]) + more
         return (f"the plugin writes into its code folder, which is read-only on Lambda (TMPDIR is not): {what}",)
 
     def _warm(self, call: _Call) -> Process:
-        """The process that waits for a call, or a new one with the code loaded."""
+        """Return the process that waits for a call, or a new one with the code loaded."""
         if self._process is not None and not self._process.has_ended:
             return self._process
         self._end(call)
         settings = self._settings
         interpreter = find_runtime(settings.runtime)
-        if interpreter.note and not self._told:
+        if interpreter.note and not self._noted:
             call.lines.add(interpreter.note)
-            self._told = True
+            self._noted = True
         self._code = self._code or CodeSnapshot(self._folder)
         started = time.monotonic()
         try:
@@ -203,7 +203,7 @@ class Function:
             call.duration = call.spent = time.monotonic() - started
 
     def _loaded(self, interpreter: Interpreter, seconds: float, call: _Call) -> Process:
-        """A new process with the code loaded."""
+        """Start a process and load the code."""
         settings = self._settings
         if self._closed:
             raise Stopped("Runtime.Closed", "the function is closed")
@@ -216,7 +216,7 @@ class Function:
         )
         if self._closed:
             raise Stopped("Runtime.Closed", "the function is closed")
-        first = {"id": "init", "handler": settings.handler, "maxAnswer": MAX_ANSWER}
+        first = {"id": "init", "handler": settings.handler, "maxAnswer": MAX_RESPONSE_BYTES}
         late = f"{_LATE.format(seconds)}: the code was not loaded within that time"
         try:
             content = process.exchange(first, seconds, call.lines, late=late)
@@ -225,7 +225,7 @@ class Function:
                 raise
             raise Stopped(problem.error_type, f"{problem}, while its code was loaded") from None
         if "error" in content:
-            raise Stopped(*_two(content["error"]))
+            raise Stopped(*_error_parts(content["error"]))
         return process
 
     def _end(self, call: _Call) -> int:
@@ -258,8 +258,8 @@ class _Call:
             error_type = "Function.OutOfMemory"
             text = f"the plugin needs more memory than its limit of {settings.memory_size} MB allows"
         line = " ".join(str(text).split())
-        if len(line) > _ERROR_CHARACTERS:
-            line = line[:_ERROR_CHARACTERS] + "..."
+        if len(line) > _MAX_ERROR_CHARACTERS:
+            line = line[:_MAX_ERROR_CHARACTERS] + "..."
         return self._ended(None, line, error_type, logs, peak)
 
     def _ended(
@@ -273,7 +273,7 @@ def _size(event: Mapping[str, Any]) -> int:
     return len(json.dumps(event, ensure_ascii=False).encode(errors="backslashreplace"))
 
 
-def _two(error: Any) -> tuple[str, str]:
+def _error_parts(error: Any) -> tuple[str, str]:
     """Kind and text of an error, which a plugin could have written itself."""
     error_type, text = error if isinstance(error, list) and len(error) == 2 else ("Runtime.BadAnswer", "no error")
     return str(error_type), str(text)

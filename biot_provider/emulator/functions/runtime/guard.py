@@ -1,4 +1,4 @@
-"""Stands between the caller and a function's process, as a small process of its own: nothing must outlive the caller.
+"""A small process between the caller and a function's process: nothing must outlive the caller.
 
 Run as a script without the installed packages; psutil is loaded when a call takes long or leaves something behind.
 It starts the function's process, watches its memory, and kills it
@@ -30,7 +30,7 @@ CONTROL, REPORTS = 0, 1
 REQUESTS, ANSWERS = 3, 4
 """File descriptors of the function's process."""
 
-_BUSY, _IDLE = 0.02, 0.5
+_BUSY_SECONDS, _IDLE_SECONDS = 0.02, 0.5
 """Seconds between two looks at the memory."""
 _FAMILY_LOOKS = 10
 """Every so many looks the memory of what the process has started is counted in, which is slow."""
@@ -40,7 +40,7 @@ _MIN_EXTRA_BYTES = 512 * _MB
 _PDEATHSIG, _SUBREAPER = 1, 36
 _FREE = 20
 """File descriptors from here on are nobody's."""
-_OPEN_FILES = 1024
+_MAX_OPEN_FILES = 1024
 """AWS Lambda quotas, file descriptors."""
 
 
@@ -64,7 +64,7 @@ def main() -> None:
         readable, _, _ = select.select([CONTROL, woken], [], [], guard.pause)
         if woken in readable:
             os.read(woken, 512)
-        ended = guard.heard(os.read(CONTROL, 64)) if CONTROL in readable and not terminated else None
+        ended = guard.obey(os.read(CONTROL, 64)) if CONTROL in readable and not terminated else None
         ended = {"ended": "closed"} if terminated else ended or guard.look()
     guard.end()
     _report(ended | {"peak": guard.peak})
@@ -79,19 +79,19 @@ class _Guard:
         self._limit = memory * _MB
         self._looks = 0
         self._highest = 0
-        self.pause = _BUSY
+        self.pause = _BUSY_SECONDS
 
     @property
     def peak(self) -> int:
         """The most memory seen so far, in MB."""
         return -(-self._highest // _MB)
 
-    def heard(self, words: bytes) -> dict[str, Any] | None:
-        """Do what the caller says; how it ended, if that is now known."""
+    def obey(self, words: bytes) -> dict[str, Any] | None:
+        """Do what the caller's words say; return how the process ended, once that is known."""
         if not words:
             return {"ended": "closed"}
         for word in words:
-            self.pause = _BUSY if word == ord("b") else _IDLE
+            self.pause = _BUSY_SECONDS if word == ord("b") else _IDLE_SECONDS
             if word == ord("b"):
                 self._signal(signal.SIGCONT)
             if word == ord("e"):
@@ -103,7 +103,7 @@ class _Guard:
         return None
 
     def look(self) -> dict[str, Any] | None:
-        """How the process ended, if it has, or took too much."""
+        """Return how the process ended, if it has, or took too much."""
         self._measure()
         if self._highest > self._limit:
             return {"ended": "memory"}
@@ -127,7 +127,7 @@ class _Guard:
                     os.waitpid(-1, 0)
 
     def _signal(self, number: int) -> None:
-        """Send a signal to the process and its group, if they are there."""
+        """Send a signal to the process and its group, if they still exist."""
         with contextlib.suppress(OSError):
             os.killpg(self._child, number)
 
@@ -140,7 +140,7 @@ class _Guard:
 
 def _read_spec() -> dict[str, Any]:
     line = b""
-    # The first `b` may come with it: the guard starts as if it had heard that already.
+    # The first `b` may come with it: the guard starts as if it had obey that already.
     while b"\n" not in line:
         # Byte by byte: what comes after the line is for later.
         chunk = os.read(CONTROL, 1)
@@ -182,7 +182,7 @@ def _become(spec: dict[str, Any], guard: int) -> None:
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_DATA, memory + max(memory, _MIN_EXTRA_BYTES)),
         (resource.RLIMIT_FSIZE, spec["storage"] * _MB),
-        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+        (resource.RLIMIT_NOFILE, _MAX_OPEN_FILES),
     )
     for kind, most in limits:
         _, highest = resource.getrlimit(kind)
@@ -199,7 +199,7 @@ def _how(status: int) -> dict[str, Any]:
 
 
 def _resident(pid: int) -> int:
-    """The most memory that a process had in use so far, in bytes; 0 where that cannot be known."""
+    """Return the most memory that a process had in use so far, in bytes; 0 where that cannot be known."""
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
     except OSError:
@@ -209,7 +209,7 @@ def _resident(pid: int) -> int:
 
 
 def _resident_family() -> int:
-    """What all that this process has started has in use now, in bytes."""
+    """Return the bytes that all descendants of this process have in use now."""
     import psutil
 
     total = 0

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _RUNTIME = re.compile(r"(python|nodejs)(\d+(?:\.\d+)?)(?:\.x)?")
 _NAMES = {"python": "Python", "nodejs": "Node.js"}
-_PATIENCE = 20
-"""Seconds for an interpreter to tell its version."""
+_VERSION_TIMEOUT_SECONDS = 20
+"""For an interpreter to print its version."""
 _VERSIONS = {
     "python": ("-I", "-S", "-c", "import sys; print(*sys.version_info[:2], sep='.'); print(sys.executable)"),
     "nodejs": ("-p", "process.versions.node.split('.')[0] + '\\n' + process.execPath"),
@@ -44,7 +44,7 @@ class Interpreter:
 
 
 def find_runtime(runtime: str) -> Interpreter:
-    """The interpreter for a runtime such as `python3.13` or `nodejs22.x`. Raises NotInstalled."""
+    """Return the interpreter for a runtime such as `python3.13` or `nodejs22.x`. Raises NotInstalled."""
     match = _RUNTIME.fullmatch(runtime)
     if match is None:
         raise NotInstalled(f"plugins with the runtime {runtime!r} are not run here, only Python's and Node.js's")
@@ -53,7 +53,7 @@ def find_runtime(runtime: str) -> Interpreter:
 
 @functools.cache
 def _find(runtime: str, language: str, version: str, _path: str) -> Interpreter:
-    """The version that is wanted, else the highest there is."""
+    """Return the version that is wanted, else the highest there is."""
     others: list[tuple[str, str]] = []
     for found in _installed(language, version):
         if found[0] == version:
@@ -68,13 +68,13 @@ def _find(runtime: str, language: str, version: str, _path: str) -> Interpreter:
 
 
 def _installed(language: str, version: str) -> Iterator[tuple[str, str]]:
-    """Version and path of each interpreter there is; one that does not start is none."""
+    """Yield version and path of each interpreter there is; one that does not start is none."""
     if language == "python":
         yield f"{sys.version_info[0]}.{sys.version_info[1]}", sys.executable
         found = [shutil.which(f"python{version}")]
     else:
         found = [shutil.which("node"), *_node_of_a_package()]
-    yield from filter(None, (_asked(language, path) for path in found if path))
+    yield from filter(None, (_version_of(language, path) for path in found if path))
 
 
 def _node_of_a_package() -> Iterator[str]:
@@ -86,15 +86,15 @@ def _node_of_a_package() -> Iterator[str]:
             yield str(file)
 
 
-def _asked(language: str, path: str) -> tuple[str, str] | None:
-    """Version and real path of an interpreter: what stands on PATH may be a script that starts another one."""
+def _version_of(language: str, path: str) -> tuple[str, str] | None:
+    """Return an interpreter's version and real path: on PATH may be a script that starts another one."""
     try:
         run = subprocess.run(  # noqa: S603  (an interpreter of this machine)
             [path, *_VERSIONS[language]],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=_PATIENCE,
+            timeout=_VERSION_TIMEOUT_SECONDS,
         )
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return None

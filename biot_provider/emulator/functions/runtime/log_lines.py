@@ -47,7 +47,7 @@ class LogLines:
             self._later += 1
 
     def close(self) -> tuple[str, ...]:
-        """All lines; a last one without its end counts too."""
+        """Return all lines; a last one without its end counts too."""
         if self._rest:
             self._take(self._rest)
             self._rest = b""

@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 
     from .log_lines import LogLines
 
-MAX_ANSWER = 6_291_556
+MAX_RESPONSE_BYTES = 6_291_556
 """Bytes: AWS Lambda quotas, invocation payload, response."""
 
 _PACKAGES = str(Path(psutil.__file__).parent.parent)
 """Where the guard finds psutil."""
-_FRAME = 4096
+_MAX_FRAME_BYTES = 4096
 """Bytes around an answer, at most."""
 _CHUNK = 1 << 16
-_DRAIN = 64
+_MAX_DRAIN_READS = 64
 """Reads of what a process wrote before its answer; one that writes without end is not waited for."""
-_REASON = 200
+_MAX_REASON_CHARACTERS = 200
 """Characters of what a process says it waits for."""
-_PATIENCE = 5.0
+_GUARD_TIMEOUT_SECONDS = 5.0
 """Seconds for the guard to do what it always does at once."""
 
 
@@ -120,13 +120,13 @@ class Process:
             "fds": theirs,
             "packages": _PACKAGES,
         }
-        self._tell(json.dumps(spec).encode() + b"\n")
+        self._command(json.dumps(spec).encode() + b"\n")
 
     @property
     def has_ended(self) -> bool:
         """Whether it is of no use any more."""
         with contextlib.suppress(Stopped):
-            self._hear()
+            self._read_reports()
         return self._ended is not None
 
     def exchange(self, message: Any, seconds: float, lines: LogLines, *, late: str) -> dict[str, Any]:
@@ -136,14 +136,15 @@ class Process:
         much memory.
         """
         self._answers.clear()
-        self._tell(b"b")
+        self._command(b"b")
         until = time.monotonic() + seconds
         content = self._answer_to(message["id"], json.dumps(message).encode() + b"\n", until, lines, late)
         if "waiting" in content:
-            what = f"the answer is there, but the event loop is not empty ({content['waiting']!s:.{_REASON}})"
+            reason = str(content["waiting"])[:_MAX_REASON_CHARACTERS]
+            what = f"the answer is there, but the event loop is not empty ({reason})"
             late = f"{late}: {what}, and context.callbackWaitsForEmptyEventLoop is not false"
             content = self._answer_to(message["id"], b"", until, lines, late)
-        self._settle(lines)
+        self._end_call(lines)
         return content
 
     def _answer_to(self, wanted: str, message: bytes, until: float, lines: LogLines, late: str) -> dict[str, Any]:
@@ -154,9 +155,9 @@ class Process:
         try:
             content = json.loads(answer)
         except (ValueError, RecursionError):
-            raise _garbage() from None
+            raise _bad_answer() from None
         if not isinstance(content, dict) or content.get("id") != wanted:
-            raise _garbage()
+            raise _bad_answer()
         return content
 
     @property
@@ -172,7 +173,7 @@ class Process:
         """Kill it and all that it has started, and take its last log lines."""
         self.interrupt()
         try:
-            self._guard.wait(_PATIENCE)
+            self._guard.wait(_GUARD_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
             self._guard.kill()
             self._guard.wait()
@@ -182,7 +183,7 @@ class Process:
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _wait(self, message: bytes, until: float, lines: LogLines) -> bytes | None:
-        """Write the message while reading all that comes; gives the first line of the answers, if it comes in time."""
+        """Write the message while reading all output; return the first line of the answers, None when time is over."""
         rest = memoryview(message)
         with selectors.DefaultSelector() as selector:
             for pipe in (self._answering, self._logs, self._reporting):
@@ -206,19 +207,19 @@ class Process:
                     # What it has written before it ended is there by now.
                     self._take_answers()
                     if not self._has_answer:
-                        self._hear()
+                        self._read_reports()
         answer, _, self._answers = self._answers.partition(b"\n")
         return bytes(answer)
 
-    def _settle(self, lines: LogLines) -> None:
+    def _end_call(self, lines: LogLines) -> None:
         """After an answer: its log lines, which came before it, and its memory."""
         self._drain(lines)
-        self._tell(b"e")
+        self._command(b"e")
         with selectors.DefaultSelector() as selector:
             selector.register(self._reporting, selectors.EVENT_READ)
-            if selector.select(_PATIENCE):
+            if selector.select(_GUARD_TIMEOUT_SECONDS):
                 try:
-                    self._hear()
+                    self._read_reports()
                 except Stopped as problem:
                     # One that has ended on its own has answered before that.
                     if problem.error_type != "Runtime.ExitError":
@@ -235,8 +236,8 @@ class Process:
         content = _read(self._answering)
         self._answers += content or b""
         self._has_answer = b"\n" in (content or b"")
-        if len(self._answers) > MAX_ANSWER + _FRAME:
-            raise _garbage()
+        if len(self._answers) > MAX_RESPONSE_BYTES + _MAX_FRAME_BYTES:
+            raise _bad_answer()
         return content != b""
 
     def _take_logs(self, lines: LogLines) -> bool:
@@ -246,18 +247,18 @@ class Process:
         return content != b""
 
     def _drain(self, lines: LogLines | None) -> None:
-        for _ in range(_DRAIN):
+        for _ in range(_MAX_DRAIN_READS):
             content = _read(self._logs)
             if not content:
                 return
             if lines is not None:
                 lines.feed(content)
 
-    def _tell(self, words: bytes) -> None:
+    def _command(self, words: bytes) -> None:
         with contextlib.suppress(OSError):
             self._control.write(words)
 
-    def _hear(self) -> None:
+    def _read_reports(self) -> None:
         """Take the guard's reports; raises Stopped when one says that the process has ended."""
         content = _read(self._reporting)
         if content == b"" and self._ended is None:
@@ -283,7 +284,7 @@ class Process:
 
 
 def _read(pipe: Any) -> bytes | None:
-    """What is there to read; none: nothing yet, empty: nothing will come any more."""
+    """Return what is there to read; None: nothing yet, empty: nothing will follow."""
     try:
         content: bytes | None = pipe.read(_CHUNK)
     except OSError:
@@ -291,7 +292,7 @@ def _read(pipe: Any) -> bytes | None:
     return content
 
 
-def _garbage() -> Stopped:
+def _bad_answer() -> Stopped:
     return Stopped(
         "Runtime.BadAnswer",
         f"the plugin wrote to the file descriptor {guard.ANSWERS}, which is the runtime's own, or closed it",
