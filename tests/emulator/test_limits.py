@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from biot_provider.emulator.delivery import notification_queue as lanes
+from biot_provider.emulator.delivery import notification_queue
 from biot_provider.emulator.delivery.notification_queue import NotificationQueue
 from biot_provider.emulator.functions import pool as function_pool
 from biot_provider.emulator.http import connection, request_body, server
@@ -240,7 +240,12 @@ def test_a_connection_that_makes_room_does_not_act_on_what_has_just_come(
 ) -> None:
     there, here = caller
     called: list[Any] = []
-    one = Connection(here, lambda environ, _start: called.append(environ) or [], frozenset(["here"]), threading.Event())
+
+    def app(environ: Any, _start: Any) -> list[bytes]:
+        called.append(environ)
+        return []
+
+    one = Connection(here, app, frozenset(["here"]), threading.Event())
     assert one.shut_if_waiting()
     one.serve()
     assert (there.recv(1), called) == (b"", [])
@@ -334,11 +339,11 @@ def test_calls_of_a_plugin_that_are_too_many_are_a_429(
     monkeypatch.setattr(function_pool, "MAX_WAITING", 2)
     deploy("slow", "import time\ndef handler(event, context): time.sleep(2)\n", timeout=60)
     url = outside.got("slow")["endpointUrl"]
-    many = function_pool.PROCESSES + 2 + 3
+    many = function_pool.MAX_PROCESSES + 2 + 3
     with ThreadPoolExecutor(many) as threads, httpx.Client(trust_env=False, timeout=30, verify=False) as http:
         answers = list(threads.map(lambda _: http.get(url), range(many)))
     statuses = sorted(answer.status_code for answer in answers)
-    assert statuses == [200] * (function_pool.PROCESSES + 2) + [429] * 3
+    assert statuses == [200] * (function_pool.MAX_PROCESSES + 2) + [429] * 3
     assert next(answer for answer in answers if answer.status_code == 429).json()["message"] == "Rate Exceeded."
 
 
@@ -347,7 +352,11 @@ def test_notifications_that_are_too_many_are_dropped_and_one_that_goes_wrong_hol
     queues = NotificationQueue(lambda name, line: notes.append((name, line)))
 
     def work(name: str) -> Callable[[], None]:
-        return lambda: (gate.wait(20), done.append(name))[1]
+        def act() -> None:
+            gate.wait(20)
+            done.append(name)
+
+        return act
 
     def fails() -> None:
         gate.wait(20)
@@ -355,10 +364,13 @@ def test_notifications_that_are_too_many_are_dropped_and_one_that_goes_wrong_hol
 
     assert queues.put("bad", fails)
     assert all(queues.put("bad", work("bad")) for _ in range(3))
-    accepted = [queues.put("slow", work("slow")) for _ in range(lanes.MAX_WAITING + 5)]
+    accepted = [queues.put("slow", work("slow")) for _ in range(notification_queue.MAX_WAITING + 5)]
     assert 3 <= accepted.count(False) <= 5
     assert all(queues.put(f"other-{number}", work("other")) for number in range(100))
-    assert len([thread for thread in threading.enumerate() if thread.name == "emulator notifies"]) == lanes.MAX_THREADS
+    assert (
+        len([thread for thread in threading.enumerate() if thread.name == "emulator notifies"])
+        == notification_queue.MAX_THREADS
+    )
     gate.set()
     assert queues.settle(20)
     assert (done.count("bad"), done.count("other"), done.count("slow")) == (3, 100, accepted.count(True))

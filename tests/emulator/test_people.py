@@ -73,8 +73,8 @@ def test_a_token_that_waits_for_its_second_factor_serves_nothing_else(call: Any,
     assert (answer["mfaRequired"], answer["mfaDeliveryMethod"], answer["refreshJwt"]) == (True, "SMS", None)
     assert answer["mfaExpiration"] == answer["accessJwt"]["expiration"]
     call.http.headers["Authorization"] = f"Bearer {answer['accessJwt']['token']}"
-    for ask in (lambda: call.search({}), lambda: call.create({}), lambda: call.get("x"), lambda: call.delete("x")):
-        refused(ask(), 403, "ACCESS_DENIED")
+    for response in (call.search({}), call.create({}), call.get("x"), call.delete("x")):
+        refused(response, 403, "ACCESS_DENIED")
 
 
 def test_a_refresh_token_gives_a_new_access_token_again_and_again(call: Any) -> None:

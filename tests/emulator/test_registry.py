@@ -13,7 +13,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 import dxf
@@ -25,7 +25,7 @@ from botocore.exceptions import ClientError
 from biot_provider.emulator import Platform
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from conftest import Caller
 
@@ -34,7 +34,7 @@ PERMISSION = "SETTINGS_PLUGIN_GET_DOCKER_REPOSITORY_TEMP_CREDENTIALS"
 DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
 LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
-IMAGE = {"deploymentPackageType": "IMAGE", "imageTag": "wave-1"}
+IMAGE: dict[str, Any] = {"deploymentPackageType": "IMAGE", "imageTag": "wave-1"}
 
 
 def authorization(answer: Any) -> str:
@@ -189,7 +189,7 @@ def test_python_dxf_pushes_and_reads_back(pusher: Pusher, tmp_path: Path) -> Non
     repository = pusher.repository()
     digest = repository.push_blob(filename=str(tmp_path / "layer"))
     assert repository.blob_size(digest) == len(content)
-    assert b"".join(repository.pull_blob(digest)) == content
+    assert b"".join(cast("Iterable[bytes]", repository.pull_blob(digest))) == content
     pushed = pusher.push("wave-1", layer=content)
     assert repository.list_aliases() == ["wave-1"]
     assert repository.head_manifest_and_response("wave-1")[0] == pushed

@@ -25,7 +25,7 @@ from biot_provider.emulator import Platform
 from biot_provider.emulator.delivery import outgoing
 from biot_provider.emulator.functions import code_folders
 from biot_provider.emulator.functions.code_folders import CodeFolders
-from biot_provider.emulator.functions.runtime import Function, FunctionSettings, process
+from biot_provider.emulator.functions.runtime import Function, FunctionSettings
 from biot_provider.emulator.images import registry
 
 if TYPE_CHECKING:
@@ -163,7 +163,8 @@ def test_a_folder_that_is_taken_while_another_process_clears_away_stays(
 ) -> None:
     content = zipped(QUICK)
     CodeFolders(tmp_path).take("aa", lambda: content).release()
-    lock, again = fcntl.flock, []
+    lock = fcntl.flock
+    again: list[Any] = []
 
     def late(descriptor: int, how: int) -> None:
         if not again:
@@ -203,7 +204,7 @@ def test_a_process_that_cannot_start_leaves_no_descriptor_open(tmp_path: Path, m
     with Function(tmp_path, settings) as function:
         assert function.invoke({}).answer == "new"
     before = open_descriptors()
-    monkeypatch.setattr(process.sys, "executable", "/nonexistent/python")
+    monkeypatch.setattr(sys, "executable", "/nonexistent/python")
     for _ in range(5):
         with Function(tmp_path, settings) as function, pytest.raises(OSError, match="nonexistent"):
             function.invoke({})
@@ -216,7 +217,7 @@ def test_a_process_that_cannot_start_leaves_no_descriptor_open(tmp_path: Path, m
         made.append(0)
         return pipe()
 
-    monkeypatch.setattr(process.os, "pipe", third_time_unlucky)
+    monkeypatch.setattr(os, "pipe", third_time_unlucky)
     with Function(tmp_path, settings) as function, pytest.raises(OSError, match="Too many"):
         function.invoke({})
     assert open_descriptors() == before

@@ -10,6 +10,8 @@ import pytest
 from biot_provider.emulator.testing.variants import changes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from biot_provider.emulator import Platform
 
 USERS = "/ums/v2/services"
@@ -81,7 +83,7 @@ def test_each_kind_of_answer_can_be_changed(inside: Any) -> None:
     body = {"roleId": "5f3a6c1e-0000-4000-8000-000000000001", "type": "INTERNAL_SERVICE"}
     user = http.post(USERS, json=body).json()["id"]
     listener = {"entityTypeName": "patient", "actionName": "_create", "endpoint": ENDPOINT}
-    asked = {
+    asked: dict[str, Callable[[], Any]] = {
         "service-user": lambda: http.get(f"{USERS}/{user}").json(),
         "secret-key": lambda: http.post(f"{USERS}/{user}/secret-keys").json(),
         "interception": lambda: http.post(
