@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 LOCK_TIMEOUT_SECONDS = 30.0
@@ -186,6 +186,27 @@ class Store:
                 connection.rollback()
                 raise
 
+    def fact(self, name: str) -> str | None:
+        """Return one of the named values; None when it is not set."""
+        with self.reading() as db:
+            return _fact(db, name)
+
+    def set_fact(self, name: str, value: str) -> None:
+        """Set one of the named values."""
+        with self.writing() as db:
+            db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    def fact_or_new(self, name: str, make: Callable[[], str]) -> str:
+        """Return one of the named values, which is made on first use: the same one for all processes."""
+        value = self.fact(name)
+        if value is None:
+            # Made outside the write lock, which others would wait for.
+            made = make()
+            with self.writing() as db:
+                db.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", (name, made))
+                value = _fact(db, name) or made
+        return value
+
     def close(self) -> None:
         """Close what is idle now, and the rest when its user gives it back."""
         with self._lock:
@@ -255,6 +276,11 @@ class Store:
         if found != SCHEMA_VERSION:
             message = f"{self._path} has schema {found}, this version reads {SCHEMA_VERSION}: use another folder"
             raise StoreError(message)
+
+
+def _fact(db: sqlite3.Connection, name: str) -> str | None:
+    row = db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+    return str(row["value"]) if row else None
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -64,12 +64,10 @@ class OwnPort:
         # Most processes that open a platform need no port.
         from .http.server import Background
 
-        with self._store.reading() as db:
-            row = db.execute("SELECT value FROM facts WHERE name = ?", (self._name,)).fetchone()
-        if row is not None:
+        last = self._store.fact(self._name)
+        if last is not None:
             with contextlib.suppress(OSError):
-                return Background(self._app(), int(row["value"]), idle_seconds=self._idle_seconds)
+                return Background(self._app(), int(last), idle_seconds=self._idle_seconds)
         own = Background(self._app(), 0, idle_seconds=self._idle_seconds)
-        with self._store.writing() as db:
-            db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (self._name, own.host.rpartition(":")[2]))
+        self._store.set_fact(self._name, own.host.rpartition(":")[2])
         return own

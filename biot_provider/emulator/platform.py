@@ -90,19 +90,7 @@ class Platform:
         from .testing.routes import Control
 
         self._control_key.read()
-        control = Control(
-            self.plugins,
-            self._identity,
-            self.switches,
-            self.faults,
-            self.request_log,
-            key=self._control_key,
-            keys=self.keys,
-            logs=self.logs,
-            delivery=self.delivery,
-            variants=self.variants,
-            edits=self.edits,
-        )
+        control = Control(self, self._control_key)
         return self._application([*self._api_routes, *self._registry_routes], control)
 
     @cached_property

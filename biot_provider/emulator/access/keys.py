@@ -9,8 +9,6 @@ import base64
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
     from ..database import Store
@@ -33,8 +31,7 @@ class Keys:
 
     def previous(self) -> str | None:
         """Return the public key before the last rotation, in the same form; None without a rotation."""
-        with self._store.reading() as db:
-            stored = _stored(db, _PREVIOUS)
+        stored = self._store.fact(_PREVIOUS)
         return None if stored is None else _public(stored)
 
     def published(self) -> dict[str, str | None]:
@@ -55,22 +52,7 @@ class Keys:
             db.execute("INSERT INTO facts VALUES (?, ?)", (_CURRENT, made))
 
     def _current(self) -> str:
-        """Return the stored key, made on first use."""
-        with self._store.reading() as db:
-            stored = _stored(db, _CURRENT)
-        if stored is None:
-            # Made outside the write lock, which others would wait for.
-            made = _make()
-            with self._store.writing() as db:
-                # Another process may have been faster: then its key is the one.
-                db.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", (_CURRENT, made))
-                stored = _stored(db, _CURRENT) or made
-        return stored
-
-
-def _stored(db: sqlite3.Connection, name: str) -> str | None:
-    row = db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-    return None if row is None else str(row["value"])
+        return self._store.fact_or_new(_CURRENT, _make)
 
 
 def _make() -> str:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..http import search
 from ..http.errors import ApiError, invalid
-from ..moments import iso
 from ..plugins import rules
 from ..plugins.responses import without_nulls
+from ..timestamps import iso
 from .people import ORGANIZATION
 from .permissions import ROLE, ROLES
 from .tokens import TOKEN_SECONDS

@@ -7,7 +7,7 @@ import secrets
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ..moments import iso
+from ..timestamps import iso
 
 if TYPE_CHECKING:
     from ..testing.switches import PlatformVariant

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from ..moments import iso
+from ..timestamps import iso
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

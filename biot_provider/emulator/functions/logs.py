@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..moments import iso
+from ..timestamps import iso
 
 if TYPE_CHECKING:
     from ..database import Store

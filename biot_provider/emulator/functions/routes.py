@@ -6,7 +6,6 @@ why; its log does (AWS Lambda Developer Guide, function URLs). A web page may ca
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
 from ..http.guard import is_of_another_site
-from ..http.routes import Route
+from ..http.routes import Route, json_response
 from ..plugins.responses import FUNCTIONS
 from .pool import THROTTLED
 from .runtime.function import TOO_LARGE
@@ -129,11 +128,11 @@ def _too_large() -> Response:
 def _throttled() -> Response:
     """As AWS answers where a function has as many calls as it may have at once."""
     reason = {"Reason": "ConcurrentInvocationLimitExceeded", "Type": "User", "message": "Rate Exceeded."}
-    return Response(json.dumps(reason), 429, content_type="application/json")
+    return json_response(reason, 429)
 
 
 def _message(status: int, text: str | None) -> Response:
-    return Response(json.dumps({"Message": text}), status, content_type="application/json")
+    return json_response({"Message": text}, status)
 
 
 def _preflight(deployed: Deployed, origin: str) -> Response:

@@ -20,7 +20,7 @@ from ..testing.request_log import redacted, without_secrets
 from .errors import ApiError, envelope, method_not_allowed
 from .guard import KEY_ENVIRON, comes_from_web_page
 from .request_body import limit_body
-from .routes import Call
+from .routes import Call, json_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -82,7 +82,7 @@ class Application:
     def _respond(self, request: Request) -> Response:
         # Whether pages may call a function is the function's to say.
         if not request.path.startswith(FUNCTIONS) and comes_from_web_page(request):
-            return Response('{"error": "no web page may call the emulator"}', 403, content_type="application/json")
+            return json_response({"error": "no web page may call the emulator"}, 403)
         if self._control is not None and request.path.startswith(CONTROL):
             return self._control.answer(request)
         # The key is nobody's business but the control's: what is called from here must not see it.
@@ -133,7 +133,7 @@ class Application:
         if "traceId" in body:
             body["traceId"] = call.trace_id
         body = self._variants.show(call.request.method, call.request.path, status, body)
-        return Response(json.dumps(body), status=status, content_type="application/json")
+        return json_response(body, status)
 
     def _admit(self, call: Call) -> tuple[Route, dict[str, Any]]:
         """Return the route, and what the path names, for a caller that may use it."""

@@ -26,7 +26,6 @@ KEY_HEADER = "X-Emulator-Key"
 KEY_ENVIRON = "HTTP_X_EMULATOR_KEY"
 
 _NAMES = ("127.0.0.1", "localhost", "[::1]")
-_FACT = "control key"
 
 
 def allowed_hosts(port: int, scheme: str, others: Iterable[str] = ()) -> frozenset[str]:
@@ -76,15 +75,7 @@ class ControlKey:
         return hmac.compare_digest((given or "").encode(), self._stored().encode())
 
     def _stored(self) -> str:
-        select = "SELECT value FROM facts WHERE name = ?"
-        with self._store.reading() as db:
-            row = db.execute(select, (_FACT,)).fetchone()
-        if row is None:
-            with self._store.writing() as db:
-                # Another process may have been faster: then its key is the one.
-                db.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", (_FACT, secrets.token_urlsafe(32)))
-                row = db.execute(select, (_FACT,)).fetchone()
-        return str(row["value"])
+        return self._store.fact_or_new("control key", lambda: secrets.token_urlsafe(32))
 
     def _is_in_file(self, key: str) -> bool:
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""JSON as callers may send it: what Python's own reader lets through beyond the standard is refused."""
+"""JSON as callers may send it: Python's own extensions of the standard are refused."""
 
 from __future__ import annotations
 

@@ -5,11 +5,14 @@ Each area of the API (plugins, access, ...) lists its routes; `application` serv
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from werkzeug.wrappers import Response
 
 from ..plugins.responses import IN_PROCESS
 from .errors import ApiError
@@ -19,7 +22,7 @@ from .multipart import config_and_code, read_parts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from werkzeug.wrappers import Request, Response
+    from werkzeug.wrappers import Request
 
     from .multipart import Part
 
@@ -107,6 +110,11 @@ class Call:
 def may_be_json(request: Request) -> bool:
     """Return whether a request says of its body that it is JSON, or says nothing."""
     return request.is_json or not request.mimetype
+
+
+def json_response(body: Any, status: int, content_type: str = "application/json") -> Response:
+    """Return a response with a JSON body."""
+    return Response(json.dumps(body), status=status, content_type=content_type)
 
 
 @dataclass(frozen=True)

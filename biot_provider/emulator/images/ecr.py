@@ -18,8 +18,6 @@ from ..testing.faults import EXPIRED
 from .registry import RegistryError
 
 if TYPE_CHECKING:
-    import sqlite3
-
     from ..database import Store
 
 REGION = "embedded"
@@ -85,8 +83,7 @@ class Ecr:
 
     def end_all(self) -> None:
         """Let the time of every key and token given so far be over."""
-        with self._store.writing() as db:
-            db.execute("INSERT OR REPLACE INTO facts VALUES ('image tokens ended', ?)", (repr(time.time()),))
+        self._store.set_fact("image tokens ended", repr(time.time()))
 
     def _issue(self, kind: str, seconds: float) -> tuple[str, float]:
         now = time.time()
@@ -100,24 +97,12 @@ class Ecr:
             return None
         # The seconds have a fraction, hence a full stop of their own.
         issued, expires = ".".join(text.split(".")[1:3]), ".".join(text.split(".")[3:5])
-        with self._store.reading() as db:
-            ended = _fact(db, "image tokens ended")
+        ended = self._store.fact("image tokens ended")
         return float(expires) > time.time() and float(issued) > float(ended or 0)
 
     def _key_id(self, session_token: str) -> str:
         return f"ASIA{self._seal(session_token)[:16].upper()}"
 
     def _seal(self, text: str) -> str:
-        with self._store.reading() as db:
-            key = _fact(db, "image tokens key")
-        if key is None:
-            with self._store.writing() as db:
-                db.execute("INSERT OR IGNORE INTO facts VALUES ('image tokens key', ?)", (secrets.token_hex(32),))
-                # Another process may have been faster: then its key is the one.
-                key = _fact(db, "image tokens key")
-        return hmac.new(str(key).encode(), text.encode(), hashlib.sha256).hexdigest()
-
-
-def _fact(db: sqlite3.Connection, name: str) -> str | None:
-    row = db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-    return str(row["value"]) if row else None
+        key = self._store.fact_or_new("image tokens key", lambda: secrets.token_hex(32))
+        return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()

@@ -4,14 +4,13 @@ own login to it.
 
 from __future__ import annotations
 
-import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from ..http.routes import MAX_LOGIN_BYTES, Route
+from ..http.routes import MAX_LOGIN_BYTES, Route, json_response
 from .ecr import EcrError
 from .registry import MAX_MANIFEST_BYTES, REPOSITORY, SEED_REPOSITORIES, RegistryError
 
@@ -32,6 +31,7 @@ _UPLOADS = f"{_REPOSITORY}/blobs/uploads/"
 _UPLOAD = f"{_REPOSITORY}/blobs/uploads/<upload>"
 _MANIFEST = f"{_REPOSITORY}/manifests/<reference>"
 
+_AMZ_JSON = "application/x-amz-json-1.1"
 _TARGET = "AmazonEC2ContainerRegistry_V20150921.GetAuthorizationToken"
 _CREDENTIAL = re.compile(r"AWS4-HMAC-SHA256 Credential=(\w+)/\d{8}/[\w-]+/ecr/aws4_request,")
 
@@ -58,8 +58,9 @@ class EcrApi:
                 raise EcrError("MissingAuthenticationTokenException", "Missing Authentication Token")
             data = self._ecr.authorization(signed[1], headers.get("X-Amz-Security-Token", ""))
         except EcrError as refusal:
-            return _amz({"__type": refusal.name, "message": refusal.message}, 400)
-        return _amz({"authorizationData": [{**data, "proxyEndpoint": f"http://{self._registry_host()}"}]}, 200)
+            return json_response({"__type": refusal.name, "message": refusal.message}, 400, _AMZ_JSON)
+        answer = {"authorizationData": [{**data, "proxyEndpoint": f"http://{self._registry_host()}"}]}
+        return json_response(answer, 200, _AMZ_JSON)
 
 
 class RegistryApi:
@@ -92,9 +93,11 @@ class RegistryApi:
                 response = act(call, **names)
             except HTTPException as error:
                 body = {"errors": [{"code": "SIZE_INVALID", "message": str(error.description)}]}
-                response = _json(body, error.code or 400)
+                response = json_response(body, error.code or 400)
             except RegistryError as refusal:
-                response = _json({"errors": [{"code": refusal.code, "message": refusal.message}]}, refusal.status)
+                response = json_response(
+                    {"errors": [{"code": refusal.code, "message": refusal.message}]}, refusal.status
+                )
                 if refusal.status == 401:
                     challenge = f'Basic realm="{call.base_url}/",service="ecr.amazonaws.com"'
                     response.headers["WWW-Authenticate"] = challenge
@@ -104,11 +107,11 @@ class RegistryApi:
         return answer
 
     def _version(self, _call: Call) -> Response:
-        return _json({}, 200)
+        return json_response({}, 200)
 
     def _tags(self, _call: Call, repository: str) -> Response:
         self._check_readable(repository)
-        return _json({"name": repository, "tags": list(self._registry.tags(repository))}, 200)
+        return json_response({"name": repository, "tags": list(self._registry.tags(repository))}, 200)
 
     def _blob(self, call: Call, repository: str, digest: str) -> Response:
         path = self._registry.blob(repository, digest)
@@ -182,11 +185,3 @@ def _located(
         response.headers["Docker-Upload-UUID"] = upload
         response.headers["Range"] = f"0-{max(0, end - 1)}"
     return response
-
-
-def _json(body: Any, status: int) -> Response:
-    return Response(json.dumps(body), status=status, content_type="application/json")
-
-
-def _amz(body: Any, status: int) -> Response:
-    return Response(json.dumps(body), status=status, content_type="application/x-amz-json-1.1")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ..http.routes import Route
+from ..timestamps import iso
 from .ecr import REGION
 from .registry import REPOSITORY
 from .seed_image import add_seeds
@@ -27,13 +27,12 @@ def routes(registry: Registry, ecr: Ecr, registry_host: Callable[[], str]) -> li
         # Whoever pushes begins here, so this is where the base images are made ready.
         add_seeds(registry)
         keys = ecr.keys()
-        expiration = datetime.fromtimestamp(keys.expires, UTC).isoformat(timespec="seconds")
         return 200, {
             "credentials": {
                 "accessKeyId": keys.access_key_id,
                 "secretAccessKey": keys.secret_access_key,
                 "sessionToken": keys.session_token,
-                "expiration": expiration.replace("+00:00", "Z"),
+                "expiration": iso(keys.expires, "seconds"),
             },
             "region": REGION,
             "repositoryUri": f"{registry_host()}/{REPOSITORY}",

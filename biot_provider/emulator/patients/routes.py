@@ -7,7 +7,6 @@ whatever became of the response. A plugin's own calls are intercepted only with 
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -19,7 +18,7 @@ from ..delivery.intercepted_call import Change, InterceptedCall, InterceptedRequ
 from ..delivery.service import Blocked
 from ..http.errors import ApiError
 from ..http.json_body import read_json
-from ..http.routes import Route
+from ..http.routes import Route, json_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -201,4 +200,4 @@ def _change(
 def _response(status: int, body: Any) -> Response:
     if status == 204 or body is None:
         return Response(status=status)
-    return Response(json.dumps(body), status=status, content_type="application/json")
+    return json_response(body, status)

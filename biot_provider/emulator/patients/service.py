@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..http import search
 from ..http.errors import ApiError, invalid
-from ..moments import iso
+from ..timestamps import iso
 
 if TYPE_CHECKING:
     import sqlite3

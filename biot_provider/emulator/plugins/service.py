@@ -20,6 +20,7 @@ from ..access.permissions import POWERLESS_ROLE
 from ..http import search
 from ..http.errors import ApiError, invalid, not_found
 from ..subscriptions import subscribers
+from ..timestamps import iso
 from . import rules
 from .aws import check_code, check_function
 from .responses import IN_PROCESS, PREFIX, function_host, plugin_response, shown_name, variables
@@ -290,13 +291,9 @@ def _answer(db: sqlite3.Connection, record: Record, variant: PlatformVariant, ba
 
 
 def _now() -> str:
-    return _text(datetime.now(UTC))
+    return iso(datetime.now(UTC))
 
 
 def _after(earlier: str) -> str:
     """Now, and always later than the write before."""
-    return _text(max(datetime.now(UTC), datetime.fromisoformat(earlier) + timedelta(milliseconds=1)))
-
-
-def _text(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return iso(max(datetime.now(UTC), datetime.fromisoformat(earlier) + timedelta(milliseconds=1)))

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..http import search
 from ..http.errors import ApiError, invalid
-from ..moments import iso
 from ..plugins import rules
 from ..plugins.responses import entity_of, without_nulls
+from ..timestamps import iso
 from . import reference_data, subscribers
 from .endpoints import endpoint_problem
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..http.errors import ApiError
 from ..plugins.responses import DEFAULT_CORS, PREFIX
 from ..subscriptions.subscribers import DEFAULT_ORDER
+from ..timestamps import iso
 from .json_paths import change, parse
 
 if TYPE_CHECKING:
@@ -118,8 +119,7 @@ class Edits:
             made = self._plugins.create({"name": name, "displayName": name, "version": 1, **config}, code)
         first = datetime.fromisoformat(before) + timedelta(seconds=1)
         if datetime.fromisoformat(made["creationTime"]) < first:
-            shown = first.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            self.change(PLUGIN, name, "creationTime", shown)
+            self.change(PLUGIN, name, "creationTime", iso(first))
 
     def delete(self, kind: str, which: str) -> None:
         """Take away a plugin, a service user or a subscription."""

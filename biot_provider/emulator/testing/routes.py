@@ -19,7 +19,6 @@ GET             /_emulator/plugins/<name>/code   the zip last sent, 404 where th
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
@@ -33,136 +32,83 @@ from ..access.tokens import TOKEN_SECONDS
 from ..http.guard import KEY_FILE, KEY_HEADER
 from ..http.json_body import read_json
 from ..http.request_body import limit_body
-from ..http.routes import MAX_BODY_BYTES, may_be_json
+from ..http.routes import MAX_BODY_BYTES, json_response, may_be_json
 from .switches import readings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from werkzeug.wrappers import Request
 
-    from ..access.identity import Identity
-    from ..access.keys import Keys
-    from ..delivery.service import Delivery
-    from ..functions.logs import Logs
     from ..http.guard import ControlKey
-    from ..plugins.service import Plugins
-    from .edits import Edits
-    from .faults import Faults
-    from .request_log import RequestLog
-    from .switches import Switches
-    from .variants import Variants
+    from ..platform import Platform
 
-_ROUTES = Map(
-    [
-        Rule("/_emulator/switches", methods=["GET", "PUT", "DELETE"], endpoint="switches"),
-        Rule("/_emulator/faults", methods=["GET", "POST", "DELETE"], endpoint="faults"),
-        Rule("/_emulator/variants", methods=["GET", "POST", "DELETE"], endpoint="variants"),
-        Rule("/_emulator/records/<kind>/<which>", methods=["PATCH", "DELETE"], endpoint="records"),
-        Rule("/_emulator/requests", methods=["GET", "DELETE"], endpoint="requests"),
-        Rule("/_emulator/service-users", methods=["POST"], endpoint="service_users"),
-        Rule("/_emulator/users", methods=["POST"], endpoint="users"),
-        Rule("/_emulator/tokens", methods=["DELETE"], endpoint="tokens"),
-        Rule("/_emulator/keys/rotate", methods=["POST"], endpoint="rotation"),
-        Rule("/_emulator/logs", methods=["GET"], endpoint="logs"),
-        Rule("/_emulator/plugins/<name>/logs", methods=["GET"], endpoint="logs"),
-        Rule("/_emulator/plugins/<name>/schedule", methods=["POST"], endpoint="schedule"),
-        Rule("/_emulator/plugins/<name>/code", methods=["GET"], endpoint="code"),
-    ]
-)
+Body = dict[str, Any]
 
 
 class Control:
     """Answers the emulator's own routes."""
 
-    def __init__(
-        self,
-        plugins: Plugins,
-        identity: Identity,
-        switches: Switches,
-        faults: Faults,
-        request_log: RequestLog,
-        *,
-        key: ControlKey,
-        keys: Keys,
-        logs: Logs,
-        delivery: Delivery,
-        variants: Variants,
-        edits: Edits,
-    ) -> None:
-        self._plugins = plugins
-        self._identity = identity
-        self._switches = switches
-        self._faults = faults
-        self._request_log = request_log
+    def __init__(self, platform: Platform, key: ControlKey) -> None:
+        self._platform = platform
         self._key = key
-        self._keys = keys
-        self._logs = logs
-        self._delivery = delivery
-        self._variants = variants
-        self._edits = edits
+        faults, variants, requests, edits = platform.faults, platform.variants, platform.request_log, platform.edits
+        plugin = "plugins/<name>"
+        routes: list[tuple[str, str, Callable[..., Any]]] = [
+            ("GET", "switches", lambda _: self._switches()),
+            ("PUT", "switches", lambda body: self._switches(platform.switches.set(**body))),
+            ("DELETE", "switches", lambda _: self._switches(platform.switches.reset())),
+            ("GET", "faults", lambda _: {"faults": faults.all()}),
+            ("POST", "faults", lambda body: {"id": faults.add(**body)}),
+            ("DELETE", "faults", _then(faults.clear, lambda: {"faults": faults.all()})),
+            ("GET", "variants", lambda _: {"variants": variants.all()}),
+            ("POST", "variants", lambda body: {"id": variants.add(**body)}),
+            ("DELETE", "variants", _then(variants.clear, lambda: {"variants": variants.all()})),
+            ("PATCH", "records/<kind>/<which>", lambda body, kind, which: edits.change(kind, which, **body)),
+            ("DELETE", "records/<kind>/<which>", lambda _, kind, which: edits.delete(kind, which)),
+            ("GET", "requests", lambda _: {"requests": requests.entries()}),
+            ("DELETE", "requests", _then(requests.clear, lambda: {"requests": []})),
+            ("POST", "service-users", self._add_service_user),
+            ("POST", "users", self._add_user),
+            ("DELETE", "tokens", lambda body: platform.end_tokens(refresh=bool(body.get("refresh", False)))),
+            ("POST", "keys/rotate", _then(platform.keys.rotate, platform.keys.published)),
+            ("GET", "logs", lambda _: {"logs": platform.logs.lines()}),
+            ("GET", f"{plugin}/logs", lambda _, name: {"logs": platform.logs.lines(name)}),
+            ("POST", f"{plugin}/schedule", self._run_schedule),
+            ("GET", f"{plugin}/code", self._code),
+        ]
+        self._routes = Map(
+            [Rule(f"/_emulator/{path}", methods=[method], endpoint=act) for method, path, act in routes],
+        )
 
     def answer(self, request: Request) -> Response:
         """Respond to a request; one that makes no sense is a 400 that says why."""
         if request.remote_addr is not None and not ip_address(request.remote_addr).is_loopback:
-            return _json({"error": "loopback only"}, 403)
+            return json_response({"error": "loopback only"}, 403)
         if not self._key.fits(request.headers.get(KEY_HEADER)):
-            return _json({"error": f"send the key from {KEY_FILE} in its data folder as the header {KEY_HEADER}"}, 403)
+            problem = f"send the key from {KEY_FILE} in its data folder as the header {KEY_HEADER}"
+            return json_response({"error": problem}, 403)
         limit_body(request, MAX_BODY_BYTES)
         try:
-            endpoint, arguments = _ROUTES.bind_to_environ(request.environ).match()
+            act, names = self._routes.bind_to_environ(request.environ).match()
             content = request.get_data()
             if content and not may_be_json(request):
-                return _json({"error": "the body must be application/json"}, 415)
+                return json_response({"error": "the body must be application/json"}, 415)
             body = read_json(content or b"{}")
             if not isinstance(body, dict):
-                return _json({"error": "the body must be a JSON object"}, 400)
-            answer = getattr(self, f"on_{endpoint}")(request.method, body, **arguments)
+                return json_response({"error": "the body must be a JSON object"}, 400)
+            answer = act(body, **names)
         except HTTPException as error:
-            return _json({"error": error.name}, error.code or 404)
+            return json_response({"error": error.name}, error.code or 404)
         except (ValueError, TypeError, OverflowError) as error:
-            return _json({"error": str(error)}, 400)
-        return answer if isinstance(answer, Response) else _json(answer, 200)
+            return json_response({"error": str(error)}, 400)
+        return answer if isinstance(answer, Response) else json_response(answer or {}, 200)
 
-    def on_switches(self, method: str, body: dict[str, Any]) -> Any:
-        """Read, set or reset the switches."""
-        if method == "PUT":
-            self._switches.set(**body)
-        elif method == "DELETE":
-            self._switches.reset()
-        return {"switches": asdict(self._switches.read()), "readings": readings()}
+    def _switches(self, _done: object = None) -> Body:
+        return {"switches": asdict(self._platform.switches.read()), "readings": readings()}
 
-    def on_faults(self, method: str, body: dict[str, Any]) -> Any:
-        """List, order or call off faults."""
-        if method == "POST":
-            return {"id": self._faults.add(**body)}
-        if method == "DELETE":
-            self._faults.clear()
-        return {"faults": self._faults.all()}
-
-    def on_variants(self, method: str, body: dict[str, Any]) -> Any:
-        """List, add or drop variants."""
-        if method == "POST":
-            return {"id": self._variants.add(**body)}
-        if method == "DELETE":
-            self._variants.clear()
-        return {"variants": self._variants.all()}
-
-    def on_records(self, method: str, body: dict[str, Any], kind: str, which: str) -> Any:
-        """Change or drop what is stored, past every rule."""
-        if method == "DELETE":
-            self._edits.delete(kind, which)
-        else:
-            self._edits.change(kind, which, **body)
-        return {}
-
-    def on_requests(self, method: str, _body: dict[str, Any]) -> Any:
-        """Show or forget the requests so far."""
-        if method == "DELETE":
-            self._request_log.clear()
-        return {"requests": self._request_log.entries()}
-
-    def on_service_users(self, _method: str, body: dict[str, Any]) -> Any:
-        """Add a service user."""
-        user_id, secret_key = self._identity.add_service_user(
+    def _add_service_user(self, body: Body) -> Body:
+        user_id, secret_key = self._platform.add_service_user(
             body.get("permissions", PERMISSIONS),
             token_seconds=float(body.get("tokenSeconds", TOKEN_SECONDS)),
             locked=bool(body.get("locked", False)),
@@ -170,10 +116,9 @@ class Control:
         )
         return {"id": user_id, "secretKey": secret_key}
 
-    def on_users(self, _method: str, body: dict[str, Any]) -> Any:
-        """Add a person."""
+    def _add_user(self, body: Body) -> Body:
         minutes = body.get("lockedMinutes")
-        username, password = self._identity.add_user(
+        username, password = self._platform.add_user(
             body.get("permissions", PERMISSIONS),
             token_seconds=float(body.get("tokenSeconds", TOKEN_SECONDS)),
             locked=bool(body.get("locked", False)),
@@ -182,36 +127,26 @@ class Control:
         )
         return {"username": username, "password": password}
 
-    def on_tokens(self, _method: str, body: dict[str, Any]) -> Any:
-        """End every access token, and with `refresh` the refresh tokens."""
-        self._identity.end_tokens(refresh=bool(body.get("refresh", False)))
-        return {}
+    def _run_schedule(self, _body: Body, name: str) -> Body:
+        return {_camel(member): value for member, value in asdict(self._platform.delivery.run_schedule(name)).items()}
 
-    def on_rotation(self, _method: str, _body: dict[str, Any]) -> Any:
-        """Change the key; gives the public ones as the platform shows them."""
-        self._keys.rotate()
-        return self._keys.published()
-
-    def on_logs(self, _method: str, _body: dict[str, Any], name: str | None = None) -> Any:
-        """Return the log of a plugin, by its bare name, or all of them."""
-        return {"logs": self._logs.lines(name)}
-
-    def on_schedule(self, _method: str, _body: dict[str, Any], name: str) -> Any:
-        """Run a plugin, by its bare name, as its schedule would; gives what came of it."""
-        return {_camel(member): value for member, value in asdict(self._delivery.run_schedule(name)).items()}
-
-    def on_code(self, _method: str, _body: dict[str, Any], name: str) -> Response:
-        """Return the zip of a plugin, by its bare name."""
-        content = self._plugins.code(name)
+    def _code(self, _body: Body, name: str) -> Response:
+        content = self._platform.code(name)
         if content is None:
-            return _json({"error": "no code"}, 404)
+            return json_response({"error": "no code"}, 404)
         return Response(content, content_type="application/zip")
+
+
+def _then(act: Callable[[], object], show: Callable[[], Body]) -> Callable[[Body], Body]:
+    """Return a function that does something and then shows what there is."""
+
+    def both(_body: Body) -> Body:
+        act()
+        return show()
+
+    return both
 
 
 def _camel(name: str) -> str:
     first, *others = name.split("_")
     return first + "".join(other.capitalize() for other in others)
-
-
-def _json(body: Any, status: int) -> Response:
-    return Response(json.dumps(body), status=status, content_type="application/json")
