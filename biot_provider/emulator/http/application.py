@@ -11,7 +11,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
-from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
 from ..plugins.responses import FUNCTIONS
@@ -20,7 +19,7 @@ from ..testing.request_log import redacted, without_secrets
 from .errors import ApiError, envelope, method_not_allowed
 from .guard import KEY_ENVIRON, comes_from_web_page
 from .request_body import limit_body
-from .routes import Call, json_response
+from .routes import Call, json_response, url_map
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -66,12 +65,7 @@ class Application:
         self._control = control
         self._age = age
         self._variants = variants
-        self._routes = Map(
-            [Rule(route.path, methods=[route.method], endpoint=route) for route in routes],
-            strict_slashes=True,
-            merge_slashes=False,
-            redirect_defaults=False,
-        )
+        self._routes = {(route.method, route.path): route for route in routes}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request as WSGI has it."""
@@ -152,12 +146,12 @@ class Application:
 
     def _route(self, request: Request) -> tuple[Route, dict[str, Any]]:
         try:
-            route, arguments = self._routes.bind_to_environ(request.environ).match()
+            endpoint, arguments = url_map(tuple(self._routes)).bind_to_environ(request.environ).match()
         except MethodNotAllowed:
             raise method_not_allowed(request.method) from None
         except HTTPException:
             raise ApiError(404, "NOT_FOUND", f"No such API: {request.path}") from None
-        return route, dict(arguments)
+        return self._routes[endpoint], dict(arguments)
 
     def _log(self, call: Call, response: Response | None, fault: Fault | None, *, acted: bool = True) -> None:
         """Put the request into the request log; `status` is what the caller got, none when it got no answer."""

@@ -9,9 +9,10 @@ import json
 import re
 import secrets
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
+from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Response
 
 from ..plugins.responses import IN_PROCESS
@@ -115,6 +116,13 @@ def may_be_json(request: Request) -> bool:
 def json_response(body: Any, status: int, content_type: str = "application/json") -> Response:
     """Return a response with a JSON body."""
     return Response(json.dumps(body), status=status, content_type=content_type)
+
+
+@cache
+def url_map(endpoints: tuple[tuple[str, str], ...]) -> Map:
+    """Compile methods and paths; a match gives the pair. Cached, since it takes 30 ms and all platforms share them."""
+    rules = [Rule(path, methods=[method], endpoint=(method, path)) for method, path in endpoints]
+    return Map(rules, strict_slashes=True, merge_slashes=False, redirect_defaults=False)
 
 
 @dataclass(frozen=True)

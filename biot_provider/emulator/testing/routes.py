@@ -24,7 +24,6 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Response
 
 from ..access.permissions import PERMISSIONS
@@ -32,7 +31,7 @@ from ..access.tokens import TOKEN_SECONDS
 from ..http.guard import KEY_FILE, KEY_HEADER
 from ..http.json_body import read_json
 from ..http.request_body import limit_body
-from ..http.routes import MAX_BODY_BYTES, json_response, may_be_json
+from ..http.routes import MAX_BODY_BYTES, json_response, may_be_json, url_map
 from .switches import readings
 
 if TYPE_CHECKING:
@@ -77,9 +76,7 @@ class Control:
             ("POST", f"{plugin}/schedule", self._run_schedule),
             ("GET", f"{plugin}/code", self._code),
         ]
-        self._routes = Map(
-            [Rule(f"/_emulator/{path}", methods=[method], endpoint=act) for method, path, act in routes],
-        )
+        self._routes = {(method, f"/_emulator/{path}"): act for method, path, act in routes}
 
     def answer(self, request: Request) -> Response:
         """Respond to a request; one that makes no sense is a 400 that says why."""
@@ -90,14 +87,14 @@ class Control:
             return json_response({"error": problem}, 403)
         limit_body(request, MAX_BODY_BYTES)
         try:
-            act, names = self._routes.bind_to_environ(request.environ).match()
+            endpoint, names = url_map(tuple(self._routes)).bind_to_environ(request.environ).match()
             content = request.get_data()
             if content and not may_be_json(request):
                 return json_response({"error": "the body must be application/json"}, 415)
             body = read_json(content or b"{}")
             if not isinstance(body, dict):
                 return json_response({"error": "the body must be a JSON object"}, 400)
-            answer = act(body, **names)
+            answer = self._routes[endpoint](body, **names)
         except HTTPException as error:
             return json_response({"error": error.name}, error.code or 404)
         except (ValueError, TypeError, OverflowError) as error:
