@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from biot_provider import emulator
 from biot_provider.emulator import Platform
 from biot_provider.emulator.http.server import running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PLUGINS = "/settings/v2/plugins"
 PYTHON = f"python3.{sys.version_info.minor}"
@@ -82,6 +83,22 @@ class Caller:
         answer = self.search(request)
         assert answer.status_code == 200, answer.text
         return [row["name"] for row in answer.json()["data"]]
+
+
+@pytest.fixture(scope="session")
+def script() -> Callable[..., list[str]]:
+    """The command that runs a script which uses the emulator and not the rest of the package, whose import is slow."""
+    package = str(Path(emulator.__file__).parent.parent)
+    prelude = (
+        "import sys, types\n"
+        "sys.modules['biot_provider'] = package = types.ModuleType('biot_provider')\n"
+        f"package.__path__ = [{package!r}]\n"
+    )
+
+    def command(text: str, *arguments: object) -> list[str]:
+        return [sys.executable, "-c", prelude + text, *map(str, arguments)]
+
+    return command
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from biot_provider.emulator import ConnectionCut, Platform
 from biot_provider.emulator.testing.faults import KINDS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 ANSWERS = [
@@ -102,9 +102,11 @@ def test_in_process_a_cut_is_an_exception(inside: Any, kind: str, acted: bool, _
 
 
 @pytest.mark.parametrize(("kind", "acted"), [("kill", False), ("kill-after-commit", True)])
-def test_the_process_of_the_platform_is_killed(platform: Platform, tmp_path: Path, kind: str, acted: bool) -> None:
+def test_the_process_of_the_platform_is_killed(
+    platform: Platform, tmp_path: Path, script: Callable[..., list[str]], kind: str, acted: bool
+) -> None:
     platform.faults.add(kind, method="POST", path="/plugins$")
-    script = """
+    code = """
 import json, sys, httpx
 from pathlib import Path
 from biot_provider.emulator import Platform
@@ -115,7 +117,7 @@ token = http.post("/ums/v2/services/accessToken", json=body).json()["accessToken
 config = json.dumps({"name": "guard", "displayName": "Guard", "version": 1})
 http.post("/settings/v2/plugins", files={"config": (None, config)}, headers={"Authorization": f"Bearer {token}"})
 """
-    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "data")], check=False, timeout=20)
+    done = subprocess.run(script(code, tmp_path / "data"), check=False, timeout=20)
     assert done.returncode == -9
     assert (platform.plugins.search({})["data"] != []) == acted
     assert platform.requests()[-1]["acted"] == acted

@@ -83,9 +83,13 @@ def test_an_update_lets_a_running_call_finish_with_its_own_code(
 
 
 def test_an_update_and_a_call_in_another_process_do_not_take_the_code_of_a_running_call_away(
-    outside: Caller, zipped: Any, begun: Callable[[], httpx.Response], tmp_path: Path
+    outside: Caller,
+    zipped: Any,
+    begun: Callable[[], httpx.Response],
+    tmp_path: Path,
+    script: Callable[..., list[str]],
 ) -> None:
-    script = (
+    code = (
         "import sys\nfrom pathlib import Path\nfrom biot_provider.emulator import Platform\n"
         "with Platform(Path(sys.argv[1])) as platform:\n"
         "    code = sys.stdin.buffer.read()\n"
@@ -93,9 +97,7 @@ def test_an_update_and_a_call_in_another_process_do_not_take_the_code_of_a_runni
         "    called = platform._functions.invoke(platform._functions.find('guard'), {}, 'call')\n"
         "    print(called.answer, called.error)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path / "data")], input=zipped(QUICK), capture_output=True, timeout=60
-    )
+    done = subprocess.run(script(code, tmp_path / "data"), input=zipped(QUICK), capture_output=True, timeout=60)
     assert done.stdout == b"new None\n", done.stderr
     answer = begun()
     assert (answer.status_code, answer.json()) == (200, "old")
@@ -148,10 +150,12 @@ print(rounds)
 """
 
 
-def test_processes_that_take_and_clear_away_at_once_never_see_half_a_folder(tmp_path: Path, zipped: Any) -> None:
+def test_processes_that_take_and_clear_away_at_once_never_see_half_a_folder(
+    tmp_path: Path, zipped: Any, script: Callable[..., list[str]]
+) -> None:
     (tmp_path / "code.zip").write_bytes(zipped())
-    command = [sys.executable, "-c", TAKER, str(tmp_path / "functions"), "2"]
-    workers = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    command = script(TAKER, tmp_path / "functions", 0.8)
+    workers = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
     for worker in workers:
         output, problems = worker.communicate(timeout=60)
         assert worker.returncode == 0, problems
@@ -516,7 +520,7 @@ from biot_provider.emulator import Platform
 from biot_provider.emulator.images.registry import RegistryError
 
 with Platform(Path(sys.argv[1])) as platform:
-    end, pushed = time.time() + 3, 0
+    end, pushed = time.time() + 1.2, 0
     while time.time() < end:
         try:
             platform.images.add("same")
@@ -528,11 +532,15 @@ with Platform(Path(sys.argv[1])) as platform:
 
 
 def test_pushes_and_deletions_of_two_processes_leave_no_tag_without_its_image(
-    inside: Caller, platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inside: Caller,
+    platform: Platform,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    script: Callable[..., list[str]],
 ) -> None:
     # Without a time of grace whatever is no image yet may go at any moment.
     monkeypatch.setattr(registry, "BLOB_GRACE_SECONDS", 0.0)
-    command = [sys.executable, "-c", PUSHER, str(tmp_path / "data")]
+    command = script(PUSHER, tmp_path / "data")
     deleted = 0
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as pusher:
         while pusher.poll() is None:

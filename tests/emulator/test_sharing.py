@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 import stat
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from biot_provider import emulator
 from biot_provider.emulator import Platform
 from biot_provider.emulator import database as store
 from biot_provider.emulator.database import Store, StoreError
@@ -38,20 +37,22 @@ def send(method, path, **config):
     files = {"config": (None, json.dumps({"displayName": who, **config}))}
     return http.request(method, "/settings/v2/plugins" + path, files=files).status_code
 
-contested = [send("POST", "", name=f"contested-{n}", version=1) for n in range(15)]
-own = [send("POST", "", name=f"{who}-{n}", version=1) for n in range(15)]
-changed = [send("PATCH", "/Plugin-contested-0", timeout=n + 1) for n in range(15)]
+contested = [send("POST", "", name=f"contested-{n}", version=1) for n in range(6)]
+own = [send("POST", "", name=f"{who}-{n}", version=1) for n in range(6)]
+changed = [send("PATCH", "/Plugin-contested-0", timeout=n + 1) for n in range(6)]
 print(json.dumps([contested, own, changed, platform.service_id, platform.service_secret_key]))
 platform.close()
 """
 
 
-def test_processes_that_open_a_new_database_at_once_write_as_one(tmp_path: Path) -> None:
+def test_processes_that_open_a_new_database_at_once_write_as_one(
+    tmp_path: Path, script: Callable[..., list[str]]
+) -> None:
     folder = tmp_path / "data"
-    names = ("ann", "bob", "cyd", "dan")
+    names = ("ann", "bob", "cyd")
     writers = [
         subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(folder), name],
+            script(WRITER, folder, name),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -71,13 +72,13 @@ def test_processes_that_open_a_new_database_at_once_write_as_one(tmp_path: Path)
         assert writer.returncode == 0
         results.append(json.loads(output))
     for statuses in zip(*(result[0] for result in results), strict=True):
-        assert sorted(statuses) == [201, 409, 409, 409]
+        assert sorted(statuses) == [201, 409, 409]
     for result in results:
-        assert result[1] == [201] * 15
-        assert result[2] == [200] * 15
+        assert result[1] == [201] * 6
+        assert result[2] == [200] * 6
     assert len({tuple(result[3:]) for result in results}) == 1
     with Platform(folder) as platform:
-        assert platform.plugins.search({})["metadata"]["page"]["totalResults"] == 15 + len(names) * 15
+        assert platform.plugins.search({})["metadata"]["page"]["totalResults"] == 6 + len(names) * 6
         assert (platform.service_id, platform.service_secret_key) == tuple(results[0][3:])
 
 
@@ -210,13 +211,3 @@ def test_opening_loads_no_web_parts(tmp_path: Path) -> None:
     loaded = loaded_by(code + f"Platform(pathlib.Path({str(tmp_path)!r})).close()")
     assert "biot_provider.emulator.database" in loaded
     assert not loaded & {"werkzeug", "http.server", "biot_provider.emulator.http.application"}
-
-
-def test_the_platform_shares_nothing_with_the_client() -> None:
-    ours = Path(emulator.__file__).parent
-    imports = re.compile(r"^\s*(?:from (\S+) import|import (\S+))", re.MULTILINE)
-    for file in ours.glob("*.py"):
-        for source, module in imports.findall(file.read_text()):
-            name = source or module
-            allowed = sys.stdlib_module_names | {"h11", "werkzeug"}
-            assert (name.startswith(".") and not name.startswith("..")) or name.partition(".")[0] in allowed, file
