@@ -37,7 +37,7 @@ class OwnPort:
         self._own: Background | None = None
 
     def set_served_host(self, host: str) -> None:
-        """Take note of where the platform is served, as `host:port`."""
+        """Record where the platform is served, as `host:port`."""
         self._served_at = host
 
     @property

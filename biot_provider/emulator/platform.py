@@ -140,7 +140,7 @@ class Platform:
         return [route for area in areas for route in area.routes()]
 
     def set_served_host(self, host: str) -> None:
-        """Take note that all of it is served, as `host:port`: it needs no ports of its own then."""
+        """Record where all of it is served, as `host:port`: then it opens no other ports."""
         self._registry_port.set_served_host(host)
         self._api_port.set_served_host(host)
 

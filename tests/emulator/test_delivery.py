@@ -484,4 +484,4 @@ def test_the_end_of_the_platform_waits_for_no_listener_for_long(inside: Any, dep
     before = time.monotonic()
     inside.platform.close()
     assert 1 < time.monotonic() - before < 4
-    assert "notifications not told, as the platform ends: 2" in told_before_the_end
+    assert "notifications not sent, as the platform ends: 2" in told_before_the_end

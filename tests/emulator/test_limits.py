@@ -376,6 +376,6 @@ def test_notifications_that_are_too_many_are_dropped_and_one_that_goes_wrong_hol
     gate.set()
     assert queues.settle(20)
     assert (done.count("bad"), done.count("other"), done.count("slow")) == (3, 100, accepted.count(True))
-    assert notes == [("bad", "not told, as the emulator has a bug: KeyError")]
+    assert notes == [("bad", "not sent, as the emulator has a bug: KeyError")]
     time.sleep(0.1)
     assert not [thread for thread in threading.enumerate() if thread.name == "emulator notifies"]

@@ -33,7 +33,7 @@ class Holder:
     kind: str
     """`USER`, a person, or `SERVICE`, a service user."""
     plugin: str | None
-    """The bare name of the plugin whose own service user it is."""
+    """The bare name of the plugin that the service user belongs to."""
     organization: str
     permissions: tuple[str, ...]
 
@@ -84,7 +84,7 @@ class Identity:
         return {"accessToken": token} | shown("accessTokenExpiration", expires, self._switches.read())
 
     def require(self, authorization: str | None, permission: str) -> None:
-        """Refuse a call whose bearer token is not valid, or whose user lacks the permission."""
+        """Refuse a call without a valid bearer token, or of a user without the permission."""
         if permission not in self.holder(authorization).permissions:
             raise ApiError(403, "ACCESS_DENIED", "Access is denied")
 

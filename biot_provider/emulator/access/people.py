@@ -76,7 +76,7 @@ class People:
                 return _logged_in(db, person, variant)
             access = _give(db, person, "mfa", MFA_SECONDS)
             expiration = shown("mfaExpiration", access[1], variant)
-            return _answer(person, access, None, variant, mfa=True) | expiration | {"mfaDeliveryMethod": "SMS"}
+            return _response(person, access, None, variant, mfa=True) | expiration | {"mfaDeliveryMethod": "SMS"}
 
     def refresh(self, body: Any) -> dict[str, Any]:
         """LoginResponse with a new access token; the refresh token stays as it is."""
@@ -86,7 +86,7 @@ class People:
             if session is None:
                 raise ApiError(403, "REFRESH_TOKEN_NOT_VALID", "Refresh token is not valid")
             access = _give(db, session, "access", session["token_seconds"])
-            return _answer(session, access, (body["refreshToken"], session["expires"]), variant)
+            return _response(session, access, (body["refreshToken"], session["expires"]), variant)
 
     def log_in_again(self, body: Any) -> dict[str, Any]:
         """LoginResponse with a new access token and a new refresh token; the one that was sent ends."""
@@ -125,7 +125,7 @@ def _session(db: sqlite3.Connection, body: Any) -> sqlite3.Row | None:
 
 def _logged_in(db: sqlite3.Connection, person: sqlite3.Row, variant: PlatformVariant) -> dict[str, Any]:
     access = _give(db, person, "access", person["token_seconds"])
-    return _answer(person, access, _give(db, person, "refresh", REFRESH_SECONDS), variant)
+    return _response(person, access, _give(db, person, "refresh", REFRESH_SECONDS), variant)
 
 
 def _give(db: sqlite3.Connection, person: sqlite3.Row, kind: str, seconds: float) -> tuple[str, float]:
@@ -137,7 +137,7 @@ def _give(db: sqlite3.Connection, person: sqlite3.Row, kind: str, seconds: float
     return token, expires
 
 
-def _answer(
+def _response(
     person: sqlite3.Row,
     access: tuple[str, float],
     refresh: tuple[str, float] | None,

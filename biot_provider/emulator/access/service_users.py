@@ -73,7 +73,7 @@ class ServiceUsers:
             )
             user = _existing(db, user_id)
             key = add_key(db, user_id, expires=_key_end(user))
-            return _shown(_answer(user, variant) | {"secretKeyData": _new_key(key)}, variant)
+            return _shown(_response(user, variant) | {"secretKeyData": _new_key(key)}, variant)
 
     def get(self, user_id: str) -> dict[str, Any]:
         """Return one service user, with its keys but not their secrets."""
@@ -199,7 +199,7 @@ def _existing(db: sqlite3.Connection, user_id: str) -> sqlite3.Row:
 
 
 def _check_role(sent: Mapping[str, Any], variant: PlatformVariant) -> None:
-    """Refuse a role that is none. For a creation the API documents no code of its own: it takes that of an update."""
+    """Refuse an unknown role. The API documents no code for a creation: it takes that of an update."""
     role = sent.get("roleId", ROLE)
     if role not in ROLES and variant.roles == "known":
         details = {"id": role, "types": list(TYPES)}
@@ -213,10 +213,12 @@ def _key_end(user: sqlite3.Row) -> float | None:
 def _whole(db: sqlite3.Connection, user: sqlite3.Row, variant: PlatformVariant) -> dict[str, Any]:
     """GetServiceUserV2Response."""
     keys = [_key(key) for key in live_keys(db, user["id"])]
-    return _shown(_answer(user, variant) | {"secretKeys": keys[::-1] if variant.lists == "reversed" else keys}, variant)
+    return _shown(
+        _response(user, variant) | {"secretKeys": keys[::-1] if variant.lists == "reversed" else keys}, variant
+    )
 
 
-def _answer(user: sqlite3.Row, variant: PlatformVariant) -> dict[str, Any]:
+def _response(user: sqlite3.Row, variant: PlatformVariant) -> dict[str, Any]:
     """Return what every response shows of a service user."""
     organization, seconds = user["organization"], user["token_seconds"]
     if variant.service_user_defaults == "filled":
@@ -247,8 +249,8 @@ def _new_key(key: Mapping[str, Any]) -> dict[str, Any]:
     return _key(key) | {"secretKey": key["secret_key"]}
 
 
-def _shown(answer: dict[str, Any], variant: PlatformVariant) -> dict[str, Any]:
-    return without_nulls(answer) if variant.absent == "omitted" else answer
+def _shown(response: dict[str, Any], variant: PlatformVariant) -> dict[str, Any]:
+    return without_nulls(response) if variant.absent == "omitted" else response
 
 
 def _uuid(value: Any, path: str) -> str:

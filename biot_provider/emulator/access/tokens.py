@@ -1,4 +1,4 @@
-"""Tokens: random words without meaning, kept as digests only, and how an answer says when one ends."""
+"""Tokens: random words without meaning, kept as digests only, and how a response says when one ends."""
 
 from __future__ import annotations
 

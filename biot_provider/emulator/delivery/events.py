@@ -116,8 +116,8 @@ def interception_body(
 ) -> dict[str, Any]:
     """Return the body of an interception: the caller's request, and for POST and ADAPT the response so far.
 
-    `initiator` holds subjectId, ownerOrganizationId and tokenType. `response` holds the answer's body as `body`, or its
-    entities as the list `entities`.
+    `initiator` holds subjectId, ownerOrganizationId and tokenType. `response` holds a body as `body`, or entities as
+    the list `entities`.
     """
     content = {
         "initiatorData": dict(initiator),

@@ -34,7 +34,7 @@ class HttpResponse:
     cookies: tuple[str, ...] = ()
     """Values of `set-cookie`."""
     problem: str | None = None
-    """Why the answer is none, and so a 502."""
+    """Why there is no valid response, hence a 502."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Verdict:
 def http_response(answer: Any) -> HttpResponse:
     """Turn a handler's answer into an HTTP response: `statusCode` makes it one, any other JSON is the body of a 200.
 
-    A body that is no text is sent as its JSON. An answer that makes no valid response is a 502 with its `problem`
+    A body that is no text is sent as its JSON. What makes no valid response is a 502 with its `problem`
     (AWS Lambda Developer Guide, function URL response payload).
     """
     if not isinstance(answer, dict) or "statusCode" not in answer:

@@ -77,7 +77,7 @@ class NotificationQueue:
             except Exception as error:
                 # Whatever it is, what comes after it is none the worse for it.
                 with contextlib.suppress(StoreError):
-                    self._note(name, f"not told, as the emulator has a bug: {type(error).__name__}")
+                    self._note(name, f"not sent, as the emulator has a bug: {type(error).__name__}")
             self._finish(name)
 
     def _take(self) -> tuple[str, Work] | None:

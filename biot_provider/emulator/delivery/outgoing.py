@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 30.0
 """Time for a whole call."""
 MAX_RESPONSE_BYTES = 6 * 2**20
-"""Bytes of an answer, as many as a function may give."""
+"""Bytes of a response, as many as a function may give."""
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class Unreachable(Exception):  # noqa: N818  (what happened, not a fault of the program)
-    """There is no answer; the text says why, in a few words."""
+    """There is no response; the text says why, in a few words."""
 
 
 def post(endpoint: str, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
@@ -55,7 +55,7 @@ def post(endpoint: str, headers: Mapping[str, str], body: bytes) -> tuple[int, d
             if limit.is_over or isinstance(reason, TimeoutError):
                 raise Unreachable(f"no answer within {TIMEOUT_SECONDS:g} s") from None
             if isinstance(error, HTTPException | ValueError):
-                # What the library says here may quote the address or the answer.
+                # What the library says here may quote the address or the response.
                 raise Unreachable(f"its answer is no HTTP ({type(error).__name__})") from None
             raise Unreachable(getattr(reason, "strerror", None) or str(reason) or type(reason).__name__) from None
 
@@ -77,7 +77,7 @@ class _Limit:
     def connection(self, kind: type[HTTPConnection], *arguments: Any, **options: Any) -> HTTPConnection:
         """Open a connection that is closed when the time is over."""
         connection = kind(*arguments, **options)
-        # No public place lies before the answer of a proxy and the handshake of TLS.
+        # No public hook comes before a proxy's response and the TLS handshake.
         connection._create_connection = self._connected  # type: ignore[attr-defined]
         return connection
 
@@ -135,7 +135,7 @@ class _Https(HTTPSHandler):
 
 
 class _AsItIs(HTTPErrorProcessor):
-    """Takes every status for an answer: no error is raised and no redirect followed."""
+    """Takes every status as a response: no error is raised and no redirect followed."""
 
     def http_response(self, request: Request, response: Any) -> Any:
         return response

@@ -90,7 +90,7 @@ class Delivery:
         for subscriber in listeners:
             what = f"NOTIFICATION {call.entity} {change.action}"
             if not self._queue.put(_source(subscriber), partial(self._notify, subscriber, call, change)):
-                self._logs.note(_source(subscriber), f"{what}: not told, as {MAX_WAITING} others wait already")
+                self._logs.note(_source(subscriber), f"{what}: not sent, as {MAX_WAITING} others wait already")
 
     def run_schedule(self, name: str) -> Invocation:
         """Run a plugin now, as its schedule would. Raises ValueError where it has none or is disabled."""
@@ -116,7 +116,7 @@ class Delivery:
         """Send what is waiting, within CLOSE_TIMEOUT_SECONDS, and drop the rest."""
         self.settle(CLOSE_TIMEOUT_SECONDS)
         for source, count in self._queue.close().items():
-            self._logs.note(source, f"notifications not told, as the platform ends: {count}")
+            self._logs.note(source, f"notifications not sent, as the platform ends: {count}")
 
     def _interceptors(self, kind: str, call: InterceptedCall, target: str) -> list[Subscriber]:
         with self._store.reading() as db:
@@ -241,7 +241,7 @@ class Delivery:
 
 
 class _NoAnswerError(Exception):
-    """A subscriber gave no answer; the text says why."""
+    """A subscriber gave no response; the text says why."""
 
 
 def _source(subscriber: Subscriber) -> str:

@@ -71,7 +71,7 @@ class CodeFolders:
                 self._remove(digest)
 
     def _locked(self, digest: str) -> int:
-        """Return a file descriptor whose lock keeps the folder."""
+        """Lock the folder and return the lock's file descriptor."""
         path = self._folder / f"{digest}{_LOCK}"
         while True:
             lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)

@@ -58,7 +58,7 @@ class Functions:
         return self._find("name = ?", name)
 
     def find_by_id(self, function_id: str) -> Deployed | None:
-        """Return the plugin whose endpoint has this id."""
+        """Return the plugin that this endpoint id belongs to."""
         return self._find("json_extract(record, '$.endpointUrl') = ?", function_host(function_id))
 
     def invoke(self, deployed: Deployed, event: Mapping[str, Any], what: str) -> Invocation:

@@ -1,7 +1,7 @@
 """The endpoints of deployed plugins: function URLs as AWS Lambda has them, open to everybody who knows them.
 
 Any method and any path below an endpoint is one call of the function. A function that fails is a 502 that does not say
-why; its log does (AWS Lambda Developer Guide, function URLs). A web page may call those whose CORS says so.
+why; its log does (AWS Lambda Developer Guide, function URLs). A web page may call those that allow it by CORS.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ class Application:
         if not request.path.startswith(FUNCTIONS) and comes_from_web_page(request):
             return json_response({"error": "no web page may call the emulator"}, 403)
         if self._control is not None and request.path.startswith(CONTROL):
-            return self._control.answer(request)
+            return self._control.respond(request)
         # The key is nobody's business but the control's: what is called from here must not see it.
         request.environ.pop(KEY_ENVIRON, None)
         return self._respond_to_caller(Call(request))
@@ -115,10 +115,10 @@ class Application:
         """Perform the request and return its response, errors as error bodies."""
         try:
             route, arguments = self._admit(call)
-            answer = route.answer(call, **arguments)
+            answer = route.respond(call, **arguments)
         except (ApiError, HTTPException) as error:
-            refusal = error if isinstance(error, ApiError) else _unread(error)
-            answer = refusal.status, envelope(refusal, service=_service(call.request), trace_id=call.trace_id)
+            problem = error if isinstance(error, ApiError) else _unread(error)
+            answer = problem.status, envelope(problem, service=_service(call.request), trace_id=call.trace_id)
         if isinstance(answer, Response):
             return answer
         status, body = answer
@@ -154,7 +154,7 @@ class Application:
         return self._routes[endpoint], dict(arguments)
 
     def _log(self, call: Call, response: Response | None, fault: Fault | None, *, acted: bool = True) -> None:
-        """Put the request into the request log; `status` is what the caller got, none when it got no answer."""
+        """Log the request; `status` is what the caller got, null without a response."""
         request = call.request
         self._request_log.add(
             {

@@ -1,4 +1,4 @@
-"""One connection of the HTTP server: requests in, answers out, with limits on what a caller can make it hold.
+"""One connection of the HTTP server: requests in, responses out, with limits on what a caller can make it hold.
 
 HTTP itself is h11's. A body is read only when the platform reads it, so nothing is kept of one whose sender is refused.
 """
@@ -35,7 +35,7 @@ HEAD_SECONDS = 10.0
 KEEP_ALIVE_SECONDS = 75.0
 """Between two requests."""
 WRITE_SECONDS = 30.0
-"""For a piece of an answer to be taken."""
+"""For a piece of a response to be taken."""
 LINGER_SECONDS = 2.0
 """How long what a refused caller still sends is thrown away, so that it reads its answer and no reset."""
 
@@ -194,7 +194,7 @@ class Connection:
         return environ
 
     def _answer(self, method: bytes, status: str, headers: Headers, content: Iterable[bytes]) -> bool:
-        """Send an answer; whether the connection can take another request."""
+        """Send a response; whether the connection can take another request."""
         try:
             response = self._response(status, headers)
         except (h11.LocalProtocolError, UnicodeError, ValueError):

@@ -1,6 +1,6 @@
 """Who may talk to a served platform at all: not the web pages in a browser of this machine, nor other accounts on it.
 
-The loopback interface keeps the network out and nobody else: a page may send requests to it, under a name of its own
+The loopback interface keeps the network out and nobody else: a page may send requests to it, under its own name
 too (DNS rebinding), and so may every account and container of the machine.
 """
 

@@ -24,7 +24,7 @@ def limit_body(request: Request, most: int) -> None:
     if request.content_length is not None:
         request.max_content_length = most
     else:
-        # With a limit of its own the library would take the beginning of a longer body for the whole.
+        # With the library's limit it would take the beginning of a longer body for the whole.
         request.environ["wsgi.input"] = io.BufferedReader(_Limited(request.environ["wsgi.input"], most))
 
 

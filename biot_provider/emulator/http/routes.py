@@ -127,11 +127,11 @@ def url_map(endpoints: tuple[tuple[str, str], ...]) -> Map:
 
 @dataclass(frozen=True)
 class Route:
-    """One endpoint. `answer` takes the call and what the path names; it gives a status with JSON, or a response."""
+    """One endpoint. `respond` takes the call and the path's names and returns a status and JSON, or a response."""
 
     method: str
     path: str
-    answer: Callable[..., tuple[int, Any] | Response]
+    respond: Callable[..., tuple[int, Any] | Response]
     permission: str | None = None
     """What the caller's token must allow; None: the route is public, or knows its callers in another way."""
     max_body: int = MAX_BODY_BYTES

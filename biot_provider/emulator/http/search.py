@@ -1,6 +1,6 @@
 """Search: filters with logic keys and nesting, free text, sorting and paging (BioT API 2.4.2, search requests).
 
-A query runs over the answers, hence over what a client sees: under `names=prefixed` a name is found by its prefixed
+A query runs over the responses, hence over what a client sees: under `names=prefixed` a name is found by its prefixed
 form only.
 """
 

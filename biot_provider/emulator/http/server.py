@@ -193,7 +193,7 @@ class Background:
         with self._lock:
             waiting = [(since, one) for one in self._connections if (since := one.waiting_since) and since <= latest]
             for _, longest in sorted(waiting, key=lambda item: item[0]):
-                # One whose caller has just sent something is at work by now.
+                # If its caller has just sent something, it is at work by now.
                 if longest.shut_if_waiting():
                     self._connections.discard(longest)
                     return True

@@ -27,7 +27,7 @@ USER = "AWS"
 
 
 class EcrError(Exception):
-    """A request ECR answers with an exception of this name."""
+    """An error response of ECR, an exception of this name."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(f"{name}: {message}")

@@ -47,7 +47,7 @@ _UPLOAD = re.compile(r"[0-9a-f]{32}")
 
 
 class RegistryError(Exception):
-    """A request the registry answers with an error of its own form."""
+    """An error response of the registry, in its own form."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(f"{status} {code}: {message}")

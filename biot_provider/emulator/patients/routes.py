@@ -47,7 +47,7 @@ class Done:
 
     @property
     def entities(self) -> list[Any]:
-        """Those in the answer."""
+        """The entities in the response."""
         if self.body is None:
             return []
         return list(self.body["data"]) if self.listed else [self.body]

@@ -40,10 +40,10 @@ def plugin_response(
     record: Mapping[str, Any], positions: Position, variant: PlatformVariant, base_url: str = IN_PROCESS
 ) -> dict[str, Any]:
     """PluginResponse for somebody who reached the platform at `base_url`: every documented member, `imageTag` never."""
-    answer = {name: record[name] for name, attribute in ATTRIBUTES.items() if attribute.shown}
+    response = {name: record[name] for name, attribute in ATTRIBUTES.items() if attribute.shown}
     if record["deploymentPackageType"] == "IMAGE":
-        answer |= {"runtime": None, "handler": None}
-    answer |= {
+        response |= {"runtime": None, "handler": None}
+    response |= {
         "name": shown_name(record["name"], variant),
         "environmentVariables": variables(record, base_url, system=variant.system_variables == "shown"),
         "subscriptions": _subscriptions(record["subscriptions"], positions, variant),
@@ -51,7 +51,7 @@ def plugin_response(
         "endpointUrl": _endpoint_url(record, base_url),
         **{name: record[name] for name in ("linkToConsole", "creationTime", "lastModifiedTime")},
     }
-    return without_nulls(answer) if variant.absent == "omitted" else answer
+    return without_nulls(response) if variant.absent == "omitted" else response
 
 
 def shown_name(name: str, variant: PlatformVariant) -> str:

@@ -1,6 +1,6 @@
 """The five operations on plugins: create, update, get, search, delete (BioT API 2.4.2, plugins).
 
-Each takes clean Python values and answers JSON or raises a ApiError. A write happens whole or not at all: its rules
+Each takes plain Python values and returns JSON or raises an ApiError. A write happens whole or not at all: its rules
 are checked inside the transaction that stores it.
 """
 
@@ -82,7 +82,7 @@ class Plugins:
             check_function(record, variables(record, base_url, system=True))
             _add_service_user(db, record)
             _save(db, record, _store_code(db, code) if code is not None else None)
-            return _answer(db, record, variant, base_url)
+            return _response(db, record, variant, base_url)
 
     def update(
         self, path_name: str, config: Any, code: bytes | None, base_url: str = IN_PROCESS, *, replace: bool = False
@@ -117,13 +117,13 @@ class Plugins:
             check_function(record, variables(record, base_url, system=True))
             digest = _store_code(db, code) if code is not None else None
             _save(db, record, digest, subscribe=replace or "subscriptions" in sent)
-            return _answer(db, record, variant, base_url)
+            return _response(db, record, variant, base_url)
 
     def get(self, path_name: str, base_url: str = IN_PROCESS) -> dict[str, Any]:
         """Return one plugin, by its name with the prefix."""
         variant = self._switches.read()
         with self._store.reading() as db:
-            return _answer(db, _existing(db, path_name), variant, base_url)
+            return _response(db, _existing(db, path_name), variant, base_url)
 
     def delete(self, path_name: str) -> None:
         """Take away the plugin, its service user, its subscriptions, its code, and its image if nobody else uses it."""
@@ -148,11 +148,11 @@ class Plugins:
         query = search.read_query(request, _SEARCHED)
         with self._store.reading() as db:
             rows = db.execute("SELECT record FROM plugins ORDER BY sequence DESC")
-            found = [_answer(db, _record(row["record"]), variant, base_url) for row in rows]
+            found = [_response(db, _record(row["record"]), variant, base_url) for row in rows]
         return search.run(query, found)
 
     def edit(self, name: str, change: Callable[[Record], object]) -> None:
-        """Change what is stored of the plugin of this bare name, past every rule but one: an answer can show it."""
+        """Change what is stored of the plugin of this bare name, past every rule but that a response can show it."""
         with self._store.writing() as db:
             record = _existing(db, PREFIX + name)
             modified = _after(record["lastModifiedTime"])
@@ -160,7 +160,7 @@ class Plugins:
             record |= {"name": name, "lastModifiedTime": modified}
             try:
                 _save(db, record, None)
-                _answer(db, record, self._switches.read(), IN_PROCESS)
+                _response(db, record, self._switches.read(), IN_PROCESS)
             except (KeyError, TypeError, AttributeError) as error:
                 message = f"plugin {name!r} cannot be stored so ({error!r}): a variant can show it"
                 raise ValueError(message) from None
@@ -286,7 +286,7 @@ def _add_service_user(db: sqlite3.Connection, record: Record) -> None:
     service_users.add_key(db, user_id, secret_key=record["serviceUserSecretKey"])
 
 
-def _answer(db: sqlite3.Connection, record: Record, variant: PlatformVariant, base_url: str) -> dict[str, Any]:
+def _response(db: sqlite3.Connection, record: Record, variant: PlatformVariant, base_url: str) -> dict[str, Any]:
     return plugin_response(record, subscribers.positions(db, record["name"]), variant, base_url)
 
 

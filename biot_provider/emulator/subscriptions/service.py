@@ -67,7 +67,7 @@ class Subscriptions:
             else:
                 known = json.loads(found["record"])
                 position = found["position"]
-                # Out of the way of its own new place.
+                # Out of the way of its new place.
                 db.execute("DELETE FROM interceptors WHERE sequence = ?", (found["sequence"],))
             position = position if order is None else order
             record = known | {name: sent.get(name) for name in ("apiId", "entityName", "pathFilters")}
@@ -170,7 +170,7 @@ def _check_notification(parts: _Parts, variant: PlatformVariant) -> None:
     valid = reference_data.NOTIFIED[entity] if variant.reference_data == "closed" else reference_data.ACTIONS
     if action not in valid:
         details = {"invalidActionName": action, "validActionNames": list(valid)}
-        raise ApiError(400, "INVALID_ACTION_NAME", f"No action [{action}] is told about", details)
+        raise ApiError(400, "INVALID_ACTION_NAME", f"No action [{action}] has notifications", details)
 
 
 def _check_entity(entity: str) -> None:
@@ -201,23 +201,23 @@ def _interception(row: sqlite3.Row, variant: PlatformVariant) -> dict[str, Any]:
     ordered = record.pop("ordered") or variant.default_orders == "shown"
     if not record["entityName"] and variant.entity_names == "filled":
         record["entityName"] = entity_of(record["apiId"])
-    answer = record | {
+    response = record | {
         "type": row["type"],
         "endpoint": row["endpoint"],
         "executionOrder": row["position"] if ordered else None,
     }
-    return _shown(answer, variant)
+    return _shown(response, variant)
 
 
 def _notification(row: sqlite3.Row, variant: PlatformVariant) -> dict[str, Any]:
     """SubscribeResponse."""
-    answer = _members((row["entity"], row["action"], row["endpoint"], row["template"]))
-    answer["id"] = row["id"] if variant.notification_ids == "shown" else None
-    return _shown(answer, variant)
+    response = _members((row["entity"], row["action"], row["endpoint"], row["template"]))
+    response["id"] = row["id"] if variant.notification_ids == "shown" else None
+    return _shown(response, variant)
 
 
-def _shown(answer: dict[str, Any], variant: PlatformVariant) -> dict[str, Any]:
-    return without_nulls(answer) if variant.absent == "omitted" else answer
+def _shown(response: dict[str, Any], variant: PlatformVariant) -> dict[str, Any]:
+    return without_nulls(response) if variant.absent == "omitted" else response
 
 
 def _members(parts: _Parts) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a fault does to an answer: put its own in the place, or cut the connection."""
+"""What a fault does to a response: replace it, or cut the connection."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def fault_response(fault: Fault, service: str, trace_id: str) -> Response | None
 
 
 def cut(how: str, response: Response | None, environ: WSGIEnvironment, *, acted: bool) -> NoReturn:
-    """Leave the caller without a whole answer; `kill` ends this very process."""
+    """Leave the caller without a whole response; `kill` ends this very process."""
     if how == "kill":
         os.kill(os.getpid(), signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
     loss = ConnectionCut(how, acted=acted)

@@ -83,7 +83,7 @@ class Edits:
             return
 
         def edit(record: dict[str, Any]) -> None:
-            # What an answer shows where nothing is stored can be edited too.
+            # What a response shows where nothing is stored can be edited too.
             if steps[:1] == ("cors",) and steps[1:]:
                 stored = DEFAULT_CORS | (record["cors"] or {})
                 record["cors"] = {name: list(values) for name, values in stored.items()}

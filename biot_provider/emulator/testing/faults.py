@@ -1,4 +1,4 @@
-"""Faults on order: answers the network, a gateway or AWS might give, kept in the database until they are used up.
+"""Injected faults: responses the network, a gateway or AWS might give, kept in the database until they are used up.
 
 A fault says which requests it hits (`method`, `path`, `skip`, `times`, `settling`), when it applies (before the
 platform acts, or after it has committed) and what the caller gets: the fault's response, a late one, or none.
@@ -27,7 +27,7 @@ Cut = Literal["reset-before", "reset-during", "reset-after", "truncated", "hang"
 
 
 class ConnectionCut(Exception):  # noqa: N818  (what happened, not a fault of the program)
-    """The caller of an in-process platform gets no whole answer: a fault cut the connection.
+    """The caller of an in-process platform gets no whole response: a fault cut the connection.
 
     `cut` is a Cut other than "kill"; `acted` says whether the platform had committed. The HTTP server turns it
     into what a socket does; a caller in the same process maps it to what its client raises for a lost connection

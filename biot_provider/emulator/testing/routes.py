@@ -78,7 +78,7 @@ class Control:
         ]
         self._routes = {(method, f"/_emulator/{path}"): act for method, path, act in routes}
 
-    def answer(self, request: Request) -> Response:
+    def respond(self, request: Request) -> Response:
         """Respond to a request; one that makes no sense is a 400 that says why."""
         if request.remote_addr is not None and not ip_address(request.remote_addr).is_loopback:
             return json_response({"error": "loopback only"}, 403)

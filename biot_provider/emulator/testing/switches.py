@@ -27,28 +27,28 @@ class PlatformVariant:
     """How this platform answers each question that the API's documents leave open."""
 
     names: str = _switch("bare", "prefixed")
-    """`name` in answers and searches: as given, or with `Plugin-` before it."""
+    """`name` in responses and searches: as given, or with `Plugin-` before it."""
     nulls: str = _switch("clear", "keep")
     """A null in an update (`cronSchedule`, `secretKeyExpirationInMinutes`) clears, or counts as not sent."""
     system_variables: str = _switch("shown", "hidden")
-    """Whether answers carry the BIOT_* variables, a secret key among them."""
+    """Whether responses carry the BIOT_* variables, a secret key among them."""
     orders: str = _switch("stored", "filled", "shifted")
-    """An interception's `order` in answers: as given; with `interceptionOrder` where none was given; or the place
+    """An interception's `order` in responses: as given; with `interceptionOrder` where none was given; or the place
     it really has, which another plugin's deployment may have moved."""
     entity_names: str = _switch("given", "filled")
-    """The entity of PRE_REQUEST and POST_REQUEST in answers: as given, or filled in by the platform."""
+    """The entity of PRE_REQUEST and POST_REQUEST in responses: as given, or filled in by the platform."""
     partial_subscriptions: str = _switch("accepted", "refused")
-    """An update whose `subscriptions` lacks one of its three members: keeps that one, or is a 400."""
+    """An update with `subscriptions` that lack one of the three members: keeps that one, or is a 400."""
     put: str = _switch("refused", "replaces")
     """PUT is a 405, or replaces the whole configuration as the old v1 API did."""
     default_timeout: str = _switch("60", "3")
     """Seconds when a creation gives no timeout."""
     lists: str = _switch("given", "reversed")
-    """The order of list elements in answers."""
+    """The order of list elements in responses."""
     absent: str = _switch("null", "omitted")
-    """Members of an answer that have no value: null, or not there."""
+    """Members of a response that have no value: null, or not there."""
     token_expiration: str = _switch("millis", "iso", "odd", "absent")
-    """When a token ends, in a login's answer: ISO 8601 in UTC with milliseconds, or without a fraction; a text that
+    """When a token ends, in a login's response: ISO 8601 in UTC with milliseconds, or without a fraction; a text that
     is no ISO date; or not there."""
     image_tags: str = _switch("mutable", "immutable")
     """A tag that is in the image repository may be pushed again, or is refused, even for the identical image."""
@@ -65,15 +65,15 @@ class PlatformVariant:
     repeated_notifications: str = _switch("conflict", "bad-request", "accepted")
     """Subscribing to a notification twice: a 409, a 400, or a 201 that changes nothing."""
     notification_ids: str = _switch("shown", "hidden")
-    """Whether answers carry the `id` of a notification's subscription."""
+    """Whether responses carry the `id` of a notification's subscription."""
     default_orders: str = _switch("shown", "hidden")
-    """`executionOrder` in answers where none was given: the place it really has, or no value."""
+    """`executionOrder` in responses where none was given: the place it really has, or no value."""
     reference_data: str = _switch("open", "closed")
     """Endpoints may subscribe to APIs, entities and pairs of entity and action beyond the reference data, or not."""
     action_names: str = _switch("underscored", "upper")
     """`actionName` in the reference data: `_saveMeasurement`, or `SAVE_MEASUREMENT`."""
     failing_interceptors: str = _switch("fails", "skipped")
-    """A call whose interceptor cannot be reached, fails, or answers what makes no sense: fails with
+    """A call with an interceptor that cannot be reached, fails, or answers nonsense: fails with
     500 INTERCEPTOR_FAILED, or continues without it."""
 
 

@@ -1,7 +1,7 @@
-"""Answers that show what the real platform might: any member of any answer changed, one more, or missing.
+"""Responses that show what the real platform might: any member of any response changed, one more, or missing.
 
 A variant changes what is shown, never what is stored. It names the kind of thing that it changes (a plugin, say:
-alone, as a row of a search, or as the answer of a write), the member by its path, and what stands there instead.
+alone, as a row of a search, or as the response of a write), the member by its path, and what stands there instead.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ KINDS: dict[str, str] = {
     "patient": r"/organization/v1/users/patients(/.+)?",
     ERROR: r"/.*",
 }
-"""Each kind of thing, and the paths whose answers hold it. An error is the body of any refusal."""
+"""Each kind of thing, and the paths of the responses that hold it. An error is the body of any error response."""
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -65,11 +65,11 @@ class Variant:
     path: RegularExpression = ""
     """Searched in the path of the request."""
     times: int | None = None
-    """So many answers, then no more."""
+    """So many responses, then no more."""
 
 
 class Variants:
-    """The variants of one database, in the order they were added; all that fit an answer change it."""
+    """The variants of one database, in the order they were added; all that fit a response change it."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -4,7 +4,7 @@
     with Function(folder, FunctionSettings("guard", "python3.13", "index.handler", 3, 128, {})) as function:
         call = function.invoke(event)
 
-The code runs in a process of its own that knows nothing but the plugin's own variables and what Lambda sets. Time and
+The code runs in a separate process that knows nothing but the plugin's own variables and what Lambda sets. Time and
 memory are bounded, and nothing it does harms the caller or outlives it. It is no sandbox: the code can do on this
 machine what its user can. It needs a Unix; memory is watched where there is /proc.
 """

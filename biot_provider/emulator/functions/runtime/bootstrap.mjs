@@ -8,7 +8,7 @@ import { writeSync } from "node:fs";
 import { Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { LoadError, load } from "./loading.mjs";
-import { show, told } from "./thrown.mjs";
+import { show, describe } from "./thrown.mjs";
 import { ResponseStream, TooLarge, isStreaming, provideStreaming } from "./streaming.mjs";
 
 const REQUESTS = 3;
@@ -177,7 +177,7 @@ function answered(own, answer) {
   try {
     text = JSON.stringify(answer === undefined ? null : answer);
   } catch (error) {
-    return refuse(own, "Runtime.JSONStringifyError", `the handler's answer is not JSON: ${told(error).split("\n")[0]}`);
+    return refuse(own, "Runtime.JSONStringifyError", `the handler's answer is not JSON: ${describe(error).split("\n")[0]}`);
   }
   if (text === undefined) {
     return refuse(own, "Runtime.JSONStringifyError", `the handler's answer is not JSON: it is a ${typeof answer}`);
@@ -192,7 +192,7 @@ function answered(own, answer) {
 
 function raised(own, error) {
   show(error);
-  refuse(own, "Handler.Raised", told(error));
+  refuse(own, "Handler.Raised", describe(error));
 }
 
 function refuse(own, type, text, exitCode) {
@@ -215,7 +215,7 @@ function fatal(error, type, how, code) {
   const own = current;
   const isAnswered = own === null || (own.outcome !== null && CALLBACKS);
   if (isAnswered) console.error("left behind by a call that was answered:");
-  else own.outcome = ["error", JSON.stringify([type, how + told(error)])];
+  else own.outcome = ["error", JSON.stringify([type, how + describe(error)])];
   show(error);
   if (own !== null) send(own, true);
   process.exit(code);

@@ -25,7 +25,7 @@ _ROOT = os.getcwd()  # noqa: PTH109  (a text)
 
 
 class _Context:
-    """What Lambda tells a handler about itself and the call."""
+    """What Lambda passes to a handler about itself and the call."""
 
     def __init__(self, request_id: str, deadline: int) -> None:
         environment = os.environ

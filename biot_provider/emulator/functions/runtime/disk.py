@@ -17,7 +17,7 @@ _MIN_PAUSE_RATIO = 100
 _UNSEEN = "__pycache__"
 """Python itself writes it where it may, and does without where it may not."""
 _ANY = (0,)
-"""Of a folder whose time says nothing."""
+"""For a folder whose modification time means nothing."""
 _MB = 1 << 20
 _BLOCK = 512
 """Bytes of a block, as the status of a file counts them."""

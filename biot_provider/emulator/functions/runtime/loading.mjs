@@ -5,7 +5,7 @@ import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import module, { createRequire } from "node:module";
 import { basename, dirname, join, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { ROOT, short, shortened, show, told } from "./thrown.mjs";
+import { ROOT, short, shortened, show, describe } from "./thrown.mjs";
 
 const NO_CALLBACKS = "the handler takes a callback, which Lambda does not call from nodejs24.x on: make it async";
 
@@ -72,7 +72,7 @@ async function imported(file) {
     if (error instanceof SyntaxError) {
       throw new LoadError("Runtime.UserCodeSyntaxError", `${wrongPlace(error, file)}: ${error.message}`);
     }
-    throw new LoadError("Handler.Raised", `${short(file)} raised while it was loaded: ${told(error)}`);
+    throw new LoadError("Handler.Raised", `${short(file)} raised while it was loaded: ${describe(error)}`);
   }
 }
 
@@ -113,7 +113,7 @@ function isWithin(url) {
   return Boolean(url?.startsWith("file:")) && fileURLToPath(url).startsWith(ROOT + sep);
 }
 
-// File and line of a syntax error: only Node.js itself tells it, for a file that it is started with.
+// File and line of a syntax error: only Node.js itself shows it, for a file that it is started with.
 function wrongPlace(error, file) {
   const said = [String(error.stack), spawnSync(process.execPath, [file], { timeout: 5000, env: {} }).stderr?.toString() ?? ""];
   const place = said.map((text) => /^(?:file:\/\/)?(\/.+):(\d+)$/m.exec(text)).find((match) => match !== null);

@@ -17,7 +17,7 @@ export function shortened(text) {
 }
 
 // One line, or nearly, with the place in the plugin's own files.
-export function told(error) {
+export function describe(error) {
   try {
     if (!isError(error)) return typeof error === "object" ? shownOf(error) : String(error);
     const own = frames(error).find(isOwn) ?? "";
