@@ -32,13 +32,13 @@ def sign(platform: Platform, content: bytes) -> bytes:
     return platform.keys.private().sign(content, PKCS1v15(), SHA512())
 
 
-def test_what_the_platform_signs_is_verified_by_the_key_it_publishes(call: Any) -> None:
-    del call.http.headers["Authorization"]
-    answer = call.http.get("/ums/v1/security/public-key").json()
+def test_what_the_platform_signs_is_verified_by_the_key_it_publishes(inside: Any) -> None:
+    del inside.http.headers["Authorization"]
+    answer = inside.http.get("/ums/v1/security/public-key").json()
     assert set(answer) == {"publicKey", "previousPublicKey"}
     key = read(answer["publicKey"])
     assert (key.key_size, key.public_numbers().e) == (2048, 65537)
-    signature = sign(call.platform, b"head.body")
+    signature = sign(inside.platform, b"head.body")
     key.verify(signature, b"head.body", PKCS1v15(), SHA512())
     with pytest.raises(InvalidSignature):
         key.verify(signature, b"head.other", PKCS1v15(), SHA512())
@@ -58,16 +58,16 @@ def test_every_database_has_its_own(tmp_path: Path) -> None:
         assert one.keys.public() != other.keys.public()
 
 
-def test_after_a_rotation_the_key_before_is_still_published(call: Any) -> None:
-    before = call.http.get("/ums/v1/security/public-key").json()
+def test_after_a_rotation_the_key_before_is_still_published(inside: Any) -> None:
+    before = inside.http.get("/ums/v1/security/public-key").json()
     assert before["previousPublicKey"] is None
-    signature = sign(call.platform, b"early")
-    rotated = call.http.post("/_emulator/keys/rotate").json()
-    assert call.http.get("/ums/v1/security/public-key").json() == rotated
+    signature = sign(inside.platform, b"early")
+    rotated = inside.http.post("/_emulator/keys/rotate").json()
+    assert inside.http.get("/ums/v1/security/public-key").json() == rotated
     assert rotated["previousPublicKey"] == before["publicKey"] != rotated["publicKey"]
     read(rotated["previousPublicKey"]).verify(signature, b"early", PKCS1v15(), SHA512())
-    read(rotated["publicKey"]).verify(sign(call.platform, b"late"), b"late", PKCS1v15(), SHA512())
-    again = call.http.post("/_emulator/keys/rotate").json()
+    read(rotated["publicKey"]).verify(sign(inside.platform, b"late"), b"late", PKCS1v15(), SHA512())
+    again = inside.http.post("/_emulator/keys/rotate").json()
     assert again["previousPublicKey"] == rotated["publicKey"]
 
 

@@ -21,15 +21,15 @@ DEVICES = {"type": "PRE_REQUEST", "apiId": "POST/device/v2/devices"}
 ENDPOINT = "https://a.example/hook"
 
 
-def test_a_member_shows_something_else_alone_in_searches_and_after_writes(call: Any) -> None:
-    call.created()
-    call.platform.variants.add("plugin", "enabledState", "SUSPENDED")
-    assert call.got("guard")["enabledState"] == "SUSPENDED"
-    assert [row["enabledState"] for row in call.search({}).json()["data"]] == ["SUSPENDED"]
-    assert call.patched("guard", {"timeout": 9})["enabledState"] == "SUSPENDED"
-    assert call.created(name="b")["enabledState"] == "SUSPENDED"
-    call.platform.variants.clear()
-    assert call.got("guard")["enabledState"] == "ENABLED"
+def test_a_member_shows_something_else_alone_in_searches_and_after_writes(inside: Any) -> None:
+    inside.created()
+    inside.platform.variants.add("plugin", "enabledState", "SUSPENDED")
+    assert inside.got("guard")["enabledState"] == "SUSPENDED"
+    assert [row["enabledState"] for row in inside.search({}).json()["data"]] == ["SUSPENDED"]
+    assert inside.patched("guard", {"timeout": 9})["enabledState"] == "SUSPENDED"
+    assert inside.created(name="b")["enabledState"] == "SUSPENDED"
+    inside.platform.variants.clear()
+    assert inside.got("guard")["enabledState"] == "ENABLED"
 
 
 def test_members_change_at_every_depth(inside: Any) -> None:
