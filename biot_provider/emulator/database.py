@@ -288,7 +288,7 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
-    """Switch the file over, once in its life. SQLite does not wait for other openers here, so we do."""
+    """Switch the file to write-ahead logging. SQLite does not wait for other openers here, so this does."""
     deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
     while True:
         try:

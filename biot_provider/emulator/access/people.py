@@ -62,7 +62,7 @@ class People:
         return credentials
 
     def log_in(self, body: Any) -> dict[str, Any]:
-        """LoginResponse for a user name and a password. Wrong ones are a 403, a lock is a 401."""
+        """Log in with user name and password; return a LoginResponse. Wrong ones are a 403, a lock is a 401."""
         username, password = (body.get("username"), body.get("password")) if isinstance(body, dict) else (None, None)
         if not isinstance(username, str) or not isinstance(password, str):
             raise ApiError(400, "BAD_REQUEST", "username and password must be strings")
@@ -79,7 +79,7 @@ class People:
             return _response(person, access, None, variant, mfa=True) | expiration | {"mfaDeliveryMethod": "SMS"}
 
     def refresh(self, body: Any) -> dict[str, Any]:
-        """LoginResponse with a new access token; the refresh token stays as it is."""
+        """Return a LoginResponse with a new access token; the refresh token stays as it is."""
         variant = self._switches.read()
         with self._store.writing() as db:
             session = _session(db, body)
@@ -89,7 +89,7 @@ class People:
             return _response(session, access, (body["refreshToken"], session["expires"]), variant)
 
     def log_in_again(self, body: Any) -> dict[str, Any]:
-        """LoginResponse with a new access token and a new refresh token; the one that was sent ends."""
+        """Return a LoginResponse with new access and refresh tokens; the refresh token that was sent ends."""
         variant = self._switches.read()
         with self._store.writing() as db:
             session = _session(db, body)
@@ -145,7 +145,7 @@ def _response(
     *,
     mfa: bool = False,
 ) -> dict[str, Any]:
-    """LoginResponse, its optional members null where they have no value."""
+    """Return a LoginResponse, its optional members null where they have no value."""
     return {
         "userId": person["id"],
         "ownerOrganizationId": ORGANIZATION,

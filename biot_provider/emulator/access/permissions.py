@@ -46,7 +46,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {ROLE: PERMISSIONS, POWERLESS_ROLE: ()}
 
 
 def known(permissions: Iterable[str]) -> list[str]:
-    """These permissions; a ValueError names those that do not exist."""
+    """Return the permissions as a list. Raises ValueError for those that do not exist."""
     permissions = list(permissions)
     unknown = set(permissions).difference(PERMISSIONS)
     if unknown:

@@ -211,7 +211,7 @@ def _key_end(user: sqlite3.Row) -> float | None:
 
 
 def _whole(db: sqlite3.Connection, user: sqlite3.Row, variant: PlatformVariant) -> dict[str, Any]:
-    """GetServiceUserV2Response."""
+    """Return the GetServiceUserV2Response."""
     keys = [_key(key) for key in live_keys(db, user["id"])]
     return _shown(
         _response(user, variant) | {"secretKeys": keys[::-1] if variant.lists == "reversed" else keys}, variant

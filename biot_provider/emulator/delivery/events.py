@@ -64,7 +64,7 @@ def notification_event(*, endpoint_url: str, body: Mapping[str, Any], traceparen
 def direct_event(
     *, endpoint_url: str, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes
 ) -> dict[str, Any]:
-    """Somebody's call to the endpoint, as it came. A body that is no text is in base64, an empty one is left out."""
+    """Return the event of a direct call of the endpoint; a body that is no text is in base64, an empty one absent."""
     return _event(endpoint_url, method, path, query, headers, body)
 
 

@@ -74,7 +74,7 @@ class Functions:
         return answer
 
     def note(self, name: str, line: str) -> None:
-        """One line of the platform's own in a plugin's log."""
+        """Write one line of the platform's into a plugin's log."""
         self._logs.note(name, line)
 
     def close(self) -> None:

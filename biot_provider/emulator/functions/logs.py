@@ -41,12 +41,12 @@ class Logs:
         return Writer(self, source)
 
     def note(self, source: str, line: str) -> None:
-        """One line of the platform's own."""
+        """Write one line of the platform's."""
         with self.writer(source) as writer:
             writer.write(PLATFORM, line)
 
     def lines(self, source: str | None = None) -> list[dict[str, Any]]:
-        """Source, time, kind (`plugin` or `platform`) and text of each line, oldest first; of one source or of all."""
+        """Return source, time, kind (`plugin`, `platform`) and text of the lines of one source or all, oldest first."""
         with self._store.reading() as db:
             rows = db.execute("SELECT * FROM logs WHERE ? IN ('', source) ORDER BY id", (source or "",)).fetchall()
         return [{**dict(row), "time": iso(row["time"])} for row in rows]
@@ -75,7 +75,7 @@ class Writer:
         self._stored = 0.0
 
     def write(self, kind: str, line: str) -> None:
-        """One line."""
+        """Write one line."""
         self._logs.publish(self._source, kind, line)
         now = time.time()
         self._waiting.append((now, kind, line))

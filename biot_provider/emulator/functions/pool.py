@@ -54,7 +54,7 @@ class Pool:
             return True
 
     def leave(self) -> None:
-        """The call is over."""
+        """End a call; release the code after the last one of a retired pool."""
         with self._lock:
             self._calls -= 1
             unused = self._retired and not self._calls

@@ -126,7 +126,7 @@ def _too_large() -> Response:
 
 
 def _throttled() -> Response:
-    """As AWS answers where a function has as many calls as it may have at once."""
+    """Return AWS's response when a function has as many calls as it may have at once."""
     reason = {"Reason": "ConcurrentInvocationLimitExceeded", "Type": "User", "message": "Rate Exceeded."}
     return json_response(reason, 429)
 
@@ -146,7 +146,7 @@ def _preflight(deployed: Deployed, origin: str) -> Response:
 
 
 def _shared(response: Response, deployed: Deployed, origin: str | None) -> Response:
-    """Tell a browser whether a page of that origin may read the answer."""
+    """Add the headers that let a page of that origin read the response."""
     allowed = deployed.cors["allowOrigins"]
     if origin is None or not ("*" in allowed or origin in allowed):
         return response

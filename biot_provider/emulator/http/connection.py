@@ -94,7 +94,7 @@ class Connection:
             return self._is_shut
 
     def _begin_work(self) -> None:
-        """From here on `shut_if_waiting` leaves it alone. Raises ConnectionAbortedError where that came first."""
+        """Keep `shut_if_waiting` from closing the connection. Raises ConnectionAbortedError when it already has."""
         with self._lock:
             if self._is_shut:
                 raise ConnectionAbortedError
@@ -231,12 +231,12 @@ class Connection:
     def _refuse(self, status: int, text: str) -> bool:
         """Respond with an error, unless a response has begun, and end the connection."""
         if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            self._send_all(refusal(status, text))
+            self._send_all(error_response(status, text))
             self._linger()
         return False
 
     def _linger(self) -> None:
-        """Throw away for a moment what the caller still sends."""
+        """Discard for LINGER_SECONDS what the caller still sends."""
         self.waiting_since = time.monotonic()
         deadline = self.waiting_since + LINGER_SECONDS
         with contextlib.suppress(OSError):
@@ -274,7 +274,7 @@ class Connection:
                     return
 
 
-def refusal(status: int, text: str) -> bytes:
+def error_response(status: int, text: str) -> bytes:
     """Return a whole response that ends the connection."""
     body = json.dumps({"error": text}).encode()
     return (

@@ -22,15 +22,15 @@ class ApiError(Exception):
         self.details = details or {}
 
 
-def envelope(refusal: ApiError, *, service: str, trace_id: str) -> dict[str, Any]:
+def envelope(error: ApiError, *, service: str, trace_id: str) -> dict[str, Any]:
     """Return the error body of BioT: six members, `details` an object."""
     return {
-        "code": refusal.code,
-        "message": refusal.message,
+        "code": error.code,
+        "message": error.message,
         "serviceName": service,
         "traceId": trace_id,
         "environment": ENVIRONMENT,
-        "details": refusal.details,
+        "details": error.details,
     }
 
 
@@ -45,7 +45,7 @@ def aws(class_name: str, message: str) -> ApiError:
 
 
 def not_found(name: str) -> ApiError:
-    """No plugin of that name: the only 404 that means "gone"."""
+    """Return the error for a plugin that does not exist: the only 404 that means "gone"."""
     return ApiError(404, "PLUGIN_NOT_FOUND", f"Plugin [{name}] not found", {"pluginName": name})
 
 

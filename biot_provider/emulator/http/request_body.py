@@ -56,11 +56,11 @@ class SocketBody(io.RawIOBase):
         self._received = 0
 
     def readable(self) -> bool:
-        """As in the parent."""
+        """Say that it can be read."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """As in the parent. Raises an HTTPException where the body breaks off, is malformed or comes too slowly."""
+        """Read as `io` has it. Raises HTTPException when the body breaks off, is malformed or comes too slowly."""
         while not self._data and not self._is_over:
             self._data = self._next()
         size = min(len(buffer), len(self._data))

@@ -17,7 +17,7 @@ class Problem(tuple[int, str]):
 
 
 def target_of(request: h11.Request, hosts: frozenset[str]) -> tuple[str, str] | Problem:
-    """Path and query of a request that is in order."""
+    """Return path and query of the request, or the problem with its head."""
     if request.http_version not in (b"1.0", b"1.1"):
         return Problem((505, "this is HTTP 1.0 and 1.1"))
     names = [name for name, _ in request.headers]

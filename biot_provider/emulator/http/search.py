@@ -112,7 +112,7 @@ def _checks(kind: Kind, condition: Any, path: str) -> list[Callable[[Row], bool]
 
 
 def _logic(kind: Kind, name: str, member: Any, path: str) -> Callable[[Row], bool]:
-    """`$OR`, `$AND` or `$NOT` over the members of the filter inside."""
+    """Combine by `$OR`, `$AND` or `$NOT` the members of the filter inside."""
     if not isinstance(member, dict) or set(member) != {"filter"}:
         raise _bad(f"{path} must hold one member, filter")
     checks = _checks(kind, member["filter"], f"{path}.filter")
@@ -187,7 +187,7 @@ def _moment(value: Any, where: str) -> datetime:
 
 
 def _has_text(kind: Kind, row: Row, free_text: str | None) -> bool:
-    """Any of the words, anywhere but in dates."""
+    """Return whether the row has any of the words, anywhere but in dates."""
     words = (free_text or "").lower().split()
     values = [str(row[name]).lower() for name in (*kind.words, *kind.numbers) if row.get(name) is not None]
     return not words or any(word in value for word in words for value in values)

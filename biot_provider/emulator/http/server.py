@@ -15,7 +15,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ..platform import Platform
-from .connection import Connection, refusal
+from .connection import Connection, error_response
 from .guard import allowed_hosts
 
 if TYPE_CHECKING:
@@ -204,7 +204,8 @@ class Background:
         with contextlib.suppress(OSError):
             accepted.setblocking(False)
             if self._tls is None:
-                accepted.send(refusal(503, f"the emulator serves {MAX_CONNECTIONS} connections at once, and has them"))
+                problem = f"the emulator serves {MAX_CONNECTIONS} connections at once, and has them"
+                accepted.send(error_response(503, problem))
                 accepted.shutdown(socket.SHUT_WR)
         self._refused.append((time.monotonic(), accepted))
         if len(self._refused) > _MAX_REFUSED:

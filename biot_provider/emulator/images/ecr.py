@@ -51,12 +51,12 @@ class Ecr:
         self._store = store
 
     def keys(self) -> Keys:
-        """New temporary keys."""
+        """Issue temporary keys."""
         token, expires = self._issue("session", KEY_SECONDS)
         return Keys(self._key_id(token), self._seal(f"secret {token}"), token, expires)
 
     def authorization(self, access_key_id: str, session_token: str) -> dict[str, Any]:
-        """GetAuthorizationToken for temporary keys. Raises EcrError."""
+        """Perform GetAuthorizationToken for temporary keys. Raises EcrError."""
         valid = self._state("session", session_token)
         if valid is None or access_key_id != self._key_id(session_token):
             raise EcrError("UnrecognizedClientException", "The security token included in the request is invalid.")

@@ -139,7 +139,7 @@ class Registry:
     def put_manifest(
         self, repository: str, reference: str, media_type: str, content: bytes, *, immutable: bool = False
     ) -> str:
-        """Store a manifest under a tag or its digest; gives the digest. `immutable`: a tag is set once for all."""
+        """Store a manifest under a tag or its digest and return the digest. With `immutable` a tag is set only once."""
         with self._lock():
             return self._put_manifest(repository, reference, media_type, content, immutable=immutable)
 

@@ -48,7 +48,7 @@ class EcrApi:
         return [Route("POST", "/", self._call, max_body=MAX_LOGIN_BYTES)]
 
     def _call(self, call: Call) -> Response:
-        """GetAuthorizationToken, in AWS's JSON protocol 1.1."""
+        """Perform GetAuthorizationToken, in AWS's JSON protocol 1.1."""
         headers = call.request.headers
         try:
             if headers.get("X-Amz-Target") != _TARGET:
@@ -57,8 +57,8 @@ class EcrApi:
             if signed is None:
                 raise EcrError("MissingAuthenticationTokenException", "Missing Authentication Token")
             data = self._ecr.authorization(signed[1], headers.get("X-Amz-Security-Token", ""))
-        except EcrError as refusal:
-            return json_response({"__type": refusal.name, "message": refusal.message}, 400, _AMZ_JSON)
+        except EcrError as error:
+            return json_response({"__type": error.name, "message": error.message}, 400, _AMZ_JSON)
         answer = {"authorizationData": [{**data, "proxyEndpoint": f"http://{self._registry_host()}"}]}
         return json_response(answer, 200, _AMZ_JSON)
 
@@ -85,7 +85,7 @@ class RegistryApi:
         ]
 
     def _guarded(self, act: Callable[..., Response]) -> Callable[..., Response]:
-        """Let in who has a token, and answer refusals in the registry's own form."""
+        """Let in who has a token, and respond to errors in the registry's own form."""
 
         def answer(call: Call, **names: str) -> Response:
             try:
@@ -94,11 +94,9 @@ class RegistryApi:
             except HTTPException as error:
                 body = {"errors": [{"code": "SIZE_INVALID", "message": str(error.description)}]}
                 response = json_response(body, error.code or 400)
-            except RegistryError as refusal:
-                response = json_response(
-                    {"errors": [{"code": refusal.code, "message": refusal.message}]}, refusal.status
-                )
-                if refusal.status == 401:
+            except RegistryError as error:
+                response = json_response({"errors": [{"code": error.code, "message": error.message}]}, error.status)
+                if error.status == 401:
                     challenge = f'Basic realm="{call.base_url}/",service="ecr.amazonaws.com"'
                     response.headers["WWW-Authenticate"] = challenge
             response.headers["Docker-Distribution-Api-Version"] = "registry/2.0"
@@ -155,7 +153,7 @@ class RegistryApi:
         return _located(201, f"/v2/{repository}/manifests/{digest}", digest=digest)
 
     def _check_readable(self, repository: str) -> None:
-        """Whether the temporary keys let anybody read what is pushed, no document says."""
+        """Refuse reading as the switch says: no document says whether the temporary keys allow it."""
         if repository == REPOSITORY and self._switches.read().repository_reads == "forbidden":
             raise RegistryError(403, "DENIED", "not authorized to perform: ecr:BatchGetImage")
 

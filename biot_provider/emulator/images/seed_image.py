@@ -32,7 +32,7 @@ def add_seeds(registry: Registry) -> None:
 
 
 def add_image(registry: Registry, tag: str, *, repository: str = REPOSITORY, runtime: str = "provided") -> str:
-    """Put a tiny image for linux/amd64 under a tag; gives its digest, which follows from tag and runtime."""
+    """Put a tiny image for linux/amd64 under a tag; return its digest, which follows from tag and runtime."""
     unpacked = _layer(runtime)
     layer = gzip.compress(unpacked, mtime=0)
     config = {

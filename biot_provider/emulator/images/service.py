@@ -45,7 +45,7 @@ class Images:
         return self._registry.tags(REPOSITORY)
 
     def add(self, tag: str) -> str:
-        """Put a tiny image under a tag, as if somebody had pushed it; gives its digest."""
+        """Put a tiny image under a tag, as if somebody had pushed it; return its digest."""
         return add_image(self._registry, tag)
 
     def _check(self, manifest: Manifest) -> None:

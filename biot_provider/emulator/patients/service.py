@@ -63,7 +63,7 @@ class Patients:
             return search.run(query, [json.loads(row["record"]) for row in rows])
 
     def update(self, patient_id: str, body: Any) -> tuple[Patient, Patient]:
-        """Set the attributes sent, null takes one away; gives the patient after and before. Raises ApiError."""
+        """Set the attributes sent, null removes one; return the patient after and before. Raises ApiError."""
         sent = _attributes(body)
         with self._store.writing() as db:
             old = _existing(db, patient_id)
@@ -73,7 +73,7 @@ class Patients:
         return new, old
 
     def delete(self, patient_id: str) -> Patient:
-        """Take the patient away; gives what it was. Raises ApiError."""
+        """Delete the patient and return it. Raises ApiError."""
         with self._store.writing() as db:
             old = _existing(db, patient_id)
             db.execute("DELETE FROM patients WHERE id = ?", (patient_id,))

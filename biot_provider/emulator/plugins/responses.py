@@ -39,7 +39,7 @@ _ENTITIES = {
 def plugin_response(
     record: Mapping[str, Any], positions: Position, variant: PlatformVariant, base_url: str = IN_PROCESS
 ) -> dict[str, Any]:
-    """PluginResponse for somebody who reached the platform at `base_url`: every documented member, `imageTag` never."""
+    """Return the PluginResponse for a caller that reached the platform at `base_url`."""
     response = {name: record[name] for name, attribute in ATTRIBUTES.items() if attribute.shown}
     if record["deploymentPackageType"] == "IMAGE":
         response |= {"runtime": None, "handler": None}

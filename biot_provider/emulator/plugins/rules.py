@@ -15,7 +15,7 @@ from ..http.errors import ApiError, invalid
 from .cron import accepted_by_platform
 
 Reader = Callable[[Any, str], Any]
-"""Takes a value and the path it was found at; gives the clean value or refuses."""
+"""Takes a value and the path it was found at; returns the checked value. Raises ApiError."""
 
 RESERVED_PREFIX = "BIOT_"
 RESERVED_ORDER = 0

@@ -215,7 +215,7 @@ def _require_whole(sent: Mapping[str, Any]) -> None:
 
 
 def _check_fit(record: Record, sent: Mapping[str, Any], code: bytes | None) -> None:
-    """The rules between an update and the stored plugin: its package type and its version."""
+    """Check the rules between an update and the stored plugin: its package type and its version."""
     if record["deploymentPackageType"] == "IMAGE":
         _refuse_code(code)
         renewed = "imageTag" in sent
@@ -281,7 +281,7 @@ def _uses(db: sqlite3.Connection, tag: str) -> bool:
 
 
 def _add_service_user(db: sqlite3.Connection, record: Record) -> None:
-    """The plugin's own identity: it can log in, and holds no permission on plugins."""
+    """Create the plugin's own service user: it can log in, and holds no permission on plugins."""
     user_id = service_users.insert(db, user_id=record["serviceUserId"], role=POWERLESS_ROLE, plugin=record["name"])
     service_users.add_key(db, user_id, secret_key=record["serviceUserSecretKey"])
 
@@ -295,5 +295,5 @@ def _now() -> str:
 
 
 def _after(earlier: str) -> str:
-    """Now, and always later than the write before."""
+    """Return the current time, always later than that of the write before."""
     return iso(max(datetime.now(UTC), datetime.fromisoformat(earlier) + timedelta(milliseconds=1)))

@@ -78,12 +78,12 @@ def prefix(entity: str) -> str:
 
 
 def display_name(name: str) -> str:
-    """`Save Measurement` for `_saveMeasurement`, `Usage Session` for `usage-session`."""
+    """Return `Save Measurement` for `_saveMeasurement`, `Usage Session` for `usage-session`."""
     return " ".join(word.capitalize() for word in _words(name))
 
 
 def upper(name: str) -> str:
-    """`SAVE_MEASUREMENT` for `_saveMeasurement`."""
+    """Return `SAVE_MEASUREMENT` for `_saveMeasurement`."""
     return "_".join(_words(name)).upper()
 
 

@@ -157,7 +157,7 @@ def _check_interception(sent: Mapping[str, Any], variant: PlatformVariant) -> No
 
 
 def _read_notification(body: Any) -> _Parts:
-    """Entity, action, endpoint and template."""
+    """Return entity, action, endpoint and template."""
     required = ("entityTypeName", "actionName", "endpoint")
     sent = rules.members(body, "", _NOTIFICATION_FIELDS, required=required, whole="body")
     return sent["entityTypeName"], sent["actionName"], sent["endpoint"], sent.get("templateName")
@@ -196,7 +196,7 @@ def _find_notification(db: sqlite3.Connection, parts: _Parts) -> Any:
 
 
 def _interception(row: sqlite3.Row, variant: PlatformVariant) -> dict[str, Any]:
-    """InterceptionResponse."""
+    """Return the InterceptionResponse."""
     record: dict[str, Any] = json.loads(row["record"])
     ordered = record.pop("ordered") or variant.default_orders == "shown"
     if not record["entityName"] and variant.entity_names == "filled":
@@ -210,7 +210,7 @@ def _interception(row: sqlite3.Row, variant: PlatformVariant) -> dict[str, Any]:
 
 
 def _notification(row: sqlite3.Row, variant: PlatformVariant) -> dict[str, Any]:
-    """SubscribeResponse."""
+    """Return the SubscribeResponse."""
     response = _members((row["entity"], row["action"], row["endpoint"], row["template"]))
     response["id"] = row["id"] if variant.notification_ids == "shown" else None
     return _shown(response, variant)

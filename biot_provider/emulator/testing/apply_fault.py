@@ -24,8 +24,8 @@ def fault_response(fault: Fault, service: str, trace_id: str) -> Response | None
     if fault.status is None:
         return None
     if fault.code is not None:
-        refusal = ApiError(fault.status, fault.code, "a fault on order", fault.details)
-        body, kind = json.dumps(envelope(refusal, service=service, trace_id=trace_id)), "application/json"
+        error = ApiError(fault.status, fault.code, "a fault on order", fault.details)
+        body, kind = json.dumps(envelope(error, service=service, trace_id=trace_id)), "application/json"
     elif fault.json is not None:
         body, kind = json.dumps(fault.json), "application/json"
     else:

@@ -101,7 +101,7 @@ class Edits:
             self._plugins.edit(which, edit)
 
     def deploy(self, name: str, code: bytes | None = None, *, image_tag: str | None = None) -> int:
-        """Deploy a zip or an image to a plugin and keep all else of it; gives the version, one above that before."""
+        """Deploy a zip or an image to a plugin, keep the rest, and return the new version, one above the last."""
         with _found():
             version = int(self._plugins.get(PREFIX + name)["version"]) + 1
             tag = {} if image_tag is None else {"imageTag": image_tag}
@@ -164,5 +164,5 @@ def _found() -> Iterator[None]:
     """Turn errors of the platform into a ValueError."""
     try:
         yield
-    except ApiError as refusal:
-        raise ValueError(str(refusal)) from None
+    except ApiError as error:
+        raise ValueError(str(error)) from None

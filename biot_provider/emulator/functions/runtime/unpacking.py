@@ -43,7 +43,7 @@ def unpack(code: bytes, folder: Path, *, limit: int = MAX_BYTES) -> None:
 
 
 def _write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path, left: int, limit: int) -> int:
-    """Write one entry; gives how many bytes may still come."""
+    """Write one entry; return how many bytes may still come."""
     name = entry.filename
     parts = name.removesuffix("/").split("/")
     if any(part in ("", ".", "..") for part in parts) or "\\" in name or parts[0].endswith(":"):
