@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..http import search
 from ..http.errors import ApiError, invalid
-from ..plugins import rules
-from ..plugins.responses import without_nulls
+from ..http.json_body import without_nulls
+from ..http.readers import boolean, integer, members, one_of, text
 from ..timestamps import iso
 from .people import ORGANIZATION
 from .permissions import ROLE, ROLES
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ..database import Store
-    from ..plugins.rules import Reader
+    from ..http.readers import Reader
     from ..testing.switches import PlatformVariant, Switches
 
 TYPES = ("INTERNAL_SERVICE", "EXTERNAL_SERVICE")
@@ -48,7 +48,7 @@ class ServiceUsers:
     def create(self, body: Any) -> dict[str, Any]:
         """Create a service user with its first key. A name that is given must be unique."""
         variant = self._switches.read()
-        sent = rules.members(body, "", _FIELDS, whole="body")
+        sent = members(body, "", _FIELDS, whole="body")
         missing = [name for name in ("roleId", "type") if name not in sent]
         if missing:
             raise ApiError(400, "MISSING_PARAMETERS", f"Missing: {', '.join(missing)}", {"parameters": missing})
@@ -93,7 +93,7 @@ class ServiceUsers:
         """Change what was sent of the three fields that can be changed; other members are ignored."""
         variant = self._switches.read()
         nulls = () if variant.nulls == "keep" else ("secretKeyExpirationInMinutes",)
-        sent = rules.members(body, "", _CHANGEABLE, nulls=nulls, whole="body")
+        sent = members(body, "", _CHANGEABLE, nulls=nulls, whole="body")
         _check_role(sent, variant)
         with self._store.writing() as db:
             user = _existing(db, user_id)
@@ -259,16 +259,16 @@ def _uuid(value: Any, path: str) -> str:
     return value.lower()
 
 
-_MINUTES: Reader = rules.integer(1, 2**31 - 1)
+_MINUTES: Reader = integer(1, 2**31 - 1)
 _CHANGEABLE: dict[str, Reader] = {
-    "active": rules.boolean,
+    "active": boolean,
     "roleId": _uuid,
     "secretKeyExpirationInMinutes": _MINUTES,
 }
 _FIELDS: dict[str, Reader] = {
     **_CHANGEABLE,
-    "type": rules.one_of(*TYPES),
+    "type": one_of(*TYPES),
     "ownerOrganizationId": _uuid,
-    "name": rules.text(0, 100),
+    "name": text(0, 100),
     "accessTokenExpirationInMinutes": _MINUTES,
 }

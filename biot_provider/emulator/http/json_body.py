@@ -24,6 +24,15 @@ def read_json(text: bytes | str) -> Any:
     return document
 
 
+def without_nulls(value: Any) -> Any:
+    """Return the JSON without the members that are null."""
+    if isinstance(value, dict):
+        return {name: without_nulls(member) for name, member in value.items() if member is not None}
+    if isinstance(value, list):
+        return [without_nulls(member) for member in value]
+    return value
+
+
 def _refuse(word: str) -> Any:
     raise ValueError(f"{word} is no JSON")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..http.json_body import without_nulls
 from ..subscriptions.subscribers import DEFAULT_ORDER, key_of
 from .rules import ATTRIBUTES
 
@@ -135,12 +136,3 @@ def _cors(stored: Mapping[str, Any] | None, variant: PlatformVariant) -> dict[st
 
 def _ordered(items: list[Any], variant: PlatformVariant) -> list[Any]:
     return items[::-1] if variant.lists == "reversed" else items
-
-
-def without_nulls(value: Any) -> Any:
-    """Return the JSON without the members that are null."""
-    if isinstance(value, dict):
-        return {name: without_nulls(member) for name, member in value.items() if member is not None}
-    if isinstance(value, list):
-        return [without_nulls(member) for member in value]
-    return value

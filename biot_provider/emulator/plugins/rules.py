@@ -1,88 +1,23 @@
 """The attributes of a plugin: each one's rule and default, from which storing, PATCH and the response follow.
 
-Numbers may come as strings, as in the platform's own samples; unknown members are ignored. Rules that need the stored
-plugin (versions, package type) are in `service`. Source: BioT API 2.4.2, plugins.
+Rules that need the stored plugin (versions, package type) are in `service`. Source: BioT API 2.4.2, plugins.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from ..http.errors import ApiError, invalid
+from ..http.readers import Reader, boolean, integer, list_of, members, one_of, text
 from .cron import accepted_by_platform
-
-Reader = Callable[[Any, str], Any]
-"""Takes a value and the path it was found at; returns the checked value. Raises ApiError."""
 
 RESERVED_PREFIX = "BIOT_"
 RESERVED_ORDER = 0
 """A reserved interception order exists; which number it is, the API does not say. Orders start at 1, so 0 it is."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]+")
-_INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
-
-
-def text(low: int, high: int) -> Reader:
-    """Return the rule for a string of so many characters."""
-
-    def read(value: Any, path: str) -> str:
-        if not isinstance(value, str):
-            raise invalid(path, "must be a string")
-        if not low <= len(value) <= high:
-            raise invalid(path, f"size must be between {low} and {high}")
-        return value
-
-    return read
-
-
-def integer(low: int, high: int) -> Reader:
-    """Return the rule for a whole number within limits, or its digits in a string."""
-
-    def read(value: Any, path: str) -> int:
-        digits = isinstance(value, str) and _INTEGER.fullmatch(value)
-        if digits or (isinstance(value, float) and value.is_integer()):
-            value = int(value)
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise invalid(path, "must be an integer")
-        if not low <= value <= high:
-            raise invalid(path, f"must be between {low} and {high}")
-        return value
-
-    return read
-
-
-def one_of(*choices: str) -> Reader:
-    """Return the rule for one of a few words, in exactly this spelling."""
-
-    def read(value: Any, path: str) -> str:
-        if value not in choices:
-            raise invalid(path, f"must be one of {', '.join(choices)}")
-        return str(value)
-
-    return read
-
-
-def list_of(item: Reader) -> Reader:
-    """Return the rule for a JSON array with one rule for each element."""
-
-    def read(value: Any, path: str) -> list[Any]:
-        if not isinstance(value, list):
-            raise invalid(path, "must be a list")
-        return [item(element, f"{path}[{index}]") for index, element in enumerate(value)]
-
-    return read
-
-
-def boolean(value: Any, path: str) -> bool:
-    """Check a boolean: true or false, or the word for it."""
-    if value in ("true", "false"):
-        return bool(value == "true")
-    if not isinstance(value, bool):
-        raise invalid(path, "must be a boolean")
-    return value
 
 
 def plugin_name(value: Any, path: str) -> str:
@@ -120,7 +55,7 @@ def environment(value: Any, path: str) -> dict[str, str]:
     return dict(value)
 
 
-def order(value: Any, path: str) -> int:
+def interception_order(value: Any, path: str) -> int:
     """Check the place among the interceptors of one API: 1 or more."""
     number: int = integer(-(2**31), 2**31 - 1)(value, path)
     if number == RESERVED_ORDER:
@@ -167,38 +102,11 @@ def cors(value: Any, path: str) -> dict[str, Any]:
     return members(value, path, _CORS)
 
 
-def members(
-    value: Any,
-    path: str,
-    readers: dict[str, Reader],
-    *,
-    required: tuple[str, ...] = (),
-    nulls: tuple[str, ...] = (),
-    whole: str = "config",
-) -> dict[str, Any]:
-    """Check the known members of an object. A null counts as not sent, save for the members named in `nulls`.
-
-    `whole` is what an error calls the object where it has no path.
-    """
-    if not isinstance(value, dict):
-        raise invalid(path or whole, "must be an object")
-    clean: dict[str, Any] = {}
-    for name, reader in readers.items():
-        where = f"{path}.{name}" if path else name
-        if value.get(name) is not None:
-            clean[name] = reader(value[name], where)
-        elif name in required:
-            raise invalid(where, "must not be null")
-        elif name in nulls and name in value:
-            clean[name] = None
-    return clean
-
-
 _INTERCEPTION: dict[str, Reader] = {
     "type": one_of("PRE_REQUEST", "POST_REQUEST", "ADAPT_ENTITY"),
     "apiId": text(1, 2048),
     "entityTypeName": text(1, 255),
-    "order": order,
+    "order": interception_order,
 }
 _NOTIFICATION: dict[str, Reader] = {
     "entityTypeName": text(1, 255),
@@ -206,7 +114,7 @@ _NOTIFICATION: dict[str, Reader] = {
     "templateName": text(1, 255),
 }
 _SUBSCRIPTIONS: dict[str, Reader] = {
-    "interceptionOrder": order,
+    "interceptionOrder": interception_order,
     "interceptions": list_of(interception),
     "notifications": list_of(notification),
 }

@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..http import search
+from ..http.json_body import without_nulls
 from ..http.routes import Route
-from ..plugins.responses import without_nulls
 from . import reference_data
 
 if TYPE_CHECKING:

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..http import search
 from ..http.errors import ApiError, invalid
-from ..plugins import rules
-from ..plugins.responses import entity_of, without_nulls
+from ..http.json_body import without_nulls
+from ..http.readers import members, one_of, text
+from ..plugins.responses import entity_of
+from ..plugins.rules import interception_order
 from ..timestamps import iso
 from . import reference_data, subscribers
 from .endpoints import endpoint_problem
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..database import Store
-    from ..plugins.rules import Reader
+    from ..http.readers import Reader
     from ..testing.switches import PlatformVariant, Switches
 
 _INTERCEPTIONS = search.Kind(
@@ -132,7 +134,7 @@ class Subscriptions:
 
 def _read_interception(body: Any) -> dict[str, Any]:
     """Return the members of a request, among them what it hooks into: an API, or an entity."""
-    sent = rules.members(body, "", _INTERCEPTION_FIELDS, required=("type", "endpoint"), whole="body")
+    sent = members(body, "", _INTERCEPTION_FIELDS, required=("type", "endpoint"), whole="body")
     needed = "entityName" if sent["type"] == "ADAPT_ENTITY" else "apiId"
     if not sent.get(needed):
         raise invalid(needed, f"must not be null for [{sent['type']}]")
@@ -159,7 +161,7 @@ def _check_interception(sent: Mapping[str, Any], variant: PlatformVariant) -> No
 def _read_notification(body: Any) -> _Parts:
     """Return entity, action, endpoint and template."""
     required = ("entityTypeName", "actionName", "endpoint")
-    sent = rules.members(body, "", _NOTIFICATION_FIELDS, required=required, whole="body")
+    sent = members(body, "", _NOTIFICATION_FIELDS, required=required, whole="body")
     return sent["entityTypeName"], sent["actionName"], sent["endpoint"], sent.get("templateName")
 
 
@@ -225,7 +227,7 @@ def _members(parts: _Parts) -> dict[str, Any]:
 
 
 def _endpoint(value: Any, path: str) -> str:
-    endpoint: str = rules.text(1, 2048)(value, path)
+    endpoint: str = text(1, 2048)(value, path)
     problem = endpoint_problem(endpoint)
     if problem:
         raise invalid(path, problem)
@@ -235,20 +237,20 @@ def _endpoint(value: Any, path: str) -> str:
 def _path_filters(value: Any, path: str) -> dict[str, str]:
     if not isinstance(value, dict):
         raise invalid(path, "must be an object")
-    return {name: rules.text(1, 2048)(item, f"{path}.{name}") for name, item in value.items()}
+    return {name: text(1, 2048)(item, f"{path}.{name}") for name, item in value.items()}
 
 
 _INTERCEPTION_FIELDS: dict[str, Reader] = {
-    "type": rules.one_of("PRE_REQUEST", "POST_REQUEST", "ADAPT_ENTITY"),
-    "apiId": rules.text(0, 2048),
-    "entityName": rules.text(0, 255),
+    "type": one_of("PRE_REQUEST", "POST_REQUEST", "ADAPT_ENTITY"),
+    "apiId": text(0, 2048),
+    "entityName": text(0, 255),
     "endpoint": _endpoint,
     "pathFilters": _path_filters,
-    "executionOrder": rules.order,
+    "executionOrder": interception_order,
 }
 _NOTIFICATION_FIELDS: dict[str, Reader] = {
-    "entityTypeName": rules.text(1, 255),
-    "actionName": rules.text(1, 255),
+    "entityTypeName": text(1, 255),
+    "actionName": text(1, 255),
     "endpoint": _endpoint,
-    "templateName": rules.text(1, 255),
+    "templateName": text(1, 255),
 }
