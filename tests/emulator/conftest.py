@@ -114,6 +114,24 @@ def inside(platform: Platform) -> Iterator[Caller]:
         yield Caller(platform, http)
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
+    """A caller in the same process; its platform is shared by the tests of a module."""
+    with (
+        Platform(tmp_path_factory.mktemp("shared")) as platform,
+        httpx.Client(transport=httpx.WSGITransport(platform.app), base_url="http://embedded.invalid") as http,
+    ):
+        yield Caller(platform, http)
+
+
+@pytest.fixture
+def emptied(shared: Caller) -> Iterator[Caller]:
+    """The shared caller, with no plugin on its platform."""
+    yield shared
+    for name in shared.found():
+        assert shared.delete(name).status_code == 204
+
+
 @pytest.fixture
 def base_url(platform: Platform, tmp_path: Path) -> Iterator[str]:
     """The same platform, served on a port."""

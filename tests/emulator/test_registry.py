@@ -98,7 +98,9 @@ class Pusher:
 def pusher(call: Caller) -> Iterator[Pusher]:
     answer = call.http.get(CREDENTIALS).json()
     host, token = answer["repositoryUri"].partition("/")[0], authorization(answer)
-    with httpx.Client(base_url=f"http://{host}", headers={"Authorization": f"Basic {token}"}, trust_env=False) as http:
+    with httpx.Client(
+        base_url=f"http://{host}", headers={"Authorization": f"Basic {token}"}, trust_env=False, verify=False
+    ) as http:
         yield Pusher(host, token, http)
 
 
