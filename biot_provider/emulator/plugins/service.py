@@ -70,7 +70,7 @@ class Plugins:
             raise invalid("imageTag", "must be null for deploymentPackageType [ZIP]")
         if code is not None:
             check_code(code)
-        now = _now()
+        now = iso(datetime.now(UTC))
         record |= _new_identity(record["name"]) | {"creationTime": now, "lastModifiedTime": now}
         with self._store.writing() as db:
             if _find(db, record["name"]) is not None:
@@ -227,9 +227,8 @@ def _check_fit(record: Record, sent: Mapping[str, Any], code: bytes | None) -> N
     details = {"currentVersion": current, "requestVersion": requested}
     if renewed and requested is None:
         raise ApiError(400, "PLUGIN_REQUEST_VALIDATION_FAILED", "version must be sent when code is updated")
-    if (
-        renewed and isinstance(current, int) and isinstance(requested, int) and requested <= current
-    ):  # an edit may have stored anything
+    # An edit may have stored anything.
+    if renewed and isinstance(current, int) and isinstance(requested, int) and requested <= current:
         name = "PLUGIN_VERSION_MUST_BE_LARGER_WHEN_UPDATING_CODE"
         raise ApiError(400, name, f"Version [{requested}] must be larger than [{current}]", details)
     if not renewed and requested not in (None, current):
@@ -288,10 +287,6 @@ def _add_service_user(db: sqlite3.Connection, record: Record) -> None:
 
 def _response(db: sqlite3.Connection, record: Record, variant: PlatformVariant, base_url: str) -> dict[str, Any]:
     return plugin_response(record, subscribers.positions(db, record["name"]), variant, base_url)
-
-
-def _now() -> str:
-    return iso(datetime.now(UTC))
 
 
 def _after(earlier: str) -> str:
