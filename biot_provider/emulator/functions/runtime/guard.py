@@ -79,6 +79,7 @@ class _Guard:
         self._limit = memory * _MB
         self._looks = 0
         self._highest = 0
+        self._has_ended = False
         self.pause = _BUSY_SECONDS
 
     @property
@@ -111,13 +112,16 @@ class _Guard:
             # Orphans of the function's process are this one's children too.
             while (found := os.waitpid(-1, os.WNOHANG))[0]:
                 if found[0] == self._child:
+                    self._has_ended = True
                     return _how(found[1])
         return None
 
     def end(self) -> None:
         """Kill the process, its group and all its descendants, and see them gone."""
         self._signal(signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
+        if not self._has_ended:
+            # It may not have become the leader of its group yet.
+            os.kill(self._child, signal.SIGKILL)
             os.waitpid(self._child, 0)
         with contextlib.suppress(ChildProcessError):
             # What has left the group is this one's child by now, or will be.
