@@ -69,7 +69,8 @@ docs: $(VENV)/.installed  ## write docs/reference and the classes of program/res
 lock:  ## renew requirements.lock from pyproject.toml
 	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install -q uv==0.13.9
 	@$(VENV)/lock/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --custom-compile-command "make lock" pyproject.toml --group dev --extra image -o requirements.lock
+	  --no-emit-index-url --custom-compile-command "make lock" pyproject.toml --group dev --extra image --extra embedded \
+	  -o requirements.lock
 
 clean:  ## remove what the commands above made here; the engine's cache stays
 	rm -rf $(VENV) .pulumi .biot .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 def open_embedded(folder: Path) -> tuple[httpx.BaseTransport, Settings]:
     """Return the transport to the platform whose data is in the folder, and its built-in service user's settings.
 
-    Raises ConfigError when the data cannot be used.
+    Raises ConfigError when the emulator is not installed, or its data cannot be used.
     """
-    from biot_provider.emulator import Platform
-    from biot_provider.emulator.store import StoreError
-
+    try:
+        from biot_provider.emulator import Platform
+        from biot_provider.emulator.database import StoreError
+    except ModuleNotFoundError as missing:
+        raise ConfigError(f"BioT connection: {missing}") from None
     try:
         platform = Platform(folder)
     except (StoreError, OSError) as error:

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from . import doctor, emulator, invoke, new
+from .console import print_problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,4 +21,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     for command in _COMMANDS:
         command.register(commands)
     arguments = parser.parse_args(argv)
-    return int(arguments.run(arguments))
+    try:
+        return int(arguments.run(arguments))
+    except ModuleNotFoundError as missing:
+        if missing.name != "biot_provider.emulator":
+            raise
+        # The embedded platform is an extra, which is imported by the commands that need it.
+        print_problem(str(missing))
+        return 1

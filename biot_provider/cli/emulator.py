@@ -39,8 +39,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def run(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C (exit code 130) or a request to end (exit code 0)."""
     # Imported here so that the other commands start without the server.
-    from ..emulator.server import HOST, serve
-    from ..emulator.store import StoreError
+    from ..emulator.database import StoreError
+    from ..emulator.http.server import HOST, serve
 
     before = signal.signal(signal.SIGTERM, _end)
     try:
@@ -69,7 +69,7 @@ def _port(text: str) -> int:
 
 
 def _ready(base_url: str, platform: Platform, *, quiet: bool) -> None:
-    from ..emulator.access import KEY_HEADER
+    from ..emulator.http.guard import KEY_HEADER
 
     print_result(f"The embedded platform serves {base_url}; Ctrl-C ends it.")
     print_result(

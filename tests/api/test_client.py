@@ -29,7 +29,7 @@ from biot_provider.api.session import Session
 from biot_provider.api.transport import RetryTransport
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
-from biot_provider.emulator.server import running
+from biot_provider.emulator.http.server import running
 from biot_provider.errors import ApiError, ConflictError, NotFoundError, TransportError
 from biot_provider.plugin.body import create_body, update_body
 from biot_provider.plugin.model import PluginInputs, PluginState, Subscriptions

@@ -15,7 +15,7 @@ from pytest_mock import MockerFixture
 from biot_provider.api.client import Client
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
-from biot_provider.emulator.server import running
+from biot_provider.emulator.http.server import running
 from biot_provider.errors import TransportError
 
 if TYPE_CHECKING:

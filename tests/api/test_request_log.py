@@ -20,7 +20,7 @@ from biot_provider.api.session import Session
 from biot_provider.api.transport import open_transport
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
-from biot_provider.emulator.server import running
+from biot_provider.emulator.http.server import running
 from biot_provider.errors import BiotError
 
 CONFIG = {"name": "guard", "displayName": "Guard", "version": 1, "runtime": "python3.13", "handler": "index.handler"}

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from biot_provider.emulator import Platform
-from biot_provider.emulator.server import running
+from biot_provider.emulator.http.server import running
 
 SIZE = 16 * 1024 * 1024
 

@@ -13,7 +13,7 @@ import yaml
 
 from biot_provider.cli import main
 from biot_provider.emulator import Platform
-from biot_provider.emulator.server import running
+from biot_provider.emulator.http.server import running
 
 # Responds to `version`, and to `config` with a file beside it; without that file `config` fails as Pulumi does.
 PULUMI = """#!/bin/sh

@@ -20,7 +20,7 @@ import yaml
 from biot_provider.cli import main
 from biot_provider.cli.doctor.connection import clock
 from biot_provider.cli.doctor.findings import Problem
-from biot_provider.emulator.server import running
+from biot_provider.emulator.http.server import running
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -214,7 +214,7 @@ class Project:
         return [entry for entry in asked if not methods or entry["method"] in methods]
 
     def forget_requests(self) -> None:
-        self.platform.journal.clear()
+        self.platform.request_log.clear()
 
     @property
     def _stack_file(self) -> Path:

@@ -165,7 +165,7 @@ def test_a_bad_change_leaves_the_deployed_plugin_and_the_state_as_they_were(proj
     project.up().succeeded()
     state, shown = project.state_text(), project.shown("hello")
     project.declare({"hello": GOOD | {"timeout": 901, "memory_size": 1}})
-    project.platform.journal.clear()
+    project.platform.request_log.clear()
 
     for result in (project.preview(), project.up()):
         result.failed("timeout: must be 1 to 900 (seconds), not 901", "memory_size: must be 128 to 10240 (MB), not 1")

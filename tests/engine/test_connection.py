@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from biot_provider.emulator.server import running
+from biot_provider.emulator.http.server import running
 
 if TYPE_CHECKING:
     from conftest import Project

@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 
 from biot_provider.emulator import Platform
-from biot_provider.emulator.server import running
+from biot_provider.emulator.http.server import running
 
 from .conftest import Project
 

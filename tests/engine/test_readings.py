@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from biot_provider.emulator.switches import readings
+from biot_provider.emulator.testing.switches import readings
 
 if TYPE_CHECKING:
     from conftest import Project

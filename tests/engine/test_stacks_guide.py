@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from biot_provider.emulator import Platform
-from biot_provider.emulator.server import running
+from biot_provider.emulator.http.server import running
 
 from .conftest import ROOT
 

@@ -132,11 +132,11 @@ def test_what_is_there_already_is_looked_for_and_nothing_more(
 ) -> None:
     state = images.create(**code)
     tag = f"HEAD /v2/biot-plugins/manifests/{state['image_tag']}"
-    images.platform.journal.clear()
+    images.platform.request_log.clear()
     capfd.readouterr()
     assert images.create(**code) == state
     assert images.requests() == [tag]
-    images.platform.journal.clear()
+    images.platform.request_log.clear()
     assert images.another_process().create(**code)["digest"] == state["digest"]
     assert images.requests() == [CREDENTIALS, "POST /", tag]
     assert capfd.readouterr().err == ""
@@ -145,7 +145,7 @@ def test_what_is_there_already_is_looked_for_and_nothing_more(
 def test_of_a_changed_file_the_new_layer_alone_is_pushed(images: Images, code: dict[str, Any]) -> None:
     images.create(**code)
     images.file("code/index.py", "changed")
-    images.platform.journal.clear()
+    images.platform.request_log.clear()
     images.create(**code)
     requests = images.requests()
     assert len([line for line in requests if line.startswith("PUT /v2/biot-plugins/blobs/")]) == 2, "layer and config"

@@ -153,7 +153,7 @@ def test_content_that_is_ignored_stays_and_what_would_change_it_is_an_error(
 
 def test_a_refresh_leaves_an_image_that_is_there_as_it_is(images: Images, code: dict[str, Any]) -> None:
     state = images.create(**code)
-    images.platform.journal.clear()
+    images.platform.request_log.clear()
     assert plain(images.another_process().provider.read("wave", state).outs)["digest"] == state["digest"]
     assert [line.split()[0] for line in images.requests()] == ["GET", "POST", "HEAD"]
 
@@ -197,7 +197,7 @@ def test_a_tag_to_read_that_is_not_there_is_an_error(images: Images) -> None:
 
 def test_deleting_leaves_the_repository_alone(images: Images, code: dict[str, Any]) -> None:
     state = images.create(**code)
-    images.platform.journal.clear()
+    images.platform.request_log.clear()
     images.provider.delete("wave", state)
     assert images.requests() == []
     assert state["image_tag"] in images.platform.images.tags()

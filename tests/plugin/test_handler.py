@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from biot_provider.emulator.runtime import Function, FunctionSettings, unpack
+from biot_provider.emulator.functions.runtime import Function, FunctionSettings, unpack
 from biot_provider.package.package import Package, PackageFile, read_package
 from biot_provider.plugin.handler.problem import handler_problem
 

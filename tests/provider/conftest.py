@@ -14,7 +14,7 @@ from pytest_mock import MockerFixture
 from biot_provider.api.client import Client
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
-from biot_provider.emulator.server import running
+from biot_provider.emulator.http.server import running
 from biot_provider.lifecycle.connection import Connection
 from biot_provider.provider.dynamic import DynamicProvider
 from biot_provider.provider.interception_subscription import InterceptionSubscriptionProvider
@@ -202,7 +202,7 @@ class Account:
         return [f"{method} {path}" for method, path in asked]
 
     def forget(self) -> None:
-        self.platform.journal.clear()
+        self.platform.request_log.clear()
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from pytest_mock import MockerFixture
 
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
-from biot_provider.emulator.server import running
+from biot_provider.emulator.http.server import running
 
 from .conftest import World
 
@@ -197,7 +197,7 @@ def _write_outcome(operation: str, fault: str) -> tuple[bool, int]:
 def test_a_write_is_done_once_or_the_error_says_what_is_known(world: World, operation: str, fault: str) -> None:
     write = WRITES[operation]
     act = write.prepare(world)
-    world.platform.journal.clear()
+    world.platform.request_log.clear()
     order(world, fault, write.method, "/plugins")
     world.connect(request_timeout=PATIENCE if fault.startswith("hang") else 60)
     error, seconds = told(act)
@@ -245,7 +245,7 @@ def test_a_read_gets_its_answer_or_says_why_not(
 ) -> None:
     asked, path, act = READS[operation]
     state = world.create(world.inputs(**DECLARED))
-    world.platform.journal.clear()
+    world.platform.request_log.clear()
     if fault == "hang":
         mocker.patch("biot_provider.api.client.READ_TIMEOUT", PATIENCE)
     order(world, fault, "GET", path)

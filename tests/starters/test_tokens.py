@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from biot_provider.emulator import Platform
-from biot_provider.emulator.plugin_tokens import INTERCEPTOR, NOTIFICATION, plugin_token
-from biot_provider.emulator.server import running
+from biot_provider.emulator.delivery.plugin_tokens import INTERCEPTOR, NOTIFICATION, plugin_token
+from biot_provider.emulator.http.server import running
 
 from .conftest import PUBLIC_KEY, REQUEST, TRACE_ID, KeyServer, Requests, Start, notification, pre
 
@@ -52,6 +52,12 @@ def signed(header: str, claims: str, sign: Sign) -> str:
     return f"{content}.{base64url(sign(content.encode()))}"
 
 
+def signer(platform: Platform) -> Sign:
+    """Signatures by the platform's own key, RS512."""
+    key = platform.keys.private()
+    return lambda content: key.sign(content, padding.PKCS1v15(), hashes.SHA512())
+
+
 def encoded(prefix: bytes, digest: bytes) -> bytes:
     """The encoding of a signature (RFC 8017, section 9.2)."""
     tail = b"\0" + prefix + digest
@@ -60,7 +66,8 @@ def encoded(prefix: bytes, digest: bytes) -> bytes:
 
 def forgeries(platform: Platform) -> dict[str, Sign]:
     """Signatures by the platform's own key of a wrong encoding, and variants of a right one."""
-    modulus, private = platform.keys._pair()
+    key = platform.keys.private()
+    modulus, private = key.public_key().public_numbers().n, key.private_numbers().d
 
     def raw(encode: Callable[[bytes], bytes]) -> Sign:
         return lambda content: pow(int.from_bytes(encode(content)), private, modulus).to_bytes(KEY_BYTES)
@@ -72,7 +79,7 @@ def forgeries(platform: Platform) -> dict[str, Sign]:
         """What a verifier accepts that reads the digest from the left (Bleichenbacher, 2006)."""
         return (b"\0\1" + b"\xff" * 8 + b"\0" + SHA512 + sha512(content)).ljust(KEY_BYTES, b"\7")
 
-    sign = platform.keys.sign
+    sign = signer(platform)
     return {
         "SHA-256": raw(lambda content: encoded(SHA256, hashlib.sha256(content).digest())),
         "SHA-512 named as SHA-256": raw(lambda content: encoded(SHA256, sha512(content))),
@@ -90,7 +97,7 @@ def forgeries(platform: Platform) -> dict[str, Sign]:
 
 def bad_tokens(platform: Platform, other: Platform) -> dict[str, str | None]:
     """Tokens by their fault."""
-    sign, public = platform.keys.sign, platform.keys.public()
+    sign, public = signer(platform), platform.keys.public()
     pem = f"-----BEGIN PUBLIC KEY-----\n{public}\n-----END PUBLIC KEY-----\n"
     good = plugin_token(platform.keys, INTERCEPTOR)
     head, claims, signature = good.split(".")
@@ -156,9 +163,9 @@ def test_a_good_token_passes_also_where_the_clocks_differ_by_some_seconds(
     warm = start(base_url)
     now = int(time.time())
     for claims in ({}, {"exp": now - 5}, {"nbf": now + 5}, {"exp": now + 600.5, "iat": now}):
-        assert warm.call(pre(crafted(claims, platform.keys.sign))).value == {"request": REQUEST}
+        assert warm.call(pre(crafted(claims, signer(platform)))).value == {"request": REQUEST}
     for claims in ({"exp": now - 15}, {"nbf": now + 30}):
-        assert warm.call(pre(crafted(claims, platform.keys.sign))).refusal == (401, "TOKEN_NOT_VALID")
+        assert warm.call(pre(crafted(claims, signer(platform)))).refusal == (401, "TOKEN_NOT_VALID")
 
 
 def published(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> str:

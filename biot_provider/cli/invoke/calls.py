@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import Any
 
-from biot_provider.emulator.answers import entity_of
+from biot_provider.emulator.plugins.responses import entity_of
 from biot_provider.lifecycle.validation import nearest
 from biot_provider.plugin.model import Subscriptions
 

@@ -19,7 +19,7 @@ from ..console import print_problem, print_result
 from .usage import UsageProblem, read_text
 
 if TYPE_CHECKING:
-    from biot_provider.emulator.runtime import Invocation
+    from biot_provider.emulator.functions.runtime import Invocation
 
     from .plugin import LocalPlugin
     from .sender import Sender
@@ -116,7 +116,7 @@ class _Session:
             print_result(f"--- {time.strftime('%H:%M:%S')} saved: {', '.join(Path(name).name for name in changed[:3])}")
 
     def _run(self) -> int:
-        from biot_provider.emulator.runtime import Function, FunctionSettings
+        from biot_provider.emulator.functions.runtime import Function, FunctionSettings
 
         from .calls import EventOptions, notes, plan_calls
         from .plugin import read_local_plugin, stage
@@ -165,7 +165,7 @@ class _Session:
     def _start_sender(self) -> Sender:
         """Return the sender; the first call starts its platform."""
         from biot_provider.emulator import Platform
-        from biot_provider.emulator.server import Background
+        from biot_provider.emulator.http.server import Background
 
         from .sender import Sender, log_in
 

@@ -76,7 +76,7 @@ def stage(plugin: LocalPlugin, folder: Path) -> Package:
             shutil.copyfile(plugin.source / file.path, target)
             target.chmod(0o755 if file.executable else 0o644)
     else:
-        from biot_provider.emulator.runtime import unpack
+        from biot_provider.emulator.functions.runtime import unpack
 
         deployed = io.BytesIO()
         package.write_zip(deployed)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from biot_provider.api.redaction import redact
 from biot_provider.cli.console import print_result
-from biot_provider.emulator.events import NOTIFICATION
-from biot_provider.emulator.hook_answers import HttpAnswer, Verdict, http_answer, judge
+from biot_provider.emulator.delivery.events import NOTIFICATION
+from biot_provider.emulator.delivery.hook_responses import HttpResponse, Verdict, http_response, judge
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from biot_provider.emulator.runtime import Invocation
+    from biot_provider.emulator.functions.runtime import Invocation
 
     from .calls import Call
 
@@ -60,7 +60,7 @@ class Report:
         hook, body = _hook(event), _body(event)
         request = body.get("request") if isinstance(body, dict) else None
         path = request.get("path") if isinstance(request, dict) else None
-        http = http_answer(invocation.answer)
+        http = http_response(invocation.answer)
         verdict = judge(hook, http, path=path if isinstance(path, str) else None)
         self._answer(http, invocation.answer)
         self._took(invocation, memory_size)
@@ -78,7 +78,7 @@ class Report:
         if took:
             self._print(f"  took    {took}")
 
-    def _answer(self, http: HttpAnswer, answer: Any) -> None:
+    def _answer(self, http: HttpResponse, answer: Any) -> None:
         headers = {name: value for name, value in http.headers.items() if name != "content-type"}
         shown = "".join(f", {name}: {value}" for name, value in headers.items())
         self._print(f"  answers {http.status}{shown}{'' if http.body else ', without a body'}")
@@ -94,7 +94,7 @@ class Report:
         print_result(redact(text, self._secrets), label=label, style=style)
 
 
-def _described(http: HttpAnswer, answer: Any) -> str | None:
+def _described(http: HttpResponse, answer: Any) -> str | None:
     """Return a description of a body that is not text, None for text."""
     count = _listed_bytes(answer.get("body") if isinstance(answer, dict) and "statusCode" in answer else answer)
     if count is not None:
@@ -138,7 +138,7 @@ def _seconds(seconds: float) -> str:
     return f"{milliseconds:.{0 if milliseconds >= 10 else 1}f} ms" if seconds < 1 else f"{seconds:.2f} s"
 
 
-def _meaning(hook: str | None, http: HttpAnswer, verdict: Verdict, body: Any) -> str | None:
+def _meaning(hook: str | None, http: HttpResponse, verdict: Verdict, body: Any) -> str | None:
     """Return what the platform does with the response."""
     if hook == NOTIFICATION:
         return "nothing: the platform ignores the answer to a notification"

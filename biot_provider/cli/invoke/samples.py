@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from biot_provider.emulator.moments import iso
+from biot_provider.emulator.timestamps import iso
 
 ORGANIZATION = "00000000-0000-0000-0000-000000000000"
 ENTITY, ACTION = "patient", "_update"

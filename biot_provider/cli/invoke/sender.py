@@ -7,9 +7,9 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from biot_provider.emulator import events
-from biot_provider.emulator.plugin_tokens import INTERCEPTOR, PluginTokens
-from biot_provider.emulator.plugin_tokens import NOTIFICATION as NOTIFIED
+from biot_provider.emulator.delivery import events
+from biot_provider.emulator.delivery.plugin_tokens import INTERCEPTOR, PluginTokens
+from biot_provider.emulator.delivery.plugin_tokens import NOTIFICATION as NOTIFIED
 
 from . import samples
 from .calls import ADAPT, CRON, DIRECT, NOTIFICATION, POST, TYPES, WHOLE, Call
