@@ -153,16 +153,6 @@ def test_the_class_and_the_plain_form_have_the_contracts_fields(classes: tuple[t
         assert set(form.__annotations__) == set(model.model_fields)  # type: ignore[attr-defined]
 
 
-def test_the_types_take_every_form_a_program_may_use() -> None:
-    checked = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--config-file", "", "tests/typing/api.py"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert checked.returncode == 0, checked.stdout + checked.stderr
-
-
 def test_the_emulator_takes_nothing_of_ours() -> None:
     taken = set()
     for file in (PACKAGE / "emulator").rglob("*.py"):
