@@ -66,7 +66,7 @@ def made(minor: int) -> Path | None:
             return None
         install = [*UV, "pip", "install", "--python", str(folder)]
         for step in (
-            [*UV, "venv", "--clear", "--python", python, str(folder)],
+            [*UV, "venv", "--clear", "--seed", "--python", python, str(folder)],
             [*install, "--require-hashes", "--requirements", str(lock)],
             [*install, "--no-build-isolation", "--no-deps", "--editable", str(PROJECT)],
         ):
