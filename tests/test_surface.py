@@ -100,16 +100,6 @@ def test_each_provider_is_in_state_by_the_name_that_older_states_hold(module: st
     assert type(pickle.loads(text)) is kind
 
 
-def test_the_types_take_every_form_a_program_may_use() -> None:
-    checked = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--config-file", "", "tests/typing/api.py"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert checked.returncode == 0, checked.stdout + checked.stderr
-
-
 def test_the_emulator_takes_nothing_of_ours() -> None:
     taken = set()
     for file in (PACKAGE / "emulator").rglob("*.py"):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from conftest import Caller, Talk
+    from .conftest import Caller, Talk
 
 PROPERTIES = "/settings/v1/system/properties"
 LOGIN = "/ums/v2/services/accessToken"

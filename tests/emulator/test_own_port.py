@@ -14,7 +14,7 @@ from biot_provider.emulator import Platform
 from biot_provider.emulator import platform as platform_module
 
 if TYPE_CHECKING:
-    from conftest import Caller
+    from .conftest import Caller
 
 CALLBACK = """
 import json, os, urllib.error, urllib.request

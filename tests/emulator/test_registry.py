@@ -26,7 +26,7 @@ from biot_provider.emulator import Platform
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from conftest import Caller
+    from .conftest import Caller
 
 CREDENTIALS = "/settings/v2/plugins/docker-repository/temp-credentials"
 PERMISSION = "SETTINGS_PLUGIN_GET_DOCKER_REPOSITORY_TEMP_CREDENTIALS"

@@ -31,7 +31,7 @@ from biot_provider.emulator.images import registry
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from conftest import Caller, Talk
+    from .conftest import Caller, Talk
 
 PATIENTS = "/organization/v1/users/patients"
 CREATE = f"POST{PATIENTS}"

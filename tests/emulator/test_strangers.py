@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from conftest import Caller, Talk
+    from .conftest import Caller, Talk
 
 CONTROLS = [
     ("POST", "/_emulator/service-users"),

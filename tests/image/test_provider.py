@@ -112,6 +112,7 @@ def test_a_refresh_marks_build_arguments_as_secrets_and_takes_whatever_state_hol
              "__owner": "shop/dev/wave"}  # fmt: skip
     read = images.provider.read("wave", known)
     for properties in (read.outs, read.inputs):
+        assert properties
         assert {key: unwrap_rpc_secret(value) for key, value in properties["build_args"].items()} == {
             "TOKEN": "canary", "ODD": '{"a": [1]}'
         }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -232,11 +233,16 @@ def test_the_merged_plugin_is_judged_and_not_its_parts(folder: Folder) -> None:
 
 def test_an_override_may_hold_a_value_that_is_not_known_yet(folder: Folder) -> None:
     folder.plugin("guard", "environmentVariables: {MODE: strict}")
-    token = pulumi.Output.secret("x")
+    with asyncio.Runner() as runner:  # an output belongs to a loop
+        token = runner.run(_secret("x"))
     assert folder.read({"guard": {"environmentVariables": {"TOKEN": token}}})["guard"]["environment_variables"] == {
         "MODE": "strict",
         "TOKEN": token,
     }
+
+
+async def _secret(value: str) -> pulumi.Output[str]:
+    return pulumi.Output.secret(value)
 
 
 def test_a_mistake_names_the_place_where_its_value_stands(folder: Folder) -> None:

@@ -14,7 +14,7 @@ from biot_provider.subscription.ids import id_of
 from biot_provider.subscription.model import NotificationSubscriptionState
 
 if TYPE_CHECKING:
-    from conftest import Account
+    from .conftest import Account
 
 pytestmark = pytest.mark.usefixtures("sleeps")
 

@@ -15,7 +15,7 @@ from biot_provider.provider.service_user import ServiceUserProvider
 from biot_provider.provider.service_user_key import ServiceUserKeyProvider
 
 if TYPE_CHECKING:
-    from conftest import Account
+    from .conftest import Account
 
 pytestmark = pytest.mark.usefixtures("sleeps")
 

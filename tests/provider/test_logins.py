@@ -177,7 +177,7 @@ def test_a_login_that_ran_out_of_its_callers_time_is_made_again_by_who_has_more(
 
 def test_a_login_given_up_for_lack_of_time_is_made_again_by_who_has_more(world: World) -> None:
     client = world.client()
-    busy = {"status": 503, "headers": {"Retry-After": "9"}}
+    busy: dict[str, Any] = {"status": 503, "headers": {"Retry-After": "9"}}
     world.platform.faults.add(method="POST", path="/accessToken", latency=0.8, **busy)
     thread, results = in_thread(lambda: client.create_plugin(CONFIG, timeout=5))
     time.sleep(0.3)

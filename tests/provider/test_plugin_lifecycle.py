@@ -15,7 +15,7 @@ from biot_provider.plugin.stamp import owner_hash
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import World
+    from .conftest import World
 
 pytestmark = pytest.mark.usefixtures("sleeps")
 

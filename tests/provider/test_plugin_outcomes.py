@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import World
+    from .conftest import World
 
 AWS_CONFLICT = {"kind": "aws-conflict"}
 AWS_OTHER = {"status": 500, "code": "AWS_EXCEPTION", "details": {"className": "InvalidParameterValueException"}}

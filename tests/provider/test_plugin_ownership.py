@@ -11,7 +11,7 @@ import pytest
 from biot_provider.plugin.stamp import owner_hash
 
 if TYPE_CHECKING:
-    from conftest import World
+    from .conftest import World
 
 pytestmark = pytest.mark.usefixtures("sleeps")
 

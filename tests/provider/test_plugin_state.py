@@ -27,7 +27,7 @@ from biot_provider.plugin.state import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import World
+    from .conftest import World
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "plugins.json").read_text())
 CREATIONS, UPDATES, ANSWERS = VECTORS["creations"], VECTORS["updates"], VECTORS["answers"]

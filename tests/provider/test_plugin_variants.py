@@ -9,7 +9,7 @@ import pytest
 from biot_provider.emulator.testing.variants import changes
 
 if TYPE_CHECKING:
-    from conftest import World
+    from .conftest import World
 
 pytestmark = pytest.mark.usefixtures("sleeps")
 

@@ -103,7 +103,11 @@ def test_an_operation_quotes_no_secret_argument_and_no_variable(
         monkeypatch.setenv("BIOT_LOG_FILE", str(world.folder / "debug.log"))
     world.connect(request_timeout=1)
     shown, variable = canary(), canary()
-    given = {"display_name": shown, "environment_variables": {"TOKEN": variable}, "__secrets": ["display_name"]}
+    given: dict[str, Any] = {
+        "display_name": shown,
+        "environment_variables": {"TOKEN": variable},
+        "__secrets": ["display_name"],
+    }
     inputs = world.inputs(**given)
     state = {} if operation == "create" else world.create(inputs)
     changed = world.inputs(**given | {"timeout": 7})

@@ -23,7 +23,7 @@ from biot_provider.provider.service_user_key import ServiceUserKeyProvider
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Account
+    from .conftest import Account
 
 pytestmark = pytest.mark.usefixtures("sleeps")
 

@@ -12,7 +12,7 @@ from biot_provider.provider.interception_subscription import InterceptionSubscri
 from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider as Notifications
 
 if TYPE_CHECKING:
-    from conftest import Account
+    from .conftest import Account
 
 pytestmark = pytest.mark.usefixtures("sleeps")
 
