@@ -20,7 +20,7 @@ class Without:
 
 sys.meta_path.insert(0, Without())
 
-from biot_provider.api.transport import open_embedded
+from biot_provider.api.embedded import open_embedded
 from biot_provider.cli import main
 from biot_provider.errors import ConfigError
 

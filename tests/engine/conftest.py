@@ -83,10 +83,10 @@ class Result:
 
     @property
     def errors(self) -> set[str]:
-        """The errors as the user reads them; that a step failed at all is reported beside them."""
+        """The errors as the user reads them; Pulumi's own words for a failed step are reported beside them."""
         diagnostics = [event["diagnosticEvent"] for event in self.events if "diagnosticEvent" in event]
         errors = {entry["message"].strip() for entry in diagnostics if entry["severity"] == "error"}
-        return errors - {"update failed", "preview failed"}
+        return errors - {"update failed", "preview failed", "Resource monitor has terminated, shutting down"}
 
     @property
     def error(self) -> str:
