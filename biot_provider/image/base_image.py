@@ -41,8 +41,8 @@ class PlatformSource:
             return self._registry.exchange(action, call, self._base.repository)
         except ForbiddenError as error:
             raise ImageError(
-                f"{action}: {error}. What to do: check base_image; the platform's temporary credentials must be"
-                " allowed to read it"
+                f"{action}: {error}",
+                advice="check base_image; the platform's temporary credentials must be allowed to read it",
             ) from None
 
     def supplies(self, layer: Blob) -> bool:
@@ -65,7 +65,7 @@ class PublicSource:
         try:
             return exchange(action, lambda: call(self._repository))
         except (ExpiredError, ForbiddenError) as error:
-            raise ImageError(f"{action}: {error}. What to do: check base_image; it must be public") from None
+            raise ImageError(f"{action}: {error}", advice="check base_image; it must be public") from None
 
     def supplies(self, layer: Blob) -> bool:
         """Return whether the platform's repository has a layer."""

@@ -66,8 +66,8 @@ def authorization_token(credentials: DockerCredentials, endpoint: str | None) ->
         refusal = error.response.get("Error", {})
         text = redact(f"{refusal.get('Code')}: {refusal.get('Message')}", secrets)
         raise ImageError(
-            f"{action}: AWS ECR answered {' '.join(text.split())[:200]}."
-            " What to do: run `pulumi up` again; if it stays, ask BioT about the repository's temporary credentials"
+            f"{action}: AWS ECR answered {' '.join(text.split())[:200]}",
+            advice="run `pulumi up` again; if it stays, ask BioT about the repository's temporary credentials",
         ) from None
     except (BotoCoreError, LookupError, ValueError) as error:
         raise ImageError(f"{action}: AWS ECR cannot be asked ({error})") from None

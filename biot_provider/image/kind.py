@@ -50,7 +50,7 @@ class PluginImageKind:
         Raises InvalidInputsError.
         """
         declared = {name: value for name, value in declared_arguments(given).items() if name not in _DERIVED}
-        problems = image_problems(declared, is_unknown, _base_image_problem)
+        problems = image_problems(declared, is_unknown)
         derived: Mapping[str, Any] = {}
         if not problems and given.get("image_tag") is not None:
             # No program gives it: the engine put it back, since its changes are ignored.
@@ -183,13 +183,3 @@ def _builder_problems(name: str | None) -> list[Problem]:
     except ImageError as error:
         return [Problem("builder", str(error))]
     return []
-
-
-def _base_image_problem(text: str) -> str | None:
-    from biot_provider.image.reference import Reference
-
-    try:
-        Reference.parse(text)
-    except ValueError as error:
-        return str(error)
-    return None

@@ -66,8 +66,8 @@ class Publisher:
                     digest = registry.push(tag, image, absent)
                 except ForbiddenError as error:
                     raise ImageError(
-                        f"push image {inputs.name!r} to {registry.uri}: {error}. What to do: ask BioT whether the"
-                        " temporary credentials may push to this repository"
+                        f"push image {inputs.name!r} to {registry.uri}: {error}",
+                        advice="ask BioT whether the temporary credentials may push to this repository",
                     ) from None
         return Published(digest, registry.uri)
 
@@ -108,8 +108,8 @@ class Publisher:
         if reference.host == EMBEDDED_HOST:
             if not access.embedded:
                 raise ImageError(
-                    f"base_image {reference}: only the embedded platform has it. What to do: name one of AWS's, such as"
-                    " public.ecr.aws/lambda/python:3.13, for this stack"
+                    f"base_image {reference}: only the embedded platform has it",
+                    advice="name one of AWS's, such as public.ecr.aws/lambda/python:3.13, for this stack",
                 )
             return PlatformSource(registry, reference)
         if reference.host == access.host:

@@ -84,8 +84,8 @@ def _failure(action: str, error: Exception, secrets: tuple[str, ...], *, is_clos
     reason = redact(str(cause), secrets)[:200] or type(error).__name__
     if isinstance(cause, ssl.SSLCertVerificationError):
         return ImageError(
-            f"{action}: the registry's certificate is not trusted ({reason})."
-            " What to do: name a file with its authority in SSL_CERT_FILE"
+            f"{action}: the registry's certificate is not trusted ({reason})",
+            advice="name a file with its authority in SSL_CERT_FILE",
         )
     if isinstance(error, httpx.TimeoutException):
         reason = f"no byte went through for {STALL_SECONDS:.0f} s"

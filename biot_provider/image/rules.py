@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from biot_provider.image.model import PluginImageInputs
-from biot_provider.lifecycle.validation import Arguments, Problem, in_path, shown
+from biot_provider.image.reference import Reference
+from biot_provider.lifecycle.validation import Arguments, IsUnknown, Problem, by_path, in_path, shown
 
 _WITH_CONTEXT = ("dockerfile", "target", "build_args", "builder")
 _WITH_CODE = ("base_image", "handler")
@@ -26,18 +27,24 @@ environment, where it is in nobody's sight; proxies and BUILDKIT_INLINE_CACHE an
 """
 
 
-def image_problems(
-    values: Mapping[str, Any], is_unknown: Callable[[object], bool], base_image_problem: Callable[[str], str | None]
-) -> list[Problem]:
+def image_problems(values: Mapping[str, Any], is_unknown: IsUnknown) -> list[Problem]:
     """Every problem of an image's arguments, in the order of their paths."""
     values, found = _ARGUMENTS.examined(values, is_unknown)
     found += [*_way_problems(values), *_argument_problems(values.get("build_args"))]
     base = values.get("base_image")
-    if isinstance(base, str) and base and (problem := base_image_problem(base)):
+    if isinstance(base, str) and base and (problem := _base_image_problem(base)):
         # What stands before an @ may be a password.
         given = "what is given" if "@" in base.replace("@sha256:", "") else shown(base)
         found.append(Problem("base_image", f"{given} is no image: {problem}"))
-    return sorted(found, key=lambda problem: problem.path)
+    return by_path(found)
+
+
+def _base_image_problem(text: str) -> str | None:
+    try:
+        Reference.parse(text)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def _way_problems(values: Mapping[str, Any]) -> Iterator[Problem]:

@@ -73,7 +73,7 @@ class Codec(Generic[InputsT, StateT]):
         return any(getattr(state, name) not in (None, "") for name in given)
 
     def checked(self, given: Properties, old: Properties) -> dict[str, Any]:
-        """Inputs whose problems are known to be none: defaults filled in, values in the model's types.
+        """Checked inputs: defaults filled in, values in the model's types.
 
         What is not known yet stays as it came. So does what is as it was in the inputs before, or has a part of them,
         in whatever form a read gave it: ``ignore_changes`` puts words of the platform's own there.

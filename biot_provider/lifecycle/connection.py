@@ -96,8 +96,9 @@ class Connection:
             return
         raise LifecycleError(
             f"{action} {name}: this stack deployed it to {made_on}, and {configured}, which is configured now, has no"
-            f" {name} of this stack. What to do: correct the address (`pulumi config set biot:baseUrl {made_on}`, or"
-            " base_url of its biot.Provider); or, to leave it there and start anew here, `pulumi state delete` it"
+            f" {name} of this stack",
+            advice=f"correct the address (`pulumi config set biot:baseUrl {made_on}`, or"
+            " base_url of its biot.Provider); or, to leave it there and start anew here, `pulumi state delete` it",
         )
 
 

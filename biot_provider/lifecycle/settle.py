@@ -29,7 +29,7 @@ class Deadline:
         self._end = clock() + seconds
         self._last_write = self._end - min(_LAST_READ, seconds / 5)
         self.retry_after = 0.0
-        """Seconds the platform asked for before the next attempt."""
+        """Seconds that the platform wants before the next attempt."""
 
     def for_write(self) -> float:
         """Seconds a write may take now, half a second at the least."""
@@ -82,7 +82,7 @@ def settle(
             if not worth_repeating(failed):
                 raise failed
             if not may_write:
-                raise LifecycleError(f"{failed}. {not_done}")
+                raise LifecycleError(f"{failed.summary}. {not_done}", advice=failed.advice)
         try:
             return write()
         except (ApiError, TransportError) as error:
@@ -90,7 +90,12 @@ def settle(
                 raise
             failed = error
             deadline.retry_after = (isinstance(error, ApiError) and error.retry_after) or 0.0
-    raise LifecycleError(f"{failed}. What became of it is not known, since reading failed too: {unread}")
+    assert failed is not None  # noqa: S101  (there is no end without a failed write)
+    assert unread is not None  # noqa: S101
+    raise LifecycleError(
+        f"{failed.summary}. What became of it is not known, since reading failed too: {unread.summary}",
+        advice=unread.advice or failed.advice,
+    )
 
 
 def unclear(error: BiotError) -> bool:

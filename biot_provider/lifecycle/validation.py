@@ -77,9 +77,7 @@ class Arguments:
         self._ruled = ruled
         self._unquoted = frozenset({*marked(model, Mark.SECRET), *marked(model, Mark.UNQUOTED)})
 
-    def examined(
-        self, values: Mapping[str, Any], is_unknown: Callable[[object], bool]
-    ) -> tuple[dict[str, Any], list[Problem]]:
+    def examined(self, values: Mapping[str, Any], is_unknown: IsUnknown) -> tuple[dict[str, Any], list[Problem]]:
         """The values, ``SKIPPED`` in place of those not known yet or broken, and every problem of their form."""
         sound: dict[str, Any] = {}
         problems: list[Problem] = []
@@ -125,7 +123,7 @@ class Arguments:
         return {"missing": "is required", "string_too_short": "must not be empty"}.get(kind, str(found["msg"]))
 
 
-def plain_problems(values: Mapping[str, Any], is_unknown: Callable[[object], bool]) -> list[Problem]:
+def plain_problems(values: Mapping[str, Any], is_unknown: IsUnknown) -> list[Problem]:
     """What no resource can take in these values, in the order of the arguments."""
     problems: list[Problem] = []
     for name, value in values.items():
@@ -137,9 +135,7 @@ class _TooDeepError(Exception):
     pass
 
 
-def _sound(
-    value: object, path: str, problems: list[Problem], is_unknown: Callable[[object], bool], *, named: bool
-) -> object:
+def _sound(value: object, path: str, problems: list[Problem], is_unknown: IsUnknown, *, named: bool) -> object:
     """The value, ``SKIPPED`` in place of what is broken; with ``named``, a problem names parts of every level."""
 
     def walk(value: object, path: str, depth: int) -> object:

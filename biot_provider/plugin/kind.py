@@ -164,7 +164,7 @@ class PluginKind:
         if other is None:
             return []
         shown = resource_name(other)
-        if shown == resource_name(owner):  # below another parent: by the types that tell the two apart
+        if shown == resource_name(owner):  # below another parent: the types distinguish the two
             shown = path_in_stack(other)
         return [Problem("name", f"{name!r} is the plugin of resource {shown!r} too: leave one out")]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from biot_provider.api.models.plugins import NAME_PREFIX
 from biot_provider.lifecycle.fields import API_ID
-from biot_provider.lifecycle.validation import SKIPPED, Arguments, Problem, in_path, shown
+from biot_provider.lifecycle.validation import SKIPPED, Arguments, IsUnknown, Problem, in_path, shown
 from biot_provider.plugin.aws_lambda import RESERVED_VARIABLES
 from biot_provider.plugin.model import PluginInputs
 from biot_provider.plugin.schedule import schedule_problem
@@ -38,7 +38,7 @@ Naming = Callable[[str, str], str]
 
 def plugin_problems(
     values: Mapping[str, Any],
-    is_unknown: Callable[[object], bool],
+    is_unknown: IsUnknown,
     naming: Naming = lambda argument, _path: argument,
 ) -> list[Problem]:
     """Every problem of a plugin's arguments, in the order of their paths."""

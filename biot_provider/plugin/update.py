@@ -95,18 +95,17 @@ class PluginUpdate:
             return
         stamp = Stamp.found(found)
         refused = f"update plugin {self._wanted.name!r}: nothing was changed, for"
-        advice = "What to do: check that biot:baseUrl is this stack's platform; then"
+        advice = "check that biot:baseUrl is this stack's platform; then set adopt=True to take it over"
         if stamp is not None and not stamp.belongs_to(self._before.owner, self._wanted.owner):
             raise LifecycleError(
-                f"{refused} the plugin belongs to another stack or resource (owner {stamp.owner})."
-                f" {advice} set adopt=True to take it over"
+                f"{refused} the plugin belongs to another stack or resource (owner {stamp.owner})", advice=advice
             )
         is_new = stamp is not None and stamp.owner == owner_hash(self._wanted.owner)
         if is_another(found, self._before) and not is_new:
             raise LifecycleError(
                 f"{refused} it is not the plugin that this stack deployed: it carries no stamp of it and was created at"
-                f" {found.creation_time}, not {self._before.creation_time}."
-                f" {advice} set adopt=True to take it over, or choose another name"
+                f" {found.creation_time}, not {self._before.creation_time}",
+                advice=f"{advice}, or choose another name",
             )
 
     def _send(self, found: PluginAnswer, *, above: int = 0) -> PluginState:
@@ -210,6 +209,6 @@ def _refuse_kept_schedule(answer: PluginAnswer, wanted: PluginState) -> None:
     if wanted.cron_schedule is None and answer.cron_schedule is not None:
         raise LifecycleError(
             f"update plugin {wanted.name!r}: the platform keeps the schedule {answer.cron_schedule!r}"
-            " although it was to clear it. What to do: give enabled_state='DISABLED', or replace the plugin"
-            " (`pulumi up --replace <urn>`)"
+            " although it was to clear it",
+            advice="give enabled_state='DISABLED', or replace the plugin (`pulumi up --replace <urn>`)",
         )

@@ -131,13 +131,13 @@ class PluginWrites:
         fits = stamp is None and not self._stamps and bool(unclear_errors) and self._is_as_declared(found, wanted)
         if not stamped and not fits:
             if wanted.adopt is not True:
-                raise LifecycleError(_name_is_taken(wanted, found, stamp))
+                raise _name_is_taken(wanted, found, stamp)
             return self._adopt(wanted, found)
         if stamp is not None and self._must_be_made_anew(wanted, found, stamp):
             if not may_remake:
                 raise LifecycleError(
-                    f"create plugin {wanted.name!r}: the platform still has the one that was deleted for it."
-                    " What to do: run `pulumi up` again"
+                    f"create plugin {wanted.name!r}: the platform still has the one that was deleted for it",
+                    advice="run `pulumi up` again",
                 )
             self._report(
                 f"warning: plugin {wanted.name!r}: the one that this resource has on the platform already, since"
@@ -165,7 +165,8 @@ class PluginWrites:
         if is_other_type(found.deployment_package_type, wanted):
             raise LifecycleError(
                 f"create plugin {wanted.name!r}: the existing plugin is of package type"
-                f" {found.deployment_package_type}, which cannot change. What to do: delete it, or choose another name"
+                f" {found.deployment_package_type}, which cannot change",
+                advice="delete it, or choose another name",
             )
         stamp = Stamp.found(found)
         owner = f" of owner {stamp.owner}" if stamp else ""
@@ -201,14 +202,15 @@ class PluginWrites:
             return None
 
 
-def _name_is_taken(wanted: PluginState, found: PluginAnswer, stamp: Stamp | None) -> str:
+def _name_is_taken(wanted: PluginState, found: PluginAnswer, stamp: Stamp | None) -> LifecycleError:
     if stamp is None:
         owner = "carries no stamp"
-        advice = ""
+        aliases = ""
     else:
         owner = f"belongs to another stack or resource (owner {stamp.owner})"
-        advice = "; or, where it is this resource under its former name or parent, declare that in its aliases"
-    return (
+        aliases = "; or, where it is this resource under its former name or parent, declare that in its aliases"
+    return LifecycleError(
         f"create plugin {wanted.name!r}: a plugin of that name exists already and {owner}; it was created at"
-        f" {found.creation_time}. What to do: choose another name, or set adopt=True to take it over{advice}"
+        f" {found.creation_time}",
+        advice=f"choose another name, or set adopt=True to take it over{aliases}",
     )

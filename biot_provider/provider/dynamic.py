@@ -24,23 +24,22 @@ from pulumi.dynamic import (
     ResourceProvider,
     UpdateResult,
 )
-from pulumi.output import Unknown
+from pulumi.output import Unknown as PulumiUnknown
 from pulumi.runtime.rpc import wrap_rpc_secret
 
 from biot_provider.api.request_log import is_debugging
 from biot_provider.errors import BiotError, LifecycleError
-from biot_provider.lifecycle.codec import UNKNOWN, Codec, Secret
-from biot_provider.lifecycle.codec import Unknown as NotKnown
+from biot_provider.lifecycle.codec import UNKNOWN, Codec, Secret, Unknown
 from biot_provider.lifecycle.connection import Connection
 from biot_provider.lifecycle.fields import State
 from biot_provider.lifecycle.kind import Context, InvalidInputsError, ResourceKind
 from biot_provider.lifecycle.validation import MAX_DEPTH
-from biot_provider.provider.host import complete_diffs, refuse_unseen_ignore, report_changes
+from biot_provider.provider.host import refuse_unseen_ignore, report_changes, send_changed_paths
 from biot_provider.provider.secret_arguments import SecretArguments, redact_secrets, without_names
 
 ResultT = TypeVar("ResultT")
 
-_UNKNOWN = Unknown()
+_PULUMI_UNKNOWN = PulumiUnknown()
 
 
 class _Shown(Exception):  # noqa: N818
@@ -52,7 +51,7 @@ _Shown.__module__ = "builtins"
 
 
 def operation(method: Callable[..., ResultT]) -> Callable[..., ResultT]:
-    """Let an error leave as one line that stands alone; what is no error of ours is a defect, shown with its frames.
+    """Let an error leave as one line that stands alone; any other error is a defect, shown with its frames.
 
     Pulumi prints the whole traceback of whatever is raised, so this process prints none.
     """
@@ -99,7 +98,7 @@ class DynamicProvider(ResourceProvider):
         """
         warnings.simplefilter("ignore")
         logging.disable()
-        complete_diffs()
+        send_changed_paths()
         self.connect(Connection.configured(req.config.get))
 
     def connect(self, connection: Connection) -> None:
@@ -166,7 +165,7 @@ class DynamicProvider(ResourceProvider):
             if not self._codec.is_state(known):
                 name = self.kind.name(id_, known)
                 raise LifecycleError(
-                    f"read {name}: there is none on this platform. What to do: check the id and biot:baseUrl"
+                    f"read {name}: there is none on this platform", advice="check the id and biot:baseUrl"
                 )
             return ReadResult("", {})
         inputs = _encoded(self._codec.inputs(self.kind.declared(found.state)))
@@ -210,13 +209,17 @@ def report(line: str) -> None:
 
 def _decoded(properties: Mapping[str, Any]) -> dict[str, Any]:
     """Properties without the engine's own marks."""
-    return {key: _mapped(value, Unknown, lambda _: UNKNOWN) for key, value in properties.items() if key != "__provider"}
+    return {
+        key: _mapped(value, PulumiUnknown, lambda _: UNKNOWN)
+        for key, value in properties.items()
+        if key != "__provider"
+    }
 
 
 def _encoded(properties: Mapping[str, Any]) -> dict[str, Any]:
     """Properties with the engine's own marks."""
     marked = _mapped(properties, Secret, lambda secret: wrap_rpc_secret(secret.value))
-    return dict(_mapped(marked, NotKnown, lambda _: _UNKNOWN))
+    return dict(_mapped(marked, Unknown, lambda _: _PULUMI_UNKNOWN))
 
 
 def _mapped(value: Any, kind: type, convert: Callable[[Any], Any], depth: int = 0) -> Any:

@@ -33,7 +33,7 @@ class _DiffResponse:
         return self._original(**({"diffs": changed} | fields))
 
 
-def complete_diffs() -> None:
+def send_changed_paths() -> None:
     """Have the host send the changed paths with each diff. Called when a provider is configured in its process."""
     host = sys.modules["__main__"]
     proto = getattr(host, "proto", None)
@@ -61,8 +61,8 @@ def refuse_unseen_ignore(what: str, content: Collection[str], digest: str) -> No
     named = [name for name in content if name in ignored]
     if named and digest not in ignored and "*" not in ignored:
         raise InputError(
-            f"ignore_changes: {what}: a transformation adds {named[0]!r}, which leaves out what the files hold."
-            f" What to do: add {digest!r} there too, or give ignore_changes to the resource itself"
+            f"ignore_changes: {what}: a transformation adds {named[0]!r}, which leaves out what the files hold",
+            advice=f"add {digest!r} there too, or give ignore_changes to the resource itself",
         )
 
 

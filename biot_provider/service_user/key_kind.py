@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import ClassVar
 
 from biot_provider.api.models.service_users import SecretKeyAnswer
-from biot_provider.api.models.wide import are_ids_alike, is_same_moment
+from biot_provider.api.models.wide import are_ids_alike, is_same_moment, moment
 from biot_provider.errors import InputError, NotFoundError
 from biot_provider.lifecycle.codec import is_unknown
 from biot_provider.lifecycle.fields import Mark, marked
@@ -115,8 +115,5 @@ def _changed_times(found: SecretKeyAnswer, known: ServiceUserKeyState) -> dict[s
 
 
 def _is_past(time: str | None) -> bool:
-    try:
-        moment = datetime.fromisoformat(time or "")
-    except ValueError:
-        return False
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) <= datetime.now(UTC)
+    end = moment(time)
+    return end is not None and end <= datetime.now(UTC)

@@ -1,7 +1,7 @@
 """Make and drop secret keys of service users so that none is lost from sight and nobody else's is dropped.
 
 Nothing here knows Pulumi. A key's secret is in one answer alone. When that answer is lost another key is made. The one
-that was lost cannot be told from one that somebody else made in the same moment, so it is named and left.
+that was lost cannot be distinguished from one that somebody else made in the same moment, so it is named and left.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class SecretKeyWrites:
                 if error.code != "MAX_SECRET_KEYS":
                     raise
                 there = self.listed(service_user_id) or ()
-                raise LifecycleError(at_limit(error, there, HELD, lost)) from None
+                raise at_limit(error, there, HELD, lost) from None
             HELD[key.id] = resource
             return key
 
@@ -52,8 +52,9 @@ class SecretKeyWrites:
             lost[:] = _new(found, before)
             if len(lost) > 1:
                 raise LifecycleError(
-                    f"{error}. Meanwhile the keys {', '.join(lost)} came into being, and their secrets were not"
-                    " received. What to do: delete those that nobody uses, then run `pulumi up` again"
+                    f"{error.summary}. Meanwhile the keys {', '.join(lost)} came into being, and their secrets were not"
+                    " received",
+                    advice="delete those that nobody uses, then run `pulumi up` again",
                 )
 
         not_done = "No answer with a key's secret was received"
@@ -102,7 +103,7 @@ def _new(found: Sequence[SecretKeyAnswer] | None, before: Sequence[SecretKeyAnsw
 
 def at_limit(
     error: ApiError, keys: Sequence[SecretKeyAnswer], held: Mapping[str, str], lost: Collection[str] = ()
-) -> str:
+) -> LifecycleError:
     """What the platform's limit of keys means here, and which key may go: one that no resource of this run has."""
     described = []
     for key in sorted(keys, key=lambda key: key.creation_time or ""):
@@ -114,8 +115,8 @@ def at_limit(
     which = f"one of {', '.join(free)} if nothing uses it" if free else "the first one if only later ones are in use"
     if lost:
         which = f"{free[0]}, which came into being just now while the answer with its secret was lost"
-    refused = error.summary
-    return (
-        f"{refused}. A new key is made before the old one is dropped, so there must be room for one more. Its keys are:"
-        f" {'; '.join(described)}. What to do: delete {which}, in the BioT Console, then run `pulumi up` again"
+    return LifecycleError(
+        f"{error.summary}. A new key is made before the old one is dropped, so there must be room for one more."
+        f" Its keys are: {'; '.join(described)}",
+        advice=f"delete {which}, in the BioT Console, then run `pulumi up` again",
     )

@@ -19,7 +19,7 @@ from biot_provider.service_user.writes import (
     exists,
     observed,
     replacing_fields,
-    unheard_of,
+    undeclarable_fields,
 )
 
 
@@ -55,7 +55,7 @@ class ServiceUserKind:
         warnings = [
             f"warning: service user {old.name!r}: the platform shows {name} {getattr(old, name)!r}, which is"
             f" none that this version knows: it is left as it is, not made {getattr(new, name)!r}"
-            for name in unheard_of(old, new)
+            for name in undeclarable_fields(old, new)
         ]
         if replaces:
             warnings.insert(

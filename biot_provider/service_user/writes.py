@@ -44,7 +44,7 @@ def replacing_fields(state: ServiceUserShown, inputs: ServiceUserShown) -> list[
     return [name for name in _differing(state, inputs) if _can_be_declared(name, getattr(state, name))]
 
 
-def unheard_of(state: ServiceUserShown, inputs: ServiceUserShown) -> list[str]:
+def undeclarable_fields(state: ServiceUserShown, inputs: ServiceUserShown) -> list[str]:
     """What cannot be changed and is shown as nothing that can be declared."""
     return [name for name in _differing(state, inputs) if not _can_be_declared(name, getattr(state, name))]
 
@@ -160,7 +160,8 @@ class ServiceUserWrites:
             if kept := [name for name in left(answer) if _is_shown(answer, name)]:
                 raise LifecycleError(
                     f"update service user {inputs.name!r}: the platform keeps {', '.join(kept)} as it was"
-                    " although it was to change it. What to do: change it in the BioT Console, or take it back"
+                    " although it was to change it",
+                    advice="change it in the BioT Console, or take it back",
                 )
             return answer
 
@@ -169,8 +170,8 @@ class ServiceUserWrites:
             settle(self._deadline, write, look, lambda found, _: None if left(found) else found, not_done)
         except NotFoundError as error:
             raise LifecycleError(
-                f"update service user {inputs.name!r}: it no longer exists (trace id {error.trace_id})."
-                " What to do: run `pulumi up --refresh`, which creates it again"
+                f"update service user {inputs.name!r}: it no longer exists (trace id {error.trace_id})",
+                advice="run `pulumi up --refresh`, which creates it again",
             ) from None
         written = {name: getattr(inputs, name) for name in (*UPDATABLE, "owner")}
         return state.model_copy(update=written | {"filled_in": _filled_in(inputs) or None})
@@ -201,10 +202,10 @@ class ServiceUserWrites:
             return
         raise LifecycleError(
             f"create service user {found.name!r}: one of that name exists already (id {found.id}). It is another"
-            " resource's, somebody else's, or what a run that was killed has left; its secret key cannot be had again."
-            " What to do: where a resource was renamed, give it `aliases`; to replace one, set delete_before_replace;"
+            " resource's, somebody else's, or what a run that was killed has left; its secret key cannot be had again",
+            advice="where a resource was renamed, give it `aliases`; to replace one, set delete_before_replace;"
             " else delete it in the BioT Console if nothing uses it and run `pulumi up` again; or choose another name;"
-            f" or use it as it is, by biot.ServiceUserKey with service_user_id={found.id!r}"
+            f" or use it as it is, by biot.ServiceUserKey with service_user_id={found.id!r}",
         )
 
     def _with_new_key(self, found: ServiceUserAnswer, inputs: ServiceUserState) -> Made:

@@ -90,7 +90,7 @@ class SubscriptionKind:
         self.state = type_.state
         self._type = type_
         self._declared: Declarations[tuple[str, ...]] = Declarations()
-        """What tells the subscriptions that this run declares from all others."""
+        """The identities of the subscriptions that this run declares."""
         self._orders: Declarations[tuple[str, ...]] = Declarations()
         """The orders that this run declares, of interceptions of one API or entity."""
         self._known: dict[tuple[str, ...], SubscriptionState] = {}

@@ -191,4 +191,4 @@ def _with_suggestion(error: ApiError) -> BiotError:
     given = next((value for key, value in error.details.items() if key.startswith("invalid")), None)
     names = next((value for key, value in error.details.items() if key.startswith("valid")), None)
     near = nearest(given, [str(name) for name in names]) if given and isinstance(names, list) else ""
-    return LifecycleError(f"{error}{near}") if near else error
+    return LifecycleError(error.summary, advice=f"{error.advice or 'check the name'}{near}") if near else error

@@ -111,9 +111,10 @@ def test_a_plugin_is_created_read_changed_and_deleted(client: Client, platform: 
 
     changed = client.update_plugin("guard", {"timeout": 30})
     assert (changed.timeout, changed.version) == (30, 1)
-    changed = client.update_plugin("guard", {"version": 2}, zipped("new"))
+    new = zipped("new")
+    changed = client.update_plugin("guard", {"version": 2}, new)
     assert (changed.timeout, changed.version) == (30, 2)
-    assert platform.code("guard") == zipped("new").getvalue()
+    assert platform.code("guard") == new.getvalue()
 
     client.delete_plugin("guard")
     with pytest.raises(NotFoundError):

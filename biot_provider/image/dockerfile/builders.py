@@ -130,8 +130,8 @@ def find_builder(name: str | None, environment: Mapping[str, str] | None = None)
             return builder
         reasons.append(f"{builder.name}: {problem}")
     raise ImageError(
-        f"no builder works here ({'; '.join(reasons)})."
-        " What to do: install one, or start its daemon; or give code and base_image, which need none"
+        f"no builder works here ({'; '.join(reasons)})",
+        advice="install one, or start its daemon; or give code and base_image, which need none",
     )
 
 

@@ -8,14 +8,14 @@ documentation as well as what GET returns. No line quotes the value of an enviro
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
 from biot_provider.api.models.plugins import NAME_PREFIX, PluginAnswer
-from biot_provider.lifecycle.validation import nearest, shown
+from biot_provider.lifecycle.validation import IsUnknown, nearest, shown
 from biot_provider.plugin.manifest.overrides import Time
 from biot_provider.plugin.manifest.yaml_file import Plain, value_of
 from biot_provider.plugin.model import UNDECLARED, Interception, PluginInputs
@@ -63,7 +63,7 @@ class PluginManifest:
         self._check_package_type(given.pop(_PACKAGE_TYPE, None), given.get("imageTag"))
         return self._model(given, PluginInputs, "")
 
-    def check(self, arguments: Mapping[str, Any], is_unknown: Callable[[object], bool]) -> None:
+    def check(self, arguments: Mapping[str, Any], is_unknown: IsUnknown) -> None:
         """Add what is wrong with the arguments."""
 
         def is_skipped(value: object) -> bool:
