@@ -72,7 +72,8 @@ class PluginImageKind:
         if not (is_new or has_moved or old.digest is None):
             return Diff()
         content = ["code" if new.context is None else "context"] if is_new else []
-        differing = [name for name in PluginImageInputs.model_fields if getattr(old, name) != getattr(new, name)]
+        shown = PluginImageInputs.model_fields.keys() - {"owner"}
+        differing = [name for name in shown if getattr(old, name) != getattr(new, name)]
         return Diff(changed=[*content, *differing], is_due=True)
 
     def create(self, new: PluginImageState, context: Context) -> Found[PluginImageState]:

@@ -46,6 +46,7 @@ class Codec(Generic[InputsT, StateT]):
         self._inputs = inputs
         self._state = state
         self._secret = frozenset({*marked(inputs, Mark.SECRET), *marked(state, Mark.SECRET)})
+        self._adapters: dict[str, TypeAdapter[Any]] = {}
         self._keys = {**_keys(inputs), **_keys(state)}
         """The property of each field."""
 
@@ -57,7 +58,7 @@ class Codec(Generic[InputsT, StateT]):
 
     def unknown(self, properties: Properties) -> frozenset[str]:
         """The names of the inputs that are not known yet, wholly or in part."""
-        return frozenset(key for key in self._inputs.model_fields if holds_unknown(properties.get(key)))
+        return frozenset(name for name in self._inputs.model_fields if holds_unknown(properties.get(self._keys[name])))
 
     def outputs(self, state: StateT) -> dict[str, Any]:
         """The properties of a state: everything that is set."""
@@ -87,21 +88,30 @@ class Codec(Generic[InputsT, StateT]):
             elif value is not None and value != old.get(key) and not holds_unknown(value):
                 with contextlib.suppress(ValidationError):
                     value = self._adapter(name).validate_python(value)
-            if value is not None:
+            if self._is_set(name, value):
                 properties[key] = self._property(name, value)
         return properties
 
     def _properties(self, state: StateT, names: Collection[str]) -> dict[str, Any]:
-        values = {name: value for name in names if (value := getattr(state, name)) is not None}
+        values = {name: value for name in names if self._is_set(name, value := getattr(state, name))}
         return {self._keys[name]: self._property(name, value) for name, value in values.items()}
+
+    def _is_set(self, name: str, value: Any) -> bool:
+        """Whether a value is a property: an empty list or map is none, unless it is the field's default."""
+        if isinstance(value, Mapping | list | tuple) and not value:
+            field = self._inputs.model_fields.get(name)
+            return field is not None and field.get_default(call_default_factory=True) is not None
+        return value is not None
 
     def _property(self, name: str, value: Any) -> Any:
         plain = _plain(value)
-        return _as_secret(plain) if name in self._secret and not holds_unknown(plain) else plain
+        return _as_secret(plain) if name in self._secret else plain
 
     def _adapter(self, name: str) -> TypeAdapter[Any]:
-        annotation: Any = self._inputs.model_fields[name].rebuild_annotation()
-        return TypeAdapter(annotation)
+        if name not in self._adapters:
+            annotation: Any = self._inputs.model_fields[name].rebuild_annotation()
+            self._adapters[name] = TypeAdapter(annotation)
+        return self._adapters[name]
 
 
 def is_unknown(value: object) -> bool:
@@ -135,5 +145,7 @@ def _plain(value: Any) -> Any:
 
 
 def _as_secret(value: Any) -> Any:
-    """Each value of a map by itself, so that a preview shows which one changes."""
-    return {key: Secret(item) for key, item in value.items()} if isinstance(value, Mapping) else Secret(value)
+    """Each value of a map by itself, so that a preview shows which one changes; what is not known yet shows nothing."""
+    if isinstance(value, Mapping):
+        return {key: item if holds_unknown(item) else Secret(item) for key, item in value.items()}
+    return value if holds_unknown(value) else Secret(value)

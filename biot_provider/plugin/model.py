@@ -9,6 +9,7 @@ from pydantic import Field
 from biot_provider.api.models.plugins import PluginShown
 from biot_provider.api.models.wide import (
     Flag,
+    Shown,
     Text,
     TextMap,
     Whole,
@@ -155,7 +156,7 @@ class PluginState(PluginShown, State):
     plugin and continued with it, so that the plugin may be in state twice: there, and to be deleted.
     """
 
-    name: str = ""
+    name: Shown = ""
     code: Text = None
     image_tag: Text = None
     adopt: Flag = False

@@ -46,7 +46,7 @@ class ServiceUserKeyKind:
         """Any change is a new key, made before the old one is deleted."""
         HELD[old.key_id] = resource_name(old.owner)
         differing = [name for name in _REPLACING if (getattr(old, name) or None) != (getattr(new, name) or None)]
-        replaces = [*differing, *unknown.intersection(_REPLACING)]
+        replaces = [*differing, *(name for name in _REPLACING if name in unknown)]
         if replaces or not _is_past(old.expiration_time):
             return Diff(replaces=replaces)
         warning = (

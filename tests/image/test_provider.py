@@ -7,9 +7,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pulumi.output import Unknown
 from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 
 from .declared import plain
@@ -265,3 +267,22 @@ def test_a_push_after_a_pause_opens_the_registry_again(
     images.file("code/index.py", "x = 1\n")
     images.create(**code)
     assert len([request for request in images.requests() if request.endswith("temp-credentials")]) == 2
+
+
+def test_a_build_argument_not_known_yet_leaves_the_others_secret(images: Images) -> None:
+    given = {"TOKEN": f"canary-{token_hex(8)}", "LATER": Unknown()}
+    images.file("context/Dockerfile", "FROM scratch\n")
+    checked = images._check({}, {"context": "context", "build_args": given})
+    assert not checked.failures
+    shown = checked.inputs["build_args"]
+    assert is_rpc_secret(shown["TOKEN"])
+    assert unwrap_rpc_secret(shown["TOKEN"]) == given["TOKEN"]
+    assert isinstance(shown["LATER"], Unknown)
+
+
+def test_an_empty_map_of_build_arguments_is_none(images: Images, code: dict[str, Any]) -> None:
+    checked = images.inputs(build_args={}, **code)
+    assert "build_args" not in checked
+    # As `ignore_changes=["code"]` has it:
+    ignored = {name: checked[name] for name in ("context_digest", "context_files", "image_tag")}
+    assert images.problems(checked, build_args={}, **code, **ignored) == []
