@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from biot_provider.errors import ApiError, ImageError, LoginError, PackagingError
 from biot_provider.image.model import PluginImageInputs, PluginImageState
@@ -37,8 +37,6 @@ class PluginImageKind:
 
     inputs = PluginImageInputs
     state = PluginImageState
-    content: ClassVar[Collection[str]] = ("context", "code")
-    content_digest: ClassVar[str] = "image_tag"
 
     def name(self, id_: str, state: PluginImageState) -> str:
         """What messages call an image."""

@@ -62,7 +62,7 @@ class PluginImageInputs(Inputs):
     )
     context_digest: Annotated[str | None, Mark.FILLED_IN] = None
     context_files: Annotated[dict[str, str] | None, Mark.FILLED_IN] = None
-    image_tag: Annotated[str | None, Mark.FILLED_IN] = None
+    image_tag: Annotated[str | None, Mark.FILLED_IN, Mark.CONTENT_DIGEST] = None
 
 
 class PluginImageState(State):

@@ -28,6 +28,7 @@ class Mark(Enum):
     UNQUOTED = "its value may hold a secret, so that no message quotes it"
     SECRET_EACH = "a secret map with keys that anybody may read: each value is a separate secret"  # noqa: S105
     CONTENT = "names files or an image; a program that ignores its changes leaves the content alone"
+    CONTENT_DIGEST = "identifies the content: whoever ignores changes of the content must ignore those of this too"
     PATH = "the path of a folder or a file, in any form that Python or Pulumi has for one"
     NULLABLE = "an output of it may be None, although it has a default or is no argument"
     LASTING = "an output of it is set when the resource is made, and stays"

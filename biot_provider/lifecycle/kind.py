@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from biot_provider.errors import BiotError
 from biot_provider.lifecycle.codec import InputsT, StateT
@@ -87,9 +87,6 @@ class ResourceKind(Protocol[InputsT, StateT]):
     """What a program declares."""
     state: type[StateT]
     """What is known of a resource. Holds whatever the platform shows, and every input."""
-    content: ClassVar[Collection[str]]
-    """Arguments that name files or an image: ignoring changes of one must ignore ``content_digest`` too."""
-    content_digest: ClassVar[str]
 
     def name(self, id_: str, state: StateT) -> str:
         """What messages call the resource, such as ``plugin 'hello'``."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from biot_provider.api.models.wide import number
 from biot_provider.errors import InputError, NotFoundError
 from biot_provider.lifecycle.declarations import Declarations
+from biot_provider.lifecycle.fields import Mark, marked
 from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError
 from biot_provider.lifecycle.owner import path_in_stack, resource_name, stack_of
 from biot_provider.lifecycle.validation import Problem
@@ -43,8 +44,6 @@ class PluginKind:
 
     inputs = PluginInputs
     state = PluginState
-    content: ClassVar[Collection[str]] = ("code", "image_tag")
-    content_digest: ClassVar[str] = "code_digest"
 
     def __init__(self) -> None:
         self._declared: Declarations[tuple[tuple[str, str], str]] = Declarations()
@@ -79,7 +78,7 @@ class PluginKind:
 
     def diff(self, old: PluginState, new: PluginState, unknown: frozenset[str]) -> Diff:
         """Compare. Raises InputError for a version that the platform would refuse."""
-        if unknown & {*self.content}:
+        if not unknown.isdisjoint(marked(PluginInputs, Mark.CONTENT)):
             new = new.model_copy(update={"code_digest": old.code_digest, "code_files": old.code_files})
         changed = changed_fields(old, new)
         replaces = replacing_fields(old, new) + _may_replace(old, unknown)

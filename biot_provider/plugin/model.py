@@ -140,7 +140,7 @@ class PluginInputs(Inputs):
     adopt: Annotated[bool, Mark.LOCAL] = Field(
         default=False, description="true takes over a plugin of that name that exists already"
     )
-    code_digest: Annotated[str | None, Mark.FILLED_IN] = None
+    code_digest: Annotated[str | None, Mark.FILLED_IN, Mark.CONTENT_DIGEST] = None
     code_files: Annotated[dict[str, str], Mark.FILLED_IN] = Field(default_factory=dict)
 
 

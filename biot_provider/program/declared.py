@@ -34,10 +34,6 @@ class DeclaredResource(Resource):
     _instead_of_import: ClassVar[str]
     """How a resource that exists is taken over."""
 
-    _digest: ClassVar[str] = ""
-    """The input that follows from the content. No program gives it: where check is given it, the engine put it back,
-    since its changes are ignored."""
-
     # What follows is generated.
     _required: ClassVar[Collection[str]] = ()
     """Arguments without a default."""
@@ -50,6 +46,10 @@ class DeclaredResource(Resource):
 
     _content: ClassVar[Collection[str]] = ()
     """Arguments that name the content: a program that ignores changes of one leaves the content alone."""
+
+    _content_digest: ClassVar[Collection[str]] = ()
+    """The input that follows from the content. No program gives it: where check is given it, the engine put it back,
+    since its changes are ignored."""
 
     _secret_maps: ClassVar[Collection[str]] = ()
     """Maps in the arguments: each value is a secret, so that a preview shows which one changes and never the value."""
@@ -72,7 +72,7 @@ class DeclaredResource(Resource):
                 f" providers. What to do: {self._instead_of_import}"
             )
         if any(name in (opts.ignore_changes or ()) for name in self._content):
-            opts.ignore_changes = [*(opts.ignore_changes or ()), self._digest]
+            opts.ignore_changes = [*(opts.ignore_changes or ()), *self._content_digest]
         updates = _Updates.of_this_preview() if pulumi.runtime.is_dry_run() else None
         if updates and self._lasting and opts.id is None:
             opts.hooks = pulumi.ResourceHookBinding.merge(opts.hooks, updates.binding)

@@ -27,7 +27,6 @@ class DeclaredPlugin(DeclaredResource):
     """A plugin that runs on the platform."""
 
     _managed_by = PluginProvider
-    _digest = "code_digest"
     _instead_of_import = "give adopt=True, which takes over the plugin of that name"
 
     def __init__(self, resource_name: str, arguments: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> None:
@@ -62,7 +61,6 @@ class DeclaredPluginImage(DeclaredResource):
     """An image that plugins run."""
 
     _managed_by = PluginImageProvider
-    _digest = "image_tag"
     _instead_of_import = "leave it out: a tag that is in the repository already is not pushed again"
 
 

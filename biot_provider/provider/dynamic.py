@@ -31,7 +31,7 @@ from biot_provider.api.request_log import is_debugging
 from biot_provider.errors import BiotError, LifecycleError
 from biot_provider.lifecycle.codec import UNKNOWN, Codec, Secret, Unknown
 from biot_provider.lifecycle.connection import Connection
-from biot_provider.lifecycle.fields import State
+from biot_provider.lifecycle.fields import Mark, State, marked
 from biot_provider.lifecycle.kind import Context, InvalidInputsError, ResourceKind
 from biot_provider.lifecycle.validation import MAX_DEPTH
 from biot_provider.provider.host import refuse_unseen_ignore, report_changes, send_changed_paths
@@ -131,8 +131,8 @@ class DynamicProvider(ResourceProvider):
         update = {name: getattr(old, name) for name in unknown}
         update["platform"] = self.connection.settings.base_url
         new = self._codec.state(given).model_copy(update=update)
-        if self.kind.content:
-            refuse_unseen_ignore(self.kind.name(_id, old), self.kind.content, self.kind.content_digest)
+        for digest in marked(self.kind.inputs, Mark.CONTENT_DIGEST):
+            refuse_unseen_ignore(self.kind.name(_id, old), marked(self.kind.inputs, Mark.CONTENT), digest)
         diff = self.kind.diff(old, new, unknown)
         for warning in diff.warnings:
             report(warning)

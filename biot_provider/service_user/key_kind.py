@@ -5,9 +5,7 @@ The resource's id is ``<service user's id>/<key's id>``.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import UTC, datetime
-from typing import ClassVar
 
 from biot_provider.api.models.service_users import SecretKeyAnswer
 from biot_provider.api.models.wide import are_ids_alike, is_same_moment, moment
@@ -29,8 +27,6 @@ class ServiceUserKeyKind:
 
     inputs = ServiceUserKeyInputs
     state = ServiceUserKeyState
-    content: ClassVar[Collection[str]] = ()
-    content_digest: ClassVar[str] = ""
 
     def name(self, id_: str, _state: ServiceUserKeyState) -> str:
         """What messages call a key."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import ClassVar
-
 from biot_provider.errors import NotFoundError
 from biot_provider.lifecycle.codec import is_unknown
 from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError, declared_arguments
@@ -28,8 +25,6 @@ class ServiceUserKind:
 
     inputs = ServiceUserInputs
     state = ServiceUserState
-    content: ClassVar[Collection[str]] = ()
-    content_digest: ClassVar[str] = ""
 
     def name(self, id_: str, state: ServiceUserState) -> str:
         """What messages call a service user."""

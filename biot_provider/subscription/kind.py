@@ -5,9 +5,9 @@ A subscription is its parts, and its id is made of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from biot_provider.lifecycle.codec import holds_unknown, is_unknown
 from biot_provider.lifecycle.declarations import Declarations
@@ -81,9 +81,6 @@ NOTIFICATION = SubscriptionType(
 
 class SubscriptionKind:
     """Endpoints of one's own that the platform calls."""
-
-    content: ClassVar[Collection[str]] = ()
-    content_digest: ClassVar[str] = ""
 
     def __init__(self, type_: SubscriptionType) -> None:
         self.inputs = type_.inputs

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from biot_provider.api.models.plugins import PluginShown
-from biot_provider.lifecycle.fields import Mark, Model
+from biot_provider.lifecycle.fields import Mark, Model, marked
 
 from .fields import is_left_out, is_required, meaning, summary, type_text
 from .kinds import KINDS, Kind
@@ -87,6 +87,7 @@ def _resource_class(kind: Kind) -> str:
         "_optional": [name for name, field in arguments.items() if is_left_out(field)],
         "_paths": _marked(arguments, Mark.PATH),
         "_content": _marked(arguments, Mark.CONTENT),
+        "_content_digest": marked(kind.inputs, Mark.CONTENT_DIGEST),
         "_secret_maps": _marked(arguments, Mark.SECRET_EACH),
         "_outputs": [*outputs],
         "_lasting": _marked({**arguments, **outputs}, Mark.LASTING),

@@ -41,6 +41,7 @@ class PluginImage(DeclaredPluginImage, module="biot", name="PluginImage"):
     _optional = ("context", "dockerfile", "target", "build_args", "builder", "code", "base_image", "handler")
     _paths = ("context", "code")
     _content = ("context", "code")
+    _content_digest = ("image_tag",)
     _outputs = ("context_digest", "context_files", "image_tag", "digest", "repository_uri")
     _secret_outputs = ("build_args",)
 

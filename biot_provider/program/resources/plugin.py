@@ -199,6 +199,7 @@ class Plugin(DeclaredPlugin, module="biot", name="Plugin"):
     _optional = ("code", "image_tag", "subscriptions", "cron_schedule", "cors")
     _paths = ("code",)
     _content = ("code", "image_tag")
+    _content_digest = ("code_digest",)
     _secret_maps = ("environment_variables",)
     _outputs = (
         "deployment_package_type",
