@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +11,8 @@ from pulumi.runtime import get_config
 
 from biot_provider.api.models.logins import PublicKey
 from biot_provider.api.models.plugins import PluginAnswer
-from biot_provider.config import Settings
 from biot_provider.errors import BiotError
+from biot_provider.lifecycle.connection import Connection
 from biot_provider.plugin.state import own_variables
 from biot_provider.program.resources.plugin_info import PluginInfo
 
@@ -62,14 +60,7 @@ def _reported() -> Iterator[None]:
 
 
 def _client() -> Client:
-    return _connect(Settings.read(get_config, os.environ), pulumi.get_stack())
-
-
-@functools.lru_cache(maxsize=8)
-def _connect(settings: Settings, stack: str) -> Client:
-    from biot_provider.api.client import Client  # httpx is loaded by a program only when it asks the platform
-
-    return Client.connect(settings, stack=stack)
+    return Connection.configured(get_config).client(f"{pulumi.get_project()}/{pulumi.get_stack()}/")
 
 
 def _info(answer: PluginAnswer) -> PluginInfo:

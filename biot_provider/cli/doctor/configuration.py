@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from biot_provider.config import Settings
+from biot_provider.config import KEYS, Settings
 from biot_provider.errors import ConfigError
 from biot_provider.lifecycle.validation import nearest
 
@@ -16,17 +16,9 @@ from .findings import Problem
 from .project import ENGINE, INSTALL, Project, read_map, run_engine
 
 NAMESPACE = "biot:"
-KEYS: Mapping[str, str | None] = {
-    "baseUrl": "BIOT_BASE_URL",
-    "serviceId": "BIOT_SERVICE_ID",
-    "serviceSecretKey": "BIOT_SERVICE_SECRET_KEY",
-    "username": "BIOT_USERNAME",
-    "password": "BIOT_PASSWORD",
-    "requestTimeout": "BIOT_REQUEST_TIMEOUT",
-    "stamp": None,
-}
+VARIABLES: Mapping[str, str | None] = {key.name: key.variable for key in KEYS}
 """Each key of the namespace, and the environment variable that replaces it."""
-SECRETS = ("serviceSecretKey", "password")
+SECRETS = [key.name for key in KEYS if key.is_secret]
 
 
 @dataclass(frozen=True)
@@ -103,9 +95,9 @@ def decrypt(project: Project, name: str, stack: Stack) -> dict[str, Any]:
 
 def settings(stack: Stack, values: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[str, Settings]:
     """Return the source of each key, and the settings. Raises Problem."""
-    unknown = [key for key in values if key not in KEYS]
+    unknown = [key for key in values if key not in VARIABLES]
     if unknown:
-        wrong = ", ".join(f"{NAMESPACE}{key}{nearest(key, sorted(KEYS))}" for key in unknown)
+        wrong = ", ".join(f"{NAMESPACE}{key}{nearest(key, sorted(VARIABLES))}" for key in unknown)
         raise Problem(f"unknown keys in {stack.where(unknown[0])}: {wrong}")
     plain = [key for key in SECRETS if key in values and key not in stack.encrypted]
     if plain:
@@ -123,12 +115,12 @@ def settings(stack: Stack, values: Mapping[str, Any], environment: Mapping[str, 
 
 def secrets(source: Mapping[str, Any]) -> list[str]:
     """Return every secret in the stack's values or in the environment, to redact it."""
-    found = [source.get(name) for key in SECRETS for name in (key, KEYS[key]) if name is not None]
+    found = [source.get(name) for key in SECRETS for name in (key, VARIABLES[key]) if name is not None]
     return [value for value in found if isinstance(value, str) and value]
 
 
 def _sources(stack: Stack, values: Mapping[str, Any], environment: Mapping[str, str]) -> Iterable[str]:
-    for key, variable in KEYS.items():
+    for key, variable in VARIABLES.items():
         if values.get(key) is not None:
             encrypted = ", encrypted" if key in stack.encrypted else ""
             yield f"{NAMESPACE}{key} from {stack.where(key)}{encrypted}"
