@@ -91,8 +91,10 @@ class Connection:
         An address where it is there is taken for the same platform under a new name; the next write or refresh records
         it. A state without an address is an older one, and is trusted. Raises LifecycleError.
         """
+        if made_on is None:
+            return
         configured = self.settings.base_url
-        if made_on in (None, configured) or is_there():
+        if made_on == configured or is_there():
             return
         raise LifecycleError(
             f"{action} {name}: this stack deployed it to {made_on}, and {configured}, which is configured now, has no"

@@ -14,8 +14,7 @@ from pydantic.alias_generators import to_camel
 from biot_provider.api.models.plugins import PluginAnswer, SubscriptionsAnswer
 from biot_provider.api.models.wide import Wide
 from biot_provider.plugin.model import Cors, PluginState
-from biot_provider.plugin.rules import STAMP_VARIABLE
-from biot_provider.plugin.stamp import Stamp
+from biot_provider.plugin.stamp import STAMP_VARIABLE, Stamp
 from biot_provider.plugin.state import (
     CODE,
     UPDATABLE,

@@ -10,16 +10,15 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from pydantic.alias_generators import to_camel
+
 from biot_provider.api.models.plugins import NAME_PREFIX
 from biot_provider.lifecycle.fields import API_ID
 from biot_provider.lifecycle.validation import SKIPPED, Arguments, IsUnknown, Problem, in_path, shown
 from biot_provider.plugin.aws_lambda import RESERVED_VARIABLES
 from biot_provider.plugin.model import PluginInputs
 from biot_provider.plugin.schedule import schedule_problem
-
-STAMP_VARIABLE = "PULUMI_BIOT_STAMP"
-STAMP_BYTES = len(STAMP_VARIABLE) + 3 + 12 + 1 + 64
-"""What the stamp takes of the variables' space, at most."""
+from biot_provider.plugin.stamp import STAMP_BYTES, STAMP_VARIABLE
 
 VARIABLES_BYTES = 4096
 """Bytes of all variables, keys and values together (AWS Lambda quotas)."""
@@ -110,8 +109,7 @@ def _variable_name_problem(name: str) -> str | None:
 
 
 def _get(value: Mapping[str, Any], key: str) -> Any:
-    head, *rest = key.split("_")
-    return value.get(key, value.get(head + "".join(part.title() for part in rest)))
+    return value.get(key, value.get(to_camel(key)))
 
 
 def _subscription_problems(subscriptions: object, naming: Naming) -> Iterator[Problem]:

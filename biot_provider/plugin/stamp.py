@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from biot_provider.api.models.plugins import PluginAnswer
 from biot_provider.api.models.wide import is_same_moment
 from biot_provider.plugin.model import PluginState
-from biot_provider.plugin.rules import STAMP_VARIABLE
+
+STAMP_VARIABLE = "PULUMI_BIOT_STAMP"
+STAMP_BYTES = len(STAMP_VARIABLE) + 3 + 12 + 1 + 64
+"""Bytes of the variables' space that are kept for the stamp. After a rename it has 13 more, until the next write."""
 
 SEED = "seed"
 """In place of a digest: the platform's own code runs."""

@@ -19,8 +19,7 @@ from biot_provider.api.models.plugins import (
 )
 from biot_provider.lifecycle.fields import updatable
 from biot_provider.plugin.model import DEFAULT_INTERCEPTION_ORDER, Cors, PluginInputs, PluginState
-from biot_provider.plugin.rules import STAMP_VARIABLE
-from biot_provider.plugin.stamp import SEED, Stamp, code_identity, is_digest, is_foreign, is_remade
+from biot_provider.plugin.stamp import SEED, STAMP_VARIABLE, Stamp, code_identity, is_digest, is_foreign, is_remade
 
 _SYSTEM_PREFIX = "BIOT_"
 

@@ -14,7 +14,8 @@ from biot_provider.config import Settings
 from biot_provider.errors import ConfigError
 from biot_provider.lifecycle.connection import Connection
 from biot_provider.lifecycle.validation import nearest
-from biot_provider.plugin.rules import STAMP_BYTES, VARIABLES_BYTES, plugin_problems
+from biot_provider.plugin.rules import VARIABLES_BYTES, plugin_problems
+from biot_provider.plugin.stamp import STAMP_BYTES
 from biot_provider.provider.plugin import PluginProvider
 
 PATIENTS = "POST/organization/v1/users/patients"

@@ -19,7 +19,8 @@ from biot_provider.lifecycle.validation import IsUnknown, nearest, shown
 from biot_provider.plugin.manifest.overrides import Time
 from biot_provider.plugin.manifest.yaml_file import Plain, value_of
 from biot_provider.plugin.model import UNDECLARED, Interception, PluginInputs
-from biot_provider.plugin.rules import STAMP_VARIABLE, plugin_problems
+from biot_provider.plugin.rules import plugin_problems
+from biot_provider.plugin.stamp import STAMP_VARIABLE
 
 _PACKAGE_TYPE = "deploymentPackageType"
 _ARGUMENTS = {str(field.alias): name for name, field in PluginInputs.model_fields.items() if name not in UNDECLARED}
@@ -214,8 +215,9 @@ def _kind(annotation: Any) -> tuple[type, Any]:
     return annotation, None
 
 
-def _camel(name: str) -> str:
-    return re.sub(r"_([a-z])", lambda match: match[1].upper(), name)
+def _camel(path: str) -> str:
+    # pydantic's `to_camel` takes one name, and would write `Interceptions` behind a dot.
+    return re.sub(r"_([a-z])", lambda match: match[1].upper(), path)
 
 
 def _camel_path(path: str) -> str:
