@@ -5,11 +5,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := biot_provider tests tools benchmarks plugins __main__.py
+# What AWS Lambda runs: each folder has modules of the same names, so each is checked by itself.
+DEPLOYED := biot_provider/starters/python plugins/rhythm-check plugins/vitals-guard
+PYTEST := $(BIN)/python -m pytest -q -n auto --dist worksteal
 
 # The local stack keeps its state beside the project and its only secrets belong to the embedded platform.
 LOCAL := PULUMI_BACKEND_URL=file://$(CURDIR)/.pulumi/state PULUMI_CONFIG_PASSPHRASE= PULUMI_SKIP_UPDATE_CHECK=1
 
-.PHONY: up down test test-all check lint format bench docs lock env clean
+.PHONY: up down test test-all test-builders test-long test-pythons check lint format bench docs lock env clean
 .DEFAULT_GOAL := up
 
 # Every install goes by the lock file: exact versions, verified hashes.
@@ -26,22 +29,36 @@ up: $(VENV)/.installed  ## deploy the example plugins to the embedded platform w
 down: $(VENV)/.installed  ## take them away again
 	@$(WITH_ENGINE) $(LOCAL) pulumi destroy --stack local --yes --skip-preview
 
-test: $(VENV)/.installed  ## every test, those on the real Pulumi engine among them
-	@$(BIN)/python tools/test_servers.py
+test: $(VENV)/.installed  ## all tests but the long ones and those that need builders, on the real Pulumi engine where they need it
+	@$(BIN)/python tools/test_servers.py --check
 	@$(BIN)/python tools/engine/ensure.py >/dev/null
-	@$(BIN)/python -m pytest -n auto --dist worksteal -q
+	@$(PYTEST) -m "not long and not needs_builders"
+	@echo 'Not run: tests marked "long" and "needs_builders". `make test-all` runs them, installing what they need.'
 
-test-all: test  ## and what is slower: the explorer's and the value tests' long runs
-	@EXPLORER_SEQUENCES=10000 $(BIN)/python -m pytest -n auto -q tests/explorer --timeout=0
-	@$(BIN)/python -m pytest -n auto -q tests/provider/test_any_value.py --hypothesis-profile=long --timeout=0
+test-all: test test-builders test-long test-pythons  ## every test there is
+
+test-builders: $(VENV)/.installed  ## install builders, a registry and a Docker daemon, and run the tests that need them
+	@$(BIN)/python tools/test_servers.py --install
+	@$(BIN)/python tools/engine/ensure.py >/dev/null
+	@$(PYTEST) -m needs_builders
+
+test-long: $(VENV)/.installed  ## the long tests, and long runs of the explorer and of the tests of any value
+	@$(BIN)/python tools/engine/ensure.py >/dev/null
+	@$(PYTEST) -m long
+	@EXPLORER_SEQUENCES=10000 $(PYTEST) --timeout=0 tests/explorer
+	@$(PYTEST) --timeout=0 --hypothesis-profile=long tests/provider/test_any_value.py
+
+test-pythons: $(VENV)/.installed  ## the tests that need no engine, on every other supported Python that can be had
+	@$(BIN)/python tools/test_pythons.py
 
 lint: $(VENV)/.installed  ## format, lint, types, architecture
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/mypy
-	@cd tools/engine && $(abspath $(BIN))/mypy --config-file ../../pyproject.toml .
+	@for folder in $(DEPLOYED); do (cd $$folder && $(abspath $(BIN))/mypy --config-file $(CURDIR)/pyproject.toml \
+	  --cache-dir $(CURDIR)/.mypy_cache --explicit-package-bases .) || exit 1; done
 	@$(BIN)/lint-imports
-	@$(BIN)/python tools/reference.py --check
+	@$(BIN)/python -m tools.generate --check
 
 check: lint test  ## exactly what CI runs
 
@@ -58,13 +75,14 @@ env: $(VENV)/.installed  ## print what a shell needs for `pulumi` on the local s
 	@engine="$$($(BIN)/python tools/engine/ensure.py)" && \
 	  echo "export $(LOCAL) PATH=\"$$engine:$(CURDIR)/$(BIN):\$$PATH\""
 
-docs: $(VENV)/.installed  ## write docs/reference from the code
-	@$(BIN)/python tools/reference.py
+docs: $(VENV)/.installed  ## write docs/reference and the classes of program/resources from the models
+	@$(BIN)/python -m tools.generate
 
 lock:  ## renew requirements.lock from pyproject.toml
 	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install -q uv==0.13.9
 	@$(VENV)/lock/bin/uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --custom-compile-command "make lock" pyproject.toml --group dev --extra image -o requirements.lock
+	  --no-emit-index-url --custom-compile-command "make lock" pyproject.toml --group dev --extra image --extra embedded \
+	  -o requirements.lock
 
 clean:  ## remove what the commands above made here; the engine's cache stays
 	rm -rf $(VENV) .pulumi .biot .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

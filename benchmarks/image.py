@@ -4,7 +4,7 @@
 takes a Dockerfile, by the same Docker daemon: with nothing changed, with one file changed, and with one file changed
 where the image is a base image and code, which takes no Docker at all.
 
-It needs what the tests of images need (`tools/test_servers.py`), and root for the Docker daemon.
+It needs what `tools/test_servers.py --install` installs, and root for the Docker daemon.
 """
 
 from __future__ import annotations
@@ -123,13 +123,13 @@ def main() -> None:
         registry = ending.enter_context(servers.docker_registry(root / "registry", "AWS", ecr.password))
         environment = {
             **os.environ,
-            **registry.environment,
+            "SSL_CERT_FILE": str(registry.ca),
             "AWS_ENDPOINT_URL_ECR": ecr.url,
             "DOCKER_HOST": ending.enter_context(servers.dockerd(root / "docker")),
             "DOCKER_CONFIG": str(root / "docker-config"),
         }
         platform = ending.enter_context(Platform(root / "platform"))
-        answer = ecr.temp_credentials(registry)
+        answer = ecr.temp_credentials(registry.host)
         platform.faults.add(method="GET", path="/temp-credentials$", times=None, status=200, json=answer)
         login = ["docker", "login", "--username", registry.username, "--password-stdin", registry.host]
         run(login, root, environment, ecr.password)

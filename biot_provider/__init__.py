@@ -5,17 +5,11 @@ for all that a folder describes.
 """
 
 from biot_provider._version import __version__
-from biot_provider.fleet import declare_plugins
-from biot_provider.provider.account_resources import (
-    InterceptionSubscription,
-    NotificationSubscription,
-    ServiceUser,
-    ServiceUserKey,
-)
-from biot_provider.provider.connection import Provider
-from biot_provider.provider.functions import PluginInfo, get_plugin, get_public_key, list_plugins
-from biot_provider.provider.image_resource import PluginImage
-from biot_provider.provider.plugin_resource import (
+from biot_provider.program.connection import Provider
+from biot_provider.program.declare_plugins import declare_plugins
+from biot_provider.program.functions import get_plugin, get_public_key, list_plugins
+from biot_provider.program.resources.image import PluginImage
+from biot_provider.program.resources.plugin import (
     CorsArgs,
     CorsArgsDict,
     InterceptionArgs,
@@ -26,6 +20,9 @@ from biot_provider.provider.plugin_resource import (
     SubscriptionsArgs,
     SubscriptionsArgsDict,
 )
+from biot_provider.program.resources.plugin_info import PluginInfo
+from biot_provider.program.resources.service_user import ServiceUser, ServiceUserKey
+from biot_provider.program.resources.subscription import InterceptionSubscription, NotificationSubscription
 
 __all__ = [
     "CorsArgs",

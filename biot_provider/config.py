@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from biot_provider.errors import ConfigError
 
+NAMESPACE = "biot"
 EMBEDDED = "embedded"
 DEFAULT_REQUEST_TIMEOUT = 300.0
 MAX_REQUEST_TIMEOUT = 3600.0
@@ -20,8 +21,50 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
+class Key:
+    """A key of the connection's configuration.
+
+    ``argument`` is its name in ``Settings`` and ``biot.Provider``, ``variable`` the environment variable that counts
+    where the key is not set, ``example`` a value for its command. The command prompts for a secret.
+    """
+
+    name: str
+    argument: str
+    variable: str | None
+    example: str
+    is_secret: bool = False
+
+    @property
+    def path(self) -> str:
+        """The key with its namespace, as in a stack's file."""
+        return f"{NAMESPACE}:{self.name}"
+
+    @property
+    def command(self) -> str:
+        """The command that sets it."""
+        arguments = f"--secret {self.path}" if self.is_secret else f"{self.path} {self.example}"
+        return f"`pulumi config set {arguments}`"
+
+
+BASE_URL = Key("baseUrl", "base_url", "BIOT_BASE_URL", "https://api.<env>.<project>.biot-med.com")
+SERVICE_USER = (
+    Key("serviceId", "service_id", "BIOT_SERVICE_ID", "<id>"),
+    Key("serviceSecretKey", "service_secret_key", "BIOT_SERVICE_SECRET_KEY", "", is_secret=True),
+)
+PERSON = (
+    Key("username", "username", "BIOT_USERNAME", "<name>"),
+    Key("password", "password", "BIOT_PASSWORD", "", is_secret=True),
+)
+REQUEST_TIMEOUT = Key("requestTimeout", "request_timeout", "BIOT_REQUEST_TIMEOUT", f"{DEFAULT_REQUEST_TIMEOUT:.0f}")
+STAMP = Key("stamp", "stamp", None, "true")
+
+KEYS = (BASE_URL, *SERVICE_USER, *PERSON, REQUEST_TIMEOUT, STAMP)
+"""Every key of the namespace."""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the platform is and who asks.
+    """The platform's place, and the identity that logs in.
 
     ``request_timeout`` bounds one write in seconds, its retries included. ``stamp`` says whether plugins carry
     the owner's stamp. ``base_url`` is ``embedded``, ``embedded:<folder>`` or the platform's address. A person
@@ -39,10 +82,10 @@ class Settings:
     @property
     def is_embedded(self) -> bool:
         """Whether the platform is the embedded one."""
-        return self.base_url == EMBEDDED or self.base_url.startswith(EMBEDDED + ":")
+        return _is_embedded(self.base_url)
 
     def embedded_folder(self, stack: str) -> Path:
-        """Where the embedded platform keeps its data: the folder named, else ``.biot/<stack>``."""
+        """Return the folder of the embedded platform's data: the one that is named, else ``.biot/<stack>``."""
         _, _, folder = self.base_url.partition(":")
         return Path(folder) if folder else Path(".biot", stack or "default")
 
@@ -52,98 +95,70 @@ class Settings:
 
         Raises ConfigError with every problem found, each naming its key and the command that sets it.
         """
-
-        def value(key: str, variable: str | None = None) -> str | None:
-            found = get(f"biot:{key}")
-            if found is None and variable is not None:
-                found = environment.get(variable)
-            text = "" if found is None else str(found).strip()
-            return text or None
+        configured = {key: "" if (value := get(key.path)) is None else str(value).strip() for key in KEYS}
+        fallback = {key: environment.get(key.variable or "", "").strip() for key in KEYS}
+        # A key that is set to an empty text in the stack is not looked up in the environment.
+        values = {key: configured[key] if get(key.path) is not None else fallback[key] for key in KEYS}
 
         problems: list[str] = []
-        base_url = value("baseUrl", "BIOT_BASE_URL")
-        if base_url is None:
-            problems.append(
-                "biot:baseUrl is not set: run `pulumi config set biot:baseUrl https://api.<env>.<project>.biot-med.com`"
-                " (or `embedded` to try it without an account), or set BIOT_BASE_URL"
-            )
-        else:
-            base_url = base_url.rstrip("/")
-            problems += _address_problems(base_url)
-        identity = _identity(get, environment)
-        if base_url is None or not cls(base_url).is_embedded:
+        base_url = values[BASE_URL].rstrip("/")
+        problems += _address_problems(base_url)
+        identity = _identity(configured, fallback)
+        if not base_url or not _is_embedded(base_url):
             problems += _identity_problems(identity)
-        timeout = _timeout(value("requestTimeout", "BIOT_REQUEST_TIMEOUT"), problems)
-        stamp = (value("stamp") or "true").lower()
+        timeout = _timeout(values[REQUEST_TIMEOUT], problems)
+        stamp = (values[STAMP] or "true").lower()
         if stamp not in ("true", "false"):
-            problems.append(f"biot:stamp must be true or false, not {stamp!r}: run `pulumi config set biot:stamp true`")
-        if problems or base_url is None:
+            problems.append(f"{STAMP.path} must be true or false, not {stamp!r}: run {STAMP.command}")
+        if problems:
             raise ConfigError("BioT connection: " + "; ".join(problems))
-        return cls(
-            base_url,
-            identity.get("serviceId"),
-            identity.get("serviceSecretKey"),
-            timeout,
-            stamp == "true",
-            identity.get("username"),
-            identity.get("password"),
-        )
+        credentials = {key.argument: value for key, value in identity.items()}
+        return cls(base_url, request_timeout=timeout, stamp=stamp == "true", **credentials)
 
 
-_SERVICE_USER = {"serviceId": "BIOT_SERVICE_ID", "serviceSecretKey": "BIOT_SERVICE_SECRET_KEY"}
-_PERSON = {"username": "BIOT_USERNAME", "password": "BIOT_PASSWORD"}
-
-
-def _identity(get: Callable[[str], Any], environment: Mapping[str, str]) -> dict[str, str]:
-    """Who asks: a service user where one is named, else a person; what the stack says comes before the environment."""
-    given = {key: str(get(f"biot:{key}") or "").strip() for key in (*_SERVICE_USER, *_PERSON)}
-    fallback = {key: environment.get(name, "").strip() for key, name in (_SERVICE_USER | _PERSON).items()}
-    for source in (given, fallback):
-        for kind in (_SERVICE_USER, _PERSON):
-            if any(source[key] for key in kind):
-                return {key: value for key in kind if (value := given[key] or fallback[key])}
+def _identity(configured: Mapping[Key, str], fallback: Mapping[Key, str]) -> dict[Key, str]:
+    """Return the identity's keys: a service user's where one is named, else a person's; the stack's come first."""
+    for source in (configured, fallback):
+        for keys in (SERVICE_USER, PERSON):
+            if any(source[key] for key in keys):
+                return {key: value for key in keys if (value := configured[key] or fallback[key])}
     return {}
 
 
-def _identity_problems(identity: Mapping[str, str]) -> list[str]:
-    kind = _PERSON if set(identity) & set(_PERSON) else _SERVICE_USER
-    return [
-        f"biot:{key} is not set: run `pulumi config set {_SET[key]}`, or set {variable}"
-        for key, variable in kind.items()
-        if key not in identity
-    ]
+def _identity_problems(identity: Mapping[Key, str]) -> list[str]:
+    keys = PERSON if identity.keys() & set(PERSON) else SERVICE_USER
+    return [f"{key.path} is not set: run {key.command}, or set {key.variable}" for key in keys if key not in identity]
 
 
-_SET = {
-    "serviceId": "biot:serviceId <id>",
-    "serviceSecretKey": "--secret biot:serviceSecretKey",
-    "username": "biot:username <name>",
-    "password": "--secret biot:password",
-}
+def _is_embedded(base_url: str) -> bool:
+    return base_url == EMBEDDED or base_url.startswith(EMBEDDED + ":")
 
 
 def _address_problems(base_url: str) -> list[str]:
-    if base_url == EMBEDDED or base_url.startswith(EMBEDDED + ":"):
+    fix = f"run {BASE_URL.command}"
+    if not base_url:
+        also = f"(or `{EMBEDDED}` to try it without an account), or set {BASE_URL.variable}"
+        return [f"{BASE_URL.path} is not set: {fix} {also}"]
+    if _is_embedded(base_url):
         return []
-    fix = "run `pulumi config set biot:baseUrl https://api.<env>.<project>.biot-med.com`"
     try:
         parts = urlsplit(base_url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        return [f"biot:baseUrl is not an address: {fix}"]
+        return [f"{BASE_URL.path} is not an address: {fix}"]
     if parts.username or parts.password:
-        return [f"biot:baseUrl must not hold a user name or password: {fix}"]
+        return [f"{BASE_URL.path} must not hold a user name or password: {fix}"]
     if parts.scheme not in ("http", "https") or not host or port == 0:
-        return [f"biot:baseUrl must be an https address or `embedded`, not {base_url!r}: {fix}"]
+        return [f"{BASE_URL.path} must be an https address or `{EMBEDDED}`, not {base_url!r}: {fix}"]
     if parts.path or parts.query or parts.fragment:
-        return [f"biot:baseUrl must be the address alone, without {parts.path or '?' + parts.query!r}: {fix}"]
+        return [f"{BASE_URL.path} must be the address alone, without {parts.path or '?' + parts.query!r}: {fix}"]
     if parts.scheme == "http" and host not in LOOPBACK:
-        return [f"biot:baseUrl must be https, not {base_url!r} (http is for loopback only): {fix}"]
+        return [f"{BASE_URL.path} must be https, not {base_url!r} (http is for loopback only): {fix}"]
     return []
 
 
-def _timeout(text: str | None, problems: list[str]) -> float:
-    if text is None:
+def _timeout(text: str, problems: list[str]) -> float:
+    if not text:
         return DEFAULT_REQUEST_TIMEOUT
     try:
         seconds = float(text)
@@ -151,8 +166,8 @@ def _timeout(text: str | None, problems: list[str]) -> float:
         seconds = 0.0
     if not 1 <= seconds <= MAX_REQUEST_TIMEOUT:
         problems.append(
-            f"biot:requestTimeout must be 1 to {MAX_REQUEST_TIMEOUT:.0f} seconds, not {text!r}:"
-            " run `pulumi config set biot:requestTimeout 300`"
+            f"{REQUEST_TIMEOUT.path} must be 1 to {MAX_REQUEST_TIMEOUT:.0f} seconds, not {text!r}:"
+            f" run {REQUEST_TIMEOUT.command}"
         )
         return DEFAULT_REQUEST_TIMEOUT
     return seconds

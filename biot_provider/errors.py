@@ -1,4 +1,4 @@
-"""Every error this project raises, as one tree.
+"""Every error this project raises, as one tree, and the one place that makes their texts.
 
     BiotError
     ├── ConfigError       the connection's configuration is missing or wrong
@@ -6,13 +6,14 @@
     ├── PackagingError    a folder or .zip cannot become a deployment package
     ├── ImageError        an image cannot be built, read or pushed
     ├── LifecycleError    an operation stopped: what is known, and what to do
-    ├── TransportError    no usable answer: unreachable, cut off, or not the platform's
-    └── ApiError          the platform answered and refused
+    ├── TransportError    no usable response: unreachable, cut off, or not the platform's
+    └── ApiError          the platform responded with an error
         ├── LoginError        it gave no token, so nothing else was sent
         ├── NotFoundError     it says that what is named does not exist
-        └── ConflictError     it says the name is taken
+        └── ConflictError     it says that the name is taken
 
-The text of each stands alone: what was asked, what came back, the trace id, what to do.
+The text of each stands alone: the action, what came back, the trace id, what to do. Whoever needs a part of it takes
+the attribute, and never the text apart.
 """
 
 from __future__ import annotations
@@ -24,10 +25,15 @@ from typing import Any
 class BiotError(Exception):
     """Anything this project reports to its user; its text is one line and holds no secret.
 
-    ``out_of_time`` is true when more time might have helped.
+    ``summary`` is the text without the ``advice``, which says what to do. ``out_of_time`` is true when more time might
+    have helped.
     """
 
-    out_of_time = False
+    def __init__(self, summary: str, *, advice: str | None = None, out_of_time: bool = False) -> None:
+        super().__init__(f"{summary}. What to do: {advice}" if advice else summary)
+        self.summary = summary
+        self.advice = advice
+        self.out_of_time = out_of_time
 
 
 class ConfigError(BiotError):
@@ -51,35 +57,60 @@ class LifecycleError(BiotError):
 
 
 class TransportError(BiotError):
-    """No usable answer came back.
+    """No usable response came back to ``action``.
 
     ``unclear`` is true when the platform may have acted on the request all the same.
     """
 
-    def __init__(self, message: str, *, unclear: bool) -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        problem: str,
+        *,
+        unclear: bool,
+        action: str | None = None,
+        advice: str | None = None,
+        out_of_time: bool = False,
+    ) -> None:
+        super().__init__(f"{action}: {problem}" if action else problem, advice=advice, out_of_time=out_of_time)
+        self.action = action
         self.unclear = unclear
 
 
 class ApiError(BiotError):
-    """The platform answered with an error (BioT API 2.4.2, ErrorResponse).
+    """The platform responded to ``action`` with an error (BioT API 2.4.2, ErrorResponse).
 
-    ``retry_after`` is the seconds it asks to wait before a repeat, where it asks.
+    ``code``, ``message`` and ``trace_id`` are the platform's, fit to be shown. ``details`` are as the platform sent
+    them and may hold secrets; the text has ``details_shown`` instead, and of a body without code and message an
+    ``excerpt``. ``retry_after`` is the seconds the platform asks to wait before a repeat,
+    where it asks.
     """
 
     def __init__(
         self,
-        message: str,
+        action: str,
         *,
         status: int,
-        code: str | None,
+        code: str | None = None,
+        message: str | None = None,
         details: Mapping[str, Any] | None = None,
+        details_shown: str | None = None,
         trace_id: str | None = None,
+        excerpt: str | None = None,
+        advice: str | None = None,
         retry_after: float | None = None,
+        out_of_time: bool = False,
     ) -> None:
-        super().__init__(message)
+        summary = f"{action}: the platform answered {status}"
+        summary += f" {code}" if code else ""
+        summary += f": {message}" if message else ""
+        summary += f" with no error body of BioT's: {excerpt}" if excerpt else ""
+        summary += f" ({details_shown})" if details_shown else ""
+        summary += f" (trace id {trace_id})" if trace_id else ""
+        super().__init__(summary, advice=advice, out_of_time=out_of_time)
+        self.action = action
         self.status = status
         self.code = code
+        self.message = message
         self.details = dict(details or {})
         self.trace_id = trace_id
         self.retry_after = retry_after
@@ -100,7 +131,7 @@ class LoginError(ApiError):
 
 
 class NotFoundError(ApiError):
-    """The platform's own word that a plugin, service user, key or subscription is gone; other 404s stay ApiErrors."""
+    """The platform says that a plugin, service user, key or subscription is gone; other 404s stay ApiErrors."""
 
 
 class ConflictError(ApiError):

@@ -61,9 +61,9 @@ def test_configuration_comes_before_the_environment(key: str, variable: str, att
 
 
 def test_blank_values_count_as_not_set() -> None:
-    said = problems({"biot:baseUrl": URL, "biot:serviceId": "  ", "biot:serviceSecretKey": ""})
-    assert "biot:serviceId is not set" in said
-    assert "biot:serviceSecretKey is not set" in said
+    message = problems({"biot:baseUrl": URL, "biot:serviceId": "  ", "biot:serviceSecretKey": ""})
+    assert "biot:serviceId is not set" in message
+    assert "biot:serviceSecretKey is not set" in message
 
 
 def test_a_value_that_is_not_set_falls_back_to_the_environment_even_beside_others() -> None:
@@ -71,20 +71,20 @@ def test_a_value_that_is_not_set_falls_back_to_the_environment_even_beside_other
 
 
 def test_everything_missing_is_one_line_that_names_keys_variables_and_commands() -> None:
-    said = problems({})
-    assert said.startswith("BioT connection: ")
+    message = problems({})
+    assert message.startswith("BioT connection: ")
     for key, variable in (
         ("biot:baseUrl", "BIOT_BASE_URL"),
         ("biot:serviceId", "BIOT_SERVICE_ID"),
         ("biot:serviceSecretKey", "BIOT_SERVICE_SECRET_KEY"),
     ):
-        assert f"{key} is not set: run `pulumi config set" in said
-        assert variable in said
-    assert "pulumi config set --secret biot:serviceSecretKey" in said
+        assert f"{key} is not set: run `pulumi config set" in message
+        assert variable in message
+    assert "pulumi config set --secret biot:serviceSecretKey" in message
 
 
-def test_every_problem_is_told_at_once() -> None:
-    said = problems({"biot:baseUrl": "ftp://x", "biot:requestTimeout": "soon", "biot:stamp": "perhaps"})
+def test_every_problem_is_reported_at_once() -> None:
+    message = problems({"biot:baseUrl": "ftp://x", "biot:requestTimeout": "soon", "biot:stamp": "perhaps"})
     for words in (
         "biot:baseUrl must be an https address or `embedded`, not 'ftp://x'",
         "biot:serviceId is not set",
@@ -92,7 +92,7 @@ def test_every_problem_is_told_at_once() -> None:
         "biot:requestTimeout must be 1 to 3600 seconds, not 'soon'",
         "biot:stamp must be true or false, not 'perhaps'",
     ):
-        assert words in said
+        assert words in message
 
 
 @pytest.mark.parametrize(
@@ -112,14 +112,14 @@ def test_every_problem_is_told_at_once() -> None:
     ],
 )
 def test_an_address_that_cannot_be_used_is_refused(url: str, words: str) -> None:
-    said = problems(WHOLE | {"biot:baseUrl": url})
-    assert words in said
-    assert "pulumi config set biot:baseUrl" in said
+    message = problems(WHOLE | {"biot:baseUrl": url})
+    assert words in message
+    assert "pulumi config set biot:baseUrl" in message
 
 
 def test_an_address_with_a_password_is_refused_and_not_quoted() -> None:
-    said = problems(WHOLE | {"biot:baseUrl": f"https://me:{SECRET}@api.acme.example"})
-    assert "must not hold a user name or password" in said
+    message = problems(WHOLE | {"biot:baseUrl": f"https://me:{SECRET}@api.acme.example"})
+    assert "must not hold a user name or password" in message
 
 
 @pytest.mark.parametrize(
@@ -179,3 +179,28 @@ def test_the_secret_shows_in_no_text_of_the_settings() -> None:
     settings = read(WHOLE)
     assert SECRET not in repr(settings) + str(settings) + f"{settings}"
     assert "an-id" in repr(settings)
+
+
+BASE = {"biot:baseUrl": URL}
+OTHER_SECRET, KEY = secrets.token_hex(8), secrets.token_hex(8)
+PERSON = {"BIOT_USERNAME": "ada", "BIOT_PASSWORD": SECRET}
+SERVICE = {"BIOT_SERVICE_ID": "id", "BIOT_SERVICE_SECRET_KEY": KEY}
+
+
+def test_a_service_user_comes_before_a_person_and_the_stack_before_the_environment() -> None:
+    assert read(BASE, PERSON).username == "ada"
+    both = read(BASE, PERSON | SERVICE)
+    assert (both.service_id, both.username) == ("id", None)
+    stack = read(BASE | {"biot:username": "eve", "biot:password": OTHER_SECRET}, PERSON | SERVICE)
+    assert (stack.username, stack.password, stack.service_id) == ("eve", OTHER_SECRET, None)
+    halves = read(BASE | {"biot:serviceId": "other"}, SERVICE)
+    assert (halves.service_id, halves.service_secret_key) == ("other", KEY)
+
+
+def test_a_person_without_a_password_is_an_error_with_the_command_that_sets_it() -> None:
+    assert "pulumi config set --secret biot:password" in problems(BASE | {"biot:username": "ada"})
+    assert SECRET not in repr(read(BASE, PERSON))
+
+
+def test_a_key_that_is_empty_in_the_stack_is_not_taken_from_the_environment() -> None:
+    assert "biot:baseUrl is not set" in problems({"biot:baseUrl": ""}, {"BIOT_BASE_URL": URL} | SERVICE)

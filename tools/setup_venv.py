@@ -21,7 +21,7 @@ def main(folder: Path) -> int:
     if sys.version_info < OLDEST:
         found = ".".join(map(str, sys.version_info[:2]))
         return _stop(f"Python 3.11 or newer is needed, this is {found}: run `make PYTHON=python3.13 ...`")
-    say(f"setting up {folder} with Python {sys.version.split()[0]} (from requirements.lock) ...")
+    report(f"setting up {folder} with Python {sys.version.split()[0]} (from requirements.lock) ...")
     try:
         # Made anew: an environment of another Python, or one half made, is not worth mending.
         venv.create(folder, clear=True, symlinks=os.name != "nt", with_pip=True)
@@ -41,13 +41,13 @@ def main(folder: Path) -> int:
     return 0
 
 
-def say(line: str) -> None:
-    """Tell the user, on standard error."""
+def report(line: str) -> None:
+    """Write a line for the user on standard error."""
     sys.stderr.write(line + "\n")
 
 
 def _stop(line: str) -> int:
-    say(f"set-up: {line}")
+    report(f"set-up: {line}")
     return 1
 
 

@@ -1,46 +1,72 @@
-"""Make sure of the programs that the tests of images run, Debian's own: `python3 tools/test_servers.py`.
+"""The programs that the tests marked ``needs_builders`` run: a registry, builders, a Docker daemon, a reader of images.
 
-A registry, builders, a Docker daemon and a tool to read images back. Where all are there it does nothing. Else apt
-installs them, for root or where sudo asks no password; anywhere else one line says what to do. Standard library only.
+    python3 tools/test_servers.py --check      print which are missing and which tests need them; change nothing
+    python3 tools/test_servers.py --install    install what is missing, by apt, for root or where sudo asks no password
+
+``make test`` leaves these tests out, and ``make test-all`` installs and runs them. Standard library only.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
 import sys
 
-PACKAGES = {
-    "docker-registry": "docker-registry",
-    "buildah": "buildah",
-    "podman": "podman",
-    "dockerd": "docker.io",
-    "skopeo": "skopeo",
-    "busybox": "busybox-static",
+BUILDERS = "tests/image/dockerfile/test_builders.py"
+CODE = "tests/image/test_code.py"
+IGNORE = "tests/image/dockerfile/test_ignore.py"
+ARCHIVE = "tests/image/dockerfile/test_archive.py"
+
+PROGRAMS = {
+    "docker-registry": ("docker-registry", [ARCHIVE, BUILDERS, CODE]),
+    "buildah": ("buildah", [BUILDERS, CODE, IGNORE, "tests/engine/test_image.py"]),
+    "podman": ("podman", [BUILDERS]),
+    "dockerd": ("docker.io", [BUILDERS, IGNORE]),
+    "skopeo": ("skopeo", [BUILDERS, CODE, IGNORE, "tests/emulator/test_registry.py"]),
+    "busybox": ("busybox-static", [BUILDERS]),
 }
-"""Each program and the package of Debian and Ubuntu that has it."""
+"""Each program, the package of Debian and Ubuntu that has it, and the tests that run it."""
 
 # A user's PATH may lack where daemons are.
 SEARCHED = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 
 
 def main() -> int:
-    """Install what is missing; the exit code."""
+    """Check or install; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument("--check", action="store_true", help="print what is missing (the default)")
+    action.add_argument("--install", action="store_true", help="install what is missing")
+    return install() if parser.parse_args().install else check()
+
+
+def check() -> int:
+    """Print what is missing and which tests need it; return 0, as no test of `make test` needs it."""
+    for program in missing():
+        package, tests = PROGRAMS[program]
+        report(f"test servers: no {program} (Debian's package {package}); tests that run it: {', '.join(tests)}")
+    report("test servers: tests marked needs_builders run in `make test-all`, which installs what they run")
+    return 0
+
+
+def install() -> int:
+    """Install what is missing; return the exit code."""
     absent = missing()
     if not absent:
         return 0
-    packages = [PACKAGES[program] for program in absent]
+    packages = [PROGRAMS[program][0] for program in absent]
     if shutil.which("apt-get") is None:
         return _stop(f"{', '.join(absent)} must be installed (on Debian the packages {' '.join(packages)})")
     # Nothing is removed for it: a machine may have a Docker of another maker.
-    install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "--no-remove", *packages]
-    command = f"sudo apt-get update && sudo {' '.join(install)}"
+    command = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "--no-remove", *packages]
+    by_hand = f"sudo apt-get update && sudo {' '.join(command)}"
     sudo = _sudo()
     if sudo is None:
-        return _stop(f"{', '.join(absent)} missing, and only root may install them: run `{command}`")
-    say(f"installing what the tests of images run: {' '.join(packages)} ...")
-    for step in (["apt-get", "update", "--quiet"], install):
+        return _stop(f"{', '.join(absent)} missing, and only root may install them: run `{by_hand}`")
+    report(f"installing what the tests of images run: {' '.join(packages)} ...")
+    for step in (["apt-get", "update", "--quiet"], command):
         done = subprocess.run(  # noqa: S603
             [*sudo, *step],
             env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
@@ -51,33 +77,33 @@ def main() -> int:
         )
         if done.returncode != 0:
             sys.stderr.write(done.stdout[-2000:] + done.stderr)
-            return _stop(f"`{' '.join(step)}` failed, see above; run `{command}`")
+            return _stop(f"`{' '.join(step)}` failed, see above; run `{by_hand}`")
     absent = missing()
     return _stop(f"installed, yet not found: {', '.join(absent)}") if absent else 0
 
 
 def missing() -> list[str]:
-    """The programs that are not there."""
-    return [program for program in PACKAGES if shutil.which(program, path=SEARCHED) is None]
+    """Return the programs that are not there."""
+    return [program for program in PROGRAMS if shutil.which(program, path=SEARCHED) is None]
 
 
-def say(line: str) -> None:
-    """Tell the user, on standard error."""
+def report(line: str) -> None:
+    """Print a line on standard error."""
     sys.stderr.write(line + "\n")
 
 
 def _sudo() -> list[str] | None:
-    """What to put before a command of root's: nothing for root, sudo where it asks no password; else None."""
+    """Return what makes a command root's: nothing, or sudo that asks no password; None where neither works."""
     if os.geteuid() == 0:
         return []
     if shutil.which("sudo") is None:
         return None
-    asks = subprocess.run(["sudo", "-n", "true"], stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S607
-    return ["sudo", "-n"] if asks.returncode == 0 else None
+    password = subprocess.run(["sudo", "-n", "true"], stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S607
+    return ["sudo", "-n"] if password.returncode == 0 else None
 
 
 def _stop(line: str) -> int:
-    say(f"test servers: {line}")
+    report(f"test servers: {line}")
     return 1
 
 

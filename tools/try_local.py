@@ -15,8 +15,8 @@ import httpx
 
 from biot_provider.cli.console import printable
 from biot_provider.emulator import Platform
-from biot_provider.emulator.server import Background
-from biot_provider.emulator.store import StoreError
+from biot_provider.emulator.database import StoreError
+from biot_provider.emulator.http.server import Background
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from . import doctor, emulator, invoke, new
+from .console import print_problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,10 +15,17 @@ _COMMANDS = (doctor, emulator, invoke, new)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; gives the exit code."""
+    """Run one command and return its exit code."""
     parser = argparse.ArgumentParser(prog="biot-provider", description="BioT plugins as Pulumi resources.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in _COMMANDS:
         command.register(commands)
     arguments = parser.parse_args(argv)
-    return int(arguments.run(arguments))
+    try:
+        return int(arguments.run(arguments))
+    except ModuleNotFoundError as missing:
+        if missing.name != "biot_provider.emulator":
+            raise
+        # The embedded platform is an extra, which is imported by the commands that need it.
+        print_problem(str(missing))
+        return 1

@@ -1,6 +1,6 @@
-"""Where commands write: results on the standard output, problems on the error output.
+"""Output of the commands: results go to the standard output, problems to the error output.
 
-What a plugin says, or a platform, is in their lines: nothing of it may steer the terminal.
+The lines may quote a plugin or a platform, so control characters are escaped before they reach the terminal.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import unicodedata
 from typing import TextIO
 
 _JOINERS = "\u200c\u200d"
-"""Zero-width, but parts of written words and of emoji."""
+"""Zero-width characters that words and emoji need."""
 _SHORT = {"\n": "\\n", "\r": "\\r"}
 
 
-def say(text: str, *, label: str = "", style: str = "") -> None:
-    """One line of the result, out at once, also into a pipe.
+def print_result(text: str, *, label: str = "", style: str = "") -> None:
+    """Print one line of the result and flush it, also into a pipe.
 
-    A style, a number of ANSI's, is for the label before the text, or where there is none for the text itself.
+    ``style`` is an ANSI number. It applies to ``label``, or to the text where there is no label.
     """
     shown = printable(text)
     if style and sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
@@ -26,16 +26,16 @@ def say(text: str, *, label: str = "", style: str = "") -> None:
     _write(sys.stdout, f"{label}{shown}\n")
 
 
-def complain(text: str) -> None:
-    """What went wrong, usually one line."""
+def print_problem(text: str) -> None:
+    """Print a problem, usually one line, to the error output."""
     lines = "\n".join(printable(line) for line in text.split("\n"))
     _write(sys.stderr, f"biot-provider: {lines}\n")
 
 
 def printable(text: str) -> str:
-    """The text as one line that a terminal shows and does not obey.
+    """Return the text as one line that a terminal shows and does not interpret.
 
-    Control characters, line ends among them, and what turns the direction of writing or cannot be seen become escapes.
+    Control characters, line ends, bidirectional marks and invisible characters become escapes.
     """
     if text.isprintable():
         return text

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .console import complain, say
+from .console import print_problem, print_result
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -38,9 +38,9 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until Ctrl-C (exit code 130) or a request to end (exit code 0)."""
-    # Only this command needs the server: the others start without it.
-    from ..emulator.server import HOST, serve
-    from ..emulator.store import StoreError
+    # Imported here so that the other commands start without the server.
+    from ..emulator.database import StoreError
+    from ..emulator.http.server import HOST, serve
 
     before = signal.signal(signal.SIGTERM, _end)
     try:
@@ -51,10 +51,10 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     except OSError as error:
         what = f"the data in {arguments.data}" if error.filename else f"on {HOST}:{arguments.port}"
-        complain(f"cannot serve {what}: {error.strerror or error}")
+        print_problem(f"cannot serve {what}: {error.strerror or error}")
         return 1
     except StoreError as error:
-        complain(str(error))
+        print_problem(str(error))
         return 1
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -69,27 +69,29 @@ def _port(text: str) -> int:
 
 
 def _ready(base_url: str, platform: Platform, *, quiet: bool) -> None:
-    from ..emulator.access import KEY_HEADER
+    from ..emulator.http.guard import KEY_HEADER
 
-    say(f"The embedded platform serves {base_url}; Ctrl-C ends it.")
-    say(
+    print_result(f"The embedded platform serves {base_url}; Ctrl-C ends it.")
+    print_result(
         f"export BIOT_BASE_URL={base_url} BIOT_SERVICE_ID={platform.service_id} "
         f"BIOT_SERVICE_SECRET_KEY={platform.service_secret_key}"
     )
-    say(f"Its own routes, /_emulator/..., want the header {KEY_HEADER}: the key is in {platform.control_key_file}")
+    print_result(
+        f"Its own routes, /_emulator/..., want the header {KEY_HEADER}: the key is in {platform.control_key_file}"
+    )
     if not quiet:
         platform.logs.watch(_show)
 
 
 def _show(source: str, kind: str, line: str) -> None:
-    """A plugin's own line behind a bar, and what the platform says of its calls behind a colon."""
-    # Whoever read the output may be gone: that is no reason for a function's call to fail.
+    """Print a line that a plugin wrote behind a bar, and the platform's report of a call behind a colon."""
+    # A closed pipe is no reason for a function's call to fail.
     with contextlib.suppress(OSError):
-        say(f"{source} | {line}" if kind == "plugin" else f"{source}: {line}")
+        print_result(f"{source} | {line}" if kind == "plugin" else f"{source}: {line}")
 
 
 class _Ended(BaseException):
-    """Somebody asked the process to end."""
+    """SIGTERM has arrived."""
 
 
 def _end(_signal: int, _frame: FrameType | None) -> None:

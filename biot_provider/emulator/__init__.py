@@ -6,10 +6,25 @@ It shares no code with the client. Two readings of one contract check each other
     platform.app                                            # the WSGI application
     platform.service_id, platform.service_secret_key        # a service user that may do everything
 
-`server.serve` and `server.running` put it on a port of the loopback interface.
+`http.server.serve` and `http.server.running` put it on a port of the loopback interface. It needs the packages of the
+extra `embedded`: without them its import is a ModuleNotFoundError that says what to install.
 """
 
-from .faults import ConnectionCut
-from .platform import Platform
+from importlib.util import find_spec
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except ImportError:
+        return False
+
+
+if not all(_is_installed(name) for name in ("cryptography", "jwt", "psutil", "werkzeug")):
+    message = "the embedded platform is not installed: pip install 'biot-provider[embedded]'"
+    raise ModuleNotFoundError(message, name=__name__)
+
+from .platform import Platform  # noqa: E402  (it needs those packages)
+from .testing.faults import ConnectionCut  # noqa: E402
 
 __all__ = ["ConnectionCut", "Platform"]

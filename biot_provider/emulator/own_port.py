@@ -1,4 +1,4 @@
-"""A port of its own, on the loopback interface, for a part of a platform that is not served; while it is needed.
+"""A port on the loopback interface for a part of a platform that is not served, open while it is needed.
 
 Images are pushed over a socket even if the platform is in the same process, and functions call back over one: whatever
 does that knows no other way.
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from wsgiref.types import WSGIApplication
 
-    from .server import Background
-    from .store import Store
+    from .database import Store
+    from .http.server import Background
 
 
 class OwnPort:
@@ -37,7 +37,7 @@ class OwnPort:
         self._own: Background | None = None
 
     def set_served_host(self, host: str) -> None:
-        """Take note of where the platform is served, as `host:port`."""
+        """Record where the platform is served, as `host:port`."""
         self._served_at = host
 
     @property
@@ -62,14 +62,12 @@ class OwnPort:
 
     def _open(self) -> Background:
         # Most processes that open a platform need no port.
-        from .server import Background
+        from .http.server import Background
 
-        with self._store.reading() as db:
-            row = db.execute("SELECT value FROM facts WHERE name = ?", (self._name,)).fetchone()
-        if row is not None:
+        last = self._store.fact(self._name)
+        if last is not None:
             with contextlib.suppress(OSError):
-                return Background(self._app(), int(row["value"]), idle_seconds=self._idle_seconds)
+                return Background(self._app(), int(last), idle_seconds=self._idle_seconds)
         own = Background(self._app(), 0, idle_seconds=self._idle_seconds)
-        with self._store.writing() as db:
-            db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (self._name, own.host.rpartition(":")[2]))
+        self._store.set_fact(self._name, own.host.rpartition(":")[2])
         return own

@@ -3,39 +3,36 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .access import ControlKey
-from .delivery import Delivery
-from .ecr import Ecr
-from .edits import Edits
-from .faults import Faults
-from .functions import Functions
-from .identity import Identity
-from .images import Images
-from .journal import Journal
-from .keys import Keys
-from .logs import Logs
+from .access.identity import Identity
+from .access.keys import Keys
+from .database import Store
+from .delivery.plugin_tokens import PluginTokens
+from .delivery.service import Delivery
+from .functions.deployments import Functions
+from .functions.logs import Logs
+from .http.guard import ControlKey
+from .images.ecr import Ecr
+from .images.registry import Registry
+from .images.service import Images
 from .own_port import OwnPort
-from .patients import Patients
-from .permissions import PERMISSIONS
-from .plugin_tokens import PluginTokens
-from .plugins import Plugins
-from .registry import Registry
-from .service_users import TOKEN_SECONDS
-from .store import Store
-from .subscriptions import Subscriptions
-from .switches import Switches
-from .variants import Variants
+from .patients.service import Patients
+from .plugins.service import Plugins
+from .subscriptions.service import Subscriptions
+from .testing.edits import Edits
+from .testing.faults import Faults
+from .testing.request_log import RequestLog
+from .testing.switches import Switches
+from .testing.variants import Variants
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
     from types import TracebackType
     from wsgiref.types import WSGIApplication
 
-    from .control import Control
-    from .routes import Route
+    from .http.routes import Route
+    from .testing.routes import Control
 
 DATABASE = "platform.sqlite"
 PUSH_SECONDS = 5.0
@@ -46,7 +43,7 @@ class Platform:
     """The embedded platform of a folder. Several processes may open the same one; each sees what the others did.
 
     `switches` chooses how open points of the API are read, `variants` shows what no document foresees, `edits` changes
-    what is stored as a person in the Console may, `faults` orders failures, `requests()` tells what was asked.
+    what is stored as a person in the Console may, `faults` orders failures, `requests()` lists the requests.
     Use from any thread; `close()` it, or use it as a context manager.
     """
 
@@ -60,7 +57,7 @@ class Platform:
             raise
         self.faults = Faults(self._store)
         self.variants = Variants(self._store)
-        self.journal = Journal(self._store)
+        self.request_log = RequestLog(self._store)
         self.keys = Keys(self._store)
         self._subscriptions = Subscriptions(self._store, self.switches)
         self._ecr = Ecr(self._store)
@@ -80,26 +77,20 @@ class Platform:
         """Id of the built-in service user, which has every permission."""
         self.service_secret_key = self._identity.service_secret_key
         """Its secret key, made at random with the database."""
+        self.add_service_user = self._identity.add_service_user
+        self.add_user = self._identity.add_user
+        self.end_tokens = self._identity.end_tokens
+        self.end_image_tokens = self._ecr.end_all
+        self.requests = self.request_log.entries
+        self.code = self.plugins.code
 
     @cached_property
     def app(self) -> WSGIApplication:
         """The WSGI application with all there is. A fault that cuts the connection raises `ConnectionCut` out of it."""
-        from .control import Control
+        from .testing.routes import Control
 
         self._control_key.read()
-        control = Control(
-            self.plugins,
-            self._identity,
-            self.switches,
-            self.faults,
-            self.journal,
-            key=self._control_key,
-            keys=self.keys,
-            logs=self.logs,
-            delivery=self.delivery,
-            variants=self.variants,
-            edits=self.edits,
-        )
+        control = Control(self, self._control_key)
         return self._application([*self._api_routes, *self._registry_routes], control)
 
     @cached_property
@@ -114,42 +105,42 @@ class Platform:
 
     def _application(self, routes: list[Route], control: Control | None = None) -> WSGIApplication:
         # The web parts are loaded with the first use only: most processes that open a platform never ask it anything.
-        from .app import App
+        from .http.application import Application
 
-        return App(routes, self._identity, self.faults, self.journal, control, self.plugins.age, self.variants)
+        return Application(
+            routes, self._identity, self.faults, self.request_log, control, self.plugins.age, self.variants
+        )
 
     @cached_property
     def _api_routes(self) -> list[Route]:
-        from .api_dispatcher import DispatcherApi
-        from .api_functions import FunctionsApi
-        from .api_images import ImagesApi
-        from .api_logins import LoginsApi
-        from .api_patients import PatientsApi
-        from .api_plugins import PluginsApi
-        from .api_reference_data import ReferenceDataApi
-        from .api_service_users import ServiceUsersApi
+        from .access import logins, service_user_routes
+        from .functions.routes import FunctionsApi
+        from .images import routes as image_routes
+        from .patients.routes import PatientsApi
+        from .plugins import routes as plugin_routes
+        from .subscriptions import reference_routes
+        from .subscriptions import routes as subscription_routes
 
-        areas = (
-            LoginsApi(self._identity, self.keys),
-            ServiceUsersApi(self._identity),
-            DispatcherApi(self._subscriptions),
-            ReferenceDataApi(self.switches),
-            PluginsApi(self.plugins, self.switches),
-            ImagesApi(self._registry, self._ecr, lambda: self.registry_host),
-            FunctionsApi(self._functions),
-            PatientsApi(Patients(self._store), self._identity, self.delivery),
-        )
-        return [route for area in areas for route in area.routes()]
+        return [
+            *logins.routes(self._identity, self.keys),
+            *service_user_routes.routes(self._identity),
+            *subscription_routes.routes(self._subscriptions),
+            *reference_routes.routes(self.switches),
+            *plugin_routes.routes(self.plugins, self.switches),
+            *image_routes.routes(self._registry, self._ecr, lambda: self.registry_host),
+            *FunctionsApi(self._functions).routes(),
+            *PatientsApi(Patients(self._store), self._identity, self.delivery).routes(),
+        ]
 
     @cached_property
     def _registry_routes(self) -> list[Route]:
-        from .api_registry import EcrApi, RegistryApi
+        from .images.registry_routes import EcrApi, RegistryApi
 
         areas = (EcrApi(self._ecr, lambda: self.registry_host), RegistryApi(self._registry, self._ecr, self.switches))
         return [route for area in areas for route in area.routes()]
 
     def set_served_host(self, host: str) -> None:
-        """Take note that all of it is served, as `host:port`: it needs no ports of its own then."""
+        """Record where all of it is served, as `host:port`: then it opens no other ports."""
         self._registry_port.set_served_host(host)
         self._api_port.set_served_host(host)
 
@@ -163,59 +154,15 @@ class Platform:
         """Where the key is, for its owner alone."""
         return self._control_key.path
 
-    def add_service_user(
-        self,
-        permissions: Iterable[str] = PERMISSIONS,
-        *,
-        token_seconds: float = TOKEN_SECONDS,
-        locked: bool = False,
-        expired: bool = False,
-    ) -> tuple[str, str]:
-        """A new service user with these permissions; gives its id and its secret key, which may have expired."""
-        return self._identity.add_service_user(permissions, token_seconds=token_seconds, locked=locked, expired=expired)
-
-    def add_user(
-        self,
-        permissions: Iterable[str] = PERMISSIONS,
-        *,
-        token_seconds: float = TOKEN_SECONDS,
-        locked: bool = False,
-        locked_minutes: float | None = None,
-        mfa: bool = False,
-    ) -> tuple[str, str]:
-        """A new person with these permissions; gives the user name and the password, both made at random.
-
-        `locked` for good or for `locked_minutes` from now; with `mfa` a login is only the first of two steps.
-        """
-        return self._identity.add_user(
-            permissions, token_seconds=token_seconds, locked=locked, locked_minutes=locked_minutes, mfa=mfa
-        )
-
-    def end_tokens(self, *, refresh: bool = False) -> None:
-        """Make every access token given so far invalid, as if its time had come; with `refresh` those tokens too."""
-        self._identity.end_tokens(refresh=refresh)
-
-    def end_image_tokens(self) -> None:
-        """Make all temporary keys and registry tokens given so far invalid, as if their time had come."""
-        self._ecr.end_all()
-
     @property
     def address(self) -> str:
-        """Where functions reach the platform on the loopback interface; it is on a port when first asked for."""
+        """Where functions reach the platform on the loopback interface; the port is opened on first use."""
         return f"http://{self._api_port.host}"
 
     @property
     def registry_host(self) -> str:
         """Host and port of the image registry on the loopback interface, which listens from now on, for a push."""
         return self._registry_port.host
-
-    def code(self, name: str) -> bytes | None:
-        """The zip last sent for the plugin of this bare name; none where the seed runs or no such plugin is."""
-        return self.plugins.code(name)
-
-    def requests(self) -> list[dict[str, Any]]:
-        """Every request so far, oldest first: method, path, parts, config without its variables' values, status."""
-        return self.journal.entries()
 
     def close(self) -> None:
         """End the functions, give the database and the port back. A closed platform answers nothing any more."""

@@ -1,7 +1,7 @@
 """From a folder to an image in the platform's repository.
 
-``context`` says which files count and what their digest is; ``build`` lets a builder make an image of those that
-``staged`` puts before it, under its ``guard``, and ``archive`` reads what it wrote; ``artifact`` is an image as it is
-pushed, and code as a layer of one; ``registry`` pushes, and reads base images; ``credentials`` fetches what that takes;
-``publish`` does all of it once per digest.
+``publish`` does it, once per digest. It makes an image (``artifact``) in one of two ways: ``dockerfile`` runs a builder
+on a folder with a Dockerfile, ``code`` adds a plugin's files as a layer to a ``base_image``. ``registry`` pushes it,
+with access that ``credentials`` fetches through ``ecr``. The platform's registry and public ones are reached by
+``distribution``, the HTTP API; ``registry_errors`` repeats what failed there, or words the failure.
 """

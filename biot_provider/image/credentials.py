@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import base64
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from biot_provider.api.single_flight import SingleFlight
+from biot_provider.config import LOOPBACK
 from biot_provider.errors import ImageError
-from biot_provider.redaction import redact
-from biot_provider.single_flight import SingleFlight
 
 if TYPE_CHECKING:
-    from biot_provider.image_models import DockerCredentials
+    from biot_provider.api.models.images import DockerCredentials
 
 _MARGIN = 300.0
 _DEFAULT_SECONDS = 3600.0
@@ -23,15 +22,7 @@ _DEFAULT_SECONDS = 3600.0
 _LONGEST_LOGIN = 300.0
 """Seconds to wait for a login of another thread: longer than its own timeouts add up to."""
 
-# A machine's own AWS configuration has no say: keys and region are the platform's.
-_NO_AWS_CONFIGURATION = {
-    "profile": (None, None, None, None),
-    "config_file": (None, None, os.devnull, None),
-    "credentials_file": (None, None, os.devnull, None),
-}
-
 EMBEDDED_REGION = "embedded"
-LOOPBACK = ("127.0.0.1", "localhost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +34,11 @@ class Access:
     token: str = field(repr=False)
     embedded: bool
     expires: float
+
+    @property
+    def address(self) -> str:
+        """The registry's address."""
+        return f"{'http' if self.embedded else 'https'}://{self.host}"
 
     @property
     def uri(self) -> str:
@@ -58,7 +54,7 @@ class Access:
 class RegistryLogin:
     """Fetches access when it is needed, and once more when it has expired; threads share it.
 
-    ``fetch`` asks the platform. Raises ImageError, and what ``fetch`` raises.
+    ``fetch`` gets the platform's credentials. Raises ImageError, and what ``fetch`` raises.
     """
 
     def __init__(self, fetch: Callable[[], DockerCredentials], clock: Callable[[], float] = time.time) -> None:
@@ -68,7 +64,7 @@ class RegistryLogin:
         self._access: Access | None = None
 
     def access(self, *, instead_of: Access | None = None) -> Access:
-        """Access that is good for five minutes at least; ``instead_of`` names one that a registry refused."""
+        """Return access that is good for five minutes at least; ``instead_of`` names one that a registry refused."""
 
         def good() -> Access | None:
             known = self._access
@@ -90,7 +86,10 @@ class RegistryLogin:
         if not (host and slash and repository):
             raise ImageError(f"the platform's repositoryUri {credentials.repository_uri!r} is no <host>/<repository>")
         embedded = credentials.region == EMBEDDED_REGION and host.partition(":")[0] in LOOPBACK
-        token = _authorization_token(credentials, f"http://{host}" if embedded else None)
+        require_libraries()
+        from biot_provider.image.ecr import authorization_token
+
+        token = authorization_token(credentials, f"http://{host}" if embedded else None)
         now = self._clock()
         expires = _seconds(credentials.credentials.expiration) or now + _DEFAULT_SECONDS
         # Where this machine's clock is fast, keys that are new would count as old with each request.
@@ -99,55 +98,14 @@ class RegistryLogin:
 
 
 def require_libraries() -> None:
-    """Load what images need. Raises ImageError that says how to install it."""
+    """Load what images need beside the rest. Raises ImageError that says how to install it."""
     try:
-        import boto3  # noqa: F401
-        import dxf  # noqa: F401
+        import botocore  # noqa: F401
     except ImportError as error:
         raise ImageError(
             f"images need {error.name or 'more libraries'}, which is not installed:"
             " run `pip install 'biot-provider[image]'`"
         ) from None
-
-
-def _authorization_token(credentials: DockerCredentials, endpoint: str | None) -> str:
-    require_libraries()
-    import boto3
-    import botocore.session
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    keys = credentials.credentials
-    # Loopback needs no proxy.
-    config = Config(
-        connect_timeout=10,
-        read_timeout=30,
-        retries={"total_max_attempts": 3, "mode": "standard"},
-        proxies={} if endpoint else None,
-    )
-    try:
-        own = boto3.session.Session(botocore_session=botocore.session.Session(session_vars=_NO_AWS_CONFIGURATION))
-        client = own.client(
-            "ecr",
-            region_name=credentials.region,
-            endpoint_url=endpoint,
-            aws_access_key_id=keys.access_key_id,
-            aws_secret_access_key=keys.secret_access_key,
-            aws_session_token=keys.session_token,
-            config=config,
-        )
-        data = client.get_authorization_token()["authorizationData"]
-        return str(data[0]["authorizationToken"])
-    except ClientError as error:
-        answer = error.response.get("Error", {})
-        said = redact(f"{answer.get('Code')}: {answer.get('Message')}", (keys.secret_access_key, keys.session_token))
-        said = " ".join(said.split())[:200]
-        raise ImageError(
-            f"log in to the image repository: AWS ECR answered {said}."
-            " What to do: run `pulumi up` again; if it stays, ask BioT about the repository's temporary credentials"
-        ) from None
-    except (BotoCoreError, LookupError, ValueError) as error:
-        raise ImageError(f"log in to the image repository: AWS ECR cannot be asked ({error})") from None
 
 
 def _seconds(expiration: str | None) -> float | None:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 EMBEDDED_HOST = "embedded"
-"""In a base image: the registry of the embedded platform, which has some of its own."""
+"""In a base image: the registry of the embedded platform, which offers some base images."""
 
 _DOCKER_HUB = "registry-1.docker.io"
 _NAMES_OF_DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry.hub.docker.com", _DOCKER_HUB})
@@ -27,7 +27,7 @@ class Reference:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether it names content, not a tag that may move."""
+        """Whether the reference names content, not a tag that may move."""
         return self.version.startswith("sha256:")
 
     @classmethod

@@ -1,24 +1,28 @@
-"""What goes wrong between here and a registry: repeated where that may help, else told as one line.
+"""What goes wrong between here and a registry: repeated where that may help, else raised as one line.
 
 Every request to a registry may be sent again: reads change nothing, and what is written is named by its content.
 """
 
 from __future__ import annotations
 
+import contextvars
 import random
 import ssl
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TypeVar
 
+import httpx
+
+from biot_provider.api.redaction import redact
+from biot_provider.api.transport import retry_after
 from biot_provider.errors import ImageError
-from biot_provider.redaction import redact
-
-STALL_SECONDS = 60.0
-"""Seconds without a byte after which a transfer is given up."""
+from biot_provider.image.distribution import STALL_SECONDS, InvalidResponseError
 
 _ATTEMPTS = 4
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
+
+ResultT = TypeVar("ResultT")
 
 
 class ExpiredError(Exception):
@@ -33,100 +37,84 @@ class ImmutableTagError(Exception):
     """The tag is there and may not be written again."""
 
 
-def translated(
-    asked: str, ask: Callable[[], Any], missing: Any, secrets: tuple[str, ...], *, embedded: bool = False
-) -> Any:
-    """Run one exchange, again where a failure may pass; what goes wrong in the end comes out as one of ours.
+def exchange(
+    action: str, call: Callable[[], ResultT], secrets: tuple[str, ...] = (), *, embedded: bool = False
+) -> ResultT:
+    """Run one exchange with a registry, up to four times, and return its result.
 
-    The embedded platform closes the registry's port between two pushes, and opens it for whoever logs in.
+    ``action`` begins the text of an error, which quotes none of the ``secrets``. ``embedded`` says that the registry is
+    the embedded platform's, which closes its port between two pushes and opens it for whoever logs in. Raises
+    ExpiredError, ForbiddenError, ImmutableTagError, and ImageError for everything else.
     """
-    import requests
-    from dxf.exceptions import DXFError, DXFUnauthorizedError
-
-    try:
-        return _persistently(ask, embedded=embedded)
-    except DXFUnauthorizedError:
-        raise ExpiredError("the registry answered 401") from None
-    except requests.HTTPError as error:
-        status, said = _said(error.response)
-        if status == 404 and missing is not ...:
-            return missing
-        raise _refusal(asked, status, redact(said, secrets)) from None
-    except (requests.RequestException, ConnectionError) as error:
-        cause = _cause(error)
-        if embedded and isinstance(cause, ConnectionRefusedError):
-            raise ExpiredError("its port was closed after the last push") from None
-        reason = redact(str(cause), secrets)[:200] or type(error).__name__
-        if isinstance(error, requests.Timeout) or isinstance(cause, TimeoutError):
-            reason = f"no byte went through for {STALL_SECONDS:.0f} s"
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            raise ImageError(
-                f"{asked}: the registry's certificate is not trusted ({reason})."
-                " What to do: name a file with its authority in REQUESTS_CA_BUNDLE"
-            ) from None
-        raise ImageError(
-            f"{asked}: the connection broke ({reason}); no tag has changed: run `pulumi up` again"
-        ) from None
-    except DXFError as error:
-        raise ImageError(f"{asked}: {redact(str(error), secrets) or type(error).__name__}") from None
-
-
-def _persistently(ask: Callable[[], Any], *, embedded: bool) -> Any:
-    """Ask up to four times, with backoff and jitter or as long apart as the registry wants."""
-    for attempt in range(1, _ATTEMPTS):
+    attempt = 1
+    while True:
         try:
-            return ask()
-        except Exception as error:
-            wait = _wait(error, attempt)
-            if wait is None or (embedded and isinstance(_cause(error), ConnectionRefusedError)):
-                raise
-            time.sleep(wait)
-    return ask()
+            # In a context without values: the deadline of this thread's last request to the platform does not count.
+            return contextvars.Context().run(call)
+        except (httpx.HTTPError, httpx.InvalidURL, InvalidResponseError) as error:
+            is_closed = embedded and isinstance(_cause(error), ConnectionRefusedError)
+            wait = None if is_closed else _wait(error, attempt)
+            if wait is None or attempt == _ATTEMPTS:
+                raise _failure(action, error, secrets, is_closed=is_closed) from None
+        time.sleep(wait)
+        attempt += 1
 
 
 def _wait(error: Exception, attempt: int) -> float | None:
-    """Seconds until the same request may succeed; None where it would only fail again."""
-    import requests
-    from dxf.exceptions import DXFDigestMismatchError
-
-    from biot_provider.transport import retry_after
-
-    backoff = min(0.5 * 2.0 ** (attempt - 1), 5.0) * random.uniform(0.5, 1.5)  # noqa: S311
-    if isinstance(error, requests.HTTPError):
-        answer: Any = error.response
-        return (retry_after(answer.headers) or backoff) if answer.status_code in _PASSING else None
-    if isinstance(error, DXFDigestMismatchError):
-        return backoff  # of what was cut off
-    if isinstance(error, requests.Timeout) and not isinstance(error, requests.ConnectTimeout):
-        return None  # it would only take as long again
-    broken = isinstance(error, (requests.RequestException, ConnectionError))
-    stopped = isinstance(_cause(error), (ssl.SSLCertVerificationError, TimeoutError))
-    return backoff if broken and not stopped else None
+    """Return the seconds until the same exchange may succeed; None where it would only fail again."""
+    backoff: float = min(0.5 * 2.0 ** (attempt - 1), 5.0) * random.uniform(0.5, 1.5)  # noqa: S311
+    if isinstance(error, httpx.HTTPStatusError):
+        passes = error.response.status_code in _PASSING
+        return (retry_after(error.response.headers) or backoff) if passes else None
+    # After a timeout it would only take as long again; no repeat makes an address or a certificate right.
+    lasting = (httpx.TimeoutException, httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.TooManyRedirects)
+    if isinstance(error, lasting) or isinstance(_cause(error), ssl.SSLCertVerificationError):
+        return None
+    return backoff
 
 
-def _refusal(asked: str, status: int, said: str) -> Exception:
-    if status == 401 or (status == 403 and "expired" in said.lower()):
-        return ExpiredError(f"the registry answered {status}{said}")
+def _failure(action: str, error: Exception, secrets: tuple[str, ...], *, is_closed: bool) -> Exception:
+    if isinstance(error, httpx.HTTPStatusError):
+        return _refusal(action, error.response.status_code, redact(_explanation(error.response), secrets))
+    if is_closed:
+        return ExpiredError("its port was closed after the last push")
+    if isinstance(error, (InvalidResponseError, httpx.InvalidURL, httpx.UnsupportedProtocol)):
+        return ImageError(f"{action}: {redact(str(error), secrets)}")
+    cause = _cause(error)
+    reason = redact(str(cause), secrets)[:200] or type(error).__name__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return ImageError(
+            f"{action}: the registry's certificate is not trusted ({reason})",
+            advice="name a file with its authority in SSL_CERT_FILE",
+        )
+    if isinstance(error, httpx.TimeoutException):
+        reason = f"no byte went through for {STALL_SECONDS:.0f} s"
+    return ImageError(f"{action}: the connection broke ({reason}); no tag has changed: run `pulumi up` again")
+
+
+def _refusal(action: str, status: int, explanation: str) -> Exception:
+    if status == 401 or (status == 403 and "expired" in explanation.lower()):
+        return ExpiredError(f"the registry answered {status}{explanation}")
     if status == 403:
-        return ForbiddenError(f"the registry answered 403{said}")
-    if status == 400 and "TAG_INVALID" in said:
-        return ImmutableTagError(said)
+        return ForbiddenError(f"the registry answered 403{explanation}")
+    if status == 400 and "TAG_INVALID" in explanation:
+        return ImmutableTagError(explanation)
     if status == 404:
-        return ImageError(f"{asked}: there is no such image or repository ({status}{said})")
-    return ImageError(f"{asked}: the registry answered {status}{said}")
+        return ImageError(f"{action}: there is no such image or repository ({status}{explanation})")
+    return ImageError(f"{action}: the registry answered {status}{explanation}")
 
 
-def _said(response: Any) -> tuple[int, str]:
+def _explanation(response: httpx.Response) -> str:
+    """What the registry says of its refusal, after a blank; nothing where it says nothing."""
     try:
-        errors = response.json()["errors"]
-        text = "; ".join(f"{item.get('code')}: {item.get('message')}" for item in errors)
+        text = "; ".join(f"{error.get('code')}: {error.get('message')}" for error in response.json()["errors"])
     except (ValueError, KeyError, TypeError, AttributeError):
-        text = " ".join(str(response.text).split())[:200]
-    return int(response.status_code), f" {text}" if text else ""
+        text = " ".join(response.text.split())[:200]
+    return f" {text}" if text else ""
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What it began with: libraries wrap it, and urllib3 keeps it as a reason at times."""
+    """The error that the others wrap."""
     while (deeper := error.__cause__ or error.__context__) is not None:
         error = deeper
     return error

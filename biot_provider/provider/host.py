@@ -6,14 +6,14 @@ as it is: ``replace_on_changes`` then has nothing to match.
 
 from __future__ import annotations
 
-import itertools
 import sys
 import threading
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
 from biot_provider.errors import InputError
+from biot_provider.lifecycle.diff import changed_paths
 
 _DIFF = threading.local()
 """The host answers a diff in the thread that called it."""
@@ -33,7 +33,7 @@ class _DiffResponse:
         return self._original(**({"diffs": changed} | fields))
 
 
-def complete_diffs() -> None:
+def send_changed_paths() -> None:
     """Have the host send the changed paths with each diff. Called when a provider is configured in its process."""
     host = sys.modules["__main__"]
     proto = getattr(host, "proto", None)
@@ -48,8 +48,7 @@ def report_changes(olds: Mapping[str, Any], news: Mapping[str, Any], names: Iter
 
     To be called last, so that no error leaves the names for another diff of this thread.
     """
-    paths = {path for name in names for path in (name, *_differing(name, olds.get(name), news.get(name)))}
-    _DIFF.changed = sorted(paths)
+    _DIFF.changed = changed_paths(olds, news, names)
 
 
 def refuse_unseen_ignore(what: str, content: Collection[str], digest: str) -> None:
@@ -62,8 +61,8 @@ def refuse_unseen_ignore(what: str, content: Collection[str], digest: str) -> No
     named = [name for name in content if name in ignored]
     if named and digest not in ignored and "*" not in ignored:
         raise InputError(
-            f"ignore_changes: {what}: a transformation adds {named[0]!r}, which leaves out what the files hold."
-            f" What to do: add {digest!r} there too, or give ignore_changes to the resource itself"
+            f"ignore_changes: {what}: a transformation adds {named[0]!r}, which leaves out what the files hold",
+            advice=f"add {digest!r} there too, or give ignore_changes to the resource itself",
         )
 
 
@@ -76,17 +75,3 @@ def _ignored_changes() -> Collection[str]:
             return tuple(request.ignoreChanges)
         frame = frame.f_back
     return ()
-
-
-def _differing(path: str, old: Any, new: Any) -> Iterator[str]:
-    """The paths, in the engine's notation, at which two values differ."""
-    if all(isinstance(value, Mapping | None) for value in (old, new)):
-        old, new = old or {}, new or {}
-        for key in sorted(old.keys() | new.keys()):
-            below = f"{path}.{key}" if key.isidentifier() else f'{path}["{key}"]'
-            yield from _differing(below, old.get(key), new.get(key))
-    elif all(isinstance(value, list | None) for value in (old, new)):
-        for index, (before, after) in enumerate(itertools.zip_longest(old or [], new or [])):
-            yield from _differing(f"{path}[{index}]", before, after)
-    elif old != new:
-        yield path

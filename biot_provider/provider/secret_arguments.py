@@ -15,7 +15,7 @@ import pulumi
 from pulumi._types import is_input_type
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, ReadResult, UpdateResult
 
-from biot_provider.redaction import Redaction
+from biot_provider.api.redaction import Redaction
 
 KEY = "__secrets"
 """The property, persisted in state: names of arguments."""
@@ -24,7 +24,7 @@ _ALWAYS = frozenset({"environment_variables", "build_args", "secret_key"})
 """Whose values no text of ours names by itself."""
 
 _NOTHING = Redaction(())
-_strike: ContextVar[Redaction] = ContextVar("strike", default=_NOTHING)
+_redaction: ContextVar[Redaction] = ContextVar("redaction", default=_NOTHING)
 
 
 def secret_names(arguments: Mapping[str, Any]) -> pulumi.Output[list[str] | None] | None:
@@ -54,9 +54,9 @@ def _outputs(value: Any) -> Iterator[pulumi.Output[Any]]:
         yield from _outputs(vars(value))
 
 
-def strike_secrets(text: str) -> str:
+def redact_secrets(text: str) -> str:
     """The text without the values of arguments that the resource of this operation has as secrets."""
-    return _strike.get()(text)
+    return _redaction.get()(text)
 
 
 class SecretArguments:
@@ -69,15 +69,15 @@ class SecretArguments:
         self._all = [given.get(name) for given in properties for name in names | _ALWAYS]
 
     @contextmanager
-    def struck_out(self) -> Iterator[None]:
-        """Meanwhile ``strike_secrets`` knows them."""
-        before = _strike.set(self._declared)
+    def redacting(self) -> Iterator[None]:
+        """Have ``redact_secrets`` know them meanwhile."""
+        before = _redaction.set(self._declared)
         try:
             yield
         finally:
-            _strike.reset(before)
+            _redaction.reset(before)
 
-    def strike_all(self, text: str) -> str:
+    def redact_all(self, text: str) -> str:
         """A text that nobody has written for a user, without any value that is always a secret either."""
         return Redaction(_texts(self._all))(text)
 

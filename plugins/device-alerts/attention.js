@@ -1,4 +1,4 @@
-// When a device needs attention. Knows nothing of calls.
+// The rules by which a device needs attention. Knows nothing of BioT or AWS.
 
 const STATUSES = ["OK", "MINOR", "MAJOR", "CRITICAL"];
 
@@ -14,7 +14,7 @@ export function settingsFrom(environment) {
   return { alertFrom, lowBattery };
 }
 
-// Why a device needs attention now and did not before: an update that changes nothing tells nobody twice.
+// Returns why a device needs attention now and did not before, so that an update without a change is not logged again.
 export function newReasons(device, before, settings) {
   const known = new Set(reasonsOf(before, settings).map((reason) => reason.kind));
   return reasonsOf(device, settings).filter((reason) => !known.has(reason.kind));

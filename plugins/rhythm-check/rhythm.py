@@ -1,6 +1,7 @@
-"""How irregular heartbeats are. Knows nothing of BioT or AWS."""
+"""Irregularity of heartbeats. Knows nothing of BioT or AWS."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
@@ -12,8 +13,8 @@ class Settings:
     fewest_beats: int
 
 
-def settings_from(environment):
-    """From IRREGULAR_FROM, a share of the mean interval, and FEWEST_BEATS."""
+def settings_from(environment: Mapping[str, str]) -> Settings:
+    """Read IRREGULAR_FROM, a share of the mean interval, and FEWEST_BEATS. Raises ValueError."""
     try:
         settings = Settings(float(environment.get("IRREGULAR_FROM", "0.1")), int(environment.get("FEWEST_BEATS", "30")))
     except ValueError:
@@ -23,11 +24,11 @@ def settings_from(environment):
     return settings
 
 
-def irregularity(intervals, settings):
-    """How much successive intervals between beats, in milliseconds, differ, as a share of their mean.
+def irregularity(intervals: object, settings: Settings) -> float | None:
+    """Return how much successive intervals between beats, in milliseconds, differ, as a share of their mean.
 
-    None where there are too few of them or where they are no such thing. It is the root mean square of successive
-    differences over the mean: a measure for showing how, and no diagnosis.
+    It is the root mean square of successive differences over the mean: a demonstration, not a diagnosis. None where
+    there are too few intervals, or where one is not a plausible interval.
     """
     if not isinstance(intervals, list) or len(intervals) < settings.fewest_beats:
         return None

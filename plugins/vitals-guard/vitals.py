@@ -1,13 +1,18 @@
-"""What a vital sign may be. Knows nothing of BioT or AWS."""
+"""Ranges of vital signs. Knows nothing of BioT or AWS."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
+
+Range = tuple[float, float]
+"""The lowest and the highest value."""
 
 RANGE = re.compile(r"(-?\d+(?:\.\d+)?)\.\.(-?\d+(?:\.\d+)?)")
 
 
-def ranges_from(environment):
-    """JSON name -> (lowest, highest), from variables such as RANGE_HEART_RATE=20..250."""
-    ranges = {}
+def ranges_from(environment: Mapping[str, str]) -> dict[str, Range]:
+    """Return the range of each JSON name, from variables such as RANGE_HEART_RATE=20..250. Raises ValueError."""
+    ranges: dict[str, Range] = {}
     for variable, text in environment.items():
         if not variable.startswith("RANGE_"):
             continue
@@ -19,14 +24,14 @@ def ranges_from(environment):
     return ranges
 
 
-def violations(value, ranges):
-    """(name, value, range) of each vital sign, however deep in a JSON value, that is out of its range."""
-    found = []
+def violations(value: Any, ranges: Mapping[str, Range]) -> list[tuple[str, float, Range]]:
+    """Return name, value and range of each vital sign, at any depth of a JSON value, that is out of its range."""
+    found: list[tuple[str, float, Range]] = []
     if isinstance(value, dict):
         for name, member in value.items():
             if name in ranges and isinstance(member, int | float) and not isinstance(member, bool):
                 low, high = ranges[name]
-                # So written that NaN is refused.
+                # Written so that NaN is refused.
                 if not low <= member <= high:
                     found.append((name, member, ranges[name]))
             else:

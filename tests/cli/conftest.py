@@ -1,10 +1,9 @@
-"""A project in a folder of its own, a stand-in for the Pulumi CLI, and `biot-provider doctor` run in it."""
+"""A project in a folder of its own, with a stand-in for the Pulumi CLI, for the tests of `biot-provider doctor`."""
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,25 +13,23 @@ import yaml
 
 from biot_provider.cli import main
 from biot_provider.emulator import Platform
-from biot_provider.emulator.server import running
+from biot_provider.emulator.http.server import running
 
-# Answers `version`, and `config` from a file beside it; without that file `config` fails as Pulumi does.
-PULUMI = f"""#!{sys.executable}
-import pathlib, sys
-if sys.argv[1] == "version":
-    print("v3.259.0")
-elif sys.argv[1:] == "config --show-secrets --json --stack dev --non-interactive".split():
-    file = pathlib.Path(__file__).with_name("config.json")
-    if not file.exists():
-        sys.exit("warning: something\\nerror: incorrect passphrase\\n")
-    print(file.read_text())
-else:
-    sys.exit(f"error: unexpected {{sys.argv}}")
+# Responds to `version`, and to `config` with a file beside it; without that file `config` fails as Pulumi does.
+PULUMI = """#!/bin/sh
+case "$*" in
+version) echo v3.259.0 ;;
+"config --show-secrets --json --stack dev --non-interactive")
+    [ -e "${0%/*}/config.json" ] && exec /bin/cat "${0%/*}/config.json"
+    printf 'warning: something\\nerror: incorrect passphrase\\n' >&2
+    exit 1 ;;
+*) echo "error: unexpected $*" >&2; exit 1 ;;
+esac
 """
 
 
-class Clinic:
-    """Runs the doctor, and holds what it looks at."""
+class Doctor:
+    """`biot-provider doctor` in a project of its own."""
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder = folder / "project"
@@ -81,13 +78,13 @@ class Clinic:
         assert problems == ""
         return code, output
 
-    def visit(self, *arguments: str) -> Visit:
+    def run(self, *arguments: str) -> Findings:
         code, output = self.text("--json", *arguments)
-        return Visit(code, [json.loads(line) for line in output.splitlines()])
+        return Findings(code, [json.loads(line) for line in output.splitlines()])
 
 
-class Visit:
-    """What one run found, by check."""
+class Findings:
+    """The result of each check of one run."""
 
     def __init__(self, code: int, findings: list[dict[str, str]]) -> None:
         self.findings = {finding["check"]: (finding["state"], finding["text"]) for finding in findings}
@@ -103,14 +100,14 @@ class Visit:
 
     @property
     def problem(self) -> tuple[str, str]:
-        """The one problem there is: the check and what it says."""
+        """The check and the text of the only problem."""
         (problem,) = self.problems.items()
         return problem
 
 
 @pytest.fixture
-def clinic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Clinic:
-    return Clinic(tmp_path, monkeypatch, capsys)
+def doctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Doctor:
+    return Doctor(tmp_path, monkeypatch, capsys)
 
 
 @pytest.fixture
@@ -120,8 +117,8 @@ def platform(tmp_path: Path) -> Iterator[Platform]:
 
 
 @pytest.fixture
-def served(clinic: Clinic, platform: Platform, tmp_path: Path) -> Iterator[str]:
+def served(doctor: Doctor, platform: Platform, tmp_path: Path) -> Iterator[str]:
     """The platform on a port, and the environment that leads to it with every permission."""
     with running(tmp_path / "data") as base_url:
-        clinic.as_user(base_url, (platform.service_id, platform.service_secret_key))
+        doctor.as_user(base_url, (platform.service_id, platform.service_secret_key))
         yield base_url

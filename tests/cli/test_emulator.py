@@ -1,4 +1,4 @@
-"""`biot-provider emulator`: what it prints, what it serves, how it ends."""
+"""`biot-provider emulator`: its output, its service, its end."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COMMAND = [sys.executable, "-m", "biot_provider.cli", "emulator"]
 
 @contextlib.contextmanager
 def started(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
-    """The command, once it serves, and what it tells the user to export."""
+    """The command, once it serves, and the variables that it prints."""
     process = subprocess.Popen(
         [*COMMAND, *arguments], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -83,21 +83,15 @@ def ended(process: subprocess.Popen[str], how: signal.Signals) -> tuple[int, str
     return process.returncode, output, problems
 
 
-def test_it_serves_what_it_prints_and_ends_when_asked(tmp_path: Path) -> None:
-    with started(tmp_path, "--port", "0") as (process, exports):
-        assert exports["BIOT_BASE_URL"].startswith("http://127.0.0.1:")
-        assert log_in(exports).status_code == 200
-        assert ended(process, signal.SIGTERM) == (0, "", "")
-    assert (tmp_path / ".biot" / "emulator" / "platform.sqlite").exists()
-
-
 def test_ctrl_c_ends_it_even_while_a_client_is_connected(tmp_path: Path) -> None:
     with (
         started(tmp_path, "--port", "0") as (process, exports),
         httpx.Client(base_url=exports["BIOT_BASE_URL"]) as http,
     ):
+        assert exports["BIOT_BASE_URL"].startswith("http://127.0.0.1:")
         assert http.get("/settings/v1/system/properties").status_code == 200
         assert ended(process, signal.SIGINT) == (130, "", "")
+    assert (tmp_path / ".biot" / "emulator" / "platform.sqlite").exists()
 
 
 def test_its_data_outlives_it(tmp_path: Path) -> None:
@@ -106,16 +100,19 @@ def test_its_data_outlives_it(tmp_path: Path) -> None:
         with started(tmp_path, "--port", "0", "--data", "mine") as (process, exports):
             seen.append(exports["BIOT_SERVICE_SECRET_KEY"])
             assert log_in(exports).status_code == 200
-            ended(process, signal.SIGTERM)
+            assert ended(process, signal.SIGTERM) == (0, "", "")
     assert seen[0] == seen[1]
     assert (tmp_path / "mine" / "platform.sqlite").exists()
 
 
+STEERS = "def handler(event, context): print('\\x1b]52;c;ZXZpbA==\\x07\\rgone \\u202e \\x9b1m')\n"
+
+
 @pytest.mark.parametrize("options", [[], ["--quiet"]])
-def test_it_prints_what_functions_write_and_how_their_calls_end_unless_told_not_to(
+def test_it_prints_what_functions_write_without_control_characters_and_how_their_calls_end(
     options: list[str], tmp_path: Path
 ) -> None:
-    deploy(tmp_path / "data", "def handler(event, context):\n    print('canary')\n")
+    deploy(tmp_path / "data", STEERS)
     with started(tmp_path, "--port", "0", "--data", "data", *options) as (process, exports):
         assert httpx.get(endpoint(exports)).status_code == 200
         code, output, problems = ended(process, signal.SIGTERM)
@@ -124,16 +121,8 @@ def test_it_prints_what_functions_write_and_how_their_calls_end_unless_told_not_
         assert output == ""
     else:
         first, second = output.splitlines()
-        assert first == "talker | canary"
+        assert first == r"talker | \u001b]52;c;ZXZpbA==\u0007\rgone \u202e \u009b1m"
         assert second.startswith("talker: GET /: answered in ")
-
-
-def test_nothing_that_a_function_says_steers_the_terminal(tmp_path: Path) -> None:
-    deploy(tmp_path / "data", "def handler(event, context): print('\\x1b]52;c;ZXZpbA==\\x07\\rgone \\u202e \\x9b1m')\n")
-    with started(tmp_path, "--port", "0", "--data", "data") as (process, exports):
-        assert httpx.get(endpoint(exports)).status_code == 200
-        _, output, _ = ended(process, signal.SIGTERM)
-    assert output.splitlines()[0] == r"talker | \u001b]52;c;ZXZpbA==\u0007\rgone \u202e \u009b1m"
 
 
 STUCK = "import os, time\ndef handler(event, context):\n    print(os.getpid())\n    time.sleep(60)\n"

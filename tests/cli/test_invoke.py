@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
@@ -19,7 +20,11 @@ from typing import Any
 import pytest
 
 from biot_provider.cli import main
-from biot_provider.cli.trial.samples import ACTIONS
+from biot_provider.cli.invoke.calls import Call, notes
+from biot_provider.cli.invoke.command import _Session
+from biot_provider.cli.invoke.samples import ACTIONS
+from biot_provider.cli.invoke.sender import Sender
+from biot_provider.cli.invoke.usage import read_text
 
 PLUGINS = Path(__file__).parent.parent.parent / "plugins"
 RUNTIME = f"python{sys.version_info[0]}.{sys.version_info[1]}"
@@ -42,9 +47,16 @@ Ran = tuple[int, str, str]
 Invoke = Callable[..., Ran]
 
 
+@pytest.fixture(scope="module")
+def sender() -> Iterator[Sender]:
+    """The sender of all tests: making the keys of its platform takes most of the time of a run."""
+    with contextlib.ExitStack() as closing:
+        yield _Session(argparse.Namespace(), closing)._start_sender()
+
+
 @pytest.fixture
 def made(tmp_path: Path) -> Made:
-    """Makes a Python plugin of some code, and what its plugin.yaml says beside."""
+    """Makes a Python plugin of some code, with a plugin.yaml of these members."""
 
     def make(code: str, **manifest: Any) -> Path:
         folder = tmp_path / "trial"
@@ -57,8 +69,9 @@ def made(tmp_path: Path) -> Made:
 
 
 @pytest.fixture
-def invoke(capsys: pytest.CaptureFixture[str]) -> Invoke:
-    """Runs the command; gives the exit code, the output and the problems."""
+def invoke(sender: Sender, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Invoke:
+    """Runs the command with the shared sender; returns the exit code, the output and the problems."""
+    monkeypatch.setattr(_Session, "_start_sender", lambda _: sender)
 
     def run(*arguments: str | Path) -> Ran:
         code = main(["invoke", *map(str, arguments)])
@@ -93,7 +106,7 @@ def test_the_python_example_blocks_a_vital_sign_out_of_range(invoke: Invoke) -> 
     assert "  means   the call is blocked: the caller gets 400 VITAL_SIGN_OUT_OF_RANGE\n" in output
 
 
-def test_the_nodejs_example_is_told_of_a_device(invoke: Invoke) -> None:
+def test_the_nodejs_example_is_notified_of_a_device(invoke: Invoke) -> None:
     code, output, problems = invoke(PLUGINS / "device-alerts")
 
     assert (code, problems) == (0, "")
@@ -143,25 +156,19 @@ def test_an_interception_that_is_answered_right_is_all_well(made: Made, invoke: 
 def test_a_change_of_the_request_is_named(made: Made, invoke: Invoke) -> None:
     code = "def handler(event, context): return {'request': {'body': {'changed': 1}}}\n"
     _, output, _ = invoke(made(code), "--event", "pre")
-    assert output.endswith("  means   the call goes on with another body\n")
+    assert output.endswith("  means   the call continues with another body\n")
 
 
 @pytest.mark.parametrize("entity", ACTIONS)
-def test_every_documented_notification_can_be_sent(made: Made, entity: str) -> None:
-    from biot_provider.cli.trial.calls import Call, notes
-    from biot_provider.cli.trial.sender import Sender
-    from biot_provider.emulator import Platform
-
-    with Platform(made(ECHO) / ".biot") as platform:
-        sender = Sender(platform, "http://127.0.0.1:1", "canary-token")
-        for action in ACTIONS[entity]:
-            call = Call("notification", entity=entity, action=action)
-            body = json.loads(sender.event(call)["body"])
-            assert notes(call) == []
-            assert (body["metadata"]["entityTypeName"], body["metadata"]["actionName"]) == (entity, action)
-            assert len(body["data"]["entity"]) > 5
-            assert ("oldEntity" in body["data"]["additionalData"]) == (action == "_update")
-            assert body["data"]["entity"] != body["data"]["additionalData"].get("oldEntity")
+def test_every_documented_notification_can_be_sent(sender: Sender, entity: str) -> None:
+    for action in ACTIONS[entity]:
+        call = Call("notification", entity=entity, action=action)
+        body = json.loads(sender.event(call)["body"])
+        assert notes(call) == []
+        assert (body["metadata"]["entityTypeName"], body["metadata"]["actionName"]) == (entity, action)
+        assert len(body["data"]["entity"]) > 5
+        assert ("oldEntity" in body["data"]["additionalData"]) == (action == "_update")
+        assert body["data"]["entity"] != body["data"]["additionalData"].get("oldEntity")
 
 
 def test_a_notification_of_ones_own_choice(made: Made, invoke: Invoke) -> None:
@@ -177,27 +184,17 @@ def test_an_undocumented_action_is_noted_and_sent(made: Made, invoke: Invoke) ->
     assert "  note: the platform's documentation lists no '_craete' of device; did you mean '_create'?\n" in output
 
 
-VERIFIES = """
-import base64, json, os, urllib.request
+PRINTS_ITS_TOKEN = """
 def handler(event, context):
-    with urllib.request.urlopen(os.environ["BIOT_BASE_URL"] + "/ums/v1/security/public-key") as answer:
-        key = base64.b64decode(json.load(answer)["publicKey"])
-    modulus = int.from_bytes(key[33:33 + 256])
     token = event["headers"]["authorization"].removeprefix("Bearer ")
-    content, _, signature = token.rpartition(".")
-    number = int.from_bytes(base64.urlsafe_b64decode(signature + "=="))
-    import hashlib
-    digest = hashlib.sha512(content.encode()).digest()
-    print("valid:", pow(number, 65537, modulus).to_bytes(256).endswith(digest))
     print("to the log:", token, event["body"])
     return {"request": {"headers": {"authorization": "Bearer " + token}}}
 """
 
 
-def test_the_token_is_really_signed_and_never_printed(made: Made, invoke: Invoke) -> None:
-    code, output, _ = invoke(made(VERIFIES), "--event", "pre")
+def test_the_token_is_never_printed(made: Made, invoke: Invoke) -> None:
+    code, output, _ = invoke(made(PRINTS_ITS_TOKEN), "--event", "pre")
     assert code == 0
-    assert "log   | valid: True\n" in output
     assert "to the log: [secret] {" in output
     assert '"authorization": "Bearer [secret]"' in output
     assert "eyJ" not in output
@@ -267,7 +264,7 @@ def test_a_file_holds_a_whole_event_or_a_body(made: Made, invoke: Invoke, tmp_pa
     file = tmp_path / "event.json"
     file.write_text(json.dumps({"headers": {"HookType": "INTERCEPTOR_PRE"}, "body": '{"request": {"body": 1}}'}))
     code, output, _ = invoke(made(PASSES), "--event", file)
-    assert (code, output.splitlines()[-1]) == (0, "  means   the call goes on unchanged")
+    assert (code, output.splitlines()[-1]) == (0, "  means   the call continues unchanged")
 
     file.write_text(json.dumps({"metadata": {"entityTypeName": "device", "actionName": "_start"}, "data": {}}))
     code, output, _ = invoke(made(ECHO), "--event", file, "--kind", "notification")
@@ -346,10 +343,18 @@ def test_a_call_that_writes_into_its_code_folder_is_warned_of(made: Made, invoke
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
-def test_a_file_may_have_a_byte_order_mark(made: Made, invoke: Invoke, tmp_path: Path, encoding: str) -> None:
+def test_a_file_may_have_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "event.json"
+    file.write_bytes('{"word": "ä"}'.encode(encoding))
+    assert read_text(file) == '{"word": "ä"}'
+
+
+def test_files_of_an_event_and_of_variables_are_as_windows_writes_them(
+    made: Made, invoke: Invoke, tmp_path: Path
+) -> None:
     event, variables = tmp_path / "event.json", tmp_path / "variables"
-    event.write_bytes('{"headers": {}, "word": "ä"}'.encode(encoding))
-    variables.write_bytes("WORD=ö\r\n".encode(encoding))
+    event.write_bytes('{"headers": {}, "word": "ä"}'.encode("utf-16"))
+    variables.write_bytes("WORD=ö\r\n".encode("utf-8-sig"))
     code = "import os\ndef handler(event, context): print(event['word'], os.environ['WORD'])\n"
     code_, output, problems = invoke(made(code), "--event", event, "--env-file", variables)
     assert (code_, problems) == (0, "")
@@ -362,7 +367,7 @@ def test_data_that_a_shell_has_read_from_a_file_may_have_one_too(made: Made, inv
     assert json.loads(got(output)["body"]) == {"a": 1}
 
 
-def test_an_event_that_is_too_large_is_told_for_each_call(made: Made, invoke: Invoke, tmp_path: Path) -> None:
+def test_an_event_that_is_too_large_fails_each_call(made: Made, invoke: Invoke, tmp_path: Path) -> None:
     data = tmp_path / "data.json"
     data.write_text(json.dumps({"text": "x" * 6_300_000}))
     hooks = [{"type": "PRE_REQUEST", "apiId": f"{method}/device/v2/devices/{{id}}"} for method in ("PATCH", "PUT")]
@@ -380,18 +385,24 @@ FAILS = [
 ]
 
 
-@pytest.mark.parametrize(("statement", "told"), FAILS)
-def test_a_plugin_that_fails_is_told_with_its_last_lines(made: Made, invoke: Invoke, statement: str, told: str) -> None:
-    folder = made(f"def handler(event, context):\n    print('begun')\n    {statement}\n", timeout=1)
+@pytest.mark.parametrize(("statement", "failure"), FAILS)
+def test_a_plugin_that_fails_is_reported_with_its_last_lines(
+    made: Made, invoke: Invoke, statement: str, failure: str
+) -> None:
+    # Only the endless loop needs a short time limit, and a busy machine needs a long one.
+    limit = 1 if statement.startswith("while") else 60
+    folder = made(f"def handler(event, context):\n    print('begun')\n    {statement}\n", timeout=limit)
     code, output, _ = invoke(folder)
     assert code == 1
     assert "  log   | begun\n" in output
-    assert f"  failed  {told}" in output
+    assert f"  failed  {failure}" in output
 
 
-def test_code_that_cannot_be_loaded_is_told_once(made: Made, invoke: Invoke) -> None:
-    told = [{"entityTypeName": "patient", "actionName": action} for action in ("_create", "_update", "_delete")]
-    code, output, _ = invoke(made("1 / 0\n", subscriptions={"notifications": told}))
+def test_code_that_cannot_be_loaded_is_reported_once(made: Made, invoke: Invoke) -> None:
+    notifications = [
+        {"entityTypeName": "patient", "actionName": action} for action in ("_create", "_update", "_delete")
+    ]
+    code, output, _ = invoke(made("1 / 0\n", subscriptions={"notifications": notifications}))
     assert code == 1
     assert output.count("ZeroDivisionError: division by zero (index.py, line 1)") == 1
     assert output.endswith("The code cannot be loaded: 2 more calls were not made.\n")
@@ -427,7 +438,7 @@ def test_wrong_usage_is_one_line(made: Made, invoke: Invoke, arguments: list[str
     assert "canary" not in problems
 
 
-def test_a_file_that_is_no_event_asks_for_its_kind(made: Made, invoke: Invoke, tmp_path: Path) -> None:
+def test_a_file_that_is_no_event_needs_its_kind(made: Made, invoke: Invoke, tmp_path: Path) -> None:
     file = tmp_path / "event.json"
     file.write_text('{"data": {}}')
     code, _, problems = invoke(made(ECHO), "--event", file)
@@ -438,7 +449,7 @@ def test_a_file_that_is_no_event_asks_for_its_kind(made: Made, invoke: Invoke, t
 
 
 @pytest.mark.parametrize(
-    ("manifest", "told"),
+    ("manifest", "problems"),
     [
         ({"timeout": 0}, ["plugin.yaml: timeout: must be 1 to 900 (seconds), not 0"]),
         ({"tiemout": 1, "memorySize": 1}, ["tiemout: unknown key; did you mean 'timeout'?", "memorySize: must be 128"]),
@@ -446,17 +457,18 @@ def test_a_file_that_is_no_event_asks_for_its_kind(made: Made, invoke: Invoke, t
         ({"runtime": None, "imageTag": "mine-1"}, ["a plugin with an imageTag runs as a container"]),
     ],
 )
-def test_a_mistake_in_the_plugin_is_told_in_a_line_each(
-    made: Made, invoke: Invoke, manifest: dict[str, Any], told: list[str]
+def test_a_mistake_in_the_plugin_is_reported_in_a_line_each(
+    made: Made, invoke: Invoke, manifest: dict[str, Any], problems: list[str]
 ) -> None:
-    code, output, problems = invoke(made(ECHO, **manifest))
+    code, output, printed = invoke(made(ECHO, **manifest))
     assert (code, output) == (1, "")
-    assert len(problems.splitlines()) == len(told)
-    for line, text in zip(sorted(problems.splitlines(), key=lambda line: "memorySize" in line), told, strict=True):
-        assert text in line
+    lines = sorted(printed.splitlines(), key=lambda line: "memorySize" in line)
+    assert len(lines) == len(problems)
+    for line, problem in zip(lines, problems, strict=True):
+        assert problem in line
 
 
-def test_a_folder_without_a_plugin_yaml_asks_for_the_runtime(invoke: Invoke, tmp_path: Path) -> None:
+def test_a_folder_without_a_plugin_yaml_needs_the_runtime(invoke: Invoke, tmp_path: Path) -> None:
     code, _, problems = invoke(tmp_path)
     assert code == 2
     assert problems.endswith("has no plugin.yaml, so say what runs it: --runtime python3.13, for example\n")

@@ -13,7 +13,7 @@ import pytest
 
 from biot_provider.cli import main
 from biot_provider.cli.new import STARTERS
-from biot_provider.fleet import read_fleet
+from biot_provider.program.declare_plugins import read_fleet
 
 PROJECT = Path(__file__).parent.parent.parent
 LITTER = ("__pycache__", "node_modules", "site-packages")
@@ -31,7 +31,7 @@ def texts(folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("runtime", ["python3.13", "python3.12", "nodejs22.x", "nodejs24.x"])
 def test_the_program_declares_what_it_wrote(runtime: str) -> None:
-    assert main(["new", "ward-watch", "--runtime", runtime, "--no-install"]) == 0
+    assert main(["new", "ward-watch", "--runtime", runtime]) == 0
 
     plugin = read_fleet(Path("plugins"), {})["ward-watch"]
     assert (plugin["display_name"], plugin["runtime"], plugin["handler"]) == ("Ward Watch", runtime, "index.handler")
@@ -39,7 +39,7 @@ def test_the_program_declares_what_it_wrote(runtime: str) -> None:
 
 
 def test_the_runtime_is_this_python_unless_one_is_named() -> None:
-    assert main(["new", "ward-watch", "--no-install"]) == 0
+    assert main(["new", "ward-watch"]) == 0
 
     assert read_fleet(Path("plugins"), {})["ward-watch"]["runtime"] == f"python3.{sys.version_info.minor}"
 
@@ -56,14 +56,14 @@ def test_the_runtime_is_this_python_unless_one_is_named() -> None:
     ],
 )
 def test_the_display_name_is_made_of_the_name(name: str, display_name: str) -> None:
-    assert main(["new", "--no-install", "--", name]) == 0
+    assert main(["new", "--", name]) == 0
 
     assert read_fleet(Path("plugins"), {})[name]["display_name"] == display_name
 
 
 @pytest.mark.parametrize(("runtime", "other"), [("python3.12", "3.13"), ("nodejs24.x", "nodejs22")])
 def test_nothing_is_left_of_the_starters_own_names(runtime: str, other: str) -> None:
-    assert main(["new", "ward-watch", "--runtime", runtime, "--out", "own", "--no-install"]) == 0
+    assert main(["new", "ward-watch", "--runtime", runtime, "--out", "own"]) == 0
 
     written = texts(Path("own/ward-watch"))
     assert not [path for path, text in written.items() if "my-plugin" in text or "My Plugin" in text]
@@ -73,97 +73,31 @@ def test_nothing_is_left_of_the_starters_own_names(runtime: str, other: str) -> 
     assert "biot-provider invoke own/ward-watch --event pre" in written["README.md"]
 
 
-@pytest.mark.parametrize(
-    ("runtime", "command"),
-    [
-        (
-            "python3.12",
-            "pip install --target site-packages --upgrade --no-compile --platform manylinux2014_x86_64 "
-            "--only-binary :all: --python-version 3.12 -r requirements.txt",
-        ),
-        ("nodejs22.x", "npm ci --omit=dev"),
-    ],
-)
+@pytest.mark.parametrize("option", [[], ["--no-install"]])
+@pytest.mark.parametrize("runtime", ["python3.12", "nodejs22.x"])
 def test_it_says_what_it_wrote_and_what_comes_next(
-    runtime: str, command: str, capsys: pytest.CaptureFixture[str]
+    runtime: str, option: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["new", "ward-watch", "--runtime", runtime, "--no-install"]) == 0
+    assert main(["new", "ward-watch", "--runtime", runtime, *option]) == 0
 
     output, problems = capsys.readouterr()
     assert problems == ""
     first, *rest = output.splitlines()
     assert first.startswith("plugins/ward-watch: a ")
     assert f" of {len(texts(Path('plugins/ward-watch')))} files" in first
-    assert rest == [
-        "next:",
-        f"  (cd plugins/ward-watch && {command})",
-        "  biot-provider invoke plugins/ward-watch --event pre",
-        "  pulumi up",
-    ]
-    assert command in Path("plugins/ward-watch/README.md").read_text()
+    assert rest == ["next:", "  biot-provider invoke plugins/ward-watch --event pre", "  pulumi up"]
 
 
-def test_a_folder_that_the_program_does_not_declare_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["new", "ward-watch", "--out", "own", "--no-install"]) == 0
+def test_the_readme_has_the_command_for_packages_of_ones_own() -> None:
+    assert main(["new", "ward-watch", "--runtime", "python3.12"]) == 0
+
+    assert "--only-binary :all: --python-version 3.12 -r" in Path("plugins/ward-watch/README.md").read_text()
+
+
+def test_a_folder_that_the_program_does_not_declare_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["new", "ward-watch", "--out", "own"]) == 0
 
     assert capsys.readouterr().out.splitlines()[-1].endswith("biot.declare_plugins('own')")
-
-
-def npm(project: Path, monkeypatch: pytest.MonkeyPatch, script: str | None) -> None:
-    """Have this `npm` alone on the PATH, or nothing."""
-    (project / "bin").mkdir()
-    if script is not None:
-        (project / "bin" / "npm").write_text(f"#!/bin/sh\n{script}\n")
-        (project / "bin" / "npm").chmod(0o755)
-    monkeypatch.setenv("PATH", str(project / "bin"))
-
-
-def test_it_installs_the_dependencies_in_the_folder(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    npm(project, monkeypatch, 'echo "$PWD $*" > called; echo much; echo more >&2')
-    assert main(["new", "ward-watch", "--runtime", "nodejs22.x"]) == 0
-
-    folder = project / "plugins" / "ward-watch"
-    assert (folder / "called").read_text() == f"{folder} ci --omit=dev\n"
-    output, problems = capsys.readouterr()
-    assert problems == ""
-    assert output.splitlines()[1:] == [
-        "installing its dependencies with npm, for nodejs22.x on AWS Lambda ...",
-        "next:",
-        "  biot-provider invoke plugins/ward-watch --event pre",
-        "  pulumi up",
-    ]
-
-
-def test_without_npm_it_gives_the_command(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    npm(project, monkeypatch, None)
-    assert main(["new", "ward-watch", "--runtime", "nodejs22.x"]) == 0
-
-    output, problems = capsys.readouterr()
-    assert problems == ""
-    assert "  (cd plugins/ward-watch && npm ci --omit=dev)" in output.splitlines()
-
-
-@pytest.mark.parametrize(
-    ("script", "reason"),
-    [
-        ("echo 'npm warn x'; echo 'npm error code ENOTFOUND' >&2; echo 'npm error more' >&2; exit 1", "code ENOTFOUND"),
-        ("exit 3", "exit code 3"),
-    ],
-)
-def test_a_failed_installation_is_one_line_and_the_command_to_repeat(
-    script: str, reason: str, project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    npm(project, monkeypatch, script)
-    assert main(["new", "ward-watch", "--runtime", "nodejs22.x"]) == 1
-
-    output, problems = capsys.readouterr()
-    assert problems == f"biot-provider: npm cannot install its dependencies: {reason}\n"
-    assert "  (cd plugins/ward-watch && npm ci --omit=dev)" in output.splitlines()
-    assert sorted(read_fleet(Path("plugins"), {})) == ["ward-watch"]
 
 
 @pytest.mark.parametrize("there", ["a folder", "a file", "a link to nowhere"])
@@ -220,10 +154,10 @@ def test_a_folder_that_cannot_be_is_one_line(project: Path, capsys: pytest.Captu
 
 
 def test_a_disk_that_fills_up_leaves_no_half_plugin(project: Path) -> None:
-    # No file may be larger than one of the starter's is.
+    # Smaller than the largest file of the starter.
     run = "import resource, sys; from biot_provider.cli import main\n"
-    run += "resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000))\nsys.exit(main(sys.argv[1:]))"
-    command = [sys.executable, "-c", run, "new", "ward-watch", "--no-install"]
+    run += "resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))\nsys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", run, "new", "ward-watch"]
     result = subprocess.run(command, cwd=project, capture_output=True, text=True)
 
     assert (result.returncode, result.stdout) == (1, "")
@@ -261,5 +195,5 @@ def test_what_came_of_running_a_starter_where_it_lies_is_not_written(
         (starters / "python" / litter / "x" / "y.so").write_bytes(b"\xff")
     monkeypatch.setattr("biot_provider.cli.new.STARTERS", starters)
 
-    assert main(["new", "ward-watch", "--no-install"]) == 0
+    assert main(["new", "ward-watch"]) == 0
     assert not [path for path in texts(Path("plugins/ward-watch")) if path.endswith(".so")]

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from biot_provider import emulator
 from biot_provider.emulator import Platform
-from biot_provider.emulator.server import running
+from biot_provider.emulator.http.server import running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PLUGINS = "/settings/v2/plugins"
 PYTHON = f"python3.{sys.version_info.minor}"
@@ -84,6 +85,22 @@ class Caller:
         return [row["name"] for row in answer.json()["data"]]
 
 
+@pytest.fixture(scope="session")
+def script() -> Callable[..., list[str]]:
+    """The command that runs a script which uses the emulator and not the rest of the package, whose import is slow."""
+    package = str(Path(emulator.__file__).parent.parent)
+    prelude = (
+        "import sys, types\n"
+        "sys.modules['biot_provider'] = package = types.ModuleType('biot_provider')\n"
+        f"package.__path__ = [{package!r}]\n"
+    )
+
+    def command(text: str, *arguments: object) -> list[str]:
+        return [sys.executable, "-c", prelude + text, *map(str, arguments)]
+
+    return command
+
+
 @pytest.fixture
 def platform(tmp_path: Path) -> Iterator[Platform]:
     with Platform(tmp_path / "data") as platform:
@@ -95,6 +112,24 @@ def inside(platform: Platform) -> Iterator[Caller]:
     """A caller in the same process."""
     with httpx.Client(transport=httpx.WSGITransport(platform.app), base_url="http://embedded.invalid") as http:
         yield Caller(platform, http)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
+    """A caller in the same process; its platform is shared by the tests of a module."""
+    with (
+        Platform(tmp_path_factory.mktemp("shared")) as platform,
+        httpx.Client(transport=httpx.WSGITransport(platform.app), base_url="http://embedded.invalid") as http,
+    ):
+        yield Caller(platform, http)
+
+
+@pytest.fixture
+def emptied(shared: Caller) -> Iterator[Caller]:
+    """The shared caller, with no plugin on its platform."""
+    yield shared
+    for name in shared.found():
+        assert shared.delete(name).status_code == 204
 
 
 @pytest.fixture

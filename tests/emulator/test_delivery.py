@@ -47,7 +47,7 @@ BLOCK = """
 """
 
 
-def hooked(kind: str, target: str, **more: Any) -> dict[str, Any]:
+def subscribe(kind: str, target: str, **more: Any) -> dict[str, Any]:
     member = "entityTypeName" if kind == "ADAPT_ENTITY" else "apiId"
     return {"subscriptions": {"interceptionOrder": 5, "interceptions": [{"type": kind, member: target}], **more}}
 
@@ -87,12 +87,12 @@ def of_bearer(header: str) -> str:
 
 def test_interceptors_change_a_request_one_after_the_other_in_order(inside: Any, deploy: Any) -> None:
     for name, letter, order in (("late", "c", 9), ("early", "a", 2), ("middle", "b", 5)):
-        deploy(name, PRE.format(letter=letter), **hooked("PRE_REQUEST", CREATE, interceptionOrder=order))
+        deploy(name, PRE.format(letter=letter), **subscribe("PRE_REQUEST", CREATE, interceptionOrder=order))
     assert made(inside)["seen"] == "abc"
 
 
 def test_an_interceptor_is_sent_the_call_as_its_caller_made_it(inside: Any, deploy: Any) -> None:
-    deploy("record", RECORD, **hooked("PRE_REQUEST", UPDATE))
+    deploy("record", RECORD, **subscribe("PRE_REQUEST", UPDATE))
     path = f"{PATIENTS}/{made(inside)['_id']}"
     headers = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01", "Accept-Language": "de-de"}
     inside.http.patch(f"{path}?a=1&a=2", json={"x": 1}, headers=headers)
@@ -112,8 +112,8 @@ def test_an_interceptor_is_sent_the_call_as_its_caller_made_it(inside: Any, depl
 def test_a_call_that_is_blocked_changes_nothing_and_its_caller_gets_the_plugins_answer(
     inside: Any, deploy: Any
 ) -> None:
-    deploy("block", BLOCK, **hooked("PRE_REQUEST", CREATE))
-    deploy("later", RECORD, **hooked("PRE_REQUEST", CREATE, interceptionOrder=9))
+    deploy("block", BLOCK, **subscribe("PRE_REQUEST", CREATE))
+    deploy("later", RECORD, **subscribe("PRE_REQUEST", CREATE, interceptionOrder=9))
     deploy("record", RECORD, **told("_create"))
     answer = inside.http.post(PATIENTS, json={})
     assert (answer.status_code, answer.headers["content-type"]) == (403, "application/json")
@@ -130,7 +130,7 @@ def test_an_interceptor_may_send_a_call_elsewhere(inside: Any, deploy: Any) -> N
         def handler(event, context):
             return {{"request": {{"path": "{PATIENTS}/{patient["_id"]}"}}}}
         """,
-        **hooked("PRE_REQUEST", READ),
+        **subscribe("PRE_REQUEST", READ),
     )
     assert inside.http.get(f"{PATIENTS}/no-such").json() == patient
 
@@ -147,7 +147,7 @@ def test_an_interceptor_may_change_what_is_searched(inside: Any, deploy: Any) ->
             wanted = json.dumps({"filter": {"_email": {"like": "bob"}}})
             return {"request": {"queryParameters": {"searchRequest": [wanted]}}}
         """,
-        **hooked("PRE_REQUEST", SEARCH),
+        **subscribe("PRE_REQUEST", SEARCH),
     )
     assert [row["_email"] for row in inside.http.get(PATIENTS).json()["data"]] == ["bob@example.com"]
 
@@ -162,9 +162,9 @@ def test_entities_of_answers_are_adapted_before_the_answer_is_intercepted(inside
             entities = json.loads(event["body"])["response"]["entities"]
             return {"response": {"entities": [{**entity, "adapted": len(entities)} for entity in entities]}}
         """,
-        **hooked("ADAPT_ENTITY", "patient"),
+        **subscribe("ADAPT_ENTITY", "patient"),
     )
-    deploy("record", RECORD, **hooked("POST_REQUEST", SEARCH))
+    deploy("record", RECORD, **subscribe("POST_REQUEST", SEARCH))
     patient = made(inside)
     assert patient["adapted"] == 1
     made(inside)
@@ -186,7 +186,7 @@ def test_an_answer_may_be_changed_with_its_status(inside: Any, deploy: Any) -> N
             body = json.loads(event["body"])["response"]["body"]
             return {"response": {"body": {"only": body["_id"]}, "statusCode": 202}}
         """,
-        **hooked("POST_REQUEST", CREATE),
+        **subscribe("POST_REQUEST", CREATE),
     )
     answer = inside.http.post(PATIENTS, json={})
     [patient] = inside.http.get(PATIENTS).json()["data"]
@@ -194,7 +194,7 @@ def test_an_answer_may_be_changed_with_its_status(inside: Any, deploy: Any) -> N
 
 
 def test_an_answer_that_is_blocked_comes_too_late_for_what_was_done(inside: Any, deploy: Any) -> None:
-    deploy("block", BLOCK, **hooked("POST_REQUEST", CREATE))
+    deploy("block", BLOCK, **subscribe("POST_REQUEST", CREATE))
     deploy("record", RECORD, **told("_create"))
     assert inside.http.post(PATIENTS, json={}).json()["code"] == "TOO_YOUNG"
     [patient] = inside.http.get(PATIENTS).json()["data"]
@@ -242,15 +242,17 @@ def test_nobody_waits_for_a_listener_and_what_it_answers_changes_nothing(inside:
 
 
 def test_a_placeholder_with_a_value_limits_an_interception_to_it(inside: Any, deploy: Any) -> None:
-    deploy("infants", PRE.format(letter="i"), **hooked("PRE_REQUEST", f"{CREATE}/templates/infant"))
-    deploy("all", PRE.format(letter="a"), **hooked("PRE_REQUEST", f"{CREATE}/templates/{{name}}", interceptionOrder=9))
+    deploy("infants", PRE.format(letter="i"), **subscribe("PRE_REQUEST", f"{CREATE}/templates/infant"))
+    deploy(
+        "all", PRE.format(letter="a"), **subscribe("PRE_REQUEST", f"{CREATE}/templates/{{name}}", interceptionOrder=9)
+    )
     assert inside.http.post(f"{PATIENTS}/templates/infant", json={}).json()["seen"] == "ia"
     assert inside.http.post(f"{PATIENTS}/templates/adult", json={}).json()["seen"] == "a"
     assert "seen" not in made(inside)
 
 
 def test_a_disabled_plugin_is_not_called(inside: Any, deploy: Any) -> None:
-    deploy("block", BLOCK, enabledState="DISABLED", **hooked("PRE_REQUEST", CREATE))
+    deploy("block", BLOCK, enabledState="DISABLED", **subscribe("PRE_REQUEST", CREATE))
     made(inside)
 
 
@@ -285,14 +287,14 @@ CALLBACK = """
 
 def test_a_plugins_own_calls_are_intercepted_only_if_it_asks_for_that(outside: Any, deploy: Any) -> None:
     deploy("callback", CALLBACK)
-    deploy("guard", PRE.format(letter="g"), **hooked("PRE_REQUEST", CREATE))
+    deploy("guard", PRE.format(letter="g"), **subscribe("PRE_REQUEST", CREATE))
     url = outside.got("callback")["endpointUrl"]
     assert "seen" not in outside.http.get(url).json()
     assert outside.http.get(f"{url}allow").json()["seen"] == "g"
 
 
 def test_tokens_are_signed_by_the_platform_for_what_they_are_for_and_used_again(inside: Any, deploy: Any) -> None:
-    deploy("guard", RECORD, **hooked("PRE_REQUEST", CREATE))
+    deploy("guard", RECORD, **subscribe("PRE_REQUEST", CREATE))
     deploy("listener", RECORD, **told("_create"))
     made(inside)
     made(inside)
@@ -310,7 +312,7 @@ def test_tokens_are_signed_by_the_platform_for_what_they_are_for_and_used_again(
 
 
 def test_after_a_rotation_new_tokens_have_the_new_key_and_old_ones_the_previous(inside: Any, deploy: Any) -> None:
-    deploy("guard", RECORD, **hooked("PRE_REQUEST", CREATE))
+    deploy("guard", RECORD, **subscribe("PRE_REQUEST", CREATE))
     made(inside)
     inside.http.post("/_emulator/keys/rotate")
     made(inside)
@@ -322,7 +324,7 @@ def test_after_a_rotation_new_tokens_have_the_new_key_and_old_ones_the_previous(
 
 
 def test_the_platforms_own_lines_hold_no_token_and_no_body(inside: Any, deploy: Any) -> None:
-    deploy("guard", "def handler(event, context): raise ValueError\n", **hooked("PRE_REQUEST", CREATE))
+    deploy("guard", "def handler(event, context): raise ValueError\n", **subscribe("PRE_REQUEST", CREATE))
     inside.http.post(PATIENTS, json={"name": "canary"})
     text = "\n".join(line["line"] for line in inside.platform.logs.lines() if line["kind"] == "platform")
     assert text
@@ -343,7 +345,7 @@ FAILING = {
 def test_a_failing_interceptor_fails_the_call_or_is_passed_over_as_the_switch_says(
     how: str, inside: Any, deploy: Any, refused: Any
 ) -> None:
-    deploy("bad", FAILING[how], **hooked("PRE_REQUEST", CREATE))
+    deploy("bad", FAILING[how], **subscribe("PRE_REQUEST", CREATE))
     details = refused(inside.http.post(PATIENTS, json={}), 500, "INTERCEPTOR_FAILED")
     assert details == {"interceptor": "bad", "interception": f"PRE_REQUEST {CREATE}"}
     inside.platform.switches.set(failing_interceptors="skipped")
@@ -420,8 +422,8 @@ def test_an_endpoint_elsewhere_is_told_of_changes(inside: Any, endpoint: Endpoin
 
 
 def test_hosted_plugins_and_endpoints_elsewhere_share_one_order(inside: Any, deploy: Any, endpoint: Endpoint) -> None:
-    deploy("first", PRE.format(letter="a"), **hooked("PRE_REQUEST", CREATE, interceptionOrder=1))
-    deploy("last", RECORD, **hooked("PRE_REQUEST", CREATE, interceptionOrder=9))
+    deploy("first", PRE.format(letter="a"), **subscribe("PRE_REQUEST", CREATE, interceptionOrder=1))
+    deploy("last", RECORD, **subscribe("PRE_REQUEST", CREATE, interceptionOrder=9))
     intercept(inside, endpoint.url, executionOrder=5)
     endpoint.body = json.dumps({"request": {"body": {"seen": "changed"}}}).encode()
     assert made(inside)["seen"] == "changed"
@@ -482,4 +484,4 @@ def test_the_end_of_the_platform_waits_for_no_listener_for_long(inside: Any, dep
     before = time.monotonic()
     inside.platform.close()
     assert 1 < time.monotonic() - before < 4
-    assert "notifications not told, as the platform ends: 2" in told_before_the_end
+    assert "notifications not sent, as the platform ends: 2" in told_before_the_end

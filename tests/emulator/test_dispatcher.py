@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from biot_provider.emulator import hooks, reference_data
+from biot_provider.emulator.subscriptions import reference_data, subscribers
 
 INTERCEPTIONS = "/dispatcher/v1/hooks/interceptions"
 NOTIFICATIONS = "/dispatcher/v1/hooks/notifications"
@@ -19,46 +19,46 @@ PATIENTS = "POST/organization/v1/users/patients"
 TEMPLATES = f"{PATIENTS}/templates/{{templateName}}"
 
 
-def intercept(call: Any, endpoint: str = "a", **members: Any) -> Any:
+def intercept(inside: Any, endpoint: str = "a", **members: Any) -> Any:
     """The answer to the sample with an endpoint of this name and these members; None takes one away."""
     body = {**PRE, "endpoint": f"https://hooks.example/{endpoint}", **members}
-    return call.http.post(
+    return inside.http.post(
         f"{INTERCEPTIONS}/subscribe", json={name: value for name, value in body.items() if value is not None}
     )
 
 
-def intercepted(call: Any, endpoint: str = "a", **members: Any) -> Any:
-    answer = intercept(call, endpoint, **members)
+def intercepted(inside: Any, endpoint: str = "a", **members: Any) -> Any:
+    answer = intercept(inside, endpoint, **members)
     assert answer.status_code == 201, answer.text
     return answer.json()
 
 
-def notify(call: Any, **members: Any) -> Any:
-    return call.http.post(f"{NOTIFICATIONS}/subscribe", json={**TOLD, **members})
+def notify(inside: Any, **members: Any) -> Any:
+    return inside.http.post(f"{NOTIFICATIONS}/subscribe", json={**TOLD, **members})
 
 
-def rows(call: Any, path: str, **request: Any) -> list[Any]:
-    answer = call.http.get(path, params={"searchRequest": json.dumps(request)})
+def rows(inside: Any, path: str, **request: Any) -> list[Any]:
+    answer = inside.http.get(path, params={"searchRequest": json.dumps(request)})
     assert answer.status_code == 200, answer.text
     data: list[Any] = answer.json()["data"]
     return data
 
 
-def orders(call: Any) -> dict[str, Any]:
+def orders(inside: Any) -> dict[str, Any]:
     """The order of each endpoint, by the last part of its address."""
-    return {row["endpoint"].rpartition("/")[2]: row["executionOrder"] for row in rows(call, INTERCEPTIONS)}
+    return {row["endpoint"].rpartition("/")[2]: row["executionOrder"] for row in rows(inside, INTERCEPTIONS)}
 
 
-def called(call: Any, kind: str = "PRE_REQUEST", target: str = PATIENTS) -> list[tuple[str, int]]:
+def called(inside: Any, kind: str = "PRE_REQUEST", target: str = PATIENTS) -> list[tuple[str, int]]:
     """Whom the platform calls and where they stand, plugins in capitals."""
-    with call.platform._store.reading() as db:
-        found = hooks.interceptors(db, kind, target)
+    with inside.platform._store.reading() as db:
+        found = subscribers.interceptors(db, kind, target)
     return [((one.plugin or "").upper() or (one.endpoint or "")[-1], one.position) for one in found]
 
 
-def told(call: Any, entity: str, action: str, template: str | None) -> list[str]:
-    with call.platform._store.reading() as db:
-        found = hooks.listeners(db, entity, action, template)
+def told(inside: Any, entity: str, action: str, template: str | None) -> list[str]:
+    with inside.platform._store.reading() as db:
+        found = subscribers.listeners(db, entity, action, template)
     assert [one.position for one in found] == list(range(1, len(found) + 1))
     return [(one.plugin or "").upper() or (one.endpoint or "")[-1] for one in found]
 
@@ -67,28 +67,34 @@ def told(call: Any, entity: str, action: str, template: str | None) -> list[str]
 
 
 @pytest.mark.parametrize("sample", VECTORS["interceptions"])
-def test_a_subscription_comes_back_as_it_was_sent_with_an_id_and_times(call: Any, sample: str) -> None:
+def test_a_subscription_comes_back_as_it_was_sent_with_an_id_and_times(inside: Any, sample: str) -> None:
     sent = VECTORS["interceptions"][sample]
-    answer = call.http.post(f"{INTERCEPTIONS}/subscribe", json=sent)
+    answer = inside.http.post(f"{INTERCEPTIONS}/subscribe", json=sent)
     assert answer.status_code == 201
     shown = answer.json()
     assert shown["id"]
     assert shown["creationTime"] == shown["lastModifiedTime"]
-    given = {"apiId": None, "entityName": None, "pathFilters": None, "executionOrder": hooks.DEFAULT_ORDER, **sent}
+    given = {
+        "apiId": None,
+        "entityName": None,
+        "pathFilters": None,
+        "executionOrder": subscribers.DEFAULT_ORDER,
+        **sent,
+    }
     assert {name: shown[name] for name in given} == given
-    assert rows(call, INTERCEPTIONS) == [shown]
+    assert rows(inside, INTERCEPTIONS) == [shown]
 
 
-def test_subscribing_again_changes_the_order_alone(call: Any) -> None:
-    first = intercepted(call, executionOrder=4)
-    kept = intercepted(call, executionOrder=None)
+def test_subscribing_again_changes_the_order_alone(inside: Any) -> None:
+    first = intercepted(inside, executionOrder=4)
+    kept = intercepted(inside, executionOrder=None)
     assert (kept["id"], kept["executionOrder"], kept["creationTime"]) == (first["id"], 4, first["creationTime"])
-    assert intercepted(call, executionOrder=9)["executionOrder"] == 9
-    assert intercepted(call, executionOrder=9)["executionOrder"] == 9
-    assert len(rows(call, INTERCEPTIONS)) == 1
+    assert intercepted(inside, executionOrder=9)["executionOrder"] == 9
+    assert intercepted(inside, executionOrder=9)["executionOrder"] == 9
+    assert len(rows(inside, INTERCEPTIONS)) == 1
 
 
-def test_each_part_makes_another_subscription_and_an_adapters_api_does_not(call: Any) -> None:
+def test_each_part_makes_another_subscription_and_an_adapters_api_does_not(inside: Any) -> None:
     for members in (
         {},
         {"endpoint": "b"},
@@ -98,76 +104,76 @@ def test_each_part_makes_another_subscription_and_an_adapters_api_does_not(call:
         {"apiId": TEMPLATES, "pathFilters": {"templateName": "doctor"}},
         {"type": "ADAPT_ENTITY", "apiId": None},
     ):
-        intercepted(call, **members)
-    assert len(rows(call, INTERCEPTIONS)) == 7
+        intercepted(inside, **members)
+    assert len(rows(inside, INTERCEPTIONS)) == 7
     two = "POST/organization/v1/{a}/{b}"
     for filters in ({"a": "1", "b": "2"}, {"b": "2", "a": "1"}):
-        intercepted(call, apiId=two, pathFilters=filters)
-    assert len(rows(call, INTERCEPTIONS)) == 8
-    intercepted(call, entityName="other")
-    intercepted(call, type="ADAPT_ENTITY", apiId="GET/any")
-    assert len(rows(call, INTERCEPTIONS)) == 8
+        intercepted(inside, apiId=two, pathFilters=filters)
+    assert len(rows(inside, INTERCEPTIONS)) == 8
+    intercepted(inside, entityName="other")
+    intercepted(inside, type="ADAPT_ENTITY", apiId="GET/any")
+    assert len(rows(inside, INTERCEPTIONS)) == 8
 
 
-def test_orders_are_unique_and_the_newcomer_keeps_its_own(call: Any) -> None:
+def test_orders_are_unique_and_the_newcomer_keeps_its_own(inside: Any) -> None:
     for endpoint, order in (("a", 5), ("b", 6), ("c", 9), ("d", 5)):
-        intercepted(call, endpoint, executionOrder=order)
-    assert orders(call) == {"d": 5, "a": 6, "b": 7, "c": 9}
-    intercepted(call, "d", executionOrder=6)
-    assert orders(call) == {"d": 6, "a": 7, "b": 8, "c": 9}
-    intercepted(call, "e", executionOrder=5)
-    intercepted(call, "f", executionOrder=5)
-    assert orders(call) == {"f": 5, "e": 6, "d": 7, "a": 8, "b": 9, "c": 10}
-    intercepted(call, "a", executionOrder=5, type="POST_REQUEST")
-    intercepted(call, "a", executionOrder=5, apiId=TEMPLATES)
-    assert [order for _, order in called(call)] == [5, 6, 7, 8, 9, 10]
+        intercepted(inside, endpoint, executionOrder=order)
+    assert orders(inside) == {"d": 5, "a": 6, "b": 7, "c": 9}
+    intercepted(inside, "d", executionOrder=6)
+    assert orders(inside) == {"d": 6, "a": 7, "b": 8, "c": 9}
+    intercepted(inside, "e", executionOrder=5)
+    intercepted(inside, "f", executionOrder=5)
+    assert orders(inside) == {"f": 5, "e": 6, "d": 7, "a": 8, "b": 9, "c": 10}
+    intercepted(inside, "a", executionOrder=5, type="POST_REQUEST")
+    intercepted(inside, "a", executionOrder=5, apiId=TEMPLATES)
+    assert [order for _, order in called(inside)] == [5, 6, 7, 8, 9, 10]
 
 
-def test_subscriptions_without_an_order_take_the_default_place_one_after_another(call: Any) -> None:
+def test_subscriptions_without_an_order_take_the_default_place_one_after_another(inside: Any) -> None:
     for endpoint in "ab":
-        intercepted(call, endpoint, executionOrder=None)
-    assert orders(call) == {"b": hooks.DEFAULT_ORDER, "a": hooks.DEFAULT_ORDER + 1}
-    call.platform.switches.set(default_orders="hidden")
-    intercepted(call, "a", executionOrder=7)
-    assert orders(call) == {"a": 7, "b": None}
-    intercepted(call, "a", executionOrder=None)
-    assert orders(call) == {"a": 7, "b": None}
+        intercepted(inside, endpoint, executionOrder=None)
+    assert orders(inside) == {"b": subscribers.DEFAULT_ORDER, "a": subscribers.DEFAULT_ORDER + 1}
+    inside.platform.switches.set(default_orders="hidden")
+    intercepted(inside, "a", executionOrder=7)
+    assert orders(inside) == {"a": 7, "b": None}
+    intercepted(inside, "a", executionOrder=None)
+    assert orders(inside) == {"a": 7, "b": None}
 
 
-def test_hosted_plugins_and_endpoints_share_one_order(call: Any) -> None:
+def test_hosted_plugins_and_endpoints_share_one_order(inside: Any) -> None:
     own = {"interceptionOrder": 2, "interceptions": [{"type": "PRE_REQUEST", "apiId": PATIENTS}]}
-    intercepted(call, "a", executionOrder=2)
-    call.created(name="p", subscriptions=own)
-    assert called(call) == [("P", 2), ("a", 3)]
-    intercepted(call, "b", executionOrder=2)
-    assert called(call) == [("b", 2), ("P", 3), ("a", 4)]
-    call.platform.switches.set(orders="shifted")
-    assert call.got("p")["subscriptions"]["interceptions"][0]["order"] == 3
-    assert {row["endpoint"][-1] for row in rows(call, INTERCEPTIONS)} == {"a", "b"}
-    call.delete("p")
-    assert called(call) == [("b", 2), ("a", 4)]
+    intercepted(inside, "a", executionOrder=2)
+    inside.created(name="p", subscriptions=own)
+    assert called(inside) == [("P", 2), ("a", 3)]
+    intercepted(inside, "b", executionOrder=2)
+    assert called(inside) == [("b", 2), ("P", 3), ("a", 4)]
+    inside.platform.switches.set(orders="shifted")
+    assert inside.got("p")["subscriptions"]["interceptions"][0]["order"] == 3
+    assert {row["endpoint"][-1] for row in rows(inside, INTERCEPTIONS)} == {"a", "b"}
+    inside.delete("p")
+    assert called(inside) == [("b", 2), ("a", 4)]
 
 
-def test_a_disabled_plugin_is_not_called_and_keeps_its_place(call: Any) -> None:
+def test_a_disabled_plugin_is_not_called_and_keeps_its_place(inside: Any) -> None:
     own = {
         "interceptions": [{"type": "PRE_REQUEST", "apiId": PATIENTS}],
         "notifications": [{"entityTypeName": "patient", "actionName": "_create"}],
     }
-    call.created(name="p", subscriptions=own, enabledState="DISABLED")
-    intercepted(call, "a", executionOrder=None)
-    assert (called(call), told(call, "patient", "_create", None)) == ([("a", 1)], [])
-    call.patched("p", {"enabledState": "ENABLED"})
-    assert (called(call), told(call, "patient", "_create", None)) == ([("a", 1), ("P", 2)], ["P"])
+    inside.created(name="p", subscriptions=own, enabledState="DISABLED")
+    intercepted(inside, "a", executionOrder=None)
+    assert (called(inside), told(inside, "patient", "_create", None)) == ([("a", 1)], [])
+    inside.patched("p", {"enabledState": "ENABLED"})
+    assert (called(inside), told(inside, "patient", "_create", None)) == ([("a", 1), ("P", 2)], ["P"])
 
 
-def test_a_value_in_place_of_a_placeholder_is_a_filter(call: Any) -> None:
+def test_a_value_in_place_of_a_placeholder_is_a_filter(inside: Any) -> None:
     with_value = {"type": "PRE_REQUEST", "apiId": f"{PATIENTS}/templates/nurse"}
-    call.created(name="p", subscriptions={"interceptionOrder": 1, "interceptions": [with_value]})
-    intercepted(call, "a", apiId=TEMPLATES, executionOrder=2, pathFilters={"templateName": "doctor"})
-    intercepted(call, "b", apiId=TEMPLATES, executionOrder=3)
-    intercepted(call, "c", apiId=TEMPLATES.replace("templateName", "template"), pathFilters={"template": "x"})
-    with call.platform._store.reading() as db:
-        found = hooks.interceptors(db, "PRE_REQUEST", TEMPLATES)
+    inside.created(name="p", subscriptions={"interceptionOrder": 1, "interceptions": [with_value]})
+    intercepted(inside, "a", apiId=TEMPLATES, executionOrder=2, pathFilters={"templateName": "doctor"})
+    intercepted(inside, "b", apiId=TEMPLATES, executionOrder=3)
+    intercepted(inside, "c", apiId=TEMPLATES.replace("templateName", "template"), pathFilters={"template": "x"})
+    with inside.platform._store.reading() as db:
+        found = subscribers.interceptors(db, "PRE_REQUEST", TEMPLATES)
     filters = {one.plugin or (one.endpoint or "")[-1]: one.path_filters for one in found}
     assert filters == {
         "p": {"templateName": "nurse"},
@@ -175,26 +181,26 @@ def test_a_value_in_place_of_a_placeholder_is_a_filter(call: Any) -> None:
         "b": {},
         "c": {"templateName": "x"},
     }
-    assert called(call, target=PATIENTS) == []
-    assert called(call, "POST_REQUEST", TEMPLATES) == []
+    assert called(inside, target=PATIENTS) == []
+    assert called(inside, "POST_REQUEST", TEMPLATES) == []
 
 
-def test_adapters_are_found_by_their_entity(call: Any) -> None:
+def test_adapters_are_found_by_their_entity(inside: Any) -> None:
     adapter = {"type": "ADAPT_ENTITY", "apiId": None, "entityName": "device"}
-    intercepted(call, "a", **adapter, executionOrder=3)
-    call.created(name="p", subscriptions={"interceptions": [{"type": "ADAPT_ENTITY", "entityTypeName": "device"}]})
-    assert called(call, "ADAPT_ENTITY", "device") == [("P", 1), ("a", 3)]
-    assert called(call, "ADAPT_ENTITY", "patient") == []
+    intercepted(inside, "a", **adapter, executionOrder=3)
+    inside.created(name="p", subscriptions={"interceptions": [{"type": "ADAPT_ENTITY", "entityTypeName": "device"}]})
+    assert called(inside, "ADAPT_ENTITY", "device") == [("P", 1), ("a", 3)]
+    assert called(inside, "ADAPT_ENTITY", "patient") == []
 
 
-def test_unsubscribing_ends_it_and_what_is_not_there_is_unsubscribed(call: Any) -> None:
-    intercepted(call, apiId=TEMPLATES, pathFilters={"templateName": "nurse"})
+def test_unsubscribing_ends_it_and_what_is_not_there_is_unsubscribed(inside: Any) -> None:
+    intercepted(inside, apiId=TEMPLATES, pathFilters={"templateName": "nurse"})
     body = {**PRE, "endpoint": "https://hooks.example/a", "apiId": TEMPLATES}
     for filters, left in (({}, 1), ({"templateName": "doctor"}, 1), ({"templateName": "nurse"}, 0)):
         for _ in range(2):
-            answer = call.http.post(f"{INTERCEPTIONS}/unsubscribe", json={**body, "pathFilters": filters})
+            answer = inside.http.post(f"{INTERCEPTIONS}/unsubscribe", json={**body, "pathFilters": filters})
             assert (answer.status_code, answer.content) == (204, b"")
-        assert len(rows(call, INTERCEPTIONS)) == left
+        assert len(rows(inside, INTERCEPTIONS)) == left
 
 
 @pytest.mark.parametrize(
@@ -228,85 +234,85 @@ def test_a_wrong_interception_is_refused(inside: Any, refused: Any, members: Any
     assert rows(inside, INTERCEPTIONS) == []
 
 
-def test_an_api_must_have_its_form_or_be_one_of_the_reference_data(call: Any, refused: Any) -> None:
+def test_an_api_must_have_its_form_or_be_one_of_the_reference_data(inside: Any, refused: Any) -> None:
     for wrong in ("/organization/v1", "post/organization", "POST /organization", "POST"):
-        details = refused(intercept(call, apiId=wrong), 400, "INVALID_API_ID")
+        details = refused(intercept(inside, apiId=wrong), 400, "INVALID_API_ID")
         assert details["invalidApiId"] == wrong
         assert PATIENTS in details["validApiIds"]
-    intercepted(call, "a", apiId="POST/anything/v9/things", entityName="thing")
-    call.platform.switches.set(reference_data="closed")
-    refused(intercept(call, apiId="POST/anything/v9/things"), 400, "INVALID_API_ID")
-    details = refused(intercept(call, entityName="thing"), 400, "INVALID_ENTITY_TYPE_NAME")
+    intercepted(inside, "a", apiId="POST/anything/v9/things", entityName="thing")
+    inside.platform.switches.set(reference_data="closed")
+    refused(intercept(inside, apiId="POST/anything/v9/things"), 400, "INVALID_API_ID")
+    details = refused(intercept(inside, entityName="thing"), 400, "INVALID_ENTITY_TYPE_NAME")
     assert details == {"invalidEntityType": "thing", "validEntityTypes": list(reference_data.ENTITIES)}
     for right in (PATIENTS, TEMPLATES, f"{PATIENTS}/templates/nurse"):
-        intercepted(call, apiId=right)
+        intercepted(inside, apiId=right)
     gone = {**PRE, "endpoint": "https://hooks.example/a", "apiId": "POST/anything/v9/things"}
-    assert call.http.post(f"{INTERCEPTIONS}/unsubscribe", json=gone).status_code == 204
-    assert "POST/anything/v9/things" not in [row["apiId"] for row in rows(call, INTERCEPTIONS)]
+    assert inside.http.post(f"{INTERCEPTIONS}/unsubscribe", json=gone).status_code == 204
+    assert "POST/anything/v9/things" not in [row["apiId"] for row in rows(inside, INTERCEPTIONS)]
 
 
-def test_entity_names_of_apis_are_as_given_or_filled_in(call: Any) -> None:
-    assert intercepted(call, entityName=None)["entityName"] is None
-    call.platform.switches.set(entity_names="filled")
-    assert [row["entityName"] for row in rows(call, INTERCEPTIONS)] == ["patient"]
-    call.platform.switches.set(entity_names="given", absent="omitted")
-    assert {"entityName", "pathFilters"} & set(rows(call, INTERCEPTIONS)[0]) == set()
+def test_entity_names_of_apis_are_as_given_or_filled_in(inside: Any) -> None:
+    assert intercepted(inside, entityName=None)["entityName"] is None
+    inside.platform.switches.set(entity_names="filled")
+    assert [row["entityName"] for row in rows(inside, INTERCEPTIONS)] == ["patient"]
+    inside.platform.switches.set(entity_names="given", absent="omitted")
+    assert {"entityName", "pathFilters"} & set(rows(inside, INTERCEPTIONS)[0]) == set()
 
 
-def test_interceptions_are_searched_by_any_member_newest_first(call: Any) -> None:
+def test_interceptions_are_searched_by_any_member_newest_first(inside: Any) -> None:
     for endpoint, order in (("a", 3), ("b", 1), ("c", 2)):
-        intercepted(call, endpoint, executionOrder=order)
+        intercepted(inside, endpoint, executionOrder=order)
 
     def found(**request: Any) -> str:
-        return "".join(row["endpoint"][-1] for row in rows(call, INTERCEPTIONS, **request))
+        return "".join(row["endpoint"][-1] for row in rows(inside, INTERCEPTIONS, **request))
 
     assert found() == "cba"
     assert found(filter={"endpoint": {"eq": "https://hooks.example/b"}}, limit=100, page=0) == "b"
     assert found(filter={"type": {"eq": "PRE_REQUEST"}, "executionOrder": {"gte": 2}}) == "ca"
     assert found(sort=[{"prop": "executionOrder", "order": "ASC"}]) == "bca"
     assert found(filter={"apiId": {"like": "caregivers"}}) == ""
-    call.platform.switches.set(default_orders="hidden")
-    intercepted(call, "d", executionOrder=None)
+    inside.platform.switches.set(default_orders="hidden")
+    intercepted(inside, "d", executionOrder=None)
     assert found(filter={"executionOrder": {"gte": 1}}) == "cba"
 
 
 # -- notifications
 
 
-def test_a_notification_comes_back_with_an_id_and_ends(call: Any, refused: Any) -> None:
-    answer = notify(call)
+def test_a_notification_comes_back_with_an_id_and_ends(inside: Any, refused: Any) -> None:
+    answer = notify(inside)
     assert answer.status_code == 201
     shown = answer.json()
     assert shown == {**TOLD, "id": shown["id"]}
-    assert rows(call, NOTIFICATIONS) == [shown]
+    assert rows(inside, NOTIFICATIONS) == [shown]
     wider = {**TOLD, "templateName": None}
-    details = refused(call.http.post(f"{NOTIFICATIONS}/unsubscribe", json=wider), 404, "SUBSCRIBER_NOT_FOUND")
+    details = refused(inside.http.post(f"{NOTIFICATIONS}/unsubscribe", json=wider), 404, "SUBSCRIBER_NOT_FOUND")
     assert details == wider
-    assert call.http.post(f"{NOTIFICATIONS}/unsubscribe", json=TOLD).status_code == 204
-    assert rows(call, NOTIFICATIONS) == []
-    refused(call.http.post(f"{NOTIFICATIONS}/unsubscribe", json=TOLD), 404, "SUBSCRIBER_NOT_FOUND")
+    assert inside.http.post(f"{NOTIFICATIONS}/unsubscribe", json=TOLD).status_code == 204
+    assert rows(inside, NOTIFICATIONS) == []
+    refused(inside.http.post(f"{NOTIFICATIONS}/unsubscribe", json=TOLD), 404, "SUBSCRIBER_NOT_FOUND")
 
 
-def test_the_same_notification_twice_is_a_conflict_or_as_the_switch_says(call: Any) -> None:
-    shown = notify(call).json()
-    for reading, status in (("conflict", 409), ("bad-request", 400), ("accepted", 201)):
-        call.platform.switches.set(repeated_notifications=reading)
-        answer = notify(call)
+def test_the_same_notification_twice_is_a_conflict_or_as_the_switch_says(inside: Any) -> None:
+    shown = notify(inside).json()
+    for variant, status in (("conflict", 409), ("bad-request", 400), ("accepted", 201)):
+        inside.platform.switches.set(repeated_notifications=variant)
+        answer = notify(inside)
         assert answer.status_code == status
-        assert rows(call, NOTIFICATIONS) == [shown]
+        assert rows(inside, NOTIFICATIONS) == [shown]
     assert answer.json() == shown
-    call.platform.switches.set(repeated_notifications="conflict")
+    inside.platform.switches.set(repeated_notifications="conflict")
     for other in ({"actionName": "_update"}, {"templateName": None}, {"endpoint": "https://hooks.example/b"}):
-        assert notify(call, **other).status_code == 201
-        assert notify(call, **other).status_code == 409
+        assert notify(inside, **other).status_code == 201
+        assert notify(inside, **other).status_code == 409
 
 
-def test_ids_and_templates_without_a_value_are_null_or_left_out(call: Any) -> None:
-    notify(call, templateName=None)
-    call.platform.switches.set(notification_ids="hidden")
-    assert rows(call, NOTIFICATIONS)[0]["id"] is None
-    call.platform.switches.set(absent="omitted")
-    assert set(rows(call, NOTIFICATIONS)[0]) == {"entityTypeName", "actionName", "endpoint"}
+def test_ids_and_templates_without_a_value_are_null_or_left_out(inside: Any) -> None:
+    notify(inside, templateName=None)
+    inside.platform.switches.set(notification_ids="hidden")
+    assert rows(inside, NOTIFICATIONS)[0]["id"] is None
+    inside.platform.switches.set(absent="omitted")
+    assert set(rows(inside, NOTIFICATIONS)[0]) == {"entityTypeName", "actionName", "endpoint"}
 
 
 @pytest.mark.parametrize(
@@ -328,36 +334,36 @@ def test_a_wrong_notification_is_refused(
     assert rows(inside, NOTIFICATIONS) == []
 
 
-def test_a_pair_that_is_not_told_about_is_refused_by_closed_reference_data(call: Any, refused: Any) -> None:
-    assert notify(call, actionName="_login").status_code == 201
-    call.platform.switches.set(reference_data="closed")
-    details = refused(notify(call, actionName="_logout"), 400, "INVALID_ACTION_NAME")
+def test_a_pair_that_is_not_told_about_is_refused_by_closed_reference_data(inside: Any, refused: Any) -> None:
+    assert notify(inside, actionName="_login").status_code == 201
+    inside.platform.switches.set(reference_data="closed")
+    details = refused(notify(inside, actionName="_logout"), 400, "INVALID_ACTION_NAME")
     assert details["validActionNames"] == list(reference_data.NOTIFIED["usage-session"])
-    assert notify(call, actionName="_remotePause").status_code == 201
+    assert notify(inside, actionName="_remotePause").status_code == 201
 
 
-def test_everyone_who_fits_is_told_once_plugins_first(call: Any) -> None:
+def test_everyone_who_fits_is_told_once_plugins_first(inside: Any) -> None:
     notifications = [
         {"entityTypeName": "patient", "actionName": "_create"},
         {"entityTypeName": "patient", "actionName": "_create", "templateName": "child"},
     ]
     patient = {"entityTypeName": "patient"}
     for endpoint, template in (("a", None), ("b", "child"), ("a", "child"), ("c", "other")):
-        assert notify(call, **patient, endpoint=f"https://hooks.example/{endpoint}", templateName=template).is_success
-    call.created(name="p", subscriptions={"notifications": notifications})
-    call.created(name="q", subscriptions={"notifications": notifications[1:]})
-    assert told(call, "patient", "_create", "child") == ["P", "Q", "a", "b"]
-    assert told(call, "patient", "_create", None) == ["P", "a"]
-    assert told(call, "patient", "_update", None) == []
-    assert told(call, "device", "_create", None) == []
+        assert notify(inside, **patient, endpoint=f"https://hooks.example/{endpoint}", templateName=template).is_success
+    inside.created(name="p", subscriptions={"notifications": notifications})
+    inside.created(name="q", subscriptions={"notifications": notifications[1:]})
+    assert told(inside, "patient", "_create", "child") == ["P", "Q", "a", "b"]
+    assert told(inside, "patient", "_create", None) == ["P", "a"]
+    assert told(inside, "patient", "_update", None) == []
+    assert told(inside, "device", "_create", None) == []
 
 
-def test_notifications_are_searched_by_their_parts_and_sorted_by_two(call: Any, refused: Any) -> None:
+def test_notifications_are_searched_by_their_parts_and_sorted_by_two(inside: Any, refused: Any) -> None:
     for action, template in (("_update", "x"), ("_create", "y"), ("_delete", None)):
-        notify(call, actionName=action, templateName=template)
+        notify(inside, actionName=action, templateName=template)
 
     def found(**request: Any) -> list[str]:
-        return [row["actionName"] for row in rows(call, NOTIFICATIONS, **request)]
+        return [row["actionName"] for row in rows(inside, NOTIFICATIONS, **request)]
 
     assert found() == ["_delete", "_create", "_update"]
     assert found(filter={"endpoint": {"eq": TOLD["endpoint"]}, "templateName": {"isNotNull": True}}) == [
@@ -366,31 +372,31 @@ def test_notifications_are_searched_by_their_parts_and_sorted_by_two(call: Any, 
     ]
     assert found(sort=[{"prop": "actionName", "order": "ASC"}], limit=2) == ["_create", "_delete"]
     request = json.dumps({"sort": [{"prop": "endpoint"}]})
-    refused(call.http.get(NOTIFICATIONS, params={"searchRequest": request}), 400, "BAD_REQUEST")
+    refused(inside.http.get(NOTIFICATIONS, params={"searchRequest": request}), 400, "BAD_REQUEST")
 
 
 # -- reference data
 
 
-def test_the_reference_data_lists_what_the_documentation_shows(call: Any) -> None:
-    configurations = rows(call, "/settings/v1/interceptions")
+def test_the_reference_data_lists_what_the_documentation_shows(inside: Any) -> None:
+    configurations = rows(inside, "/settings/v1/interceptions")
     assert [row for row in VECTORS["reference data"]["E1 configurations"] if row not in configurations] == []
-    listed = call.http.get("/settings/v2/entity-types/action-notifications").json()["entityTypes"]
+    listed = inside.http.get("/settings/v2/entity-types/action-notifications").json()["entityTypes"]
     assert [row for row in VECTORS["reference data"]["E2 notifiable actions"] if row not in listed] == []
     of_patients = {"filter": {"entityTypeName": {"eq": "patient"}, "apiId": {"like": "DELETE"}}}
-    assert [row["apiId"] for row in rows(call, "/settings/v1/interceptions", **of_patients)] == [
+    assert [row["apiId"] for row in rows(inside, "/settings/v1/interceptions", **of_patients)] == [
         "DELETE/organization/v1/users/patients/{id}"
     ]
-    types = rows(call, "/settings/v2/entity-types", sort=[{"prop": "name", "order": "ASC"}])
+    types = rows(inside, "/settings/v2/entity-types", sort=[{"prop": "name", "order": "ASC"}])
     assert [row["name"] for row in types] == sorted(reference_data.ENTITIES)
 
 
-def test_actions_are_spelled_with_underscores_or_in_capitals(call: Any) -> None:
-    call.platform.switches.set(action_names="upper", absent="omitted")
-    listed = call.http.get("/settings/v2/entity-types/action-notifications").json()["entityTypes"]
+def test_actions_are_spelled_with_underscores_or_in_capitals(inside: Any) -> None:
+    inside.platform.switches.set(action_names="upper", absent="omitted")
+    listed = inside.http.get("/settings/v2/entity-types/action-notifications").json()["entityTypes"]
     names = {row["actionName"] for row in listed if row["entityName"] == "patient"}
     assert {"CREATE", "SAVE_MEASUREMENT_BULK"} <= names
-    adapters = [row for row in rows(call, "/settings/v1/interceptions") if "apiId" not in row]
+    adapters = [row for row in rows(inside, "/settings/v1/interceptions") if "apiId" not in row]
     assert len(adapters) == len(reference_data.ENTITIES)
 
 

@@ -14,10 +14,10 @@ HOOKS = "/dispatcher/v1/hooks"
 DEVICES = {"type": "PRE_REQUEST", "apiId": "POST/device/v2/devices"}
 
 
-def test_a_plugin_is_stored_as_no_request_could_and_writes_keep_it(call: Any) -> None:
-    call.created(environmentVariables={"MODE": "strict"}, subscriptions={"interceptions": [DEVICES]})
-    change = call.platform.edits.change
-    before = call.got("guard")
+def test_a_plugin_is_stored_as_no_request_could_and_writes_keep_it(inside: Any) -> None:
+    inside.created(environmentVariables={"MODE": "strict"}, subscriptions={"interceptions": [DEVICES]})
+    change = inside.platform.edits.change
+    before = inside.got("guard")
     for at, value in (
         ("enabledState", "SUSPENDED"),
         ("cors.allowMethods[+]", "OPTIONS"),
@@ -27,16 +27,16 @@ def test_a_plugin_is_stored_as_no_request_could_and_writes_keep_it(call: Any) ->
     ):
         change("plugin", "guard", at, value)
     change("plugin", "guard", "subscriptions.interceptions[0]", missing=True)
-    for shown in (call.got("guard"), call.patched("guard", {"timeout": 9})):
+    for shown in (inside.got("guard"), inside.patched("guard", {"timeout": 9})):
         assert (shown["enabledState"], shown["cors"]["allowMethods"]) == ("SUSPENDED", ["GET", "POST", "OPTIONS"])
         assert [item["type"] for item in shown["subscriptions"]["interceptions"]] == ["PRE_RESPONSE"]
         assert shown["environmentVariables"]["MODE"] == ""
         assert shown["creationTime"] == "2026-11-20T09:00:00+00:00"
         assert shown["lastModifiedTime"] > before["lastModifiedTime"]
-    call.platform.switches.set(orders="shifted")
-    assert call.got("guard")["subscriptions"]["interceptions"][0]["order"] == 1
+    inside.platform.switches.set(orders="shifted")
+    assert inside.got("guard")["subscriptions"]["interceptions"][0]["order"] == 1
     change("plugin", "guard", "environmentVariables", {})
-    assert "MODE" not in call.got("guard")["environmentVariables"]
+    assert "MODE" not in inside.got("guard")["environmentVariables"]
 
 
 def test_an_edit_stores_nothing_beside_its_member(platform: Platform) -> None:

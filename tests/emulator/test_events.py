@@ -10,8 +10,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from biot_provider.emulator import events
-from biot_provider.emulator.plugin_tokens import INTERCEPTOR, NOTIFICATION, plugin_token
+from biot_provider.emulator.delivery import events
+from biot_provider.emulator.delivery.plugin_tokens import INTERCEPTOR, NOTIFICATION, plugin_token
 
 if TYPE_CHECKING:
     from biot_provider.emulator import Platform

@@ -1,9 +1,8 @@
-"""Faults on order: what strikes, when, how often, and what the caller gets; and the journal of it all."""
+"""Faults on order: what strikes, when, how often, and what the caller gets; and the request log of it all."""
 
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +10,10 @@ import httpx
 import pytest
 
 from biot_provider.emulator import ConnectionCut, Platform
-from biot_provider.emulator.faults import KINDS
+from biot_provider.emulator.testing.faults import KINDS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 ANSWERS = [
@@ -102,9 +102,11 @@ def test_in_process_a_cut_is_an_exception(inside: Any, kind: str, acted: bool, _
 
 
 @pytest.mark.parametrize(("kind", "acted"), [("kill", False), ("kill-after-commit", True)])
-def test_the_process_of_the_platform_is_killed(platform: Platform, tmp_path: Path, kind: str, acted: bool) -> None:
+def test_the_process_of_the_platform_is_killed(
+    platform: Platform, tmp_path: Path, script: Callable[..., list[str]], kind: str, acted: bool
+) -> None:
     platform.faults.add(kind, method="POST", path="/plugins$")
-    script = """
+    code = """
 import json, sys, httpx
 from pathlib import Path
 from biot_provider.emulator import Platform
@@ -115,7 +117,7 @@ token = http.post("/ums/v2/services/accessToken", json=body).json()["accessToken
 config = json.dumps({"name": "guard", "displayName": "Guard", "version": 1})
 http.post("/settings/v2/plugins", files={"config": (None, config)}, headers={"Authorization": f"Bearer {token}"})
 """
-    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "data")], check=False, timeout=20)
+    done = subprocess.run(script(code, tmp_path / "data"), check=False, timeout=20)
     assert done.returncode == -9
     assert (platform.plugins.search({})["data"] != []) == acted
     assert platform.requests()[-1]["acted"] == acted
@@ -195,8 +197,8 @@ def test_faults_are_kept_and_shared(platform: Platform, tmp_path: Path, inside: 
         ({}, "does something"),
         ({"kind": "earthquake"}, "unknown fault"),
         ({"kind": "reset", "methd": "GET"}, "no methd"),
-        ({"status": 500, "when": "during"}, "before or after"),
-        ({"cut": "softly"}, "cuts by"),
+        ({"status": 500, "when": "during"}, "a fault's when: Input should be 'before' or 'after'"),
+        ({"cut": "softly"}, "a fault's cut: Input should be 'reset-before'"),
         ({"status": 500, "path": "("}, "regular expression"),
     ],
 )
@@ -221,7 +223,7 @@ def test_faults_are_ordered_over_http_with_the_key_and_without_a_token(outside: 
 
 
 def test_the_journal_tells_what_was_asked(call: Any, zipped: Any) -> None:
-    call.platform.journal.clear()
+    call.platform.request_log.clear()
     call.created(code=zipped(), environmentVariables={"MODE": "tell-nobody"})
     call.get("nobody")
     call.search({"limit": 1})
@@ -242,7 +244,7 @@ def test_the_journal_tells_what_was_asked(call: Any, zipped: Any) -> None:
 
 
 def test_the_journal_tells_what_the_caller_got_and_what_really_happened(inside: Any) -> None:
-    inside.platform.journal.clear()
+    inside.platform.request_log.clear()
     for fault in ("unavailable", "gateway-timeout", "reset-after-commit"):
         inside.platform.faults.add(fault, method="POST")
     inside.create(name="a")

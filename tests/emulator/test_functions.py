@@ -17,8 +17,8 @@ import httpx
 import pytest
 
 from biot_provider.emulator import Platform
-from biot_provider.emulator.function_pool import PROCESSES
-from biot_provider.emulator.server import running
+from biot_provider.emulator.functions.pool import MAX_PROCESSES
+from biot_provider.emulator.http.server import running
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -145,7 +145,7 @@ def test_an_endpoint_is_open_to_everybody_unless_its_plugin_is_disabled_or_gone(
 ) -> None:
     deploy("echo", ECHO)
     url = outside.got("echo")["endpointUrl"]
-    with httpx.Client(trust_env=False) as stranger:
+    with httpx.Client(trust_env=False, verify=False) as stranger:
         assert stranger.get(url).status_code == 200
         outside.patched("echo", {"enabledState": "DISABLED"})
         assert (stranger.get(url).status_code, stranger.get(url).json()) == (403, {"Message": "Forbidden"})
@@ -189,10 +189,13 @@ def test_a_process_is_kept_warm_until_the_plugin_is_changed(deploy: Any, ask: An
 def test_calls_at_once_run_beside_each_other_up_to_a_number_of_processes(deploy: Any, ask: Any, outside: Any) -> None:
     deploy("slow", SLOW)
     url = outside.got("slow")["endpointUrl"]
-    with ThreadPoolExecutor(PROCESSES + 1) as threads, httpx.Client(trust_env=False, timeout=30) as http:
-        answers = list(threads.map(lambda _: http.get(url), range(PROCESSES + 1)))
+    with (
+        ThreadPoolExecutor(MAX_PROCESSES + 1) as threads,
+        httpx.Client(trust_env=False, verify=False, timeout=30) as http,
+    ):
+        answers = list(threads.map(lambda _: http.get(url), range(MAX_PROCESSES + 1)))
     assert {answer.status_code for answer in answers} == {200}
-    assert len({answer.json() for answer in answers}) == PROCESSES
+    assert len({answer.json() for answer in answers}) == MAX_PROCESSES
 
 
 def test_processes_end_with_the_platform_even_at_work(deploy: Any, platform: Platform, tmp_path: Path) -> None:
@@ -204,7 +207,10 @@ def test_processes_end_with_the_platform_even_at_work(deploy: Any, platform: Pla
     )
     seen: list[int] = []
     key = {"X-Emulator-Key": platform.control_key}
-    with running(tmp_path / "data") as base_url, httpx.Client(base_url=base_url, trust_env=False, headers=key) as http:
+    with (
+        running(tmp_path / "data") as base_url,
+        httpx.Client(base_url=base_url, trust_env=False, verify=False, headers=key) as http,
+    ):
         count, stuck = (platform.plugins.get(f"Plugin-{name}", base_url)["endpointUrl"] for name in ("count", "stuck"))
         seen.append(http.get(count).json()["process"])
         thread = threading.Thread(target=call_in_vain, args=(stuck,))

@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from biot_provider.emulator.hook_answers import ADAPT, POST, PRE, HttpAnswer, Verdict, http_answer, judge
+from biot_provider.emulator.delivery.hook_responses import ADAPT, POST, PRE, HttpResponse, Verdict, http_response, judge
 
 ENVELOPE = {"code": "MINORS_NOT_ALLOWED", "message": "Patient is under age"}
 
 
 def judged(hook: str | None, answer: Any, **options: Any) -> Verdict:
-    return judge(hook, http_answer(answer), **options)
+    return judge(hook, http_response(answer), **options)
 
 
 @pytest.mark.parametrize("answer", [{"request": {}}, [], "text", 1, None, {"statuscode": 200}])
 def test_json_without_a_status_is_the_body_of_a_200(answer: Any) -> None:
-    assert http_answer(answer) == HttpAnswer(200, {"content-type": "application/json"}, json.dumps(answer).encode())
+    assert http_response(answer) == HttpResponse(200, {"content-type": "application/json"}, json.dumps(answer).encode())
 
 
 @pytest.mark.parametrize(
@@ -33,12 +33,12 @@ def test_json_without_a_status_is_the_body_of_a_200(answer: Any) -> None:
     ],
 )  # fmt: skip
 def test_an_answer_with_a_status_is_taken_apart(answer: Any, status: int, headers: dict[str, str], body: bytes) -> None:
-    http = http_answer(answer)
+    http = http_response(answer)
     assert (http.status, http.headers, http.body, http.problem) == (status, headers, body, None)
 
 
 def test_cookies_are_apart() -> None:
-    assert http_answer({"statusCode": 200, "cookies": ["a=1", "b=2"]}).cookies == ("a=1", "b=2")
+    assert http_response({"statusCode": 200, "cookies": ["a=1", "b=2"]}).cookies == ("a=1", "b=2")
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_cookies_are_apart() -> None:
     ],
 )
 def test_what_lambda_cannot_take_apart_is_a_502_that_says_why(answer: Any, problem: str | None) -> None:
-    http = http_answer(answer)
+    http = http_response(answer)
     if problem is None:
         assert http.problem is None
     else:
@@ -138,4 +138,4 @@ def test_a_notification_cannot_be_refused() -> None:
 
 def test_a_direct_call_may_answer_what_it_likes() -> None:
     for answer in ({"statusCode": 500}, "text", {"request": 1}):
-        assert judged(None, answer) == Verdict(False, http_answer(answer).status, None, None, ())
+        assert judged(None, answer) == Verdict(False, http_response(answer).status, None, None, ())

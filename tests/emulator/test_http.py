@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Caller, Talk
+    from .conftest import Caller, Talk
 
 PROPERTIES = "/settings/v1/system/properties"
 LOGIN = "/ums/v2/services/accessToken"

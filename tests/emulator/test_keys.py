@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from biot_provider.emulator import Platform
+from biot_provider.emulator import Platform, database
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,13 +28,17 @@ def read(text: str) -> RSAPublicKey:
     return key
 
 
-def test_what_the_platform_signs_is_verified_by_the_key_it_publishes(call: Any) -> None:
-    del call.http.headers["Authorization"]
-    answer = call.http.get("/ums/v1/security/public-key").json()
+def sign(platform: Platform, content: bytes) -> bytes:
+    return platform.keys.private().sign(content, PKCS1v15(), SHA512())
+
+
+def test_what_the_platform_signs_is_verified_by_the_key_it_publishes(inside: Any) -> None:
+    del inside.http.headers["Authorization"]
+    answer = inside.http.get("/ums/v1/security/public-key").json()
     assert set(answer) == {"publicKey", "previousPublicKey"}
     key = read(answer["publicKey"])
     assert (key.key_size, key.public_numbers().e) == (2048, 65537)
-    signature = call.platform.keys.sign(b"head.body")
+    signature = sign(inside.platform, b"head.body")
     key.verify(signature, b"head.body", PKCS1v15(), SHA512())
     with pytest.raises(InvalidSignature):
         key.verify(signature, b"head.other", PKCS1v15(), SHA512())
@@ -45,7 +50,7 @@ def test_a_database_has_one_key_pair_whoever_asks_first(tmp_path: Path) -> None:
         first, second = (answer.result() for answer in asked)
     with Platform(tmp_path) as later:
         assert first == second == later.keys.public()
-        read(first).verify(later.keys.sign(b"x"), b"x", PKCS1v15(), SHA512())
+        read(first).verify(sign(later, b"x"), b"x", PKCS1v15(), SHA512())
 
 
 def test_every_database_has_its_own(tmp_path: Path) -> None:
@@ -53,14 +58,28 @@ def test_every_database_has_its_own(tmp_path: Path) -> None:
         assert one.keys.public() != other.keys.public()
 
 
-def test_after_a_rotation_the_key_before_is_still_published(call: Any) -> None:
-    before = call.http.get("/ums/v1/security/public-key").json()
+def test_after_a_rotation_the_key_before_is_still_published(inside: Any) -> None:
+    before = inside.http.get("/ums/v1/security/public-key").json()
     assert before["previousPublicKey"] is None
-    signature = call.platform.keys.sign(b"early")
-    rotated = call.http.post("/_emulator/keys/rotate").json()
-    assert call.http.get("/ums/v1/security/public-key").json() == rotated
+    signature = sign(inside.platform, b"early")
+    rotated = inside.http.post("/_emulator/keys/rotate").json()
+    assert inside.http.get("/ums/v1/security/public-key").json() == rotated
     assert rotated["previousPublicKey"] == before["publicKey"] != rotated["publicKey"]
     read(rotated["previousPublicKey"]).verify(signature, b"early", PKCS1v15(), SHA512())
-    read(rotated["publicKey"]).verify(call.platform.keys.sign(b"late"), b"late", PKCS1v15(), SHA512())
-    again = call.http.post("/_emulator/keys/rotate").json()
+    read(rotated["publicKey"]).verify(sign(inside.platform, b"late"), b"late", PKCS1v15(), SHA512())
+    again = inside.http.post("/_emulator/keys/rotate").json()
     assert again["previousPublicKey"] == rotated["publicKey"]
+
+
+def test_a_key_of_an_earlier_version_is_replaced(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "platform.sqlite")
+    connection.executescript("".join(database._SCHEMAS[:5]) + "PRAGMA user_version=5")
+    connection.execute("""INSERT INTO facts VALUES ('key pair', '["c0ffee", "beef"]')""")
+    connection.commit()
+    connection.close()
+    with Platform(tmp_path) as platform:
+        read(platform.keys.public()).verify(sign(platform, b"x"), b"x", PKCS1v15(), SHA512())
+        assert platform.keys.previous() is None
+        with platform._store.reading() as db:
+            facts = {row["name"] for row in db.execute("SELECT name FROM facts")}
+    assert "key pair" not in facts

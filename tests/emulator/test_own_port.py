@@ -14,7 +14,7 @@ from biot_provider.emulator import Platform
 from biot_provider.emulator import platform as platform_module
 
 if TYPE_CHECKING:
-    from conftest import Caller
+    from .conftest import Caller
 
 CALLBACK = """
 import json, os, urllib.error, urllib.request
@@ -91,7 +91,7 @@ def test_the_registrys_port_serves_a_push_alone_and_closes_after_it(
     monkeypatch.setattr(platform._registry_port, "_idle_seconds", 0.6)
     before = listening()
     host = platform.registry_host
-    with httpx.Client(base_url=f"http://{host}", trust_env=False) as http:
+    with httpx.Client(base_url=f"http://{host}", trust_env=False, verify=False) as http:
         for path, status in (("/v2/", 401), ("/settings/v1/system/properties", 404), ("/_emulator/switches", 404)):
             assert http.get(path, headers={"X-Emulator-Key": platform.control_key}).status_code == status
         # A connection that is only kept is no call.

@@ -15,24 +15,24 @@ AGAIN = "/ums/v2/users/token/login"
 SERVICE_LOGIN = "/ums/v2/services/accessToken"
 
 
-def log_in(call: Any, user: tuple[str, str]) -> Any:
-    answer = call.http.post(LOGIN, json={"username": user[0], "password": user[1]})
+def log_in(inside: Any, user: tuple[str, str]) -> Any:
+    answer = inside.http.post(LOGIN, json={"username": user[0], "password": user[1]})
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
-def search(call: Any, token: str) -> Any:
-    return call.http.get(PLUGINS, headers={"Authorization": f"Bearer {token}"})
+def search(inside: Any, token: str) -> Any:
+    return inside.http.get(PLUGINS, headers={"Authorization": f"Bearer {token}"})
 
 
-def test_a_person_logs_in_and_works_like_a_service_user(call: Any, refused: Any) -> None:
-    answer = log_in(call, call.platform.add_user(["SETTINGS_PLUGIN_SEARCH"]))
+def test_a_person_logs_in_and_works_like_a_service_user(inside: Any, refused: Any) -> None:
+    answer = log_in(inside, inside.platform.add_user(["SETTINGS_PLUGIN_SEARCH"]))
     assert answer["mfaRequired"] is False
     left = datetime.fromisoformat(answer["accessJwt"]["expiration"]) - datetime.now(UTC)
     assert timedelta(minutes=29, seconds=50) < left <= timedelta(minutes=30)
-    assert search(call, answer["accessJwt"]["token"]).status_code == 200
-    call.http.headers["Authorization"] = f"Bearer {answer['accessJwt']['token']}"
-    refused(call.get("nobody"), 403, "ACCESS_DENIED")
+    assert search(inside, answer["accessJwt"]["token"]).status_code == 200
+    inside.http.headers["Authorization"] = f"Bearer {answer['accessJwt']['token']}"
+    refused(inside.get("nobody"), 403, "ACCESS_DENIED")
 
 
 def test_each_person_has_credentials_of_their_own(inside: Any, refused: Any) -> None:
@@ -42,23 +42,23 @@ def test_each_person_has_credentials_of_their_own(inside: Any, refused: Any) -> 
     assert log_in(inside, one)["userId"] != log_in(inside, other)["userId"]
 
 
-def test_wrong_credentials_of_a_person_are_a_403(call: Any, refused: Any) -> None:
-    username, password = call.platform.add_user(locked=True)
+def test_wrong_credentials_of_a_person_are_a_403(inside: Any, refused: Any) -> None:
+    username, password = inside.platform.add_user(locked=True)
     for wrong in ({"username": username, "password": "x"}, {"username": "x", "password": password}):
-        refused(call.http.post(LOGIN, json=wrong), 403, "LOGIN_FAILED")
+        refused(inside.http.post(LOGIN, json=wrong), 403, "LOGIN_FAILED")
     broken: Any
     for broken in ({"username": username}, {"username": 1, "password": 2}, []):
-        refused(call.http.post(LOGIN, json=broken), 400, "BAD_REQUEST")
-    refused(call.http.post(LOGIN, content=b"{"), 400, "BAD_REQUEST")
+        refused(inside.http.post(LOGIN, json=broken), 400, "BAD_REQUEST")
+    refused(inside.http.post(LOGIN, content=b"{"), 400, "BAD_REQUEST")
 
 
-def test_a_locked_person_is_a_401_that_may_say_for_how_long(call: Any, refused: Any) -> None:
-    username, password = call.platform.add_user(locked=True)
+def test_a_locked_person_is_a_401_that_may_say_for_how_long(inside: Any, refused: Any) -> None:
+    username, password = inside.platform.add_user(locked=True)
     credentials = {"username": username, "password": password}
-    assert refused(call.http.post(LOGIN, json=credentials), 401, "USER_LOCKED") == {}
-    username, password = call.platform.add_user(locked_minutes=4.5)
+    assert refused(inside.http.post(LOGIN, json=credentials), 401, "USER_LOCKED") == {}
+    username, password = inside.platform.add_user(locked_minutes=4.5)
     credentials = {"username": username, "password": password}
-    details = refused(call.http.post(LOGIN, json=credentials), 401, "USER_LOCKED_WITH_TIME")
+    details = refused(inside.http.post(LOGIN, json=credentials), 401, "USER_LOCKED_WITH_TIME")
     assert details == {"timeLeftInMinutes": 5}
 
 
@@ -68,63 +68,63 @@ def test_a_lock_with_a_time_ends_by_itself(inside: Any) -> None:
     assert log_in(inside, user)["accessJwt"]
 
 
-def test_a_token_that_waits_for_its_second_factor_serves_nothing_else(call: Any, refused: Any) -> None:
-    answer = log_in(call, call.platform.add_user(mfa=True))
+def test_a_token_that_waits_for_its_second_factor_serves_nothing_else(inside: Any, refused: Any) -> None:
+    answer = log_in(inside, inside.platform.add_user(mfa=True))
     assert (answer["mfaRequired"], answer["mfaDeliveryMethod"], answer["refreshJwt"]) == (True, "SMS", None)
     assert answer["mfaExpiration"] == answer["accessJwt"]["expiration"]
-    call.http.headers["Authorization"] = f"Bearer {answer['accessJwt']['token']}"
-    for ask in (lambda: call.search({}), lambda: call.create({}), lambda: call.get("x"), lambda: call.delete("x")):
-        refused(ask(), 403, "ACCESS_DENIED")
+    inside.http.headers["Authorization"] = f"Bearer {answer['accessJwt']['token']}"
+    for response in (inside.search({}), inside.create({}), inside.get("x"), inside.delete("x")):
+        refused(response, 403, "ACCESS_DENIED")
 
 
-def test_a_refresh_token_gives_a_new_access_token_again_and_again(call: Any) -> None:
-    first = log_in(call, call.platform.add_user())
+def test_a_refresh_token_gives_a_new_access_token_again_and_again(inside: Any) -> None:
+    first = log_in(inside, inside.platform.add_user())
     body = {"refreshToken": first["refreshJwt"]["token"]}
-    call.platform.end_tokens()
-    assert search(call, first["accessJwt"]["token"]).status_code == 401
-    answers = [call.http.post(REFRESH, json=body).json() for _ in range(2)]
+    inside.platform.end_tokens()
+    assert search(inside, first["accessJwt"]["token"]).status_code == 401
+    answers = [inside.http.post(REFRESH, json=body).json() for _ in range(2)]
     assert {answer["refreshJwt"]["token"] for answer in answers} == {first["refreshJwt"]["token"]}
     assert len({answer["accessJwt"]["token"] for answer in (first, *answers)}) == 3
     for answer in answers:
         assert answer["userId"] == first["userId"]
-        assert search(call, answer["accessJwt"]["token"]).status_code == 200
+        assert search(inside, answer["accessJwt"]["token"]).status_code == 200
 
 
-def test_a_login_by_refresh_token_gives_a_new_pair_and_ends_the_old_one(call: Any, refused: Any) -> None:
-    first = log_in(call, call.platform.add_user())
+def test_a_login_by_refresh_token_gives_a_new_pair_and_ends_the_old_one(inside: Any, refused: Any) -> None:
+    first = log_in(inside, inside.platform.add_user())
     body = {"refreshToken": first["refreshJwt"]["token"]}
-    second = call.http.post(AGAIN, json=body).json()
-    assert search(call, second["accessJwt"]["token"]).status_code == 200
-    refused(call.http.post(AGAIN, json=body), 403, "LOGIN_FAILED")
-    refused(call.http.post(REFRESH, json=body), 403, "REFRESH_TOKEN_NOT_VALID")
+    second = inside.http.post(AGAIN, json=body).json()
+    assert search(inside, second["accessJwt"]["token"]).status_code == 200
+    refused(inside.http.post(AGAIN, json=body), 403, "LOGIN_FAILED")
+    refused(inside.http.post(REFRESH, json=body), 403, "REFRESH_TOKEN_NOT_VALID")
     body = {"refreshToken": second["refreshJwt"]["token"]}
-    assert call.http.post(REFRESH, json=body).status_code == 200
+    assert inside.http.post(REFRESH, json=body).status_code == 200
 
 
-def test_tokens_are_good_for_their_own_purpose_only(call: Any, refused: Any) -> None:
-    answer = log_in(call, call.platform.add_user())
+def test_tokens_are_good_for_their_own_purpose_only(inside: Any, refused: Any) -> None:
+    answer = log_in(inside, inside.platform.add_user())
     access, refresh = answer["accessJwt"]["token"], answer["refreshJwt"]["token"]
-    refused(search(call, refresh), 401, "TOKEN_NOT_VALID")
+    refused(search(inside, refresh), 401, "TOKEN_NOT_VALID")
     for token in (access, "nonsense", ""):
-        refused(call.http.post(REFRESH, json={"refreshToken": token}), 403, "REFRESH_TOKEN_NOT_VALID")
-        refused(call.http.post(AGAIN, json={"refreshToken": token}), 403, "LOGIN_FAILED")
+        refused(inside.http.post(REFRESH, json={"refreshToken": token}), 403, "REFRESH_TOKEN_NOT_VALID")
+        refused(inside.http.post(AGAIN, json={"refreshToken": token}), 403, "LOGIN_FAILED")
     for path in (REFRESH, AGAIN):
-        refused(call.http.post(path, json={}), 400, "BAD_REQUEST")
+        refused(inside.http.post(path, json={}), 400, "BAD_REQUEST")
 
 
-def test_tokens_of_people_end_by_the_clock_or_on_order(call: Any, refused: Any) -> None:
-    brief = log_in(call, call.platform.add_user(token_seconds=0))
-    refused(search(call, brief["accessJwt"]["token"]), 401, "TOKEN_NOT_VALID")
-    answer = log_in(call, call.platform.add_user())
-    call.platform.end_tokens(refresh=True)
-    refused(search(call, answer["accessJwt"]["token"]), 401, "TOKEN_NOT_VALID")
+def test_tokens_of_people_end_by_the_clock_or_on_order(inside: Any, refused: Any) -> None:
+    brief = log_in(inside, inside.platform.add_user(token_seconds=0))
+    refused(search(inside, brief["accessJwt"]["token"]), 401, "TOKEN_NOT_VALID")
+    answer = log_in(inside, inside.platform.add_user())
+    inside.platform.end_tokens(refresh=True)
+    refused(search(inside, answer["accessJwt"]["token"]), 401, "TOKEN_NOT_VALID")
     body = {"refreshToken": answer["refreshJwt"]["token"]}
-    refused(call.http.post(REFRESH, json=body), 403, "REFRESH_TOKEN_NOT_VALID")
+    refused(inside.http.post(REFRESH, json=body), 403, "REFRESH_TOKEN_NOT_VALID")
 
 
-def test_the_key_of_a_service_user_may_have_expired(call: Any, refused: Any) -> None:
-    service_id, secret_key = call.platform.add_service_user(expired=True)
-    answer = call.http.post(SERVICE_LOGIN, json={"id": service_id, "secretKey": secret_key})
+def test_the_key_of_a_service_user_may_have_expired(inside: Any, refused: Any) -> None:
+    service_id, secret_key = inside.platform.add_service_user(expired=True)
+    answer = inside.http.post(SERVICE_LOGIN, json={"id": service_id, "secretKey": secret_key})
     refused(answer, 403, "LOGIN_FAILED")
 
 
@@ -133,22 +133,22 @@ def test_permissions_that_do_not_exist_are_refused(inside: Any) -> None:
         inside.platform.add_user(["SETTINGS_PLUGIN_DANCE"])
 
 
-def test_people_and_expired_keys_can_be_made_over_http(call: Any, refused: Any) -> None:
+def test_people_and_expired_keys_can_be_made_over_http(inside: Any, refused: Any) -> None:
     def made(**body: Any) -> tuple[str, str]:
-        user = call.http.post("/_emulator/users", json=body).json()
+        user = inside.http.post("/_emulator/users", json=body).json()
         return user["username"], user["password"]
 
-    token = log_in(call, made(permissions=["SETTINGS_PLUGIN_SEARCH"], tokenSeconds=60))["accessJwt"]["token"]
-    assert search(call, token).status_code == 200
-    assert log_in(call, made(mfa=True))["mfaRequired"] is True
+    token = log_in(inside, made(permissions=["SETTINGS_PLUGIN_SEARCH"], tokenSeconds=60))["accessJwt"]["token"]
+    assert search(inside, token).status_code == 200
+    assert log_in(inside, made(mfa=True))["mfaRequired"] is True
     for body, code in (({"locked": True}, "USER_LOCKED"), ({"lockedMinutes": 3}, "USER_LOCKED_WITH_TIME")):
         username, password = made(**body)
-        refused(call.http.post(LOGIN, json={"username": username, "password": password}), 401, code)
-    expired = call.http.post("/_emulator/service-users", json={"expired": True}).json()
-    refused(call.http.post(SERVICE_LOGIN, json=expired), 403, "LOGIN_FAILED")
-    assert call.http.post("/_emulator/users", json={"permissions": ["DANCE"]}).status_code == 400
-    assert call.http.request("DELETE", "/_emulator/tokens", json={"refresh": True}).status_code == 200
-    refused(search(call, token), 401, "TOKEN_NOT_VALID")
+        refused(inside.http.post(LOGIN, json={"username": username, "password": password}), 401, code)
+    expired = inside.http.post("/_emulator/service-users", json={"expired": True}).json()
+    refused(inside.http.post(SERVICE_LOGIN, json=expired), 403, "LOGIN_FAILED")
+    assert inside.http.post("/_emulator/users", json={"permissions": ["DANCE"]}).status_code == 400
+    assert inside.http.request("DELETE", "/_emulator/tokens", json={"refresh": True}).status_code == 200
+    refused(search(inside, token), 401, "TOKEN_NOT_VALID")
 
 
 @pytest.mark.parametrize(("style", "length"), [("millis", 24), ("iso", 20)])
@@ -168,11 +168,11 @@ def test_logins_may_say_when_a_token_ends_in_an_odd_way_or_not_at_all(inside: An
     assert expirations(inside) == [None] * 4
 
 
-def expirations(call: Any) -> list[Any]:
+def expirations(inside: Any) -> list[Any]:
     """Every date in the answers to the logins of both kinds."""
-    key = {"id": call.platform.service_id, "secretKey": call.platform.service_secret_key}
-    service = call.http.post(SERVICE_LOGIN, json=key).json()
-    person = log_in(call, call.platform.add_user())
-    second = log_in(call, call.platform.add_user(mfa=True))
+    key = {"id": inside.platform.service_id, "secretKey": inside.platform.service_secret_key}
+    service = inside.http.post(SERVICE_LOGIN, json=key).json()
+    person = log_in(inside, inside.platform.add_user())
+    second = log_in(inside, inside.platform.add_user(mfa=True))
     jwts = (person["accessJwt"], person["refreshJwt"])
     return [service.get("accessTokenExpiration"), *(jwt.get("expiration") for jwt in jwts), second.get("mfaExpiration")]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from biot_provider.emulator import aws
+from biot_provider.emulator.plugins import aws
 
 BAD = (400, "BAD_REQUEST")
 AWS = (500, "AWS_EXCEPTION")
@@ -162,9 +162,9 @@ FIELDS: list[tuple[dict[str, Any], tuple[int, str | None]]] = [
 
 
 @pytest.mark.parametrize(("changes", "expected"), FIELDS, ids=lambda value: json.dumps(value)[:60])
-def test_a_creation_is_answered(inside: Any, changes: dict[str, Any], expected: tuple[int, str | None]) -> None:
-    inside.platform.images.add("t" * 128)
-    answer = inside.create(**changes)
+def test_a_creation_is_answered(emptied: Any, changes: dict[str, Any], expected: tuple[int, str | None]) -> None:
+    emptied.platform.images.add("t" * 128)
+    answer = emptied.create(**changes)
     assert (answer.status_code, answer.json().get("code")) == expected, answer.text
 
 
@@ -178,10 +178,10 @@ CHANGES = [
 
 @pytest.mark.parametrize(("changes", "expected"), CHANGES, ids=lambda value: json.dumps(value)[:60])
 def test_an_update_is_answered_by_the_same_rules(
-    inside: Any, changes: dict[str, Any], expected: tuple[int, str | None]
+    emptied: Any, changes: dict[str, Any], expected: tuple[int, str | None]
 ) -> None:
-    inside.created()
-    answer = inside.patch("guard", changes)
+    emptied.created()
+    answer = emptied.patch("guard", changes)
     assert (answer.status_code, answer.json().get("code")) == expected, answer.text
 
 

@@ -8,12 +8,11 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 import dxf
@@ -25,16 +24,16 @@ from botocore.exceptions import ClientError
 from biot_provider.emulator import Platform
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from conftest import Caller
+    from .conftest import Caller
 
 CREDENTIALS = "/settings/v2/plugins/docker-repository/temp-credentials"
 PERMISSION = "SETTINGS_PLUGIN_GET_DOCKER_REPOSITORY_TEMP_CREDENTIALS"
 DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
 LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
-IMAGE = {"deploymentPackageType": "IMAGE", "imageTag": "wave-1"}
+IMAGE: dict[str, Any] = {"deploymentPackageType": "IMAGE", "imageTag": "wave-1"}
 
 
 def authorization(answer: Any) -> str:
@@ -99,7 +98,9 @@ class Pusher:
 def pusher(call: Caller) -> Iterator[Pusher]:
     answer = call.http.get(CREDENTIALS).json()
     host, token = answer["repositoryUri"].partition("/")[0], authorization(answer)
-    with httpx.Client(base_url=f"http://{host}", headers={"Authorization": f"Basic {token}"}, trust_env=False) as http:
+    with httpx.Client(
+        base_url=f"http://{host}", headers={"Authorization": f"Basic {token}"}, trust_env=False, verify=False
+    ) as http:
         yield Pusher(host, token, http)
 
 
@@ -141,12 +142,14 @@ def test_the_registry_of_a_platform_in_process_listens_on_the_same_port_next_tim
         assert beside.registry_host != host
 
 
-def test_a_process_that_asked_for_keys_in_process_ends_by_itself(tmp_path: Path) -> None:
+def test_a_process_that_asked_for_keys_in_process_ends_by_itself(
+    tmp_path: Path, script: Callable[..., list[str]]
+) -> None:
     code = (
         "import sys, pathlib; from biot_provider.emulator import Platform\n"
         "print(Platform(pathlib.Path(sys.argv[1])).registry_host)"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=20)
+    done = subprocess.run(script(code, tmp_path), capture_output=True, text=True, timeout=20)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("127.0.0.1:")
 
@@ -189,12 +192,13 @@ def test_python_dxf_pushes_and_reads_back(pusher: Pusher, tmp_path: Path) -> Non
     repository = pusher.repository()
     digest = repository.push_blob(filename=str(tmp_path / "layer"))
     assert repository.blob_size(digest) == len(content)
-    assert b"".join(repository.pull_blob(digest)) == content
+    assert b"".join(cast("Iterable[bytes]", repository.pull_blob(digest))) == content
     pushed = pusher.push("wave-1", layer=content)
     assert repository.list_aliases() == ["wave-1"]
     assert repository.head_manifest_and_response("wave-1")[0] == pushed
 
 
+@pytest.mark.needs_builders
 def test_skopeo_copies_a_base_image_into_the_repository_and_reads_it_back(pusher: Pusher, tmp_path: Path) -> None:
     credentials = base64.b64decode(pusher.token).decode()
 
@@ -391,14 +395,15 @@ with Platform(folder / "data") as platform:
 """
 
 
-def test_a_layer_is_streamed_both_ways_by_client_and_registry_in_one_process(inside: Caller, tmp_path: Path) -> None:
-    whole = 200_000_000
+def test_a_layer_is_streamed_both_ways_by_client_and_registry_in_one_process(
+    inside: Caller, tmp_path: Path, script: Callable[..., list[str]]
+) -> None:
+    whole = 100_000_000
     with (tmp_path / "layer").open("wb") as file:
         file.truncate(whole)
     token = authorization(inside.http.get(CREDENTIALS).json())
-    command = [sys.executable, "-c", STREAM, str(tmp_path)]
-    done = subprocess.run(command, input=token, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(script(STREAM, tmp_path), input=token, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     size, grown = map(int, done.stdout.split())
     assert size == whole
-    assert grown < whole / 8
+    assert grown < whole / 4

@@ -21,14 +21,17 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from biot_provider.emulator import Platform, code_folders, outgoing, registry
-from biot_provider.emulator.code_folders import CodeFolders
-from biot_provider.emulator.runtime import Function, FunctionSettings, process
+from biot_provider.emulator import Platform
+from biot_provider.emulator.delivery import outgoing
+from biot_provider.emulator.functions import code_folders
+from biot_provider.emulator.functions.code_folders import CodeFolders
+from biot_provider.emulator.functions.runtime import Function, FunctionSettings
+from biot_provider.emulator.images import registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from conftest import Caller, Talk
+    from .conftest import Caller, Talk
 
 PATIENTS = "/organization/v1/users/patients"
 CREATE = f"POST{PATIENTS}"
@@ -80,9 +83,13 @@ def test_an_update_lets_a_running_call_finish_with_its_own_code(
 
 
 def test_an_update_and_a_call_in_another_process_do_not_take_the_code_of_a_running_call_away(
-    outside: Caller, zipped: Any, begun: Callable[[], httpx.Response], tmp_path: Path
+    outside: Caller,
+    zipped: Any,
+    begun: Callable[[], httpx.Response],
+    tmp_path: Path,
+    script: Callable[..., list[str]],
 ) -> None:
-    script = (
+    code = (
         "import sys\nfrom pathlib import Path\nfrom biot_provider.emulator import Platform\n"
         "with Platform(Path(sys.argv[1])) as platform:\n"
         "    code = sys.stdin.buffer.read()\n"
@@ -90,9 +97,7 @@ def test_an_update_and_a_call_in_another_process_do_not_take_the_code_of_a_runni
         "    called = platform._functions.invoke(platform._functions.find('guard'), {}, 'call')\n"
         "    print(called.answer, called.error)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path / "data")], input=zipped(QUICK), capture_output=True, timeout=60
-    )
+    done = subprocess.run(script(code, tmp_path / "data"), input=zipped(QUICK), capture_output=True, timeout=60)
     assert done.stdout == b"new None\n", done.stderr
     answer = begun()
     assert (answer.status_code, answer.json()) == (200, "old")
@@ -127,7 +132,7 @@ def test_of_the_packages_that_were_there_only_those_in_use_stay(outside: Caller,
 TAKER = """
 import sys, time
 from pathlib import Path
-from biot_provider.emulator.code_folders import CodeFolders
+from biot_provider.emulator.functions.code_folders import CodeFolders
 
 folder, end = Path(sys.argv[1]), time.time() + float(sys.argv[2])
 content = (folder.parent / "code.zip").read_bytes()
@@ -145,10 +150,12 @@ print(rounds)
 """
 
 
-def test_processes_that_take_and_clear_away_at_once_never_see_half_a_folder(tmp_path: Path, zipped: Any) -> None:
+def test_processes_that_take_and_clear_away_at_once_never_see_half_a_folder(
+    tmp_path: Path, zipped: Any, script: Callable[..., list[str]]
+) -> None:
     (tmp_path / "code.zip").write_bytes(zipped())
-    command = [sys.executable, "-c", TAKER, str(tmp_path / "functions"), "2"]
-    workers = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    command = script(TAKER, tmp_path / "functions", 0.8)
+    workers = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(3)]
     for worker in workers:
         output, problems = worker.communicate(timeout=60)
         assert worker.returncode == 0, problems
@@ -160,7 +167,8 @@ def test_a_folder_that_is_taken_while_another_process_clears_away_stays(
 ) -> None:
     content = zipped(QUICK)
     CodeFolders(tmp_path).take("aa", lambda: content).release()
-    lock, again = fcntl.flock, []
+    lock = fcntl.flock
+    again: list[Any] = []
 
     def late(descriptor: int, how: int) -> None:
         if not again:
@@ -200,7 +208,7 @@ def test_a_process_that_cannot_start_leaves_no_descriptor_open(tmp_path: Path, m
     with Function(tmp_path, settings) as function:
         assert function.invoke({}).answer == "new"
     before = open_descriptors()
-    monkeypatch.setattr(process.sys, "executable", "/nonexistent/python")
+    monkeypatch.setattr(sys, "executable", "/nonexistent/python")
     for _ in range(5):
         with Function(tmp_path, settings) as function, pytest.raises(OSError, match="nonexistent"):
             function.invoke({})
@@ -213,7 +221,7 @@ def test_a_process_that_cannot_start_leaves_no_descriptor_open(tmp_path: Path, m
         made.append(0)
         return pipe()
 
-    monkeypatch.setattr(process.os, "pipe", third_time_unlucky)
+    monkeypatch.setattr(os, "pipe", third_time_unlucky)
     with Function(tmp_path, settings) as function, pytest.raises(OSError, match="Too many"):
         function.invoke({})
     assert open_descriptors() == before
@@ -340,7 +348,7 @@ def test_an_answer_that_is_none_fails_the_call_and_never_hangs_it(
 def test_an_answer_without_an_end_is_given_up_in_time(
     outside: Caller, raw: Any, monkeypatch: pytest.MonkeyPatch, first: bytes, again: bytes
 ) -> None:
-    monkeypatch.setattr(outgoing, "SECONDS", 1.0)
+    monkeypatch.setattr(outgoing, "TIMEOUT_SECONDS", 1.0)
     intercept(outside, raw(first, again, again=True))
     started = time.monotonic()
     answer = outside.http.post(PATIENTS, json={}, timeout=20)
@@ -350,7 +358,7 @@ def test_an_answer_without_an_end_is_given_up_in_time(
 
 
 def test_a_proxy_whose_answer_has_no_end_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outgoing, "SECONDS", 0.5)
+    monkeypatch.setattr(outgoing, "TIMEOUT_SECONDS", 0.5)
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
@@ -379,7 +387,7 @@ def test_the_time_is_over_where_connecting_alone_took_longer(raw: Any, monkeypat
         return look_up(*arguments, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", slowly)
-    monkeypatch.setattr(outgoing, "SECONDS", 0.3)
+    monkeypatch.setattr(outgoing, "TIMEOUT_SECONDS", 0.3)
     started = time.monotonic()
     with pytest.raises(outgoing.Unreachable, match=r"no answer within 0\.3 s"):
         outgoing.post(endpoint, {}, b"{}")
@@ -509,14 +517,14 @@ PUSHER = """
 import sys, time
 from pathlib import Path
 from biot_provider.emulator import Platform
-from biot_provider.emulator.registry import RegistryRefusal
+from biot_provider.emulator.images.registry import RegistryError
 
 with Platform(Path(sys.argv[1])) as platform:
-    end, pushed = time.time() + 3, 0
+    end, pushed = time.time() + 1.2, 0
     while time.time() < end:
         try:
             platform.images.add("same")
-        except (RegistryRefusal, FileNotFoundError):
+        except (RegistryError, FileNotFoundError):
             continue  # its parts were taken away before they were an image
         pushed += 1
     print(pushed)
@@ -524,11 +532,15 @@ with Platform(Path(sys.argv[1])) as platform:
 
 
 def test_pushes_and_deletions_of_two_processes_leave_no_tag_without_its_image(
-    inside: Caller, platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inside: Caller,
+    platform: Platform,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    script: Callable[..., list[str]],
 ) -> None:
     # Without a time of grace whatever is no image yet may go at any moment.
-    monkeypatch.setattr(registry, "GRACE", 0.0)
-    command = [sys.executable, "-c", PUSHER, str(tmp_path / "data")]
+    monkeypatch.setattr(registry, "BLOB_GRACE_SECONDS", 0.0)
+    command = script(PUSHER, tmp_path / "data")
     deleted = 0
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as pusher:
         while pusher.poll() is None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from biot_provider.emulator.runtime import Function, FunctionSettings, Invocation
+from biot_provider.emulator.functions.runtime import Function, FunctionSettings, Invocation
 
 PYTHON, NODE, LATER_NODE = f"python{sys.version_info[0]}.{sys.version_info[1]}", "nodejs22.x", "nodejs24.x"
 
@@ -268,7 +268,7 @@ def test_a_python_call_ends_as_on_lambda(start: Start, statement: str, expected:
         f"    {statement}\n"
     )
     call = start(code, "index.py").invoke({})
-    assert expected in call.error if call.error is not None else call.answer == expected  # type: ignore[operator]
+    assert expected in call.error if call.error is not None else call.answer == expected
     assert not any("bootstrap.py" in line for line in call.logs)
 
 

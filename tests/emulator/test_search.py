@@ -27,11 +27,11 @@ FLEET = [
 ]
 
 
-@pytest.fixture
-def fleet(inside: Any) -> Any:
+@pytest.fixture(scope="module")
+def fleet(shared: Any) -> Any:
     for config in FLEET:
-        assert inside.create(config).status_code == 201
-    return inside
+        assert shared.create(config).status_code == 201
+    return shared
 
 
 @pytest.mark.parametrize(
@@ -144,6 +144,7 @@ def test_the_samples_of_the_documentation_run(fleet: Any, vectors: Any) -> None:
         assert answer["metadata"]["filter"] == request["filter"]
     fleet.created(name="vitals-guard")
     assert fleet.found(**vectors["searches"]["A18 both spellings of the name"]) == ["vitals-guard"]
+    fleet.delete("vitals-guard")
 
 
 @pytest.mark.parametrize(
@@ -173,9 +174,9 @@ def test_the_samples_of_the_documentation_run(fleet: Any, vectors: Any) -> None:
         {"page": -1},
     ],
 )
-def test_a_request_that_makes_no_sense_is_refused(inside: Any, refused: Any, request_: Any) -> None:
-    refused(inside.search(request_), 400, "BAD_REQUEST")
+def test_a_request_that_makes_no_sense_is_refused(shared: Any, refused: Any, request_: Any) -> None:
+    refused(shared.search(request_), 400, "BAD_REQUEST")
 
 
-def test_a_request_that_is_no_json_is_refused(inside: Any, refused: Any) -> None:
-    refused(inside.http.get("/settings/v2/plugins", params={"searchRequest": "{"}), 400, "BAD_REQUEST")
+def test_a_request_that_is_no_json_is_refused(shared: Any, refused: Any) -> None:
+    refused(shared.http.get("/settings/v2/plugins", params={"searchRequest": "{"}), 400, "BAD_REQUEST")

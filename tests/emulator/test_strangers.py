@@ -13,13 +13,13 @@ import httpx
 import pytest
 
 from biot_provider.emulator import Platform
-from biot_provider.emulator.server import running
+from biot_provider.emulator.http.server import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from conftest import Caller, Talk
+    from .conftest import Caller, Talk
 
 CONTROLS = [
     ("POST", "/_emulator/service-users"),
@@ -314,7 +314,7 @@ def test_the_log_of_requests_keeps_no_more_than_so_much_of_one(outside: Caller) 
 
 
 def test_under_another_name_it_answers_where_that_was_wanted(tmp_path: Path) -> None:
-    with running(tmp_path, names=["platform.example"]) as base_url, httpx.Client(trust_env=False) as http:
+    with running(tmp_path, names=["platform.example"]) as base_url, httpx.Client(trust_env=False, verify=False) as http:
         path = f"{base_url}/settings/v1/system/properties"
         assert http.get(path, headers={"Host": "platform.example"}).status_code == 200
         assert http.get(path, headers={"Host": "other.example"}).status_code == 403

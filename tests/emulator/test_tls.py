@@ -11,7 +11,7 @@ import httpx
 import pytest
 import trustme
 
-from biot_provider.emulator.server import running
+from biot_provider.emulator.http.server import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from biot_provider.emulator.variants import changes
+from biot_provider.emulator.testing.variants import changes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from biot_provider.emulator import Platform
 
 USERS = "/ums/v2/services"
@@ -19,15 +21,15 @@ DEVICES = {"type": "PRE_REQUEST", "apiId": "POST/device/v2/devices"}
 ENDPOINT = "https://a.example/hook"
 
 
-def test_a_member_shows_something_else_alone_in_searches_and_after_writes(call: Any) -> None:
-    call.created()
-    call.platform.variants.add("plugin", "enabledState", "SUSPENDED")
-    assert call.got("guard")["enabledState"] == "SUSPENDED"
-    assert [row["enabledState"] for row in call.search({}).json()["data"]] == ["SUSPENDED"]
-    assert call.patched("guard", {"timeout": 9})["enabledState"] == "SUSPENDED"
-    assert call.created(name="b")["enabledState"] == "SUSPENDED"
-    call.platform.variants.clear()
-    assert call.got("guard")["enabledState"] == "ENABLED"
+def test_a_member_shows_something_else_alone_in_searches_and_after_writes(inside: Any) -> None:
+    inside.created()
+    inside.platform.variants.add("plugin", "enabledState", "SUSPENDED")
+    assert inside.got("guard")["enabledState"] == "SUSPENDED"
+    assert [row["enabledState"] for row in inside.search({}).json()["data"]] == ["SUSPENDED"]
+    assert inside.patched("guard", {"timeout": 9})["enabledState"] == "SUSPENDED"
+    assert inside.created(name="b")["enabledState"] == "SUSPENDED"
+    inside.platform.variants.clear()
+    assert inside.got("guard")["enabledState"] == "ENABLED"
 
 
 def test_members_change_at_every_depth(inside: Any) -> None:
@@ -81,7 +83,7 @@ def test_each_kind_of_answer_can_be_changed(inside: Any) -> None:
     body = {"roleId": "5f3a6c1e-0000-4000-8000-000000000001", "type": "INTERNAL_SERVICE"}
     user = http.post(USERS, json=body).json()["id"]
     listener = {"entityTypeName": "patient", "actionName": "_create", "endpoint": ENDPOINT}
-    asked = {
+    asked: dict[str, Callable[[], Any]] = {
         "service-user": lambda: http.get(f"{USERS}/{user}").json(),
         "secret-key": lambda: http.post(f"{USERS}/{user}/secret-keys").json(),
         "interception": lambda: http.post(
@@ -132,27 +134,28 @@ def test_every_member_of_an_answer_has_its_changes(inside: Any) -> None:
     for name, spec in listed:
         inside.platform.variants.clear()
         inside.platform.variants.add("plugin", **spec)
-        assert inside.get("guard").text != json.dumps(answer), name
+        shown = inside.platform.variants.show("GET", "/settings/v2/plugins/Plugin-guard", 200, answer)
+        assert json.dumps(shown) != json.dumps(answer), name
 
 
 def test_a_wrong_variant_is_refused(platform: Platform) -> None:
     wrong: list[tuple[dict[str, Any], str]] = [
         ({"kind": "robot"}, "unknown kind 'robot'"),
         ({"kind": "plugin", "at": "a..b"}, "no path"),
-        ({"kind": "plugin", "at": ["a", None]}, "names and numbers"),
+        ({"kind": "plugin", "at": ["a", None]}, "a variant's at: Input should be a valid"),
         ({"kind": "plugin", "path": "("}, "regular expression"),
         ({"kind": "plugin", "colour": "red"}, "has no colour"),
         ({"kind": "plugin", "at": ".x"}, "no path"),
-        ({"kind": "plugin", "at": 7}, "a variant's at is str"),
+        ({"kind": "plugin", "at": 7}, "a variant's at: "),
         ({"kind": "plugin", "missing": True}, "needs `at`"),
         ({"kind": "plugin", "at": [], "missing": True}, "needs `at`"),
-        ({"kind": "plugin", "at": "x", "missing": "yes"}, "a variant's missing is bool"),
-        ({"kind": "plugin", "times": "2"}, "a variant's times is int"),
-        ({"kind": "plugin", "times": True}, "a variant's times is int"),
-        ({"kind": "plugin", "method": 5}, "a variant's method is str"),
-        ({"kind": "plugin", "path": None}, "a variant's path is str"),
-        ({"kind": "plugin", "of": 5}, "a variant's of is str"),
-        ({"kind": ["plugin"]}, "a variant's kind is str"),
+        ({"kind": "plugin", "at": "x", "missing": "yes"}, "a variant's missing: "),
+        ({"kind": "plugin", "times": "2"}, "a variant's times: Input should be a valid integer"),
+        ({"kind": "plugin", "times": True}, "a variant's times: Input should be a valid integer"),
+        ({"kind": "plugin", "method": 5}, "a variant's method: "),
+        ({"kind": "plugin", "path": None}, "a variant's path: "),
+        ({"kind": "plugin", "of": 5}, "a variant's of: "),
+        ({"kind": ["plugin"]}, "a variant's kind: "),
     ]
     for spec, problem in wrong:
         with pytest.raises(ValueError, match=problem):

@@ -18,10 +18,13 @@ from typing import Any
 import pytest
 import yaml
 
+from biot_provider.api.client import Client
+from biot_provider.config import Settings
 from biot_provider.emulator import Platform
 
 ROOT = Path(__file__).parents[2]
-PLUGIN_TYPE = "pulumi-python:dynamic/biot:Plugin"
+OURS = "pulumi-python:dynamic/biot:"
+"""How the types of this project's resources begin in URNs."""
 HANDLER = "exports.handler = async () => ({ statusCode: 200 })\n"
 
 Events = list[dict[str, Any]]
@@ -70,20 +73,20 @@ class Result:
 
     @property
     def steps(self) -> dict[str, list[str]]:
-        """The operations on each plugin by its resource name, in their order; `same` is none."""
+        """The operations on each of our resources by its name, in their order; `same` is none."""
         steps: dict[str, list[str]] = {}
         for event in self.events:
             step = event.get("resourcePreEvent", {}).get("metadata", {})
-            if step.get("type") == PLUGIN_TYPE and step["op"] != "same":
+            if step.get("type", "").startswith(OURS) and step["op"] != "same":
                 steps.setdefault(step["urn"].rpartition("::")[2], []).append(step["op"])
         return steps
 
     @property
     def errors(self) -> set[str]:
-        """The errors as the user reads them; that a step failed at all is reported beside them."""
+        """The errors as the user reads them; Pulumi's own words for a failed step are reported beside them."""
         diagnostics = [event["diagnosticEvent"] for event in self.events if "diagnosticEvent" in event]
         errors = {entry["message"].strip() for entry in diagnostics if entry["severity"] == "error"}
-        return errors - {"update failed", "preview failed"}
+        return errors - {"update failed", "preview failed", "Resource monitor has terminated, shutting down"}
 
     @property
     def error(self) -> str:
@@ -92,17 +95,46 @@ class Result:
         return error
 
 
+class EmptyStacks:
+    """The files of new stacks: `pulumi stack init` makes each name once, and every project gets copies."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self._folder = folder
+        self._environment = environment
+        self._made: dict[str, dict[str, str]] = {}
+
+    def files(self, project: str, stack: str) -> dict[str, str]:
+        """Return the texts of the stack's settings and state by their paths beside a project."""
+        if stack not in self._made:
+            self._made[stack] = self._make(project, stack)
+        return self._made[stack]
+
+    def _make(self, project: str, stack: str) -> dict[str, str]:
+        folder = self._folder / stack
+        (folder / "state").mkdir(parents=True)
+        (folder / "Pulumi.yaml").write_text(yaml.safe_dump({"name": project, "runtime": "python"}))
+        subprocess.run(
+            ["pulumi", "stack", "init", stack, "--non-interactive"],
+            cwd=folder,
+            env=self._environment | {"PULUMI_BACKEND_URL": f"file://{folder / 'state'}"},
+            capture_output=True,
+            check=True,
+        )
+        kept = ("state/.pulumi/meta.yaml", f"state/.pulumi/stacks/{project}/{stack}.json")
+        settings = (folder / f"Pulumi.{stack}.yaml").read_text()
+        return {path: (folder / path).read_text() for path in kept} | {f"project/stacks/Pulumi.{stack}.yaml": settings}
+
+
 @dataclass
 class Project:
     """A Pulumi project in a folder of its own, with one platform beside it."""
 
     folder: Path
     environment: dict[str, str]
+    empty_stacks: EmptyStacks
     stack: str = "dev"
     name: str = "shop"
-    venv: str = sys.prefix
     config: dict[str, Any] = field(default_factory=dict)
-    _stacks: set[str] = field(default_factory=set)
     _closing: ExitStack = field(default_factory=ExitStack)
     _runs: int = 0
 
@@ -114,7 +146,7 @@ class Project:
         self.platform = self._closing.enter_context(Platform(self.platform_folder))
         self.config["biot:baseUrl"] = f"embedded:{self.platform_folder}"
         self.environment = self.environment | {"PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}"}
-        self.use_venv(self.venv)
+        self.use_venv(sys.prefix)
 
     def close(self) -> None:
         self._closing.close()
@@ -130,6 +162,11 @@ class Project:
         target.write_bytes(content.encode() if isinstance(content, str) else content)
         return target
 
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs, secret ones in plain text."""
+        shown = self.pulumi("stack", "output", "--json", "--show-secrets").succeeded()
+        return dict(json.loads(shown.stdout))
+
     def program(self, text: str) -> None:
         """Write the program; `biot`, `os` and `pulumi` are imported."""
         self.file("__main__.py", f"import os\nimport pulumi\nimport biot_provider as biot\n{text}\n")
@@ -142,14 +179,20 @@ class Project:
 
     def pulumi(self, *arguments: str, log: bool = False, stdin: str | None = None) -> Result:
         """Run the CLI in the project's stack."""
-        self._prepare_stack()
+        self.prepare_stack()
         command = ["pulumi", *arguments, "--non-interactive", "--color", "never"]
         self._runs += 1
         events = self.folder / f"events-{self._runs}.jsonl"
         if log:
             command += ["--event-log", str(events)]
         run = subprocess.run(
-            command, cwd=self.root, env=self.environment, input=stdin or "", capture_output=True, text=True, timeout=180
+            command,
+            cwd=self.root,
+            env=self.environment | {"PULUMI_STACK": self.stack},
+            input=stdin or "",
+            capture_output=True,
+            text=True,
+            timeout=180,
         )
         return Result(run.returncode, run.stdout, run.stderr, events.read_text() if events.exists() else "")
 
@@ -167,13 +210,14 @@ class Project:
 
     def set_secret(self, key: str, value: str) -> None:
         """Put an encrypted value into the stack's configuration."""
+        self.prepare_stack()
         self.pulumi("config", "set", "--secret", key, stdin=value).succeeded()
         self.config |= yaml.safe_load(self._stack_file.read_text())["config"]
 
     def resources(self) -> dict[str, dict[str, Any]]:
-        """The plugins in the state, by resource name."""
+        """Our resources in the state, by their names."""
         resources = json.loads(self.state_text()).get("resources") or []
-        return {r["urn"].rpartition("::")[2]: r for r in resources if r["type"] == PLUGIN_TYPE}
+        return {r["urn"].rpartition("::")[2]: r for r in resources if r["type"].startswith(OURS)}
 
     def state_text(self) -> str:
         """The stack's state as it is kept; when it was written is not part of it."""
@@ -214,29 +258,20 @@ class Project:
         return [entry for entry in asked if not methods or entry["method"] in methods]
 
     def forget_requests(self) -> None:
-        self.platform.journal.clear()
+        self.platform.request_log.clear()
 
     @property
     def _stack_file(self) -> Path:
         return self.root / f"stacks/Pulumi.{self.stack}.yaml"
 
-    def _prepare_stack(self) -> None:
-        """Make the stack when it is first used, and write its configuration, which `pulumi` keeps a salt in."""
-        if self.stack not in self._stacks:
-            self._stacks.add(self.stack)
-            (self.root / "stacks").mkdir(exist_ok=True)
-            self.pulumi("stack", "init", self.stack).succeeded()
-            self._prepare_stack()
-        elif self._stack_file.exists():
-            kept = yaml.safe_load(self._stack_file.read_text())
-            self._stack_file.write_text(yaml.safe_dump(kept | {"config": self.config}))
-
-    def use_stack(self, stack: str) -> None:
-        """Go on in another stack of the same project, with the same configuration."""
-        known = stack in self._stacks
-        self.stack = stack
-        if known:
-            self.pulumi("stack", "select", stack).succeeded()
+    def prepare_stack(self) -> None:
+        """Make the stack when it is first used, and write its configuration beside the salt that the file holds."""
+        if not self._stack_file.exists():
+            for path, text in self.empty_stacks.files(self.name, self.stack).items():
+                (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (self.folder / path).write_text(text)
+        settings = yaml.safe_load(self._stack_file.read_text())
+        self._stack_file.write_text(yaml.safe_dump(settings | {"config": self.config}))
 
 
 @pytest.fixture(scope="session")
@@ -263,24 +298,35 @@ def pulumi_environment(engine: str, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="session")
+def empty_stacks(pulumi_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> EmptyStacks:
+    return EmptyStacks(tmp_path_factory.mktemp("empty-stacks"), pulumi_environment)
+
+
+@pytest.fixture(scope="session")
 def new_project(
-    pulumi_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[..., Project]]:
-    """Makes projects: for fixtures that share one among the tests of a module."""
-    made: list[Project] = []
+    pulumi_environment: dict[str, str], empty_stacks: EmptyStacks, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], Project]]:
+    """Makes projects, each with the code of one plugin in `plugins/hello`."""
+    with ExitStack() as closing:
 
-    def make(**settings: Any) -> Project:
-        made.append(Project(tmp_path_factory.mktemp("engine"), pulumi_environment, **settings))
-        return made[-1]
+        def make() -> Project:
+            project = Project(tmp_path_factory.mktemp("engine"), pulumi_environment, empty_stacks)
+            closing.callback(project.close)
+            project.file("plugins/hello/index.js")
+            return project
 
-    yield make
-    for project in made:
-        project.close()
+        yield make
 
 
 @pytest.fixture
-def project(new_project: Callable[..., Project]) -> Project:
-    """A new project with the code of one plugin in `plugins/hello`."""
-    project = new_project()
-    project.file("plugins/hello/index.js")
-    return project
+def project(new_project: Callable[[], Project]) -> Project:
+    """A project of one test."""
+    return new_project()
+
+
+@pytest.fixture
+def api(project: Project) -> Iterator[Client]:
+    """Somebody else on the project's platform."""
+    client = Client.connect(Settings(f"embedded:{project.platform_folder}"))
+    yield client
+    client.close()

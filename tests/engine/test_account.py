@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import pytest
+from biot_provider.api.client import Client
 
-from biot_provider.client import Client
-from biot_provider.config import Settings
-
-if TYPE_CHECKING:
-    from conftest import Project, Result
+from .conftest import Project
 
 ROLE = "9f0a4c1b-7c3e-4b3f-9a51-0a2b1c3d4e5f"
 HOOK = "https://hooks.acme.example/biot"
+TEMPLATES = "POST/organization/v1/users/patients/templates/{templateName}"
 PATIENTS = "POST/organization/v1/users/patients"
 EVERYTHING = """
 user = biot.ServiceUser("ci", role_id="{role}", type="{type}", active={active})
@@ -26,7 +21,6 @@ biot.InterceptionSubscription(
 biot.NotificationSubscription("{told}", entity_type_name="patient", action_name="_create", endpoint="{hook}{path}")
 pulumi.export("user", user.secret_key)
 pulumi.export("key", key.secret_key)
-pulumi.export("id", user.id)
 """
 DEFAULTS = {
     "role": ROLE,
@@ -42,29 +36,20 @@ DEFAULTS = {
 DECLARED = {"ci", "key", "before", "told"}
 
 
-def declare(project: Project, **values: Any) -> None:
-    project.program(EVERYTHING.format(**{**DEFAULTS, **values}))
+CREATE_FIRST = ["create-replacement", "replace", "delete-replaced"]
+FOUND = """
+user = biot.ServiceUser.get("user", "{user}")
+theirs = biot.ServiceUserKey.get("theirs", "{user}/{key}")
+told = biot.NotificationSubscription.get("their-told", "patient _login {hook}")
+adapts = biot.InterceptionSubscription.get("their-adapts", "ADAPT_ENTITY device {hook}")
+pulumi.export("found", pulumi.Output.all(user.name, user.type, user.secret_key, theirs.key_id, told.action_name,
+    adapts.entity_name, adapts.execution_order))
+"""
+"""What others have made, read by its ids."""
 
 
-def steps(result: Result) -> dict[str, list[str]]:
-    """The operations on each resource of ours by its name; `same` is none."""
-    found: dict[str, list[str]] = {}
-    for event in result.events:
-        step = event.get("resourcePreEvent", {}).get("metadata", {})
-        if step.get("type", "").startswith("pulumi-python:dynamic/biot:") and step["op"] != "same":
-            found.setdefault(step["urn"].rpartition("::")[2], []).append(step["op"])
-    return found
-
-
-def resources(project: Project) -> dict[str, dict[str, Any]]:
-    """All of ours in the state, by resource name."""
-    found = json.loads(project.state_text()).get("resources") or []
-    return {r["urn"].rpartition("::")[2]: r for r in found if r["type"].startswith("pulumi-python:dynamic/biot:")}
-
-
-def outputs(project: Project) -> dict[str, Any]:
-    """The stack's outputs, secrets as they are."""
-    return dict(json.loads(project.pulumi("stack", "output", "--show-secrets", "--json").succeeded().stdout))
+def declare(project: Project, more: str = "", **values: Any) -> None:
+    project.program(EVERYTHING.format(**{**DEFAULTS, **values}) + more)
 
 
 def asked(project: Project, *methods: str) -> list[str]:
@@ -73,230 +58,145 @@ def asked(project: Project, *methods: str) -> list[str]:
     return [f"{e['method']} {e['path']}" for e in entries if not methods or e["method"] in methods]
 
 
-@pytest.fixture
-def api(project: Project) -> Iterator[Client]:
-    """Somebody else on the same platform."""
-    client = Client.connect(Settings(f"embedded:{project.platform_folder}"))
-    yield client
-    client.close()
-
-
-def test_all_four_in_one_program_are_made_stay_unchanged_and_are_taken_away(project: Project, api: Client) -> None:
+def test_service_user_key_and_subscriptions_live_their_life_and_no_key_is_shown(project: Project, api: Client) -> None:
+    theirs = api.create_service_user({"name": "theirs", "roleId": ROLE, "type": "INTERNAL_SERVICE"})
+    assert theirs.secret_key_data is not None
+    api.subscribe_notification({"entityTypeName": "patient", "actionName": "_login", "endpoint": HOOK})
+    api.subscribe_interception({"type": "ADAPT_ENTITY", "entityName": "device", "endpoint": HOOK, "executionOrder": 4})
+    found = FOUND.format(user=theirs.id, key=theirs.secret_key_data.id, hook=HOOK)
     declare(project)
-    preview = project.preview().succeeded()
-    assert steps(preview) == {key: ["create"] for key in DECLARED}
+    project.forget_requests()
+
+    preview = project.preview("--diff").succeeded()
+    assert preview.steps == {key: ["create"] for key in DECLARED}
     assert asked(project) == []
-    project.up().succeeded()
-    assert {name: entry["id"] for name, entry in resources(project).items() if name not in ("ci", "key")} == {
+
+    runs = [preview, project.up("--diff").succeeded()]
+    state = project.resources()
+    assert {name: state[name]["id"] for name in ("before", "told")} == {
         "before": f"PRE_REQUEST {PATIENTS} {HOOK}",
         "told": f"patient _create {HOOK}",
     }
-    assert project.preview("--expect-no-changes").succeeded().unchanged
-    project.refresh("--expect-no-changes").succeeded()
+    secrets = {"user": project.outputs()["user"], "key": project.outputs()["key"]}
+    assert min(map(len, secrets.values())) > 10
     assert project.up("--refresh", "--expect-no-changes").succeeded().unchanged
 
-    assert set(steps(project.destroy().succeeded())) == DECLARED
-    assert list(api.search_service_users({"name": {"eq": "ci"}})) == []
-    by_endpoint = {"endpoint": {"eq": HOOK}}
-    assert [*api.search_interceptions(by_endpoint), *api.search_notifications(by_endpoint)] == []
-
-
-def test_the_secret_keys_are_outputs_and_in_no_text_of_a_whole_life(project: Project) -> None:
-    declare(project)
-    runs = [project.preview("--diff").succeeded(), project.up("--diff").succeeded()]
-    secrets = outputs(project)
-    assert min(len(secrets[name]) for name in ("user", "key")) > 10
-    declare(project, month=2, active=False)
-    runs += [
-        project.preview("--diff").succeeded(),
-        project.refresh("--diff").succeeded(),
-        project.up("--diff").succeeded(),
-    ]
-    secrets["rotated"] = outputs(project)["key"]
-    assert outputs(project)["user"] == secrets["user"]
-    assert secrets["rotated"] != secrets["key"]
-    runs += [
-        project.pulumi("stack", "output"),
-        project.pulumi("stack", "export"),
-        project.destroy("--diff").succeeded(),
-    ]
-    texts = [text for run in runs for text in (run.stdout, run.stderr, run.event_log)] + [project.stored_text()]
-    for name in ("user", "key", "rotated"):
-        assert [number for number, text in enumerate(texts) if secrets[name] in text] == []
-
-
-def test_rotation_makes_the_new_key_before_it_drops_the_old_one(project: Project, api: Client) -> None:
-    declare(project)
-    project.up().succeeded()
-    old = resources(project)["key"]["outputs"]["key_id"]
-    declare(project, month=2)
+    # A new key and a new endpoint are there before the old ones go; a new order is in place.
+    user, old_key = state["ci"]["id"], state["key"]["outputs"]["key_id"]
+    declare(project, found, month=2, path="/v2", order=8)
     project.forget_requests()
-    assert steps(project.up().succeeded()) == {"key": ["create-replacement", "replace", "delete-replaced"]}
-    (post, delete) = asked(project, "POST", "DELETE")
-    assert post.endswith("/secret-keys")
-    assert delete.endswith(f"/secret-keys/{old}")
-    state = resources(project)
-    there = [key.id for key in api.get_service_user(state["ci"]["id"]).secret_keys or ()]
-    assert sorted(there) == sorted([state["ci"]["outputs"]["secret_key_id"], state["key"]["outputs"]["key_id"]])
-    assert project.preview("--refresh", "--expect-no-changes").succeeded().unchanged
+    runs.append(project.up("--diff").succeeded())
+    assert runs[-1].steps == {
+        "key": CREATE_FIRST, "told": CREATE_FIRST, "before": ["update"],
+        "user": ["read"], "theirs": ["read"], "their-told": ["read"], "their-adapts": ["read"],
+    }  # fmt: skip
+    writes = asked(project, "POST", "DELETE")
+    assert [write for write in writes if "secret-keys" in write] == [
+        f"POST /ums/v2/services/{user}/secret-keys",
+        f"DELETE /ums/v2/services/{user}/secret-keys/{old_key}",
+    ]
+    hooks = [write.removeprefix("POST /dispatcher/v1/hooks/") for write in writes if "/hooks/" in write]
+    assert sorted(hooks) == ["interceptions/subscribe", "notifications/subscribe", "notifications/unsubscribe"]
+    assert hooks.index("notifications/subscribe") < hooks.index("notifications/unsubscribe")
+    outputs = project.outputs()
+    assert outputs["found"] == [
+        "theirs", "INTERNAL_SERVICE", None, theirs.secret_key_data.id, "_login", "device", 4
+    ]  # fmt: skip
+    assert outputs["user"] == secrets["user"]
+    secrets["rotated"] = outputs["key"]
+    assert secrets["rotated"] != secrets["key"]
+
+    # What others have changed is changed back, and what is gone is made again.
+    api.update_service_user(user, {"active": False})
+    api.delete_secret_key(user, project.resources()["key"]["outputs"]["key_id"])
+    (row,) = api.search_notifications({"endpoint": {"eq": f"{HOOK}/v2"}})
+    api.unsubscribe_notification(row.model_dump(by_alias=True, exclude_none=True))
+    runs.append(project.up("--refresh", "--diff").succeeded())
+    assert api.get_service_user(user).active is True
+    assert len(api.get_service_user(user).secret_keys or ()) == 2
+    assert len(list(api.search_notifications({"endpoint": {"eq": f"{HOOK}/v2"}}))) == 1
+
+    # A service user made anew takes its keys with it; a renamed resource keeps its subscription.
+    key_id = project.resources()["key"]["outputs"]["key_id"]
+    declare(project, found, month=2, path="/v2", order=8, told="renamed", type="INTERNAL_SERVICE")
+    project.forget_requests()
+    up = project.up("--diff").succeeded()
+    assert "warning: service user 'ci' is made anew (type cannot change in place)" in up.output
+    assert f"notification 'patient _create {HOOK}/v2' stays subscribed: resource 'renamed' declares it" in up.output
+    assert (up.steps["renamed"], up.steps["told"]) == (["create"], ["delete"])
+    new = project.resources()["ci"]["id"]
+    assert [write for write in asked(project, "POST", "DELETE") if "/services" in write] == [
+        f"DELETE /ums/v2/services/{user}/secret-keys/{key_id}",
+        f"DELETE /ums/v2/services/{user}",
+        "POST /ums/v2/services",
+        f"POST /ums/v2/services/{new}/secret-keys",
+    ]
+
+    runs += [up, project.pulumi("stack", "output"), project.pulumi("stack", "export")]
+    runs.append(project.destroy("--diff").succeeded())
+    assert list(api.search_service_users({"name": {"eq": "ci"}})) == []
+    assert [row.execution_order for row in api.search_interceptions({})] == [4]
+    assert [row.action_name for row in api.search_notifications({"endpoint": {"eq": HOOK}})] == ["_login"]
+    assert api.get_service_user(theirs.id).name == "theirs"
+    texts = [text for run in runs for text in (run.stdout, run.stderr, run.event_log)] + [project.stored_text()]
+    assert {name for name, secret in secrets.items() for text in texts if secret in text} == set()
 
 
-def test_a_rotation_killed_after_the_new_key_was_made_is_finished_by_the_next_up(project: Project, api: Client) -> None:
+def test_what_a_killed_run_left_is_gone_on_with_or_told_with_what_to_do(project: Project, api: Client) -> None:
+    def killed_after(path: str) -> None:
+        project.platform.faults.add("kill-after-commit", method="POST", path=path)
+        assert project.up().code != 0
+        project.platform.faults.clear()
+
     declare(project)
+    killed_after("/ums/v2/services$")
+    (left,) = api.search_service_users({"name": {"eq": "ci"}})
+    project.up().failed(f"create service user 'ci': one of that name exists already (id {left.id})", "delete it")
+    assert left.id is not None
+    api.delete_service_user(left.id)
     project.up().succeeded()
-    old = resources(project)["key"]["outputs"]["key_id"]
+
+    declare(project, path="/new")
+    killed_after("/notifications/subscribe$")
+    project.up().succeeded()
+    assert project.resources().keys() == DECLARED
+    assert len(list(api.search_interceptions({"endpoint": {"eq": HOOK}}))) == 1
+    # The run killed first may have left the notification at its first endpoint.
+    assert len(list(api.search_notifications({"endpoint": {"eq": f"{HOOK}/new"}}))) == 1
+
+    old = project.resources()["key"]["outputs"]["key_id"]
     declare(project, month=2)
-    project.platform.faults.add("kill-after-commit", method="POST", path="/secret-keys$")
-    assert project.up().code != 0
+    killed_after("/secret-keys$")
     project.up().succeeded()
-    state = resources(project)
+    state = project.resources()
     there = [key.id for key in api.get_service_user(state["ci"]["id"]).secret_keys or ()]
     assert state["key"]["outputs"]["key_id"] in there
     assert old not in there
     assert project.preview("--expect-no-changes").succeeded().unchanged
 
 
-def test_a_service_user_whose_creation_was_killed_is_told_with_what_to_do(project: Project, api: Client) -> None:
-    declare(project)
-    project.platform.faults.add("kill-after-commit", method="POST", path="/ums/v2/services$")
-    assert project.up().code != 0
-    (left,) = api.search_service_users({"name": {"eq": "ci"}})
-    project.up().failed(f"create service user 'ci': one of that name exists already (id {left.id})", "delete it")
-    api.delete_service_user(left.id)
-    project.up().succeeded()
-    assert resources(project).keys() == DECLARED
-
-
-def test_a_subscription_whose_creation_was_killed_is_gone_on_with(project: Project, api: Client) -> None:
-    declare(project)
-    project.platform.faults.add("kill-after-commit", method="POST", path="/subscribe$")
-    assert project.up().code != 0
-    for row in api.search_service_users({"name": {"eq": "ci"}}):
-        if "ci" not in resources(project):
-            api.delete_service_user(row.id)
-    project.up().succeeded()
-    by_endpoint = {"endpoint": {"eq": HOOK}}
-    assert (len(list(api.search_interceptions(by_endpoint))), len(list(api.search_notifications(by_endpoint)))) == (
-        1,
-        1,
+def test_no_secret_of_an_endpoint_or_a_filter_is_in_state_or_in_a_text(project: Project, api: Client) -> None:
+    key, value, changed = "canary-of-a-query", "canary-of-a-filter", "canary-of-a-change"
+    program = (
+        'key, value = (pulumi.Output.secret(os.environ[name]) for name in ("KEY", "VALUE"))\n'
+        f'told = biot.NotificationSubscription("told", entity_type_name="patient", action_name="_create",'
+        f' endpoint=pulumi.Output.concat("{HOOK}?code=", key))\n'
+        'biot.InterceptionSubscription("before", type="PRE_REQUEST", entity_name="patient",'
+        f' api_id="{TEMPLATES}", endpoint=pulumi.Output.concat("{HOOK}/2?code=", key),'
+        ' path_filters={"templateName": value}, execution_order=int(os.environ["ORDER"]))\n'
+        'pulumi.export("told", told.id)\n'
     )
-
-
-def test_a_service_user_made_anew_takes_its_keys_with_it_and_its_name_is_free_again(
-    project: Project, api: Client
-) -> None:
-    declare(project)
-    project.up().succeeded()
-    old = resources(project)
-    declare(project, type="INTERNAL_SERVICE")
-    project.forget_requests()
-    up = project.up().succeeded()
-    assert "warning: service user 'ci' is made anew (type cannot change in place)" in up.output
-    writes = [entry.replace(old["ci"]["id"], "OLD") for entry in asked(project, "POST", "DELETE")]
-    new = resources(project)
-    assert [entry.replace(new["ci"]["id"], "NEW") for entry in writes] == [
-        f"DELETE /ums/v2/services/OLD/secret-keys/{old['key']['outputs']['key_id']}",
-        "DELETE /ums/v2/services/OLD",
-        "POST /ums/v2/services",
-        "POST /ums/v2/services/NEW/secret-keys",
-    ]
-    assert [row.type for row in api.search_service_users({"name": {"eq": "ci"}})] == ["INTERNAL_SERVICE"]
-    assert project.preview("--refresh", "--expect-no-changes").succeeded().unchanged
-
-
-def test_a_new_endpoint_is_subscribed_before_the_old_one_ends_and_a_new_order_in_place(project: Project) -> None:
-    declare(project)
-    project.up().succeeded()
-    declare(project, path="/v2", order=8)
-    project.forget_requests()
-    up = project.up().succeeded()
-    assert steps(up) == {"before": ["update"], "told": ["create-replacement", "replace", "delete-replaced"]}
-    notifications = [entry for entry in asked(project, "POST") if "notifications" in entry]
-    assert [entry.rpartition("/")[2] for entry in notifications] == ["subscribe", "unsubscribe"]
-    assert [entry for entry in asked(project, "POST") if "interceptions" in entry] == [
-        "POST /dispatcher/v1/hooks/interceptions/subscribe"
-    ]
-    assert project.preview("--refresh", "--expect-no-changes").succeeded().unchanged
-
-
-def test_a_resource_that_is_renamed_keeps_its_subscription(project: Project, api: Client) -> None:
-    declare(project)
-    project.up().succeeded()
-    declare(project, told="renamed")
-    up = project.up().succeeded()
-    assert steps(up) == {"renamed": ["create"], "told": ["delete"]}
-    assert f"notification 'patient _create {HOOK}' stays subscribed: resource 'renamed' declares it" in up.output
-    assert len(list(api.search_notifications({"endpoint": {"eq": HOOK}}))) == 1
-
-
-def test_drift_of_a_service_user_is_healed_and_what_is_gone_is_made_again(project: Project, api: Client) -> None:
-    declare(project)
-    project.up().succeeded()
-    state = resources(project)
-    user = state["ci"]["id"]
-    api.update_service_user(user, {"active": False})
-    api.delete_secret_key(user, state["key"]["outputs"]["key_id"])
-    (row,) = api.search_notifications({"endpoint": {"eq": HOOK}})
-    api.unsubscribe_notification(row.model_dump(by_alias=True, exclude_none=True))
-    project.up("--refresh").succeeded()
-    assert api.get_service_user(user).active is True
-    assert len(api.get_service_user(user).secret_keys or ()) == 2
-    assert len(list(api.search_notifications({"endpoint": {"eq": HOOK}}))) == 1
-    assert project.preview("--refresh", "--expect-no-changes").succeeded().unchanged
-
-
-def test_each_can_be_read_by_its_id_without_being_managed(project: Project, api: Client) -> None:
-    made = api.create_service_user({"name": "theirs", "roleId": ROLE, "type": "INTERNAL_SERVICE"})
-    api.subscribe_notification({"entityTypeName": "patient", "actionName": "_login", "endpoint": HOOK})
-    api.subscribe_interception({"type": "ADAPT_ENTITY", "entityName": "device", "endpoint": HOOK, "executionOrder": 4})
-    project.program(
-        f'user = biot.ServiceUser.get("user", "{made.id}")\n'
-        f'key = biot.ServiceUserKey.get("key", "{made.id}/{made.secret_key_data.id}")\n'
-        f'told = biot.NotificationSubscription.get("told", "patient _login {HOOK}")\n'
-        f'adapts = biot.InterceptionSubscription.get("adapts", "ADAPT_ENTITY device {HOOK}")\n'
-        'pulumi.export("found", pulumi.Output.all(user.name, user.type, user.secret_key, key.key_id, told.action_name,'
-        " adapts.entity_name, adapts.execution_order))"
+    project.environment |= {"KEY": key, "VALUE": value, "ORDER": "5"}
+    project.program(program)
+    runs = [project.pulumi("up", "--yes", "--diff", "--show-replacement-steps", log=True).succeeded()]
+    project.environment |= {"KEY": changed, "ORDER": "6"}
+    project.platform.faults.add(
+        status=400, code="X", details={"endpoint": changed}, path="/hooks/.*/subscribe", times=1
     )
-    up = project.up().succeeded()
-    assert steps(up) == {key: ["read"] for key in ["user", "key", "told", "adapts"]}
-    key_id = made.secret_key_data.id
-    assert outputs(project)["found"] == [
-        "theirs", "INTERNAL_SERVICE", None, key_id, "_login", "device", 4
-    ]  # fmt: skip
-    project.destroy().succeeded()
-    assert len(list(api.search_notifications({"endpoint": {"eq": HOOK}}))) == 1
-    assert api.get_service_user(made.id).name == "theirs"
-
-
-def test_every_bad_argument_is_told_in_the_preview_and_nothing_is_asked(project: Project) -> None:
-    project.program(
-        'biot.NotificationSubscription("told", entity_type_name="patient", action_name="_create", endpoint="ftp://x")'
-    )
-    project.preview().failed("endpoint: must be https: BioT calls no ftp address")
-    project.program('biot.ServiceUser("ci", role_id="nurse", type="EXTERNAL")')
-    project.preview().failed("role_id: must be a UUID", "type: must be 'INTERNAL_SERVICE' or 'EXTERNAL_SERVICE'")
-    assert asked(project) == []
-
-
-def test_two_interceptions_at_one_order_are_warned_of_in_the_preview(project: Project) -> None:
-    project.program(
-        "".join(
-            f'biot.InterceptionSubscription("{name}", type="PRE_REQUEST", api_id="{PATIENTS}",'
-            f' endpoint="{HOOK}/{name}", execution_order=5)\n'
-            for name in ("one", "two")
-        )
-    )
-    preview = project.preview().succeeded()
-    assert f"both ask for order 5 of PRE_REQUEST {PATIENTS}" in preview.output
-
-
-def test_a_get_of_what_is_not_there_is_an_error(project: Project) -> None:
-    absent = "00000000-0000-4000-8000-000000000009"
-    for text, told in (
-        (f'biot.ServiceUser.get("x", "{absent}")', f"service user '{absent}'"),
-        (f'biot.ServiceUserKey.get("x", "{absent}/{absent}")', f"secret key '{absent}/{absent}'"),
-        (f'biot.NotificationSubscription.get("x", "patient _login {HOOK}")', f"notification 'patient _login {HOOK}'"),
-        (f'biot.InterceptionSubscription.get("x", "ADAPT_ENTITY device {HOOK}")', "interception 'ADAPT_ENTITY device"),
-    ):
-        project.program(text)
-        project.up().failed(f"read {told}", "there is none on this platform")
+    runs += [project.pulumi("up", "--yes", "--diff", log=True), project.up("--refresh", "--diff").succeeded()]
+    runs += [project.pulumi("stack", "--show-ids"), project.pulumi("stack", "output", "--json")]
+    runs += [project.pulumi("stack", "export"), project.destroy("--diff").succeeded()]
+    texts = [text for run in runs for text in (run.stdout, run.stderr, run.event_log)] + [project.stored_text()]
+    for canary in (key, value, changed):
+        assert [number for number, text in enumerate(texts) if canary in text] == []
+    assert [*api.search_notifications({}), *api.search_interceptions({})] == []

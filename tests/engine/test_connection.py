@@ -1,200 +1,102 @@
-"""Where the connection comes from, and what is told when the platform cannot be reached, refuses, or talks rubbish."""
+"""Where the connection comes from, what becomes of a refusal, and programs of several platforms."""
 
 from __future__ import annotations
 
-import socket
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
 
-import pytest
+from biot_provider.emulator import Platform
+from biot_provider.emulator.http.server import running
 
-from biot_provider.emulator.server import running
-
-if TYPE_CHECKING:
-    from conftest import Project
-
-HELLO = {"hello": {"timeout": 5}}
-CHANGED = {"hello": {"timeout": 6}}
-TRACE = "(trace id "
+from .conftest import Project
 
 
-def _told(project: Project, *texts: str) -> None:
-    """Run `up`, which fails with one line that has all these texts; the state stays as it was."""
-    before = project.state_text()
-    error = project.up().failed().error
-    assert error.startswith("BioT: ")
-    assert "\n" not in error
-    for text in texts:
-        assert text in error
-    assert project.state_text() == before
-
-
-def _deployed(project: Project) -> None:
-    """A deployed plugin with a change to come, and little patience with the platform."""
-    project.config["biot:requestTimeout"] = "1"
-    project.declare(HELLO)
-    project.up().succeeded()
-    project.declare(CHANGED)
-    project.forget_requests()
-
-
-def test_a_service_user_deploys_over_http_with_its_key_from_the_stack_configuration(project: Project) -> None:
+def test_the_connection_comes_from_the_stack_or_the_environment_and_a_refusal_is_one_line(project: Project) -> None:
+    key = project.platform.service_secret_key
     project.declare({"hello": {"code": "plugins/hello"}})
     with running(project.platform_folder) as address:
         project.config |= {"biot:baseUrl": address, "biot:serviceId": project.platform.service_id}
-        project.pulumi("stack", "ls").succeeded()
-        project.set_secret("biot:serviceSecretKey", project.platform.service_secret_key)
+        project.set_secret("biot:serviceSecretKey", key)
         up = project.up().succeeded()
         assert up.steps == {"hello": ["create"]}
-        assert project.preview("--refresh", "--expect-no-changes").succeeded().unchanged
-        destroy = project.destroy().succeeded()
 
-    assert project.names() == set()
-    kept = [up.output, up.event_log, destroy.output, destroy.event_log, project.stored_text()]
-    assert [text for text in kept if project.platform.service_secret_key in text] == []
-
-
-def test_the_environment_gives_the_connection_where_the_stack_does_not(project: Project) -> None:
-    del project.config["biot:baseUrl"]
-    project.declare(HELLO)
-    with running(project.platform_folder) as address:
+        project.config.clear()
         project.environment |= {
             "BIOT_BASE_URL": address,
             "BIOT_SERVICE_ID": project.platform.service_id,
-            "BIOT_SERVICE_SECRET_KEY": project.platform.service_secret_key,
+            "BIOT_SERVICE_SECRET_KEY": key,
         }
-        project.up().succeeded()
+        assert project.preview("--refresh", "--expect-no-changes").succeeded().unchanged
 
-    assert project.names() == {"hello"}
-    assert project.platform.service_secret_key not in project.stored_text()
+        before = project.resources()["hello"]["outputs"]
+        project.declare({"hello": {"code": "plugins/hello", "timeout": 9}})
+        project.platform.faults.add("forbidden", method="PATCH", times=None)
+        refused = project.up().failed()
+        assert refused.error.startswith("BioT: update plugin 'hello': the platform answered 403 ACCESS_DENIED")
+        assert "What to do: give the service user's role" in refused.error
+        assert "(trace id " in refused.error
+        assert "\n" not in refused.error
+        assert len(project.requests("PATCH")) == 1  # a refusal is no reason to ask again
+        assert project.resources()["hello"]["outputs"] == before
 
-
-def test_destroy_goes_where_the_plugins_were_deployed_whatever_the_configuration_says_now(project: Project) -> None:
-    project.declare(HELLO)
-    project.up().succeeded()
-    project.config["biot:baseUrl"] = f"embedded:{project.folder / 'another'}"
-
-    project.destroy().succeeded()
+        destroy = project.destroy().succeeded()
 
     assert project.names() == set()
+    shown = [up.output, up.event_log, refused.output, refused.event_log, destroy.output, destroy.event_log]
+    assert [text for text in (*shown, project.stored_text()) if key in text] == []
 
 
-@pytest.mark.parametrize("scheme", ["http", "https"])
-def test_an_unreachable_platform_is_told_with_its_address(project: Project, scheme: str) -> None:
-    _deployed(project)
-    with socket.socket() as taken:  # bound and not listening: nobody answers there
-        taken.bind(("127.0.0.1", 0))
-        address = f"{scheme}://127.0.0.1:{taken.getsockname()[1]}"
-        project.config |= {"biot:baseUrl": address, "biot:serviceId": "service-1"}
-        project.environment["BIOT_SERVICE_SECRET_KEY"] = "not a key"
-
-        result = project.up().failed()
-
-    assert result.error.startswith(f"BioT: log in as service user service-1: {address} cannot be reached (")
-    assert "check biot:baseUrl and the network" in result.error
-    assert "\n" not in result.error
-    assert project.resources()["hello"]["outputs"]["timeout"] == 5
-    assert project.shown("hello")["timeout"] == 5
+PROVIDERS = """
+import os
+eu = biot.Provider("eu", base_url={url!r}, service_id={id!r}, service_secret_key=os.environ["EU_KEY"])
+biot.Plugin("hello", opts=pulumi.ResourceOptions(provider=eu))
+biot.Plugin("here")
+"""
 
 
-def test_wrong_credentials_are_told_with_the_keys_to_check(project: Project) -> None:
-    project.declare(HELLO)
-    with running(project.platform_folder) as address:
-        project.config |= {"biot:baseUrl": address, "biot:serviceId": project.platform.service_id}
-        project.environment["BIOT_SERVICE_SECRET_KEY"] = "not the key"
-        result = project.up().failed()
+def test_one_program_deploys_to_two_platforms_by_two_providers(project: Project, tmp_path: Path) -> None:
+    folder = tmp_path / "eu"
+    with Platform(folder) as platform, running(folder) as base_url:
+        key = platform.service_secret_key
+        project.environment["EU_KEY"] = key
+        project.program(PROVIDERS.format(url=base_url, id=platform.service_id))
 
-    asked = f"BioT: log in as service user {project.platform.service_id}: the platform answered 403 LOGIN_FAILED"
-    assert result.error.startswith(asked)
-    assert TRACE in result.error
-    assert "What to do: check biot:serviceId and biot:serviceSecretKey" in result.error
-    assert "not the key" not in result.output
-    assert project.resources() == {}
+        project.up().succeeded()
+
+        assert {row["name"] for row in platform.plugins.search({})["data"]} == {"hello"}
+        assert project.names() == {"here"}
+        assert key not in project.stored_text()
+
+        # Another identity is an update of the provider, and no change of the plugins.
+        other_id, project.environment["EU_KEY"] = platform.add_service_user()
+        project.program(PROVIDERS.format(url=base_url, id=other_id))
+        changed = project.up().succeeded()
+        assert (changed.changes, changed.steps) == ({"same": 3, "update": 1}, {})
+
+        # So is another address of the same platform.
+        project.program(PROVIDERS.format(url=base_url.replace("127.0.0.1", "localhost"), id=other_id))
+        moved = project.up().succeeded()
+        assert (moved.changes, moved.steps) == ({"same": 3, "update": 1}, {})
+
+        project.destroy().succeeded()
+        assert platform.plugins.search({})["data"] == []
 
 
-@pytest.mark.parametrize(
-    ("fault", "texts"),
-    [
-        ({"kind": "forbidden"}, ["403 ACCESS_DENIED", "What to do: give the service user's role"]),
-        (
-            {"status": 400, "code": "INTERCEPTION_CONFIGURATION_NOT_FOUND", "details": {"apiId": "GET/x"}},
-            ["400 INTERCEPTION_CONFIGURATION_NOT_FOUND", "(api id GET/x)", "What to do: check api_id"],
-        ),
-        ({"status": 418, "code": "SOMETHING_NEW"}, ["418 SOMETHING_NEW", "a fault on order"]),
-    ],
-)
-def test_a_refusal_of_the_platform_is_one_line_with_its_words_and_trace_id(
-    project: Project, fault: dict[str, Any], texts: list[str]
-) -> None:
-    _deployed(project)
-    project.platform.faults.add(method="PATCH", times=None, **fault)
-
-    _told(project, "update plugin 'hello': the platform answered", *texts, TRACE)
-
-    assert len(project.requests("PATCH")) == 1  # a refusal is no reason to ask again
-    assert project.shown("hello")["timeout"] == 5
-    project.platform.faults.clear()
+def test_a_wrong_address_stops_a_run_before_anything_is_written_and_no_plugin_is_forgotten(project: Project) -> None:
+    project.declare({"hello": {}})
     project.up().succeeded()
-    assert project.shown("hello")["timeout"] == 6
+    right = project.config["biot:baseUrl"]
+    wrong = f"embedded:{project.folder / 'production'}"
+    project.config["biot:baseUrl"] = wrong
+    project.declare({"hello": {"timeout": 9}, "new": {}})
+    report = f"deployed it to {right}, and {wrong}, which is configured now, has no plugin 'hello' of this stack"
 
+    for arguments in (["up", "--yes"], ["refresh", "--yes", "--run-program"]):
+        project.pulumi(*arguments).failed(report)
+    with Platform(project.folder / "production") as production:
+        assert production.plugins.search({})["data"] == []
+    assert set(project.resources()) == {"hello"}
 
-@pytest.mark.parametrize(
-    ("fault", "texts"),
-    [
-        ({"kind": "bad-gateway"}, ["502", "with no error body of BioT's", "502 Bad Gateway"]),
-        ({"kind": "not-json", "when": "before"}, ["200 with something that is not its answer", "<html></html>"]),
-    ],
-)
-def test_an_answer_that_is_rubbish_is_quoted_and_what_became_of_the_plugin_is_said(
-    project: Project, fault: dict[str, Any], texts: list[str]
-) -> None:
-    _deployed(project)
-    project.platform.faults.add(method="PATCH", times=None, **fault)
-
-    _told(project, "update plugin 'hello': the platform answered", *texts, "does not show the change")
-
-    assert project.shown("hello")["timeout"] == 5
-    project.platform.faults.clear()
-    project.up().succeeded()
-    assert project.shown("hello")["timeout"] == 6
-
-
-@pytest.mark.parametrize("kind", ["bad-gateway", "gateway-timeout", "not-json", "aws-conflict"])
-def test_a_create_with_an_unclear_outcome_ends_in_one_plugin_within_the_same_up(project: Project, kind: str) -> None:
-    project.declare({"hello": {"code": "plugins/hello"}})
-    project.platform.faults.add(kind, method="POST", path="/settings/")
-
-    project.up().succeeded()
-
-    assert [fault["struck"] for fault in project.platform.faults.all()] == [1]
-    assert project.names() == {"hello"}
-    assert project.shown("hello")["version"] == 1
-    assert project.preview("--refresh", "--expect-no-changes").succeeded().unchanged
-
-
-@pytest.mark.parametrize("kind", ["kill", "kill-after-commit"])
-def test_a_provider_killed_in_the_middle_of_a_create_is_made_good_by_the_next_up(project: Project, kind: str) -> None:
-    project.declare({"hello": {"code": "plugins/hello"}})
-    project.platform.faults.add(kind, method="POST", path="/settings/")
-    project.up().failed()
-    assert project.resources() == {}
-
-    project.up().succeeded()
-
-    assert project.names() == {"hello"}
-    assert project.resources()["hello"]["outputs"]["version"] == project.shown("hello")["version"] == 1
-    assert project.preview("--refresh", "--expect-no-changes").succeeded().unchanged
-
-
-@pytest.mark.parametrize("kind", ["kill", "kill-after-commit"])
-def test_a_provider_killed_in_the_middle_of_an_update_is_made_good_by_the_next_up(project: Project, kind: str) -> None:
-    project.declare({"hello": {"code": "plugins/hello"}})
-    project.up().succeeded()
-    project.file("plugins/hello/index.js", "// new\n")
-    project.platform.faults.add(kind, method="PATCH")
-    project.up().failed()
-
-    project.up().succeeded()
-
-    assert project.deployed_files("hello") == {"index.js": b"// new\n"}
-    assert project.resources()["hello"]["outputs"]["version"] == project.shown("hello")["version"] == 2
-    assert project.preview("--refresh", "--expect-no-changes").succeeded().unchanged
+    # Without the program, a run goes where the plugins were deployed.
+    assert project.refresh().succeeded().unchanged
+    project.destroy().succeeded()
+    assert project.names() == set()

@@ -38,11 +38,12 @@ def all_killed(run: subprocess.Popen[bytes]) -> None:
 
 def run_until(project: Project, asked: str, end: Callable[[subprocess.Popen[bytes]], None]) -> None:
     """Start an `up`, end it while the platform is working on the request `asked`, and wait until all is quiet."""
+    project.prepare_stack()
     command = ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive"]
     with subprocess.Popen(
         command,
         cwd=project.root,
-        env=project.environment,
+        env=project.environment | {"PULUMI_STACK": project.stack},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -62,42 +63,29 @@ def run_until(project: Project, asked: str, end: Callable[[subprocess.Popen[byte
                 os.kill(int(process.name), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("end", [interrupted_twice, killed, all_killed])
-def test_a_run_ended_in_the_middle_of_a_create_is_made_good_by_the_next_up(
-    project: Project, end: Callable[[subprocess.Popen[bytes]], None], when: str
+@pytest.mark.parametrize(
+    ("end", "created", "updated"),
+    [(interrupted_twice, "before", "after"), (killed, "after", "before"), (all_killed, "before", "after")],
+)
+def test_a_run_ended_in_the_middle_of_a_write_is_made_good_by_the_next_up(
+    project: Project, end: Callable[[subprocess.Popen[bytes]], None], created: str, updated: str
 ) -> None:
     project.declare({"hello": {"code": "plugins/hello", "timeout": 7}})
-    project.preview().succeeded()
-    project.platform.faults.add(method="POST", path="/plugins$", when=when, latency=SLOW)
-
+    project.platform.faults.add(method="POST", path="/plugins$", when=created, latency=SLOW)
     run_until(project, "POST", end)
     project.pulumi("cancel", "--yes")
     project.up().succeeded()
-
     assert project.names() == {"hello"}
-    assert project.shown("hello")["timeout"] == 7
-    assert project.shown("hello")["version"] == 1
+    shown = project.shown("hello")
+    assert (shown["timeout"], shown["version"]) == (7, 1)
     assert len([entry for entry in project.requests("POST") if entry["status"] == 201]) == 1
-    assert project.preview("--refresh").succeeded().unchanged
 
-
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("end", [interrupted_twice, killed, all_killed])
-def test_a_run_ended_in_the_middle_of_an_update_of_code_is_made_good_by_the_next_up(
-    project: Project, end: Callable[[subprocess.Popen[bytes]], None], when: str
-) -> None:
-    project.declare({"hello": {"code": "plugins/hello"}})
-    project.up().succeeded()
+    project.platform.faults.clear()
     project.file("plugins/hello/index.js", HANDLER + "// second\n")
-    project.platform.faults.add(method="PATCH", path="/plugins/", when=when, latency=SLOW)
-
+    project.platform.faults.add(method="PATCH", path="/plugins/", when=updated, latency=SLOW)
     run_until(project, "PATCH", end)
     project.pulumi("cancel", "--yes")
     project.up().succeeded()
-
-    assert project.names() == {"hello"}
     assert project.deployed_files("hello")["index.js"].endswith(b"// second\n")
-    assert project.shown("hello")["version"] == 2
-    assert project.resources()["hello"]["outputs"]["version"] == 2
+    assert project.shown("hello")["version"] == project.resources()["hello"]["outputs"]["version"] == 2
     assert project.preview("--refresh").succeeded().unchanged

@@ -1,198 +1,140 @@
-"""One plugin from its first `pulumi up` to `pulumi destroy`."""
+"""One plugin from its first `pulumi preview` to `pulumi destroy`, and what a program reads of others."""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
+import io
+import secrets
+import zipfile
 
-if TYPE_CHECKING:
-    from conftest import Project
+from .conftest import HANDLER, Project
 
-HELLO = {"hello": {"code": "plugins/hello"}}
+FILE = "plugins/hello/index.js"
 
 
-def test_a_preview_asks_the_platform_nothing_and_an_up_deploys_what_it_showed(project: Project) -> None:
-    project.program('plugin = biot.Plugin("hello", code="plugins/hello")\npulumi.export("url", plugin.endpoint_url)')
-
-    preview = project.preview().succeeded()
-
-    assert preview.steps == {"hello": ["create"]}
-    assert project.requests() == []
-    assert project.resources() == {}
-
-    up = project.pulumi("up", "--yes", log=True).succeeded()
-
-    shown = project.shown("hello")
-    assert up.steps["hello"][-1] == "create"
-    assert shown["endpointUrl"] in up.stdout
-    assert project.deployed_files("hello") == {"index.js": (project.root / "plugins/hello/index.js").read_bytes()}
-    assert [entry["status"] for entry in project.requests("POST")] == [201]
-    assert project.resources()["hello"]["id"] == "hello"
-    outputs = project.resources()["hello"]["outputs"]
-    assert {key: outputs[key] for key in ("version", "endpoint_url", "link_to_console", "deployment_package_type")} == {
-        "version": 1,
-        "endpoint_url": shown["endpointUrl"],
-        "link_to_console": shown["linkToConsole"],
-        "deployment_package_type": "ZIP",
-    }
-    assert (outputs["creation_time"], outputs["last_modified_time"]) == (
-        shown["creationTime"],
-        shown["lastModifiedTime"],
+def _program(project: Project, folder: str, timeout: int = 3) -> None:
+    project.program(
+        f'plugin = biot.Plugin("hello", code={folder!r}, timeout={timeout})\npulumi.export("url", plugin.endpoint_url)'
     )
 
 
-def test_a_second_preview_and_a_second_up_change_nothing_and_ask_nothing(project: Project) -> None:
-    project.declare(HELLO)
-    project.up().succeeded()
+def test_a_plugin_from_its_first_preview_to_its_destroy(project: Project) -> None:
+    _program(project, "plugins/hello")
+    preview = project.preview().succeeded()
+    assert preview.steps == {"hello": ["create"]}
+    assert (project.requests(), project.resources()) == ([], {})
+
+    up = project.up().succeeded()
+    created = project.shown("hello")
+    assert created["endpointUrl"] in up.stdout
+    assert project.deployed_files("hello") == {"index.js": HANDLER.encode()}
+    assert [entry["status"] for entry in project.requests("POST")] == [201]
+    state = project.resources()["hello"]
+    assert state["id"] == "hello"
+    for output, member in (
+        ("version", "version"),
+        ("endpoint_url", "endpointUrl"),
+        ("link_to_console", "linkToConsole"),
+        ("deployment_package_type", "deploymentPackageType"),
+        ("creation_time", "creationTime"),
+        ("last_modified_time", "lastModifiedTime"),
+    ):
+        assert state["outputs"][output] == created[member]
+
+    _the_same_files_in_another_folder_are_no_change(project)
+    _changed_code_is_one_patch_with_the_next_version(project)
+    after = project.shown("hello")
+    assert (after["endpointUrl"], after["creationTime"]) == (created["endpointUrl"], created["creationTime"])
+    _code_of_others_shows_in_a_refresh_and_the_next_up_deploys_ours(project)
+
+    project.platform.plugins.delete("Plugin-hello")
+    _program(project, "functions/hello", timeout=9)
+    assert "warning: plugin 'hello' no longer exists: it is created anew" in project.up().succeeded().output
+    assert project.shown("hello")["timeout"] == 9
+
+    project.platform.plugins.delete("Plugin-hello")
+    assert "create" in project.up("--refresh").succeeded().steps["hello"]
+    assert project.deployed_files("hello").keys() == {"index.js", "lib/names.js"}
+
+    project.platform.plugins.create({"name": "by-hand", "displayName": "By hand", "version": 1}, None, "http://x")
+    assert project.destroy().succeeded().steps == {"hello": ["delete"]}
+    assert project.names() == {"by-hand"}
+    assert project.resources() == {}
+
+
+def _the_same_files_in_another_folder_are_no_change(project: Project) -> None:
+    (project.root / "plugins").rename(project.root / "functions")
+    _program(project, "functions/hello")
     project.forget_requests()
-
-    assert project.preview("--expect-no-changes").succeeded().unchanged
-    assert project.up("--expect-no-changes").succeeded().unchanged
-
+    unchanged = project.pulumi("up", "--yes", "--expect-no-changes", log=True).succeeded()
+    assert unchanged.steps == {}
     assert project.requests() == []
 
 
-def test_changed_code_is_one_patch_with_the_next_version_and_the_same_endpoint(project: Project) -> None:
-    project.file("plugins/hello/lib/names.js", "exports.names = []\n")
-    project.declare(HELLO)
-    project.up().succeeded()
-    before = project.shown("hello")
-    project.file("plugins/hello/lib/names.js", "exports.names = ['Ada']\n")
-    project.forget_requests()
-
+def _changed_code_is_one_patch_with_the_next_version(project: Project) -> None:
+    project.file("functions/hello/lib/names.js", "exports.names = ['Ada']\n")
     preview = project.preview("--diff").succeeded()
-    up = project.up().succeeded()
-
     assert "lib/names.js" in preview.stdout
     assert '"index.js"' not in preview.stdout
-    assert up.steps == {"hello": ["update"]}
+
+    assert project.up().succeeded().steps == {"hello": ["update"]}
     (patch,) = project.requests("PATCH", "POST", "PUT", "DELETE")
-    assert patch["method"] == "PATCH"
     assert set(patch["config"]) == {"version", "environmentVariables"}
     assert patch["config"]["version"] == 2
-    assert set(patch["config"]["environmentVariables"]) == {"PULUMI_BIOT_STAMP"}
     assert [part["name"] for part in patch["parts"] if part["name"] == "code"] == ["code"]
     assert project.deployed_files("hello")["lib/names.js"] == b"exports.names = ['Ada']\n"
-    after = project.shown("hello")
-    assert after["version"] == 2
-    assert (after["endpointUrl"], after["creationTime"]) == (before["endpointUrl"], before["creationTime"])
-    assert project.resources()["hello"]["outputs"]["version"] == 2
-    assert project.preview("--expect-no-changes").succeeded().unchanged
+    assert project.resources()["hello"]["outputs"]["version"] == project.shown("hello")["version"] == 2
 
 
-def test_the_path_of_the_code_may_move_when_the_files_stay_the_same(project: Project) -> None:
-    project.declare(HELLO)
-    project.up().succeeded()
-    (project.root / "plugins").rename(project.root / "functions")
-    project.declare({"hello": {"code": "functions/hello"}})
-    project.forget_requests()
-
-    assert "hello" not in project.preview().succeeded().steps
-    assert "hello" not in project.up().succeeded().steps
-
-    assert project.requests() == []
-    assert project.preview("--expect-no-changes").succeeded().unchanged
+def _code_of_others_shows_in_a_refresh_and_the_next_up_deploys_ours(project: Project) -> None:
+    foreign = io.BytesIO()
+    with zipfile.ZipFile(foreign, "w") as archive:
+        archive.writestr("index.js", "theirs")
+    project.platform.plugins.update("Plugin-hello", {"version": 5}, foreign.getvalue())
+    assert project.refresh().succeeded().changes["update"] == 1
+    assert project.resources()["hello"]["outputs"]["code_digest"] == "deployed elsewhere as version 5"
+    assert project.up().succeeded().steps == {"hello": ["update"]}
+    assert project.shown("hello")["version"] == 6
+    assert project.deployed_files("hello")["index.js"] == HANDLER.encode()
 
 
-def test_a_new_name_replaces_the_plugin_and_deletes_the_old_one_first(project: Project) -> None:
-    project.declare({"hello": {"name": "first", "code": "plugins/hello"}})
-    project.up().succeeded()
-    project.declare({"hello": {"name": "second", "code": "plugins/hello"}})
-    project.forget_requests()
-
-    preview = project.preview().succeeded()
-    project.up().succeeded()
-
-    assert preview.steps["hello"] == ["delete-replaced", "replace", "create-replacement"]
-    assert [(e["method"], e["path"].rpartition("/")[2]) for e in project.requests("POST", "DELETE")] == [
-        ("DELETE", "Plugin-first"),
-        ("POST", "plugins"),
-    ]
-    assert project.names() == {"second"}
-    assert project.resources()["hello"]["id"] == "second"
+READING = """
+found = biot.Plugin.get("found", "old-007")
+one = biot.get_plugin("old-007")
+assert one.environment_variables == {"TOKEN": one.environment_variables["TOKEN"]}
+pulumi.export("found", pulumi.Output.all(found.version, found.handler, found.timeout))
+pulumi.export("one", [one.name, one.version, one.memory_size, repr(one)])
+pulumi.export("all", len({plugin.name for plugin in biot.list_plugins()}))
+pulumi.export("big", len(biot.list_plugins(filters={"memorySize": {"gte": 512}})))
+pulumi.export("last", biot.list_plugins(sort=[{"prop": "name", "order": "DESC"}], free_text="old")[0].name)
+"""
 
 
-def test_taking_the_code_away_replaces_the_plugin_since_the_platform_never_goes_back_to_its_seed(
-    project: Project,
-) -> None:
-    project.declare({"hello": {}})
-    project.up().succeeded()
-    assert project.platform.code("hello") is None
-    project.declare(HELLO)
-    up = project.up().succeeded()
-    assert up.steps == {"hello": ["update"]}
-    assert project.platform.code("hello") is not None
-    project.declare({"hello": {}})
+def test_a_program_reads_plugins_that_it_does_not_manage(project: Project) -> None:
+    canary = secrets.token_hex(16)
+    for number in range(103):  # more than one page
+        config = {
+            "name": f"old-{number:03}",
+            "displayName": f"Old {number}",
+            "version": 7,
+            "handler": "src/main.run",
+            "timeout": 33,
+            "memorySize": 512 if number % 2 else 128,
+            "environmentVariables": {"TOKEN": canary},
+        }
+        project.platform.plugins.create(config, None, "http://embedded")
+    before = project.names()
+    project.program(READING)
 
-    up = project.up().succeeded()
+    assert project.up().succeeded().steps == {"found": ["read"]}
 
-    assert up.steps["hello"] == ["delete-replaced", "replace", "create-replacement"]
-    assert project.platform.code("hello") is None
-    assert project.shown("hello")["version"] == 1
-
-
-def test_destroy_deletes_the_plugins_and_leaves_an_empty_state(project: Project) -> None:
-    project.declare(HELLO | {"seed": {}})
-    project.up().succeeded()
-    project.platform.plugins.create({"name": "by-hand", "displayName": "By hand", "version": 1}, None, "http://x")
-
-    destroy = project.destroy().succeeded()
-
-    assert destroy.steps == {"hello": ["delete"], "seed": ["delete"]}
-    assert project.names() == {"by-hand"}
-    assert project.resources() == {}
-
-
-def test_destroy_takes_a_plugin_that_is_gone_already_as_deleted(project: Project) -> None:
-    project.declare(HELLO)
-    project.up().succeeded()
-    project.platform.plugins.delete("Plugin-hello")
-
+    outputs = project.outputs()
+    assert canary not in str(outputs)
+    assert outputs["found"] == [7, "src/main.run", 33]
+    assert outputs["one"][:3] == ["old-007", 7, 512]
+    assert {name: outputs[name] for name in ("all", "big", "last")} == {"all": 103, "big": 51, "last": "old-102"}
     project.destroy().succeeded()
+    assert project.names() == before
 
-    assert project.resources() == {}
-
-
-def test_a_plugin_deleted_behind_pulumis_back_is_made_again_by_an_up_with_refresh(project: Project) -> None:
-    project.declare(HELLO)
-    project.up().succeeded()
-    project.platform.plugins.delete("Plugin-hello")
-
-    up = project.up("--refresh").succeeded()
-
-    assert "create" in up.steps["hello"]
-    assert project.names() == {"hello"}
-    assert project.deployed_files("hello").keys() == {"index.js"}
-    assert project.preview("--refresh", "--expect-no-changes").succeeded().unchanged
-
-
-def test_an_update_of_a_plugin_that_is_gone_creates_it_anew_and_says_so(project: Project) -> None:
-    project.declare(HELLO)
-    project.up().succeeded()
-    project.platform.plugins.delete("Plugin-hello")
-    project.declare({"hello": {"code": "plugins/hello", "timeout": 9}})
-
-    assert "warning: plugin 'hello' no longer exists: it is created anew" in project.up().succeeded().output
-
-    assert project.shown("hello")["timeout"] == 9
-    assert project.preview("--refresh", "--expect-no-changes").succeeded().unchanged
-
-
-def test_a_plugin_can_be_read_by_its_name_without_being_managed(project: Project) -> None:
-    config = {"name": "by-hand", "displayName": "By hand", "version": 7, "handler": "src/main.run", "timeout": 33}
-    project.platform.plugins.create(config, None, "http://x")
-    project.program(
-        'plugin = biot.Plugin.get("found", "by-hand")\n'
-        'pulumi.export("found", pulumi.Output.all(plugin.version, plugin.handler, plugin.timeout))'
-    )
-
-    up = project.up().succeeded()
-
-    assert up.steps == {"found": ["read"]}
-    outputs = project.pulumi("stack", "output", "--json").succeeded().stdout
-    assert json.loads(outputs)["found"] == [7, "src/main.run", 33]
-    project.destroy().succeeded()
-    assert project.names() == {"by-hand"}
-
-    project.program('biot.Plugin.get("none", "nobodys")')
-    project.up().failed("read plugin 'nobodys'", "PLUGIN_NOT_FOUND")
+    for reading in ('biot.Plugin.get("none", "nowhere")', 'biot.get_plugin("nowhere")'):
+        project.program(reading)
+        project.preview().failed("read plugin 'nowhere'", "404 PLUGIN_NOT_FOUND", "trace id")

@@ -8,14 +8,8 @@ import os
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from conftest import Project
+from .conftest import Project
 
 IMAGE = (
     'image = biot.PluginImage("hello", code="code", base_image="embedded/base/python:3.13", handler="index.handler")'
@@ -46,7 +40,7 @@ class Listening:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._over.wait(0.02):
+        while not self._over.wait(0.1):
             for port in listening() - self.ports - self.before:
                 self.ports.add(port)
                 with contextlib.suppress(OSError, http.client.HTTPException):
@@ -85,38 +79,23 @@ def listening() -> set[int]:
     return found
 
 
-@pytest.fixture
-def watched() -> Iterator[Listening]:
+def test_nobody_is_served_but_who_pushes_an_image_and_not_for_longer(project: Project) -> None:
+    project.platform.plugins.create({"name": "other", "displayName": "Other", "version": 1}, None, "http://x")
+    project.program('biot.Plugin("hello", code="plugins/hello")\nbiot.get_plugin("other")\n')
     with Listening() as watched:
-        yield watched
+        project.pulumi("up", "--yes").succeeded()
+        for run in (project.refresh, project.destroy):
+            run().succeeded()
+        assert watched.ports, "the engine's own are seen"
+        assert watched.served == {}
 
-
-def test_a_zip_is_previewed_deployed_refreshed_and_destroyed_without_a_port(
-    project: Project, watched: Listening
-) -> None:
-    project.program('biot.Plugin("hello", code="plugins/hello")\n')
-    for run in (project.preview, project.up, project.refresh):
-        run().succeeded()
-    project.program('biot.Plugin("hello", code="plugins/hello")\nbiot.get_plugin("hello")\n')
-    project.preview().succeeded()
-    project.destroy().succeeded()
-    assert watched.ports, "the engine's own are seen"
-    assert watched.served == {}
-
-
-def test_for_a_push_there_is_the_registry_and_nothing_else_and_not_for_longer(
-    project: Project, watched: Listening
-) -> None:
-    project.file("code/index.py", "def handler(event, context): ...\n")
-    project.program(f'{IMAGE}\nbiot.Plugin("hello", image_tag=image.image_tag)\n')
-    project.preview().succeeded()
-    assert watched.served == {}
-    project.up().succeeded()
-    assert set(watched.served.values()) == {SEEN_BY_NOBODY}
-    watched.served.clear()
-    project.preview().succeeded()
-    assert watched.served == {}
-    deadline = time.monotonic() + 10
-    while (left := listening() - watched.before) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not left
+        project.file("code/index.py", "def handler(event, context): ...\n")
+        project.program(f'{IMAGE}\nbiot.Plugin("hello", image_tag=image.image_tag)\n')
+        project.preview().succeeded()
+        assert watched.served == {}
+        project.up().succeeded()
+        assert set(watched.served.values()) == {SEEN_BY_NOBODY}
+        deadline = time.monotonic() + 10
+        while (left := listening() - watched.before) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not left

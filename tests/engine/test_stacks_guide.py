@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from biot_provider.emulator import Platform
-from biot_provider.emulator.server import running
+from biot_provider.emulator.http.server import running
 
 from .conftest import ROOT
 
@@ -90,7 +90,7 @@ class Team:
         return {row["name"] for row in self.platforms[stack].plugins.search({})["data"]}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def team(pulumi_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     folder = tmp_path_factory.mktemp("team")
     project = folder / "project"
@@ -122,42 +122,6 @@ def team(pulumi_environment: dict[str, str], tmp_path_factory: pytest.TempPathFa
             made.users[f"{stack}-preview"] = platform.add_service_user(READING)
         made.shell(commands("pulumi login"))
         yield made
-
-
-def test_the_stacks_are_made_with_their_addresses_and_their_secrets_are_encrypted(team: Team) -> None:
-    listed = team.shell("pulumi stack ls --json")
-    assert {stack for stack in STACKS if f'"name": "{stack}"' in listed} == set(STACKS)
-    for stack in STACKS:
-        file = yaml.safe_load((team.folder / f"stacks/Pulumi.{stack}.yaml").read_text())
-        assert file["config"]["biot:baseUrl"] == team.addresses[stack]
-        assert file["encryptionsalt"]
-
-
-def test_the_first_deployment_by_hand_is_what_the_preview_said(team: Team) -> None:
-    user, key = team.users["dev"]
-    text = commands("biot-provider doctor").replace("<id of dev's deploy>", user)
-    output = team.shell(text, stdin=f"{key}\n")
-    assert "problem" not in output
-    assert team.names("dev") == EXAMPLES
-    assert key not in output
-
-
-def test_what_differs_per_environment_is_taken_as_the_guide_writes_it(team: Team) -> None:
-    file = team.folder / "stacks/Pulumi.production.yaml"
-    content = yaml.safe_load(file.read_text())
-    content["config"] |= block("stacks/Pulumi.production.yaml")["config"]
-    file.write_text(yaml.safe_dump(content))
-    (secret,) = re.findall(r"`(pulumi config set --path --secret .*?)`", GUIDE)
-    team.shell(f"{secret} --stack production", stdin="canary-of-the-guide")
-    assert "canary" not in file.read_text()
-
-    carry_out(team, "production", "up")
-
-    guard = team.platforms["production"].plugins.get("Plugin-vitals-guard")
-    assert guard["memorySize"] == 512
-    assert guard["environmentVariables"]["RANGE_HEART_RATE"] == "30..220"
-    assert guard["environmentVariables"]["TOKEN"] == "canary-of-the-guide"
-    assert team.platforms["production"].plugins.get("Plugin-device-alerts")["enabledState"] == "DISABLED"
 
 
 def test_the_esc_environment_gives_what_the_connection_reads() -> None:
@@ -217,32 +181,6 @@ def carry_out(team: Team, stack: str, command: str) -> str:
     return output
 
 
-def test_a_pull_request_shows_every_preview_with_an_identity_that_cannot_write(team: Team) -> None:
-    preview = pipeline()["jobs"]["preview"]
-    assert preview["if"] == "github.event_name == 'pull_request'"
-    assert preview["with"] == {"stack": "${{ matrix.stack }}", "command": "preview"}
-    assert preview["strategy"]["matrix"]["stack"] == list(STACKS)
-    carry_out(team, "dev", "up")
-    before = {stack: team.names(stack) for stack in STACKS}
-    for stack in STACKS:
-        shown = carry_out(team, stack, "preview")
-        assert ("to create" in shown) == (not before[stack]), shown
-    assert {stack: team.names(stack) for stack in STACKS} == before
-
-
-def test_a_merge_deploys_the_stacks_one_after_the_other(team: Team) -> None:
-    jobs = pipeline()["jobs"]
-    order = [job["with"]["stack"] for name, job in jobs.items() if name != "preview"]
-    assert order == list(STACKS)
-    assert [jobs[stack].get("needs") for stack in order] == [None, "dev", "staging"]
-    assert jobs["dev"]["if"] == "github.event_name == 'push'"
-    for stack in order:
-        assert jobs[stack]["with"]["command"] == "up"
-        output = carry_out(team, stack, "up")
-        assert "logged in" in output  # the doctor was asked first
-        assert team.names(stack) == EXAMPLES
-
-
 def test_the_workflows_have_what_github_asks_for() -> None:
     plugins, stack = pipeline(), block(".github/workflows/stack.yml")
     assert set(plugins["on"]) == {"pull_request", "push"}
@@ -266,7 +204,26 @@ def test_the_workflows_have_what_github_asks_for() -> None:
     assert (ROOT / "tools/setup_venv.py").is_file()
 
 
-def test_every_environment_of_the_pipeline_gets_its_identity(team: Team) -> None:
+def test_the_guide_is_carried_out(team: Team) -> None:
+    _the_stacks_are_made_with_their_addresses_and_their_secrets_are_encrypted(team)
+    _every_environment_of_the_pipeline_gets_its_identity(team)
+    _the_first_deployment_by_hand_is_what_the_preview_said(team)
+    _a_pull_request_shows_every_preview_with_an_identity_that_cannot_write(team)
+    _a_merge_deploys_the_stacks_one_after_the_other(team)
+    _what_differs_per_environment_is_taken_as_the_guide_writes_it(team)
+    _every_command_of_the_guide_is_known(team)
+
+
+def _the_stacks_are_made_with_their_addresses_and_their_secrets_are_encrypted(team: Team) -> None:
+    listed = team.shell("pulumi stack ls --json")
+    assert {stack for stack in STACKS if f'"name": "{stack}"' in listed} == set(STACKS)
+    for stack in STACKS:
+        file = yaml.safe_load((team.folder / f"stacks/Pulumi.{stack}.yaml").read_text())
+        assert file["config"]["biot:baseUrl"] == team.addresses[stack]
+        assert file["encryptionsalt"]
+
+
+def _every_environment_of_the_pipeline_gets_its_identity(team: Team) -> None:
     team.shell(commands("gh secret set"))
     asked = (team.folder.parent / "gh.log").read_text().splitlines()
     job = block(".github/workflows/stack.yml")["jobs"]["run"]
@@ -284,7 +241,60 @@ def test_every_environment_of_the_pipeline_gets_its_identity(team: Team) -> None
             assert f"{kind(scope)} {variable} --env {name}" in asked
 
 
-def test_every_command_of_the_guide_is_known(team: Team) -> None:
+def _the_first_deployment_by_hand_is_what_the_preview_said(team: Team) -> None:
+    user, key = team.users["dev"]
+    text = commands("biot-provider doctor").replace("<id of dev's deploy>", user)
+    output = team.shell(text, stdin=f"{key}\n")
+    assert "problem" not in output
+    assert team.names("dev") == EXAMPLES
+    assert key not in output
+
+
+def _a_pull_request_shows_every_preview_with_an_identity_that_cannot_write(team: Team) -> None:
+    preview = pipeline()["jobs"]["preview"]
+    assert preview["if"] == "github.event_name == 'pull_request'"
+    assert preview["with"] == {"stack": "${{ matrix.stack }}", "command": "preview"}
+    assert preview["strategy"]["matrix"]["stack"] == list(STACKS)
+    before = {stack: team.names(stack) for stack in STACKS}
+    for stack in STACKS:
+        shown = carry_out(team, stack, "preview")
+        assert ("to create" in shown) == (not before[stack]), shown
+    assert {stack: team.names(stack) for stack in STACKS} == before
+
+
+def _write_what_differs(team: Team) -> None:
+    file = team.folder / "stacks/Pulumi.production.yaml"
+    content = yaml.safe_load(file.read_text())
+    content["config"] |= block("stacks/Pulumi.production.yaml")["config"]
+    file.write_text(yaml.safe_dump(content))
+    (secret,) = re.findall(r"`(pulumi config set --path --secret .*?)`", GUIDE)
+    team.shell(f"{secret} --stack production", stdin="canary-of-the-guide")
+    assert "canary" not in file.read_text()
+
+
+def _a_merge_deploys_the_stacks_one_after_the_other(team: Team) -> None:
+    _write_what_differs(team)
+    jobs = pipeline()["jobs"]
+    order = [job["with"]["stack"] for name, job in jobs.items() if name != "preview"]
+    assert order == list(STACKS)
+    assert [jobs[stack].get("needs") for stack in order] == [None, "dev", "staging"]
+    assert jobs["dev"]["if"] == "github.event_name == 'push'"
+    for stack in order:
+        assert jobs[stack]["with"]["command"] == "up"
+        output = carry_out(team, stack, "up")
+        assert "logged in" in output  # the doctor was asked first
+        assert team.names(stack) == EXAMPLES
+
+
+def _what_differs_per_environment_is_taken_as_the_guide_writes_it(team: Team) -> None:
+    guard = team.platforms["production"].plugins.get("Plugin-vitals-guard")
+    assert guard["memorySize"] == 512
+    assert guard["environmentVariables"]["RANGE_HEART_RATE"] == "30..220"
+    assert guard["environmentVariables"]["TOKEN"] == "canary-of-the-guide"
+    assert team.platforms["production"].plugins.get("Plugin-device-alerts")["enabledState"] == "DISABLED"
+
+
+def _every_command_of_the_guide_is_known(team: Team) -> None:
     """What stands in the text, outside of the blocks that were carried out."""
     prose = re.sub(r"^```.*?^```$", "", GUIDE, flags=re.MULTILINE | re.DOTALL)
     for command in re.findall(r"`((?:pulumi|biot-provider) [^`]*)`", prose):

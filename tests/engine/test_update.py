@@ -1,6 +1,6 @@
 """Every attribute of a plugin, changed in the program and changed behind Pulumi's back.
 
-One project holds a plugin for each attribute, so that a few runs of `pulumi` serve all tests here.
+One project holds a plugin for each attribute, so that a few runs of `pulumi` serve all of them.
 """
 
 from __future__ import annotations
@@ -8,14 +8,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import pytest
+from typing import Any
 
 import biot_provider as biot
 
-if TYPE_CHECKING:
-    from conftest import Project, Result
+from .conftest import Project, Result
 
 
 @dataclass(frozen=True)
@@ -27,7 +24,7 @@ class Change:
     sent: dict[str, Any]
     """The members of the PATCH, variables by name only."""
     shown: dict[str, Any]
-    drift: dict[str, Any] | None = None
+    drift: dict[str, Any]
     """What somebody else sends the platform; `sent` must heal it."""
 
 
@@ -165,8 +162,8 @@ CHANGES = {
 }  # fmt: skip
 ELSEWHERE = {
     "resource_name", "opts",
-    "name", "code",  # test_lifecycle.py
-    "version", "image_tag",  # test_versions.py
+    "name", "image_tag",  # test_replaced.py
+    "code", "version",  # test_lifecycle.py
     "adopt",  # test_owners.py
 }  # fmt: skip
 
@@ -180,51 +177,71 @@ def test_every_argument_of_a_plugin_is_among_these_changes() -> None:
 
 @dataclass(frozen=True)
 class Stage:
-    """One run of `pulumi` and what the platform was asked and had, before and after it."""
+    """One run of `pulumi`, what it sent, and the plugins before and after it."""
 
     run: Result
     before: dict[str, dict[str, Any]]
     after: dict[str, dict[str, Any]]
     patches: dict[str, list[dict[str, Any]]]
 
-
-@dataclass(frozen=True)
-class Story:
-    created: Result
-    unchanged: Result
-    update: Stage
-    refresh: Stage
-    heal: Stage
-    healed: Result
-
-
-@pytest.fixture(scope="module")
-def story(new_project: Callable[..., Project]) -> Story:
-    """Create every plugin, change one thing of each, change it behind Pulumi's back, refresh and heal."""
-    project = new_project()
-
-    def shown() -> dict[str, dict[str, Any]]:
-        return {name: project.shown(name) | {"environmentVariables": project.variables(name)} for name in CHANGES}
-
-    def stage(run: Callable[[], Result]) -> Stage:
-        before = shown()
+    @classmethod
+    def of(cls, project: Project, run: Callable[[], Result]) -> Stage:
+        before = _shown(project)
         project.forget_requests()
-        result = run()
+        result = run().succeeded()
         writes = project.requests("POST", "PUT", "PATCH", "DELETE")
         patches = {name: [w for w in writes if w["path"].endswith(f"/Plugin-{name}")] for name in CHANGES}
-        return Stage(result, before, shown(), patches)
+        return cls(result, before, _shown(project), patches)
 
+
+def _shown(project: Project) -> dict[str, dict[str, Any]]:
+    return {name: project.shown(name) | {"environmentVariables": project.variables(name)} for name in CHANGES}
+
+
+def test_each_change_is_one_patch_of_it_and_what_others_changed_is_shown_and_changed_back(project: Project) -> None:
+    unchanged = {"same": len(CHANGES) + 1}
     project.declare({name: change.before for name, change in CHANGES.items()})
-    created = project.up()
-    unchanged = project.preview("--refresh")
+    assert project.up().succeeded().steps == {name: ["create"] for name in CHANGES}
+    assert project.preview("--refresh").succeeded().changes == unchanged
+
     project.declare({name: change.after for name, change in CHANGES.items()})
-    update = stage(project.up)
+    update = Stage.of(project, project.up)
     for name, change in CHANGES.items():
-        if change.drift is not None:
-            project.platform.plugins.update(f"Plugin-{name}", change.drift, None)
-    refresh = stage(project.refresh)
-    heal = stage(project.up)
-    return Story(created, unchanged, update, refresh, heal, project.preview("--refresh"))
+        _check_update(name, change, update)
+
+    for name, change in CHANGES.items():
+        project.platform.plugins.update(f"Plugin-{name}", change.drift, None)
+    refresh = Stage.of(project, project.refresh)
+    heal = Stage.of(project, project.up)
+    for name, change in CHANGES.items():
+        _check_refresh_and_heal(name, change, refresh, heal)
+    assert project.preview("--refresh").succeeded().changes == unchanged
+
+
+def _check_update(name: str, change: Change, stage: Stage) -> None:
+    """One PATCH has what changed, and nothing else of the plugin moves."""
+    before, after = stage.before[name], stage.after[name]
+    assert (name, stage.run.steps[name]) == (name, ["update"])
+    (patch,) = stage.patches[name]
+    assert (name, patch["method"], [part["name"] for part in patch["parts"]]) == (name, "PATCH", ["config"])
+    assert (name, _sent(patch)) == (name, change.sent)
+    assert (name, {member: after[member] for member in change.shown}) == (name, change.shown)
+    moved = {member for member in after if after[member] != before[member]}
+    assert (name, moved) == (name, {*change.shown, "lastModifiedTime"})
+
+
+def _check_refresh_and_heal(name: str, change: Change, refresh: Stage, heal: Stage) -> None:
+    """A refresh shows what somebody else changed and sends nothing; the next run changes it back."""
+    refreshed = {
+        event["resOutputsEvent"]["metadata"]["urn"].rpartition("::")[2]: event["resOutputsEvent"]["metadata"]["op"]
+        for event in refresh.run.events
+        if "resOutputsEvent" in event
+    }
+    assert (name, refreshed[name], refresh.patches[name]) == (name, "update", [])
+    assert (name, heal.run.steps[name]) == (name, ["update"])
+    (patch,) = heal.patches[name]
+    assert (name, set(_sent(patch))) == (name, set(change.sent))
+    assert (name, {member: heal.after[name][member] for member in change.shown}) == (name, change.shown)
 
 
 def _sent(patch: dict[str, Any]) -> dict[str, Any]:
@@ -233,47 +250,3 @@ def _sent(patch: dict[str, Any]) -> dict[str, Any]:
     if "environmentVariables" in config:
         config["environmentVariables"] = set(config["environmentVariables"])
     return config
-
-
-def test_every_plugin_is_created_and_then_shows_no_difference_even_when_refreshed(story: Story) -> None:
-    story.created.succeeded()
-    assert story.created.steps == {name: ["create"] for name in CHANGES}
-    assert story.unchanged.succeeded().changes == {"same": len(CHANGES) + 1}
-
-
-@pytest.mark.parametrize("name", CHANGES)
-def test_a_change_is_one_patch_of_what_changed_and_nothing_else_of_the_plugin_moves(story: Story, name: str) -> None:
-    story.update.run.succeeded()
-    (patch,) = story.update.patches[name]
-    before, after = story.update.before[name], story.update.after[name]
-
-    assert story.update.run.steps[name] == ["update"]
-    assert patch["method"] == "PATCH"
-    assert [part["name"] for part in patch["parts"]] == ["config"]
-    assert _sent(patch) == CHANGES[name].sent
-    assert {member: after[member] for member in CHANGES[name].shown} == CHANGES[name].shown
-    moved = {member for member in after if after[member] != before[member]}
-    assert moved == {*CHANGES[name].shown, "lastModifiedTime"}
-
-
-@pytest.mark.parametrize("name", CHANGES)
-def test_what_somebody_else_changed_shows_in_a_refresh_and_the_next_up_changes_it_back(story: Story, name: str) -> None:
-    story.refresh.run.succeeded()
-    story.heal.run.succeeded()
-    refreshed = {
-        event["resOutputsEvent"]["metadata"]["urn"].rpartition("::")[2]: event["resOutputsEvent"]["metadata"]["op"]
-        for event in story.refresh.run.events
-        if "resOutputsEvent" in event
-    }
-    (patch,) = story.heal.patches[name]
-
-    assert refreshed[name] == "update"
-    assert story.refresh.patches[name] == []
-    assert story.heal.run.steps[name] == ["update"]
-    assert set(_sent(patch)) == set(CHANGES[name].sent)
-    healed = story.heal.after[name]
-    assert {member: healed[member] for member in CHANGES[name].shown} == CHANGES[name].shown
-
-
-def test_nothing_is_left_to_change_after_healing(story: Story) -> None:
-    assert story.healed.succeeded().changes == {"same": len(CHANGES) + 1}

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
+from biot_provider.api.transport import RetryTransport
 from biot_provider.config import Settings
-from biot_provider.provider.lifecycle import Connection
+from biot_provider.lifecycle.connection import Connection
 from biot_provider.provider.plugin import PluginProvider
-from biot_provider.transport import RetryTransport
 
 from .choices import SECRET
 from .resources import Declared, Held, OperationError, changed, in_short, owner, plain, refuse_absorbed, wire
@@ -121,11 +121,11 @@ class Engine:
         line = Line(self.world, list(faults))
         identity = Settings("embedded", self.world.platform.service_id, self.world.platform.service_secret_key)
         provider = PluginProvider()
-        provider.connection = Connection(Settings("embedded", stamp=self.stamps))
+        provider.connect(Connection(Settings("embedded", stamp=self.stamps)))
         run = Run(line, provider)
         opened = (RetryTransport(line), identity)
         with (
-            patch("biot_provider.session.open_embedded", lambda _folder: opened),
+            patch("biot_provider.api.client.open_embedded", lambda _folder: opened),
             patch("time.sleep", lambda _seconds: None),
             contextlib.redirect_stderr(run.printed),
             contextlib.suppress(Killed),

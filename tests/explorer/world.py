@@ -137,7 +137,7 @@ class World:
 
     def __init__(self, platform: Platform) -> None:
         self.platform = platform
-        platform.journal.add = lambda entry: None  # type: ignore[method-assign]  # nobody reads it here
+        platform.request_log.add = lambda entry: None  # type: ignore[method-assign]  # nobody reads it here
         identity = platform.add_service_user(token_seconds=float(MONTH))
         http = httpx.Client(transport=httpx.WSGITransport(app=platform.app), base_url="http://embedded")
         self.login = http.post(LOGIN, json=dict(zip(("id", "secretKey"), identity, strict=True))).json()

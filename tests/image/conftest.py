@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from biot_provider.emulator import Platform
 
 from . import servers
 from .declared import Images
+from .memory_registry import MemoryRegistry, memory_registry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +24,23 @@ def ecr() -> Iterator[servers.Ecr]:
     """The emulated ECR; nothing in the environment points to it yet."""
     with servers.moto_ecr() as ecr:
         yield ecr
+
+
+_OF_BUILDERS = frozenset({"docker_registry", "dockerd", "builder_environment", "builder"})
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark each test that runs a program of the system: `make test` leaves it out, `make test-all` does not."""
+    if _OF_BUILDERS & set(getattr(item, "fixturenames", ())):
+        item.add_marker(pytest.mark.needs_builders)
+
+
+@pytest.fixture
+def registry(ecr: servers.Ecr, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MemoryRegistry]:
+    """A registry in memory that lets in who has a token of that ECR."""
+    token = base64.b64encode(f"AWS:{ecr.password}".encode()).decode()
+    with memory_registry(tmp_path_factory.mktemp("trust"), f"Basic {token}") as registry:
+        yield registry
 
 
 @pytest.fixture(scope="session")

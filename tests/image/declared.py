@@ -11,10 +11,11 @@ from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
+from biot_provider.lifecycle.connection import Connection
 from biot_provider.provider.image import PluginImageProvider
-from biot_provider.provider.lifecycle import Connection
 
 if TYPE_CHECKING:
+    from .memory_registry import MemoryRegistry
     from .servers import DockerRegistry, Ecr
 
 
@@ -29,23 +30,27 @@ class Images:
     @classmethod
     def on(cls, platform: Platform, data: Path, folder: Path) -> Images:
         images = cls(folder, platform)
-        images.provider.connection = Connection(Settings.read({"biot:baseUrl": f"embedded:{data}"}.get, {}))
+        images.provider.connect(Connection(Settings.read({"biot:baseUrl": f"embedded:{data}"}.get, {})))
         return images
 
     def another_process(self) -> Images:
         """Another provider on the same platform, that shares nothing with this one."""
         images = Images(self.folder, self.platform)
-        images.provider.connection = Connection(self.provider.connection.settings)
+        images.provider.connect(Connection(self.provider.connection.settings))
         return images
 
-    def use(self, ecr: Ecr, registry: DockerRegistry, monkeypatch: pytest.MonkeyPatch, host: str | None = None) -> None:
-        """Have the platform hand out another registry than its own."""
-        answer = ecr.temp_credentials(registry)
-        if host is not None:
-            answer["repositoryUri"] = answer["repositoryUri"].replace(registry.host, host)
-        self.platform.faults.add(method="GET", path="temp-credentials", times=None, status=200, json=answer)
-        for name, value in (registry.environment | {"AWS_ENDPOINT_URL_ECR": ecr.url}).items():
-            monkeypatch.setenv(name, value)
+    def use(
+        self, ecr: Ecr, registry: DockerRegistry | MemoryRegistry, monkeypatch: pytest.MonkeyPatch, host: str = ""
+    ) -> None:
+        """Have the platform hand out another registry than its own, by another host name where one is given."""
+        monkeypatch.setenv("SSL_CERT_FILE", str(registry.ca))
+        self.use_host(ecr, host or registry.host, monkeypatch)
+
+    def use_host(self, ecr: Ecr, host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Have the platform hand out whatever is at a host."""
+        response = ecr.temp_credentials(host)
+        self.platform.faults.add(method="GET", path="temp-credentials", times=None, status=200, json=response)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", ecr.url)
 
     def file(self, path: str, content: str | bytes, *, executable: bool = False) -> Path:
         target = self.folder / path
@@ -69,11 +74,11 @@ class Images:
         return dict(plain(self.provider.create(self.inputs(**arguments)).outs))
 
     def failure(self, **arguments: Any) -> str:
-        """What a user is told of an image that cannot be made."""
+        """The error of an image that cannot be made."""
         return self.failure_of(self.inputs(**arguments))
 
     def failure_of(self, inputs: dict[str, Any]) -> str:
-        """What a user is told when this cannot be made, though the preview went well."""
+        """The error of what cannot be made though the preview went well."""
         with pytest.raises(Exception) as caught:
             self.provider.create(inputs)
         text = str(caught.value)
@@ -82,9 +87,9 @@ class Images:
         return text
 
     def requests(self) -> list[str]:
-        """What was asked of the platform and of its registry, without the login."""
-        asked = [(entry["method"], entry["path"]) for entry in self.platform.requests()]
-        return [f"{method} {path}" for method, path in asked if not path.startswith("/ums/")]
+        """The requests to the platform and to its registry, without the login."""
+        requests = [(entry["method"], entry["path"]) for entry in self.platform.requests()]
+        return [f"{method} {path}" for method, path in requests if not path.startswith("/ums/")]
 
     def _check(self, olds: dict[str, Any] | None, arguments: dict[str, Any]) -> Any:
         paths = {key: str(self.folder / arguments[key]) for key in ("context", "code") if key in arguments}

@@ -30,14 +30,21 @@ class Layout:
         self.files[f"blobs/sha256/{digest(content)[7:]}"] = content
         return {"mediaType": kind, "digest": digest(content), "size": len(content), **more}
 
-    def image(self, layer: bytes = b"", kind: str = LAYER, architecture: str = "amd64", **more: Any) -> dict[str, Any]:
-        """An image of one layer; gives what refers to its manifest."""
+    def image(
+        self,
+        layer: bytes = b"",
+        kind: str = LAYER,
+        architecture: str = "amd64",
+        config: dict[str, Any] | None = None,
+        **more: Any,
+    ) -> dict[str, Any]:
+        """An image of one layer, that runs as ``config`` says; gives what refers to its manifest."""
         content = layer or gzip.compress(b"canary-layer", mtime=0)
-        config = {"os": "linux", "architecture": architecture, "rootfs": {"type": "layers", "diff_ids": ["sha256:0"]}}
+        whole = {"os": "linux", "architecture": architecture, "rootfs": {"type": "layers", "diff_ids": ["sha256:0"]}}
         manifest = {
             "schemaVersion": 2,
             "mediaType": f"{OCI}.manifest.v1+json",
-            "config": self.json(config, f"{OCI}.config.v1+json"),
+            "config": self.json(whole | ({"config": config} if config else {}), f"{OCI}.config.v1+json"),
             "layers": [self.blob(content, kind)],
         }
         return self.json(manifest, f"{OCI}.manifest.v1+json", **more)

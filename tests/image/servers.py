@@ -1,11 +1,12 @@
 """Real servers and tools for the tests of images: a registry, ECR, a Docker daemon, builders with storage of their own.
 
-They are programs of Debian (`tools/test_servers.py` makes sure of them) and moto. Each server listens on the loopback
+They are programs of Debian (`tools/test_servers.py --install`) and moto. Each server listens on the loopback
 interface or on a socket in a temporary folder, and ends with its block, or with the process that started it.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import ctypes
 import gzip
@@ -46,11 +47,6 @@ class DockerRegistry:
     password: str
     folder: Path
     """What is stored: `docker/registry/v2/...`."""
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What makes requests, httpx and boto3 trust it."""
-        return {"REQUESTS_CA_BUNDLE": str(self.ca), "SSL_CERT_FILE": str(self.ca)}
 
     def tags(self, repository: str = REPOSITORY) -> set[str]:
         """The tags of a repository; none where there is no such repository."""
@@ -141,8 +137,8 @@ class Ecr:
     password: str
     """What its token holds beside the user AWS; moto gives the same one to everybody."""
 
-    def temp_credentials(self, registry: DockerRegistry) -> dict[str, Any]:
-        """What a platform would answer that has this ECR and this registry."""
+    def temp_credentials(self, host: str) -> dict[str, Any]:
+        """What a platform would answer that has this ECR and the registry at this host."""
         return {
             "credentials": {
                 "accessKeyId": self.access_key_id,
@@ -151,7 +147,7 @@ class Ecr:
                 "expiration": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600)),
             },
             "region": REGION,
-            "repositoryUri": f"{registry.host}/{REPOSITORY}",
+            "repositoryUri": f"{host}/{REPOSITORY}",
         }
 
 
@@ -163,13 +159,13 @@ def moto_ecr() -> Iterator[Ecr]:
     from botocore.config import Config
     from moto.server import ThreadedMotoServer
 
-    # A line for each request tells nobody anything.
+    # A line for each request helps nobody.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     url = "http://{}:{}".format(*server.get_host_and_port())
 
-    def client(service: str, **keys: str) -> Any:
+    def client(service: str, **keys: Any) -> Any:
         return boto3.client(service, REGION, endpoint_url=url, config=Config(proxies={}), **keys)
 
     try:
@@ -182,13 +178,15 @@ def moto_ecr() -> Iterator[Ecr]:
         iam.put_role_policy(RoleName="push", PolicyName="push", PolicyDocument=policy)
         keys = client("sts", **root).assume_role(RoleArn=role["Arn"], RoleSessionName="push")["Credentials"]
         _check_keys_from_now_on(url)
-        used = {
-            "aws_access_key_id": keys["AccessKeyId"],
-            "aws_secret_access_key": keys["SecretAccessKey"],
-            "aws_session_token": keys["SessionToken"],
-        }
-        token = client("ecr", **used).get_authorization_token()["authorizationData"][0]["authorizationToken"]
-        yield Ecr(url, *used.values(), password=_password(token))
+        access = client(
+            "ecr",
+            aws_access_key_id=keys["AccessKeyId"],
+            aws_secret_access_key=keys["SecretAccessKey"],
+            aws_session_token=keys["SessionToken"],
+        )
+        token = access.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+        password = base64.b64decode(token).decode().removeprefix("AWS:")
+        yield Ecr(url, keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], password)
     finally:
         server.stop()
 
@@ -251,7 +249,7 @@ def cutting_proxy(host: str, after: int) -> Iterator[str]:
 
 
 def run(*command: str, env: Mapping[str, str] | None = None) -> str:
-    """Run a program to its end; gives what it said, and fails with it."""
+    """Run a program to its end; gives its output, and fails with it."""
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, f"{command[0]} failed:\n{done.stdout}{done.stderr}"
     return done.stdout
@@ -260,7 +258,7 @@ def run(*command: str, env: Mapping[str, str] | None = None) -> str:
 @contextlib.contextmanager
 def _started(command: list[str], log: Path, environment: dict[str, str]) -> Iterator[Path]:
     """A server that runs while the block does."""
-    # It is asked to end, too, when this process is killed.
+    # It gets SIGTERM, too, when this process is killed.
     command = ["setpriv", "--pdeathsig", "TERM", "--", *command]
     with (
         log.open("wb") as output,
@@ -299,12 +297,6 @@ def _check_keys_from_now_on(moto: str) -> None:
     import httpx
 
     httpx.post(f"{moto}/moto-api/reset-auth", content=b"0", trust_env=False).raise_for_status()
-
-
-def _password(authorization_token: str) -> str:
-    import base64
-
-    return base64.b64decode(authorization_token).decode().removeprefix("AWS:")
 
 
 def _blob(folder: Path, descriptor: Mapping[str, Any]) -> Path:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import gzip
 import json
 import ssl
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
 
+from .http_server import Request, Response, Server, http_server
 from .layouts import LAYER, OCI, Layout
 
 if TYPE_CHECKING:
     from .declared import Images
-    from .servers import DockerRegistry, Ecr
+    from .memory_registry import MemoryRegistry
+    from .servers import Ecr
 
 TOKEN = "canary-anonymous"
 
@@ -30,60 +30,42 @@ class Public:
 
     layout: Layout = field(default_factory=Layout)
     tags: dict[str, dict[str, Any]] = field(default_factory=dict)
-    requests: list[str] = field(default_factory=list)
     private: bool = False
-    host: str = ""
+    server: Server = field(default_factory=Server)
 
-    def answer(self, path: str, authorization: str | None) -> tuple[int, dict[str, str], bytes]:
-        self.requests.append(path)
-        if path.startswith("/token?"):
-            return (403, {}, b"{}") if self.private else (200, {}, json.dumps({"token": TOKEN}).encode())
-        if authorization != f"Bearer {TOKEN}":
+    @property
+    def host(self) -> str:
+        return self.server.host
+
+    def blobs(self) -> set[str]:
+        """The paths of the blobs that were read."""
+        return {request.path for request in self.server.requests if "/blobs/" in request.path}
+
+    def respond(self, request: Request) -> Response:
+        if request.path.startswith("/token?"):
+            return Response(403, body=b"{}") if self.private else Response(body=json.dumps({"token": TOKEN}).encode())
+        if request.authorization != f"Bearer {TOKEN}":
             realm = f'Bearer realm="https://{self.host}/token",service="public",scope="repository:lambda/python:pull"'
-            return 401, {"WWW-Authenticate": realm}, b"{}"
-        kind, name = path.split("/")[-2:]
+            return Response(401, {"WWW-Authenticate": realm}, b"{}")
+        kind, name = request.path.split("/")[-2:]
         referred = self.tags.get(name, {"digest": name, "mediaType": f"{OCI}.manifest.v1+json"})
         content = self.layout.files.get(f"blobs/sha256/{referred['digest'][7:]}")
         if content is None:
-            return 404, {}, b'{"errors": [{"code": "MANIFEST_UNKNOWN", "message": "no such tag"}]}'
-        return 200, {"Content-Type": referred["mediaType"] if kind == "manifests" else "x/x"}, content
+            return Response(404, body=b'{"errors": [{"code": "MANIFEST_UNKNOWN", "message": "no such tag"}]}')
+        return Response(200, {"Content-Type": referred["mediaType"] if kind == "manifests" else "x/x"}, content)
 
 
 @pytest.fixture
-def public(
-    images: Images, ecr: Ecr, docker_registry: DockerRegistry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Iterator[Public]:
-    """The public registry beside the platform's own, both trusted."""
+def public(images: Images, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Public]:
+    """The public registry, trusted, beside the platform's own."""
     public, authority = Public(), trustme.CA()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, headers, content = public.answer(self.path, self.headers["Authorization"])
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("localhost").configure_cert(context)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        public.host = f"localhost:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        images.use(ecr, docker_registry, monkeypatch)
-        bundle = tmp_path / "trusted.pem"
-        bundle.write_bytes(docker_registry.ca.read_bytes() + authority.cert_pem.bytes())
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
-        images.file("code/index.py", f"# {tmp_path}")  # not there yet, whatever other tests pushed
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(tls)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    images.file("code/index.py", "")
+    with http_server(public.respond, tls) as public.server:
         yield public
-        server.shutdown()
-        thread.join()
 
 
 def declared(public: Public, version: str = ":3.13") -> dict[str, Any]:
@@ -101,30 +83,27 @@ def an_index(public: Public, *architectures: str) -> dict[str, Any]:
 
 
 def test_of_an_index_the_image_for_lambda_is_copied_once(
-    public: Public, images: Images, docker_registry: DockerRegistry, capfd: pytest.CaptureFixture[str]
+    public: Public, images: Images, capfd: pytest.CaptureFixture[str]
 ) -> None:
     public.tags["3.13"] = an_index(public, "arm64", "amd64")
     state = images.create(**declared(public))
-    assert state["image_tag"] in docker_registry.tags()
-    layers = [path for path in public.requests if "/blobs/" in path]
-    assert len(set(layers)) == 2, "the configuration and the layer of one platform"
+    assert state["image_tag"] in images.platform.images.tags()
+    assert len(public.blobs()) == 2, "the configuration and the layer of one platform"
     stages = [line.split(": ")[1].split()[0] for line in capfd.readouterr().err.splitlines()]
     assert stages == ["reading", "read", "pushing", "pushed"]
 
     images.file("code/index.py", "changed")
-    public.requests.clear()
+    public.server.requests.clear()
     images.create(**declared(public))
-    assert len({path for path in public.requests if "/blobs/" in path}) == 1, "the configuration"
+    assert len(public.blobs()) == 1, "the configuration"
     stages = [line.split(": ")[1].split()[0] for line in capfd.readouterr().err.splitlines()]
     assert stages == ["pushing", "pushed"]
 
 
-def test_a_base_image_may_be_named_by_its_digest(
-    public: Public, images: Images, docker_registry: DockerRegistry
-) -> None:
+def test_a_base_image_may_be_named_by_its_digest(public: Public, images: Images) -> None:
     index = an_index(public, "amd64")
     state = images.create(**declared(public, f"@{index['digest']}"))
-    assert state["image_tag"] in docker_registry.tags()
+    assert state["image_tag"] in images.platform.images.tags()
 
 
 def test_a_registry_that_answers_another_image_than_the_one_named_is_found_out(public: Public, images: Images) -> None:
@@ -150,15 +129,15 @@ def no_layers_of_gzip(public: Public) -> dict[str, Any]:
 )
 def test_a_base_image_that_lambda_cannot_run_is_named(make: Any, text: str, public: Public, images: Images) -> None:
     public.tags["3.13"] = make(public)
-    said = images.failure(**declared(public))
-    assert f"{public.host}/lambda/python:3.13" in said
-    assert text in said
-    assert "\n" not in said
+    error = images.failure(**declared(public))
+    assert f"{public.host}/lambda/python:3.13" in error
+    assert text in error
+    assert "\n" not in error
 
 
 def test_a_base_image_that_is_missing_is_named(public: Public, images: Images) -> None:
-    said = images.failure(**declared(public))
-    assert said == (
+    error = images.failure(**declared(public))
+    assert error == (
         f"read the base image {public.host}/lambda/python:3.13: there is no such image or repository"
         " (404 MANIFEST_UNKNOWN: no such tag)"
     )
@@ -166,38 +145,38 @@ def test_a_base_image_that_is_missing_is_named(public: Public, images: Images) -
 
 def test_a_base_image_that_is_not_public_is_named(public: Public, images: Images) -> None:
     public.private = True
-    said = images.failure(**declared(public))
-    assert said.startswith(f"read the base image {public.host}/lambda/python:3.13: ")
-    assert said.endswith("What to do: check base_image; it must be public")
+    error = images.failure(**declared(public))
+    assert error.startswith(f"read the base image {public.host}/lambda/python:3.13: ")
+    assert error.endswith("What to do: check base_image; it must be public")
 
 
 def test_a_registry_whose_certificate_is_not_trusted_is_named(
-    public: Public, images: Images, docker_registry: DockerRegistry, monkeypatch: pytest.MonkeyPatch
+    public: Public, images: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(docker_registry.ca))
-    said = images.failure(**declared(public))
-    assert f"{public.host}/lambda/python:3.13: the registry's certificate is not trusted (" in said
-    assert said.endswith("What to do: name a file with its authority in REQUESTS_CA_BUNDLE")
+    monkeypatch.delenv("SSL_CERT_FILE")
+    error = images.failure(**declared(public))
+    assert f"{public.host}/lambda/python:3.13: the registry's certificate is not trusted (" in error
+    assert error.endswith("What to do: name a file with its authority in SSL_CERT_FILE")
 
 
 def test_a_registry_that_cannot_be_reached_is_named(images: Images) -> None:
     images.file("code/index.py", "")
-    said = images.failure(code="code", base_image="localhost:1/base:1")
-    assert said.startswith(
+    error = images.failure(code="code", base_image="localhost:1/base:1")
+    assert error.startswith(
         "read the base image localhost:1/base:1: the connection broke ([Errno 111] Connection refused)"
     )
 
 
 def test_an_embedded_base_image_is_an_error_elsewhere(
-    images: Images, ecr: Ecr, docker_registry: DockerRegistry, monkeypatch: pytest.MonkeyPatch
+    images: Images, ecr: Ecr, registry: MemoryRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images.file("code/index.py", "")
-    images.use(ecr, docker_registry, monkeypatch)
-    said = images.failure(code="code", base_image="embedded/base/python:3.13")
-    assert said.startswith("base_image embedded/base/python:3.13: only the embedded platform has it.")
+    images.use(ecr, registry, monkeypatch)
+    error = images.failure(code="code", base_image="embedded/base/python:3.13")
+    assert error.startswith("base_image embedded/base/python:3.13: only the embedded platform has it.")
 
 
 def test_a_base_image_the_platform_has_not_is_named(images: Images) -> None:
     images.file("code/index.py", "")
-    said = images.failure(code="code", base_image="embedded/base/cobol:60")
-    assert said.startswith("read the base image embedded/base/cobol:60: there is no such image or repository (404 ")
+    error = images.failure(code="code", base_image="embedded/base/cobol:60")
+    assert error.startswith("read the base image embedded/base/cobol:60: there is no such image or repository (404 ")

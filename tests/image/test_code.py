@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import os
 import secrets
 import socket
+import tarfile
 import threading
 import time
 from pathlib import Path
@@ -12,13 +15,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from biot_provider.errors import ImageError
 from biot_provider.image.credentials import RegistryLogin
 
 from .declared import plain
-from .servers import cutting_proxy
+from .layouts import Layout
+from .memory_registry import NAME
+from .servers import Image, cutting_proxy
 
 if TYPE_CHECKING:
+    from pytest_mock import MockerFixture
+
+    from tests.conftest import Tunnel
+
     from .declared import Images
+    from .memory_registry import MemoryRegistry
     from .servers import DockerRegistry, Ecr
 
 CREDENTIALS = "GET /settings/v2/plugins/docker-repository/temp-credentials"
@@ -37,20 +48,20 @@ def code(images: Images) -> dict[str, Any]:
 
 
 def test_the_image_is_the_base_with_one_layer_of_the_packages_files(
-    images: Images, code: dict[str, Any], ecr: Ecr, docker_registry: DockerRegistry, monkeypatch: pytest.MonkeyPatch,
-    base_image: Path, tmp_path: Path,
+    images: Images, code: dict[str, Any], ecr: Ecr, registry: MemoryRegistry, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:  # fmt: skip
-    based = f"{docker_registry.host}/base/python:3.13"
-    docker_registry.push(base_image, "3.13", "base/python")
-    images.use(ecr, docker_registry, monkeypatch)
+    add_base(registry)
+    images.use(ecr, registry, monkeypatch)
     images.file("code/empty.txt", "")
     images.file("code/bin/run.sh", "#!/bin/sh\n", executable=True)
     images.file("code/.gitignore", "*.log\n")
     images.file("code/x.log", "left out")
-    state = images.create(**code | {"base_image": based})
+    state = images.create(**code | {"base_image": f"{registry.host}/base/python:3.13"})
 
-    base = docker_registry.pull("3.13", tmp_path / "base", "base/python")
-    image = docker_registry.pull(state["image_tag"], tmp_path / "pulled")
+    base = Image.read(registry.pull("base/python/3.13", tmp_path / "base"))
+    image = Image.read(registry.pull(f"biot-plugins/{state['image_tag']}", tmp_path / "pulled"))
+    assert base.files.keys() == {"opt/runtime"}
     assert image.files == base.files | {
         "var/task/index.py": b"def handler(event, context): ...\n",
         "var/task/bin/run.sh": b"#!/bin/sh\n",
@@ -64,6 +75,31 @@ def test_the_image_is_the_base_with_one_layer_of_the_packages_files(
     assert digests[1][:-1] == digests[0]
     assert image.manifest["layers"][-1]["mediaType"].endswith("gzip")
     assert len(image.config["rootfs"]["diff_ids"]) == len(image.manifest["layers"])
+    assert state["repository_uri"] == f"{registry.host}/biot-plugins"
+
+
+def add_base(registry: MemoryRegistry) -> None:
+    """Put a base image of one file there."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("opt/runtime"))
+    layout = Layout()
+    layer = gzip.compress(content.getvalue(), mtime=0)
+    registry.add("base/python/3.13", layout, layout.image(layer, config={"Env": ["LANG=C.UTF-8"]}))
+
+
+def test_a_push_goes_by_one_proxy_and_one_connection(
+    images: Images, code: dict[str, Any], ecr: Ecr, registry: MemoryRegistry, tunnel: Tunnel,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    add_base(registry)
+    tunnel.lead_to(registry.port)
+    monkeypatch.setenv("HTTPS_PROXY", tunnel.address)
+    images.use(ecr, registry, monkeypatch, host=NAME)
+    state = images.create(**code | {"base_image": f"{NAME}/base/python:3.13"})
+    assert f"biot-plugins/{state['image_tag']}" in registry.manifests
+    assert tunnel.asked == [f"CONNECT {NAME}:443"]
+    assert registry.server.connections == 1
 
 
 def test_the_same_files_are_the_same_image_elsewhere_and_later(images: Images, code: dict[str, Any]) -> None:
@@ -96,11 +132,11 @@ def test_what_is_there_already_is_looked_for_and_nothing_more(
 ) -> None:
     state = images.create(**code)
     tag = f"HEAD /v2/biot-plugins/manifests/{state['image_tag']}"
-    images.platform.journal.clear()
+    images.platform.request_log.clear()
     capfd.readouterr()
     assert images.create(**code) == state
     assert images.requests() == [tag]
-    images.platform.journal.clear()
+    images.platform.request_log.clear()
     assert images.another_process().create(**code)["digest"] == state["digest"]
     assert images.requests() == [CREDENTIALS, "POST /", tag]
     assert capfd.readouterr().err == ""
@@ -109,11 +145,13 @@ def test_what_is_there_already_is_looked_for_and_nothing_more(
 def test_of_a_changed_file_the_new_layer_alone_is_pushed(images: Images, code: dict[str, Any]) -> None:
     images.create(**code)
     images.file("code/index.py", "changed")
-    images.platform.journal.clear()
+    images.platform.request_log.clear()
     images.create(**code)
-    asked = images.requests()
-    assert len([line for line in asked if line.startswith("PUT /v2/biot-plugins/blobs/")]) == 2, "layer and config"
-    assert not [line for line in asked if line.startswith("GET /v2/") and "/blobs/" in line and "biot-plugins" in line]
+    requests = images.requests()
+    assert len([line for line in requests if line.startswith("PUT /v2/biot-plugins/blobs/")]) == 2, "layer and config"
+    assert not [
+        line for line in requests if line.startswith("GET /v2/") and "/blobs/" in line and "biot-plugins" in line
+    ]
 
 
 def test_images_made_at_once_share_one_login(images: Images, code: dict[str, Any]) -> None:
@@ -141,31 +179,31 @@ def test_a_clock_that_is_fast_by_hours_asks_for_no_more_credentials(
 ) -> None:
     answer = images.provider.connection.client("shop/dev/wave").get_docker_credentials()
     old = answer.credentials.model_copy(update={"expiration": "2020-01-01T00:00:00Z"})
-    asked: list[int] = []
+    fetches: list[int] = []
 
     def fetch() -> Any:
-        asked.append(1)
+        fetches.append(1)
         return answer.model_copy(update={"credentials": old})
 
     login = RegistryLogin(fetch)
     assert login.access() == login.access()
-    assert len(asked) == 1
+    assert len(fetches) == 1
 
 
 def test_keys_are_fetched_anew_five_minutes_before_they_expire(images: Images) -> None:
     answer = images.provider.connection.client("shop/dev/wave").get_docker_credentials()
-    asked: list[int] = []
+    fetches: list[int] = []
     now = [time.time()]
 
     def fetch() -> Any:
-        asked.append(1)
+        fetches.append(1)
         return answer
 
     login = RegistryLogin(fetch, lambda: now[0])
     for seconds, fetched in ((0, 1), (3200, 1), (3310, 2)):
         now[0] = time.time() + seconds
         login.access()
-        assert len(asked) == fetched
+        assert len(fetches) == fetched
 
 
 def test_a_token_that_expired_is_fetched_anew_once(images: Images, code: dict[str, Any]) -> None:
@@ -207,7 +245,9 @@ def expire(images: Images, answer: str, place: str, times: int | None) -> None:
         images.platform.faults.add(answer, method=method, path=path, times=times)
 
 
-def test_a_registry_that_refuses_the_push_is_told_so(images: Images, code: dict[str, Any]) -> None:
+def test_a_registry_that_refuses_the_push_is_an_error_that_names_whom_to_ask(
+    images: Images, code: dict[str, Any]
+) -> None:
     images.platform.faults.add("registry-denied", method="POST", path="blobs/uploads/", times=None)
     text = images.failure(**code)
     assert text.startswith("push image 'wave' to 127.0.0.1:")
@@ -256,22 +296,20 @@ def test_a_connection_cut_in_a_layer_leaves_no_tag_and_the_next_run_succeeds(
 
 
 def test_a_registry_that_falls_silent_is_given_up(
-    images: Images, ecr: Ecr, docker_registry: DockerRegistry, monkeypatch: pytest.MonkeyPatch
+    images: Images, code: dict[str, Any], ecr: Ecr, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    images.file("code/index.py", "")
+    monkeypatch.setattr("biot_provider.image.distribution.STALL_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        images.use(ecr, docker_registry, monkeypatch, host=f"localhost:{silent.getsockname()[1]}")
-        monkeypatch.setattr("biot_provider.image.registry.STALL_SECONDS", 0.2)
-        text = images.failure(code="code", base_image="public.example/x:1")
+        images.use_host(ecr, f"localhost:{silent.getsockname()[1]}", monkeypatch)
+        text = images.failure(**code | {"base_image": "public.example/x:1"})
     assert "the connection broke (no byte went through for 60 s)" in text
 
 
-def test_a_machines_own_aws_and_netrc_configuration_has_no_say(
-    images: Images, code: dict[str, Any], ecr: Ecr, docker_registry: DockerRegistry, monkeypatch: pytest.MonkeyPatch,
-    base_image: Path, tmp_path: Path,
-) -> None:  # fmt: skip
-    docker_registry.push(base_image, "3.13", "base/python")
-    images.use(ecr, docker_registry, monkeypatch)
+def test_a_machines_own_aws_and_netrc_configuration_does_not_count(
+    images: Images, code: dict[str, Any], ecr: Ecr, registry: MemoryRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_base(registry)
+    images.use(ecr, registry, monkeypatch)
     own = {
         "AWS_PROFILE": "canary-none", "AWS_REGION": "mars-1", "AWS_ACCESS_KEY_ID": "canary-key",
         "AWS_CONFIG_FILE": str(images.file("aws/config", "[profile x\nnonsense")),
@@ -280,22 +318,30 @@ def test_a_machines_own_aws_and_netrc_configuration_has_no_say(
     }  # fmt: skip
     for name, value in own.items():
         monkeypatch.setenv(name, value)
-    state = images.create(**code | {"base_image": f"{docker_registry.host}/base/python:3.13"})
-    assert state["image_tag"] in docker_registry.tags()
+    state = images.create(**code | {"base_image": f"{registry.host}/base/python:3.13"})
+    assert f"biot-plugins/{state['image_tag']}" in registry.manifests
 
 
-def test_keys_that_ecr_does_not_know_are_told_so_without_showing_them(
-    images: Images, code: dict[str, Any], ecr: Ecr, docker_registry: DockerRegistry, monkeypatch: pytest.MonkeyPatch
+def test_keys_that_ecr_does_not_know_are_an_error_that_does_not_show_them(
+    images: Images, code: dict[str, Any], ecr: Ecr, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer = ecr.temp_credentials(docker_registry)
+    response = ecr.temp_credentials("registry.example")
     unknown = secrets.token_hex(20)
-    answer["credentials"] |= {"secretAccessKey": unknown, "sessionToken": unknown}
-    images.platform.faults.add(method="GET", path="temp-credentials", times=None, status=200, json=answer)
+    response["credentials"] |= {"secretAccessKey": unknown, "sessionToken": unknown}
+    images.platform.faults.add(method="GET", path="temp-credentials", times=None, status=200, json=response)
     monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", ecr.url)
     text = images.failure(**code)
     assert text.startswith("log in to the image repository: AWS ECR answered ")
     assert unknown not in text
     assert "\n" not in text
+
+
+def test_an_ecr_that_cannot_be_reached_is_named(images: Images, code: dict[str, Any], mocker: MockerFixture) -> None:
+    mocker.patch("random.uniform", return_value=0.001)
+    response = images.provider.connection.client("shop/dev/wave").get_docker_credentials()
+    gone = response.model_copy(update={"repository_uri": "127.0.0.1:1/biot-plugins"})
+    with pytest.raises(ImageError, match=r"^log in to the image repository: the connection broke \(\[Errno 111\]"):
+        RegistryLogin(lambda: gone).access()
 
 
 @pytest.mark.parametrize("name", [".wh.index.py", ".wh..wh..opq", "lib/.wh.a/b.py"])

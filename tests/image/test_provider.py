@@ -7,9 +7,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pulumi.output import Unknown
 from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 
 from .declared import plain
@@ -112,6 +114,7 @@ def test_a_refresh_marks_build_arguments_as_secrets_and_takes_whatever_state_hol
              "__owner": "shop/dev/wave"}  # fmt: skip
     read = images.provider.read("wave", known)
     for properties in (read.outs, read.inputs):
+        assert properties
         assert {key: unwrap_rpc_secret(value) for key, value in properties["build_args"].items()} == {
             "TOKEN": "canary", "ODD": '{"a": [1]}'
         }  # fmt: skip
@@ -153,7 +156,7 @@ def test_content_that_is_ignored_stays_and_what_would_change_it_is_an_error(
 
 def test_a_refresh_leaves_an_image_that_is_there_as_it_is(images: Images, code: dict[str, Any]) -> None:
     state = images.create(**code)
-    images.platform.journal.clear()
+    images.platform.request_log.clear()
     assert plain(images.another_process().provider.read("wave", state).outs)["digest"] == state["digest"]
     assert [line.split()[0] for line in images.requests()] == ["GET", "POST", "HEAD"]
 
@@ -197,7 +200,7 @@ def test_a_tag_to_read_that_is_not_there_is_an_error(images: Images) -> None:
 
 def test_deleting_leaves_the_repository_alone(images: Images, code: dict[str, Any]) -> None:
     state = images.create(**code)
-    images.platform.journal.clear()
+    images.platform.request_log.clear()
     images.provider.delete("wave", state)
     assert images.requests() == []
     assert state["image_tag"] in images.platform.images.tags()
@@ -214,13 +217,14 @@ CHECKED = """
 import sys
 from biot_provider.config import Settings
 from biot_provider.provider.image import PluginImageProvider
-from biot_provider.provider.lifecycle import Connection
+from biot_provider.lifecycle.connection import Connection
 from biot_provider.provider.plugin import PluginProvider
 import biot_provider
 
 connection = Connection(Settings.read({"biot:baseUrl": "embedded"}.get, {}))
 image, plugin = PluginImageProvider(), PluginProvider()
-image.connection = plugin.connection = connection
+image.connect(connection)
+plugin.connect(connection)
 arguments = {"name": "wave", "code": "code", "base_image": "embedded/base/python:3.13"}
 assert not image.check({}, arguments).failures
 assert not plugin.check({}, {"name": "wave", "code": "code", "runtime": "python3.13"}).failures
@@ -234,7 +238,7 @@ def test_a_preview_loads_no_library_that_only_pushing_needs(images: Images, code
     assert done.stdout.strip() == "[]", done.stderr
 
 
-@pytest.mark.parametrize("library", ["boto3", "dxf"])
+@pytest.mark.parametrize("library", ["botocore"])
 def test_without_the_extra_the_command_that_installs_it_is_named(
     library: str, images: Images, code: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -263,3 +267,22 @@ def test_a_push_after_a_pause_opens_the_registry_again(
     images.file("code/index.py", "x = 1\n")
     images.create(**code)
     assert len([request for request in images.requests() if request.endswith("temp-credentials")]) == 2
+
+
+def test_a_build_argument_not_known_yet_leaves_the_others_secret(images: Images) -> None:
+    given = {"TOKEN": f"canary-{token_hex(8)}", "LATER": Unknown()}
+    images.file("context/Dockerfile", "FROM scratch\n")
+    checked = images._check({}, {"context": "context", "build_args": given})
+    assert not checked.failures
+    shown = checked.inputs["build_args"]
+    assert is_rpc_secret(shown["TOKEN"])
+    assert unwrap_rpc_secret(shown["TOKEN"]) == given["TOKEN"]
+    assert isinstance(shown["LATER"], Unknown)
+
+
+def test_an_empty_map_of_build_arguments_is_none(images: Images, code: dict[str, Any]) -> None:
+    checked = images.inputs(build_args={}, **code)
+    assert "build_args" not in checked
+    # As `ignore_changes=["code"]` has it:
+    ignored = {name: checked[name] for name in ("context_digest", "context_files", "image_tag")}
+    assert images.problems(checked, build_args={}, **code, **ignored) == []

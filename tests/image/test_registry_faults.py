@@ -23,11 +23,9 @@ REQUESTS = {
 }
 PASSING: dict[str, dict[str, Any]] = {
     "503": {"kind": "unavailable", "headers": {}},
-    "429": {"status": 429, "json": {"errors": [{"code": "TOOMANYREQUESTS", "message": "slow down"}]}},
-    "500": {"status": 500, "json": {"errors": [{"code": "UNKNOWN", "message": "oops"}]}},
-    "reset": {"cut": "reset-before"},
     "reset after": {"cut": "reset-before", "when": "after"},
 }
+"""What a registry refuses, and what it does though the response is lost."""
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +11,18 @@ import pytest
 from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 from pytest_mock import MockerFixture
 
-from biot_provider.client import Client
+from biot_provider.api.client import Client
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
-from biot_provider.emulator.server import running
+from biot_provider.emulator.http.server import running
+from biot_provider.lifecycle.connection import Connection
+from biot_provider.provider.dynamic import DynamicProvider
 from biot_provider.provider.interception_subscription import InterceptionSubscriptionProvider
-from biot_provider.provider.lifecycle import Connection, LifecycleProvider
 from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider
 from biot_provider.provider.plugin import PluginProvider
-from biot_provider.provider.secret_key_writes import HELD
 from biot_provider.provider.service_user import ServiceUserProvider
 from biot_provider.provider.service_user_key import ServiceUserKeyProvider
-from biot_provider.provider.subscription_claims import Claims
+from biot_provider.service_user.key_writes import HELD
 
 HANDLER = "def handler(event, context):\n    return {'statusCode': 200}\n"
 
@@ -44,23 +44,25 @@ class World:
     folder: Path
     settings: Settings
 
-    provider: PluginProvider | None = None
+    provider: PluginProvider = field(init=False)
 
     def __post_init__(self) -> None:
-        self.connect()
+        self._start(self.settings)
 
     def close(self) -> None:
         """End the connections, as the end of the process would."""
-        if self.provider is not None:
-            for client in self.provider.connection._clients.values():
-                client.close()
+        for client in self.provider.connection._clients.values():
+            client.close()
 
     def connect(self, **changes: Any) -> None:
         """Start the provider anew, as another run would."""
         self.close()
-        self.settings = replace(self.settings, **changes)
+        self._start(replace(self.settings, **changes))
+
+    def _start(self, settings: Settings) -> None:
+        self.settings = settings
         self.provider = PluginProvider()
-        self.provider.connection = Connection(self.settings)
+        self.provider.connect(Connection(settings))
 
     def code(self, text: str = "", folder: str = "code") -> str:
         """A folder with a handler in Python, and this text behind it."""
@@ -129,7 +131,7 @@ class World:
 @pytest.fixture
 def sleeps(mocker: MockerFixture) -> Any:
     """Waits between attempts take no time; gives the mock that counted them."""
-    return mocker.patch("biot_provider.provider.attempts.time.sleep")
+    return mocker.patch("biot_provider.lifecycle.settle.time.sleep")
 
 
 @pytest.fixture
@@ -161,7 +163,7 @@ class Account:
         self.settings = replace(self.settings, **changes)
         connection = Connection(self.settings)
         self._connections.append(connection)
-        self._providers: dict[type[LifecycleProvider], Any] = {}
+        self._providers: dict[type[DynamicProvider], Any] = {}
         for kind in (
             ServiceUserProvider,
             ServiceUserKeyProvider,
@@ -169,7 +171,7 @@ class Account:
             NotificationSubscriptionProvider,
         ):
             provider: Any = kind()
-            provider.connection, provider.claims = connection, Claims()
+            provider.connect(connection)
             self._providers[kind] = provider
         HELD.clear()
 
@@ -179,17 +181,17 @@ class Account:
             for client in connection._clients.values():
                 client.close()
 
-    def of(self, kind: type[LifecycleProvider]) -> Any:
+    def of(self, kind: type[DynamicProvider]) -> Any:
         """The provider of a kind."""
         return self._providers[kind]
 
-    def inputs(self, kind: type[LifecycleProvider], resource: str = "mine", **given: Any) -> dict[str, Any]:
+    def inputs(self, kind: type[DynamicProvider], resource: str = "mine", **given: Any) -> dict[str, Any]:
         """Arguments as check hands them on."""
         result = self.of(kind).check({}, {"__owner": f"shop/dev/{resource}", **given})
         assert result.failures == [], result.failures[0].reason
         return dict(plain(result.inputs))
 
-    def create(self, kind: type[LifecycleProvider], inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    def create(self, kind: type[DynamicProvider], inputs: dict[str, Any]) -> tuple[str, dict[str, Any]]:
         """The id and the state."""
         result = self.of(kind).create(inputs)
         return result.id, plain(result.outs)
@@ -200,7 +202,7 @@ class Account:
         return [f"{method} {path}" for method, path in asked]
 
     def forget(self) -> None:
-        self.platform.journal.clear()
+        self.platform.request_log.clear()
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pulumi.output import Unknown
 
-from biot_provider.account_models import NotificationSubscriptionState
-from biot_provider.endpoints import subscription_secrets
+from biot_provider.api.endpoints import subscription_secrets
 from biot_provider.provider.interception_subscription import InterceptionSubscriptionProvider as Interceptions
 from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider as Notifications
-from biot_provider.provider.subscription_ids import id_of
+from biot_provider.subscription.ids import id_of
+from biot_provider.subscription.model import NotificationSubscriptionState
 
 if TYPE_CHECKING:
-    from conftest import Account
+    from .conftest import Account
 
 pytestmark = pytest.mark.usefixtures("sleeps")
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 
-from biot_provider.emulator.variants import changes
+from biot_provider.emulator.testing.variants import changes
 from biot_provider.provider.interception_subscription import InterceptionSubscriptionProvider
 from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider
 from biot_provider.provider.service_user import ServiceUserProvider
 from biot_provider.provider.service_user_key import ServiceUserKeyProvider
 
 if TYPE_CHECKING:
-    from conftest import Account
+    from .conftest import Account
 
 pytestmark = pytest.mark.usefixtures("sleeps")
 
@@ -50,10 +50,11 @@ def row(account: Account, kind: str, id_: str) -> dict[str, Any]:
     """The thing as the platform shows it."""
     path = {"interception": "interceptions", "notification": "notifications"}.get(kind)
     if path:
-        (found,) = account.api.request("GET", f"/dispatcher/v1/hooks/{path}", "look", timeout=9).json()["data"]
+        (found,) = account.api.probe("GET", f"/dispatcher/v1/hooks/{path}", "look").body["data"]
     else:
-        found = account.api.request("GET", f"/ums/v2/services/{id_.split('/')[0]}", "look", timeout=9).json()
-    return found["secretKeys"][-1] if kind == "secret-key" else found
+        found = account.api.probe("GET", f"/ums/v2/services/{id_.split('/')[0]}", "look").body
+    thing: dict[str, Any] = found["secretKeys"][-1] if kind == "secret-key" else found
+    return thing
 
 
 def there(account: Account, kind: str) -> int:

@@ -23,16 +23,16 @@ from pulumi.runtime import rpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from biot_provider.config import Settings
-from biot_provider.provider import image
+from biot_provider.image import kind as image
+from biot_provider.lifecycle.connection import Connection
+from biot_provider.plugin.schedule import PATTERN, next_runs, schedule_problem
+from biot_provider.provider.dynamic import DynamicProvider
 from biot_provider.provider.image import PluginImageProvider
 from biot_provider.provider.interception_subscription import InterceptionSubscriptionProvider
-from biot_provider.provider.lifecycle import Connection, LifecycleProvider
 from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider
 from biot_provider.provider.plugin import PluginProvider
 from biot_provider.provider.service_user import ServiceUserProvider
 from biot_provider.provider.service_user_key import ServiceUserKeyProvider
-from biot_provider.provider.subscription_claims import Claims
-from biot_provider.schedule import PATTERN, next_runs, schedule_problem
 
 CANARY = f"c{secrets.token_hex(8)}"
 UUID = "9f0a4c1b-7c3e-4b3f-9a51-0a2b1c3d4e5f"
@@ -44,7 +44,7 @@ REAL = Settings("https://api.dev.acme.example", "id", "key")
 FIELDS = ("minutes", "hours", "day of month", "month", "day of week", "year")
 SECRET = frozenset({"environment_variables", "build_args", "keepers", "path_filters"})
 PATHS = frozenset({"code", "context", "dockerfile"})
-GOOD: dict[type[LifecycleProvider], dict[str, list[Any]]] = {
+GOOD: dict[type[DynamicProvider], dict[str, list[Any]]] = {
     PluginProvider: {
         "name": ["guard"],
         "display_name": ["Guard", "Ümläut 日本"],
@@ -207,7 +207,7 @@ def anything(name: str, good: list[Any]) -> st.SearchStrategy[Any]:
 
 
 @st.composite
-def arguments(draw: st.DrawFn, kind: type[LifecycleProvider]) -> dict[str, Any]:
+def arguments(draw: st.DrawFn, kind: type[DynamicProvider]) -> dict[str, Any]:
     """Good arguments, some left out, and a few of any value; sometimes one that there is not."""
     good = GOOD[kind]
     chosen = draw(st.sets(st.sampled_from(sorted(good)), min_size=1))
@@ -234,9 +234,9 @@ def _folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     image._builder_problems.cache_clear()  # it holds for a process
 
 
-def provider(kind: type[LifecycleProvider], connection: Settings) -> Any:
+def provider(kind: type[DynamicProvider], connection: Settings) -> Any:
     made: Any = kind()
-    made.connection, made.claims = Connection(connection), Claims()
+    made.connect(Connection(connection))
     return made
 
 
@@ -266,7 +266,7 @@ def holds_unknown(value: Any) -> bool:
     return isinstance(value, Unknown)
 
 
-def refused_by_name_or_kept(kind: type[LifecycleProvider], given: dict[str, Any], connection: Settings) -> None:
+def refused_by_name_or_kept(kind: type[DynamicProvider], given: dict[str, Any], connection: Settings) -> None:
     resource = provider(kind, connection)
     result = resource.check({}, given | {"__owner": "shop/dev/it"})
     for failure in result.failures:
@@ -294,7 +294,7 @@ def refused_by_name_or_kept(kind: type[LifecycleProvider], given: dict[str, Any]
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("kind", GOOD, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("connection", [EMBEDDED, REAL], ids=["embedded", "real"])
-def test_any_value_is_refused_by_name_or_accepted(kind: type[LifecycleProvider], connection: Settings) -> None:
+def test_any_value_is_refused_by_name_or_accepted(kind: type[DynamicProvider], connection: Settings) -> None:
     @given(arguments(kind))
     def check(given: dict[str, Any]) -> None:
         refused_by_name_or_kept(kind, given, connection)
@@ -313,7 +313,7 @@ def test_any_schedule_is_refused_or_has_its_runs(text: str) -> None:
 
 def test_any_value_gets_the_same_answer_over_the_engines_own_way() -> None:
     """The values that a program can send, to a provider's process: what comes back is a problem by name each time."""
-    sent: list[tuple[type[LifecycleProvider], dict[str, Any], str]] = [
+    sent: list[tuple[type[DynamicProvider], dict[str, Any], str]] = [
         (PluginProvider, {"name": "guard", "cors": {"a.b": 1}}, "cors.a.b: unknown argument"),
         (PluginProvider, {"name": "a\0b"}, "name: must not hold a NUL"),
         (PluginProvider, {"name": "guard", "code": "\0"}, "code: must not hold a NUL"),

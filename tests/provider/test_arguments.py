@@ -8,7 +8,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from biot_provider.provider.arguments import path
+from biot_provider.program.arguments import path
 
 FOLDER = pulumi.FileArchive("plugins/hello")
 

@@ -9,7 +9,7 @@ import pytest
 from pytest_mock import MockerFixture
 
 from biot_provider.errors import ApiError, BiotError, ConflictError, LifecycleError, NotFoundError, TransportError
-from biot_provider.provider.attempts import Deadline, settle, unclear, worth_repeating
+from biot_provider.lifecycle.settle import Deadline, settle, unclear, worth_repeating
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Clock:
 @pytest.fixture
 def clock(mocker: MockerFixture) -> Clock:
     clock = Clock()
-    mocker.patch("biot_provider.provider.attempts.time.sleep", side_effect=clock.sleep)
+    mocker.patch("biot_provider.lifecycle.settle.time.sleep", side_effect=clock.sleep)
     return clock
 
 

@@ -1,4 +1,4 @@
-"""Every operation under every fault of the network and of a gateway, over HTTP and over TLS.
+"""Every operation under every fault of the network and of a gateway; where the connection breaks, over TLS too.
 
 Each pair tells what the platform holds afterwards, what was asked of it, what the user reads, and how long it took;
 and after a write that the next run repairs what is left.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -22,7 +22,7 @@ from pytest_mock import MockerFixture
 
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
-from biot_provider.emulator.server import running
+from biot_provider.emulator.http.server import running
 
 from .conftest import World
 
@@ -58,7 +58,15 @@ FAULTS: dict[str, dict[str, Any]] = {
     "hang after commit": {"cut": "hang", "when": "after"},
 }
 READ_FAULTS = [name for name in FAULTS if "commit" not in name and "before the" not in name]
-DECLARED = {"timeout": 30, "environment_variables": {"MODE": "strict"}}
+
+
+def _on(faults: Iterable[str]) -> list[tuple[str, str]]:
+    """Each fault over HTTP; over TLS those that end, or never end, a connection."""
+    breaking = [name for name in faults if "cut" in FAULTS[name] or name == "truncated"]
+    return [("HTTP", name) for name in faults] + [("TLS", name) for name in breaking]
+
+
+DECLARED: dict[str, Any] = {"timeout": 30, "environment_variables": {"MODE": "strict"}}
 
 
 @dataclass(frozen=True)
@@ -124,7 +132,7 @@ def authority() -> trustme.CA:
     return trustme.CA()
 
 
-@pytest.fixture(params=["HTTP", "TLS"])
+@pytest.fixture
 def world(
     request: pytest.FixtureRequest, tmp_path: Path, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[World]:
@@ -192,12 +200,12 @@ def _write_outcome(operation: str, fault: str) -> tuple[bool, int]:
     return True, 1 if landed else 2
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(("world", "fault"), _on(FAULTS), indirect=["world"])
 @pytest.mark.parametrize("operation", WRITES)
 def test_a_write_is_done_once_or_the_error_says_what_is_known(world: World, operation: str, fault: str) -> None:
     write = WRITES[operation]
     act = write.prepare(world)
-    world.platform.journal.clear()
+    world.platform.request_log.clear()
     order(world, fault, write.method, "/plugins")
     world.connect(request_timeout=PATIENCE if fault.startswith("hang") else 60)
     error, seconds = told(act)
@@ -238,16 +246,16 @@ def assert_sent(entries: list[dict[str, Any]], fault: str, *, once: tuple[str, .
     assert len(entries) in ((1, 2) if fault == "reset after the answer" else (1,) if final else (2,))
 
 
-@pytest.mark.parametrize("fault", READ_FAULTS)
+@pytest.mark.parametrize(("world", "fault"), _on(READ_FAULTS), indirect=["world"])
 @pytest.mark.parametrize("operation", READS)
 def test_a_read_gets_its_answer_or_says_why_not(
     world: World, operation: str, fault: str, mocker: MockerFixture
 ) -> None:
     asked, path, act = READS[operation]
     state = world.create(world.inputs(**DECLARED))
-    world.platform.journal.clear()
+    world.platform.request_log.clear()
     if fault == "hang":
-        mocker.patch("biot_provider.client.READ_TIMEOUT", PATIENCE)
+        mocker.patch("biot_provider.api.client.READ_TIMEOUT", PATIENCE)
     order(world, fault, "GET", path)
     world.connect()
     error, seconds = told(lambda: act(world, state))
@@ -260,12 +268,12 @@ def test_a_read_gets_its_answer_or_says_why_not(
     assert_time(seconds, fault, failed=error is not None)
 
 
-@pytest.mark.parametrize("fault", READ_FAULTS)
+@pytest.mark.parametrize(("world", "fault"), _on(READ_FAULTS), indirect=["world"])
 def test_a_login_succeeds_or_says_why_not_and_nothing_is_asked_without_it(
     world: World, fault: str, mocker: MockerFixture
 ) -> None:
     if fault == "hang":
-        mocker.patch("biot_provider.login.LOGIN_TIMEOUT", PATIENCE)
+        mocker.patch("biot_provider.api.auth.LOGIN_TIMEOUT", PATIENCE)
     order(world, fault, "POST", "/accessToken")
     error, seconds = told(lambda: list(world.client().search_plugins()))
 

@@ -10,7 +10,7 @@ import pytest
 from pulumi.output import Unknown
 from pulumi.runtime import proto
 
-from biot_provider.provider.host import complete_diffs, report_changes
+from biot_provider.provider.host import report_changes, send_changed_paths
 
 
 @pytest.fixture
@@ -40,8 +40,8 @@ def host(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def test_a_diff_names_each_property_and_the_parts_of_it_that_differ(
     host: Any, old: Any, new: Any, paths: list[str]
 ) -> None:
-    complete_diffs()
-    complete_diffs()  # by the provider of another kind in the same process
+    send_changed_paths()
+    send_changed_paths()  # by the provider of another kind in the same process
     report_changes({"x": old, "same": 1}, {"x": new, "same": 2}, ["x"])
 
     response = host.proto.DiffResponse(changes=host.proto.DiffResponse.DIFF_SOME, replaces=["x"])
@@ -54,12 +54,12 @@ def test_a_diff_names_each_property_and_the_parts_of_it_that_differ(
 def test_a_host_of_other_parts_is_left_as_it_is(host: ModuleType, missing: str) -> None:
     delattr(host, missing)
     before = dict(vars(host))
-    complete_diffs()
+    send_changed_paths()
     assert vars(host) == before
 
 
 def test_what_the_host_sends_itself_stays(host: Any) -> None:
-    complete_diffs()
+    send_changed_paths()
     report_changes({"x": 1}, {"x": 2}, ["x"])
     assert list(host.proto.DiffResponse(diffs=["y"]).diffs) == ["y"]
     assert isinstance(host.proto, SimpleNamespace)

@@ -15,13 +15,14 @@ from typing import Any
 import pytest
 from pytest_mock import MockerFixture
 
-from biot_provider.client import Client
+from biot_provider.api.auth import REFUSAL_SECONDS
+from biot_provider.api.client import Client
+from biot_provider.api.session import Session
+from biot_provider.api.transport import open_transport
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
 from biot_provider.errors import LoginError, TransportError
-from biot_provider.login import REFUSAL_SECONDS
-from biot_provider.provider.lifecycle import Connection
-from biot_provider.transport import open_transport
+from biot_provider.lifecycle.connection import Connection
 
 from .conftest import World
 
@@ -105,7 +106,7 @@ def test_a_refusal_is_forgotten_in_time(world: World) -> None:
     service_id, key = world.platform.add_service_user(expired=True)
     now = [time.time()]
     settings = Settings(world.settings.base_url, service_id, key)
-    client = Client(settings, open_transport(settings), clock=lambda: now[0])
+    client = Client(Session(settings, open_transport(settings), clock=lambda: now[0]))
     for seconds, asked in ((0, 1), (REFUSAL_SECONDS - 1, 1), (2, 2)):
         now[0] += seconds
         with pytest.raises(LoginError, match="403 LOGIN_FAILED"):
@@ -176,7 +177,7 @@ def test_a_login_that_ran_out_of_its_callers_time_is_made_again_by_who_has_more(
 
 def test_a_login_given_up_for_lack_of_time_is_made_again_by_who_has_more(world: World) -> None:
     client = world.client()
-    busy = {"status": 503, "headers": {"Retry-After": "9"}}
+    busy: dict[str, Any] = {"status": 503, "headers": {"Retry-After": "9"}}
     world.platform.faults.add(method="POST", path="/accessToken", latency=0.8, **busy)
     thread, results = in_thread(lambda: client.create_plugin(CONFIG, timeout=5))
     time.sleep(0.3)

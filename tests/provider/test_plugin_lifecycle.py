@@ -10,12 +10,12 @@ import pytest
 from pulumi.output import Unknown
 
 from biot_provider.emulator import Platform
-from biot_provider.provider.stamp import owner_hash
+from biot_provider.plugin.stamp import owner_hash
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import World
+    from .conftest import World
 
 pytestmark = pytest.mark.usefixtures("sleeps")
 
@@ -172,7 +172,7 @@ def test_a_platform_that_keeps_a_schedule_taken_away_is_an_error(world: World) -
     world.platform.switches.set(nulls="keep")
     state = world.create(world.inputs(cron_schedule="0 8 ? * MON *"))
     said = error_of(lambda: world.update(state, world.inputs()))
-    assert "the platform keeps the schedule '0 8 ? * MON *' although it was told to clear it" in said
+    assert "the platform keeps the schedule '0 8 ? * MON *' although it was to clear it" in said
     assert world.changes(state, world.inputs()), "the next preview shows it still"
 
 
@@ -477,7 +477,7 @@ def test_the_version_follows_what_somebody_deployed_in_between(world: World) -> 
     assert len(world.requests("PATCH")) == 1
 
 
-TOO_LOW = {
+TOO_LOW: dict[str, Any] = {
     "status": 400,
     "code": "PLUGIN_VERSION_MUST_BE_LARGER_WHEN_UPDATING_CODE",
     "details": {"currentVersion": 1, "requestVersion": 2},
@@ -659,6 +659,7 @@ def test_a_refresh_without_drift_changes_nothing(world: World) -> None:
 def test_a_get_shows_the_plugin_without_the_platforms_variables_or_the_stamp(world: World) -> None:
     world.create(world.inputs(code=world.code(), environment_variables={"MODE": "strict"}, timeout=30))
     result = world.provider.read("guard", {"name": "guard", "__provider": "x"})
+    assert result.outs
     assert (result.id, result.outs["timeout"], result.outs["version"]) == ("guard", 30, 1)
     assert list(result.outs["environment_variables"]) == ["MODE"]
 
@@ -670,11 +671,12 @@ def test_no_variable_and_no_credential_is_in_any_error(world: World) -> None:
     secret = world.settings.service_secret_key or ""
     variables = {"TOKEN": "canary-value"}
     inputs = world.inputs(environment_variables=variables)
-    for fault in (
+    faults: list[dict[str, Any]] = [
         {"status": 400, "code": "BAD_REQUEST", "details": {"echo": "canary-value", "key": secret}},
         {"status": 500, "body": f"Traceback: canary-value {secret}"},
         {"status": 200, "body": "<p>canary-value</p>", "headers": {"Content-Type": "text/html"}},
-    ):
+    ]
+    for fault in faults:
         world.platform.faults.add(**fault, method="POST", path="/plugins", times=None)
         said = error_of(lambda: world.create(inputs))
         assert "canary-value" not in said
@@ -684,8 +686,8 @@ def test_no_variable_and_no_credential_is_in_any_error(world: World) -> None:
 
 
 def test_a_defect_shows_where_it_is_and_not_what_it_held(world: World, mocker: Any) -> None:
-    mocker.patch("biot_provider.client.Client.get_plugin", side_effect=RuntimeError("holds canary-value"))
+    mocker.patch("biot_provider.api.client.Client.get_plugin", side_effect=RuntimeError("holds canary-value"))
     with pytest.raises(Exception, match="a defect of biot-provider, please report it: RuntimeError") as raised:
         world.provider.read("guard", {"name": "guard"})
     assert "canary-value" not in str(raised.value)
-    assert "plugin.py" in str(raised.value)
+    assert "kind.py" in str(raised.value)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from biot_provider.provider.stamp import owner_hash
+from biot_provider.plugin.stamp import owner_hash
 
 if TYPE_CHECKING:
-    from conftest import World
+    from .conftest import World
 
 pytestmark = pytest.mark.usefixtures("sleeps")
 

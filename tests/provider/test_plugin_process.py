@@ -169,7 +169,7 @@ def test_an_error_is_one_line_that_stands_alone(start: Callable[..., Engine], pl
     engine = start()
     with pytest.raises(grpc.RpcError) as raised:
         engine.create(engine.inputs())
-    lines = raised.value.details().strip().splitlines()
+    lines = str(raised.value.details()).strip().splitlines()
     assert len(lines) == 1, lines
     assert lines[0].startswith("BioT: create plugin 'guard': a plugin of that name exists already and carries no stamp")
 

@@ -6,15 +6,17 @@ import json
 import secrets
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from biot_provider.config import Settings
+from biot_provider.lifecycle.connection import Connection
+from biot_provider.provider.dynamic import DynamicProvider
 from biot_provider.provider.image import PluginImageProvider
 from biot_provider.provider.interception_subscription import InterceptionSubscriptionProvider
-from biot_provider.provider.lifecycle import Connection, LifecycleProvider
 from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider
 from biot_provider.provider.plugin import PluginProvider
 from biot_provider.provider.service_user import ServiceUserProvider
@@ -22,7 +24,7 @@ from biot_provider.provider.service_user_key import ServiceUserKeyProvider
 
 from .conftest import World
 
-ARGUMENTS: dict[type[LifecycleProvider], str] = {
+ARGUMENTS: dict[type[DynamicProvider], str] = {
     PluginProvider: "name display_name version code image_tag runtime handler timeout memory_size ephemeral_storage"
     " environment_variables subscriptions enabled_state cron_schedule analytics_db_access cors adopt",
     PluginImageProvider: "name context dockerfile target build_args builder code base_image handler",
@@ -49,19 +51,20 @@ def assert_unseen(text: str, *values: str) -> None:
 @pytest.mark.parametrize("shape", ["text", "list", "map", "inside", "lines"])
 @pytest.mark.parametrize("kind", ARGUMENTS, ids=lambda kind: kind.__name__)
 def test_a_check_quotes_no_secret_argument(
-    kind: type[LifecycleProvider], shape: str, capfd: pytest.CaptureFixture[str]
+    kind: type[DynamicProvider], shape: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     names = ARGUMENTS[kind].split()
     values = {name: canary() for name in names}
-    shaped: dict[str, Any] = {
+    shapes: dict[str, dict[str, Any]] = {
         "text": values,
         "list": {name: [value] for name, value in values.items()},
         "map": {name: {value: value} for name, value in values.items()},
         "inside": {name: {"deep": [{"of": value}]} for name, value in values.items()},
         "lines": {name: f"{value}\n{value}" for name, value in values.items()},
-    }[shape]
+    }
+    shaped = shapes[shape]
     provider: Any = kind()
-    provider.connection = Connection(Settings("embedded"))
+    provider.connect(Connection(Settings("embedded")))
     result = provider.check({}, shaped | {"__secrets": names, "__owner": "shop/dev/mine"})
     said = "\n".join(failure.reason for failure in result.failures)
     assert result.failures
@@ -71,7 +74,7 @@ def test_a_check_quotes_no_secret_argument(
 
 def test_without_their_being_secrets_values_are_quoted() -> None:
     provider: Any = PluginProvider()
-    provider.connection = Connection(Settings("embedded"))
+    provider.connect(Connection(Settings("embedded")))
     result = provider.check({}, {"name": "guard", "timeout": "canary", "__owner": "shop/dev/mine"})
     assert [failure.reason for failure in result.failures] == [
         "timeout: must be a whole number (seconds), not 'canary'"
@@ -100,11 +103,15 @@ def test_an_operation_quotes_no_secret_argument_and_no_variable(
         monkeypatch.setenv("BIOT_LOG_FILE", str(world.folder / "debug.log"))
     world.connect(request_timeout=1)
     shown, variable = canary(), canary()
-    given = {"display_name": shown, "environment_variables": {"TOKEN": variable}, "__secrets": ["display_name"]}
+    given: dict[str, Any] = {
+        "display_name": shown,
+        "environment_variables": {"TOKEN": variable},
+        "__secrets": ["display_name"],
+    }
     inputs = world.inputs(**given)
     state = {} if operation == "create" else world.create(inputs)
     changed = world.inputs(**given | {"timeout": 7})
-    act = {
+    act: Callable[..., Any] = {
         "create": lambda: world.create(inputs),
         "update": lambda: world.update(state, changed),
         "read": lambda: world.refreshed(state),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from pulumi.dynamic import Config, ConfigureRequest
 from pulumi.output import Unknown
 from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 
-from biot_provider.client import Client
+from biot_provider.api.client import Client
 from biot_provider.config import Settings
 from biot_provider.errors import ApiError
 from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider
@@ -22,7 +23,7 @@ from biot_provider.provider.service_user_key import ServiceUserKeyProvider
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Account
+    from .conftest import Account
 
 pytestmark = pytest.mark.usefixtures("sleeps")
 
@@ -74,11 +75,11 @@ def key(account: Account, service_user_id: str, **given: Any) -> tuple[str, dict
 
 def named(account: Account, name: str = "ci") -> list[str]:
     """The ids of the service users of this name."""
-    return [row.id for row in account.api.search_service_users({"name": {"eq": name}})]
+    return [str(row.id) for row in account.api.search_service_users({"name": {"eq": name}})]
 
 
 def keys(account: Account, id_: str) -> list[str]:
-    return [item.id for item in account.api.get_service_user(id_).secret_keys or ()]
+    return [str(item.id) for item in account.api.get_service_user(id_).secret_keys or ()]
 
 
 def logs_in(account: Account, id_: str, secret: str | None) -> bool:
@@ -105,7 +106,7 @@ def diff(account: Account, state: dict[str, Any], inputs: dict[str, Any]) -> tup
     return result.changes, result.replaces, result.delete_before_replace
 
 
-UNCHANGED = (False, [], False)
+UNCHANGED: tuple[bool, list[str], bool] = (False, [], False)
 
 
 # -- service users
@@ -309,7 +310,7 @@ def test_a_gateways_404_never_means_gone(account: Account, operation: str) -> No
     for method in ("GET", "PATCH", "DELETE"):
         account.platform.faults.add(status=404, body="<html>no route</html>", method=method, path=USERS, times=None)
     provider = account.of(ServiceUserProvider)
-    act = {
+    act: Callable[..., Any] = {
         "read": lambda: provider.read(id_, state),
         "update": lambda: provider.update(id_, state, {**state, "active": False}),
         "delete": lambda: provider.delete(id_, state),
@@ -374,7 +375,7 @@ def test_create_ends_with_one_service_user_whose_one_key_is_known(account: Accou
 def test_a_service_user_that_became_visible_late_is_found_by_the_conflict(account: Account) -> None:
     inputs = account.inputs(ServiceUserProvider, **USER)
     account.platform.faults.add("gateway-timeout", method="POST", path=f"{USERS}$")
-    empty = {"data": [], "metadata": {}}
+    empty: dict[str, Any] = {"data": [], "metadata": {}}
     account.platform.faults.add(status=200, json=empty, method="GET", path=f"{USERS}$", skip=1)
     id_, state = account.create(ServiceUserProvider, inputs)
     assert named(account) == [id_]
@@ -384,7 +385,7 @@ def test_a_service_user_that_became_visible_late_is_found_by_the_conflict(accoun
 def test_somebody_elses_service_user_made_meanwhile_is_left_alone(account: Account) -> None:
     inputs = account.inputs(ServiceUserProvider, **USER)
     theirs = account.api.create_service_user({"name": "ci", "roleId": OTHER_ROLE, "type": "EXTERNAL_SERVICE"})
-    empty = {"data": [], "metadata": {}}
+    empty: dict[str, Any] = {"data": [], "metadata": {}}
     account.platform.faults.add(status=200, json=empty, method="GET", path=f"{USERS}$")
     account.platform.faults.add("internal-error", method="POST", path=f"{USERS}$")
     assert "one of that name exists already" in error_of(lambda: account.create(ServiceUserProvider, inputs))
@@ -395,7 +396,7 @@ def test_a_create_that_never_gets_through_says_that_nothing_is_there(account: Ac
     inputs = account.inputs(ServiceUserProvider, **USER)
     account.platform.faults.add("internal-error", method="POST", path=f"{USERS}$", times=None)
     said = error_of(lambda: account.create(ServiceUserProvider, inputs))
-    assert said.endswith("Service user 'ci' was not found there afterwards")
+    assert "Service user 'ci' was not found there afterwards" in said
     assert named(account) == []
 
 
@@ -583,7 +584,7 @@ def test_a_key_that_never_comes_through_is_not_made_again_and_again(account: Acc
     said = error_of(lambda: key(account, id_))
     lost = [key_id for key_id in keys(account, id_) if key_id not in before]
     assert len(lost) == 2
-    assert f"Meanwhile the keys {', '.join(lost)} came into being, whose secrets were not received" in said
+    assert f"Meanwhile the keys {', '.join(lost)} came into being, and their secrets were not received" in said
     assert all(key_id in capsys.readouterr().err for key_id in lost[:1])
 
 
@@ -669,14 +670,14 @@ def test_another_platform_is_refused_where_the_service_user_is_not(account: Acco
     if kind is ServiceUserKeyProvider:
         id_, state, inputs = key(account, id_)
     provider = account.of(kind)
-    act = {
+    act: Callable[..., Any] = {
         "diff": lambda id_: provider.diff(id_, elsewhere(state), inputs),
         "read": lambda id_: provider.read(id_, elsewhere(state)),
         "update": lambda id_: provider.update(id_, elsewhere(state), inputs),
         "delete": lambda id_: provider.delete(id_, elsewhere(state)),
     }[operation]
     said = error_of(lambda: act(id_.replace(id_.partition("/")[0], ROLE)))
-    assert "this stack made it on https://api.prod.acme.example, and it is not on http://127.0.0.1:" in said
+    assert "this stack deployed it to https://api.prod.acme.example, and http://127.0.0.1:" in said
     assert "`pulumi config set biot:baseUrl https://api.prod.acme.example`" in said
     act(id_)  # an address where it is there is the same platform under another name
 

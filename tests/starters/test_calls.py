@@ -1,4 +1,4 @@
-"""What a starter does with each kind of call."""
+"""The response of a starter to each kind of call."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import shutil
 from pathlib import Path
 
 from biot_provider.emulator import Platform
-from biot_provider.emulator.plugin_tokens import INTERCEPTOR, NOTIFICATION, plugin_token
+from biot_provider.emulator.delivery.plugin_tokens import INTERCEPTOR, NOTIFICATION, plugin_token
 
-from .conftest import PRE, PUBLIC_KEY, REQUEST, TRACE_ID, Start, event, notification, pre
+from .conftest import PRE, PUBLIC_KEY, REQUEST, TRACE_ID, Requests, Start, event, notification, pre
 
 
-def test_each_kind_of_hook_passes_with_the_platforms_token(start: Start, platform: Platform, base_url: str) -> None:
+def test_each_kind_of_hook_passes_with_the_platforms_token(
+    start: Start, platform: Platform, base_url: str, requests: Requests
+) -> None:
     warm = start(base_url)
     bearer = f"Bearer {plugin_token(platform.keys, INTERCEPTOR)}"
     post, adapt = {"body": {"_id": "1"}}, {"entities": [{"_id": "1"}], "more": 1}
@@ -22,7 +24,7 @@ def test_each_kind_of_hook_passes_with_the_platforms_token(start: Start, platfor
     assert warm.call(event("INTERCEPTOR_POST", {**PRE, "response": post}, bearer)).value == {"response": post}
     assert warm.call(event("INTERCEPTOR_POST_ENTITY", {**PRE, "response": adapt}, bearer)).value == {"response": adapt}
     assert warm.call(notification(plugin_token(platform.keys, NOTIFICATION))).value == {"statusCode": 200}
-    assert [request["path"] for request in platform.requests()] == [PUBLIC_KEY]
+    assert requests() == [PUBLIC_KEY]
 
 
 def test_headers_may_be_in_any_case_and_the_body_in_base64(start: Start, platform: Platform, base_url: str) -> None:
@@ -100,7 +102,13 @@ CALL_BACK = {
 
 
 def test_a_plugin_calls_back_as_its_service_user_with_one_token(
-    start: Start, written: Path, language: str, platform: Platform, base_url: str, tmp_path: Path
+    start: Start,
+    written: Path,
+    language: str,
+    platform: Platform,
+    base_url: str,
+    requests: Requests,
+    tmp_path: Path,
 ) -> None:
     folder = tmp_path / "own" / "plugin"
     shutil.copytree(written, folder)
@@ -112,6 +120,6 @@ def test_a_plugin_calls_back_as_its_service_user_with_one_token(
 
     answer = start(base_url, folder, **user).call({})
 
-    told = json.loads(answer.logs[0])
-    assert (told["found"], told["status"], told["code"]) == ([0, 0], 404, "PLUGIN_NOT_FOUND")
-    assert [request["path"] for request in platform.requests()].count("/ums/v2/services/accessToken") == 1
+    logged = json.loads(answer.logs[0])
+    assert (logged["found"], logged["status"], logged["code"]) == ([0, 0], 404, "PLUGIN_NOT_FOUND")
+    assert requests().count("/ums/v2/services/accessToken") == 1

@@ -15,10 +15,18 @@ import pytest
 SOURCES = Path(__file__).resolve().parents[2] / "tools" / "engine"
 
 
-def run_tool(code: str, **env: str) -> subprocess.CompletedProcess[str]:
+def run_tool(code: str, env: dict[str, str] | None = None, timeout: float = 60) -> subprocess.CompletedProcess[str]:
     """Run code in a Python that has the engine's tools importable."""
     command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(SOURCES)!r})\n{code}"]
-    return subprocess.run(command, env={**os.environ, **env}, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=timeout)
+
+
+def script(file: Path, text: str = "exit 0") -> Path:
+    """Write an executable shell script."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"#!/bin/sh\n{text}\n")
+    file.chmod(0o755)
+    return file
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
@@ -35,7 +43,7 @@ def alive(pid: int) -> bool:
     """Whether a process runs; one that only waits to be collected does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # gone, before or while its file is read
         return False
 
 
@@ -53,28 +61,18 @@ def commands_naming(text: str) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def engine() -> Path:
-    """The folder of the Pulumi CLI that the project uses on this machine."""
-    done = subprocess.run([sys.executable, SOURCES / "ensure.py"], stdout=subprocess.PIPE, text=True, check=True)
-    return Path(done.stdout.strip())
-
-
-@pytest.fixture(scope="session")
-def stand_in(engine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with that CLI and our language host, even where the project uses the vendor's."""
-    if (engine.parent / "python").exists():
-        return engine
-    made = tmp_path_factory.mktemp("engine") / "made"
-    code = f"""
-from pathlib import Path
-import builder, progress
-made = Path({str(made)!r})
-builder.host_python(made / "python", progress.Progress())
-builder.assemble(made, Path({str(engine)!r}))
+def own_host() -> Path:
+    """The folder of the CLI with this project's language host, even where the project uses another."""
+    code = """
+import builder, cache, progress
+with progress.Progress() as shown, cache.locked(shown):
+    if cache.flaw(cache.engine_folder()):
+        builder.build(shown)
+print(cache.engine_folder() / "bin")
 """
-    done = run_tool(code)
+    done = run_tool(code, timeout=1800)
     assert done.returncode == 0, done.stderr
-    return made / "bin"
+    return Path(done.stdout.strip())
 
 
 @dataclass
@@ -113,25 +111,36 @@ class Project:
         return process.returncode, output
 
 
-@pytest.fixture
-def project(stand_in: Path, tmp_path: Path) -> Iterator[Project]:
-    folder = tmp_path / "project"
-    state = tmp_path / "state"
-    folder.mkdir()
-    state.mkdir()
+def _project(own_host: Path, folder: Path) -> Project:
     env = {
         **os.environ,
-        "PATH": f"{stand_in}:{os.environ['PATH']}",
-        "PULUMI_HOME": str(tmp_path / "home"),
-        "PULUMI_BACKEND_URL": f"file://{state}",
+        "PATH": f"{own_host}:{os.environ['PATH']}",
+        "PULUMI_HOME": str(folder / "home"),
+        "PULUMI_BACKEND_URL": f"file://{folder / 'state'}",
         "PULUMI_CONFIG_PASSPHRASE": "only for this test",
         "PULUMI_SKIP_UPDATE_CHECK": "1",
     }
     env = {name: value for name, value in env.items() if name not in ("VIRTUAL_ENV", "PULUMI_PYTHON_CMD")}
-    project = Project(folder, env)
+    return Project(folder / "project", env)
+
+
+@pytest.fixture(scope="session")
+def made_project(own_host: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folders of a project with its stack, to be copied."""
+    folder = tmp_path_factory.mktemp("made")
+    for name in ("project", "state", "home"):
+        (folder / name).mkdir()
+    project = _project(own_host, folder)
     project.write("")
     code, output = project.pulumi("stack", "init", "dev")
     assert code == 0, output
+    return folder
+
+
+@pytest.fixture
+def project(own_host: Path, made_project: Path, tmp_path: Path) -> Iterator[Project]:
+    shutil.copytree(made_project, tmp_path, dirs_exist_ok=True)
+    project = _project(own_host, tmp_path)
     yield project
     for process in project.started:
         if process.poll() is None:
@@ -139,11 +148,3 @@ def project(stand_in: Path, tmp_path: Path) -> Iterator[Project]:
             process.wait()
         if process.stdout:
             process.stdout.close()
-
-
-@pytest.fixture(scope="session")
-def uv() -> Path:
-    """The folder of the `uv` command."""
-    found = shutil.which("uv", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    assert found, "the tests of the uv toolchain need uv: it is among the development dependencies"
-    return Path(found).parent

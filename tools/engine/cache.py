@@ -1,14 +1,13 @@
 """The folder outside the clone where an engine is kept, so that a second clone starts at once.
 
-    cli-<version>-<platform>-<digest>/      what was built from source: the CLI and the two scripts beside it
-    engine-<version>-<platform>-<digest>/   a usable engine: bin/ (hard links to those, and the language host), python/
+    engine-<version>-<platform>-<digest>/   what was built from source
     vendor-<version>-<platform>/            what the vendor's installer brought
     work-<random>/                          something being made; without its maker it is rubbish
     lock                                    held by the one that makes something
 
-A folder appears under its name only when it is complete, by a rename. The digests are over the inputs in this folder:
-another host or another version is another engine. `manifest.json` in each lists its files; a file that does not
-match makes the whole folder worthless. Nothing in a folder ever changes.
+A folder appears under its name only when it is complete, by a rename, and never changes afterwards. Its commands are in
+`bin/`; its `manifest.json` lists them, and a file that does not match makes the whole folder worthless. The digest is
+over the inputs of the build: another host or another version is another engine.
 """
 
 import contextlib
@@ -19,7 +18,7 @@ import platform
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +26,9 @@ from progress import Progress
 from unavailable import UnavailableError
 
 SOURCES = Path(__file__).resolve().parent
-"""This folder: the inputs of everything that is built."""
+"""This folder."""
 
-VERSION = "3.259.0"
+VERSION = "3.274.1"
 """The engine's version; go.mod names the same one."""
 
 COMMANDS = ("pulumi", "pulumi-language-python", "pulumi-resource-pulumi-python")
@@ -37,7 +36,7 @@ COMMANDS = ("pulumi", "pulumi-language-python", "pulumi-resource-pulumi-python")
 
 ABSENT = "not there"
 
-RECIPE = 1
+RECIPE = 2
 """Raised when the way of building or laying out changes and its inputs do not."""
 
 
@@ -54,17 +53,18 @@ def target() -> str:
     return f"{VERSION}-{platform.system()}-{platform.machine()}".lower()
 
 
-def cli_folder() -> Path:
-    """Where the CLI that these sources describe is, or will be."""
-    inputs = [SOURCES / "go.mod", SOURCES / "go.sum"]
-    return root() / f"cli-{target()}-{_digest(inputs, '')}"
+def inputs() -> list[Path]:
+    """The files that an engine is built from."""
+    names = ("go.mod", "go.sum", "pulumi-language-python/main.go", "pulumi-language-python/required_packages.py")
+    return [SOURCES / name for name in names]
 
 
 def engine_folder() -> Path:
     """Where the engine that these sources describe is, or will be."""
-    host = sorted((SOURCES / "language_host").glob("*.py"))
-    inputs = [SOURCES / "pulumi-language-python", SOURCES / "host-requirements.txt", *host]
-    return root() / f"engine-{target()}-{_digest(inputs, cli_folder().name)}"
+    total = hashlib.sha256(str(RECIPE).encode())
+    for file in inputs():
+        total.update(f"\n{file.name} {_sha256(file)}".encode())
+    return root() / f"engine-{target()}-{total.hexdigest()[:12]}"
 
 
 def vendor_folder() -> Path:
@@ -72,36 +72,8 @@ def vendor_folder() -> Path:
     return root() / f"vendor-{target()}"
 
 
-def _digest(inputs: Iterable[Path], seed: str) -> str:
-    total = hashlib.sha256(f"{RECIPE} {seed}".encode())
-    for file in inputs:
-        total.update(f"\n{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()}".encode())
-    return total.hexdigest()[:12]
-
-
-def sha256(file: Path) -> str:
-    """A file's digest, in hexadecimal."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def write_manifest(folder: Path, files: Iterable[Path], **more: str) -> None:
-    """Record what the folder holds; its last file to be written."""
-    listed = {}
-    for file in files:
-        state = file.stat()
-        listed[str(file.relative_to(folder))] = {
-            "sha256": sha256(file),
-            "size": state.st_size,
-            "modified": state.st_mtime_ns,
-            "executable": os.access(file, os.X_OK),
-        }
-    manifest = {"version": VERSION, "files": listed, **more}
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
-
-
 def flaw(folder: Path) -> str:
-    """What makes this folder worthless; empty if it is sound, `ABSENT` if there is none.
+    """Find what makes this folder worthless: empty if it is sound, `ABSENT` if there is none.
 
     A file of the recorded size and time is taken as the recorded one; of any other time it is read and compared.
     """
@@ -110,15 +82,10 @@ def flaw(folder: Path) -> str:
     try:
         manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
         for name, recorded in manifest["files"].items():
-            if fault := _fault(folder / name, recorded):
+            if fault := _fault(folder / "bin" / name, recorded):
                 return f"{name} {fault}"
-        python = manifest.get("python")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         return f"its manifest is unreadable ({type(error).__name__})"
-    if python is not None and os.path.realpath(folder / "python" / "bin" / "python") != python:
-        return "the Python of its language host was replaced"
-    if python is not None and not Path(python).exists():
-        return f"the Python of its language host is gone ({python})"
     return ""
 
 
@@ -129,18 +96,24 @@ def _fault(file: Path, recorded: dict[str, Any]) -> str:
         return "is missing"
     if state.st_size != recorded["size"]:
         return f"has {state.st_size} bytes instead of {recorded['size']}"
-    if state.st_mtime_ns != recorded["modified"] and sha256(file) != recorded["sha256"]:
+    if state.st_mtime_ns != recorded["modified"] and _sha256(file) != recorded["sha256"]:
         return "was changed"
     return "" if os.access(file, os.X_OK) or not recorded["executable"] else "cannot be executed"
 
 
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 @contextlib.contextmanager
 def locked(progress: Progress) -> Iterator[None]:
-    """Be the only one that makes something here; waits for another one.
+    """Be the only one that makes something here; wait for another one.
 
     The lock goes with the process that holds it, so what is half made when it is taken has no maker any more.
 
-    :raises UnavailableError: the cache's folder cannot be written.
+    Raises:
+        UnavailableError: the cache's folder cannot be written.
     """
     import fcntl
 
@@ -163,30 +136,40 @@ def locked(progress: Progress) -> Iterator[None]:
                 waiting = True
                 time.sleep(0.2)
         for rubbish in root().glob("work-*"):
-            remove(rubbish)
+            _remove(rubbish)
         yield
 
 
 @contextlib.contextmanager
 def work_folder() -> Iterator[Path]:
-    """A folder to make something in, on the cache's file system, gone afterwards."""
+    """Give a folder to make something in, on the cache's file system, and remove it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="work-", dir=root()))
     try:
         yield folder
     finally:
-        remove(folder)
+        _remove(folder)
 
 
 def publish(made: Path, folder: Path) -> None:
-    """Give something complete its name; what was wrong under that name goes."""
+    """Give an engine its manifest and its name; what was wrong under that name goes."""
+    listed = {}
+    for file in sorted((made / "bin").iterdir()):
+        state = file.stat()
+        listed[file.name] = {
+            "sha256": _sha256(file),
+            "size": state.st_size,
+            "modified": state.st_mtime_ns,
+            "executable": os.access(file, os.X_OK),
+        }
+    (made / "manifest.json").write_text(json.dumps({"version": VERSION, "files": listed}, indent=2) + "\n", "utf-8")
     if folder.exists():
         aside = Path(tempfile.mkdtemp(prefix="work-", dir=root()))
         folder.rename(aside / "flawed")
-        remove(aside)
+        _remove(aside)
     made.rename(folder)
 
 
-def remove(folder: Path) -> None:
+def _remove(folder: Path) -> None:
     """Delete a folder, read-only ones in it too, as a module cache has them."""
     shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():

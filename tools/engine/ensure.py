@@ -3,7 +3,7 @@
     PATH="$(.venv/bin/python tools/engine/ensure.py):$PATH" pulumi version
 
 Tried in this order: on PATH; the project's cache; the vendor's installer; built from the Go module proxy. Which one it
-took, and why not the ones before, is said on standard error. Ends with exit code 1 and one line if none works.
+took, and why not the ones before, stands on standard error. Ends with exit code 1 and one line if none works.
 """
 
 import contextlib
@@ -16,16 +16,17 @@ from pathlib import Path
 from types import FrameType
 
 import cache
-from progress import Progress, say
+from progress import Progress, report
 from unavailable import UnavailableError
 
 VENDOR = "https://www.pulumi.com/docs/install/"
 
 
 def on_path() -> Path:
-    """The folder of the CLI on PATH.
+    """Find the folder of the CLI on PATH.
 
-    :raises UnavailableError: it is not there, or not whole.
+    Raises:
+        UnavailableError: it is not there, or not whole.
     """
     found = {name: shutil.which(name) for name in cache.COMMANDS}
     pulumi = found["pulumi"]
@@ -40,26 +41,25 @@ def on_path() -> Path:
 
 
 def cached() -> Path:
-    """The folder of an engine that an earlier run left.
+    """Find the folder of an engine that an earlier run left.
 
-    :raises UnavailableError: there is none, or it is damaged.
+    Raises:
+        UnavailableError: there is none, or it is damaged.
     """
-    engine = cache.engine_folder()
-    flaws = {folder: cache.flaw(folder) for folder in (cache.vendor_folder(), engine)}
+    flaws = {folder: cache.flaw(folder) for folder in (cache.vendor_folder(), cache.engine_folder())}
     for folder, flaw in flaws.items():
         if not flaw:
             return folder / "bin"
     if damaged := [f"{folder} is damaged: {flaw}" for folder, flaw in flaws.items() if flaw != cache.ABSENT]:
         raise UnavailableError("; ".join(damaged))
-    if not cache.flaw(cache.cli_folder()):
-        raise UnavailableError(f"the one in {cache.root()} has another language host")
-    raise UnavailableError(f"{cache.root()} has none for {cache.target()}")
+    raise UnavailableError(f"{cache.root()} has none for {cache.target()} and these sources")
 
 
 def made() -> Path:
-    """An engine that is got now; another process that is at it already is waited for.
+    """Make an engine, or wait for another process that is making one.
 
-    :raises UnavailableError: there is no way to one.
+    Raises:
+        UnavailableError: there is no way to one.
     """
     import builder
     import vendor
@@ -67,18 +67,16 @@ def made() -> Path:
     with Progress() as progress, cache.locked(progress):
         with contextlib.suppress(UnavailableError):
             return _tried("in the project's cache, which another process has just filled", cached, quiet=True)
-        if not cache.flaw(cache.cli_folder()):
-            with contextlib.suppress(UnavailableError):
-                return _tried("in the project's cache, its language host renewed", lambda: builder.build(progress))
         with contextlib.suppress(UnavailableError):
             return _tried("from the vendor's installer", lambda: vendor.install(progress))
         return _tried("built from the Go module proxy", lambda: builder.build(progress))
 
 
 def find() -> Path:
-    """The folder of the first engine that can be had.
+    """Find the folder of the first engine that can be had.
 
-    :raises UnavailableError: none can.
+    Raises:
+        UnavailableError: none can.
     """
     with contextlib.suppress(UnavailableError):
         return _tried("on PATH", on_path)
@@ -92,9 +90,9 @@ def _tried(name: str, way: Callable[[], Path], quiet: bool = False) -> Path:
         folder = way()
     except UnavailableError as reason:
         if not quiet:
-            say(f"not {name}: {reason}")
+            report(f"not {name}: {reason}")
         raise
-    say(f"using Pulumi {name}: {folder}")
+    report(f"using Pulumi {name}: {folder}")
     return folder
 
 
@@ -103,16 +101,16 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 def main() -> int:
-    """Run the command; the exit code."""
+    """Run the command and return its exit code."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     try:
         folder = find()
     except UnavailableError:
-        say(f"no Pulumi CLI to be had; install it ({VENDOR}) so that it is on PATH, or make a registry reachable")
+        report(f"no Pulumi CLI to be had; install it ({VENDOR}) so that it is on PATH, or make a registry reachable")
         return 1
     except KeyboardInterrupt:
-        say("stopped; what was half made is removed")
+        report("stopped; what was half made is removed")
         return 130
     sys.stdout.write(f"{folder}\n")
     return 0

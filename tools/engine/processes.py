@@ -1,18 +1,19 @@
-"""Runs the commands that make an engine, so that an interrupt ends them and what they started."""
+"""Runs the commands that build an engine, so that an interrupt ends them and whatever they started."""
 
 import contextlib
 import os
 import re
 import signal
 import subprocess
-from collections import deque
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from unavailable import CommandError
 
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""What ends the making of an engine, each by a KeyboardInterrupt."""
+"""The signals that end a build, each by a KeyboardInterrupt."""
 
 KEPT = 20
 """Lines of output that are searched for the reason when a command fails."""
@@ -23,12 +24,13 @@ def run(
     *,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-    seen: Callable[[str], None] = lambda line: None,
+    seen: Callable[[str], object] = str,
     timeout: float | None = None,
 ) -> str:
-    """Run a command to its end, each line of its standard error to `seen`; its standard output.
+    """Run a command to its end, hand each line of its output to `seen`, and return the output.
 
-    :raises CommandError: it is missing, fails, or takes longer than `timeout` seconds; with its last line.
+    Raises:
+        CommandError: it is missing, fails, or takes longer than `timeout` seconds; with the line that tells why.
     """
     name = Path(argv[0]).name
     process = None
@@ -40,13 +42,13 @@ def run(
                 cwd=cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
                 text=True,
                 errors="replace",
                 # A group of its own: an interrupt at the keyboard reaches this process alone, which ends the group.
                 process_group=0,
             )
-        return _finish(process, name, seen, timeout)
+        return _output(process, name, seen, timeout)
     except OSError as error:
         raise CommandError(name, "cannot be started", str(error.strerror)) from error
     finally:
@@ -56,7 +58,7 @@ def run(
 
 @contextlib.contextmanager
 def _undivided() -> Iterator[None]:
-    """Lets an interrupt wait until the process that is being started is known, and so can be ended."""
+    """Let an interrupt wait until the process that is being started is known, and so can be ended."""
     came: list[int] = []
     before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in INTERRUPTS}
     try:
@@ -68,52 +70,36 @@ def _undivided() -> Iterator[None]:
             raise KeyboardInterrupt
 
 
-def _finish(process: subprocess.Popen[str], name: str, seen: Callable[[str], None], timeout: float | None) -> str:
-    import threading
-
-    last: deque[str] = deque(maxlen=KEPT)
-    output: list[str] = []
-    if process.stdout is None or process.stderr is None:
-        raise AssertionError("output was asked for as pipes")
-    standard, errors = process.stdout, process.stderr
-
-    def follow() -> None:
-        for line in errors:
-            last.append(line.strip())
-            seen(line.strip())
-
-    readers = [
-        threading.Thread(target=follow, daemon=True),
-        threading.Thread(target=lambda: output.extend(standard), daemon=True),
-    ]
-    for reader in readers:
-        reader.start()
-    try:
-        code = process.wait(timeout)
-    except subprocess.TimeoutExpired as error:
-        raise CommandError(name, f"did not finish within {timeout:g} s", "") from error
-    for reader in readers:
-        reader.join()
+def _output(process: subprocess.Popen[str], name: str, seen: Callable[[str], object], timeout: float | None) -> str:
+    timer = threading.Timer(timeout or threading.TIMEOUT_MAX, _end, [process])
+    timer.daemon = True
+    timer.start()
+    begin = time.monotonic()
+    lines = []
+    for line in process.stdout or ():
+        lines.append(line.strip())
+        seen(line.strip())
+    code = process.wait()
+    timer.cancel()
+    if code and timeout and time.monotonic() - begin >= timeout:
+        raise CommandError(name, f"did not finish within {timeout:g} s", "")
     if code:
-        raise CommandError(name, f"failed with exit code {code}", _reason(last, output))
-    return "".join(output)
+        raise CommandError(name, f"failed with exit code {code}", _reason(lines[-KEPT:]))
+    return "\n".join(lines)
 
 
-def _reason(last: deque[str], output: list[str]) -> str:
-    lines = [line.strip() for line in (*output[-KEPT:], *last) if line.strip()]
-    telling = [line for line in lines if re.search("error|mismatch|missing", line, re.IGNORECASE)]
+def _reason(lines: list[str]) -> str:
+    spoken = [line for line in lines if line]
+    telling = [line for line in spoken if re.search("error|mismatch|missing", line, re.IGNORECASE)]
     # What comes first is the cause; what comes last, where nothing tells, is the outcome.
-    return telling[0] if telling else lines[-1] if lines else "it printed nothing"
+    return telling[0] if telling else spoken[-1] if spoken else "it printed nothing"
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    if process.poll() is not None:
-        return
     for number in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is not None:
+            return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(2)
-            return
-        except subprocess.TimeoutExpired:
-            continue

@@ -1,4 +1,4 @@
-"""Says what is going on, on standard error; standard output is for the answer alone."""
+"""Reports what is going on, on standard error; standard output holds the result alone."""
 
 import os
 import shutil
@@ -18,8 +18,8 @@ ERASE = "\r\x1b[K"
 """Takes a terminal's current line away."""
 
 
-def say(text: str, stream: TextIO | None = None) -> None:
-    """One line to the user; a live line gives way to it."""
+def report(text: str, stream: TextIO | None = None) -> None:
+    """Print one line for the user; a live line gives way to it."""
     stream = stream or sys.stderr
     stream.write(f"{ERASE if _live(stream) else ''}engine: {text}\n")
     stream.flush()
@@ -54,12 +54,12 @@ class Progress:
             self._stream.flush()
 
     def stage(self, text: str) -> None:
-        """Something new begins."""
+        """Begin a new stage and show it."""
         self._stage, self._detail = text, ""
         self._show()
 
     def detail(self, text: str) -> None:
-        """How far it is; shown with the next count."""
+        """Set how far the stage is; shown with the next count."""
         self._detail = text
 
     def _count(self) -> None:

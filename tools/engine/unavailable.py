@@ -2,7 +2,7 @@
 
 
 class UnavailableError(Exception):
-    """This way does not lead to an engine here; the message, one line, says why."""
+    """This way leads to no engine on this machine; the message is one line and says why."""
 
 
 class CommandError(UnavailableError):
@@ -11,4 +11,4 @@ class CommandError(UnavailableError):
     def __init__(self, command: str, outcome: str, reason: str) -> None:
         super().__init__(f"{command} {outcome}: {reason}" if reason else f"{command} {outcome}")
         self.reason = reason or outcome
-        """Without the command's name, for one whose name would tell nobody anything."""
+        """The message without the command's name, for a command whose name means nothing to the user."""

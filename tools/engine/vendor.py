@@ -21,9 +21,10 @@ INSTALL = 600.0
 
 
 def install(progress: Progress) -> Path:
-    """Install it into the cache; the folder of its commands.
+    """Install the CLI into the cache and return the folder of its commands.
 
-    :raises UnavailableError: the site cannot be reached, or the installation fails.
+    Raises:
+        UnavailableError: the site cannot be reached, or the installation fails.
     """
     progress.stage("trying the vendor's installer")
     script = [sys.executable, str(Path(__file__).resolve())]
@@ -38,13 +39,12 @@ def install(progress: Progress) -> Path:
             raise UnavailableError(error.reason) from error
         if missing := [name for name in cache.COMMANDS if not os.access(made / "bin" / name, os.X_OK)]:
             raise UnavailableError(f"it brought no {', '.join(missing)}")
-        cache.write_manifest(made, sorted((made / "bin").iterdir()))
         cache.publish(made, cache.vendor_folder())
     return cache.vendor_folder() / "bin"
 
 
 def _probe() -> str:
-    """Why the site cannot be reached; empty if it can."""
+    """Return why the site cannot be reached, an empty text if it can."""
     try:
         urllib.request.urlopen(urllib.request.Request(SITE, method="HEAD"), timeout=PROBE / 2).close()
     except OSError as error:
@@ -53,15 +53,15 @@ def _probe() -> str:
 
 
 def _install(folder: str) -> str:
-    """What went wrong; empty if nothing did."""
+    """Return why the installation failed, an empty text if it did not."""
     try:
         from pulumi.automation import PulumiCommand
         from semver import VersionInfo
 
         PulumiCommand.install(root=folder, version=VersionInfo.parse(cache.VERSION))
     except Exception as error:  # whatever it is, the next way is tried
-        said = getattr(error, "output", b"") or b""
-        return f"{error} {said.decode(errors='replace')}".strip().replace("\n", " ")
+        output = getattr(error, "output", b"") or b""
+        return f"{error} {output.decode(errors='replace')}".strip().replace("\n", " ")
     return ""
 
 

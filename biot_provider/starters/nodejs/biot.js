@@ -1,15 +1,8 @@
-// BioT's side of a plugin: which kind of call it is, whether its token is genuine, how to refuse it.
-//
-// A token passes when BioT signed it with RS512, it has not expired, and it holds the permission its kind of call needs.
-// As long as BioT's public key cannot be had, no token passes.
+// BioT's side of a plugin: the kind of a call, the verification of its token, errors in BioT's format.
 
-import { errors, importSPKI, jwtVerify } from "jose";
+import { PublicKeyError, TokenError, TokenVerifier } from "./biot_token.js";
 
-// Seconds.
-const KEYS_LIVE = 3600;
-const KEYS_REST = 10; // between two fetches that tokens with unknown signatures can cause
-const CLOCK_SKEW = 10;
-const PATIENCE = 2;
+const TIMEOUT_MS = 2_000;
 
 // The kinds of call: the header `hooktype`, and two that have none.
 export const REQUEST = "INTERCEPTOR_PRE";
@@ -19,23 +12,25 @@ export const NOTIFICATION = "NOTIFICATION";
 export const SCHEDULE = "SCHEDULE";
 export const DIRECT = "DIRECT";
 
-// Of the call in progress: Lambda gives a process one at a time.
+const verifier = new TokenVerifier(process.env.BIOT_BASE_URL ?? "");
+
+// The trace of the current call: Lambda gives a process one call at a time.
 const trace = { id: "", parent: undefined };
 
-// Ends the call with an error in BioT's format; an intercepted call is blocked by it.
+// An error in BioT's format that ends the call; it blocks an intercepted call.
 export class Refusal extends Error {
   constructor(status, code, message, details = {}) {
     super(message);
     Object.assign(this, { status, code, details });
   }
 
-  // What the handler returns.
-  answer() {
+  // Returns what the handler returns for this error.
+  response() {
     log("refused", { status: this.status, code: this.code });
     const body = {
       code: this.code,
       message: this.message,
-      serviceName: process.env.BIOT_APP_NAME ?? "My Plugin",
+      serviceName: process.env.BIOT_APP_NAME ?? "",
       traceId: trace.id,
       environment: process.env.BIOT_SERVICE_ENVIRONMENT ?? "",
       details: this.details,
@@ -44,31 +39,31 @@ export class Refusal extends Error {
   }
 }
 
-// A Lambda event, read and verified: its kind; the JSON of a hook, without its token; and the caller, which is the claims
-// of the token, if there is one and tokens are verified. Throws Refusal.
+// Reads a Lambda event and verifies its token. Returns the kind; the JSON of a hook without its token; and as `caller` the
+// claims of the token, undefined where there is none or where tokens are not verified. Throws Refusal.
 export async function readCall(event, context) {
   const headers = lowerCased(event?.headers);
   startTrace(headers, context);
-  // Whoever comes over the network has headers, even without a body: nobody can pass for the schedule.
+  // A call over the network has headers, even without a body, so it cannot pass for the schedule.
   if (Object.keys(headers).length === 0 && event?.body === undefined && event?.requestContext === undefined) {
     return { kind: SCHEDULE };
   }
   const kind = headers.hooktype ?? DIRECT;
-  const bearer = bearerOf(headers);
+  const bearer = bearerToken(headers);
   if (kind === DIRECT) {
-    return { kind, caller: bearer ? await claimsOf(bearer) : undefined };
+    return { kind, caller: bearer ? await verified(bearer) : undefined };
   }
   if (![REQUEST, RESPONSE, ENTITIES, NOTIFICATION].includes(kind)) {
     throw new Refusal(400, "HOOK_UNKNOWN", "This kind of hook is not known to the plugin");
   }
-  const { jwt, ...rest } = bodyOf(event);
+  const { jwt, ...body } = bodyOf(event);
   if (kind === NOTIFICATION) {
-    trace.id = rest.metadata?.traceId ?? trace.id;
+    trace.id = body.metadata?.traceId ?? trace.id;
   }
-  return { kind, body: rest, caller: await claimsOf(kind === NOTIFICATION ? jwt : bearer, permissionFor(kind)) };
+  return { kind, body, caller: await verified(kind === NOTIFICATION ? jwt : bearer, permissionFor(kind)) };
 }
 
-// The JSON object in a call's body. Throws Refusal.
+// Returns the JSON object in a call's body. Throws Refusal.
 export function bodyOf(event) {
   let body;
   try {
@@ -88,8 +83,9 @@ export function log(message, fields = {}) {
   console.log(JSON.stringify({ traceId: trace.id, message, ...fields }));
 }
 
-// What BioT answers: its status and its JSON, undefined if it has none. Throws when there is no such answer.
-export async function ask(method, path, body, headers = {}) {
+// Sends a request to BioT. Returns the status and the JSON of the response, undefined for an empty one. Throws when there is
+// no such response.
+export async function send(method, path, body, headers = {}) {
   const response = await fetch((process.env.BIOT_BASE_URL ?? "").replace(/\/+$/, "") + path, {
     method,
     headers: {
@@ -99,7 +95,7 @@ export async function ask(method, path, body, headers = {}) {
       ...headers,
     },
     body: body === undefined ? undefined : JSON.stringify(body),
-    signal: AbortSignal.timeout(PATIENCE * 1000),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
   });
   return { ok: response.ok, status: response.status, json: parsed(await response.text(), response.ok) };
 }
@@ -109,7 +105,7 @@ function parsed(text, ok) {
     return text ? JSON.parse(text) : undefined;
   } catch {
     if (ok) {
-      throw new Error("BioT's answer is no JSON");
+      throw new Error("BioT's response is not JSON");
     }
     return undefined;
   }
@@ -125,7 +121,7 @@ function startTrace(headers, context) {
   trace.id = parts.length === 4 ? parts[1] : (context?.awsRequestId ?? "");
 }
 
-function bearerOf(headers) {
+function bearerToken(headers) {
   return /^bearer +(\S+)$/i.exec(headers.authorization?.trim() ?? "")?.[1];
 }
 
@@ -135,95 +131,24 @@ function permissionFor(kind) {
     : process.env.BIOT_JWT_PERMISSION_INTERCEPTION || "PLUGIN_INTERCEPTOR";
 }
 
-// The claims of a token; throws Refusal unless it is genuine and holds the permission.
-async function claimsOf(token, permission) {
+// Returns the claims of the token. Throws Refusal.
+async function verified(token, permission) {
   if (process.env.BIOT_SHOULD_VALIDATE_JWT?.toLowerCase() === "false") {
     log("the token is not verified: BIOT_SHOULD_VALIDATE_JWT is false");
     return undefined;
   }
-  if (typeof token !== "string" || token === "") {
-    throw invalid("The call has no BioT token");
-  }
-  const claims = await verified(token);
-  if (permission && !(Array.isArray(claims.scopes) && claims.scopes.includes(permission))) {
-    throw invalid(`The token lacks the permission ${permission}`);
-  }
-  return claims;
-}
-
-function invalid(reason) {
-  log("the token is refused", { reason });
-  return new Refusal(401, "TOKEN_NOT_VALID", reason);
-}
-
-async function verified(token) {
   try {
-    return await keys.claims(token);
+    return await verifier.verify(token, permission);
   } catch (error) {
-    if (error instanceof errors.JWTExpired) {
-      throw invalid("The token has expired");
+    if (error instanceof TokenError) {
+      log("the token is refused", { reason: error.message });
+      throw new Refusal(401, "TOKEN_NOT_VALID", error.message);
     }
-    if (error instanceof errors.JWSSignatureVerificationFailed) {
-      throw invalid("The token is not signed by BioT");
-    }
-    throw error instanceof errors.JOSEError ? invalid("The token is not one of BioT's") : error;
-  }
-}
-
-// BioT's keys, the newest first, for as long as the process is warm.
-class PublicKeys {
-  #keys = [];
-  #fetched = 0;
-
-  async claims(token) {
-    // The wall clock: the other one may stand still while Lambda has the process frozen.
-    const age = (Date.now() - this.#fetched) / 1000;
-    if (!(age >= 0 && age < KEYS_LIVE)) {
-      await this.#fetch();
-      return this.#verified(token);
-    }
-    try {
-      return await this.#verified(token);
-    } catch (error) {
-      if (!(error instanceof errors.JWSSignatureVerificationFailed) || age < KEYS_REST) {
-        throw error;
-      }
-    }
-    await this.#fetch();
-    return this.#verified(token);
-  }
-
-  async #verified(token) {
-    const options = { algorithms: ["RS512"], clockTolerance: CLOCK_SKEW, requiredClaims: ["exp"] };
-    for (const key of this.#keys) {
-      try {
-        return (await jwtVerify(token, key, options)).payload;
-      } catch (error) {
-        if (!(error instanceof errors.JWSSignatureVerificationFailed)) {
-          throw error;
-        }
-      }
-    }
-    throw new errors.JWSSignatureVerificationFailed();
-  }
-
-  async #fetch() {
-    try {
-      const { ok, status, json } = await ask("GET", "/ums/v1/security/public-key");
-      if (!ok) {
-        throw new Error(`BioT answered ${status}`);
-      }
-      const texts = [json.publicKey, json.previousPublicKey].filter((text, place) => place === 0 || text);
-      this.#keys = await Promise.all(
-        texts.map((text) => importSPKI(`-----BEGIN PUBLIC KEY-----\n${text}\n-----END PUBLIC KEY-----`, "RS512")),
-      );
-    } catch (error) {
-      log("BioT's public key cannot be had", { error: `${error}${error.cause ? `: ${error.cause}` : ""}` });
+    if (error instanceof PublicKeyError) {
+      log("BioT's public key cannot be had", { error: error.message });
       const message = "BioT's public key cannot be had, so no token can be verified: try again";
       throw new Refusal(503, "PUBLIC_KEY_UNAVAILABLE", message);
     }
-    this.#fetched = Date.now();
+    throw error;
   }
 }
-
-const keys = new PublicKeys();

@@ -1,43 +1,43 @@
 // My Plugin: what it does with each kind of call.
 //
-// `handler` gets all of them, has their tokens verified, and hands each to its function below. Fill in those you need; to
+// `handler` receives every call, has its token verified and passes it to its function below. Fill in those you need; to
 // refuse a call, throw a `Refusal` with a status, a code and a message.
 
 import * as biot from "./biot.js";
 import { Refusal, log } from "./biot.js";
 
-// Before an API runs (PRE_REQUEST): the request, changed or not.
+// Returns the request, changed or not, before an API runs (PRE_REQUEST).
 //
-// `request` has path, queryParameters, headers and body; `call` says whose it is (initiatorData) and to which API
-// (method, entityName, apiId).
+// `request` has path, queryParameters, headers and body; `call` names the caller (initiatorData) and the API (method,
+// entityName, apiId).
 async function onRequest(request, call) {
   log("onRequest", { apiId: call.apiId });
   return request;
 }
 
-// After an API has run (POST_REQUEST): its response, changed or not; `response.body` is what the API answers.
+// Returns the response, changed or not, after an API has run (POST_REQUEST); `response.body` is the API's.
 async function onResponse(response, call) {
   log("onResponse", { apiId: call.apiId });
   return response;
 }
 
-// Before entities are answered (ADAPT_ENTITY): the list of them, changed or not.
+// Returns the entities, changed or not, before the caller gets them (ADAPT_ENTITY).
 async function onEntities(entities, call) {
   log("onEntities", { entityName: call.entityName, count: entities.length });
   return entities;
 }
 
-// After something has happened: `metadata` says what and to which type, `data.entity` how it is now.
+// Handles an event: `metadata` has its entity type and action, `data.entity` the entity after it.
 async function onNotification(metadata, data) {
   log("onNotification", { entityTypeName: metadata.entityTypeName, actionName: metadata.actionName });
 }
 
-// At the times of `cronSchedule` in plugin.yaml.
+// Runs at the times of `cronSchedule` in plugin.yaml.
 async function onSchedule() {
   log("onSchedule");
 }
 
-// A call to the plugin's address by anybody: what this returns is the answer; `biot.bodyOf(event)` reads its JSON.
+// Returns the response to a call of the plugin's address; `biot.bodyOf(event)` reads the JSON of the call.
 //
 // `caller` holds the claims of the caller's BioT token (scopes, and sub or serviceUserId), undefined if there was none.
 // The address is public: decide what a caller without a token may do.
@@ -49,20 +49,20 @@ async function onCall(event, caller) {
   return { message: "Hello from My Plugin" };
 }
 
-// What Lambda runs.
+// Handles a call; this is what Lambda runs.
 export async function handler(event, context) {
   try {
-    return await answerTo(await biot.readCall(event, context), event);
+    return await respond(await biot.readCall(event, context), event);
   } catch (error) {
     if (error instanceof Refusal) {
-      return error.answer();
+      return error.response();
     }
     throw error;
   }
 }
 
-// What BioT, or whoever calls, is told.
-async function answerTo({ kind, body, caller }, event) {
+// Passes the call to its function and returns the response in BioT's format.
+async function respond({ kind, body, caller }, event) {
   switch (kind) {
     case biot.REQUEST: {
       const { path, queryParameters, headers, body: content } = await onRequest(body.request, body);

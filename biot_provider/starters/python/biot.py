@@ -1,39 +1,20 @@
-"""BioT's side of a plugin: which kind of call it is, whether its token is genuine, how to refuse it.
-
-A token passes when BioT signed it with RS512, it has not expired, and it holds the permission its kind of call needs.
-As long as BioT's public key cannot be had, no token passes.
-"""
+"""BioT's side of a plugin: the kind of a call, the verification of its token, errors in BioT's format."""
 
 import base64
 import json
 import os
 import sys
-import time
-import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from http.client import HTTPException
-from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from typing import Any
 
-# The dependencies are built for AWS Lambda: another Python, or another system, has to find its own.
-PACKAGES = Path(__file__).with_name("site-packages")
-if (PACKAGES / f"_cffi_backend{EXTENSION_SUFFIXES[0]}").exists():
-    sys.path.insert(0, str(PACKAGES))
+from biot_token import PublicKeyError, TokenError, TokenVerifier
 
-try:
-    import jwt
-    from cryptography.hazmat.primitives.serialization import load_der_public_key
-except ModuleNotFoundError as error:
-    here = f"Python {sys.version_info[0]}.{sys.version_info[1]} on {sys.platform}"
-    message = f"the dependencies in site-packages are missing or not for {here}: README.md says how to install them"
-    raise ImportError(message) from error
+# The plugin's own dependencies: README.md has the command that installs them there.
+sys.path.insert(0, str(Path(__file__).with_name("site-packages")))
 
-# Seconds.
-KEYS_LIVE = 3600
-KEYS_REST = 10  # between two fetches that tokens with unknown signatures can cause
-CLOCK_SKEW = 10
-PATIENCE = 2
+TIMEOUT_SECONDS = 2
 
 # The kinds of call: the header `hooktype`, and two that have none.
 REQUEST = "INTERCEPTOR_PRE"
@@ -43,24 +24,29 @@ NOTIFICATION = "NOTIFICATION"
 SCHEDULE = "SCHEDULE"
 DIRECT = "DIRECT"
 
-trace = {"id": "", "parent": None}
-"""Of the call in progress: Lambda gives a process one at a time."""
+verifier = TokenVerifier(os.environ.get("BIOT_BASE_URL", ""))
+
+trace: dict[str, str] = {"id": "", "parent": ""}
+"""The trace of the current call: Lambda gives a process one call at a time."""
 
 
 class Refusal(Exception):
-    """Ends the call with an error in BioT's format; an intercepted call is blocked by it."""
+    """An error in BioT's format that ends the call; it blocks an intercepted call."""
 
-    def __init__(self, status, code, message, details=None):
+    def __init__(self, status: int, code: str, message: str, details: dict[str, Any] | None = None) -> None:
         super().__init__(message)
-        self.status, self.code, self.message, self.details = status, code, message, details or {}
+        self.status = status
+        self.code = code
+        self.message = message
+        self.details = details or {}
 
-    def answer(self):
-        """What the handler returns."""
+    def response(self) -> dict[str, Any]:
+        """Return what the handler returns for this error."""
         log("refused", status=self.status, code=self.code)
         body = {
             "code": self.code,
             "message": self.message,
-            "serviceName": os.environ.get("BIOT_APP_NAME", "My Plugin"),
+            "serviceName": os.environ.get("BIOT_APP_NAME", ""),
             "traceId": trace["id"],
             "environment": os.environ.get("BIOT_SERVICE_ENVIRONMENT", ""),
             "details": self.details,
@@ -70,152 +56,101 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """A call whose token, where its kind has one, is verified."""
+    """A call; the token is verified where its kind has one."""
 
     kind: str
-    body: dict | None
-    """The JSON of a hook, without its token; None for the other kinds."""
-    caller: dict | None
-    """The claims of the token; None where there is none, or tokens are not verified."""
+    body: dict[str, Any]
+    """The JSON of a hook without its token; empty for the other kinds."""
+    caller: dict[str, Any] | None
+    """The claims of the token; None where there is none, or where tokens are not verified."""
 
 
-def read_call(event, context):
-    """Read and verify a Lambda event. Raises Refusal."""
+def read_call(event: dict[str, Any] | None, context: object) -> Call:
+    """Read a Lambda event and verify its token. Raises Refusal."""
     event = event or {}
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    _trace(headers, context)
-    # Whoever comes over the network has headers, even without a body: nobody can pass for the schedule.
+    _start_trace(headers, context)
+    # A call over the network has headers, even without a body, so it cannot pass for the schedule.
     if not headers and "body" not in event and "requestContext" not in event:
-        return Call(SCHEDULE, None, None)
+        return Call(SCHEDULE, {}, None)
     kind = headers.get("hooktype", DIRECT)
-    token = _bearer(headers)
+    token = _bearer_token(headers)
     if kind == DIRECT:
-        return Call(DIRECT, None, _claims(token) if token else None)
+        return Call(DIRECT, {}, _verify(token) if token else None)
     if kind not in (REQUEST, RESPONSE, ENTITIES, NOTIFICATION):
         raise Refusal(400, "HOOK_UNKNOWN", "This kind of hook is not known to the plugin")
     body = body_of(event)
     if kind == NOTIFICATION:
         token = body.pop("jwt", None)
         trace["id"] = (body.get("metadata") or {}).get("traceId") or trace["id"]
-    return Call(kind, body, _claims(token, _permission(kind)))
+    return Call(kind, body, _verify(token, _permission(kind)))
 
 
-def body_of(event):
-    """The JSON object in a call's body. Raises Refusal."""
+def body_of(event: dict[str, Any]) -> dict[str, Any]:
+    """Return the JSON object in a call's body. Raises Refusal."""
     try:
-        body = event.get("body") or "{}"
-        parsed = json.loads(base64.b64decode(body) if event.get("isBase64Encoded") else body)
-    except (ValueError, TypeError):
-        parsed = None
-    if not isinstance(parsed, dict):
+        text = event.get("body") or "{}"
+        body = json.loads(base64.b64decode(text) if event.get("isBase64Encoded") else text)
+    except (ValueError, TypeError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
         raise Refusal(400, "BODY_NOT_JSON", "The body of the call must be a JSON object")
-    return parsed
+    return body
 
 
-def log(message, **fields):
+def log(message: str, **fields: Any) -> None:
     """Write one JSON line. Never log an event: it holds tokens and the patient's data."""
     sys.stdout.write(json.dumps({"traceId": trace["id"], "message": message, **fields}) + "\n")
 
 
-def fetch(method, path, body=None, headers=None):
-    """The JSON that the platform answers, None if that is empty. Raises OSError, HTTPException or ValueError."""
-    url = os.environ.get("BIOT_BASE_URL", "").rstrip("/") + path
-    headers = {"accept": "application/json", **(headers or {})}
+def fetch(method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
+    """Send a request to BioT and return the JSON of the response, None for an empty one.
+
+    Raises OSError, HTTPException and ValueError.
+    """
+    all_headers = {"accept": "application/json", **(headers or {})}
     if trace["parent"]:
-        headers["traceparent"] = trace["parent"]
+        all_headers["traceparent"] = trace["parent"]
+    content = None
     if body is not None:
-        body = json.dumps(body).encode()
-        headers["content-type"] = "application/json"
-    request = urllib.request.Request(url, body, headers, method=method)
-    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
-        content = answer.read()
-    return json.loads(content) if content else None
+        content = json.dumps(body).encode()
+        all_headers["content-type"] = "application/json"
+    url = os.environ.get("BIOT_BASE_URL", "").rstrip("/") + path
+    request = urllib.request.Request(url, content, all_headers, method=method)
+    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as response:
+        received = response.read()
+    return json.loads(received) if received else None
 
 
-def _trace(headers, context):
-    parent = headers.get("traceparent")
-    parts = (parent or "").split("-")
+def _start_trace(headers: dict[str, str], context: object) -> None:
+    parent = headers.get("traceparent", "")
+    parts = parent.split("-")
     trace["parent"] = parent
     trace["id"] = parts[1] if len(parts) == 4 else getattr(context, "aws_request_id", "")
 
 
-def _bearer(headers):
+def _bearer_token(headers: dict[str, str]) -> str | None:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
 
 
-def _permission(kind):
+def _permission(kind: str) -> str:
     if kind == NOTIFICATION:
         return os.environ.get("BIOT_JWT_PERMISSION_NOTIFICATION") or "ACTION_NOTIFICATION"
     return os.environ.get("BIOT_JWT_PERMISSION_INTERCEPTION") or "PLUGIN_INTERCEPTOR"
 
 
-def _claims(token, permission=None):
-    """The claims of a token; raises Refusal unless it is genuine and holds the permission."""
+def _verify(token: object, permission: str | None = None) -> dict[str, Any] | None:
+    """Return the claims of the token. Raises Refusal."""
     if os.environ.get("BIOT_SHOULD_VALIDATE_JWT", "").lower() == "false":
         log("the token is not verified: BIOT_SHOULD_VALIDATE_JWT is false")
         return None
-    if not isinstance(token, str) or not token:
-        raise _invalid("The call has no BioT token")
     try:
-        claims = _keys.claims(token)
-    except jwt.ExpiredSignatureError:
-        raise _invalid("The token has expired") from None
-    except jwt.InvalidSignatureError:
-        raise _invalid("The token is not signed by BioT") from None
-    except jwt.PyJWTError:
-        raise _invalid("The token is not one of BioT's") from None
-    scopes = claims.get("scopes")
-    if permission and not (isinstance(scopes, list) and permission in scopes):
-        raise _invalid(f"The token lacks the permission {permission}")
-    return claims
-
-
-def _invalid(reason):
-    log("the token is refused", reason=reason)
-    return Refusal(401, "TOKEN_NOT_VALID", reason)
-
-
-class _PublicKeys:
-    """BioT's keys, the newest first, for as long as the process is warm."""
-
-    def __init__(self):
-        self._keys = []
-        self._fetched = 0
-
-    def claims(self, token):
-        # The wall clock: the other one may stand still while Lambda has the process frozen.
-        age = time.time() - self._fetched
-        if not 0 <= age < KEYS_LIVE:
-            self._fetch()
-            return self._verified(token)
-        try:
-            return self._verified(token)
-        except jwt.InvalidSignatureError:
-            if age < KEYS_REST:
-                raise
-        self._fetch()
-        return self._verified(token)
-
-    def _verified(self, token):
-        options = {"require": ["exp"], "verify_aud": False}
-        for key in self._keys:
-            try:
-                return jwt.decode(token, key, algorithms=["RS512"], leeway=CLOCK_SKEW, options=options)
-            except jwt.InvalidSignatureError:
-                continue
-        raise jwt.InvalidSignatureError
-
-    def _fetch(self):
-        try:
-            answer = fetch("GET", "/ums/v1/security/public-key")
-            texts = [answer["publicKey"], answer.get("previousPublicKey")]
-            self._keys = [load_der_public_key(base64.b64decode(text)) for text in texts if text]
-        except (OSError, HTTPException, ValueError, LookupError, TypeError, AttributeError) as error:
-            log("BioT's public key cannot be had", error=f"{type(error).__name__}: {error}")
-            message = "BioT's public key cannot be had, so no token can be verified: try again"
-            raise Refusal(503, "PUBLIC_KEY_UNAVAILABLE", message) from None
-        self._fetched = time.time()
-
-
-_keys = _PublicKeys()
+        return verifier.verify(token, permission)
+    except TokenError as error:
+        log("the token is refused", reason=str(error))
+        raise Refusal(401, "TOKEN_NOT_VALID", str(error)) from None
+    except PublicKeyError as error:
+        log("BioT's public key cannot be had", error=str(error))
+        message = "BioT's public key cannot be had, so no token can be verified: try again"
+        raise Refusal(503, "PUBLIC_KEY_UNAVAILABLE", message) from None

@@ -9,56 +9,76 @@ import os
 import time
 import urllib.error
 from datetime import datetime
+from typing import Any
 
 import biot
 
-# Seconds before a token's end at which it is no longer used, and the life of one whose end cannot be read.
+# Seconds before a token's end at which it is no longer used, and the life of one without a readable end.
 MARGIN = 60
 UNKNOWN_LIFE = 300
 
-_token = {"text": None, "until": 0.0}
-
 
 class ApiError(Exception):
-    """BioT refused a call: `status`, and `code`, its word for the reason."""
+    """An error response of BioT: `status`, and `code`, BioT's word for the reason."""
 
-    def __init__(self, method, path, status, code):
+    def __init__(self, method: str, path: str, status: int, code: str | None) -> None:
         super().__init__(f"BioT answered {status} {code or ''} to {method} {path}")
-        self.status, self.code = status, code
+        self.status = status
+        self.code = code
 
 
-def call(method, path, body=None):
-    """The JSON answer, None when it is empty. Raises ApiError, and OSError when BioT cannot be reached."""
-    return _call(method, path, body, {"authorization": f"Bearer {_access_token()}"})
+class _AccessToken:
+    """The plugin's access token. It is used until shortly before its end: issuing one is costly for the platform."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._until = 0.0
+
+    def get(self) -> str:
+        """Return a valid token; the first call, and each call after the token's end, logs in."""
+        if time.time() >= self._until:
+            user = {"id": os.environ["BIOT_SERVICE_USER_ID"], "secretKey": os.environ["BIOT_SERVICE_USER_SECRET_KEY"]}
+            response = _send("POST", "/ums/v2/services/accessToken", user, {})
+            self._text = response["accessToken"]
+            self._until = _end(response) - MARGIN
+        return self._text
+
+    def forget(self) -> None:
+        """Log in again at the next call."""
+        self._until = 0.0
 
 
-def _access_token():
-    """One token serves until shortly before its end: issuing them is costly for the platform."""
-    if time.time() >= _token["until"]:
-        user = {"id": os.environ["BIOT_SERVICE_USER_ID"], "secretKey": os.environ["BIOT_SERVICE_USER_SECRET_KEY"]}
-        answer = _call("POST", "/ums/v2/services/accessToken", user, {})
-        _token.update(text=answer["accessToken"], until=_end(answer) - MARGIN)
-    return _token["text"]
+_access_token = _AccessToken()
 
 
-def _end(answer):
+def call(method: str, path: str, body: Any = None) -> Any:
+    """Send a request and return the JSON of the response, None when it is empty.
+
+    Raises ApiError, and OSError when BioT cannot be reached.
+    """
+    return _send(method, path, body, {"authorization": f"Bearer {_access_token.get()}"})
+
+
+def _end(response: dict[str, Any]) -> float:
+    """Return when a new access token ends."""
     try:
-        return datetime.fromisoformat(answer["accessTokenExpiration"]).timestamp()
+        return datetime.fromisoformat(response["accessTokenExpiration"]).timestamp()
     except (LookupError, TypeError, ValueError):
         return time.time() + UNKNOWN_LIFE
 
 
-def _call(method, path, body, headers):
+def _send(method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
     try:
         return biot.fetch(method, path, body, headers)
     except urllib.error.HTTPError as error:
         if error.code == 401:
-            _token["until"] = 0.0
+            _access_token.forget()
         raise ApiError(method, path, error.code, _code(error)) from None
 
 
-def _code(error):
+def _code(error: urllib.error.HTTPError) -> str | None:
     try:
-        return json.loads(error.read())["code"]
+        code = json.loads(error.read())["code"]
     except (OSError, LookupError, TypeError, ValueError):
         return None
+    return code if isinstance(code, str) else None

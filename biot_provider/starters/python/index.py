@@ -1,47 +1,51 @@
 """My Plugin: what it does with each kind of call.
 
-`handler` gets all of them, has their tokens verified, and hands each to its function below. Fill in those you need; to
+`handler` receives every call, has its token verified and passes it to its function below. Fill in those you need; to
 refuse a call, raise `Refusal` with a status, a code and a message.
 """
+
+from typing import Any
 
 import biot
 from biot import Refusal, log
 
+Json = dict[str, Any]
 
-def on_request(request, call):
-    """Before an API runs (PRE_REQUEST): the request, changed or not.
 
-    `request` has path, queryParameters, headers and body; `call` says whose it is (initiatorData) and to which API
-    (method, entityName, apiId).
+def on_request(request: Json, call: Json) -> Json:
+    """Return the request, changed or not, before an API runs (PRE_REQUEST).
+
+    `request` has path, queryParameters, headers and body; `call` names the caller (initiatorData) and the API (method,
+    entityName, apiId).
     """
     log("on_request", apiId=call.get("apiId"))
     return request
 
 
-def on_response(response, call):
-    """After an API has run (POST_REQUEST): its response, changed or not; `response["body"]` is what the API answers."""
+def on_response(response: Json, call: Json) -> Json:
+    """Return the response, changed or not, after an API has run (POST_REQUEST); `response["body"]` is the API's."""
     log("on_response", apiId=call.get("apiId"))
     return response
 
 
-def on_entities(entities, call):
-    """Before entities are answered (ADAPT_ENTITY): the list of them, changed or not."""
+def on_entities(entities: list[Json], call: Json) -> list[Json]:
+    """Return the entities, changed or not, before the caller gets them (ADAPT_ENTITY)."""
     log("on_entities", entityName=call.get("entityName"), count=len(entities))
     return entities
 
 
-def on_notification(metadata, data):
-    """After something has happened: `metadata` says what and to which type, `data["entity"]` how it is now."""
+def on_notification(metadata: Json, data: Json) -> None:
+    """Handle an event: `metadata` has its entity type and action, `data["entity"]` the entity after it."""
     log("on_notification", entityTypeName=metadata.get("entityTypeName"), actionName=metadata.get("actionName"))
 
 
-def on_schedule():
-    """At the times of `cronSchedule` in plugin.yaml."""
+def on_schedule() -> None:
+    """Run at the times of `cronSchedule` in plugin.yaml."""
     log("on_schedule")
 
 
-def on_call(event, caller):
-    """A call to the plugin's address by anybody: what this returns is the answer; `biot.body_of(event)` reads its JSON.
+def on_call(event: Json, caller: Json | None) -> Any:
+    """Return the response to a call of the plugin's address; `biot.body_of(event)` reads the JSON of the call.
 
     `caller` holds the claims of the caller's BioT token (scopes, and sub or serviceUserId), None if there was none.
     The address is public: decide what a caller without a token may do.
@@ -52,23 +56,22 @@ def on_call(event, caller):
     return {"message": "Hello from My Plugin"}
 
 
-def handler(event, context):
-    """What Lambda runs."""
+def handler(event: Json, context: object) -> Any:
+    """Handle a call; this is what Lambda runs."""
     try:
-        call = biot.read_call(event, context)
-        return answer(call, event)
+        return respond(biot.read_call(event, context), event)
     except Refusal as refusal:
-        return refusal.answer()
+        return refusal.response()
 
 
-def answer(call, event):
-    """What BioT, or whoever calls, is told."""
+def respond(call: biot.Call, event: Json) -> Any:
+    """Pass the call to its function and return the response in BioT's format."""
     body = call.body
     match call.kind:
         case biot.REQUEST:
             request = on_request(body["request"], body)
-            sent_on = ("path", "queryParameters", "headers", "body")
-            return {"request": {name: request[name] for name in sent_on if name in request}}
+            accepted = ("path", "queryParameters", "headers", "body")
+            return {"request": {name: request[name] for name in accepted if name in request}}
         case biot.RESPONSE:
             return {"response": on_response(body["response"], body)}
         case biot.ENTITIES:

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { generateKeyPairSync, sign } from "node:crypto";
+import { mock, test } from "node:test";
 
 import { newReasons, settingsFrom } from "../attention.js";
 import { handler } from "../index.js";
@@ -11,13 +12,34 @@ function device(status, battery, message) {
   return { _id: "d1", _operational: { _status: status, _message: message }, battery_level: battery };
 }
 
-function call(hook, body) {
-  return { headers: { HookType: hook, traceparent: "00-trace-span-00" }, body: JSON.stringify(body) };
+const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const publicText = publicKey.export({ type: "spki", format: "der" }).toString("base64");
+
+// BioT's public key is all that these tests need of the platform.
+mock.method(globalThis, "fetch", async () => Response.json({ publicKey: publicText, previousPublicKey: null }));
+
+function token(permission, seconds = 600) {
+  const claims = { scopes: [permission], exp: Math.floor(Date.now() / 1000) + seconds };
+  const parts = [{ alg: "RS512" }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"));
+  return [...parts, sign("sha512", Buffer.from(parts.join(".")), privateKey).toString("base64url")].join(".");
 }
 
-function notification(entity, oldEntity, entityTypeName = "device") {
+function call(hook, body) {
+  const headers = {
+    HookType: hook,
+    Authorization: `Bearer ${token("PLUGIN_INTERCEPTOR")}`,
+    traceparent: "00-trace-span-00",
+  };
+  return { headers, body: JSON.stringify({ jwt: token("ACTION_NOTIFICATION"), ...body }) };
+}
+
+function notification(entity, oldEntity, entityTypeName = "device", jwt = token("ACTION_NOTIFICATION")) {
   const metadata = { entityTypeName, actionName: "_update", status: "SUCCESS", traceId: "trace-1" };
-  return call("NOTIFICATION", { metadata, data: { entity, additionalData: { oldEntity } }, jwt: "signed" });
+  return call("NOTIFICATION", { metadata, data: { entity, additionalData: { oldEntity } }, jwt });
+}
+
+function refusal(response) {
+  return [response.statusCode, JSON.parse(response.body).code];
 }
 
 async function logged(t, event) {
@@ -61,10 +83,20 @@ test("a schedule is accepted and logged with the id of the request", async (t) =
   assert.equal(JSON.parse(lines[0]).traceId, "request-1");
 });
 
-test("a visitor without a body is no schedule", async () => {
-  const answer = await handler({ headers: { host: "example.com" } }, CONTEXT);
+test("a notification without a token of BioT's raises no alert", async (t) => {
+  for (const bad of ["a.b.c", null, token("PLUGIN_INTERCEPTOR"), token("ACTION_NOTIFICATION", -60)]) {
+    const event = notification(device("CRITICAL", 80), device("OK", 80), "device", bad);
+    const { answer, lines } = await logged(t, event);
 
-  assert.equal(JSON.parse(answer.body).code, "NOT_A_HOOK");
+    assert.deepEqual(refusal(answer), [401, "TOKEN_NOT_VALID"]);
+    assert.ok(!lines.join("\n").includes("device needs attention"));
+  }
+});
+
+test("a call that is no hook is refused", async () => {
+  for (const event of [{ headers: { host: "example.com" } }, { headers: {}, body: "{}" }]) {
+    assert.deepEqual(refusal(await handler(event, CONTEXT)), [400, "NOT_A_HOOK"]);
+  }
 });
 
 test("requests and responses pass unchanged", async () => {
@@ -83,19 +115,11 @@ test("a base64 body is read", async (t) => {
   assert.equal((await logged(t, event)).lines.length, 1);
 });
 
-for (const [body, code] of [
-  ["no json", "BODY_NOT_JSON"],
-  ["[]", "BODY_NOT_JSON"],
-  ["null", "BODY_NOT_JSON"],
-  ["{}", "NOT_A_HOOK"],
-]) {
-  test(`a call that is no hook is refused: ${body}`, async () => {
-    const answer = await handler({ headers: {}, body }, CONTEXT);
-
-    assert.equal(answer.statusCode, 400);
-    assert.equal(JSON.parse(answer.body).code, code);
-  });
-}
+test("a body that is no JSON object is refused", async () => {
+  for (const body of ["no json", "[]", "null"]) {
+    assert.deepEqual(refusal(await handler({ ...call("NOTIFICATION", {}), body }, CONTEXT)), [400, "BODY_NOT_JSON"]);
+  }
+});
 
 for (const [name, now, before, kinds] of [
   ["below the status", device("MINOR", 80), device("OK", 80), []],

@@ -1,15 +1,14 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync, sign } from "node:crypto";
 import { beforeEach, mock, test } from "node:test";
-
-import { SignJWT, exportSPKI, generateKeyPair } from "jose";
 
 import { handler } from "../index.js";
 
 const TRACE_ID = "0af7651916cd43dd8448eb211c80319c";
-const { privateKey, publicKey } = await generateKeyPair("RS512");
-const publicText = (await exportSPKI(publicKey)).replace(/-----.*-----|\n/g, "");
+const { privateKey, publicKey } = newKeys();
+const publicText = publicKey.export({ type: "spki", format: "der" }).toString("base64");
 
-// BioT, as far as these tests need it: its public key.
+// BioT's public key is all that these tests need of the platform.
 mock.method(globalThis, "fetch", async () => Response.json({ publicKey: publicText, previousPublicKey: null }));
 
 let lines;
@@ -18,12 +17,18 @@ beforeEach(() => {
   mock.method(console, "log", (line) => lines.push(line));
 });
 
-function token(permission, { key = privateKey, expires = "10m" } = {}) {
-  return new SignJWT({ scopes: [permission] }).setProtectedHeader({ alg: "RS512" }).setExpirationTime(expires).sign(key);
+function newKeys() {
+  return generateKeyPairSync("rsa", { modulusLength: 2048 });
+}
+
+function token(permission, { key = privateKey, seconds = 600 } = {}) {
+  const claims = { scopes: [permission], exp: Math.floor(Date.now() / 1000) + seconds };
+  const parts = [{ alg: "RS512" }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url"));
+  return [...parts, sign("sha512", Buffer.from(parts.join(".")), key).toString("base64url")].join(".");
 }
 
 async function intercepted(hooktype, body, signed = token("PLUGIN_INTERCEPTOR")) {
-  const headers = { hooktype, authorization: `Bearer ${await signed}`, traceparent: `00-${TRACE_ID}-b7ad6b7169203331-00` };
+  const headers = { hooktype, authorization: `Bearer ${signed}`, traceparent: `00-${TRACE_ID}-b7ad6b7169203331-00` };
   return handler({ headers, body: JSON.stringify(body) }, {});
 }
 
@@ -51,7 +56,7 @@ test("entities pass", async () => {
 
 test("a notification is accepted", async () => {
   const metadata = { entityTypeName: "patient", actionName: "_create" };
-  const body = JSON.stringify({ metadata, data: { entity: {} }, jwt: await token("ACTION_NOTIFICATION") });
+  const body = JSON.stringify({ metadata, data: { entity: {} }, jwt: token("ACTION_NOTIFICATION") });
 
   assert.deepEqual(await handler({ headers: { hooktype: "NOTIFICATION" }, body }, {}), { statusCode: 200 });
 });
@@ -65,7 +70,7 @@ test("a caller without a token is refused", async () => {
 });
 
 test("a token that BioT did not sign blocks the call, and is not logged", async () => {
-  const foreign = await token("PLUGIN_INTERCEPTOR", { key: (await generateKeyPair("RS512")).privateKey });
+  const foreign = token("PLUGIN_INTERCEPTOR", { key: newKeys().privateKey });
 
   const answer = await intercepted("INTERCEPTOR_PRE", { request }, foreign);
 
@@ -76,7 +81,7 @@ test("a token that BioT did not sign blocks the call, and is not logged", async 
 });
 
 test("an expired token, and one for something else, block the call", async () => {
-  for (const bad of [token("PLUGIN_INTERCEPTOR", { expires: "-1m" }), token("ACTION_NOTIFICATION")]) {
+  for (const bad of [token("PLUGIN_INTERCEPTOR", { seconds: -60 }), token("ACTION_NOTIFICATION")]) {
     assert.deepEqual(refusedWith(await intercepted("INTERCEPTOR_PRE", { request }, bad)), [401, "TOKEN_NOT_VALID"]);
   }
 });

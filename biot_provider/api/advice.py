@@ -1,0 +1,94 @@
+"""What a user can do about a refusal: one short sentence for each documented code (BioT API 2.4.2).
+
+The codes are those of the settings, ums and dispatcher services. A response without a known code gets the advice for
+its status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_AGAIN = "run `pulumi up` again; if it stays, give BioT's support the trace id"
+_REFRESH = "run `pulumi refresh` if it was deleted on purpose"
+
+_SETTINGS: Mapping[str, str] = {
+    "PLUGIN_EXISTS_BY_NAME": "choose another name, or set adopt=True to take the existing plugin over",
+    "PLUGIN_NOT_FOUND": _REFRESH,
+    "INTERCEPTION_CONFIGURATION_NOT_FOUND": "check api_id and entity_type_name of the interceptions",
+    "INTERCEPTION_ORDER_CANNOT_BE_RESERVED_ORDER": "choose another interception order",
+    "INTERCEPTION_MUST_HAVE_CORRECT_API_ID_NULL_VALUE_FOR_TYPE": "give api_id for PRE_REQUEST and POST_REQUEST only",
+    "PLUGIN_IMAGE_TAG_NOT_FOUND": "run `pulumi up --refresh`, which pushes a PluginImage again, or correct image_tag",
+    "ENVIRONMENT_VARIABLES_CANNOT_START_WITH_RESERVED_PREFIX": "rename the variable: BIOT_ is the platform's own",
+    "PLUGIN_VERSION_MUST_BE_LARGER_WHEN_UPDATING_CODE": "leave version out, or raise it",
+    "PLUGIN_VERSION_MUST_NOT_BE_CHANGED_WHEN_NOT_UPDATING_CODE": "leave version out, or take its change back",
+    "PLUGIN_ROLLBACK_FAILED": "look at the plugin in the BioT Console, then run `pulumi up` again",
+    "PLUGIN_CODE_IS_NOT_SUPPORTED_FOR_IMAGE_DEPLOYMENT_PACKAGE_TYPE": "give code or image_tag, not both",
+    "PLUGIN_REQUEST_VALIDATION_FAILED": "check which arguments go together: code, runtime, handler or image_tag",
+    "AWS_EXCEPTION": "the platform's AWS call failed: run `pulumi up` again; if it stays, check runtime and limits",
+    "INTERNAL_SERVER_ERROR": _AGAIN,
+    "GATEWAY_TIMEOUT": "run `pulumi up` again: it finds out what happened and continues",
+    "TOKEN_NOT_VALID": "the platform refuses its own fresh token: check that biot:baseUrl is the right environment",
+}
+
+_LOGINS: Mapping[str, str] = {
+    "USER_LOCKED": "the user is locked: unlock it in the BioT Console, or use a service user",
+    "USER_LOCKED_WITH_TIME": "wait until the lock ends, or use a service user",
+    "SERVICE_LOCKED": "the service user is locked: unlock it in the BioT Console or use another one",
+    "REFRESH_TOKEN_NOT_VALID": "run it again: it logs in anew",
+}
+
+_SERVICE_USERS: Mapping[str, str] = {
+    "SERVICE_TYPE_NOT_ALLOWED": "choose another type, or ask with an identity that may use this one",
+    "MISSING_PARAMETERS": "give the arguments it names",
+    "OWNER_ORGANIZATION_NOT_FOUND": "check owner_organization_id",
+    "PERMISSIONS_NOT_FOUND": "check role_id, and the permissions of that role in the BioT Console",
+    "ROLE_NOT_FOUND_IN_SUPPORTED_TYPES": "check role_id: a role of this platform, for this type of service user",
+    "ROLE_ALREADY_EXISTS": "choose another name: the platform names a role after the service user",
+    "SERVICE_NAME_ALREADY_EXISTS": "choose another name, or delete the existing service user in the BioT Console",
+    "SERVICE_USER_NOT_FOUND": _REFRESH,
+    "MAX_SECRET_KEYS": "delete a key of this service user that is no longer used, then run `pulumi up` again",
+    "SECRET_KEY_ID_NOT_FOUND": _REFRESH,
+}
+
+_SUBSCRIPTIONS: Mapping[str, str] = {
+    "INVALID_API_ID": "check api_id",
+    "INVALID_ENTITY_TYPE_NAME": "check the name of the entity",
+    "INVALID_ACTION_NAME": "check action_name",
+    "SUBSCRIBER_NOT_FOUND": _REFRESH,
+}
+
+CODES: Mapping[str, str] = {**_SETTINGS, **_LOGINS, **_SERVICE_USERS, **_SUBSCRIPTIONS}
+"""What to do about each documented code but two, for which it depends on the request."""
+
+_BAD_LOGIN: Mapping[str, str] = {
+    "/ums/v2/services/accessToken": (
+        "check biot:serviceId and biot:serviceSecretKey of this stack; if they are right, the key has expired:"
+        " make a new one"
+    ),
+    "/ums/v2/users/login": "check biot:username and biot:password of this stack",
+}
+
+_PERMISSIONS: Mapping[str, str] = {
+    "/settings/": "SETTINGS_PLUGIN_*",
+    "/ums/": "UMS_SERVICES_* and UMS_USERS_*",
+    "/dispatcher/v1/hooks/interceptions": "HOOKS_INTERCEPTION_*",
+    "/dispatcher/v1/hooks/notifications": "DISPATCHER_SUBSCRIPTIONS_*",
+}
+"""The permissions that a request needs, by the beginning of its path."""
+
+_STATUSES: Mapping[int, str] = {
+    **dict.fromkeys((301, 302, 303, 307, 308), "check biot:baseUrl: that address leads elsewhere"),
+    413: "make the package smaller",
+    429: "run `pulumi up --parallel 1` in a minute",
+    **dict.fromkeys((500, 502, 503, 504), _AGAIN),
+}
+
+
+def advice(code: str | None, status: int, path: str) -> str | None:
+    """Return what to do about a refused request to this path; None where no advice is known."""
+    if code == "ACCESS_DENIED":
+        needed = next((names for start, names in _PERMISSIONS.items() if path.startswith(start)), "needed")
+        return f"give the service user's role the {needed} permissions"
+    if code == "LOGIN_FAILED":
+        return _BAD_LOGIN.get(path, "log in anew")
+    return CODES.get(code or "") or _STATUSES.get(status)

@@ -1,0 +1,170 @@
+"""The access token of one identity: a service user's, or a person's (BioT API 2.4.2, ums).
+
+Issuing a token is costly for the platform, so one is fetched when it is first needed, shared by the threads of a
+process, and renewed before it expires. Each refused login brings the platform nearer to locking the user, and each
+demand for a second factor sends somebody a message, so both are remembered. What passes by itself (429, 5xx, a broken
+connection) is not.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Callable, Generator
+
+import httpx
+
+from biot_provider.api.models.logins import AccessToken, PersonLogin
+from biot_provider.api.models.wide import moment
+from biot_provider.api.redaction import KnownSecrets
+from biot_provider.api.responses import AnswerT, api_error, parse
+from biot_provider.api.single_flight import SingleFlight
+from biot_provider.api.total_time import seconds_left
+from biot_provider.config import Settings
+from biot_provider.errors import BiotError, ConfigError, LoginError, TransportError
+
+LOGIN_TIMEOUT = 60.0
+"""Seconds to wait for a token."""
+
+REFUSAL_SECONDS = 300.0
+"""How long a refusal is remembered: longer than most runs, short enough that a repaired user works again."""
+
+LEAST_USE = 20.0
+"""Seconds that each token is used, so that short-lived ones, or a clock that is ahead, make no login per request."""
+
+SERVICE_LOGIN = "/ums/v2/services/accessToken"
+PERSON_LOGIN = "/ums/v2/users/login"
+
+_RENEWAL_MARGIN = 60.0
+_LIFETIME_IF_UNKNOWN = 300.0
+_PASSING = frozenset({408, 425, 429})
+
+Send = Callable[[str, str, float, dict[str, str | None]], httpx.Response]
+"""Posts a body as JSON without a token: its path, the action, seconds in all, and the body."""
+
+
+class TokenAuth(httpx.Auth):
+    """Puts a token on each request of one identity, and renews it once after a 401.
+
+    ``secrets`` learns every token, so that no text shows one.
+    """
+
+    def __init__(
+        self, settings: Settings, send: Send, secrets: KnownSecrets, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._settings = settings
+        self._send = send
+        self._secrets = secrets
+        self._clock = clock
+        self._token: tuple[str, float] | None = None
+        self._refusal: tuple[BiotError, float] | None = None
+        self._flight = SingleFlight[str](lambda error: isinstance(error, BiotError) and error.out_of_time)
+        self._is_person = settings.username is not None and settings.service_id is None
+        identity = settings.username if self._is_person else f"service user {settings.service_id}"
+        self._action = f"log in as {identity}"
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Send the request with a token, within the request's time. Raises what ``token`` raises."""
+        token = self.token(seconds_left(request))
+        request.headers["Authorization"] = f"Bearer {token}"
+        response = yield request
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            # A 401 says that nothing was done, so this one repeat of a write is safe.
+            self._forget(token)
+            request.headers["Authorization"] = f"Bearer {self.token(seconds_left(request))}"
+            yield request
+
+    def token(self, timeout: float = math.inf) -> str:
+        """Return the token to use now, fetched within ``timeout`` seconds when there is none.
+
+        Raises LoginError when it is refused, ConfigError when a second factor is wanted, TransportError: each says that
+        the request which needs the token was not sent.
+        """
+        timeout = min(timeout, LOGIN_TIMEOUT)
+        try:
+            return self._current() or self._flight.run(self._log_in, timeout)
+        except TimeoutError:
+            raise TransportError(
+                f"another request's login got no answer within {max(timeout, 1):.0f} s",
+                action=self._action,
+                advice="run `pulumi up` again, or raise biot:requestTimeout",
+                unclear=False,
+            ) from None
+
+    def renewal_in(self) -> float | None:
+        """Return the seconds until the token in use is renewed; None before there is one."""
+        known = self._token
+        return None if known is None else known[1] - self._clock()
+
+    def _forget(self, token: str) -> None:
+        """Fetch a new token next time, unless another thread has replaced this one already."""
+        known = self._token
+        if known is not None and known[0] == token:
+            self._token = None
+
+    def _current(self) -> str | None:
+        """Return the token in use, None where one must be fetched. Raises the refusal that is remembered."""
+        known, refusal = self._token, self._refusal
+        if known is not None and self._clock() < known[1]:
+            return known[0]
+        if refusal is not None and self._clock() < refusal[1]:
+            raise refusal[0]
+        return None
+
+    def _log_in(self, timeout: float) -> str:
+        # Looked at once more: another thread's login may have ended after this thread found no token.
+        if token := self._current():
+            return token
+        try:
+            token, expiration = self._fetch(timeout)
+        except (ConfigError, LoginError) as error:
+            passes = isinstance(error, LoginError) and (error.status >= 500 or error.status in _PASSING)
+            if not passes:
+                self._refusal = (error, self._clock() + REFUSAL_SECONDS)
+            raise
+        except TransportError as error:
+            error.unclear = False  # the request that needs the token was not sent
+            raise
+        self._secrets.add(token)
+        if not re.fullmatch(r"[!-~]+", token):
+            raise TransportError(
+                "the platform's token is none, for it has characters that no header can carry",
+                action=self._action,
+                advice="check biot:baseUrl",
+                unclear=False,
+            )
+        self._token = (token, self._renewal(expiration))
+        return token
+
+    def _fetch(self, timeout: float) -> tuple[str, str | None]:
+        """Log in; return the token, and when it expires as the platform writes it."""
+        if not self._is_person:
+            body = {"id": self._settings.service_id, "secretKey": self._settings.service_secret_key or ""}
+            granted = self._post(AccessToken, SERVICE_LOGIN, body, timeout)
+            return granted.access_token, granted.access_token_expiration
+        body = {"username": self._settings.username, "password": self._settings.password or ""}
+        login = self._post(PersonLogin, PERSON_LOGIN, body, timeout)
+        if login.mfa_required:
+            raise ConfigError(
+                f"{self._action}: the platform wants a second factor, which nobody can give here",
+                advice="use a service user (biot:serviceId and biot:serviceSecretKey)",
+            )
+        if login.password_reset_required:
+            raise ConfigError(
+                f"{self._action}: the platform wants a new password first", advice="log in to the BioT Console once"
+            )
+        return login.access_jwt.token, login.access_jwt.expiration
+
+    def _post(self, model: type[AnswerT], path: str, body: dict[str, str | None], timeout: float) -> AnswerT:
+        response = self._send(path, self._action, timeout, body)
+        if not response.is_success:
+            raise api_error(response, self._action, self._secrets.with_more(), LoginError)
+        return parse(model, response, self._action, secrets=self._secrets.with_more())
+
+    def _renewal(self, expiration: str | None) -> float:
+        """Return when to fetch the next token: a minute early; in five minutes when the date cannot be read."""
+        expires = moment(expiration)
+        if expires is None:
+            return self._clock() + _LIFETIME_IF_UNKNOWN
+        return max(expires.timestamp() - _RENEWAL_MARGIN, self._clock() + LEAST_USE)

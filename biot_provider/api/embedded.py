@@ -1,0 +1,57 @@
+"""The embedded platform as a transport: the emulator answers in this process, without a server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+
+from biot_provider.api.transport import RetryTransport
+from biot_provider.config import EMBEDDED, Settings
+from biot_provider.errors import ConfigError
+
+if TYPE_CHECKING:
+    from biot_provider.emulator import Platform
+
+
+def open_embedded(folder: Path) -> tuple[httpx.BaseTransport, Settings]:
+    """Return the transport to the platform whose data is in the folder, and its built-in service user's settings.
+
+    Raises ConfigError when the emulator is not installed, or its data cannot be used.
+    """
+    try:
+        from biot_provider.emulator import Platform
+        from biot_provider.emulator.database import StoreError
+    except ModuleNotFoundError as missing:
+        raise ConfigError(f"BioT connection: {missing}") from None
+    try:
+        platform = Platform(folder)
+    except (StoreError, OSError) as error:
+        raise ConfigError(
+            f"BioT connection: the embedded platform's data in {str(folder)!r} cannot be used ({error})",
+            advice="name another folder in biot:baseUrl (embedded:<folder>), or delete that one",
+        ) from None
+    settings = Settings(EMBEDDED, platform.service_id, platform.service_secret_key)
+    return RetryTransport(_EmbeddedTransport(platform)), settings
+
+
+class _EmbeddedTransport(httpx.WSGITransport):
+    """Calls the platform in this process; a connection that it cuts, to show a fault, looks as over a socket."""
+
+    def __init__(self, platform: Platform) -> None:
+        super().__init__(app=platform.app, raise_app_exceptions=True)
+        self._platform = platform
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        from biot_provider.emulator import ConnectionCut
+
+        try:
+            return super().handle_request(request)
+        except ConnectionCut as cut:
+            if cut.cut == "hang":
+                raise httpx.ReadTimeout("no answer", request=request) from None
+            raise httpx.ReadError(f"cut off: {cut.cut}", request=request) from None
+
+    def close(self) -> None:
+        self._platform.close()

@@ -1,0 +1,44 @@
+"""What responses of all areas have in common: the error body, and a page of a search."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+from biot_provider.api.models.wide import (
+    Answer,
+    Object,
+    Whole,
+)
+
+
+class ErrorAnswer(Answer):
+    """The platform's error body; every member may be missing."""
+
+    code: str | None = None
+    message: str | None = None
+    service_name: str | None = None
+    trace_id: str | None = None
+    environment: str | None = None
+    details: dict[str, Any] | None = None
+
+
+class PageAnswer(Answer):
+    """The position of a page in a search."""
+
+    total_results: Whole = None
+
+
+class MetadataAnswer(Answer):
+    """The description of a search's results."""
+
+    page: Object[PageAnswer] = None
+
+
+RowT = TypeVar("RowT", bound=Answer)
+
+
+class SearchAnswer(Answer, Generic[RowT]):
+    """One page of a search."""
+
+    data: tuple[RowT, ...]
+    metadata: Object[MetadataAnswer] = None

@@ -1,0 +1,38 @@
+"""The responses to logins, and the public key (BioT API 2.4.2, ums)."""
+
+from __future__ import annotations
+
+from biot_provider.api.models.wide import (
+    Answer,
+    Flag,
+    Text,
+)
+
+
+class AccessToken(Answer):
+    """The response to a service user's login."""
+
+    access_token: str
+    access_token_expiration: Text = None
+
+
+class Jwt(Answer):
+    """A token of a person's login."""
+
+    token: str
+    expiration: Text = None
+
+
+class PersonLogin(Answer):
+    """The response to a person's login; with ``mfa_required`` its token serves nothing but the second factor."""
+
+    access_jwt: Jwt
+    mfa_required: Flag = None
+    password_reset_required: Flag = None
+
+
+class PublicKey(Answer):
+    """The keys that the platform signs its calls with (RS512): base64 SPKI without PEM lines."""
+
+    public_key: str
+    previous_public_key: Text = None

@@ -1,0 +1,234 @@
+"""Strikes secrets out of texts from elsewhere: a platform's message, a page of a gateway, a builder's output.
+
+Struck out are, in upper or lower case, broken by blanks or new lines, escaped as JSON, HTML or URLs do (twice, too), in
+base64 or hexadecimal digits:
+
+- a secret of eight characters or more, and each piece of it that long: beginning, end, or middle. A shorter rest of a
+  quote that was cut off stays: it shows little, and ordinary words would be struck out with it.
+- a shorter secret, of four characters at least, where it stands whole; blanks do not count.
+- the query of an address, and the user name and password before its host, known as secrets or not.
+
+Words that many values hold and that are no secrets (``true``, ``https://``, ``production``) stay.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from html import unescape
+from itertools import pairwise
+from typing import NamedTuple
+from urllib.parse import unquote
+
+REDACTED = "[secret]"
+
+_PIECE = 8
+_SHORTEST = 4
+_LAYERS = 3
+"""How often a text may have been escaped: JSON in a string of JSON, on a page of HTML."""
+
+_PLAIN = (
+    *("true", "false", "null", "none", "info", "debug", "warn", "warning", "error", "enabled", "disabled", "strict"),
+    *("production", "development", "staging", "localhost", "application/json", ".amazonaws.com", ".biot-med.com"),
+    *("https://", "http://", "postgres://", "postgresql://", "mongodb://", "mongodb+srv://", "redis://", "amqps://"),
+)
+_ESCAPE = re.compile(
+    r"""\\u(?:[0-9a-f]{4}) | \\x[0-9a-f]{2} | \\["'\\/bfnrt] | &\#?\w{1,10}; | (?:%[0-9a-f]{2})+""",
+    re.IGNORECASE | re.X,
+)
+_LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_BLANK = re.compile(r"\s")
+_ADDRESS = re.compile(r"://[^\s\"'<>]+")
+_NO_HOST = re.compile(r"://(?![\w.-]+/)")
+"""The beginning of an address that is not a host with its path and nothing else."""
+
+
+class _View(NamedTuple):
+    """A reading of a text: its characters, and where each begins and ends in the text itself."""
+
+    text: str
+    starts: Sequence[int]
+    ends: Sequence[int]
+
+
+class Redaction:
+    """Strikes these secrets out of texts."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        parts = [_parts(secret) for secret in set(secrets) if len(_folded(secret)) >= _SHORTEST]
+        self._pieces: set[str] = set().union(*(pieces for pieces, _ in parts))
+        self._whole: set[str] = set().union(*(whole for _, whole in parts))
+
+    def __call__(self, text: str) -> str:
+        """Return the text with every secret struck out, as this module's documentation describes."""
+        struck = [span for found in _ADDRESS.finditer(text) for span in _inside(found)]
+        if self._pieces or self._whole:
+            for view in map(_without_blanks, _views(text)):
+                struck += _found_pieces(view, self._pieces)
+                struck += [
+                    (view.starts[at], view.ends[at + len(form) - 1])
+                    for form in self._whole
+                    for at in _places(form, view.text)
+                ]
+        return _strike(text, struck)
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """Return the text with these secrets struck out of it."""
+    return Redaction(secrets)(text)
+
+
+class KnownSecrets:
+    """What no error and no log may quote, whatever request it is about; shared by the threads of a process."""
+
+    def __init__(self, *secrets: str | None) -> None:
+        self._secrets = set(filter(None, secrets))
+
+    def add(self, secret: str) -> None:
+        """Quote this secret nowhere."""
+        self._secrets.add(secret)
+
+    def add_long(self, values: Iterable[str | None]) -> None:
+        """Quote the longer ones of these values nowhere.
+
+        Short ones would take words out of messages about other things with them.
+        """
+        self._secrets.update(value for value in values if value and len(value) >= _PIECE)
+
+    def with_more(self, secrets: Iterable[str] = ()) -> list[str]:
+        """Return the secrets that are known, and these."""
+        return [*self._secrets.copy(), *secrets]
+
+
+def _inside(address: re.Match[str]) -> list[tuple[int, int]]:
+    """Return the spans of user name and password, and of the query, in an address or several without a blank between.
+
+    A password may hold any character, so it ends at the last @.
+    """
+    text, start = address[0], address.start()
+    begins, at, query = _NO_HOST.search(text), text.rfind("@"), text.find("?")
+    spans = [(begins.end(), at)] if begins and begins.end() < at else []
+    spans += [(query + 1, len(text))] if -1 < query < len(text) - 1 else []
+    return [(start + first, start + end) for first, end in spans]
+
+
+@functools.lru_cache(maxsize=4096)
+def _parts(secret: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the pieces to strike out, and the forms too short to have any; cached, since secrets recur."""
+    forms = set(_forms(secret))
+    pieces = {piece for form in forms for piece in _pieces(form)} - _PLAIN_PIECES
+    return frozenset(pieces), frozenset(form for form in forms if len(form) < _PIECE) - set(_PLAIN)
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """The ways to write a secret, without escapes, which are taken out of the text instead."""
+    yield _folded(secret)
+    yield _folded(secret.replace(" ", "+"))
+    value = secret.encode(errors="replace")
+    long = [value.hex(), *_in_base64(value)]
+    yield from (form for form in map(_folded, long) if len(form) >= _PIECE)
+
+
+def _in_base64(value: bytes) -> Iterator[str]:
+    """The base64 digits of a value at each position in a longer one, without the digits shared with its neighbours."""
+    for before, shared in ((0, 0), (1, 2), (2, 3)):
+        encoded = base64.b64encode(bytes(before) + value).decode()
+        partial = (before + len(value)) % 3
+        digits = encoded[shared : -(4 - partial) if partial else None]
+        yield digits
+        yield digits.translate(str.maketrans("+/", "-_"))
+
+
+def _folded(text: str) -> str:
+    return "".join(_lower(character) for character in text if not character.isspace())
+
+
+def _lower(character: str) -> str:
+    return character.lower()[0]  # which may be two
+
+
+def _pieces(form: str) -> set[str]:
+    return {form[at : at + _PIECE] for at in range(len(form) - _PIECE + 1)}
+
+
+_PLAIN_PIECES = {piece for word in _PLAIN for piece in _pieces(word)}
+
+
+def _views(text: str) -> Iterator[_View]:
+    """The text as it stands, and with its escapes taken away, layer by layer."""
+    view = _View("".join(map(_lower, text)), range(len(text)), range(1, len(text) + 1))
+    plain = text
+    yield view
+    for _ in range(_LAYERS):
+        escapes = list(_ESCAPE.finditer(plain))
+        if not escapes:
+            return
+        characters: list[str] = []
+        starts: list[int] = []
+        ends: list[int] = []
+        at = 0
+        for escape in escapes:
+            for place in range(at, escape.start()):
+                characters.append(plain[place])
+                starts.append(view.starts[place])
+                ends.append(view.ends[place])
+            for character in _meant(escape[0]):
+                characters.append(character)
+                starts.append(view.starts[escape.start()])
+                ends.append(view.ends[escape.end() - 1])
+            at = escape.end()
+        characters += plain[at:]
+        starts += view.starts[at:]
+        ends += view.ends[at:]
+        plain = "".join(characters)
+        view = _View("".join(map(_lower, plain)), starts, ends)
+        yield view
+
+
+def _meant(escape: str) -> str:
+    if escape.startswith("&"):
+        return unescape(escape)
+    if escape.startswith("%"):
+        return unquote(escape, errors="replace")
+    kind, digits = escape[1], escape[2:]
+    return chr(int(digits, 16)) if digits else _LETTERS.get(kind.lower(), kind)
+
+
+def _without_blanks(view: _View) -> _View:
+    if not _BLANK.search(view.text):
+        return view
+    kept = [place for place, character in enumerate(view.text) if not character.isspace()]
+    return _View(
+        "".join(view.text[place] for place in kept),
+        [view.starts[place] for place in kept],
+        [view.ends[place] for place in kept],
+    )
+
+
+def _found_pieces(view: _View, pieces: set[str]) -> list[tuple[int, int]]:
+    return [
+        (view.starts[at], view.ends[at + _PIECE - 1])
+        for at in range(len(view.text) - _PIECE + 1)
+        if view.text[at : at + _PIECE] in pieces
+    ]
+
+
+def _places(word: str, text: str) -> Iterator[int]:
+    at = text.find(word)
+    while at >= 0:
+        yield at
+        at = text.find(word, at + 1)
+
+
+def _strike(text: str, struck: list[tuple[int, int]]) -> str:
+    """The text with these spans replaced, those that touch by one word."""
+    edges: list[tuple[int, int]] = []
+    for start, end in sorted(struck):
+        if edges and start <= edges[-1][1]:
+            edges[-1] = (edges[-1][0], max(end, edges[-1][1]))
+        else:
+            edges.append((start, end))
+    kept = [0, *(edge for span in edges for edge in span), len(text)]
+    return REDACTED.join(text[start:end] for start, end in list(pairwise(kept))[::2])

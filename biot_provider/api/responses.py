@@ -1,0 +1,131 @@
+"""Turns the response to a request into a model, or into an error that is fit for a user's eyes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import SequenceMatcher
+from typing import Any, TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from biot_provider.api.advice import advice
+from biot_provider.api.models.envelope import ErrorAnswer
+from biot_provider.api.redaction import redact
+from biot_provider.api.transport import OUT_OF_TIME, ResponseTooLargeError, retry_after
+from biot_provider.errors import ApiError, ConflictError, NotFoundError, TransportError
+
+_QUOTED = 300
+_READ = 20 * _QUOTED
+"""Characters to quote from: a page may be blank for the most part."""
+_LISTED = 5
+_CODE = re.compile(r"[A-Z][A-Z0-9_]*")
+
+AnswerT = TypeVar("AnswerT", bound=BaseModel)
+
+_KINDS: Mapping[str, type[ApiError]] = {
+    **dict.fromkeys(
+        ("PLUGIN_NOT_FOUND", "SERVICE_USER_NOT_FOUND", "SECRET_KEY_ID_NOT_FOUND", "SUBSCRIBER_NOT_FOUND"), NotFoundError
+    ),
+    **dict.fromkeys(("PLUGIN_EXISTS_BY_NAME", "SERVICE_NAME_ALREADY_EXISTS"), ConflictError),
+}
+
+
+def parse(model: type[AnswerT], response: httpx.Response, action: str, *, secrets: Iterable[str] = ()) -> AnswerT:
+    """Return a success's body as a model. Raises TransportError, unclear, when it cannot be read as one."""
+    try:
+        return model.model_validate_json(response.content)
+    except ValidationError as error:
+        wrong = ", ".join(".".join(map(str, e["loc"])) or e["type"] for e in error.errors()[:3])
+        # A body that is nearly the right one holds what no text should: a token, or variables of the platform's.
+        is_json = response.content.lstrip()[:1] in (b"{", b"[")
+        body = f"{len(response.content)} bytes of JSON" if is_json else _excerpt(response, secrets)
+        # The platform accepted the request; only its response cannot be read. A later read shows what it did.
+        raise TransportError(
+            f"the platform answered {response.status_code} with something that is not its answer ({wrong}): {body}",
+            action=action,
+            unclear=True,
+        ) from None
+
+
+def api_error(
+    response: httpx.Response, action: str, secrets: Iterable[str], kind: type[ApiError] | None = None
+) -> ApiError:
+    """Return the error of a response that is no success, fit for a user's eyes; by its code unless of ``kind``."""
+    secrets = list(secrets)
+    try:
+        body = ErrorAnswer.model_validate_json(response.content)
+    except ValidationError:
+        body = ErrorAnswer()
+    return (kind or _KINDS.get(body.code or "", ApiError))(
+        action,
+        status=response.status_code,
+        code=body.code if _CODE.fullmatch(body.code or "") else _line(body.code, secrets),
+        message=_line(body.message, secrets),
+        details=body.details,
+        details_shown=_line(_in_words(body.details or {}), secrets),
+        trace_id=_line(body.trace_id, secrets),
+        excerpt=None if body.code or body.message else _excerpt(response, secrets),
+        advice=advice(body.code, response.status_code, response.request.url.path),
+        retry_after=retry_after(response.headers),
+        out_of_time=response.request.extensions.get(OUT_OF_TIME, False),
+    )
+
+
+def transport_error(
+    error: Exception, action: str, address: str, timeout: float, secrets: Iterable[str]
+) -> TransportError:
+    """Return the error of a request to which no response came; ``timeout`` is the seconds that it had."""
+    reason = redact(str(error), secrets) or type(error).__name__
+    unclear = True
+    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)):
+        problem, todo = f"{address} cannot be reached ({reason})", "check biot:baseUrl and the network"
+        unclear = False
+    elif isinstance(error, httpx.ProxyError):
+        problem, todo = f"the proxy does not lead to {address} ({reason})", "check HTTPS_PROXY and NO_PROXY"
+        unclear = False
+    elif isinstance(error, ResponseTooLargeError):
+        problem, todo = f"{address} gave {reason}, which the platform never does", "check biot:baseUrl"
+    elif isinstance(error, httpx.TimeoutException):
+        problem = f"no answer from {address} within {max(timeout, 1):.0f} s"
+        todo = "run `pulumi up` again, or raise biot:requestTimeout"
+    else:
+        problem, todo = f"the connection to {address} broke ({reason})", "run `pulumi up` again"
+    out_of_time = isinstance(error, httpx.RequestError) and error.request.extensions.get(OUT_OF_TIME, False)
+    return TransportError(problem, action=action, advice=todo, unclear=unclear, out_of_time=out_of_time)
+
+
+def _in_words(details: Mapping[str, Any]) -> str:
+    """Return details such as ``{"currentVersion": 3}`` as ``current version 3``, sorted by name."""
+    given = [str(value) for value in details.values() if isinstance(value, str | int)]
+    return ", ".join(f"{_words(name)} {_shown(value, given)}" for name, value in sorted(details.items()))
+
+
+def _words(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()
+
+
+def _shown(value: Any, given: Sequence[str]) -> str:
+    """Return a detail as text; of a long list the few items that are nearest to the values given."""
+    if not isinstance(value, list):
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    items = [item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in value]
+    if len(items) > _LISTED:
+
+        def likeness(item: str) -> float:
+            return max((SequenceMatcher(None, item, text).ratio() for text in given), default=0.0)
+
+        nearest = sorted(items, key=likeness, reverse=True)[:_LISTED]
+        return f"{', '.join(nearest)} and {len(items) - _LISTED} more"
+    return ", ".join(items)
+
+
+def _line(text: str | None, secrets: Iterable[str]) -> str | None:
+    """Return the text as one line without secrets, cut where it is long; None where there is none."""
+    return " ".join(redact((text or "")[:_READ], secrets).split())[:_QUOTED] or None
+
+
+def _excerpt(response: httpx.Response, secrets: Iterable[str]) -> str:
+    return _line(response.text, secrets) or "an empty body"

@@ -1,0 +1,70 @@
+"""Makes one call for all threads that need its result at the same time, without a lock over the network."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+ResultT = TypeVar("ResultT")
+
+_MORE_SECONDS = 1.0
+"""A thread with so much more time calls again; threads that start together share a failure."""
+
+
+class _Flight(Generic[ResultT]):
+    """A call in progress; ``ends`` is the end of its caller's time, on the monotonic clock."""
+
+    def __init__(self, ends: float) -> None:
+        self.ends = ends
+        self.over = threading.Event()
+        self.results: list[ResultT] = []
+        self.error: Exception | None = None
+
+
+class SingleFlight(Generic[ResultT]):
+    """Lets one thread call while the others wait for its result, each within its own time.
+
+    ``ran_out`` is true of errors that more time might have helped; by default of none.
+    """
+
+    def __init__(self, ran_out: Callable[[Exception], bool] = lambda _error: False) -> None:
+        self._ran_out = ran_out
+        self._lock = threading.Lock()
+        self._current: _Flight[ResultT] | None = None
+
+    def run(self, call: Callable[[float], ResultT], seconds: float) -> ResultT:
+        """Return the result of ``call``, which takes its seconds, or of the call that is in progress.
+
+        An error of that call is raised in every waiting thread, except where it ran out of time: a thread that has a
+        second more than the caller calls again. Raises TimeoutError when the call in progress takes longer than
+        ``seconds``.
+        """
+        ends = time.monotonic() + seconds
+        while True:
+            with self._lock:
+                flight = self._current
+                if flight is None:
+                    mine = self._current = _Flight[ResultT](ends)
+                    break
+            if not flight.over.wait(max(ends - time.monotonic(), 0.0)):
+                raise TimeoutError
+            if flight.results:
+                return flight.results[0]
+            if flight.error is not None and not (ends > flight.ends + _MORE_SECONDS and self._ran_out(flight.error)):
+                raise flight.error
+        return self._lead(mine, call)
+
+    def _lead(self, flight: _Flight[ResultT], call: Callable[[float], ResultT]) -> ResultT:
+        try:
+            result = call(max(flight.ends - time.monotonic(), 0.5))
+            flight.results.append(result)
+            return result
+        except Exception as error:
+            flight.error = error
+            raise
+        finally:
+            with self._lock:
+                self._current = None
+            flight.over.set()

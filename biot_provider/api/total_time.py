@@ -1,0 +1,98 @@
+"""Bounds a request in total: no wait for the network goes beyond its deadline, however slowly bytes come and go.
+
+httpx bounds each single wait, so a response that trickles would never be late.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import httpcore
+import httpx
+
+if TYPE_CHECKING:
+    import ssl
+
+DEADLINE = "biot_provider.deadline"
+"""The extension of a request that says when it must be over, on the monotonic clock."""
+
+_LEAST_SECONDS = 0.5
+"""What each request may take: it is nearly done, or it would fail without being tried."""
+_PIECE_BYTES = 64 * 1024
+
+_deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
+"""When this thread's request must be over, on the monotonic clock."""
+
+
+def seconds_left(request: httpx.Request) -> float:
+    """Return the seconds that the request may still take; where it has no deadline, those of its read timeout."""
+    ends: float | None = request.extensions.get(DEADLINE)
+    if ends is not None:
+        return max(ends - time.monotonic(), _LEAST_SECONDS)
+    seconds: float | None = request.extensions.get("timeout", {}).get("read")
+    return seconds or math.inf
+
+
+def start_clock(request: httpx.Request) -> float:
+    """Hold this thread's waits to the request's time; return when it is over, on the monotonic clock."""
+    ends = time.monotonic() + seconds_left(request)
+    _deadline.set(ends)
+    return ends
+
+
+class TimedTransport(httpx.HTTPTransport):
+    """The network of httpx, with waits that end at the deadline which ``start_clock`` set."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # Neither httpx nor its proxies take a backend from outside; tests/api/test_total_time.py fails if this moves.
+        self._pool._network_backend = _TimedBackend(self._pool._network_backend)
+
+
+class _TimedBackend(httpcore.NetworkBackend):
+    def __init__(self, backend: httpcore.NetworkBackend) -> None:
+        self._backend = backend
+
+    def connect_tcp(
+        self, host: str, port: int, timeout: float | None = None, *more: Any, **named: Any
+    ) -> httpcore.NetworkStream:
+        seconds = _wait_seconds(timeout, httpcore.ConnectTimeout)
+        return _TimedStream(self._backend.connect_tcp(host, port, seconds, *more, **named))
+
+
+class _TimedStream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _wait_seconds(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        for start in range(0, len(buffer), _PIECE_BYTES):
+            seconds = _wait_seconds(timeout, httpcore.WriteTimeout)
+            self._stream.write(buffer[start : start + _PIECE_BYTES], seconds)
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        seconds = _wait_seconds(timeout, httpcore.ConnectTimeout)
+        return _TimedStream(self._stream.start_tls(ssl_context, server_hostname, seconds))
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+def _wait_seconds(timeout: float | None, late: type[httpcore.TimeoutException]) -> float | None:
+    """Return the seconds that the next wait may take. Raises ``late`` when the request's time is used up."""
+    left = _deadline.get() - time.monotonic()
+    if left <= 0:
+        raise late("the time is used up")
+    if left == math.inf:
+        return timeout
+    return left if timeout is None else min(left, timeout)

@@ -1,0 +1,176 @@
+"""How requests reach the platform over the network, and what is repeated.
+
+The retries of reads live here, and only here: bounded in number and time, with jitter. A read whose response broke off
+is repeated, in the middle of its JSON too. A write is never repeated by a transport: what became of it is found out by
+reading (``lifecycle/settle.py``).
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+
+from biot_provider.api.total_time import TimedTransport, start_clock
+from biot_provider.config import LOOPBACK, Settings
+from biot_provider.errors import ConfigError
+
+CONNECT_TIMEOUT = 10.0
+"""Seconds to wait for a connection."""
+
+MAX_RESPONSE_BYTES = 32 * 1024 * 1024
+"""Bytes of a response, unpacked, that are read into memory; a page of a hundred plugins is far below."""
+
+OUT_OF_TIME = "biot_provider.out_of_time"
+"""The extension of a request that more time might have helped: no response within it, or none left to repeat it."""
+
+_ATTEMPTS = 4
+_LOGIN_ATTEMPTS = 6
+"""More than for a read: all requests of a process wait for the one login."""
+_LONGEST_WAIT = 10.0
+_BUSY = frozenset({429, 502, 503, 504})
+_LOGINS = frozenset({"/ums/v2/services/accessToken", "/ums/v2/users/login"})
+
+
+class ResponseTooLargeError(httpx.RequestError):
+    """The response is above MAX_RESPONSE_BYTES, so the rest of it was not read."""
+
+
+class RetryTransport(httpx.BaseTransport):
+    """Repeats what is safe to repeat: GET, the login, and any request that was never sent."""
+
+    def __init__(self, wrapped: httpx.BaseTransport, *, attempts: int = _ATTEMPTS, wait: float = 0.5) -> None:
+        self._wrapped = wrapped
+        self._attempts = attempts
+        self._wait = wait
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send the request, within its time, and read its response whole.
+
+        Raises httpx.TransportError as the wrapped transport does, and ResponseTooLargeError.
+        """
+        ends = start_clock(request)
+        attempts = max(self._attempts, _LOGIN_ATTEMPTS) if request.url.path in _LOGINS else self._attempts
+        attempt = 1
+        while True:
+            outcome = self._attempt(request)
+            wait = self._wait_before_another(request, outcome, attempt)
+            if wait is None or attempt == attempts or time.monotonic() + wait >= ends:
+                cut_short = wait is not None and attempt < attempts
+                request.extensions[OUT_OF_TIME] = cut_short or isinstance(outcome, httpx.TimeoutException)
+                if isinstance(outcome, httpx.Response):
+                    return outcome
+                raise outcome
+            time.sleep(wait)
+            attempt += 1
+
+    def _attempt(self, request: httpx.Request) -> httpx.Response | httpx.RequestError:
+        try:
+            return _read(self._wrapped.handle_request(request))
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            return error
+
+    def _wait_before_another(
+        self, request: httpx.Request, outcome: httpx.Response | httpx.RequestError, attempt: int
+    ) -> float | None:
+        """Return the seconds until the request may be repeated, more each time; None where it must not be."""
+        is_safe = request.method == "GET" or request.url.path in _LOGINS
+        backoff: float = min(self._wait * 2 ** (attempt - 1), 5.0) * random.uniform(0.5, 1.5)  # noqa: S311
+        if isinstance(outcome, httpx.Response):
+            passes = outcome.status_code in _BUSY or _is_cut_off(outcome)
+            return (retry_after(outcome.headers) or backoff) if is_safe and passes else None
+        if isinstance(outcome, (httpx.ConnectError, httpx.ConnectTimeout)):
+            return backoff
+        # What has not responded in its time would only take as long again.
+        return backoff if is_safe and not isinstance(outcome, httpx.TimeoutException) else None
+
+    def close(self) -> None:
+        """Close the wrapped transport."""
+        self._wrapped.close()
+
+
+def _read(response: httpx.Response) -> httpx.Response:
+    """Return the response with its body in memory, unpacked.
+
+    Raises ResponseTooLargeError, and httpx.TransportError.
+    """
+    body = bytearray()
+    try:
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > MAX_RESPONSE_BYTES:
+                raise ResponseTooLargeError(f"a response of more than {MAX_RESPONSE_BYTES // 2**20} MB")
+    finally:
+        response.close()
+    of_the_transfer = ("content-encoding", "content-length", "transfer-encoding")
+    headers = [(name, value) for name, value in response.headers.multi_items() if name not in of_the_transfer]
+    return httpx.Response(response.status_code, headers=headers, content=bytes(body), extensions=response.extensions)
+
+
+def _is_cut_off(response: httpx.Response) -> bool:
+    """Whether a response that must show what is there, or that nothing is, breaks off; a refusal is final as it is."""
+    if response.status_code == 200 and not response.text.strip():
+        return True
+    return response.status_code in (200, 404) and is_cut_json(response.text)
+
+
+def is_cut_json(text: str) -> bool:
+    """Whether this is a JSON document up to some place; a text that is no JSON from its first character on is none."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return False
+    try:
+        json.loads(text)
+    except ValueError:
+        return True
+    except RecursionError:  # deeper than Python reads
+        return False
+    return False
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that Retry-After asks to wait, ten at the most; None for nonsense or a time in the past."""
+    text = headers.get("retry-after", "").strip()
+    if text.isdigit():
+        seconds = float(text)
+    else:
+        try:
+            seconds = (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
+        except (TypeError, ValueError):  # not a date, or one without a time zone
+            return None
+    return min(seconds, _LONGEST_WAIT) if seconds > 0 else None
+
+
+def open_transport(settings: Settings) -> httpx.BaseTransport:
+    """Return the transport to a platform's address, retries included; see ``open_network``."""
+    return RetryTransport(open_network(settings))
+
+
+def open_network(settings: Settings) -> httpx.BaseTransport:
+    """Return the network: certificates checked, proxies and a custom CA from the environment's variables.
+
+    Those are HTTPS_PROXY, ALL_PROXY and NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR, as httpx takes them. Raises
+    ConfigError for a proxy that cannot be used.
+    """
+    try:
+        return TimedTransport(verify=True, trust_env=True, proxy=proxy_for(settings.base_url))
+    except (ImportError, ValueError):  # SOCKS needs a further package; no such scheme
+        raise ConfigError(
+            "BioT connection: the proxy in HTTPS_PROXY or ALL_PROXY cannot be used",
+            advice="name one as http://host:port, or as https://host:port",
+        ) from None
+
+
+def proxy_for(base_url: str) -> str | None:
+    """Return the proxy that the environment names for an address; None for this machine itself."""
+    url = httpx.URL(base_url)
+    if url.host in LOOPBACK or proxy_bypass(url.host):
+        return None
+    proxies = getproxies()
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    return f"http://{proxy}" if proxy and "://" not in proxy else proxy

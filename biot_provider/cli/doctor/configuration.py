@@ -1,0 +1,128 @@
+"""The source of each configuration key and the resulting settings. A stack's key overrides the environment's."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from biot_provider.config import KEYS, Settings
+from biot_provider.errors import ConfigError
+from biot_provider.lifecycle.validation import nearest
+
+from .findings import Problem
+from .project import ENGINE, INSTALL, Project, read_map, run_engine
+
+NAMESPACE = "biot:"
+VARIABLES: Mapping[str, str | None] = {key.name: key.variable for key in KEYS}
+"""Each key of the namespace, and the environment variable that replaces it."""
+SECRETS = [key.name for key in KEYS if key.is_secret]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack's configuration file: the plain values of the namespace, and which of its keys are encrypted.
+
+    ``defaults`` is the configuration that stands in Pulumi.yaml, for all stacks.
+    """
+
+    shown: str = ""
+    content: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The keys of the namespace `biot`, without the namespace."""
+        return {
+            str(key).removeprefix(NAMESPACE): value
+            for key, value in {**self.defaults, **self.content}.items()
+            if str(key).startswith(NAMESPACE)
+        }
+
+    def where(self, key: str) -> str:
+        """Return the file that holds a key."""
+        return self.shown if f"{NAMESPACE}{key}" in self.content else "Pulumi.yaml"
+
+    @property
+    def encrypted(self) -> list[str]:
+        """The keys with an encrypted value."""
+        return [key for key, value in self.given.items() if isinstance(value, dict) and "secure" in value]
+
+
+def read_stack(project: Project, stack: str) -> Stack:
+    """Read the stack's configuration file. Raises Problem."""
+    file = project.stack_file(stack)
+    if not file.is_file():
+        raise Problem(f"there is no {project.shown(file)}: name another stack, or run `pulumi stack init {stack}`")
+    content = read_map(file).get("config") or {}
+    if not isinstance(content, dict):
+        raise Problem(f"config in {project.shown(file)} is not a map: correct it")
+    return Stack(project.shown(file), content, _defaults(project))
+
+
+def _defaults(project: Project) -> dict[str, Any]:
+    """Return the values in Pulumi.yaml: plain, or the ``value`` or ``default`` of a key's description."""
+    declared = project.content.get("config")
+    described = declared.items() if isinstance(declared, dict) else ()
+    values = {
+        key: item.get("value", item.get("default")) if isinstance(item, dict) else item for key, item in described
+    }
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def decrypt(project: Project, name: str, stack: Stack) -> dict[str, Any]:
+    """Return every key of the namespace in plain text; Pulumi decrypts the encrypted ones. Raises Problem."""
+    values = stack.given
+    if not stack.encrypted:
+        return values
+    encrypted_keys = " and ".join(f"{NAMESPACE}{key}" for key in stack.encrypted)
+    if shutil.which(ENGINE) is None:
+        raise Problem(f"{encrypted_keys} in {stack.shown} is encrypted and there is no {ENGINE} to read it: {INSTALL}")
+    arguments = ("config", "--show-secrets", "--json", "--stack", name, "--non-interactive")
+    try:
+        output = json.loads(run_engine(*arguments, folder=project.folder))
+        return values | {key: output[f"{NAMESPACE}{key}"]["value"] for key in stack.encrypted}
+    except Problem as problem:
+        advice = "log in to the stack's backend and give its passphrase (PULUMI_CONFIG_PASSPHRASE)"
+        raise Problem(
+            f"{encrypted_keys} in {stack.shown} is encrypted and cannot be read: {problem}; {advice}"
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise Problem(f"`{ENGINE} config` does not show {encrypted_keys}: run it by hand with --stack {name}") from None
+
+
+def settings(stack: Stack, values: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[str, Settings]:
+    """Return the source of each key, and the settings. Raises Problem."""
+    unknown = [key for key in values if key not in VARIABLES]
+    if unknown:
+        wrong = ", ".join(f"{NAMESPACE}{key}{nearest(key, sorted(VARIABLES))}" for key in unknown)
+        raise Problem(f"unknown keys in {stack.where(unknown[0])}: {wrong}")
+    plain = [key for key in SECRETS if key in values and key not in stack.encrypted]
+    if plain:
+        keys = " and ".join(f"{NAMESPACE}{key}" for key in plain)
+        raise Problem(
+            f"{keys} stands in plain text in {stack.where(plain[0])}: make a new one, since this one may be known,"
+            f" and run `pulumi config set --secret {NAMESPACE}{plain[0]}`"
+        )
+    try:
+        read = Settings.read(lambda key: values.get(key.removeprefix(NAMESPACE)), environment)
+    except ConfigError as error:
+        raise Problem(str(error)) from None
+    return ", ".join(_sources(stack, values, environment)), read
+
+
+def secrets(source: Mapping[str, Any]) -> list[str]:
+    """Return every secret in the stack's values or in the environment, to redact it."""
+    found = [source.get(name) for key in SECRETS for name in (key, VARIABLES[key]) if name is not None]
+    return [value for value in found if isinstance(value, str) and value]
+
+
+def _sources(stack: Stack, values: Mapping[str, Any], environment: Mapping[str, str]) -> Iterable[str]:
+    for key, variable in VARIABLES.items():
+        if values.get(key) is not None:
+            encrypted = ", encrypted" if key in stack.encrypted else ""
+            yield f"{NAMESPACE}{key} from {stack.where(key)}{encrypted}"
+        elif variable is not None and environment.get(variable):
+            yield f"{NAMESPACE}{key} from {variable}"

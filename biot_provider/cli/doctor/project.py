@@ -1,0 +1,166 @@
+"""Checks of this machine: the Pulumi engine, the project in this folder, the plugins it describes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from biot_provider.errors import InputError
+from biot_provider.plugin.manifest.yaml_file import read_yaml
+
+from .findings import Problem
+
+ENGINE = "pulumi"
+PARTS = ("pulumi-language-python", "pulumi-resource-pulumi-python")
+"""Executables that a Python program with dynamic resources needs beside the engine."""
+INSTALL = "install Pulumi (https://www.pulumi.com/docs/install/) so that it is on PATH"
+
+_ENGINE_TIMEOUT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with a Pulumi.yaml, and the content of that file."""
+
+    file: Path
+    content: Mapping[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        """The project's folder, which its relative paths start from."""
+        return self.file.parent
+
+    @property
+    def name(self) -> str:
+        """The project's name, which is the namespace of its configuration."""
+        return str(self.content.get("name", ""))
+
+    @property
+    def stacks(self) -> Path:
+        """The folder of the stacks' configuration files."""
+        return self.folder / str(self.content.get("stackConfigDir") or "")
+
+    def stack_file(self, stack: str) -> Path:
+        """Return the configuration file of a stack; the name may include organization and project."""
+        return self.stacks / f"{self.file.stem}.{stack.rpartition('/')[2]}{self.file.suffix}"
+
+    def shown(self, path: Path) -> str:
+        """Return a path as the user would type it in the project's folder."""
+        return str(path.relative_to(self.folder)) if path.is_relative_to(self.folder) else str(path)
+
+
+def find_project(start: Path) -> Project:
+    """Return the project of this folder or of the nearest one above it. Raises Problem."""
+    for folder in (start, *start.parents):
+        for name in ("Pulumi.yaml", "Pulumi.yml"):
+            if (folder / name).is_file():
+                return Project(folder / name, read_map(folder / name))
+    raise Problem("no Pulumi.yaml here or above: go to the project's folder, or run `pulumi new python`")
+
+
+def read_map(file: Path) -> Mapping[str, Any]:
+    """Read a YAML file that holds a map; an empty file is an empty map. Raises Problem."""
+    try:
+        content = read_yaml(file, file.name)
+    except InputError as error:
+        raise Problem(f"{error}: correct it") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise Problem(f"{file.name} is not a map: correct it")
+    return content
+
+
+def engine() -> str:
+    """Check the engine on PATH and its Python parts; return its version. Raises Problem."""
+    found = shutil.which(ENGINE)
+    if found is None:
+        raise Problem(f"there is no {ENGINE} on PATH: {INSTALL}")
+    # The engine also looks in the folder of its executable.
+    beside = Path(os.path.realpath(found)).parent
+    missing = [part for part in PARTS if not shutil.which(part) and not os.access(beside / part, os.X_OK)]
+    if missing:
+        raise Problem(f"{found} has no {' and no '.join(missing)}: {INSTALL}")
+    return f"{ENGINE} {run_engine('version')}, with its Python language host"
+
+
+def run_engine(*arguments: str, folder: Path | None = None) -> str:
+    """Run a command of the engine and return its output. Raises Problem."""
+    command = [ENGINE, *arguments]
+    shown = " ".join(command)
+    environment = os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "1"}
+    try:
+        run = subprocess.run(  # noqa: S603  (a fixed command of the engine)
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_ENGINE_TIMEOUT_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        raise Problem(f"`{shown}` does not end within {_ENGINE_TIMEOUT_SECONDS} s: run it by hand") from None
+    except OSError as error:
+        raise Problem(f"`{shown}` cannot be run ({reason(error)}): {INSTALL}") from None
+    if run.returncode:
+        lines = [line for line in run.stderr.splitlines() if line.strip()]
+        raise Problem(f"`{shown}` fails: {lines[-1].strip() if lines else 'no message'}")
+    return run.stdout.strip()
+
+
+def check_project(found: Project) -> str:
+    """Check the program, the virtual environment and the stacks of a project. Raises Problem."""
+    runtime = found.content.get("runtime")
+    name = runtime.get("name") if isinstance(runtime, dict) else runtime
+    if name != "python":
+        raise Problem(f"{found.file.name}: the runtime is {name!r}: set it to python")
+    main = found.folder / str(found.content.get("main") or "")
+    program = main / "__main__.py" if main.is_dir() else main
+    if not program.is_file():
+        raise Problem(f"there is no program {found.shown(program)}: write it, or correct main in {found.file.name}")
+    options = runtime.get("options") if isinstance(runtime, dict) else None
+    virtual = options.get("virtualenv") if isinstance(options, dict) else None
+    if virtual and not (found.folder / str(virtual)).is_dir():
+        raise Problem(f"there is no virtual environment {virtual!r}: make it with `pulumi install`")
+    files = sorted(found.stacks.glob(f"{found.file.stem}.*{found.file.suffix}"))
+    stacks = [file.name.split(".", 1)[1].removesuffix(found.file.suffix) for file in files]
+    if not stacks:
+        raise Problem(f"there is no stack in {found.shown(found.stacks)}: run `pulumi stack init dev`")
+    return f"{found.name}: {found.shown(program)}, stacks {', '.join(stacks)}"
+
+
+def plugins(folder: Path, overrides: Any) -> str:
+    """Check every plugin.yaml below the folder, merged with the stack's overrides. Raises Problem."""
+    # Imported here: it loads Pulumi's SDK, which only this check needs.
+    from biot_provider.program.declare_plugins import read_fleet
+
+    shown = Path(os.path.relpath(folder))
+    if not folder.is_dir() and not overrides:
+        return f"there is no folder {str(shown)!r}, so the program describes its plugins itself"
+    try:
+        fleet = read_fleet(shown, without_ciphers(overrides or {}))
+    except InputError as error:
+        raise Problem("; ".join(str(error).splitlines())) from None
+    if not fleet:
+        raise Problem(f"there is no plugin in {str(shown)!r}: add a folder with a plugin.yaml")
+    return f"{len(fleet)} described in {str(shown)!r}: {', '.join(fleet)}"
+
+
+def without_ciphers(value: Any) -> Any:
+    """Return a configuration value with a placeholder for each encrypted part."""
+    if isinstance(value, dict):
+        if set(value) == {"secure"}:
+            return "encrypted"
+        return {key: without_ciphers(member) for key, member in value.items()}
+    return [without_ciphers(member) for member in value] if isinstance(value, list) else value
+
+
+def reason(error: Exception) -> str:
+    """Return the system's reason for an error."""
+    return getattr(error, "strerror", None) or type(error).__name__

@@ -1,0 +1,1 @@
+"""Who may call: logins, tokens, service users, people and permissions."""

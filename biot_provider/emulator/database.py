@@ -1,0 +1,301 @@
+"""The platform's database: one SQLite file that several processes may use at once.
+
+Write-ahead logging, so that readers never wait; `BEGIN IMMEDIATE` for every write, so that a rule checked inside a
+write still holds when it commits; a connection is used by one thread at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+LOCK_TIMEOUT_SECONDS = 30.0
+"""For which a writer waits for another one."""
+
+_SCHEMAS = (
+    """
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE switches (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE service_users (
+    id TEXT PRIMARY KEY,
+    secret_key TEXT NOT NULL,
+    permissions TEXT NOT NULL,
+    locked INTEGER NOT NULL DEFAULT 0,
+    token_seconds REAL NOT NULL,
+    plugin TEXT
+) WITHOUT ROWID;
+CREATE TABLE tokens (digest TEXT PRIMARY KEY, service_user TEXT NOT NULL, expires REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE plugins (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    record TEXT NOT NULL,
+    code_digest TEXT
+);
+CREATE TABLE code (digest TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE hooks (
+    plugin TEXT NOT NULL,
+    type TEXT NOT NULL,
+    target TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (plugin, type, target)
+) WITHOUT ROWID;
+CREATE TABLE faults (id INTEGER PRIMARY KEY AUTOINCREMENT, spec TEXT NOT NULL, seen INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE requests (id INTEGER PRIMARY KEY AUTOINCREMENT, entry TEXT NOT NULL);
+""",
+    """
+ALTER TABLE service_users ADD COLUMN key_expires REAL;
+CREATE TABLE people (
+    id TEXT PRIMARY KEY,
+    username TEXT NOT NULL UNIQUE,
+    password TEXT NOT NULL,
+    permissions TEXT NOT NULL,
+    locked INTEGER NOT NULL,
+    locked_until REAL,
+    mfa INTEGER NOT NULL,
+    token_seconds REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE sessions (
+    digest TEXT PRIMARY KEY, person TEXT NOT NULL, kind TEXT NOT NULL, expires REAL NOT NULL
+) WITHOUT ROWID;
+""",
+    """
+CREATE TABLE accounts (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    name TEXT UNIQUE,
+    type TEXT NOT NULL DEFAULT 'INTERNAL_SERVICE',
+    role TEXT NOT NULL,
+    permissions TEXT,
+    active INTEGER NOT NULL DEFAULT 1,
+    locked INTEGER NOT NULL DEFAULT 0,
+    organization TEXT,
+    token_seconds REAL,
+    key_minutes INTEGER,
+    plugin TEXT
+);
+CREATE TABLE secret_keys (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    service_user TEXT NOT NULL,
+    secret_key TEXT NOT NULL,
+    created REAL NOT NULL,
+    expires REAL
+);
+INSERT INTO accounts (id, role, permissions, locked, token_seconds, plugin)
+    SELECT id, '5f3a6c1e-0000-4000-8000-00000000000' || CASE WHEN plugin IS NULL THEN '1' ELSE '2' END,
+        CASE WHEN id IN (SELECT value FROM facts WHERE name = 'built-in service user') THEN NULL ELSE permissions END,
+        locked, token_seconds, plugin
+    FROM service_users;
+INSERT INTO secret_keys (id, service_user, secret_key, created, expires)
+    SELECT lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-8'
+        || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6))),
+        id, secret_key, strftime('%s', 'now'), key_expires
+    FROM service_users;
+DROP TABLE service_users;
+ALTER TABLE accounts RENAME TO service_users;
+CREATE TABLE interceptors (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    type TEXT NOT NULL,
+    target TEXT NOT NULL,
+    plugin TEXT,
+    endpoint TEXT,
+    path_filters TEXT NOT NULL DEFAULT '{}',
+    position INTEGER NOT NULL,
+    record TEXT
+);
+INSERT INTO interceptors (type, target, plugin, position) SELECT type, target, plugin, position FROM hooks;
+DROP TABLE hooks;
+CREATE TABLE listeners (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL,
+    entity TEXT NOT NULL,
+    action TEXT NOT NULL,
+    template TEXT,
+    endpoint TEXT NOT NULL
+);
+""",
+    """
+CREATE TABLE patients (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, record TEXT NOT NULL
+);
+CREATE TABLE logs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    source TEXT NOT NULL,
+    time REAL NOT NULL,
+    kind TEXT NOT NULL,
+    line TEXT NOT NULL
+);
+CREATE INDEX logs_by_source ON logs (source, id);
+""",
+    """
+CREATE TABLE variants (id INTEGER PRIMARY KEY AUTOINCREMENT, spec TEXT NOT NULL, shown INTEGER NOT NULL DEFAULT 0);
+""",
+    # Keys of an earlier form: new ones are made when they are needed.
+    """
+DELETE FROM facts WHERE name IN ('key pair', 'previous key pair');
+""",
+)
+"""What each version of the database adds to the one before; a file of an earlier one is brought up to date."""
+SCHEMA_VERSION = len(_SCHEMAS)
+
+
+class StoreError(Exception):
+    """The database file cannot be used by this version."""
+
+
+class Store:
+    """A pool of connections to the file, and the two ways to use one: `reading` and `writing`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._idle: list[sqlite3.Connection] = []
+        self._lock = threading.Lock()
+        self._closed = False
+        # Images and code are kept beside the database.
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Created by us first, so that nobody else may read the secrets in it; SQLite's side files take the same mode.
+        path.touch(mode=0o600, exist_ok=True)
+        self._prepare()
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection for reads, one consistent view for the whole block."""
+        with self._borrowed() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.rollback()
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Yield a connection that holds the one write lock; commit at the end, or undo everything on an exception."""
+        with self._borrowed() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.commit()
+            except BaseException:
+                connection.rollback()
+                raise
+
+    def fact(self, name: str) -> str | None:
+        """Return one of the named values; None when it is not set."""
+        with self.reading() as db:
+            return _fact(db, name)
+
+    def set_fact(self, name: str, value: str) -> None:
+        """Set one of the named values."""
+        with self.writing() as db:
+            db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+    def fact_or_new(self, name: str, make: Callable[[], str]) -> str:
+        """Return one of the named values, which is made on first use: the same one for all processes."""
+        value = self.fact(name)
+        if value is None:
+            # Made outside the write lock, which others would wait for.
+            made = make()
+            with self.writing() as db:
+                db.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", (name, made))
+                value = _fact(db, name) or made
+        return value
+
+    def close(self) -> None:
+        """Close what is idle now, and the rest when its user gives it back."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    @contextlib.contextmanager
+    def _borrowed(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            if self._closed:
+                message = "the embedded platform is closed"
+                raise StoreError(message)
+            connection = self._idle.pop() if self._idle else None
+        connection = connection or self._connect()
+        try:
+            yield connection
+        finally:
+            with self._lock:
+                keep = not self._closed
+                if keep:
+                    self._idle.append(connection)
+            if not keep:
+                connection.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=LOCK_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        connection.row_factory = sqlite3.Row
+        try:
+            # With the write-ahead log a power failure may cost the last commits, never the file: enough here.
+            connection.execute("PRAGMA synchronous=NORMAL")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self) -> None:
+        try:
+            connection = self._connect()
+            try:
+                _use_write_ahead_log(connection)
+                self._use_schema(connection)
+            except BaseException:
+                connection.close()
+                raise
+        except sqlite3.DatabaseError as error:
+            message = f"{self._path} cannot be used: {error}"
+            raise StoreError(message) from error
+        self._idle.append(connection)
+
+    def _use_schema(self, connection: sqlite3.Connection) -> None:
+        """Make the tables that are not there yet; refuse a file of a later version."""
+        found = _version(connection)
+        if found < SCHEMA_VERSION:
+            connection.execute("BEGIN IMMEDIATE")
+            # Asked again under the write lock: another process may be at it too.
+            found = _version(connection)
+            for schema in _SCHEMAS[found:]:
+                for statement in schema.split(";"):
+                    connection.execute(statement)
+                found += 1
+            connection.execute(f"PRAGMA user_version={found}")
+            connection.commit()
+        if found != SCHEMA_VERSION:
+            message = f"{self._path} has schema {found}, this version reads {SCHEMA_VERSION}: use another folder"
+            raise StoreError(message)
+
+
+def _fact(db: sqlite3.Connection, name: str) -> str | None:
+    row = db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+    return str(row["value"]) if row else None
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Switch the file to write-ahead logging. SQLite does not wait for other openers here, so this does."""
+    deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+        else:
+            return

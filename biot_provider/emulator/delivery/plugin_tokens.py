@@ -1,0 +1,54 @@
+"""The token with which the platform signs its calls to plugins: RS512, a service's claims (BioT API 2.4.2, plugins)."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..access.keys import Keys
+
+INTERCEPTOR = "PLUGIN_INTERCEPTOR"
+"""The scope of a token that comes with an interception."""
+NOTIFICATION = "ACTION_NOTIFICATION"
+"""The scope of a token that comes with a notification."""
+TOKEN_SECONDS = 1800
+"""How long the platform's tokens are valid; it reuses them between calls."""
+MIN_SECONDS_LEFT = 8 * 60
+"""How long a token that is reused stays valid, at least."""
+
+
+def plugin_token(keys: Keys, permission: str, seconds: float = TOKEN_SECONDS) -> str:
+    """Return a fresh token that grants this permission and ends in so many seconds; negative: it has ended already.
+
+    Its header names the algorithm alone; there is no issuer, audience or moment of issue to check.
+    """
+    import jwt
+
+    claims = {
+        "serviceUserId": str(uuid.uuid4()),
+        "scopes": ["PROTECTED_API", permission],
+        "tokenType": "SERVICE_INTERNAL",
+        "jti": str(uuid.uuid4()),
+        "exp": int(time.time() + seconds),
+    }
+    return jwt.encode(claims, keys.private(), algorithm="RS512", headers={"typ": None})
+
+
+class PluginTokens:
+    """The tokens of one platform: one per permission, reused while it is valid and the platform's key is the same."""
+
+    def __init__(self, keys: Keys) -> None:
+        self._keys = keys
+        self._made: dict[tuple[str, str], tuple[float, str]] = {}
+
+    def get(self, permission: str) -> str:
+        """Return a token that grants this permission for some minutes at least."""
+        place = (self._keys.public(), permission)
+        until, token = self._made.get(place, (0.0, ""))
+        if until < time.time():
+            until = time.time() + TOKEN_SECONDS - MIN_SECONDS_LEFT
+            token = plugin_token(self._keys, permission)
+            self._made[place] = (until, token)
+        return token

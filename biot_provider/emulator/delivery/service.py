@@ -1,0 +1,258 @@
+"""Calls to plugins, hosted and in somebody's own account: interceptions, notifications and schedules.
+
+Interceptions happen within the call they intercept, one after the other. Notifications are sent after it, in the
+background and for each listener in order; what is not sent when the platform ends is dropped after a moment.
+(BioT API 2.4.2, dispatcher and plugins.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ..http.errors import ApiError
+from ..subscriptions import subscribers
+from ..subscriptions.endpoints import shown_endpoint
+from .notification_queue import MAX_WAITING, NotificationQueue
+from .plugin_tokens import INTERCEPTOR, NOTIFICATION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from ..database import Store
+    from ..functions.deployments import Functions
+    from ..functions.logs import Logs
+    from ..functions.runtime import Invocation
+    from ..subscriptions.subscribers import Subscriber
+    from ..testing.switches import Switches
+    from .hook_responses import HttpResponse, Verdict
+    from .intercepted_call import Change, InterceptedCall
+    from .plugin_tokens import PluginTokens
+
+CLOSE_TIMEOUT_SECONDS = 2.0
+"""For notifications that are not sent yet when the platform ends."""
+
+
+class Blocked(Exception):  # noqa: N818  (an answer of the platform, not a fault of the program)
+    """An interceptor ends the call: the caller gets its response as it is."""
+
+    def __init__(self, answer: HttpResponse) -> None:
+        super().__init__(f"blocked with {answer.status}")
+        self.answer = answer
+
+
+class Delivery:
+    """Calls the subscribers of one platform from this process."""
+
+    def __init__(
+        self, store: Store, switches: Switches, functions: Functions, tokens: PluginTokens, logs: Logs
+    ) -> None:
+        self._store = store
+        self._switches = switches
+        self._functions = functions
+        self._tokens = tokens
+        self._logs = logs
+        self._queue = NotificationQueue(self._logs.note)
+
+    def before(self, call: InterceptedCall) -> InterceptedCall:
+        """Run the PRE_REQUEST interceptors and return the call as they change it. Raises Blocked, ApiError."""
+        for subscriber in self._interceptors("PRE_REQUEST", call, call.api_id):
+            verdict = self._intercept(subscriber, "PRE_REQUEST", call, None)
+            wanted = verdict.request if verdict else None
+            if wanted:
+                call = call.changed(wanted)
+        return call
+
+    def adapt(self, call: InterceptedCall, entities: list[Any]) -> list[Any]:
+        """Run the ADAPT_ENTITY interceptors over the entities of a response. Raises Blocked, ApiError."""
+        for subscriber in self._interceptors("ADAPT_ENTITY", call, call.entity):
+            verdict = self._intercept(subscriber, "ADAPT_ENTITY", call, {"entities": entities})
+            if verdict and verdict.response:
+                entities = verdict.response["entities"]
+        return entities
+
+    def after(self, call: InterceptedCall, status: int, body: Any) -> tuple[int, Any]:
+        """Run the POST_REQUEST interceptors; return status and body as they change them. Raises Blocked, ApiError."""
+        for subscriber in self._interceptors("POST_REQUEST", call, call.api_id):
+            verdict = self._intercept(subscriber, "POST_REQUEST", call, {"body": body, "statusCode": status})
+            wanted = (verdict.response if verdict else None) or {}
+            body = wanted.get("body", body)
+            status = _status(wanted, status)
+        return status, body
+
+    def notify(self, call: InterceptedCall, change: Change) -> None:
+        """Notify those who listen, in the background."""
+        with self._store.reading() as db:
+            listeners = subscribers.listeners(db, call.entity, change.action, change.template)
+        for subscriber in listeners:
+            what = f"NOTIFICATION {call.entity} {change.action}"
+            if not self._queue.put(_source(subscriber), partial(self._notify, subscriber, call, change)):
+                self._logs.note(_source(subscriber), f"{what}: not sent, as {MAX_WAITING} others wait already")
+
+    def run_schedule(self, name: str) -> Invocation:
+        """Run a plugin now, as its schedule would. Raises ValueError where it has none or is disabled."""
+        from .events import cron_event
+
+        deployed = self._functions.find(name)
+        if deployed is None:
+            problem = "is not deployed"
+        elif not deployed.enabled:
+            problem = "is disabled: its schedule does not run"
+        elif not deployed.scheduled:
+            problem = "has no cronSchedule"
+        else:
+            return self._functions.invoke(deployed, cron_event(), "schedule")
+        message = f"plugin {name} {problem}"
+        raise ValueError(message)
+
+    def settle(self, seconds: float) -> bool:
+        """Wait until all notifications so far are sent, at most so many seconds; return whether they are."""
+        return self._queue.settle(seconds)
+
+    def close(self) -> None:
+        """Send what is waiting, within CLOSE_TIMEOUT_SECONDS, and drop the rest."""
+        self.settle(CLOSE_TIMEOUT_SECONDS)
+        for source, count in self._queue.close().items():
+            self._logs.note(source, f"notifications not sent, as the platform ends: {count}")
+
+    def _interceptors(self, kind: str, call: InterceptedCall, target: str) -> list[Subscriber]:
+        with self._store.reading() as db:
+            found = subscribers.interceptors(db, kind, target)
+        return [
+            one for one in found if all(call.variables.get(name) == wanted for name, wanted in one.path_filters.items())
+        ]
+
+    def _intercept(
+        self, subscriber: Subscriber, kind: str, call: InterceptedCall, response: Mapping[str, Any] | None
+    ) -> Verdict | None:
+        """Call one interceptor and return its verdict, or None when it failed and failures are skipped."""
+        from .events import HOOK_TYPES, LANGUAGE, interception_body, interception_event, interception_headers
+        from .hook_responses import judge
+
+        holder, request, hook_type = call.holder, call.request, HOOK_TYPES[kind]
+        body = interception_body(
+            method=call.method,
+            entity=call.entity,
+            api_id=call.api_id,
+            path=request.path,
+            query=request.query,
+            headers=request.headers,
+            body=request.body,
+            initiator={
+                "subjectId": holder.id,
+                "ownerOrganizationId": holder.organization,
+                "tokenType": "USER" if holder.kind == "USER" else "SERVICE_INTERNAL",
+            },
+            response=response,
+        )
+        sent = {
+            "token": self._tokens.get(INTERCEPTOR),
+            "traceparent": call.traceparent,
+            "accept_language": request.headers.get("accept-language", LANGUAGE),
+        }
+        what = f"{kind} {call.api_id}" if kind != "ADAPT_ENTITY" else f"{kind} {call.entity}"
+        try:
+            answer = self._send(
+                subscriber,
+                what,
+                lambda url: interception_event(hook_type, endpoint_url=url, body=body, **sent),
+                interception_headers(hook_type, **sent),
+                body,
+            )
+        except _NoAnswerError as failed:
+            self._failed(subscriber, what, str(failed))
+            return None
+        verdict = judge(hook_type, answer, path=request.path)
+        problem = answer.problem or (None if verdict.blocked else "; ".join(verdict.problems))
+        if problem:
+            self._logs.note(_source(subscriber), f"{what}: {problem}")
+            self._failed(subscriber, what, problem)
+            return None
+        if verdict.blocked:
+            raise Blocked(answer)
+        return verdict
+
+    def _failed(self, subscriber: Subscriber, what: str, problem: str) -> None:
+        """Handle an interceptor without a usable response: no document says what the platform does then."""
+        if self._switches.read().failing_interceptors == "fails":
+            source = _source(subscriber)
+            details = {"interceptor": source, "interception": what}
+            raise ApiError(500, "INTERCEPTOR_FAILED", f"Interceptor [{source}] failed: {problem}", details)
+
+    def _notify(self, subscriber: Subscriber, call: InterceptedCall, change: Change) -> None:
+        from .events import notification_body, notification_event, notification_headers
+
+        body = notification_body(
+            entity_type=call.entity,
+            action=change.action,
+            entity=change.entity,
+            old_entity=change.old,
+            jwt=self._tokens.get(NOTIFICATION),
+            trace_id=call.trace_id,
+            subject_id=call.holder.id,
+            started=change.started,
+            ended=change.ended,
+        )
+        what = f"NOTIFICATION {call.entity} {change.action}"
+        # Why a listener could not be notified is in the log; nobody waits for it.
+        with contextlib.suppress(_NoAnswerError):
+            self._send(
+                subscriber,
+                what,
+                lambda url: notification_event(endpoint_url=url, body=body, traceparent=call.traceparent),
+                notification_headers(traceparent=call.traceparent),
+                body,
+            )
+
+    def _send(
+        self,
+        subscriber: Subscriber,
+        what: str,
+        event: Callable[[str], dict[str, Any]],
+        headers: Mapping[str, str],
+        body: Mapping[str, Any],
+    ) -> HttpResponse:
+        """Call a plugin, or an endpoint elsewhere. Raises _NoAnswerError."""
+        from .hook_responses import HttpResponse, http_response
+
+        if subscriber.plugin is not None:
+            deployed = self._functions.find(subscriber.plugin)
+            if deployed is None:
+                raise _NoAnswerError("it was deleted at this moment")
+            call = self._functions.invoke(deployed, event(deployed.endpoint_url), what)
+            if call.error is not None:
+                raise _NoAnswerError(call.error)
+            return http_response(call.answer)
+        from .outgoing import Unreachable, post
+
+        assert subscriber.endpoint is not None  # noqa: S101  (a subscriber is one or the other)
+        started = time.monotonic()
+        try:
+            status, given, content = post(subscriber.endpoint, headers, json.dumps(body).encode())
+        except Unreachable as unreachable:
+            self._logs.note(_source(subscriber), f"{what}: {unreachable}")
+            raise _NoAnswerError(str(unreachable)) from None
+        took = 1000 * (time.monotonic() - started)
+        self._logs.note(_source(subscriber), f"{what}: answered {status} in {took:.0f} ms")
+        return HttpResponse(status, given, content)
+
+
+class _NoAnswerError(Exception):
+    """A subscriber gave no response; the text says why."""
+
+
+def _source(subscriber: Subscriber) -> str:
+    """Return the subscriber's name in logs and errors."""
+    return subscriber.plugin or shown_endpoint(subscriber.endpoint or "")
+
+
+def _status(wanted: Mapping[str, Any], status: int) -> int:
+    """Return the status an interceptor sets; which member holds it, no document says."""
+    for name in ("statusCode", "status"):
+        value = wanted.get(name)
+        if isinstance(value, int) and 200 <= value <= 599:
+            return value
+    return status

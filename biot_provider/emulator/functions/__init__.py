@@ -1,0 +1,1 @@
+"""The functions of plugins, deployed and run on this machine."""

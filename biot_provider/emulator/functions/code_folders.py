@@ -1,0 +1,119 @@
+"""The code of deployed functions as folders, one for each package, which processes on one data folder share.
+
+A lock file beside each folder is held by whoever runs code from it, so that none is taken away under a running call:
+not by this process, and not by another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .runtime import unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+DRAFT_SECONDS = 3600.0
+"""A folder that is half made or half taken away after so long is nobody's work any more."""
+
+_LOCK = ".lock"
+
+
+class CodeFolder:
+    """A folder that stays until `release`."""
+
+    def __init__(self, path: Path, lock: int) -> None:
+        self.path = path
+        self._lock = lock
+
+    def release(self) -> None:
+        """Let it be taken away, once no package is in use any more that is in it."""
+        os.close(self._lock)
+
+
+class CodeFolders:
+    """The folders below one folder, by the digests of their packages."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def take(self, digest: str, content: Callable[[], bytes]) -> CodeFolder:
+        """Return the folder of a package, unpacked where it is not there yet. Raises OSError, ValueError."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        lock = self._locked(digest)
+        path = self._folder / digest
+        try:
+            if not path.is_dir():
+                self._unpack(content(), path)
+        except BaseException:
+            os.close(lock)
+            raise
+        return CodeFolder(path, lock)
+
+    def clear(self, used: Collection[str]) -> None:
+        """Take away the folders of packages that are not in use, apart from those that somebody still runs."""
+        names = [path.name for path in self._folder.iterdir()]
+        for name in names:
+            if name.startswith("."):
+                draft = self._folder / name
+                with contextlib.suppress(OSError):
+                    if time.time() - draft.stat().st_mtime > DRAFT_SECONDS:
+                        shutil.rmtree(draft, ignore_errors=True)
+        for digest in {name.removesuffix(_LOCK) for name in names if not name.startswith(".")}.difference(used):
+            with contextlib.suppress(OSError):
+                self._remove(digest)
+
+    def _locked(self, digest: str) -> int:
+        """Lock the folder and return the lock's file descriptor."""
+        path = self._folder / f"{digest}{_LOCK}"
+        while True:
+            lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH)
+                with contextlib.suppress(FileNotFoundError):
+                    if os.path.samestat(os.fstat(lock), path.stat()):
+                        return lock
+            except BaseException:
+                os.close(lock)
+                raise
+            # It was taken away between the two.
+            os.close(lock)
+
+    def _unpack(self, content: bytes, path: Path) -> None:
+        # Beside it first, so that nobody ever sees half a package.
+        draft = Path(tempfile.mkdtemp(prefix=".", dir=self._folder))
+        try:
+            unpack(content, draft)
+            try:
+                draft.rename(path)
+            except OSError:
+                # Somebody else may have been faster, which is as good.
+                if not path.is_dir():
+                    raise
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+    def _remove(self, digest: str) -> None:
+        """Take one away. Raises OSError where somebody runs code from it, or is about to."""
+        path = self._folder / f"{digest}{_LOCK}"
+        lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not os.path.samestat(os.fstat(lock), path.stat()):
+                # It was taken away between the two, and is in use again: this lock holds nobody off.
+                return
+            draft = Path(tempfile.mkdtemp(prefix=".", dir=self._folder))
+            with contextlib.suppress(FileNotFoundError):
+                # Out of the way at once: half a folder would count as a whole one.
+                (self._folder / digest).rename(draft / digest)
+            path.unlink(missing_ok=True)
+        finally:
+            os.close(lock)
+        shutil.rmtree(draft, ignore_errors=True)

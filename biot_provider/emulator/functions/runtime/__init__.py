@@ -1,0 +1,25 @@
+"""Runs a plugin's code on this machine as AWS Lambda would: one warm process for each function, one call at a time.
+
+    unpack(zip_bytes, folder)
+    with Function(folder, FunctionSettings("guard", "python3.13", "index.handler", 3, 128, {})) as function:
+        call = function.invoke(event)
+
+The code runs in a separate process that knows nothing but the plugin's own variables and what Lambda sets. Time and
+memory are bounded, and nothing it does harms the caller or outlives it. It is no sandbox: the code can do on this
+machine what its user can. It needs a Unix; memory is watched where there is /proc.
+"""
+
+from .function import Function, FunctionSettings, Invocation
+from .languages import Interpreter, NotInstalled, find_runtime
+from .unpacking import PackageError, unpack
+
+__all__ = [
+    "Function",
+    "FunctionSettings",
+    "Interpreter",
+    "Invocation",
+    "NotInstalled",
+    "PackageError",
+    "find_runtime",
+    "unpack",
+]

@@ -1,0 +1,87 @@
+"""What calls leave on the disk: in their temporary folder, and in the folder of their code, read-only on Lambda."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_QUICK_SECONDS = 0.005
+"""Seconds of a look that may come after each call."""
+_MIN_PAUSE_RATIO = 100
+"""What takes longer comes again only after so many times its own time."""
+_UNSEEN = "__pycache__"
+"""Python itself writes it where it may, and does without where it may not."""
+_ANY = (0,)
+"""For a folder whose modification time means nothing."""
+_MB = 1 << 20
+_BLOCK = 512
+"""Bytes of a block, as the status of a file counts them."""
+
+
+def megabytes(folder: Path) -> int:
+    """Return the size of all files below the folder in MB."""
+    return -(-_bytes(str(folder)) // _MB)
+
+
+class CodeSnapshot:
+    """A folder as it was looked at last."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = str(folder)
+        self._next = 0.0
+        self._seen = self._look()
+
+    def changes(self) -> list[str]:
+        """Return paths of what is new, different or gone since the last look, which may lie some calls back."""
+        if time.monotonic() < self._next:
+            return []
+        before, now = self._seen, self._look()
+        self._seen = now
+        if "./" not in now:
+            # Somebody else has taken it away.
+            return []
+        changed = {path for path in before.keys() | now.keys() if before.get(path) != now.get(path)}
+        touched = {path for path in changed if path.endswith("/") and path in before and path in now}
+        # The time of a folder counts where nothing in it says more: a file came and went.
+        return sorted(changed - touched or {path for path in touched if now[path] != _ANY})
+
+    def _look(self) -> dict[str, tuple[int, ...]]:
+        started = time.monotonic()
+        found: dict[str, tuple[int, ...]] = {}
+        _add(self._folder, "", found)
+        took = time.monotonic() - started
+        self._next = started + took * _MIN_PAUSE_RATIO if took > _QUICK_SECONDS else 0.0
+        return found
+
+
+def _add(folder: str, prefix: str, found: dict[str, tuple[int, ...]]) -> None:
+    """Add times and sizes of what is in a folder, the folder's own first."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        found[prefix or "./"] = (os.stat(folder).st_mtime_ns,)  # noqa: PTH116  (a look at each: fast)
+        for entry in entries:
+            path = prefix + entry.name
+            if entry.name == _UNSEEN:
+                found[prefix or "./"] = _ANY
+            elif entry.is_dir(follow_symlinks=False):
+                _add(entry.path, f"{path}/", found)
+            else:
+                with contextlib.suppress(OSError):
+                    status = entry.stat(follow_symlinks=False)
+                    found[path] = (status.st_mtime_ns, status.st_size, status.st_mode)
+
+
+def _bytes(folder: str) -> int:
+    total = 0
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                if entry.is_dir(follow_symlinks=False):
+                    total += _bytes(entry.path)
+                else:
+                    total += entry.stat(follow_symlinks=False).st_blocks * _BLOCK
+    return total

@@ -1,0 +1,84 @@
+"""Who may talk to a served platform at all: not the web pages in a browser of this machine, nor other accounts on it.
+
+The loopback interface keeps the network out and nobody else: a page may send requests to it, under its own name
+too (DNS rebinding), and so may every account and container of the machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hmac
+import os
+import secrets
+import stat
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from werkzeug.wrappers import Request
+
+    from ..database import Store
+
+KEY_FILE = "control.key"
+KEY_HEADER = "X-Emulator-Key"
+KEY_ENVIRON = "HTTP_X_EMULATOR_KEY"
+
+_NAMES = ("127.0.0.1", "localhost", "[::1]")
+
+
+def allowed_hosts(port: int, scheme: str, others: Iterable[str] = ()) -> frozenset[str]:
+    """Return what the header Host may be, in lower case: the loopback interface with the port, and `others`."""
+    hosts = {f"{name}:{port}" for name in _NAMES}
+    if port == {"http": 80, "https": 443}[scheme]:
+        hosts.update(_NAMES)
+    return frozenset(hosts | {name.lower() for name in others})
+
+
+def comes_from_web_page(request: Request) -> bool:
+    """Return whether a web page in a browser sent the request; one of this very address that only reads is let in.
+
+    Browsers send `Origin` with whatever may change something, and `Sec-Fetch-Site` with everything.
+    """
+    return "Origin" in request.headers or is_of_another_site(request)
+
+
+def is_of_another_site(request: Request) -> bool:
+    """Return whether a page of another address has caused the request."""
+    return request.headers.get("Sec-Fetch-Site", "none").lower() not in ("none", "same-origin")
+
+
+class ControlKey:
+    """The key of the control endpoints: in the database, and in a file beside it that only its owner reads."""
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self._store = store
+        self.path = folder / KEY_FILE
+
+    def read(self) -> str:
+        """Return the key, and write it to the file if it is not there."""
+        key = self._stored()
+        if not self._is_in_file(key):
+            draft = self.path.with_name(f".{KEY_FILE}.{secrets.token_hex(8)}")
+            try:
+                # Whole and with its mode, or not at all: processes that do this at once all write the same.
+                with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123
+                    file.write(key)
+                draft.replace(self.path)
+            finally:
+                draft.unlink(missing_ok=True)
+        return key
+
+    def fits(self, given: str | None) -> bool:
+        """Return whether this is the key."""
+        return hmac.compare_digest((given or "").encode(), self._stored().encode())
+
+    def _stored(self) -> str:
+        return self._store.fact_or_new("control key", lambda: secrets.token_urlsafe(32))
+
+    def _is_in_file(self, key: str) -> bool:
+        with contextlib.suppress(OSError):
+            mode = self.path.lstat().st_mode
+            return stat.S_ISREG(mode) and not mode & 0o077 and self.path.read_bytes() == key.encode()
+        return False

@@ -1,0 +1,1 @@
+"""Image definitions and the container registry behind them."""

@@ -1,0 +1,1 @@
+"""The patient API, which triggers the plugins."""

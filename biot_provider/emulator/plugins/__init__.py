@@ -1,0 +1,1 @@
+"""The plugin API: rules, storage and responses."""

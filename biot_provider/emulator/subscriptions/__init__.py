@@ -1,0 +1,1 @@
+"""Subscriptions to interceptions and notifications, and the reference data they name."""

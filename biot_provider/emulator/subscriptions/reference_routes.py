@@ -1,0 +1,76 @@
+"""The routes of reference data: what can be intercepted, which actions are notified, which entities there are (BioT API
+2.4.3, settings).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..http import search
+from ..http.json_body import without_nulls
+from ..http.routes import Route
+from . import reference_data
+
+if TYPE_CHECKING:
+    from ..http.routes import Call
+    from ..testing.switches import Switches
+
+_CONFIGURATIONS = search.Kind(words=("apiId", "entityTypeName", "servicePrefix"))
+_ENTITY_TYPES = search.Kind(words=("name", "displayName"))
+
+
+def routes(switches: Switches) -> list[Route]:
+    """List the routes."""
+
+    def configurations(call: Call) -> tuple[int, Any]:
+        query = search.read_query(call.search_request, _CONFIGURATIONS)
+        rows = reference_data.interception_configurations()
+        omits = switches.read().absent == "omitted"
+        return 200, search.run(query, [without_nulls(row) for row in rows] if omits else rows)
+
+    def actions(_call: Call) -> tuple[int, Any]:
+        names = _action_names(switches)
+        rows = [
+            {
+                "entityName": entity,
+                "entityDisplayName": reference_data.display_name(entity),
+                "actionName": names[action],
+                "actionDisplayName": reference_data.display_name(action),
+            }
+            for entity, actions in reference_data.NOTIFIED.items()
+            for action in actions
+        ]
+        return 200, {"entityTypes": rows}
+
+    def entity_types(call: Call) -> tuple[int, Any]:
+        query = search.read_query(call.search_request, _ENTITY_TYPES)
+        names = _action_names(switches)
+        rows = [
+            {
+                "name": entity,
+                "displayName": reference_data.display_name(entity),
+                "builtInActions": [
+                    {
+                        "name": names[action],
+                        "displayName": reference_data.display_name(action),
+                        "enableNotification": True,
+                    }
+                    for action in actions
+                ],
+            }
+            for entity, actions in reference_data.NOTIFIED.items()
+        ]
+        return 200, search.run(query, rows)
+
+    permission = "SETTINGS_SEARCH_INTERCEPTION_SUBSCRIPTION_CONFIGURATIONS"
+    return [
+        Route("GET", "/settings/v1/interceptions", configurations, permission),
+        Route("GET", "/settings/v2/entity-types/action-notifications", actions, "SETTINGS_GET_ENTITY_TYPES"),
+        Route("GET", "/settings/v2/entity-types", entity_types, "SETTINGS_SEARCH_ENTITY_TYPES"),
+    ]
+
+
+def _action_names(switches: Switches) -> dict[str, str]:
+    """Return how responses spell each action, which the switch `action_names` chooses."""
+    upper = switches.read().action_names == "upper"
+    return {action: reference_data.upper(action) if upper else action for action in reference_data.ACTIONS}

@@ -1,0 +1,1 @@
+"""What tests order: faults, altered responses, edits, and the log of requests."""

@@ -1,0 +1,149 @@
+"""The emulator's own routes under `/_emulator/`: what tests turn and look at over HTTP.
+
+Loopback only, for whoever has the key of the file `control.key` and sends it in the header X-Emulator-Key.
+
+GET PUT DELETE  /_emulator/switches              PUT {"names": "prefixed"}
+GET POST DELETE /_emulator/faults                POST {"kind": "gateway-timeout", "method": "POST"}
+GET POST DELETE /_emulator/variants              POST {"kind": "plugin", "at": "enabledState", "value": "SUSPENDED"}
+PATCH DELETE    /_emulator/records/<kind>/<which>    {"at": "cors.allowMethods[+]", "value": "OPTIONS"}, stored as it is
+GET DELETE      /_emulator/requests
+POST            /_emulator/service-users         {"permissions": [...], "tokenSeconds": 5, "locked": false, ...}
+POST            /_emulator/users                 {"permissions": [...], "lockedMinutes": 5, "mfa": false, ...}
+DELETE          /_emulator/tokens                ends every access token; {"refresh": true} the others too
+POST            /_emulator/keys/rotate           signs with a new key from now on
+GET             /_emulator/logs                  the last lines of every plugin and endpoint
+GET             /_emulator/plugins/<name>/logs   those of one plugin
+POST            /_emulator/plugins/<name>/schedule   runs it now, as its cronSchedule would
+GET             /_emulator/plugins/<name>/code   the zip last sent, 404 where the seed runs
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from ..access.permissions import PERMISSIONS
+from ..access.tokens import TOKEN_SECONDS
+from ..http.guard import KEY_FILE, KEY_HEADER
+from ..http.json_body import read_json
+from ..http.request_body import limit_body
+from ..http.routes import MAX_BODY_BYTES, json_response, may_be_json, url_map
+from .switches import readings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from werkzeug.wrappers import Request
+
+    from ..http.guard import ControlKey
+    from ..platform import Platform
+
+Body = dict[str, Any]
+
+
+class Control:
+    """Answers the emulator's own routes."""
+
+    def __init__(self, platform: Platform, key: ControlKey) -> None:
+        self._platform = platform
+        self._key = key
+        faults, variants, requests, edits = platform.faults, platform.variants, platform.request_log, platform.edits
+        plugin = "plugins/<name>"
+        routes: list[tuple[str, str, Callable[..., Any]]] = [
+            ("GET", "switches", lambda _: self._switches()),
+            ("PUT", "switches", lambda body: self._switches(platform.switches.set(**body))),
+            ("DELETE", "switches", lambda _: self._switches(platform.switches.reset())),
+            ("GET", "faults", lambda _: {"faults": faults.all()}),
+            ("POST", "faults", lambda body: {"id": faults.add(**body)}),
+            ("DELETE", "faults", _then(faults.clear, lambda: {"faults": faults.all()})),
+            ("GET", "variants", lambda _: {"variants": variants.all()}),
+            ("POST", "variants", lambda body: {"id": variants.add(**body)}),
+            ("DELETE", "variants", _then(variants.clear, lambda: {"variants": variants.all()})),
+            ("PATCH", "records/<kind>/<which>", lambda body, kind, which: edits.change(kind, which, **body)),
+            ("DELETE", "records/<kind>/<which>", lambda _, kind, which: edits.delete(kind, which)),
+            ("GET", "requests", lambda _: {"requests": requests.entries()}),
+            ("DELETE", "requests", _then(requests.clear, lambda: {"requests": []})),
+            ("POST", "service-users", self._add_service_user),
+            ("POST", "users", self._add_user),
+            ("DELETE", "tokens", lambda body: platform.end_tokens(refresh=bool(body.get("refresh", False)))),
+            ("POST", "keys/rotate", _then(platform.keys.rotate, platform.keys.published)),
+            ("GET", "logs", lambda _: {"logs": platform.logs.lines()}),
+            ("GET", f"{plugin}/logs", lambda _, name: {"logs": platform.logs.lines(name)}),
+            ("POST", f"{plugin}/schedule", self._run_schedule),
+            ("GET", f"{plugin}/code", self._code),
+        ]
+        self._routes = {(method, f"/_emulator/{path}"): act for method, path, act in routes}
+
+    def respond(self, request: Request) -> Response:
+        """Respond to a request; one that makes no sense is a 400 that says why."""
+        if request.remote_addr is not None and not ip_address(request.remote_addr).is_loopback:
+            return json_response({"error": "loopback only"}, 403)
+        if not self._key.fits(request.headers.get(KEY_HEADER)):
+            problem = f"send the key from {KEY_FILE} in its data folder as the header {KEY_HEADER}"
+            return json_response({"error": problem}, 403)
+        limit_body(request, MAX_BODY_BYTES)
+        try:
+            endpoint, names = url_map(tuple(self._routes)).bind_to_environ(request.environ).match()
+            content = request.get_data()
+            if content and not may_be_json(request):
+                return json_response({"error": "the body must be application/json"}, 415)
+            body = read_json(content or b"{}")
+            if not isinstance(body, dict):
+                return json_response({"error": "the body must be a JSON object"}, 400)
+            answer = self._routes[endpoint](body, **names)
+        except HTTPException as error:
+            return json_response({"error": error.name}, error.code or 404)
+        except (ValueError, TypeError, OverflowError) as error:
+            return json_response({"error": str(error)}, 400)
+        return answer if isinstance(answer, Response) else json_response(answer or {}, 200)
+
+    def _switches(self, _done: object = None) -> Body:
+        return {"switches": asdict(self._platform.switches.read()), "readings": readings()}
+
+    def _add_service_user(self, body: Body) -> Body:
+        user_id, secret_key = self._platform.add_service_user(
+            body.get("permissions", PERMISSIONS),
+            token_seconds=float(body.get("tokenSeconds", TOKEN_SECONDS)),
+            locked=bool(body.get("locked", False)),
+            expired=bool(body.get("expired", False)),
+        )
+        return {"id": user_id, "secretKey": secret_key}
+
+    def _add_user(self, body: Body) -> Body:
+        minutes = body.get("lockedMinutes")
+        username, password = self._platform.add_user(
+            body.get("permissions", PERMISSIONS),
+            token_seconds=float(body.get("tokenSeconds", TOKEN_SECONDS)),
+            locked=bool(body.get("locked", False)),
+            locked_minutes=None if minutes is None else float(minutes),
+            mfa=bool(body.get("mfa", False)),
+        )
+        return {"username": username, "password": password}
+
+    def _run_schedule(self, _body: Body, name: str) -> Body:
+        return {_camel(member): value for member, value in asdict(self._platform.delivery.run_schedule(name)).items()}
+
+    def _code(self, _body: Body, name: str) -> Response:
+        content = self._platform.code(name)
+        if content is None:
+            return json_response({"error": "no code"}, 404)
+        return Response(content, content_type="application/zip")
+
+
+def _then(act: Callable[[], object], show: Callable[[], Body]) -> Callable[[Body], Body]:
+    """Return a function that does something and then shows what there is."""
+
+    def both(_body: Body) -> Body:
+        act()
+        return show()
+
+    return both
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(other.capitalize() for other in others)

@@ -1,0 +1,302 @@
+"""Builders: each makes an image of a staged context and writes it to a file; none sees a credential of the platform.
+
+Docker's own configuration is the user's: base images from private registries need it, and nothing here changes it.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, cast
+
+from biot_provider.api.redaction import redact
+from biot_provider.errors import ImageError
+from biot_provider.image.dockerfile import guard
+from biot_provider.image.dockerfile.archive import unpack
+from biot_provider.image.dockerfile.context import PLATFORM
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from biot_provider.image.dockerfile.staged import Staged
+
+LAST_LINES = 15
+"""Lines of a failed build that its error shows."""
+
+_PROBE_SECONDS = 20.0
+_NOISE = (
+    b"The legacy builder is deprecated",
+    b"BuildKit is currently disabled",
+    b"Install the buildx component",
+    b"environment-variable.",
+    b"https://docs.docker.com/go/buildx/",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a builder gets beside the files."""
+
+    target: str | None
+    build_args: Mapping[str, str]
+
+    def options(self) -> list[str]:
+        """Return the options that all builders have. Values of build arguments stay in the environment."""
+        arguments = [option for name in sorted(self.build_args) for option in ("--build-arg", name)]
+        return [*(["--target", self.target] if self.target else []), *arguments]
+
+
+@dataclass(frozen=True, slots=True)
+class Builder:
+    """How one builder is run: its commands, in which `{...}` are filled in.
+
+    ``remove`` deletes what a build left in the builder's store. With ``takes_tar`` the context goes to the builder's
+    input, where no ignore rules are applied a second time.
+    """
+
+    name: str
+    probes: tuple[tuple[str, ...], ...]
+    build: tuple[str, ...]
+    save: tuple[str, ...]
+    remove: tuple[str, ...]
+    takes_tar: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+_OPTIONS = "{options}"
+_COMMON = ("--platform", PLATFORM, "--tag", "{tag}", _OPTIONS)
+_OUTSIDE = ("--file", "{dockerfile}", "{context}")
+# The context is what the ignore rules left: the builder must not apply them again, as it reads them.
+_CONTAINERS = ("--format", "docker", "--ignorefile", "{no_rules}")
+_DAEMON = ("docker", "version", "--format", "{{.Server.Version}}")
+BUILDERS = (
+    Builder(
+        "docker-buildx",
+        (_DAEMON, ("docker", "buildx", "inspect")),
+        # Without provenance, or an index is written where Lambda wants a manifest.
+        ("docker", "buildx", "build", *_COMMON, "--provenance=false", "--sbom=false", "--progress=plain", "--load",
+         *_OUTSIDE),
+        ("docker", "save", "{tag}"),
+        ("docker", "image", "rm", "--force", "{tag}"),
+    ),
+    Builder(
+        "docker",
+        (_DAEMON,),
+        ("docker", "build", *_COMMON, "--file", "{name}", "-"),
+        ("docker", "save", "{tag}"),
+        ("docker", "image", "rm", "--force", "{tag}"),
+        takes_tar=True,
+        # The builder that needs no plugin.
+        environment={"DOCKER_BUILDKIT": "0"},
+    ),
+    Builder(
+        "podman",
+        (("podman", "info", "--format", "{{.Host.OS}}"),),
+        ("podman", "build", *_COMMON, *_CONTAINERS, *_OUTSIDE),
+        ("podman", "save", "--format", "docker-archive", "{tag}"),
+        ("podman", "rmi", "--force", "{tag}"),
+    ),
+    Builder(
+        "buildah",
+        (("buildah", "info", "--format", "{{.host.os}}"),),
+        ("buildah", "build", *_COMMON, *_CONTAINERS, "--layers", *_OUTSIDE),
+        # buildah writes to a file it can seek in, not to a pipe.
+        ("buildah", "push", "{tag}", "oci-archive:{file}"),
+        ("buildah", "rmi", "--force", "{tag}"),
+    ),
+)  # fmt: skip
+
+
+def find_builder(name: str | None, environment: Mapping[str, str] | None = None) -> Builder:
+    """Return the builder of this name, or the first that works.
+
+    Raises ImageError with what kept each from working.
+    """
+    wanted = [builder for builder in BUILDERS if name in (None, builder.name)]
+    reasons: list[str] = []
+    for builder in wanted:
+        problem = _problem(builder, _environment(builder, environment))
+        if problem is None:
+            return builder
+        reasons.append(f"{builder.name}: {problem}")
+    raise ImageError(
+        f"no builder works here ({'; '.join(reasons)})",
+        advice="install one, or start its daemon; or give code and base_image, which need none",
+    )
+
+
+def probe(environment: Mapping[str, str] | None = None) -> dict[str, str | None]:
+    """Return each builder with what keeps it from working; None for one that works."""
+    return {builder.name: _problem(builder, _environment(builder, environment)) for builder in BUILDERS}
+
+
+def run_build(
+    builder: Builder,
+    staged: Staged,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+) -> Path:
+    """Build a staged context, unpack the image below ``folder`` and return where.
+
+    ``folder`` is this build's alone: it is removed when this process is killed. Raises ImageError with the builder's
+    last lines when it fails; they show no value of a build argument.
+    """
+    output, file = folder / "output", folder / "image.tar"
+    words = {
+        "tag": f"localhost/biot-provider-{secrets.token_hex(6)}:build",
+        "dockerfile": staged.dockerfile,
+        "name": staged.name,
+        "context": staged.context,
+        "no_rules": staged.no_rules,
+        "file": file,
+    }
+    build, save, remove = (
+        [word for part in command for word in (recipe.options() if part == _OPTIONS else [part.format(**words)])]
+        for command in (builder.build, builder.save, builder.remove)
+    )
+    stdin = staged.tar() if builder.takes_tar else Path(os.devnull)
+    variables = _environment(builder, environment)
+    run = functools.partial(_run, builder, folder=folder, stdin=stdin, hidden=tuple(recipe.build_args.values()))
+    run(build, variables | dict(recipe.build_args), "build")
+    try:
+        if "{file}" in builder.save[-1]:
+            run(save, variables, "write")
+            with file.open("rb") as stream:
+                unpack(stream, output)
+            file.unlink()
+        else:
+            run(save, variables, "write", take=lambda stream: unpack(stream, output))
+    finally:
+        # What a builder's store keeps beyond the image is its cache, and makes the next build quick.
+        with suppress(subprocess.TimeoutExpired, OSError):
+            subprocess.run(  # noqa: S603
+                remove, env=variables, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60
+            )
+    return output
+
+
+def _run(
+    builder: Builder,
+    command: list[str],
+    environment: Mapping[str, str],
+    step: str,
+    *,
+    folder: Path,
+    stdin: Path,
+    hidden: tuple[str, ...],
+    take: Callable[[IO[bytes]], None] | None = None,
+) -> None:
+    """Run a builder to its end; ``take`` reads its standard output, which else goes into the error of a failure."""
+    failed: ImageError | None = None
+    with (
+        tempfile.TemporaryFile() as errors,
+        _process([str(folder), str(stdin), *command], environment, errors if take else None) as process,
+    ):
+        output = cast("IO[bytes]", process.stdout)
+        last_lines: deque[bytes] = deque(maxlen=LAST_LINES)
+        if take is None:
+            last_lines.extend(_of_the_build(output))
+        else:
+            try:
+                take(output)
+            except ImageError as error:
+                failed = error
+            while output.read(1 << 20):  # or the builder would wait for somebody to read the rest
+                pass
+        code = process.wait()
+        if take is not None:
+            errors.seek(0)
+            last_lines.extend(_of_the_build(errors))
+    if code != 0:
+        lines = redact(b"\n".join(last_lines).decode(errors="replace"), hidden).split("\n")
+        shown = "\n".join(f"  {line}" for line in lines)
+        raise ImageError(f"{builder.name} could not {step} the image (exit code {code}); its last lines:\n{shown}")
+    if failed is not None:
+        raise failed
+
+
+def _of_the_build(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the lines about the build: not blank, no advertisement for another builder; of progress its last state."""
+    for line in lines:
+        last = line.rstrip().rpartition(b"\r")[2]
+        if last and not any(word in last for word in _NOISE):
+            yield last
+
+
+@contextmanager
+def _process(
+    command: list[str], environment: Mapping[str, str], errors: IO[bytes] | None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a builder, ended with whatever it started when the block is left early or this process is gone."""
+    process = subprocess.Popen(  # noqa: S603
+        # Isolated (-I), or a build argument named PYTHONPATH would count here.
+        [sys.executable, "-I", "-S", guard.__file__, *command],
+        env=dict(environment),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT if errors is None else errors,
+        # The engine kills the provider's whole group: the guard must live on for a moment to end the builder.
+        start_new_session=True,
+    )
+    # At its end the block closes the pipe that the guard listens to, and waits for the guard.
+    with process:
+        yield process
+
+
+def _problem(builder: Builder, environment: Mapping[str, str]) -> str | None:
+    """Return what keeps a builder from working; None when nothing does."""
+    if shutil.which(builder.build[0], path=environment.get("PATH")) is None:
+        return "not installed"
+    problems = (_probe_problem(probe, environment) for probe in builder.probes)
+    return next((problem for problem in problems if problem is not None), None)
+
+
+def _probe_problem(command: tuple[str, ...], environment: Mapping[str, str]) -> str | None:
+    try:
+        done = subprocess.run(  # noqa: S603
+            command,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=_PROBE_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return f"no answer within {_PROBE_SECONDS:.0f} s"
+    except OSError as error:
+        return error.strerror or str(error)
+    if done.returncode == 0:
+        return None
+    lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+    return lines[0][:200] if lines else f"exit code {done.returncode}"
+
+
+def _environment(builder: Builder, environment: Mapping[str, str] | None) -> dict[str, str]:
+    """Return this process's environment, without the variables of the provider and of Pulumi."""
+    given = dict(os.environ if environment is None else environment)
+    kept = {key: value for key, value in given.items() if not key.startswith(("BIOT_", "PULUMI_"))}
+    isolation = {} if _has_user_namespaces() else {"BUILDAH_ISOLATION": "chroot"}
+    return isolation | kept | dict(builder.environment)
+
+
+def _has_user_namespaces() -> bool:
+    """Return whether a process may create a user namespace; buildah and podman isolate a build by one."""
+    limit = Path("/proc/sys/user/max_user_namespaces")
+    try:
+        return os.geteuid() != 0 and int(limit.read_text()) > 0
+    except (OSError, ValueError):
+        return True

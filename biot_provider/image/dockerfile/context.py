@@ -1,0 +1,158 @@
+"""A build context: what counts of a folder, and its digest.
+
+What ``.dockerignore`` leaves out does not count, nor do our own working folders (``ignore.WORKING_FOLDERS``), whatever
+it says: they hold credentials, and change with each run. The digest is over path, kind, executable bit and content of
+every file, the Dockerfile, the build arguments and the target; never over times. It is known before anything is built,
+and it names the image.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from biot_provider.errors import ImageError
+from biot_provider.image.dockerfile.dockerignore import DOCKERIGNORE, DockerIgnore
+from biot_provider.package.ignore import WORKING_FOLDERS
+from biot_provider.package.package import Package, PackageFile
+from biot_provider.package.source_file import executable, is_program, shown
+
+DOCKERFILE = "Dockerfile"
+PLATFORM = "linux/amd64"
+"""What AWS Lambda runs of BioT's plugins."""
+
+_RECIPE = "biot image v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file, a link or an empty folder of a context; ``digest`` is over a file's content or a link's target."""
+
+    path: str
+    kind: str
+    digest: str
+    executable: bool = False
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A folder with its Dockerfile, read; both paths are absolute."""
+
+    folder: Path
+    dockerfile: Path
+    entries: tuple[Entry, ...]
+    dockerfile_digest: str
+
+    def digest(self, *, build_args: Mapping[str, str], target: str | None) -> str:
+        """Return the SHA-256, in hex, that decides whether an image is built."""
+        # Kept on platforms as the end of each tag: to change the recipe is to build all images again.
+        recipe = {
+            "entries": [[e.path, e.kind, e.executable, e.digest] for e in self.entries],
+            "dockerfile": self.dockerfile_digest,
+            "build_args": dict(sorted(build_args.items())),
+            "target": target,
+            "platform": PLATFORM,
+        }
+        return recipe_digest(recipe)
+
+    def file_digests(self) -> dict[str, str]:
+        """Return a short digest for each path, by which a diff names the changed files; many are folded by folder."""
+        files = tuple(PackageFile(e.path, e.size, e.digest, e.executable) for e in self.entries if e.kind != "folder")
+        digests = Package(self.folder, files).file_digests()
+        if not any(self.folder / e.path == self.dockerfile for e in self.entries):
+            name = self.dockerfile.name
+            if name in digests:  # the context has another one
+                name = os.path.relpath(self.dockerfile, self.folder)
+            digests[name] = self.dockerfile_digest[:16]
+        return digests
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(entry.size for entry in self.entries)
+
+
+def recipe_digest(recipe: object) -> str:
+    """Return the SHA-256 over what an image is made of, in hex."""
+    return hashlib.sha256(f"{_RECIPE}\n{json.dumps(recipe, sort_keys=True)}".encode()).hexdigest()
+
+
+def read_context(folder: Path, dockerfile: str | None = None) -> Context:
+    """Read a build context. Raises ImageError, naming what is missing or cannot be read.
+
+    ``dockerfile`` is a path from the folder, in which it need not lie; by default ``Dockerfile``. Its own ignore file
+    (``<dockerfile>.dockerignore``) wins over the folder's.
+    """
+    folder = folder.absolute()
+    path = folder / (dockerfile or DOCKERFILE)
+    if not os.path.isdir(folder):  # noqa: PTH112  (whatever text it is)
+        raise ImageError(f"{shown(str(folder))} is no folder: context is the path of a folder with a Dockerfile")
+    if not os.path.isfile(path):  # noqa: PTH113
+        raise ImageError(
+            f"{shown(str(path))} is not there: an image is built from a Dockerfile;"
+            " name another one with dockerfile, or give code and base_image, which need none"
+        )
+    # Without .. it is known whether the Dockerfile lies in the folder.
+    folder, path = folder.resolve(), path.parent.resolve() / path.name
+    own = path.with_name(f"{path.name}{DOCKERIGNORE}")
+    rules = own if own.is_file() else folder / DOCKERIGNORE
+    try:
+        ignore = DockerIgnore(rules.read_text() if rules.is_file() else "")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImageError(f"{rules} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    entries = sorted(_walk(folder, "", ignore), key=lambda entry: entry.path)
+    return Context(folder, path, tuple(entries), file_digest(path))
+
+
+def _walk(folder: Path, prefix: str, ignore: DockerIgnore) -> Iterator[Entry]:
+    with reading(folder), os.scandir(folder / prefix) as scan:
+        found = list(scan)
+    for item in found:
+        path = prefix + item.name
+        if item.name in WORKING_FOLDERS:
+            continue
+        left_out = ignore.leaves_out(path)
+        if item.is_dir(follow_symlinks=False):
+            inside = list(_walk(folder, f"{path}/", ignore)) if not left_out or ignore.opens(path) else []
+            yield from inside
+            if not inside and not left_out:
+                yield Entry(path, "folder", "")
+        elif not left_out:
+            yield _entry(item, path)
+
+
+def _entry(item: os.DirEntry[str], path: str) -> Entry:
+    source = Path(item.path)
+    if item.is_symlink():
+        return Entry(path, "link", hashlib.sha256(os.fsencode(source.readlink())).hexdigest())
+    with reading(source):
+        status = item.stat(follow_symlinks=False)
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageError(f"{source} is a socket, pipe or device; remove it or name it in {DOCKERIGNORE}")
+    is_executable = executable(status.st_mode)
+    if is_executable is None:
+        with reading(source), source.open("rb") as content:
+            is_executable = is_program(content.read(4))
+    return Entry(path, "file", file_digest(source), is_executable, status.st_size)
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, in hex. Raises ImageError when it cannot be read."""
+    with reading(path), path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn an OSError of the block into an ImageError that names the path."""
+    try:
+        yield
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read: {error.strerror or error}") from None

@@ -1,0 +1,81 @@
+"""Amazon ECR's token for the platform's temporary AWS keys.
+
+botocore knows ECR's address, signs the call and reads the response. The request itself goes over our own transport, so
+that certificates and proxies are those of every other request.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from biot_provider.api.redaction import redact
+from biot_provider.errors import ImageError
+from biot_provider.image.distribution import open_http
+from biot_provider.image.registry_errors import exchange
+
+if TYPE_CHECKING:
+    from biot_provider.api.models.images import DockerCredentials
+
+# A machine's own AWS configuration does not count: keys and region are the platform's.
+_NO_AWS_CONFIGURATION = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+# Of what AWS responds, botocore knows best what may pass.
+_CONFIG = Config(retries={"total_max_attempts": 3, "mode": "standard"})
+
+
+def authorization_token(credentials: DockerCredentials, endpoint: str | None) -> str:
+    """Return the token that opens the registry; ``endpoint`` is ECR's address, None for AWS's.
+
+    Raises ImageError.
+    """
+    action = "log in to the image repository"
+    keys = credentials.credentials
+    secrets = (keys.secret_access_key, keys.session_token)
+    http = open_http()
+
+    def send(request: Any, **_: Any) -> AWSResponse:
+        headers = list(request.headers.items())
+        response: Any = http.request(request.method, request.url, headers=headers, content=request.body)
+        return AWSResponse(request.url, response.status_code, response.headers, _Body(response.content))
+
+    try:
+        client: Any = botocore.session.Session(session_vars=_NO_AWS_CONFIGURATION).create_client(
+            "ecr",
+            region_name=credentials.region,
+            endpoint_url=endpoint,
+            aws_access_key_id=keys.access_key_id,
+            aws_secret_access_key=keys.secret_access_key,
+            aws_session_token=keys.session_token,
+            config=_CONFIG,
+        )
+        client.meta.events.register_first("before-send.ecr", send)
+        data = exchange(action, client.get_authorization_token, secrets)["authorizationData"]
+        return str(data[0]["authorizationToken"])
+    except ClientError as error:
+        refusal = error.response.get("Error", {})
+        text = redact(f"{refusal.get('Code')}: {refusal.get('Message')}", secrets)
+        raise ImageError(
+            f"{action}: AWS ECR answered {' '.join(text.split())[:200]}",
+            advice="run `pulumi up` again; if it stays, ask BioT about the repository's temporary credentials",
+        ) from None
+    except (BotoCoreError, LookupError, ValueError) as error:
+        raise ImageError(f"{action}: AWS ECR cannot be asked ({error})") from None
+
+
+class _Body(io.BytesIO):
+    """The body of a response as botocore reads it."""
+
+    def stream(self) -> Iterator[bytes]:
+        """Yield the whole body."""
+        yield self.read()

@@ -1,0 +1,184 @@
+"""``biot.PluginImage``: an image is named by its content, so it is known at preview and pushed once.
+
+Deleting one leaves the repository alone: the platform owns the images that plugins run.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from biot_provider.errors import ApiError, ImageError, LoginError, PackagingError
+from biot_provider.image.model import PluginImageInputs, PluginImageState
+from biot_provider.image.rules import image_problems
+from biot_provider.lifecycle.codec import holds_unknown, is_unknown
+from biot_provider.lifecycle.fields import Mark, marked
+from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError, declared_arguments
+from biot_provider.lifecycle.validation import Problem
+from biot_provider.package.package import read_package
+
+if TYPE_CHECKING:
+    from biot_provider.api.client import Client
+    from biot_provider.image.credentials import RegistryLogin
+    from biot_provider.image.publish import Publisher
+
+_DERIVED = [name for name in marked(PluginImageInputs, Mark.FILLED_IN) if name != "owner"]
+_CONTENT = ("name", "dockerfile", "target", "build_args", "base_image", "handler")
+_TAG_DIGITS = 32
+_LOGINS: dict[Client, RegistryLogin] = {}
+_LOGINS_LOCK = threading.Lock()
+
+
+class PluginImageKind:
+    """Images in the platform's repository. Their id is the name; a ``get`` takes a tag."""
+
+    inputs = PluginImageInputs
+    state = PluginImageState
+
+    def name(self, id_: str, state: PluginImageState) -> str:
+        """What messages call an image."""
+        return f"image {(state.name or id_)!r}"
+
+    def check(self, given: Given, old: Given, _context: Context) -> Given:
+        """Find every problem and the digest of what would be built; local files only, nothing is built.
+
+        Raises InvalidInputsError.
+        """
+        declared = {name: value for name, value in declared_arguments(given).items() if name not in _DERIVED}
+        problems = image_problems(declared, is_unknown)
+        derived: Mapping[str, Any] = {}
+        if not problems and given.get("image_tag") is not None:
+            # No program gives it: the engine put it back, since its changes are ignored.
+            derived = {name: old.get(name) for name in _DERIVED}
+            problems = _content_problems(given, old)
+        elif not problems and not any(holds_unknown(value) for value in declared.values()):
+            inputs = PluginImageInputs.model_validate(declared)
+            derived, problems = _derived(inputs)
+            if inputs.context and not problems and derived["image_tag"] != old.get("image_tag"):
+                problems = _builder_problems(inputs.builder)
+        if problems:
+            raise InvalidInputsError(problems)
+        return {**declared, **derived, "__owner": given.get("__owner")}
+
+    def diff(self, old: PluginImageState, new: PluginImageState, _unknown: frozenset[str]) -> Diff:
+        """An image changes with its content; a path that moves with the same files is no change."""
+        is_new = old.image_tag != new.image_tag
+        has_moved = old.platform not in (None, new.platform)
+        if not (is_new or has_moved or old.digest is None):
+            return Diff()
+        content = ["code" if new.context is None else "context"] if is_new else []
+        shown = PluginImageInputs.model_fields.keys() - {"owner"}
+        differing = [name for name in shown if getattr(old, name) != getattr(new, name)]
+        return Diff(changed=[*content, *differing], is_due=True)
+
+    def create(self, new: PluginImageState, context: Context) -> Found[PluginImageState]:
+        """Build and push, unless the tag is in the repository already."""
+        return Found(str(new.name), _published(new, None, context))
+
+    def read(self, id_: str, known: PluginImageState, context: Context) -> Found[PluginImageState] | None:
+        """Look for the tag; where it is gone the next update pushes it again. A ``get`` names the tag as its id."""
+        from biot_provider.image.registry import Registry
+        from biot_provider.image.registry_errors import ForbiddenError
+
+        is_get = known.image_tag is None
+        known = known.model_copy(update={"name": known.name or id_, "image_tag": known.image_tag or id_})
+        try:
+            registry = Registry(_publisher(context).login)
+            digest = registry.find(str(known.image_tag))
+            # A registry that is found at another address is no change: what counts is whether the image is there.
+            uri = known.repository_uri or registry.uri
+            known = known.model_copy(update={"digest": digest, "repository_uri": uri})
+        except ForbiddenError as error:
+            _report_not_looked_for(known, error, context)
+        except ApiError as error:
+            if error.status != 403 or isinstance(error, LoginError):
+                raise
+            _report_not_looked_for(known, error, context)
+        if known.digest is None and is_get:
+            # Of a `get` that finds nothing, the engine would make a resource without outputs.
+            raise ImageError(f"read image {id_!r}: there is no such tag in the image repository; correct the id")
+        return Found(id_, known)
+
+    def declared(self, state: PluginImageState) -> PluginImageState:
+        """The state as it is."""
+        return state
+
+    def update(self, _id: str, old: PluginImageState, new: PluginImageState, context: Context) -> PluginImageState:
+        """Build and push what is new; the tag before stays in the repository, for what still runs it."""
+        return _published(new, old.image_tag, context)
+
+    def delete(self, _id: str, _old: PluginImageState, _context: Context) -> None:
+        """Leave the repository alone: the platform owns the images that plugins run."""
+
+    def is_there(self, _id: str, _old: PluginImageState, _context: Context) -> bool:
+        """Whether the image is there does not matter: it is pushed to whichever platform is configured."""
+        return True
+
+
+def _published(new: PluginImageState, before: str | None, context: Context) -> PluginImageState:
+    declared = {name: value for name in PluginImageInputs.model_fields if (value := getattr(new, name)) is not None}
+    published = _publisher(context).publish(PluginImageInputs.model_validate(declared), before)
+    return new.model_copy(update={"digest": published.digest, "repository_uri": published.repository_uri})
+
+
+def _publisher(context: Context) -> Publisher:
+    from biot_provider.image.credentials import RegistryLogin
+    from biot_provider.image.publish import Publisher
+
+    client = context.client
+    with _LOGINS_LOCK:
+        login = _LOGINS.setdefault(client, RegistryLogin(client.get_docker_credentials))
+    return Publisher(login, context.report)
+
+
+def _report_not_looked_for(state: PluginImageState, error: Exception, context: Context) -> None:
+    context.report(f"warning: image {state.name!r} cannot be looked for, so it is taken as it was: {error}")
+
+
+def _derived(inputs: PluginImageInputs) -> tuple[dict[str, Any], list[Problem]]:
+    """What follows from the files: their digests, and the tag."""
+    from biot_provider.image.code import MAX_CODE_BYTES, package_digest
+    from biot_provider.image.dockerfile.context import read_context
+
+    try:
+        if inputs.context is not None:
+            context = read_context(Path(inputs.context), inputs.dockerfile)
+            digest = context.digest(build_args=inputs.build_args or {}, target=inputs.target)
+            files = context.file_digests()
+        else:
+            package = read_package(Path(str(inputs.code)), limit=MAX_CODE_BYTES)
+            digest = package_digest(package, inputs)
+            files = package.file_digests()
+    except (ImageError, PackagingError) as error:
+        return {}, [Problem("context" if inputs.context else "code", str(error))]
+    except OSError as error:  # such as a name too long for a file
+        return {}, [Problem("context" if inputs.context else "code", f"cannot be read: {error.strerror}")]
+    return {
+        "context_digest": digest,
+        "context_files": files,
+        "image_tag": f"{inputs.name}-{digest[:_TAG_DIGITS]}",
+    }, []
+
+
+def _content_problems(given: Given, old: Given) -> list[Problem]:
+    """Changes of what is not ignored: they need the files as they were, which are not kept."""
+    return [
+        Problem(name, "cannot change while ignore_changes keeps the content as it was; ignore its changes too")
+        for name in _CONTENT
+        if (given.get(name) or None) != old.get(name) and not holds_unknown(given.get(name))
+    ]
+
+
+@functools.cache
+def _builder_problems(name: str | None) -> list[Problem]:
+    """What keeps an image from being built here; found once in a process, as a daemon may be slow to answer."""
+    from biot_provider.image.dockerfile.builders import find_builder
+
+    try:
+        find_builder(name)
+    except ImageError as error:
+        return [Problem("builder", str(error))]
+    return []

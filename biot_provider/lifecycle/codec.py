@@ -1,0 +1,151 @@
+"""A resource's properties become its model, and its model becomes properties, for every kind in the same way.
+
+Properties are what the engine keeps: names in snake case, or hidden by two underscores in front, which a field's alias
+says. A value that a preview does not know yet is ``UNKNOWN``, a secret is wrapped in ``Secret``: an adapter puts the
+engine's own marks in their place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from biot_provider.lifecycle.fields import Inputs, Mark, State, marked
+
+InputsT = TypeVar("InputsT", bound=Inputs)
+StateT = TypeVar("StateT", bound=State)
+
+Properties = Mapping[str, Any]
+
+
+class Unknown:
+    """Stands for a value that a preview does not know yet."""
+
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN = Unknown()
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A value that the engine keeps encrypted."""
+
+    value: Any
+
+
+class Codec(Generic[InputsT, StateT]):
+    """The way in and out of one kind's properties."""
+
+    def __init__(self, inputs: type[InputsT], state: type[StateT]) -> None:
+        self._inputs = inputs
+        self._state = state
+        self._secret = frozenset({*marked(inputs, Mark.SECRET), *marked(state, Mark.SECRET)})
+        self._adapters: dict[str, TypeAdapter[Any]] = {}
+        self._keys = {**_keys(inputs), **_keys(state)}
+        """The property of each field."""
+
+    def state(self, properties: Properties) -> StateT:
+        """State, or inputs that were checked; what is missing or not known yet is the field's default."""
+        return self._state.model_validate(
+            {key: v for key, v in properties.items() if v is not None and not holds_unknown(v)}
+        )
+
+    def unknown(self, properties: Properties) -> frozenset[str]:
+        """The names of the inputs that are not known yet, wholly or in part."""
+        return frozenset(name for name in self._inputs.model_fields if holds_unknown(properties.get(self._keys[name])))
+
+    def outputs(self, state: StateT) -> dict[str, Any]:
+        """The properties of a state: everything that is set."""
+        return self._properties(state, self._state.model_fields)
+
+    def inputs(self, state: StateT) -> dict[str, Any]:
+        """The inputs by which a state would be declared."""
+        return self._properties(state, self._inputs.model_fields)
+
+    def is_state(self, state: StateT) -> bool:
+        """Whether a platform has given it anything: inputs alone, as a ``get`` has them, are no state."""
+        given = self._state.model_fields.keys() - self._inputs.model_fields.keys()
+        return any(getattr(state, name) not in (None, "") for name in given)
+
+    def checked(self, given: Properties, old: Properties) -> dict[str, Any]:
+        """Checked inputs: defaults filled in, values in the model's types.
+
+        What is not known yet stays as it came. So does what is as it was in the inputs before, or has a part of them,
+        in whatever form a read gave it: ``ignore_changes`` puts words of the platform's own there.
+        """
+        properties: dict[str, Any] = {}
+        for name, field in self._inputs.model_fields.items():
+            key = self._keys[name]
+            value = given.get(key)
+            if value is None and not field.is_required():
+                value = field.get_default(call_default_factory=True)
+            elif value is not None and value != old.get(key) and not holds_unknown(value):
+                with contextlib.suppress(ValidationError):
+                    value = self._adapter(name).validate_python(value)
+            if self._is_set(name, value):
+                properties[key] = self._property(name, value)
+        return properties
+
+    def _properties(self, state: StateT, names: Collection[str]) -> dict[str, Any]:
+        values = {name: value for name in names if self._is_set(name, value := getattr(state, name))}
+        return {self._keys[name]: self._property(name, value) for name, value in values.items()}
+
+    def _is_set(self, name: str, value: Any) -> bool:
+        """Whether a value is a property: an empty list or map is none, unless it is the field's default."""
+        if isinstance(value, Mapping | list | tuple) and not value:
+            field = self._inputs.model_fields.get(name)
+            return field is not None and field.get_default(call_default_factory=True) is not None
+        return value is not None
+
+    def _property(self, name: str, value: Any) -> Any:
+        plain = _plain(value)
+        return _as_secret(plain) if name in self._secret else plain
+
+    def _adapter(self, name: str) -> TypeAdapter[Any]:
+        if name not in self._adapters:
+            annotation: Any = self._inputs.model_fields[name].rebuild_annotation()
+            self._adapters[name] = TypeAdapter(annotation)
+        return self._adapters[name]
+
+
+def is_unknown(value: object) -> bool:
+    """Whether a value is not known yet, which only a preview sees."""
+    return isinstance(value, Unknown)
+
+
+def holds_unknown(value: object) -> bool:
+    """Whether a value is, or has inside, one that is not known yet."""
+    if isinstance(value, Mapping):
+        return any(holds_unknown(item) for item in value.values())
+    if isinstance(value, list | tuple):
+        return any(holds_unknown(item) for item in value)
+    return is_unknown(value)
+
+
+def _keys(model: type[BaseModel]) -> dict[str, str]:
+    return {
+        name: field.alias if field.alias and field.alias.startswith("__") else name
+        for name, field in model.model_fields.items()
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A value as properties hold it: maps and lists, without the fields of a model that are not set."""
+    if isinstance(value, BaseModel):
+        return {name: _plain(item) for name, item in value if item is not None}
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _as_secret(value: Any) -> Any:
+    """Each value of a map by itself, so that a preview shows which one changes; what is not known yet shows nothing."""
+    if isinstance(value, Mapping):
+        return {key: item if holds_unknown(item) else Secret(item) for key, item in value.items()}
+    return value if holds_unknown(value) else Secret(value)

@@ -1,0 +1,107 @@
+"""The platform as one provider process sees it: settings now, a client when the first request is made."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from biot_provider.api.single_flight import SingleFlight
+from biot_provider.config import LOOPBACK, Settings
+from biot_provider.errors import ConfigError, LifecycleError, TransportError
+from biot_provider.lifecycle.owner import stack_of
+from biot_provider.lifecycle.validation import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from biot_provider.api.client import Client
+
+
+class Connection:
+    """One platform and one identity, for all resources of a process: so one login."""
+
+    def __init__(self, settings: Settings | ConfigError) -> None:
+        self._settings = settings
+        self._clients: dict[str, Client] = {}
+        self._opening: dict[str, SingleFlight[Client]] = {}
+
+    @classmethod
+    def configured(cls, get: Callable[[str], Any]) -> Connection:
+        """The connection of a configuration, whose keys ``get`` looks up.
+
+        What is wrong with the configuration is reported by the first operation.
+
+        The providers of all kinds of resources in this process share one connection, so one token.
+        """
+        try:
+            settings = Settings.read(get, os.environ)
+        except ConfigError as error:
+            return cls(error)
+        return _CONNECTIONS.setdefault(settings, cls(settings))
+
+    @property
+    def settings(self) -> Settings:
+        """The settings. Raises ConfigError when they are missing or wrong."""
+        if isinstance(self._settings, ConfigError):
+            raise self._settings
+        return self._settings
+
+    def problems(self) -> list[Problem]:
+        """What is wrong with the configuration, as a problem of no property."""
+        return [Problem("", str(self._settings))] if isinstance(self._settings, ConfigError) else []
+
+    @property
+    def calls_from_outside(self) -> bool:
+        """Whether the platform calls endpoints from outside: not the embedded one, nor one on loopback."""
+        if isinstance(self._settings, ConfigError):
+            return True
+        return not (self._settings.is_embedded or urlsplit(self._settings.base_url).hostname in LOOPBACK)
+
+    def client(self, owner: str | None) -> Client:
+        """The client; the owner's stack names the embedded platform's folder."""
+        from biot_provider.api.client import Client  # with httpx 0.1 s, and a preview makes no request
+
+        _, stack = stack_of(owner)
+        key = stack if self.settings.is_embedded else ""
+
+        def connect(_seconds: float) -> Client:
+            if key not in self._clients:
+                self._clients[key] = Client.connect(self.settings, stack=stack)
+            return self._clients[key]
+
+        if key in self._clients:
+            return self._clients[key]
+        seconds = self.settings.request_timeout
+        try:
+            # The threads of this process share one client, so one token.
+            return self._opening.setdefault(key, SingleFlight()).run(connect, seconds)
+        except TimeoutError:
+            raise TransportError(
+                f"BioT connection: {self.settings.base_url} was not open within {max(seconds, 1):.0f} s:"
+                " run `pulumi up` again, or raise biot:requestTimeout",
+                unclear=False,
+            ) from None
+
+    def refuse_another_platform(
+        self, action: str, name: str, made_on: str | None, is_there: Callable[[], bool]
+    ) -> None:
+        """Stop when a resource was made on another platform than the one configured, where its absence says nothing.
+
+        An address where it is there is taken for the same platform under a new name; the next write or refresh records
+        it. A state without an address is an older one, and is trusted. Raises LifecycleError.
+        """
+        if made_on is None:
+            return
+        configured = self.settings.base_url
+        if made_on == configured or is_there():
+            return
+        raise LifecycleError(
+            f"{action} {name}: this stack deployed it to {made_on}, and {configured}, which is configured now, has no"
+            f" {name} of this stack",
+            advice=f"correct the address (`pulumi config set biot:baseUrl {made_on}`, or"
+            " base_url of its biot.Provider); or, to leave it there and start anew here, `pulumi state delete` it",
+        )
+
+
+_CONNECTIONS: dict[Settings, Connection] = {}

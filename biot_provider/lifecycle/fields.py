@@ -1,0 +1,113 @@
+"""What a field of a declaration says beside its type: once, beside the field, read by everything that needs it.
+
+A field without a mark is sent with a PATCH and is changed in place. From the fields of a kind ``tools/generate`` writes
+the class that a program imports and the reference page: a field's description is a phrase without its limits and its
+default, which are added from the field.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from biot_provider.api.models.wide import HidesValues, Text, Wide
+
+
+class Mark(Enum):
+    """What is special about a field."""
+
+    REPLACES = "a change needs a new resource"
+    CODE = "names or versions the code, which is deployed as a whole"
+    LOCAL = "is not sent to the platform"
+    FILLED_IN = "follows from other inputs; no program gives it"
+    SECRET = "its values are secrets in state"  # noqa: S105
+    UNQUOTED = "its value may hold a secret, so that no message quotes it"
+    SECRET_EACH = "a secret map with keys that anybody may read: each value is a separate secret"  # noqa: S105
+    CONTENT = "names files or an image; a program that ignores its changes leaves the content alone"
+    CONTENT_DIGEST = "identifies the content: whoever ignores changes of the content must ignore those of this too"
+    PATH = "the path of a folder or a file, in any form that Python or Pulumi has for one"
+    NULLABLE = "an output of it may be None, although it has a default or is no argument"
+    LASTING = "an output of it is set when the resource is made, and stays"
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What text must be that does not match a field's pattern, as a message says it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What a message says behind a field's limits, such as `` (seconds)``."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """The default of an argument that a kind fills in, as the documentation says it.
+
+    Without ``in_outputs`` the outputs hold None instead.
+    """
+
+    text: str
+    in_outputs: bool = True
+
+
+def marked(model: type[BaseModel], mark: Mark) -> tuple[str, ...]:
+    """The names of a model's fields that have this mark, in their order."""
+    return tuple(name for name, field in model.model_fields.items() if mark in field.metadata)
+
+
+def updatable(model: type[BaseModel]) -> tuple[str, ...]:
+    """The names of the fields that a PATCH carries by themselves, in their order."""
+    special = {Mark.REPLACES, Mark.CODE, Mark.LOCAL, Mark.FILLED_IN}
+    return tuple(name for name, field in model.model_fields.items() if special.isdisjoint(field.metadata))
+
+
+def _whole_number(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("must be a whole number")
+    return value
+
+
+Integer = Annotated[int, BeforeValidator(_whole_number)]
+Minutes = Annotated[Integer, Field(ge=1, le=2**31 - 1)]
+Order = Annotated[Integer, Field(ge=1, le=2**31 - 1)]
+Word = Annotated[str, Field(min_length=1)]
+Uuid = Annotated[
+    str,
+    Field(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"),
+    Expected("a UUID, such as 0b8f6f4e-2a55-4c4c-9d83-7f0d5b0b7a11"),
+]
+
+API_ID = re.compile(r"(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)/\S+")
+"""An API as interceptions name it: a method and, right behind it, the path with its service."""
+
+
+class Model(HidesValues):
+    """A value that a program declares: frozen, and a key it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    def wire(self) -> dict[str, Any]:
+        """The value as the API wants it: camel case, nothing that is not set."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class Inputs(Model):
+    """What a program declares of a resource. ``owner`` is ``project/stack/resource name``."""
+
+    owner: Annotated[str | None, Mark.FILLED_IN] = Field(default=None, alias="__owner")
+
+
+class State(Wide):
+    """A resource as this stack has made or read it. ``platform`` is the address of the platform that it is on."""
+
+    owner: Text = Field(default=None, alias="__owner")
+    platform: Text = Field(default=None, alias="__platform")

@@ -1,0 +1,1 @@
+"""Reads a folder or a .zip as a deployment package."""

@@ -1,0 +1,109 @@
+"""A folder as the source of a package: walked by its ignore rules, its links followed as long as they stay inside."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from biot_provider.errors import PackagingError
+from biot_provider.package.ignore import BIOTIGNORE, GITIGNORE, FolderRules, Verdict
+from biot_provider.package.node_links import as_files, check_dependencies
+from biot_provider.package.pip_installed import Installed, dist_infos, is_target
+from biot_provider.package.source_file import SourceFile, check_name, executable, reading, shown
+
+_LEAVE_IT_OUT = f"name it in {BIOTIGNORE}"
+
+
+def list_folder(root: Path) -> list[SourceFile]:
+    """Return the files of a folder that would be deployed. Raises `PackagingError`."""
+    real_root = os.path.realpath(root)
+    found: list[SourceFile] = []
+    # Each folder with its rules and the real paths of the folders that lead to it, its own last.
+    folders: list[tuple[str, FolderRules, tuple[str, ...]]] = [(os.fspath(root), FolderRules(), (real_root,))]
+    while folders:
+        folder, rules, chain = folders.pop()
+        with reading(root, rules.prefix), os.scandir(folder) as scan:
+            entries = {entry.name: entry for entry in scan}
+        if "package.json" in entries and chain[-1] != os.path.join(real_root, rules.prefix).rstrip(os.sep):  # noqa: PTH118
+            check_dependencies(root, real_root, rules.prefix.rstrip("/"), chain[-1])
+        rules = _with_own_files(root, real_root, rules, entries)
+        for name, entry in entries.items():
+            path = rules.prefix + name
+            link = entry.is_symlink()
+            real = _real_path(entry) if link else os.path.join(chain[-1], name)  # noqa: PTH118 (a Path per file is slow)
+            is_dir = real is not None and entry.is_dir()
+            verdict = rules.verdict(name, is_folder=is_dir)
+            if verdict is Verdict.LEFT_OUT or (verdict is Verdict.IGNORED and not _is_installed(rules, entry, is_dir)):
+                continue
+            _check_name(root, path)
+            if link:
+                real = _inside(root, real_root, path, real)
+            if is_dir:
+                folders.append((entry.path, rules.entered(name, verdict), _extended(root, path, chain, real or "")))
+                continue
+            with reading(root, path):
+                status = entry.stat()
+            if not stat.S_ISREG(status.st_mode):
+                raise PackagingError(f"{root}: {shown(path)} is a socket, pipe or device; remove it or {_LEAVE_IT_OUT}")
+            found.append(SourceFile(path, status.st_size, executable(status.st_mode)))
+    return found
+
+
+def _is_installed(rules: FolderRules, entry: os.DirEntry[str], is_dir: bool) -> bool:
+    return rules.is_installed(entry.name) or (is_dir and not entry.is_symlink() and is_target(entry.path))
+
+
+def _with_own_files(
+    root: Path, real_root: str, rules: FolderRules, entries: dict[str, os.DirEntry[str]]
+) -> FolderRules:
+    def content(name: str) -> bytes | None:
+        entry = entries.get(name)
+        if entry is None or entry.is_dir():
+            return None
+        path = rules.prefix + name
+        if entry.is_symlink():
+            _inside(root, real_root, path, _real_path(entry))
+        with reading(root, path):
+            return Path(entry.path).read_bytes()
+
+    if not rules.prefix and (biotignore := content(BIOTIGNORE)) is not None:
+        rules = rules.with_biotignore(biotignore)
+    if not rules.in_dependencies and (gitignore := content(GITIGNORE)) is not None:
+        rules = rules.with_gitignore(gitignore)
+    if installed := dist_infos(entries):
+        rules = rules.with_installed(Installed(root, rules.prefix, installed))
+    return rules
+
+
+def _real_path(link: os.DirEntry[str]) -> str | None:
+    try:
+        return os.path.realpath(link.path, strict=True)
+    except OSError:
+        return None
+
+
+def _inside(root: Path, real_root: str, path: str, real: str | None) -> str:
+    if real is None:
+        raise PackagingError(f"{root}: the link {shown(path)} points to nothing; remove it or {_LEAVE_IT_OUT}")
+    if real != real_root and not real.startswith(real_root.rstrip(os.sep) + os.sep):
+        remedy = as_files(path, real) or "put a copy in its place"
+        raise PackagingError(
+            f"{root}: the link {shown(path)} points out of the folder, to {shown(real)}; {remedy} or {_LEAVE_IT_OUT}"
+        )
+    return real
+
+
+def _extended(root: Path, path: str, chain: tuple[str, ...], real: str) -> tuple[str, ...]:
+    if real in chain:
+        remedy = as_files(path, real) or "remove it"
+        raise PackagingError(
+            f"{root}: the link {shown(path)} leads back to a folder that it lies in; {remedy} or {_LEAVE_IT_OUT}"
+        )
+    return (*chain, real)
+
+
+def _check_name(root: Path, path: str) -> None:
+    check_name(root, path)
+    if "\\" in path:
+        raise PackagingError(f"{root}: the name {shown(path)!r} means something else in a zip; rename the file")

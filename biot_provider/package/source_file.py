@@ -1,0 +1,86 @@
+"""A file of a package's source, whether that is a folder or a .zip: its name, its permission, and reading it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import zipfile
+import zlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from biot_provider.errors import PackagingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_EVERYTHING = 0o777
+_HAS_MODES = os.name == "posix"
+_PROGRAMS = (b"#!", b"\x7fELF")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file of the source, its content not yet read."""
+
+    path: str
+    size: int
+    executable: bool | None
+    """None where the mode is no evidence and the content decides: see `is_program`."""
+
+
+def executable(mode: int) -> bool | None:
+    """Whether its owner may execute a file of this mode; None where the mode is no evidence.
+
+    Windows has no such permission, and every file has mode 0777 on its disks under WSL, on many mounted shares, and
+    after `chmod -R 777`. Of any other mode the owner's bit counts, never the group's and the others'.
+    """
+    if not _HAS_MODES or mode & _EVERYTHING == _EVERYTHING:
+        return None
+    return bool(mode & stat.S_IXUSR)
+
+
+def is_program(content: bytes) -> bool:
+    """Whether a file with this beginning can be executed: a script with its interpreter, or a program for Linux."""
+    return content.startswith(_PROGRAMS)
+
+
+@contextlib.contextmanager
+def reading(source: Path, path: str | None = None) -> Iterator[None]:
+    """Raise `PackagingError`, in one line, when the source, or a file of it, cannot be read."""
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as problem:
+        raise PackagingError(f"{_place(source, path)} is damaged, or not a zip: {problem}") from problem
+    except (KeyError, FileNotFoundError) as problem:
+        raise PackagingError(f"{_place(source, path)} went away while it was being read; run it again") from problem
+    except OSError as problem:
+        raise PackagingError(f"{_place(source, path)} cannot be read: {reason(problem)}") from problem
+
+
+def _place(source: Path, path: str | None) -> str:
+    return f"{source}: {shown(path)}" if path else f"{source}"
+
+
+def check_name(source: Path, path: str) -> None:
+    """Raise `PackagingError` for a name that is not UTF-8, or that would be cut where it is unpacked."""
+    if "\0" in path:
+        raise PackagingError(f"{source}: the name {shown(path)!r} means something else in a zip; rename the file")
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise PackagingError(f"{source}: the name {shown(path)} is not UTF-8; rename the file") from None
+
+
+def shown(path: str) -> str:
+    """Return a path as a message can show it, whatever bytes it has."""
+    with contextlib.suppress(UnicodeEncodeError):
+        path = path.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    return path if path.isprintable() else path.encode("unicode_escape").decode()
+
+
+def reason(problem: OSError) -> str:
+    """Return the system's message for an error."""
+    return problem.strerror or str(problem)

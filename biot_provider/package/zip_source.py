@@ -1,0 +1,98 @@
+"""A .zip or .jar as the source of a package: taken as it is, its names checked.
+
+AWS Lambda would unpack most of what is refused here into something that does not run. The package is zipped anew from
+the entries, so how they were written (zip64, data descriptors, a mode of 0) does not matter.
+"""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+from typing import TYPE_CHECKING
+
+from biot_provider.errors import PackagingError
+from biot_provider.package.source_file import SourceFile, check_name, executable, reading, shown
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ON_UNIX = 3
+"""A zip entry's `create_system` when its attributes hold Unix permissions."""
+
+_UTF8_NAME = 0x800
+_ENCRYPTED = 0x1
+
+
+def list_zip(source: Path) -> list[SourceFile]:
+    """Return the files of a .zip. Raises `PackagingError`."""
+    with reading(source), zipfile.ZipFile(source) as archive:
+        entries = zip_entries(source, archive)
+    return [SourceFile(path, entry.file_size, _executable(entry)) for path, entry in entries.items()]
+
+
+def zip_entries(source: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Return each file's path and entry. Raises `PackagingError` for an entry that cannot be a file of a package."""
+    entries: dict[str, zipfile.ZipInfo] = {}
+    for entry in archive.infolist():
+        path = _path(source, entry)
+        if path.endswith("/") or not path or stat.S_ISDIR(_mode(entry)):
+            continue
+        known = entries.setdefault(path, entry)
+        if (known.CRC, known.file_size) != (entry.CRC, entry.file_size):
+            raise PackagingError(f"{source}: {shown(path)} is in it twice, with two contents; zip the folder again")
+        if (problem := _problem(path, entry)) is not None:
+            raise PackagingError(f"{source}: {shown(path)} {problem}")
+    for path in entries:
+        if any(path[:end] in entries for end, letter in enumerate(path) if letter == "/"):
+            raise PackagingError(f"{source}: {shown(path)} lies in a folder that is also a file; zip the folder again")
+    return entries
+
+
+def _path(source: Path, entry: zipfile.ZipInfo) -> str:
+    """Return the entry's path from the package's root, without the `./` that some tools write before each name."""
+    name = _name(source, entry)
+    check_name(source, name)
+    if "\\" in name:
+        raise PackagingError(
+            f"{source}: the name {shown(name)!r} means something else in a zip: Windows PowerShell's Compress-Archive "
+            "writes backslashes, of which AWS Lambda makes no folders; give the folder itself as code, or zip it by "
+            "tar.exe or PowerShell 7"
+        )
+    while name.startswith("./"):
+        name = name.removeprefix("./")
+    parts = name.removesuffix("/").split("/") if name else []
+    if any(part in ("", ".", "..") for part in parts) or (parts and parts[0].endswith(":")):
+        raise PackagingError(
+            f"{source}: the name {entry.orig_filename!r} is no place within a package; zip what is in the folder again,"
+            " from inside it"
+        )
+    return name
+
+
+def _name(source: Path, entry: zipfile.ZipInfo) -> str:
+    # zipfile reads names that are not marked as UTF-8 as code page 437; on Unix zip tools write UTF-8 without the mark.
+    name = entry.orig_filename
+    if entry.flag_bits & _UTF8_NAME or name.isascii():
+        return name
+    try:
+        return name.encode("cp437").decode()
+    except UnicodeError:
+        raise PackagingError(f"{source}: the name {shown(name)!r} is not UTF-8; rename the file") from None
+
+
+def _problem(path: str, entry: zipfile.ZipInfo) -> str | None:
+    if entry.flag_bits & _ENCRYPTED:
+        return "is encrypted; zip the folder without a password"
+    if stat.S_ISLNK(_mode(entry)):
+        return "is a link; zip the folder so that links become files (zip without -y)"
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "is not compressed by deflate; zip the folder again"
+    return None
+
+
+def _executable(entry: zipfile.ZipInfo) -> bool | None:
+    return executable(_mode(entry)) if entry.create_system == ON_UNIX else False
+
+
+def _mode(entry: zipfile.ZipInfo) -> int:
+    return entry.external_attr >> 16 if entry.create_system == ON_UNIX else 0

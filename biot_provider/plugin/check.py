@@ -1,0 +1,83 @@
+"""What a check of a plugin finds on this machine alone: in its arguments, its schedule and its code."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from biot_provider.errors import PackagingError
+from biot_provider.lifecycle.codec import is_unknown
+from biot_provider.lifecycle.kind import Given, declared_arguments
+from biot_provider.lifecycle.validation import Problem, shown
+from biot_provider.package.package import read_package, zipped_size_problem
+from biot_provider.plugin.handler.problem import handler_problem
+from biot_provider.plugin.model import DEFAULT_HANDLER, DEFAULT_RUNTIME, UNDECLARED
+from biot_provider.plugin.rules import plugin_problems
+from biot_provider.plugin.schedule import in_words, next_runs, schedule_problem
+
+
+def argument_problems(given: Given, old: Given) -> list[Problem]:
+    """What is wrong with the arguments, without what was so before: ``ignore_changes`` puts back what the platform
+    shows.
+    """
+    problems = plugin_problems(_arguments(given), is_unknown)
+    before = {str(problem) for problem in plugin_problems(_arguments(old), is_unknown)} if problems and old else set()
+    return [problem for problem in problems if str(problem) not in before]
+
+
+def schedule_problems(given: Given, old: Given) -> list[Problem]:
+    """A new schedule whose times are all past is a mistake; one that has run out since is none."""
+    schedule = _new_schedule(given, old)
+    if schedule is None or next_runs(schedule, datetime.now(UTC), 1):
+        return []
+    return [Problem("cron_schedule", f"never fires again, its last time is past (it reads: {in_words(schedule)})")]
+
+
+def next_runs_of(given: Given, old: Given) -> str | None:
+    """The next times of a schedule that is new, as a sentence."""
+    schedule = _new_schedule(given, old)
+    if schedule is None:
+        return None
+    runs = ", ".join(f"{run:%a %Y-%m-%d %H:%M}" for run in next_runs(schedule, datetime.now(UTC)))
+    return f"schedule {schedule!r} ({in_words(schedule)}): next runs {runs} UTC"
+
+
+def with_defaults(given: Given) -> dict[str, Any]:
+    """The arguments with those that are left out."""
+    defaults: dict[str, Any] = {"display_name": given.get("name")}
+    if given.get("image_tag") is None:
+        defaults |= {"runtime": DEFAULT_RUNTIME, "handler": DEFAULT_HANDLER}
+    return defaults | dict(given)
+
+
+def code_digests(values: Given, old: Given) -> tuple[dict[str, Any], list[Problem]]:
+    """The digests of the package; every problem with it is one of ``code`` or ``handler``."""
+    try:
+        package = read_package(Path(values["code"]))
+        problem = zipped_size_problem(package) if package.digest != old.get("code_digest") else None
+    except PackagingError as error:
+        return {}, [Problem("code", str(error))]
+    if problem:
+        return {}, [Problem("code", problem)]
+    runtime, handler = values["runtime"], values["handler"]
+    if isinstance(runtime, str) and isinstance(handler, str):
+        try:
+            problem = handler_problem(package, runtime, handler)
+        except OSError as error:  # such as a name too long for a file
+            problem = f"the handler {shown(handler)} cannot be looked for: {error.strerror}"
+        if problem:
+            return {}, [Problem("handler", problem)]
+    return {"code_digest": package.digest, "code_files": package.file_digests()}, []
+
+
+def _arguments(properties: Given) -> dict[str, Any]:
+    return {key: value for key, value in declared_arguments(properties).items() if key not in UNDECLARED}
+
+
+def _new_schedule(given: Given, old: Given) -> str | None:
+    """The schedule, when it is known, sound and not the one that was there before."""
+    schedule = given.get("cron_schedule")
+    if isinstance(schedule, str) and schedule != old.get("cron_schedule") and not schedule_problem(schedule):
+        return schedule
+    return None

@@ -1,0 +1,223 @@
+"""``biot.Plugin``: check, diff, create, read, update, delete. What they write is the matter of ``writes``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from biot_provider.api.models.wide import number
+from biot_provider.errors import InputError, NotFoundError
+from biot_provider.lifecycle.declarations import Declarations
+from biot_provider.lifecycle.fields import Mark, marked
+from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError
+from biot_provider.lifecycle.owner import path_in_stack, resource_name, stack_of
+from biot_provider.lifecycle.validation import Problem
+from biot_provider.plugin.aws_lambda import runtime_warning
+from biot_provider.plugin.check import (
+    argument_problems,
+    code_digests,
+    next_runs_of,
+    schedule_problems,
+    with_defaults,
+)
+from biot_provider.plugin.model import PluginInputs, PluginState
+from biot_provider.plugin.stamp import SEED, Stamp, is_another, is_foreign, is_same_plugin
+from biot_provider.plugin.state import (
+    CODE,
+    VARIABLES,
+    changed_fields,
+    has_code,
+    must_create_before_delete,
+    observed,
+    observed_code,
+    replacing_fields,
+)
+from biot_provider.plugin.writes import PluginWrites
+
+if TYPE_CHECKING:
+    from biot_provider.api.models.plugins import PluginAnswer
+
+
+class PluginKind:
+    """Plugins hosted by the platform. Their id is the bare name."""
+
+    inputs = PluginInputs
+    state = PluginState
+
+    def __init__(self) -> None:
+        self._declared: Declarations[tuple[tuple[str, str], str]] = Declarations()
+        """The stack and the name of the plugins of this run."""
+        self._kept: set[tuple[str, str | None]] = set()
+        """Name and creation time of plugins that a resource has and that may be in state once more, to be deleted."""
+
+    def name(self, id_: str, state: PluginState) -> str:
+        """What messages call a plugin."""
+        return f"plugin {(state.name or id_)!r}"
+
+    def check(self, given: Given, old: Given, context: Context) -> Given:
+        """Fill in defaults and the digests of the code; local files only. Raises InvalidInputsError."""
+        given = {key: value for key, value in given.items() if value is not None}
+        problems = schedule_problems(given, old) + argument_problems(given, old)
+        problems += self._declared_twice(given.get("name"), context.owner)
+        values = with_defaults(given)
+        readable = isinstance(values.get("code"), str) and not any(problem.path == "code" for problem in problems)
+        if "code_digest" in given:  # no program gives it: the engine put it back, since its changes are ignored
+            values["code_files"] = old.get("code_files")
+        elif readable and "image_tag" not in given:
+            digests, found = code_digests(values, old)
+            values |= digests
+            problems += found
+        if problems:
+            raise InvalidInputsError(problems)
+        if warning := runtime_warning(given.get("runtime"), datetime.now(UTC).date()):
+            context.report(f"warning: plugin {values.get('name')!r}: {warning}")
+        if runs := next_runs_of(given, old):
+            context.report(f"plugin {values.get('name')!r}: {runs}")
+        return values
+
+    def diff(self, old: PluginState, new: PluginState, unknown: frozenset[str]) -> Diff:
+        """Compare. Raises InputError for a version that the platform would refuse."""
+        if not unknown.isdisjoint(marked(PluginInputs, Mark.CONTENT)):
+            new = new.model_copy(update={"code_digest": old.code_digest, "code_files": old.code_files})
+        changed = changed_fields(old, new)
+        replaces = replacing_fields(old, new) + _may_replace(old, unknown)
+        if not (replaces or unknown):
+            _check_version(old, new, changed)
+        adopted = {"adopt"} if new.adopt is True and old.adopt is not True else set()
+        if not (changed or replaces or unknown or adopted):
+            self._keep(old)
+        code = {"code" if new.image_tag is None else "image_tag", "code_files", "version"} if CODE in changed else set()
+        return Diff(
+            changed=changed | code | adopted,
+            replaces=replaces,
+            delete_before_replace=bool(replaces) and not must_create_before_delete(old, new),
+            warnings=[*_diff_warnings(old, new, changed, replaces)],
+        )
+
+    def create(self, new: PluginState, context: Context) -> Found[PluginState]:
+        """Create the plugin, or continue with the one that this resource has on the platform already."""
+        state = PluginWrites(context).create(new)
+        if state.kept is True:
+            self._keep(state)
+        return Found(new.name, state)
+
+    def read(self, id_: str, known: PluginState, context: Context) -> Found[PluginState] | None:
+        """Read the plugin; one of that name which is another counts as gone."""
+        known = known.model_copy(update={"name": known.name or id_})
+        has_no_state = known.creation_time is None and known.platform is None
+        try:
+            answer = context.client.get_plugin(id_)
+        except NotFoundError:
+            if has_no_state:
+                raise  # the platform's own words say more than that there is none
+            return None
+        state = observed(answer, known)
+        if has_no_state:
+            return Found(id_, state)
+        if is_another(answer, known):
+            context.report(
+                f"warning: plugin {id_!r} of this stack no longer exists: the one of that name was created at"
+                f" {answer.creation_time}, not at {known.creation_time}, and is left alone"
+            )
+            return None
+        return Found(id_, _with_code(state, answer, known, context))
+
+    def declared(self, state: PluginState) -> PluginState:
+        """The state with the version given by hand: a managed version is no input."""
+        return state.model_copy(update={"version": state.declared_version})
+
+    def update(self, _id: str, old: PluginState, new: PluginState, context: Context) -> PluginState:
+        """Send what changed, and code only when it changed."""
+        updated = PluginWrites(context).update(old, new)
+        self._keep(updated)
+        return updated
+
+    def delete(self, id_: str, old: PluginState, context: Context) -> None:
+        """Delete the plugin; one that is gone already, or another's by now, is left alone."""
+        old = old.model_copy(update={"name": old.name or id_})
+        if (old.name, old.creation_time) in self._kept:
+            context.report(f"plugin {id_!r}: is kept, not made anew: its replacement has taken it over")
+            return
+        PluginWrites(context).delete(old)
+
+    def is_there(self, id_: str, old: PluginState, context: Context) -> bool:
+        """Whether the platform has the plugin with this resource's stamp, or the one that was made at its time."""
+        try:
+            return is_same_plugin(context.client.get_plugin(old.name or id_), old)
+        except NotFoundError:
+            return False
+
+    def _keep(self, state: PluginState) -> None:
+        """Note that a resource has the plugin, if it is one that may be in state twice: there, and to be deleted.
+
+        Of an image plugin that is replaced the old one goes last, and may get another run's refresh before.
+        """
+        if state.kept is True or state.image_tag is not None:
+            self._kept.add((state.name, state.creation_time))
+
+    def _declared_twice(self, name: object, owner: str | None) -> list[Problem]:
+        if not isinstance(name, str) or owner is None:
+            return []
+        other = self._declared.declare(owner, (stack_of(owner), name))
+        if other is None:
+            return []
+        shown = resource_name(other)
+        if shown == resource_name(owner):  # below another parent: the types distinguish the two
+            shown = path_in_stack(other)
+        return [Problem("name", f"{name!r} is the plugin of resource {shown!r} too: leave one out")]
+
+
+def _with_code(state: PluginState, answer: PluginAnswer, known: PluginState, context: Context) -> PluginState:
+    """The state with its code and its stamp as they are on the platform."""
+    stamp = Stamp.found(answer)
+    if stamp is not None and not stamp.belongs_to(known.owner):
+        context.report(
+            f"warning: plugin {state.name!r} belongs to another stack or resource by now (owner {stamp.owner}):"
+            " this stack leaves it alone. What to do: take it out of the program, or set adopt=True to take it over"
+        )
+        # The adoption that is declared is due again.
+        return observed_code(state, answer, None, known).model_copy(update={"adopt": False})
+    if not has_code(known) and answer.version != known.version and (stamp is None or stamp.digest == SEED):
+        context.report(
+            f"plugin {state.name!r}: version {answer.version} of its code was deployed elsewhere; it stays, since"
+            " no code is declared"
+        )
+    return observed_code(state, answer, stamp if context.settings.stamp else None, known)
+
+
+def _may_replace(state: PluginState, unknown: frozenset[str]) -> list[str]:
+    """The fields that are not known yet and whose change needs a new plugin."""
+    fields = ["name"] if "name" in unknown else []
+    return fields + (["image_tag"] if "image_tag" in unknown and state.deployment_package_type != "IMAGE" else [])
+
+
+def _check_version(old: PluginState, new: PluginState, changed: set[str]) -> None:
+    """Hold a version given by hand to the platform's two rules (BioT API 2.4.2, version). Raises InputError."""
+    if new.version is None:
+        return
+    last = number(old.declared_version) or old.deployed_version
+    if CODE in changed:
+        if number(new.version) <= last and not is_foreign(old.code_digest):
+            raise InputError(
+                f"version: plugin {new.name!r} has new code, so its version must be above {last},"
+                f" not {new.version}; or leave version out to have it managed"
+            )
+    elif new.version not in (last, old.version):
+        raise InputError(
+            f"version: plugin {new.name!r} has no new code, so its version must stay {last},"
+            f" not {new.version}; or leave version out to have it managed"
+        )
+
+
+def _diff_warnings(old: PluginState, new: PluginState, changed: set[str], replaces: list[str]) -> Iterator[str]:
+    if replaces:
+        yield (
+            f"warning: plugin {old.name!r} is made anew ({', '.join(replaces)} cannot change in place):"
+            " its endpoint_url and its service user on the platform change"
+        )
+    if VARIABLES in changed:  # the engine shows every secret value alike, changed or not
+        before, after = old.environment_variables or {}, new.environment_variables or {}
+        names = sorted(key for key in before.keys() & after.keys() if before[key] != after[key])
+        if names:
+            yield f"plugin {new.name!r}: the value of {', '.join(names)} changes (environment_variables)"

@@ -1,0 +1,54 @@
+"""What the resource classes do alike with a program's arguments."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from typing import Any
+
+import pulumi
+
+FilePath = str | os.PathLike[str] | pulumi.FileArchive
+"""What an argument that is a path may be."""
+
+_STACK_TYPE = "pulumi:pulumi:Stack"
+
+
+def owner(resource_name: str, opts: pulumi.ResourceOptions | None) -> pulumi.Input[str]:
+    """``project/stack/resource name``, kept in state as ``__owner``: what is unique of the resource's URN.
+
+    Below a parent it is ``project/stack/types::resource name``, the parents' types as they stand in the URN.
+    """
+    stack = f"{pulumi.get_project()}/{pulumi.get_stack()}"
+    if opts is None or opts.parent is None:
+        return f"{stack}/{resource_name}"
+    # Of the URN as text: an output of the parent's own would make the resource depend on it.
+    return pulumi.Output.from_input(_below(opts.parent, stack, resource_name))
+
+
+async def _below(parent: pulumi.Resource, stack: str, resource_name: str) -> str:
+    _, _, types, *_ = str(await parent.urn.future()).split("::")  # urn:pulumi:stack::project::types::name
+    parents = "$".join(type_ for type_ in types.split("$") if type_ != _STACK_TYPE)
+    return f"{stack}/{parents}::{resource_name}" if parents else f"{stack}/{resource_name}"
+
+
+def path(value: Any) -> Any:
+    """The path alone, of a plain value or of an output: the engine cannot read back an asset in properties.
+
+    Raises pulumi.RunError for an archive or asset that is no path, with what to write in its place.
+    """
+    if isinstance(value, pulumi.Output) or inspect.isawaitable(value):
+        return pulumi.Output.from_input(value).apply(path)
+    if isinstance(value, pulumi.FileArchive | pulumi.FileAsset):
+        return value.path
+    if isinstance(value, pulumi.AssetArchive) and [os.path.normpath(name) for name in value.assets] == ["."]:
+        return path(next(iter(value.assets.values())))
+    if isinstance(value, pulumi.Archive | pulumi.Asset):
+        kind = f"pulumi.{type(value).__name__}"
+        if isinstance(value, pulumi.AssetArchive) and value.assets:
+            kind += f" of {', '.join(value.assets)[:80]}"
+        raise pulumi.RunError(
+            f"code must be the path of a folder or a .zip, not a {kind}: put the files into one folder, and give its"
+            " path, such as code='plugins/hello'"
+        )
+    return os.fsdecode(value) if isinstance(value, bytes | os.PathLike) else value

@@ -1,0 +1,194 @@
+"""What the classes of a program's resources share: options and outputs mean for them what Pulumi's own pages say.
+
+The classes themselves, in ``resources/``, are generated from the models; ``kinds.py`` has what no field says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import Collection, Mapping
+from typing import Any, ClassVar, Self
+from weakref import WeakKeyDictionary
+
+import pulumi
+from pulumi.dynamic import Resource, ResourceProvider
+from pulumi.runtime.settings import get_monitor
+
+from biot_provider.program.arguments import owner, path
+from biot_provider.program.sendable import sendable
+from biot_provider.provider.secret_arguments import KEY as SECRETS
+from biot_provider.provider.secret_arguments import secret_names
+
+_PLATFORM = "__platform"
+"""Every state has it and no inputs do: known in a preview, it says that the outputs are those of the state."""
+
+
+class DeclaredResource(Resource):
+    """A resource as a program declares it."""
+
+    _managed_by: ClassVar[type[ResourceProvider]]
+    """What manages resources of the kind."""
+
+    _instead_of_import: ClassVar[str]
+    """How a resource that exists is taken over."""
+
+    # What follows is generated.
+    _required: ClassVar[Collection[str]] = ()
+    """Arguments without a default."""
+
+    _optional: ClassVar[Collection[str]] = ()
+    """Arguments that, left out, are None in the outputs too."""
+
+    _paths: ClassVar[Collection[str]] = ()
+    """Arguments that are paths."""
+
+    _content: ClassVar[Collection[str]] = ()
+    """Arguments that name the content: a program that ignores changes of one leaves the content alone."""
+
+    _content_digest: ClassVar[Collection[str]] = ()
+    """The input that follows from the content. No program gives it: where check is given it, the engine put it back,
+    since its changes are ignored."""
+
+    _secret_maps: ClassVar[Collection[str]] = ()
+    """Maps in the arguments: each value is a secret, so that a preview shows which one changes and never the value."""
+
+    _outputs: ClassVar[Collection[str]] = ()
+    """Outputs that are no arguments."""
+
+    _lasting: ClassVar[Collection[str]] = ()
+    """Outputs that the platform sets at creation, and that no update changes."""
+
+    _secret_outputs: ClassVar[Collection[str]] = ()
+    """Outputs that are secrets in state, whichever way they get there."""
+
+    def __init__(self, resource_name: str, arguments: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> None:
+        secret = pulumi.ResourceOptions(additional_secret_outputs=[*self._secret_outputs] or None)
+        opts = pulumi.ResourceOptions.merge(opts, secret)
+        if opts.import_ is not None:
+            raise pulumi.RunError(
+                f"{type(self).__name__} {resource_name!r}: the option import_ does not work with Pulumi's dynamic"
+                f" providers. What to do: {self._instead_of_import}"
+            )
+        if any(name in (opts.ignore_changes or ()) for name in self._content):
+            opts.ignore_changes = [*(opts.ignore_changes or ()), *self._content_digest]
+        updates = _Updates.of_this_preview() if pulumi.runtime.is_dry_run() else None
+        if updates and self._lasting and opts.id is None:
+            opts.hooks = pulumi.ResourceHookBinding.merge(opts.hooks, updates.binding)
+        arguments = sendable(type(self).__name__, resource_name, self._completed(resource_name, arguments))
+        properties = {
+            **arguments,
+            **dict.fromkeys((*self._outputs, _PLATFORM)),
+            "__owner": owner(resource_name, opts),
+            SECRETS: secret_names(arguments),
+        }
+        super().__init__(self._managed_by(), resource_name, properties, opts)
+        if updates:
+            unset = self._left_none(arguments)
+            for name in {*self._optional, *self._lasting, *unset}:
+                vars(self)[name] = self._previewed(name, unset, updates)
+
+    @classmethod
+    def get(
+        cls,
+        resource_name: str,
+        id: pulumi.Input[str],  # noqa: A002
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> Self:
+        """Read a resource that exists, by its id as the class describes it; it is never changed and never deleted."""
+        return cls._existing(resource_name, id, opts)
+
+    @classmethod
+    def _existing(
+        cls, resource_name: str, id_: pulumi.Input[str], opts: pulumi.ResourceOptions | None, **arguments: Any
+    ) -> Self:
+        """The resource of this id, declared with these arguments and none of the others."""
+        kind: Any = cls  # the generated class, which takes arguments as keywords
+        opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id_))
+        resource: Self = kind(resource_name, **{**dict.fromkeys(cls._required), **arguments}, opts=opts)
+        return resource
+
+    def _completed(self, resource_name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments with the resource's name where they have none, paths as text, and secrets as such."""
+        completed = dict(arguments)
+        if "name" in completed and completed["name"] is None:
+            completed["name"] = resource_name
+        for name in self._paths:
+            completed[name] = path(completed[name])
+        for name in self._secret_maps:
+            completed[name] = _each_secret(completed[name])
+        return completed
+
+    def _left_none(self, arguments: Mapping[str, Any]) -> Collection[str]:
+        """The outputs that are None since their argument is, unless the engine says otherwise."""
+        return {name for name in self._optional if arguments[name] is None}
+
+    def _lasts(self, _old_outputs: Mapping[str, Any], _new_inputs: Mapping[str, Any]) -> Collection[str]:
+        """The outputs that an update from these to those leaves as they are."""
+        return self._lasting
+
+    def _previewed(self, name: str, unset: Collection[str], updates: _Updates) -> pulumi.Output[Any]:
+        """The output of a preview, in which the SDK takes whatever is None for unknown."""
+        shown: pulumi.Output[Any] = vars(self)[name]
+        platform: pulumi.Output[Any] = vars(self)[_PLATFORM]
+
+        async def settle() -> tuple[Any, bool, bool]:
+            value, known, secret = (
+                await shown.future(with_unknowns=True),
+                await shown.is_known(),
+                await shown.is_secret(),
+            )
+            if known or value is not None:
+                return value, known, secret
+            old, new = updates.seen.get(str(await self.urn.future()), ({}, {}))
+            if old and name in self._lasts(old, new):
+                kept = old.get(name)
+                if isinstance(kept, pulumi.Output):  # a secret
+                    return _whole(await kept.future()), True, True
+                return _whole(kept), True, secret
+            return None, name in unset or await platform.is_known(), secret
+
+        settled = asyncio.ensure_future(settle())
+        with contextlib.suppress(AttributeError):  # as the SDK does for its own: the time of a preview grows with these
+            shown._untrack()
+
+        async def part(index: int) -> Any:
+            return (await settled)[index]
+
+        return pulumi.Output(shown.resources(), part(0), part(1), part(2))
+
+
+class _Updates:
+    """The updates of one preview, which the engine answers with the new inputs alone: a hook sees the old outputs."""
+
+    _all: ClassVar[WeakKeyDictionary[Any, _Updates]] = WeakKeyDictionary()
+
+    def __init__(self) -> None:
+        self.seen: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
+        """Old outputs and new inputs, by URN."""
+        options = pulumi.ResourceHookOptions(on_dry_run=True, ignore_errors=True)
+        hook = pulumi.ResourceHook(f"biot-{uuid.uuid4()}", self._see, options)
+        self.binding = pulumi.ResourceHookBinding(before_update=[hook])
+
+    @classmethod
+    def of_this_preview(cls) -> _Updates:
+        """Return those of the running program: a process may run several, each with its own monitor."""
+        monitor = get_monitor()
+        if monitor not in cls._all:
+            cls._all[monitor] = cls()
+        return cls._all[monitor]
+
+    def _see(self, args: pulumi.ResourceHookArgs) -> None:
+        self.seen[args.urn] = (args.old_outputs or {}, args.new_inputs or {})
+
+
+def _each_secret(values: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None) -> Any:
+    if isinstance(values, Mapping):
+        return {key: pulumi.Output.secret(value) for key, value in values.items()}
+    return None if values is None else pulumi.Output.secret(values)
+
+
+def _whole(value: Any) -> Any:
+    """A number as the SDK gives it of a field of whole ones: on the wire there is no such type."""
+    return int(value) if isinstance(value, float) else value

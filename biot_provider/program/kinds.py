@@ -1,0 +1,92 @@
+"""What each kind of resource does in a program beside what its fields say; the classes in ``resources/`` build on it.
+
+The fields, their limits and their defaults are in the ``model.py`` of each kind; the provider's check finds what is
+wrong with an argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Self
+
+import pulumi
+
+from biot_provider.program.declared import DeclaredResource
+from biot_provider.provider.image import PluginImageProvider
+from biot_provider.provider.interception_subscription import InterceptionSubscriptionProvider
+from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider
+from biot_provider.provider.plugin import PluginProvider
+from biot_provider.provider.service_user import ServiceUserProvider
+from biot_provider.provider.service_user_key import ServiceUserKeyProvider
+
+_IMPORT_FILE = "run `pulumi import --file` with its inputs and outputs"
+_DECLARE_ALONE = "leave it out: one that is subscribed already, equal in every part, is taken as this resource's"
+
+
+class DeclaredPlugin(DeclaredResource):
+    """A plugin that runs on the platform."""
+
+    _managed_by = PluginProvider
+    _instead_of_import = "give adopt=True, which takes over the plugin of that name"
+
+    def __init__(self, resource_name: str, arguments: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> None:
+        # Names are unique, so the old plugin goes first, also where the user forces a replacement and the engine does
+        # not let the provider decide. With an image the provider must decide: the platform deletes an image with the
+        # last plugin that runs it.
+        first = pulumi.ResourceOptions(delete_before_replace=True if arguments["image_tag"] is None else None)
+        super().__init__(resource_name, arguments, pulumi.ResourceOptions.merge(first, opts))
+
+    @classmethod
+    def get(
+        cls,
+        resource_name: str,
+        id: pulumi.Input[str],  # noqa: A002
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> Self:
+        """Read a plugin that exists, by its bare name; it is never changed and never deleted."""
+        return cls._existing(resource_name, id, opts, name=id)
+
+    def _left_none(self, arguments: Mapping[str, Any]) -> Collection[str]:
+        image = arguments["image_tag"] is not None
+        digest = ("code_digest",) if arguments["code"] is None else ()
+        return {*super()._left_none(arguments), *digest, *(("runtime", "handler") if image else ())}
+
+    def _lasts(self, old_outputs: Mapping[str, Any], new_inputs: Mapping[str, Any]) -> Collection[str]:
+        """A version grows with the code."""
+        code_stays = all(old_outputs.get(name) == new_inputs.get(name) for name in ("code_digest", "image_tag"))
+        return [name for name in self._lasting if code_stays or name != "version"]
+
+
+class DeclaredPluginImage(DeclaredResource):
+    """An image that plugins run."""
+
+    _managed_by = PluginImageProvider
+    _instead_of_import = "leave it out: a tag that is in the repository already is not pushed again"
+
+
+class DeclaredServiceUser(DeclaredResource):
+    """An identity of a program outside the platform."""
+
+    _managed_by = ServiceUserProvider
+    _instead_of_import = _IMPORT_FILE
+
+
+class DeclaredServiceUserKey(DeclaredResource):
+    """A secret key of a service user."""
+
+    _managed_by = ServiceUserKeyProvider
+    _instead_of_import = _IMPORT_FILE
+
+
+class DeclaredInterceptionSubscription(DeclaredResource):
+    """An interception by an endpoint of one's own."""
+
+    _managed_by = InterceptionSubscriptionProvider
+    _instead_of_import = _DECLARE_ALONE
+
+
+class DeclaredNotificationSubscription(DeclaredResource):
+    """A notification of an endpoint of one's own."""
+
+    _managed_by = NotificationSubscriptionProvider
+    _instead_of_import = _DECLARE_ALONE

@@ -1,0 +1,282 @@
+"""Generated from biot_provider/plugin/model.py by tools/generate (`make docs`); do not edit."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+import pulumi
+
+from biot_provider.program.arguments import FilePath
+from biot_provider.program.kinds import DeclaredPlugin
+
+
+@pulumi.input_type
+class InterceptionArgs:
+    """An API call, or an entity, that a plugin intercepts.
+
+    :param type: before or after an API call, both with ``api_id``; or an entity, with ``entity_type_name`` alone;
+        ``PRE_REQUEST``, ``POST_REQUEST``, ``ADAPT_ENTITY``.
+    :param api_id: a method and a path, such as ``POST/organization/v1/users/patients``.
+    :param entity_type_name: such as ``patient``.
+    :param order: in place of the plugin's ``interception_order``; 1 or more.
+    """
+
+    type: pulumi.Input[str] = pulumi.property("type")
+    api_id: pulumi.Input[str] | None = pulumi.property("api_id")
+    entity_type_name: pulumi.Input[str] | None = pulumi.property("entity_type_name")
+    order: pulumi.Input[int] | None = pulumi.property("order")
+
+    def __init__(
+        self,
+        *,
+        type: pulumi.Input[str],  # noqa: A002
+        api_id: pulumi.Input[str] | None = None,
+        entity_type_name: pulumi.Input[str] | None = None,
+        order: pulumi.Input[int] | None = None,
+    ) -> None:
+        pulumi.set(self, "type", type)
+        pulumi.set(self, "api_id", api_id)
+        pulumi.set(self, "entity_type_name", entity_type_name)
+        pulumi.set(self, "order", order)
+
+
+class InterceptionArgsDict(TypedDict, total=False):
+    """The plain form of :class:`InterceptionArgs`."""
+
+    type: pulumi.Input[str]
+    api_id: pulumi.Input[str]
+    entity_type_name: pulumi.Input[str]
+    order: pulumi.Input[int]
+
+
+@pulumi.input_type
+class NotificationArgs:
+    """An action on an entity that a plugin is notified of, after the action has succeeded.
+
+    :param entity_type_name: such as ``patient``.
+    :param action_name: such as ``_create``.
+    :param template_name: limits it to one template (platform 2.4.1 and later).
+    """
+
+    entity_type_name: pulumi.Input[str] = pulumi.property("entity_type_name")
+    action_name: pulumi.Input[str] = pulumi.property("action_name")
+    template_name: pulumi.Input[str] | None = pulumi.property("template_name")
+
+    def __init__(
+        self,
+        *,
+        entity_type_name: pulumi.Input[str],
+        action_name: pulumi.Input[str],
+        template_name: pulumi.Input[str] | None = None,
+    ) -> None:
+        pulumi.set(self, "entity_type_name", entity_type_name)
+        pulumi.set(self, "action_name", action_name)
+        pulumi.set(self, "template_name", template_name)
+
+
+class NotificationArgsDict(TypedDict, total=False):
+    """The plain form of :class:`NotificationArgs`."""
+
+    entity_type_name: pulumi.Input[str]
+    action_name: pulumi.Input[str]
+    template_name: pulumi.Input[str]
+
+
+@pulumi.input_type
+class SubscriptionsArgs:
+    """All that a plugin subscribes to.
+
+    :param interception_order: of the plugin's interceptions among those of others; 1 or more, default ``1``.
+    :param interceptions: each ``type`` and target once.
+    :param notifications: each once.
+    """
+
+    interception_order: pulumi.Input[int] | None = pulumi.property("interception_order")
+    interceptions: pulumi.Input[Sequence[pulumi.Input[InterceptionArgs | InterceptionArgsDict]]] | None = (
+        pulumi.property("interceptions")
+    )
+    notifications: pulumi.Input[Sequence[pulumi.Input[NotificationArgs | NotificationArgsDict]]] | None = (
+        pulumi.property("notifications")
+    )
+
+    def __init__(
+        self,
+        *,
+        interception_order: pulumi.Input[int] | None = None,
+        interceptions: pulumi.Input[Sequence[pulumi.Input[InterceptionArgs | InterceptionArgsDict]]] | None = None,
+        notifications: pulumi.Input[Sequence[pulumi.Input[NotificationArgs | NotificationArgsDict]]] | None = None,
+    ) -> None:
+        pulumi.set(self, "interception_order", interception_order)
+        pulumi.set(self, "interceptions", interceptions)
+        pulumi.set(self, "notifications", notifications)
+
+
+class SubscriptionsArgsDict(TypedDict, total=False):
+    """The plain form of :class:`SubscriptionsArgs`."""
+
+    interception_order: pulumi.Input[int]
+    interceptions: pulumi.Input[Sequence[pulumi.Input[InterceptionArgs | InterceptionArgsDict]]]
+    notifications: pulumi.Input[Sequence[pulumi.Input[NotificationArgs | NotificationArgsDict]]]
+
+
+@pulumi.input_type
+class CorsArgs:
+    """Who may call the plugin's endpoint from a browser; a list left out is the platform's default.
+
+    :param allow_origins: such as ``https://app.example.com``; default ``*``.
+    :param allow_methods: the methods of a call; ``GET``, ``PUT``, ``POST``, ``DELETE``, ``HEAD``, ``PATCH``, default
+        ``GET``, ``POST``.
+    :param allow_headers: the headers that a call may have; default ``authorization``, ``content-type``.
+    :param expose_headers: the headers of the response that a page may read.
+    """
+
+    allow_origins: pulumi.Input[Sequence[pulumi.Input[str]]] | None = pulumi.property("allow_origins")
+    allow_methods: pulumi.Input[Sequence[pulumi.Input[str]]] | None = pulumi.property("allow_methods")
+    allow_headers: pulumi.Input[Sequence[pulumi.Input[str]]] | None = pulumi.property("allow_headers")
+    expose_headers: pulumi.Input[Sequence[pulumi.Input[str]]] | None = pulumi.property("expose_headers")
+
+    def __init__(
+        self,
+        *,
+        allow_origins: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
+        allow_methods: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
+        allow_headers: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
+        expose_headers: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
+    ) -> None:
+        pulumi.set(self, "allow_origins", allow_origins)
+        pulumi.set(self, "allow_methods", allow_methods)
+        pulumi.set(self, "allow_headers", allow_headers)
+        pulumi.set(self, "expose_headers", expose_headers)
+
+
+class CorsArgsDict(TypedDict, total=False):
+    """The plain form of :class:`CorsArgs`."""
+
+    allow_origins: pulumi.Input[Sequence[pulumi.Input[str]]]
+    allow_methods: pulumi.Input[Sequence[pulumi.Input[str]]]
+    allow_headers: pulumi.Input[Sequence[pulumi.Input[str]]]
+    expose_headers: pulumi.Input[Sequence[pulumi.Input[str]]]
+
+
+class Plugin(DeclaredPlugin, module="biot", name="Plugin"):
+    """A plugin hosted by BioT: a zip of code or a container image, its configuration and its subscriptions.
+
+    Its id is the plugin's bare name. Changing ``name``, or between ``code`` and ``image_tag``, replaces the
+    plugin, deleting it first; taking ``code`` away does so too. Everything else is changed in place.
+    """
+
+    name: pulumi.Output[str]
+    display_name: pulumi.Output[str]
+    version: pulumi.Output[int]
+    code: pulumi.Output[str | None]
+    image_tag: pulumi.Output[str | None]
+    runtime: pulumi.Output[str | None]
+    handler: pulumi.Output[str | None]
+    timeout: pulumi.Output[int]
+    memory_size: pulumi.Output[int]
+    ephemeral_storage: pulumi.Output[int]
+    environment_variables: pulumi.Output[Mapping[str, str]]
+    subscriptions: pulumi.Output[Mapping[str, Any] | None]
+    enabled_state: pulumi.Output[str]
+    cron_schedule: pulumi.Output[str | None]
+    analytics_db_access: pulumi.Output[bool]
+    cors: pulumi.Output[Mapping[str, Any] | None]
+    adopt: pulumi.Output[bool]
+    deployment_package_type: pulumi.Output[str]
+    """``IMAGE`` with ``image_tag``, else ``ZIP``."""
+    endpoint_url: pulumi.Output[str]
+    """Where the function answers."""
+    link_to_console: pulumi.Output[str]
+    """The function in the AWS console."""
+    creation_time: pulumi.Output[str]
+    """ISO-8601, UTC."""
+    last_modified_time: pulumi.Output[str]
+    """ISO-8601, UTC."""
+    code_digest: pulumi.Output[str | None]
+    """Digest of the package; None without ``code``."""
+    code_files: pulumi.Output[Mapping[str, str]]
+    """Digest of each file of the package, by its path."""
+
+    _optional = ("code", "image_tag", "subscriptions", "cron_schedule", "cors")
+    _paths = ("code",)
+    _content = ("code", "image_tag")
+    _content_digest = ("code_digest",)
+    _secret_maps = ("environment_variables",)
+    _outputs = (
+        "deployment_package_type",
+        "endpoint_url",
+        "link_to_console",
+        "creation_time",
+        "last_modified_time",
+        "code_digest",
+        "code_files",
+    )
+    _lasting = ("version", "deployment_package_type", "endpoint_url", "link_to_console", "creation_time")
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        name: pulumi.Input[str] | None = None,
+        display_name: pulumi.Input[str] | None = None,
+        version: pulumi.Input[int] | None = None,
+        code: pulumi.Input[FilePath] | None = None,
+        image_tag: pulumi.Input[str] | None = None,
+        runtime: pulumi.Input[str] | None = None,
+        handler: pulumi.Input[str] | None = None,
+        timeout: pulumi.Input[int] | None = None,
+        memory_size: pulumi.Input[int] | None = None,
+        ephemeral_storage: pulumi.Input[int] | None = None,
+        environment_variables: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
+        subscriptions: pulumi.Input[SubscriptionsArgs | SubscriptionsArgsDict] | None = None,
+        enabled_state: pulumi.Input[str] | None = None,
+        cron_schedule: pulumi.Input[str] | None = None,
+        analytics_db_access: pulumi.Input[bool] | None = None,
+        cors: pulumi.Input[CorsArgs | CorsArgsDict] | None = None,
+        adopt: pulumi.Input[bool] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Declare a plugin.
+
+        :param name: the bare name; 1 to 57 characters, letters, digits, - and _ only, default the resource name; a
+            change replaces the resource.
+        :param display_name: what people read; 1 to 255 characters, default the name.
+        :param version: left out, it is 1 at creation and grows by one with each change of the code; 1 to 32767, default
+            managed.
+        :param code: a folder or a .zip, relative to the project; left out, the platform deploys its seed.
+        :param image_tag: an image in BioT's repository, instead of ``code``, ``runtime`` and ``handler``; 1 to 128
+            characters.
+        :param runtime: an AWS Lambda runtime identifier; 1 to 50 characters, default ``nodejs22.x``.
+        :param handler: the function to run; its file must be in the package; 1 to 1024 characters, default
+            ``index.handler``.
+        :param timeout: how long a call may last; 1 to 900 (seconds), default ``3``.
+        :param memory_size: memory, and in proportion to it the processor; 128 to 10240 (MB), default ``128``.
+        :param ephemeral_storage: the size of /tmp; 512 to 10240 (MB), default ``512``.
+        :param environment_variables: 4 KB in all; ``BIOT_`` and AWS Lambda's own names are reserved; default ``{}``;
+            secret in state.
+        :param subscriptions: interceptions and notifications.
+        :param enabled_state: whether the plugin runs; ``ENABLED``, ``DISABLED``, default ``ENABLED``.
+        :param cron_schedule: AWS's six fields, without cron( ); at most 250 characters.
+        :param analytics_db_access: read access to the analytics database; default ``false``.
+        :param cors: for calls of the endpoint from a browser.
+        :param adopt: true takes over a plugin of that name that exists already; default ``false``.
+        """
+        arguments = {
+            "name": name,
+            "display_name": display_name,
+            "version": version,
+            "code": code,
+            "image_tag": image_tag,
+            "runtime": runtime,
+            "handler": handler,
+            "timeout": timeout,
+            "memory_size": memory_size,
+            "ephemeral_storage": ephemeral_storage,
+            "environment_variables": environment_variables,
+            "subscriptions": subscriptions,
+            "enabled_state": enabled_state,
+            "cron_schedule": cron_schedule,
+            "analytics_db_access": analytics_db_access,
+            "cors": cors,
+            "adopt": adopt,
+        }
+        super().__init__(resource_name, arguments, opts)

@@ -1,0 +1,119 @@
+"""Generated from biot_provider/service_user/model.py by tools/generate (`make docs`); do not edit."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+
+from biot_provider.program.kinds import DeclaredServiceUser, DeclaredServiceUserKey
+
+
+class ServiceUser(DeclaredServiceUser, module="biot", name="ServiceUser"):
+    """A service user: the identity by which a program outside the platform calls its API.
+
+    It logs in with its id and its ``secret_key``. The platform shows the key once: the output, secret in state, is the
+    only copy. ``active``, ``role_id`` and ``secret_key_expiration_in_minutes`` change in place. Any other change needs
+    a new service user with a new key; where the name stays the old one is deleted first, since names are unique.
+    """
+
+    role_id: pulumi.Output[str]
+    type: pulumi.Output[str]
+    name: pulumi.Output[str]
+    active: pulumi.Output[bool]
+    owner_organization_id: pulumi.Output[str | None]
+    access_token_expiration_in_minutes: pulumi.Output[int | None]
+    secret_key_expiration_in_minutes: pulumi.Output[int | None]
+    secret_key: pulumi.Output[str | None]
+    """Shown once, when it is made; None where it was read; secret in state."""
+    secret_key_id: pulumi.Output[str | None]
+    """The key's id."""
+
+    _required = ("role_id", "type")
+    _optional = ("secret_key_expiration_in_minutes",)
+    _outputs = ("secret_key", "secret_key_id")
+    _lasting = ("owner_organization_id", "access_token_expiration_in_minutes", "secret_key", "secret_key_id")
+    _secret_outputs = ("secret_key",)
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        role_id: pulumi.Input[str],
+        type: pulumi.Input[str],  # noqa: A002
+        name: pulumi.Input[str] | None = None,
+        active: pulumi.Input[bool] | None = None,
+        owner_organization_id: pulumi.Input[str] | None = None,
+        access_token_expiration_in_minutes: pulumi.Input[int] | None = None,
+        secret_key_expiration_in_minutes: pulumi.Input[int] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Declare a service user.
+
+        :param role_id: id of the role that gives its permissions; a UUID, such as 0b8f6f4e-2a55-4c4c-9d83-7f0d5b0b7a11.
+        :param type: the kind of service user, in the platform's words; ``INTERNAL_SERVICE``, ``EXTERNAL_SERVICE``; a
+            change replaces the resource.
+        :param name: unique on the platform; 1 to 100 characters, default the resource name; a change replaces the
+            resource.
+        :param active: false locks it out; default ``true``.
+        :param owner_organization_id: the organization it is of; a UUID, such as 0b8f6f4e-2a55-4c4c-9d83-7f0d5b0b7a11,
+            default the platform's choice; a change replaces the resource.
+        :param access_token_expiration_in_minutes: how long a login lasts; 1 or more, default the platform's; a change
+            replaces the resource.
+        :param secret_key_expiration_in_minutes: how long keys made from now on last; left out, they never expire; 1 or
+            more.
+        """
+        arguments = {
+            "role_id": role_id,
+            "type": type,
+            "name": name,
+            "active": active,
+            "owner_organization_id": owner_organization_id,
+            "access_token_expiration_in_minutes": access_token_expiration_in_minutes,
+            "secret_key_expiration_in_minutes": secret_key_expiration_in_minutes,
+        }
+        super().__init__(resource_name, arguments, opts)
+
+
+class ServiceUserKey(DeclaredServiceUserKey, module="biot", name="ServiceUserKey"):
+    """A further secret key of a service user.
+
+    Its id is ``<service user's id>/<key's id>``. A change of ``keepers`` rotates it: the new key is made, whatever
+    uses it is updated, then the old key is deleted; so the platform's limit of keys must leave room for one more.
+    A refresh finds that a key was deleted or has expired, and the next update makes a new one.
+    """
+
+    service_user_id: pulumi.Output[str]
+    keepers: pulumi.Output[Mapping[str, Any] | None]
+    key_id: pulumi.Output[str]
+    """The second part of the id."""
+    secret_key: pulumi.Output[str | None]
+    """Shown once, when it is made; None where it was read; secret in state."""
+    creation_time: pulumi.Output[str | None]
+    """ISO-8601, UTC."""
+    expiration_time: pulumi.Output[str | None]
+    """ISO-8601, UTC; None for a key that never expires."""
+
+    _required = ("service_user_id",)
+    _optional = ("keepers",)
+    _outputs = ("key_id", "secret_key", "creation_time", "expiration_time")
+    _lasting = ("key_id", "secret_key", "creation_time", "expiration_time")
+    _secret_outputs = ("secret_key",)
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        service_user_id: pulumi.Input[str],
+        keepers: pulumi.Input[Mapping[str, pulumi.Input[Any]]] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Declare a service user key.
+
+        :param service_user_id: id of the service user; a change replaces the resource.
+        :param keepers: any values, which are no secrets; a change replaces the resource.
+        """
+        arguments = {
+            "service_user_id": service_user_id,
+            "keepers": keepers,
+        }
+        super().__init__(resource_name, arguments, opts)

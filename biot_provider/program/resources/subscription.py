@@ -1,0 +1,107 @@
+"""Generated from biot_provider/subscription/model.py by tools/generate (`make docs`); do not edit."""
+
+from collections.abc import Mapping
+
+import pulumi
+
+from biot_provider.program.kinds import DeclaredInterceptionSubscription, DeclaredNotificationSubscription
+
+
+class InterceptionSubscription(DeclaredInterceptionSubscription, module="biot", name="InterceptionSubscription"):
+    """An endpoint of one's own that intercepts an API call, before or after it, or adapts an entity.
+
+    Its id is ``<type> <api_id or entity_name> <endpoint>``, with ``sha256:<digest>`` in place of what may be a secret:
+    a query of the endpoint, a long segment of its path, and ``path_filters``. A ``get`` takes these as text too:
+    ``<type> <api_id or entity_name> <endpoint> [<placeholder>=<value> ...]``.
+    A change of ``execution_order`` is made in place, with no gap; any other change makes a new subscription before the
+    old one ends. A subscription that exists already, equal in every part, is adopted, and stays when the stack goes.
+    When the platform moves it up because another subscriber takes its order, that is no change.
+    """
+
+    type: pulumi.Output[str]
+    endpoint: pulumi.Output[str]
+    api_id: pulumi.Output[str | None]
+    entity_name: pulumi.Output[str | None]
+    path_filters: pulumi.Output[Mapping[str, str] | None]
+    execution_order: pulumi.Output[int | None]
+
+    _required = ("type", "endpoint")
+    _optional = ("api_id", "entity_name", "path_filters", "execution_order")
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        type: pulumi.Input[str],  # noqa: A002
+        endpoint: pulumi.Input[str],
+        api_id: pulumi.Input[str] | None = None,
+        entity_name: pulumi.Input[str] | None = None,
+        path_filters: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
+        execution_order: pulumi.Input[int] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Declare an interception subscription.
+
+        :param type: before or after an API call, both with ``api_id``; or an entity, with ``entity_name``;
+            ``PRE_REQUEST``, ``POST_REQUEST``, ``ADAPT_ENTITY``; a change replaces the resource.
+        :param endpoint: a public https address; a change replaces the resource.
+        :param api_id: a method and a path, such as ``POST/organization/v1/users/patients``; a change replaces the
+            resource.
+        :param entity_name: such as ``patient``; beside ``api_id`` it is the entity of that API; a change replaces the
+            resource.
+        :param path_filters: values of placeholders in ``api_id``, to intercept only calls with these (2.4.1 and later);
+            a change replaces the resource.
+        :param execution_order: among the subscribers of the same API; left out, the platform's default; 1 or more.
+        """
+        arguments = {
+            "type": type,
+            "endpoint": endpoint,
+            "api_id": api_id,
+            "entity_name": entity_name,
+            "path_filters": path_filters,
+            "execution_order": execution_order,
+        }
+        super().__init__(resource_name, arguments, opts)
+
+
+class NotificationSubscription(DeclaredNotificationSubscription, module="biot", name="NotificationSubscription"):
+    """An endpoint of one's own that is notified of an action on an entity, after the action has succeeded.
+
+    Its id is ``<entity_type_name> <action_name> <endpoint> [<template_name>]``, with ``sha256:<digest>`` in place of
+    what may be a secret: a query of the endpoint, and a long segment of its path. A ``get`` takes these as text too.
+    Any change makes a new subscription before the old one ends. A subscription that exists already, equal in every
+    part, is adopted, and stays when the stack goes.
+    """
+
+    entity_type_name: pulumi.Output[str]
+    action_name: pulumi.Output[str]
+    endpoint: pulumi.Output[str]
+    template_name: pulumi.Output[str | None]
+
+    _required = ("entity_type_name", "action_name", "endpoint")
+    _optional = ("template_name",)
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        entity_type_name: pulumi.Input[str],
+        action_name: pulumi.Input[str],
+        endpoint: pulumi.Input[str],
+        template_name: pulumi.Input[str] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Declare a notification subscription.
+
+        :param entity_type_name: such as ``patient``; a change replaces the resource.
+        :param action_name: such as ``_create``; a change replaces the resource.
+        :param endpoint: a public https address; a change replaces the resource.
+        :param template_name: limits it to one template (2.4.1 and later); a change replaces the resource.
+        """
+        arguments = {
+            "entity_type_name": entity_type_name,
+            "action_name": action_name,
+            "endpoint": endpoint,
+            "template_name": template_name,
+        }
+        super().__init__(resource_name, arguments, opts)

@@ -1,0 +1,235 @@
+"""Pulumi's dynamic providers: each operation decodes properties, has its kind work on models, and encodes the result.
+
+An error leaves as one line that stands alone; the frames of a traceback are shown when BIOT_LOG is ``debug``.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar
+
+from pulumi.dynamic import (
+    CheckFailure,
+    CheckResult,
+    ConfigureRequest,
+    CreateResult,
+    DiffResult,
+    ReadResult,
+    ResourceProvider,
+    UpdateResult,
+)
+from pulumi.output import Unknown as PulumiUnknown
+from pulumi.runtime.rpc import wrap_rpc_secret
+
+from biot_provider.api.request_log import is_debugging
+from biot_provider.errors import BiotError, LifecycleError
+from biot_provider.lifecycle.codec import UNKNOWN, Codec, Secret, Unknown
+from biot_provider.lifecycle.connection import Connection
+from biot_provider.lifecycle.fields import Mark, State, marked
+from biot_provider.lifecycle.kind import Context, InvalidInputsError, ResourceKind
+from biot_provider.lifecycle.validation import MAX_DEPTH
+from biot_provider.provider.host import refuse_unseen_ignore, report_changes, send_changed_paths
+from biot_provider.provider.secret_arguments import SecretArguments, redact_secrets, without_names
+
+ResultT = TypeVar("ResultT")
+
+_PULUMI_UNKNOWN = PulumiUnknown()
+
+
+class _Shown(Exception):  # noqa: N818
+    """What the engine prints of an error: ``BioT: <the line>``, for it prints the class and its module too."""
+
+
+_Shown.__name__ = _Shown.__qualname__ = "BioT"
+_Shown.__module__ = "builtins"
+
+
+def operation(method: Callable[..., ResultT]) -> Callable[..., ResultT]:
+    """Let an error leave as one line that stands alone; any other error is a defect, shown with its frames.
+
+    Pulumi prints the whole traceback of whatever is raised, so this process prints none.
+    """
+
+    @functools.wraps(method)
+    def run(*arguments: Any) -> ResultT:
+        secrets = SecretArguments(*(given for given in arguments if isinstance(given, dict)))
+        debugging = is_debugging(os.environ)
+        try:
+            with secrets.redacting():
+                result: ResultT = secrets.kept_in(method(*map(without_names, arguments)))
+            return result
+        except BiotError as error:
+            text = secrets.redact_all("".join(traceback.format_exception(error))) if debugging else str(error)
+        except Exception as error:
+            frames = "".join(traceback.format_tb(error.__traceback__, limit=50))
+            text = f"a defect of biot-provider, please report it: {type(error).__name__}\n{frames}"
+            # The text of such an error may hold what no log should: it is shown only when debugging.
+            text += secrets.redact_all(str(error)) if debugging else "(set BIOT_LOG=debug to see the error's own text)"
+        sys.tracebacklimit = 0
+        with secrets.redacting():
+            raise _Shown(redact_secrets(text))
+
+    return run
+
+
+class DynamicProvider(ResourceProvider):
+    """A kind of resource behind Pulumi's dynamic providers.
+
+    State holds a reference to the class of each kind, without attributes.
+    """
+
+    serialize_as_secret_always = False  # it is a class's name, and one decryption per resource would be its price
+
+    kind_type: ClassVar[Callable[[], ResourceKind[Any, Any]]]
+    connection: Connection
+    kind: ResourceKind[Any, Any]
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Read the connection's configuration. Pulumi calls this once per process, before anything else.
+
+        This process is the provider's own, and the engine shows its user all that is written to standard error:
+        whatever a library has to say there may hold a secret.
+        """
+        warnings.simplefilter("ignore")
+        logging.disable()
+        send_changed_paths()
+        self.connect(Connection.configured(req.config.get))
+
+    def connect(self, connection: Connection) -> None:
+        """Begin a run over this connection."""
+        self.connection = connection
+        self.kind = type(self).kind_type()
+        self._codec: Codec[Any, Any] = Codec(self.kind.inputs, self.kind.state)
+
+    @operation
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
+        """Find every bad input, fill in defaults and what follows from files; no request."""
+        old, given = _decoded(_olds), _decoded(news)
+        problems = self.connection.problems()
+        try:
+            given = {**self.kind.check(given, old, self._context(given.get("__owner")))}
+        except InvalidInputsError as error:
+            problems += error.problems
+        if problems:
+            # They name no property on Pulumi's side, since the engine prints the whole value of a property it is given
+            # the name of, secrets included; the text begins with the property's path.
+            return CheckResult(news, [CheckFailure("", str(problem)) for problem in problems])
+        return CheckResult(_encoded(self._codec.checked(given, old)), [])
+
+    @operation
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
+        """Compare; a request is made only when the platform's address has changed."""
+        old, given = self._codec.state(_decoded(_olds)), _decoded(_news)
+        self._refuse_another_platform("compare", _id, old)
+        unknown = self._codec.unknown(given)
+        update = {name: getattr(old, name) for name in unknown}
+        update["platform"] = self.connection.settings.base_url
+        new = self._codec.state(given).model_copy(update=update)
+        for digest in marked(self.kind.inputs, Mark.CONTENT_DIGEST):
+            refuse_unseen_ignore(self.kind.name(_id, old), marked(self.kind.inputs, Mark.CONTENT), digest)
+        diff = self.kind.diff(old, new, unknown)
+        for warning in diff.warnings:
+            report(warning)
+        changed = {*diff.changed, *diff.replaces, *unknown}
+        report_changes(_olds, _news, changed)
+        return DiffResult(
+            changes=diff.is_due or bool(changed),
+            replaces=list(diff.replaces),
+            delete_before_replace=bool(changed) and diff.delete_before_replace,
+        )
+
+    @operation
+    def create(self, props: dict[str, Any]) -> CreateResult:
+        """Make the resource."""
+        new = self._codec.state(_decoded(props))
+        id_, state = self.kind.create(new, self._context(new.owner))
+        return CreateResult(id_, self._outputs(state))
+
+    @operation
+    def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
+        """Read state and inputs, so that drift shows and the next update heals it.
+
+        A resource that is gone is made anew by the next update. Of a ``get`` and an import that find nothing the engine
+        would make a resource without outputs: raises LifecycleError for these.
+        """
+        known = self._codec.state(_decoded(props))
+        self._refuse_another_platform("read", id_, known)
+        found = self.kind.read(id_, known, self._context(known.owner))
+        if found is None:
+            if not self._codec.is_state(known):
+                name = self.kind.name(id_, known)
+                raise LifecycleError(
+                    f"read {name}: there is none on this platform", advice="check the id and biot:baseUrl"
+                )
+            return ReadResult("", {})
+        inputs = _encoded(self._codec.inputs(self.kind.declared(found.state)))
+        return ReadResult(found.id, self._outputs(found.state), inputs)
+
+    @operation
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
+        """Change what differs."""
+        old, new = self._codec.state(_decoded(_olds)), self._codec.state(_decoded(_news))
+        self._refuse_another_platform("update", _id, old)
+        return UpdateResult(self._outputs(self.kind.update(_id, old, new, self._context(new.owner))))
+
+    @operation
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """End the resource; one that is gone already is ended."""
+        old = self._codec.state(_decoded(_props))
+        self._refuse_another_platform("delete", _id, old)
+        self.kind.delete(_id, old, self._context(old.owner))
+
+    def _context(self, owner: Any) -> Context:
+        return Context(self.connection, owner if isinstance(owner, str) else None, report)
+
+    def _outputs(self, state: State) -> dict[str, Any]:
+        here = state.model_copy(update={"platform": self.connection.settings.base_url})
+        return _encoded(self._codec.outputs(here))
+
+    def _refuse_another_platform(self, action: str, id_: str, state: State) -> None:
+        self.connection.refuse_another_platform(
+            action,
+            self.kind.name(id_, state),
+            state.platform,
+            lambda: self.kind.is_there(id_, state, self._context(state.owner)),
+        )
+
+
+def report(line: str) -> None:
+    """Show one line to the user; it must name its resource."""
+    sys.stderr.write(redact_secrets(line) + "\n")
+    sys.stderr.flush()
+
+
+def _decoded(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Properties without the engine's own marks."""
+    return {
+        key: _mapped(value, PulumiUnknown, lambda _: UNKNOWN)
+        for key, value in properties.items()
+        if key != "__provider"
+    }
+
+
+def _encoded(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Properties with the engine's own marks."""
+    marked = _mapped(properties, Secret, lambda secret: wrap_rpc_secret(secret.value))
+    return dict(_mapped(marked, Unknown, lambda _: _PULUMI_UNKNOWN))
+
+
+def _mapped(value: Any, kind: type, convert: Callable[[Any], Any], depth: int = 0) -> Any:
+    """The value, with each of this kind inside converted; what is nested too deep stays: the check refuses it."""
+    if isinstance(value, kind):
+        return convert(value)
+    if depth > MAX_DEPTH:
+        return value
+    if isinstance(value, Mapping):
+        return {key: _mapped(item, kind, convert, depth + 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mapped(item, kind, convert, depth + 1) for item in value]
+    return value

@@ -1,0 +1,115 @@
+"""``biot.ServiceUserKey``: a key never changes; other ``keepers`` make a new one, then the old one is deleted.
+
+The resource's id is ``<service user's id>/<key's id>``.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from biot_provider.api.models.service_users import SecretKeyAnswer
+from biot_provider.api.models.wide import are_ids_alike, is_same_moment, moment
+from biot_provider.errors import InputError, NotFoundError
+from biot_provider.lifecycle.codec import is_unknown
+from biot_provider.lifecycle.fields import Mark, marked
+from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError, declared_arguments
+from biot_provider.lifecycle.owner import resource_name
+from biot_provider.service_user.key_writes import HELD, SecretKeyWrites
+from biot_provider.service_user.model import ServiceUserKeyInputs, ServiceUserKeyState
+from biot_provider.service_user.rules import service_user_key_problems
+from biot_provider.service_user.writes import exists
+
+_REPLACING = marked(ServiceUserKeyInputs, Mark.REPLACES)
+
+
+class ServiceUserKeyKind:
+    """Further secret keys of service users."""
+
+    inputs = ServiceUserKeyInputs
+    state = ServiceUserKeyState
+
+    def name(self, id_: str, _state: ServiceUserKeyState) -> str:
+        """What messages call a key."""
+        return f"secret key {id_!r}"
+
+    def check(self, given: Given, _old: Given, _context: Context) -> Given:
+        """Find every problem. Raises InvalidInputsError."""
+        if problems := service_user_key_problems(declared_arguments(given), is_unknown):
+            raise InvalidInputsError(problems)
+        return given
+
+    def diff(self, old: ServiceUserKeyState, new: ServiceUserKeyState, unknown: frozenset[str]) -> Diff:
+        """Any change is a new key, made before the old one is deleted."""
+        HELD[old.key_id] = resource_name(old.owner)
+        differing = [name for name in _REPLACING if (getattr(old, name) or None) != (getattr(new, name) or None)]
+        replaces = [*differing, *(name for name in _REPLACING if name in unknown)]
+        if replaces or not _is_past(old.expiration_time):
+            return Diff(replaces=replaces)
+        warning = (
+            f"warning: secret key {resource_name(old.owner)!r} expired at {old.expiration_time}:"
+            " change its keepers, or run `pulumi up --refresh`, to have a new one"
+        )
+        return Diff(warnings=[warning])
+
+    def create(self, new: ServiceUserKeyState, context: Context) -> Found[ServiceUserKeyState]:
+        """Make the key; its secret is in the state from then on, and can be had nowhere else."""
+        key = SecretKeyWrites(context).create(new.service_user_id, resource_name(new.owner))
+        made = {
+            "key_id": key.id,
+            "secret_key": key.secret_key,
+            "creation_time": key.creation_time,
+            "expiration_time": key.expiration_time,
+        }
+        return Found(f"{new.service_user_id}/{key.id}", new.model_copy(update=made))
+
+    def read(self, id_: str, known: ServiceUserKeyState, context: Context) -> Found[ServiceUserKeyState] | None:
+        """Look whether the key is still listed: one that was deleted or has expired is gone, so it is made anew."""
+        service_user_id, slash, key_id = id_.partition("/")
+        if not (service_user_id and slash and key_id):
+            raise InputError(f"read secret key {id_!r}: the id must be <service user's id>/<key's id>")
+        try:
+            keys = context.client.get_service_user(service_user_id).secret_keys
+        except NotFoundError:
+            return None
+        found = next((key for key in keys or () if key.id == key_id), None)
+        are_all_shown = keys is not None and all(are_ids_alike(key.id, key_id) for key in keys)
+        if found is None and (are_all_shown or not known.key_id):
+            return None
+        update = {"service_user_id": known.service_user_id or service_user_id, "key_id": key_id}
+        if found is None:
+            context.report(
+                f"warning: secret key {id_!r}: the platform does not show which keys there are; it is taken as it was"
+            )
+        else:
+            update |= _changed_times(found, known)
+        return Found(id_, known.model_copy(update=update))
+
+    def declared(self, state: ServiceUserKeyState) -> ServiceUserKeyState:
+        """The state as it is."""
+        return state
+
+    def update(
+        self, _id: str, old: ServiceUserKeyState, _new: ServiceUserKeyState, _context: Context
+    ) -> ServiceUserKeyState:
+        """Keep the key: no change is made in place."""
+        return old
+
+    def delete(self, id_: str, _old: ServiceUserKeyState, context: Context) -> None:
+        """Delete the key."""
+        service_user_id, _, key_id = id_.partition("/")
+        SecretKeyWrites(context).delete(service_user_id, key_id)
+
+    def is_there(self, id_: str, _old: ServiceUserKeyState, context: Context) -> bool:
+        """Whether the platform has the key's service user."""
+        return exists(context.client, id_.partition("/")[0])
+
+
+def _changed_times(found: SecretKeyAnswer, known: ServiceUserKeyState) -> dict[str, str]:
+    """The times that the platform shows, where they are other ones than those known."""
+    times = {"creation_time": found.creation_time, "expiration_time": found.expiration_time}
+    return {name: time for name, time in times.items() if time and not is_same_moment(time, getattr(known, name))}
+
+
+def _is_past(time: str | None) -> bool:
+    end = moment(time)
+    return end is not None and end <= datetime.now(UTC)

@@ -1,0 +1,1 @@
+"""Endpoints of one's own that the platform calls."""

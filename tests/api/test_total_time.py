@@ -1,0 +1,225 @@
+"""A request ends in its time and within its memory, whatever the other side does."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import trustme
+
+from biot_provider.api.client import Client
+from biot_provider.api.session import Session
+from biot_provider.api.transport import MAX_RESPONSE_BYTES, open_transport
+from biot_provider.config import Settings
+from biot_provider.errors import TransportError
+
+TIME = 0.6
+SLACK = 2.0  # a busy machine
+CONFIG = {"name": "guard", "displayName": "Guard", "version": 1}
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+TOKEN = b'{"accessToken": "canary-token", "accessTokenExpiration": "2999-01-01T00:00:00Z"}'
+
+Conversation = Callable[[socket.socket, threading.Event], None]
+
+
+def read_request(connection: socket.socket) -> bytes:
+    """The head of one request, and what came with it."""
+    text = b""
+    while b"\r\n\r\n" not in text and (more := connection.recv(65536)):
+        text += more
+    return text
+
+
+@contextlib.contextmanager
+def talking(conversation: Conversation, tls: ssl.SSLContext | None = None) -> Iterator[str]:
+    """A server that gives each connection a token first, and then converses so."""
+    over = threading.Event()
+    threads: list[threading.Thread] = []
+
+    def converse(connection: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            talk = tls.wrap_socket(connection, server_side=True) if tls else connection
+            with talk:
+                text = read_request(talk)
+                if b"accessToken" in text:
+                    if not text.endswith(b"}"):
+                        talk.recv(65536)
+                    talk.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(TOKEN) + TOKEN)
+                    read_request(talk)
+                conversation(talk, over)
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threads.append(threading.Thread(target=converse, args=(server.accept()[0],)))
+                threads[-1].start()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        accepting = threading.Thread(target=accept)
+        accepting.start()
+        try:
+            yield f"{'https' if tls else 'http'}://127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            over.set()
+            server.shutdown(socket.SHUT_RDWR)
+            for thread in (accepting, *threads):
+                thread.join()
+
+
+@pytest.fixture(params=["http", "https"])
+def tls(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext | None:
+    if request.param == "http":
+        return None
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+def failure(base_url: str, act: Callable[[Client], Any]) -> tuple[TransportError, float]:
+    """How this fails, and the seconds it took."""
+    settings = Settings(base_url, "id", "canary-key")
+    client = Client(Session(settings, open_transport(settings)))
+    started = time.monotonic()
+    with pytest.raises(TransportError) as raised:
+        act(client)
+    seconds = time.monotonic() - started
+    client.close()
+    return raised.value, seconds
+
+
+def drip(text: bytes) -> Conversation:
+    def conversation(connection: socket.socket, over: threading.Event) -> None:
+        for _ in range(80):  # and then it ends, so that a client without a limit fails and does not hang
+            if over.wait(0.1):
+                return
+            connection.sendall(text)
+
+    return conversation
+
+
+@pytest.mark.parametrize(
+    ("operation", "part"), [("write", "head"), ("write", "body"), ("write", "nothing"), ("read", "body")]
+)
+def test_an_answer_that_trickles_or_never_comes_is_late_in_time(tls: Any, operation: str, part: str) -> None:
+    def conversation(connection: socket.socket, over: threading.Event) -> None:
+        if part != "nothing":
+            connection.sendall(HEAD + (b"" if part == "head" else b"Content-Length: 9999\r\n\r\n"))
+        drip(b"" if part == "nothing" else b"x")(connection, over)
+
+    with talking(conversation, tls) as base_url:
+        error, seconds = failure(
+            base_url,
+            lambda client: (
+                client.get_plugin("guard", timeout=TIME)
+                if operation == "read"
+                else client.create_plugin(CONFIG, timeout=TIME)
+            ),
+        )
+    assert f"no answer from {base_url} within 1 s" in str(error)
+    assert error.unclear
+    assert TIME * 0.9 <= seconds < TIME + SLACK
+
+
+@pytest.mark.parametrize("taken", ["nothing", "a little at a time"])
+def test_an_upload_that_is_not_taken_is_late_in_time(tls: Any, taken: str) -> None:
+    def conversation(connection: socket.socket, over: threading.Event) -> None:
+        for _ in range(80):
+            if over.wait(0.1):
+                return
+            if taken != "nothing":
+                connection.recv(100)
+
+    with talking(conversation, tls) as base_url:
+        package = io.BytesIO(bytes(20 * 1024 * 1024))
+        error, seconds = failure(base_url, lambda client: client.create_plugin(CONFIG, package, timeout=TIME))
+    assert "create plugin 'guard': no answer from" in str(error)
+    assert error.unclear
+    assert seconds < TIME + SLACK
+
+
+def test_the_login_counts_in_the_time_of_the_request() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:  # takes connections and never says a word
+        base_url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        error, seconds = failure(base_url, lambda client: client.create_plugin(CONFIG, timeout=TIME))
+    assert "log in as service user id: no answer from" in str(error)
+    assert seconds < TIME + SLACK
+
+
+def test_no_wait_goes_beyond_the_time(tls: Any) -> None:
+    def busy(connection: socket.socket, over: threading.Event) -> None:
+        while True:
+            connection.sendall(b"HTTP/1.1 503 Busy\r\nRetry-After: 9\r\nContent-Length: 0\r\n\r\n")
+            if not read_request(connection):
+                return
+
+    with talking(busy, tls) as base_url:
+        settings = Settings(base_url, "id", "canary-key")
+        client = Client(Session(settings, open_transport(settings)))
+        started = time.monotonic()
+        with pytest.raises(Exception, match="answered 503"):
+            client.get_plugin("guard", timeout=TIME)
+        client.close()
+    assert time.monotonic() - started < TIME
+
+
+@pytest.mark.parametrize("kind", ["plain", "packed", "endless"])
+def test_an_answer_too_large_for_memory_is_refused(kind: str) -> None:
+    def conversation(connection: socket.socket, over: threading.Event) -> None:
+        if kind == "packed":
+            body = gzip.compress(bytes(MAX_RESPONSE_BYTES + 1))
+            connection.sendall(HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            return
+        length = b"" if kind == "endless" else b"Content-Length: %d\r\n" % (MAX_RESPONSE_BYTES + 1)
+        connection.sendall(HEAD + length + b"\r\n")
+        while not over.is_set():
+            connection.sendall(bytes(2**20))
+
+    with talking(conversation) as base_url:
+        error, _ = failure(base_url, lambda client: client.get_plugin("guard"))
+    assert str(error) == (
+        f"read plugin 'guard': {base_url} gave a response of more than 32 MB, which the platform never does."
+        " What to do: check biot:baseUrl"
+    )
+
+
+def test_a_packed_answer_is_read(tls: Any) -> None:
+    body = gzip.compress(b'{"name": "guard", "version": 7}')
+
+    def conversation(connection: socket.socket, over: threading.Event) -> None:
+        connection.sendall(HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    with talking(conversation, tls) as base_url:
+        settings = Settings(base_url, "id", "canary-key")
+        client = Client(Session(settings, open_transport(settings)))
+        assert client.get_plugin("guard").version == 7
+        client.close()
+
+
+def test_a_connection_is_kept_between_requests(tls: Any) -> None:
+    connections: list[socket.socket] = []
+    body = b'{"name": "guard", "version": 7}'
+
+    def conversation(connection: socket.socket, over: threading.Event) -> None:
+        connections.append(connection)
+        while True:
+            connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+            if not read_request(connection):
+                return
+
+    with talking(conversation, tls) as base_url, httpx.Client(transport=open_transport(Settings(base_url))) as http:
+        for _ in range(3):
+            assert http.get(base_url).json()["version"] == 7
+    assert len(connections) == 1

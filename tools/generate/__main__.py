@@ -1,0 +1,41 @@
+"""`python -m tools.generate` writes the generated files; with `--check` it names those that are not current."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from . import ROOT
+from .classes import resource_modules
+from .kinds import KINDS
+from .pages import page
+
+RESOURCES = ROOT / "biot_provider" / "program" / "resources"
+REFERENCE = ROOT / "docs" / "reference"
+
+
+def generated() -> Mapping[Path, str]:
+    """The text of every generated file."""
+    modules = {RESOURCES / name: text for name, text in resource_modules().items()}
+    return modules | {REFERENCE / f"{kind.words('-')}.md": page(kind) for kind in KINDS}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the files that are not current, or with --check name them; gives the exit code."""
+    files = generated()
+    stale = [file for file, text in files.items() if not file.exists() or file.read_text("utf-8") != text]
+    stale += [file for file in (*RESOURCES.glob("*.py"), *REFERENCE.glob("*.md")) if file not in files]
+    for file in stale:
+        if "--check" in arguments:
+            sys.stderr.write(f"{file.relative_to(ROOT)} is not what the models say: run `make docs`\n")
+        elif file in files:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(files[file], "utf-8")
+        else:
+            file.unlink()
+    return 1 if stale and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
