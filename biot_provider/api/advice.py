@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from biot_provider.api.models.logins import PERSON_LOGIN, SERVICE_LOGIN
+
 _AGAIN = "run `pulumi up` again; if it stays, give BioT's support the trace id"
 _REFRESH = "run `pulumi refresh` if it was deleted on purpose"
 
@@ -61,11 +63,11 @@ CODES: Mapping[str, str] = {**_SETTINGS, **_LOGINS, **_SERVICE_USERS, **_SUBSCRI
 """What to do about each documented code but two, for which it depends on the request."""
 
 _BAD_LOGIN: Mapping[str, str] = {
-    "/ums/v2/services/accessToken": (
+    SERVICE_LOGIN: (
         "check biot:serviceId and biot:serviceSecretKey of this stack; if they are right, the key has expired:"
         " make a new one"
     ),
-    "/ums/v2/users/login": "check biot:username and biot:password of this stack",
+    PERSON_LOGIN: "check biot:username and biot:password of this stack",
 }
 
 _PERMISSIONS: Mapping[str, str] = {

@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator
 
 import httpx
 
-from biot_provider.api.models.logins import AccessToken, PersonLogin
+from biot_provider.api.models.logins import PERSON_LOGIN, SERVICE_LOGIN, AccessToken, PersonLogin
 from biot_provider.api.models.wide import moment
 from biot_provider.api.redaction import KnownSecrets
 from biot_provider.api.responses import AnswerT, api_error, parse
@@ -32,9 +32,6 @@ REFUSAL_SECONDS = 300.0
 
 LEAST_USE = 20.0
 """Seconds that each token is used, so that short-lived ones, or a clock that is ahead, make no login per request."""
-
-SERVICE_LOGIN = "/ums/v2/services/accessToken"
-PERSON_LOGIN = "/ums/v2/users/login"
 
 _RENEWAL_MARGIN = 60.0
 _LIFETIME_IF_UNKNOWN = 300.0

@@ -5,8 +5,10 @@ httpx bounds each single wait, so a response that trickles would never be late.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
+from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -36,15 +38,19 @@ def seconds_left(request: httpx.Request) -> float:
     return seconds or math.inf
 
 
-def start_clock(request: httpx.Request) -> float:
-    """Hold this thread's waits to the request's time; return when it is over, on the monotonic clock."""
+@contextlib.contextmanager
+def running_clock(request: httpx.Request) -> Iterator[float]:
+    """Hold this thread's waits to the request's time, meanwhile; give when it is over, on the monotonic clock."""
     ends = time.monotonic() + seconds_left(request)
-    _deadline.set(ends)
-    return ends
+    before = _deadline.set(ends)
+    try:
+        yield ends
+    finally:
+        _deadline.reset(before)
 
 
 class TimedTransport(httpx.HTTPTransport):
-    """The network of httpx, with waits that end at the deadline which ``start_clock`` set."""
+    """The network of httpx, with waits that end at the deadline that ``running_clock`` sets."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)

@@ -17,7 +17,8 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
-from biot_provider.api.total_time import TimedTransport, start_clock
+from biot_provider.api.models.logins import PERSON_LOGIN, SERVICE_LOGIN
+from biot_provider.api.total_time import TimedTransport, running_clock
 from biot_provider.config import LOOPBACK, Settings
 from biot_provider.errors import ConfigError
 
@@ -35,7 +36,7 @@ _LOGIN_ATTEMPTS = 6
 """More than for a read: all requests of a process wait for the one login."""
 _LONGEST_WAIT = 10.0
 _BUSY = frozenset({429, 502, 503, 504})
-_LOGINS = frozenset({"/ums/v2/services/accessToken", "/ums/v2/users/login"})
+_LOGINS = frozenset({SERVICE_LOGIN, PERSON_LOGIN})
 
 
 class ResponseTooLargeError(httpx.RequestError):
@@ -55,7 +56,10 @@ class RetryTransport(httpx.BaseTransport):
 
         Raises httpx.TransportError as the wrapped transport does, and ResponseTooLargeError.
         """
-        ends = start_clock(request)
+        with running_clock(request) as ends:
+            return self._repeated(request, ends)
+
+    def _repeated(self, request: httpx.Request, ends: float) -> httpx.Response:
         attempts = max(self._attempts, _LOGIN_ATTEMPTS) if request.url.path in _LOGINS else self._attempts
         attempt = 1
         while True:
@@ -81,14 +85,14 @@ class RetryTransport(httpx.BaseTransport):
     ) -> float | None:
         """Return the seconds until the request may be repeated, more each time; None where it must not be."""
         is_safe = request.method == "GET" or request.url.path in _LOGINS
-        backoff: float = min(self._wait * 2 ** (attempt - 1), 5.0) * random.uniform(0.5, 1.5)  # noqa: S311
+        wait = backoff(attempt, self._wait)
         if isinstance(outcome, httpx.Response):
             passes = outcome.status_code in _BUSY or _is_cut_off(outcome)
-            return (retry_after(outcome.headers) or backoff) if is_safe and passes else None
+            return (retry_after(outcome.headers) or wait) if is_safe and passes else None
         if isinstance(outcome, (httpx.ConnectError, httpx.ConnectTimeout)):
-            return backoff
+            return wait
         # What has not responded in its time would only take as long again.
-        return backoff if is_safe and not isinstance(outcome, httpx.TimeoutException) else None
+        return wait if is_safe and not isinstance(outcome, httpx.TimeoutException) else None
 
     def close(self) -> None:
         """Close the wrapped transport."""
@@ -131,6 +135,11 @@ def is_cut_json(text: str) -> bool:
     except RecursionError:  # deeper than Python reads
         return False
     return False
+
+
+def backoff(attempt: int, first: float = 0.5) -> float:
+    """Return the seconds before another attempt: ``first`` after the first one, more each time, with jitter."""
+    return min(first * 2.0 ** (attempt - 1), 5.0) * random.uniform(0.5, 1.5)  # noqa: S311
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -6,9 +6,9 @@ import base64
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from biot_provider.api.models.wide import moment
 from biot_provider.api.single_flight import SingleFlight
 from biot_provider.config import LOOPBACK
 from biot_provider.errors import ImageError
@@ -91,7 +91,8 @@ class RegistryLogin:
 
         token = authorization_token(credentials, f"http://{host}" if embedded else None)
         now = self._clock()
-        expires = _seconds(credentials.credentials.expiration) or now + _DEFAULT_SECONDS
+        expiration = moment(credentials.credentials.expiration)
+        expires = now + _DEFAULT_SECONDS if expiration is None else expiration.timestamp()
         # Where this machine's clock is fast, keys that are new would count as old with each request.
         expires = max(expires, now + 2 * _MARGIN)
         return Access(host, repository, token, embedded, expires)
@@ -106,11 +107,3 @@ def require_libraries() -> None:
             f"images need {error.name or 'more libraries'}, which is not installed:"
             " run `pip install 'biot-provider[image]'`"
         ) from None
-
-
-def _seconds(expiration: str | None) -> float | None:
-    try:
-        moment = datetime.fromisoformat(expiration or "")
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -5,8 +5,6 @@ Every request to a registry may be sent again: reads change nothing, and what is
 
 from __future__ import annotations
 
-import contextvars
-import random
 import ssl
 import time
 from collections.abc import Callable
@@ -15,7 +13,7 @@ from typing import TypeVar
 import httpx
 
 from biot_provider.api.redaction import redact
-from biot_provider.api.transport import retry_after
+from biot_provider.api.transport import backoff, retry_after
 from biot_provider.errors import ImageError
 from biot_provider.image.distribution import STALL_SECONDS, InvalidResponseError
 
@@ -49,8 +47,7 @@ def exchange(
     attempt = 1
     while True:
         try:
-            # In a context without values: the deadline of this thread's last request to the platform does not count.
-            return contextvars.Context().run(call)
+            return call()
         except (httpx.HTTPError, httpx.InvalidURL, InvalidResponseError) as error:
             is_closed = embedded and isinstance(_cause(error), ConnectionRefusedError)
             wait = None if is_closed else _wait(error, attempt)
@@ -62,15 +59,14 @@ def exchange(
 
 def _wait(error: Exception, attempt: int) -> float | None:
     """Return the seconds until the same exchange may succeed; None where it would only fail again."""
-    backoff: float = min(0.5 * 2.0 ** (attempt - 1), 5.0) * random.uniform(0.5, 1.5)  # noqa: S311
     if isinstance(error, httpx.HTTPStatusError):
         passes = error.response.status_code in _PASSING
-        return (retry_after(error.response.headers) or backoff) if passes else None
+        return (retry_after(error.response.headers) or backoff(attempt)) if passes else None
     # After a timeout it would only take as long again; no repeat makes an address or a certificate right.
     lasting = (httpx.TimeoutException, httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.TooManyRedirects)
     if isinstance(error, lasting) or isinstance(_cause(error), ssl.SSLCertVerificationError):
         return None
-    return backoff
+    return backoff(attempt)
 
 
 def _failure(action: str, error: Exception, secrets: tuple[str, ...], *, is_closed: bool) -> Exception:

@@ -8,6 +8,9 @@ from biot_provider.api.models.wide import (
     Text,
 )
 
+SERVICE_LOGIN = "/ums/v2/services/accessToken"
+PERSON_LOGIN = "/ums/v2/users/login"
+
 
 class AccessToken(Answer):
     """The response to a service user's login."""
