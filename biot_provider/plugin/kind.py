@@ -38,6 +38,8 @@ from biot_provider.plugin.writes import PluginWrites
 if TYPE_CHECKING:
     from biot_provider.api.models.plugins import PluginAnswer
 
+_CONTENT = marked(PluginInputs, Mark.CONTENT)
+
 
 class PluginKind:
     """Plugins hosted by the platform. Their id is the bare name."""
@@ -78,7 +80,7 @@ class PluginKind:
 
     def diff(self, old: PluginState, new: PluginState, unknown: frozenset[str]) -> Diff:
         """Compare. Raises InputError for a version that the platform would refuse."""
-        if not unknown.isdisjoint(marked(PluginInputs, Mark.CONTENT)):
+        if not unknown.isdisjoint(_CONTENT):
             new = new.model_copy(update={"code_digest": old.code_digest, "code_files": old.code_files})
         changed = changed_fields(old, new)
         replaces = replacing_fields(old, new) + _may_replace(old, unknown)

@@ -62,7 +62,8 @@ class PluginWrites:
                 return found, False
 
         def judge(found: PluginAnswer | None, error: BiotError) -> tuple[PluginAnswer, bool] | None:
-            unclear_errors.extend([error] if unclear(error) else [])
+            if unclear(error):
+                unclear_errors.append(error)
             return None if found is None else (found, False)
 
         # Only a name that was free before shows that a plugin without a stamp is of this very create.

@@ -12,6 +12,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Mapping
+from types import UnionType
 from typing import Any, ClassVar, TypeVar
 
 from pulumi.dynamic import (
@@ -106,6 +107,8 @@ class DynamicProvider(ResourceProvider):
         self.connection = connection
         self.kind = type(self).kind_type()
         self._codec: Codec[Any, Any] = Codec(self.kind.inputs, self.kind.state)
+        self._content = marked(self.kind.inputs, Mark.CONTENT)
+        self._content_digests = marked(self.kind.inputs, Mark.CONTENT_DIGEST)
 
     @operation
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
@@ -131,8 +134,8 @@ class DynamicProvider(ResourceProvider):
         update = {name: getattr(old, name) for name in unknown}
         update["platform"] = self.connection.settings.base_url
         new = self._codec.state(given).model_copy(update=update)
-        for digest in marked(self.kind.inputs, Mark.CONTENT_DIGEST):
-            refuse_unseen_ignore(self.kind.name(_id, old), marked(self.kind.inputs, Mark.CONTENT), digest)
+        for digest in self._content_digests:
+            refuse_unseen_ignore(self.kind.name(_id, old), self._content, digest)
         diff = self.kind.diff(old, new, unknown)
         for warning in diff.warnings:
             report(warning)
@@ -218,11 +221,14 @@ def _decoded(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 def _encoded(properties: Mapping[str, Any]) -> dict[str, Any]:
     """Properties with the engine's own marks."""
-    marked = _mapped(properties, Secret, lambda secret: wrap_rpc_secret(secret.value))
-    return dict(_mapped(marked, Unknown, lambda _: _PULUMI_UNKNOWN))
+    return dict(_mapped(properties, Secret | Unknown, _engines_mark))
 
 
-def _mapped(value: Any, kind: type, convert: Callable[[Any], Any], depth: int = 0) -> Any:
+def _engines_mark(value: Secret | Unknown) -> Any:
+    return wrap_rpc_secret(value.value) if isinstance(value, Secret) else _PULUMI_UNKNOWN
+
+
+def _mapped(value: Any, kind: type | UnionType, convert: Callable[[Any], Any], depth: int = 0) -> Any:
     """The value, with each of this kind inside converted; what is nested too deep stays: the check refuses it."""
     if isinstance(value, kind):
         return convert(value)

@@ -127,7 +127,8 @@ class ServiceUserWrites:
             return answer.id, answer, answer.secret_key_data
 
         def judge(found: ServiceUserAnswer | None, error: BiotError) -> Made | None:
-            unclear_errors.extend([error] if unclear(error) else [])
+            if unclear(error):
+                unclear_errors.append(error)
             return None if found is None else self._with_new_key(found, inputs)
 
         not_done = f"Service user {inputs.name!r} was not found there afterwards"

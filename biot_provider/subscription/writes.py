@@ -130,7 +130,8 @@ class SubscriptionWrites:
                 return found, not (is_there or unclear_errors)
 
         def judge(found: SubscriptionAnswer | None, error: BiotError) -> tuple[SubscriptionAnswer, bool] | None:
-            unclear_errors.extend([error] if unclear(error) else [])
+            if unclear(error):
+                unclear_errors.append(error)
             return None if found is None or _left(found, wanted) else (found, False)
 
         not_done = f"{self.named(inputs)} was not found there afterwards as declared"
