@@ -1,11 +1,13 @@
 """What holds for every test, and a proxy.
 
 `pytest --hypothesis-profile=long` looks at more values, other ones each time; it prints what reproduces a failure.
+With SAME_DRAWS in the environment they are the same each time, so that the verdict on a commit is no matter of luck.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import signal
 import socket
@@ -17,7 +19,14 @@ import pytest
 from hypothesis import settings
 
 settings.register_profile("quick", max_examples=60, derandomize=True, database=None, deadline=None)
-settings.register_profile("long", max_examples=3000, database=None, deadline=None, print_blob=True)
+settings.register_profile(
+    "long",
+    max_examples=3000,
+    derandomize="SAME_DRAWS" in os.environ,
+    database=None,
+    deadline=None,
+    print_blob="SAME_DRAWS" not in os.environ,
+)
 settings.load_profile("quick")
 
 # A run in the background is started with interrupts ignored, and would hand that on to the processes tests interrupt.

@@ -22,7 +22,7 @@ from biot_provider.plugin.check import (
     with_defaults,
 )
 from biot_provider.plugin.model import PluginInputs, PluginState
-from biot_provider.plugin.stamp import SEED, Stamp, is_another, is_foreign, is_same_plugin
+from biot_provider.plugin.stamp import SEED, Stamp, is_foreign, is_remade, is_same_plugin
 from biot_provider.plugin.state import (
     CODE,
     VARIABLES,
@@ -50,8 +50,8 @@ class PluginKind:
     def __init__(self) -> None:
         self._declared: Declarations[tuple[tuple[str, str], str]] = Declarations()
         """The stack and the name of the plugins of this run."""
-        self._kept: set[tuple[str, str | None]] = set()
-        """Name and creation time of plugins that a resource has and that may be in state once more, to be deleted."""
+        self._kept: list[PluginState] = []
+        """Plugins that a resource has and that may be in state once more, to be deleted."""
 
     def name(self, id_: str, state: PluginState) -> str:
         """What messages call a plugin."""
@@ -117,10 +117,14 @@ class PluginKind:
         state = observed(answer, known)
         if has_no_state:
             return Found(id_, state)
-        if is_another(answer, known):
+        if is_remade(answer, known):
+            # Even with this resource's stamp: this state may be one that is to be deleted, of before a replacement.
+            stamp = Stamp.found(answer)
+            outlook = "; its stamp is this resource's, so `pulumi up` continues with it"
             context.report(
                 f"warning: plugin {id_!r} of this stack no longer exists: the one of that name was created at"
                 f" {answer.creation_time}, not at {known.creation_time}, and is left alone"
+                f"{outlook if stamp is not None and stamp.is_of(known.owner) else ''}"
             )
             return None
         return Found(id_, _with_code(state, answer, known, context))
@@ -138,7 +142,7 @@ class PluginKind:
     def delete(self, id_: str, old: PluginState, context: Context) -> None:
         """Delete the plugin; one that is gone already, or another's by now, is left alone."""
         old = old.model_copy(update={"name": old.name or id_})
-        if (old.name, old.creation_time) in self._kept:
+        if any(kept.name == old.name and not is_remade(kept, old) for kept in self._kept):
             context.report(f"plugin {id_!r}: is kept, not made anew: its replacement has taken it over")
             return
         PluginWrites(context).delete(old)
@@ -156,7 +160,7 @@ class PluginKind:
         Of an image plugin that is replaced the old one goes last, and may get another run's refresh before.
         """
         if state.kept is True or state.image_tag is not None:
-            self._kept.add((state.name, state.creation_time))
+            self._kept.append(state)
 
     def _declared_twice(self, name: object, owner: str | None) -> list[Problem]:
         if not isinstance(name, str) or owner is None:

@@ -108,7 +108,7 @@ def is_another(found: PluginAnswer, state: PluginState) -> bool:
     return not is_own and is_remade(found, state)
 
 
-def is_remade(found: PluginAnswer, state: PluginState) -> bool:
+def is_remade(found: PluginAnswer | PluginState, state: PluginState) -> bool:
     """Whether the plugin of that name was made at another time than the one of this state."""
     same = is_same_moment(found.creation_time, state.creation_time)
     if same is None and found.endpoint_url and state.endpoint_url:

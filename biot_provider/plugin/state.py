@@ -19,7 +19,7 @@ from biot_provider.api.models.plugins import (
 )
 from biot_provider.lifecycle.fields import updatable
 from biot_provider.plugin.model import DEFAULT_INTERCEPTION_ORDER, Cors, PluginInputs, PluginState
-from biot_provider.plugin.stamp import SEED, STAMP_VARIABLE, Stamp, code_identity, is_digest, is_foreign, is_remade
+from biot_provider.plugin.stamp import SEED, STAMP_VARIABLE, Stamp, code_identity, is_digest, is_foreign
 
 _SYSTEM_PREFIX = "BIOT_"
 
@@ -158,7 +158,6 @@ def observed_code(state: PluginState, answer: PluginAnswer, stamp: Stamp | None,
 
     ``stamp`` is this resource's own, or None; ``known`` is what this side deployed.
     """
-    remade = is_remade(answer, known)
     is_next = answer.deployed_version == known.deployed_version + 1
     lost = stamp.digest if stamp is not None and is_digest(stamp.digest) else None
     if not has_code(known):
@@ -166,9 +165,9 @@ def observed_code(state: PluginState, answer: PluginAnswer, stamp: Stamp | None,
         return state if lost is None else state.model_copy(update={"code_digest": lost})
     if stamp is None or stamp.digest == code_identity(known):
         moved = isinstance(answer.version, int) and answer.version != known.version
-        if not remade and not moved:
+        if not moved:
             return state
-    elif lost is not None and not remade and not is_foreign(known.code_digest) and is_next:
+    elif lost is not None and not is_foreign(known.code_digest) and is_next:
         # A write of ours that was not recorded: it was killed, or its answer was lost.
         return state.model_copy(update={"code_digest": lost, "code_files": None})
     foreign = f"deployed elsewhere as version {answer.version}"
@@ -184,6 +183,7 @@ def recorded(
     it, deployed the code; None when it left the code alone.
     """
     gave: dict[str, Any] = {name: getattr(answer, name) for name in _OUTPUTS if getattr(answer, name) is not None}
+    shown_type = answer.deployment_package_type if before is None else before.deployment_package_type
     if before is not None:
         gave = {name: getattr(before, name) for name in _OUTPUTS} | gave
     if deployed is None:
@@ -193,7 +193,7 @@ def recorded(
         | {
             "version": deployed,
             "declared_version": wanted.version,
-            "deployment_package_type": answer.deployment_package_type or package_type(wanted),
+            "deployment_package_type": shown_type or package_type(wanted),
             "kept": before.kept if before is not None else None,
         }
     )

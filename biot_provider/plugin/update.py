@@ -140,7 +140,8 @@ class PluginUpdate:
     def _restamps(self, there: Stamp | None, *, sends: bool) -> bool:
         """Whether the stamp is written: with any other write, or where the plugin is not marked as this resource's."""
         if self._stamp is None:
-            return self._takes_over and there is not None  # without stamps another's goes
+            # Without stamps another's goes, and that of this resource's former name.
+            return there is not None and (self._takes_over or not there.is_of(self._wanted.owner))
         if self._stamp == there:
             return False
         return sends or self._takes_over or there is None or there.owner != self._stamp.owner
