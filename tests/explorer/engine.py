@@ -199,8 +199,11 @@ class Engine:
             refuse_absorbed(held.outs, outs, named)
             self._record(held, declared, inputs, outs)
         else:
+            former = {self.key(held.urn), self.key(held.written)}
             held.urn, held.inputs = declared.urn, inputs
-            self._own(held)
+            truth = self.world.truths.get(held.endpoint)
+            if truth is None or former & truth.owners:  # else another stack has taken it over
+                self._own(held)
 
     def _create(self, run: Run, declared: Declared, held: Held | None, inputs: dict[str, Any]) -> None:
         outs = wire(plain(self._call(run, "create", inputs).outs))

@@ -185,6 +185,21 @@ REGRESSIONS: dict[str, list[Step]] = {
         ("code", 0, 2, 0),
         ("up", 0),
     ],
+    "gone, and made anew by an update whose answer is lost, without stamps": [
+        ("code", 0, 0, 0),
+        ("up", 0),
+        ("console", "a", "delete"),
+        ("stamp", 0),
+        ("code", 0, 0, 1),
+        ("up", 0, ("lost after commit",)),
+    ],
+    "adopted by another stack, then deployed without a change": [
+        ("code", 0, 0, 1),
+        ("up", 0),
+        ("set", 1, 0, "adopt", 1),
+        ("up", 1),
+        ("up", 0),
+    ],
     "adopted without stamps": [
         ("stamp", 0),
         ("code", 1, 0, 0),

@@ -11,7 +11,7 @@ import json
 import time
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -129,6 +129,8 @@ class Line(httpx.BaseTransport):
             parts = _parts(request, content)
             config = json.loads(parts.get("config", b"{}"))
             self.world.written(self.actor, request.method, name, before, config, has_zip=CODE in parts)
+            if request.method == "POST":  # what this operation has made, no diff has seen
+                self.actor = replace(self.actor, named=None)
         return answer
 
 
