@@ -37,7 +37,7 @@ test: $(VENV)/.installed  ## all tests but the long ones and those that need bui
 
 test-all: test test-builders test-long test-pythons  ## every test there is
 
-test-builders: $(VENV)/.installed  ## the tests of builders, a registry, a Docker daemon and YAML programs; gets what they run
+test-builders: $(VENV)/.installed  ## the tests of builders, registries, Docker and YAML programs; gets what they run
 	@$(BIN)/python tools/test_servers.py --install
 	@$(BIN)/python tools/engine/ensure.py --yaml >/dev/null
 	@$(PYTEST) -m needs_builders
