@@ -37,9 +37,9 @@ test: $(VENV)/.installed  ## all tests but the long ones and those that need bui
 
 test-all: test test-builders test-long test-pythons  ## every test there is
 
-test-builders: $(VENV)/.installed  ## install builders, a registry and a Docker daemon, and run the tests that need them
+test-builders: $(VENV)/.installed  ## the tests of builders, registries, Docker and YAML programs; gets what they run
 	@$(BIN)/python tools/test_servers.py --install
-	@$(BIN)/python tools/engine/ensure.py >/dev/null
+	@$(BIN)/python tools/engine/ensure.py --yaml >/dev/null
 	@$(PYTEST) -m needs_builders
 
 test-long: $(VENV)/.installed  ## the long tests, and long runs of the explorer and of the tests of any value

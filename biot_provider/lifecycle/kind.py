@@ -35,13 +35,26 @@ class InvalidInputsError(BiotError):
         self.problems = list(problems)
 
 
+class HalfMadeError(BiotError):
+    """A create that has made the resource, and could not finish it: ``found`` is what there is."""
+
+    def __init__(self, error: BiotError, found: Found[Any]) -> None:
+        super().__init__(error.summary, advice=error.advice)
+        self.found = found
+
+
 @dataclass(frozen=True)
 class Context:
-    """What one operation needs from outside; ``report`` shows the user one line, which names its resource."""
+    """What one operation needs from outside.
+
+    ``report`` shows the user one line, which names its resource. ``seconds`` is the time that the operation has, by
+    default the connection's.
+    """
 
     connection: Connection
     owner: str | None
     report: Callable[[str], None]
+    seconds: float | None = None
 
     @property
     def settings(self) -> Settings:
@@ -56,7 +69,8 @@ class Context:
     @cached_property
     def deadline(self) -> Deadline:
         """The time that this operation has."""
-        return Deadline(self.settings.request_timeout)
+        seconds = self.seconds or self.settings.request_timeout
+        return Deadline(seconds, cancellation=self.connection.cancellation)
 
 
 @dataclass(frozen=True)

@@ -64,8 +64,12 @@ class DeclaredResource(Resource):
     """Outputs that are secrets in state, whichever way they get there."""
 
     def __init__(self, resource_name: str, arguments: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> None:
-        secret = pulumi.ResourceOptions(additional_secret_outputs=[*self._secret_outputs] or None)
-        opts = pulumi.ResourceOptions.merge(opts, secret)
+        of_every = pulumi.ResourceOptions(
+            additional_secret_outputs=[*self._secret_outputs] or None,
+            # A stack may have it from the native provider.
+            aliases=[pulumi.Alias(type_=f"biot:index:{type(self).__name__}")],
+        )
+        opts = pulumi.ResourceOptions.merge(opts, of_every)
         if opts.import_ is not None:
             raise pulumi.RunError(
                 f"{type(self).__name__} {resource_name!r}: the option import_ does not work with Pulumi's dynamic"

@@ -23,8 +23,10 @@ from biot_provider.config import Settings
 from biot_provider.emulator import Platform
 
 ROOT = Path(__file__).parents[2]
-OURS = "pulumi-python:dynamic/biot:"
-"""How the types of this project's resources begin in URNs."""
+OURS = ("pulumi-python:dynamic/biot:", "biot:index:")
+"""How the types of this project's resources begin in URNs: dynamic ones, and those of the native provider."""
+PLUGINS = {"providers": [{"name": "biot", "path": str(Path(sys.prefix, "bin"))}]}
+"""Where the engine finds the native provider."""
 HANDLER = "exports.handler = async () => ({ statusCode: 200 })\n"
 
 Events = list[dict[str, Any]]
@@ -153,7 +155,8 @@ class Project:
 
     def use_venv(self, venv: str) -> None:
         runtime = {"name": "python", "options": {"virtualenv": venv}}
-        self.file("Pulumi.yaml", yaml.safe_dump({"name": self.name, "runtime": runtime, "stackConfigDir": "stacks"}))
+        head = {"name": self.name, "runtime": runtime, "stackConfigDir": "stacks", "plugins": PLUGINS}
+        self.file("Pulumi.yaml", yaml.safe_dump(head))
 
     def file(self, path: str, content: str | bytes = HANDLER) -> Path:
         """Write a file of the project."""
