@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import httpx
 
+from biot_provider.api.cancellation import Cancellation
 from biot_provider.api.embedded import open_embedded
 from biot_provider.api.endpoints import public_part, subscription_secrets
 from biot_provider.api.models.envelope import RowT, SearchAnswer
@@ -48,12 +49,16 @@ class Client:
         self._session = session
 
     @classmethod
-    def connect(cls, settings: Settings, *, stack: str = "") -> Self:
-        """Return a client with these settings; ``stack`` names the embedded platform's default folder."""
+    def connect(cls, settings: Settings, *, stack: str = "", cancellation: Cancellation | None = None) -> Self:
+        """Return a client with these settings; ``stack`` names the embedded platform's default folder.
+
+        ``cancellation`` ends its requests.
+        """
         if settings.is_embedded:
-            transport, settings = open_embedded(settings.embedded_folder(stack))
-            return cls(Session(settings, transport))
-        return cls(Session(settings, open_transport(settings)))
+            transport, settings = open_embedded(settings.embedded_folder(stack), settings.max_concurrent_requests)
+        else:
+            transport = open_transport(settings)
+        return cls(Session(settings, transport, cancellation=cancellation))
 
     def close(self) -> None:
         """Close the connections."""

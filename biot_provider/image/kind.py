@@ -42,7 +42,7 @@ class PluginImageKind:
         """What messages call an image."""
         return f"image {(state.name or id_)!r}"
 
-    def check(self, given: Given, old: Given, _context: Context) -> Given:
+    def check(self, given: Given, old: Given, context: Context) -> Given:
         """Find every problem and the digest of what would be built; local files only, nothing is built.
 
         Raises InvalidInputsError.
@@ -58,7 +58,9 @@ class PluginImageKind:
             inputs = PluginImageInputs.model_validate(declared)
             derived, problems = _derived(inputs)
             if inputs.context and not problems and derived["image_tag"] != old.get("image_tag"):
-                problems = _builder_problems(inputs.builder)
+                problems = context.connection.cancellation.run(
+                    "look for a builder", lambda: _builder_problems(inputs.builder)
+                )
         if problems:
             raise InvalidInputsError(problems)
         return {**declared, **derived, "__owner": given.get("__owner")}
@@ -87,9 +89,11 @@ class PluginImageKind:
         known = known.model_copy(update={"name": known.name or id_, "image_tag": known.image_tag or id_})
         try:
             registry = Registry(_publisher(context).login)
-            digest = registry.find(str(known.image_tag))
+            digest, found_at = context.connection.cancellation.run(
+                f"read {self.name(id_, known)}", lambda: (registry.find(str(known.image_tag)), registry.uri)
+            )
             # A registry that is found at another address is no change: what counts is whether the image is there.
-            uri = known.repository_uri or registry.uri
+            uri = known.repository_uri or found_at
             known = known.model_copy(update={"digest": digest, "repository_uri": uri})
         except ForbiddenError as error:
             _report_not_looked_for(known, error, context)
@@ -131,7 +135,7 @@ def _publisher(context: Context) -> Publisher:
     client = context.client
     with _LOGINS_LOCK:
         login = _LOGINS.setdefault(client, RegistryLogin(client.get_docker_credentials))
-    return Publisher(login, context.report)
+    return Publisher(login, context.report, context.connection.cancellation)
 
 
 def _report_not_looked_for(state: PluginImageState, error: Exception, context: Context) -> None:

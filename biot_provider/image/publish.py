@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from biot_provider.errors import ImageError
+from biot_provider.api.cancellation import Cancellation, allowed_until
+from biot_provider.errors import CancelledError, ImageError
 from biot_provider.image.artifact import Blob, Image, assembled
 from biot_provider.image.base_image import BaseSource, PlatformSource, PublicSource, fetch, read_base
 from biot_provider.image.code import MAX_CODE_BYTES, code_layer, package_digest, with_code
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from biot_provider.image.credentials import RegistryLogin
     from biot_provider.image.model import PluginImageInputs
 
+_END_SECONDS = 3.5
+"""What a builder has to end, and its files to be removed, after the run was cancelled."""
+_LAST_LOOK_SECONDS = 1.0
+
 
 class Published(NamedTuple):
     """Where an image is."""
@@ -41,12 +46,46 @@ class Publisher:
 
     login: RegistryLogin
     report: Callable[[str], None]
+    cancellation: Cancellation
 
     def publish(self, inputs: PluginImageInputs, before: str | None = None) -> Published:
-        """Make sure that the image is in the repository under its tag. Raises ImageError.
+        """Make sure that the image is in the repository under its tag. Raises ImageError, and CancelledError.
 
-        ``before`` is the tag of the previous version, whose layers are not compressed and pushed again.
+        ``before`` is the tag of the previous version, whose layers are not compressed and pushed again. When the run is
+        cancelled, a builder is ended, and what is pushed without a tag is of no consequence.
         """
+        action = f"publish image {inputs.name!r}"
+        stages: list[str] = []
+        try:
+            return self.cancellation.run(
+                action, lambda: self._publish(inputs, before, stages), end_seconds=_END_SECONDS
+            )
+        except CancelledError:
+            return self._cancelled(action, str(inputs.image_tag), stages)
+
+    def _cancelled(self, action: str, tag: str, stages: list[str]) -> Published:
+        """Return where the image is, if its tag came there all the same. Raises ImageError."""
+        if "tag" not in stages:
+            begun = "its layers were pushed" if "layers" in stages else "anything was pushed"
+            when = "while" if "layers" in stages else "before"
+            raise ImageError(
+                f"{action}: cancelled {when} {begun}; the tag {tag!r} is not in the repository",
+                advice="run `pulumi up` again",
+            )
+        with allowed_until(time.monotonic() + _LAST_LOOK_SECONDS):
+            registry = Registry(self.login)
+            try:
+                digest = self.cancellation.run(action, lambda: registry.find(tag))
+            except (CancelledError, ForbiddenError, ImageError):
+                digest = None
+        if digest is not None:
+            return Published(digest, registry.uri)
+        raise ImageError(
+            f"{action}: cancelled while the tag {tag!r} was pushed; what became of it is not known",
+            advice="run `pulumi up` again: it looks for the tag, and pushes what is missing",
+        )
+
+    def _publish(self, inputs: PluginImageInputs, before: str | None, stages: list[str]) -> Published:
         tag = str(inputs.image_tag)
         registry = Registry(self.login)
         try:
@@ -63,7 +102,7 @@ class Publisher:
             absent = registry.absent(image)
             with self._stage(inputs, f"pushing {megabytes(sum(blob.size for blob in absent))} as {tag}", "pushed"):
                 try:
-                    digest = registry.push(tag, image, absent)
+                    digest = registry.push(tag, image, absent, stages.append)
                 except ForbiddenError as error:
                     raise ImageError(
                         f"push image {inputs.name!r} to {registry.uri}: {error}",

@@ -56,7 +56,7 @@ class Context:
     @cached_property
     def deadline(self) -> Deadline:
         """The time that this operation has."""
-        return Deadline(self.settings.request_timeout)
+        return Deadline(self.settings.request_timeout, cancellation=self.connection.cancellation)
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,8 @@ class PluginWrites:
         if made:
             deployed = answer.deployed_version or wanted.deployed_version or 1
             return recorded(wanted, answer, before=None, deployed=deployed)
-        return self._continue_with(wanted, answer, unclear_errors, may_remake=may_remake)
+        with deadline.last_look():
+            return self._continue_with(wanted, answer, unclear_errors, may_remake=may_remake)
 
     def update(self, before: PluginState, wanted: PluginState) -> PluginState:
         """Change what differs, code only when it changed; a plugin that is gone is created anew.

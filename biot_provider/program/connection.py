@@ -29,6 +29,7 @@ class Provider(pulumi.ProviderResource):
         password: pulumi.Input[str] | None = None,
         request_timeout: pulumi.Input[float] | None = None,
         stamp: pulumi.Input[bool] | None = None,
+        max_concurrent_requests: pulumi.Input[int] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare a connection.
@@ -38,6 +39,7 @@ class Provider(pulumi.ProviderResource):
         :param username: a person's login instead, with ``password``.
         :param request_timeout: seconds one write may take in all, 1 to 3600; default 300.
         :param stamp: false turns the owner's stamp off.
+        :param max_concurrent_requests: requests to the platform at once, 1 to 100; default 16.
         """
         given = {
             "base_url": base_url,
@@ -47,6 +49,7 @@ class Provider(pulumi.ProviderResource):
             "password": password,
             "request_timeout": request_timeout,
             "stamp": stamp,
+            "max_concurrent_requests": max_concurrent_requests,
         }
         identity = (*SERVICE_USER, *PERSON)
         has_identity = any(given[key.argument] is not None for key in identity)

@@ -131,7 +131,9 @@ class World:
 @pytest.fixture
 def sleeps(mocker: MockerFixture) -> Any:
     """Waits between attempts take no time; gives the mock that counted them."""
-    return mocker.patch("biot_provider.lifecycle.settle.time.sleep")
+    mock = mocker.patch("biot_provider.lifecycle.settle.pause")
+    mocker.patch("biot_provider.api.transport.pause", mock)
+    return mock
 
 
 @pytest.fixture

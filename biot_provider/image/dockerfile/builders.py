@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
+from biot_provider.api.cancellation import ended_by, is_cancelled, stop_if_cancelled
 from biot_provider.api.redaction import redact
 from biot_provider.errors import ImageError
 from biot_provider.image.dockerfile import guard
@@ -34,6 +35,8 @@ LAST_LINES = 15
 """Lines of a failed build that its error shows."""
 
 _PROBE_SECONDS = 20.0
+_REMOVAL_SECONDS = 60.0
+_CANCELLED_REMOVAL_SECONDS = 1.0
 _NOISE = (
     b"The legacy builder is deprecated",
     b"BuildKit is currently disabled",
@@ -150,8 +153,9 @@ def run_build(
 ) -> Path:
     """Build a staged context, unpack the image below ``folder`` and return where.
 
-    ``folder`` is this build's alone: it is removed when this process is killed. Raises ImageError with the builder's
-    last lines when it fails; they show no value of a build argument.
+    ``folder`` is this build's alone: it is removed when this process is killed, or the build is cancelled. Raises
+    ImageError with the builder's last lines when it fails; they show no value of a build argument. Raises
+    CancelledError.
     """
     output, file = folder / "output", folder / "image.tar"
     words = {
@@ -182,7 +186,12 @@ def run_build(
         # What a builder's store keeps beyond the image is its cache, and makes the next build quick.
         with suppress(subprocess.TimeoutExpired, OSError):
             subprocess.run(  # noqa: S603
-                remove, env=variables, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60
+                remove,
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+                timeout=_CANCELLED_REMOVAL_SECONDS if is_cancelled() else _REMOVAL_SECONDS,
             )
     return output
 
@@ -216,6 +225,7 @@ def _run(
             while output.read(1 << 20):  # or the builder would wait for somebody to read the rest
                 pass
         code = process.wait()
+        stop_if_cancelled()
         if take is not None:
             errors.seek(0)
             last_lines.extend(_of_the_build(errors))
@@ -251,7 +261,7 @@ def _process(
         start_new_session=True,
     )
     # At its end the block closes the pipe that the guard listens to, and waits for the guard.
-    with process:
+    with process, ended_by(cast("IO[bytes]", process.stdin).close):
         yield process
 
 
