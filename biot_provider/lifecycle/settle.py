@@ -163,9 +163,12 @@ def _settle(
             deadline.retry_after = (isinstance(error, ApiError) and error.retry_after) or 0.0
     assert failed is not None  # noqa: S101  (there is no end without a failed write)
     assert unread is not None  # noqa: S101
-    reason = "there was no time to read it" if isinstance(unread, CancelledError) else unread.summary
+    if isinstance(unread, CancelledError):
+        raise LifecycleError(
+            f"{failed.summary}. What became of it is not known: reading took too long", advice=failed.advice
+        )
     raise LifecycleError(
-        f"{failed.summary}. What became of it is not known, since reading failed too: {reason}",
+        f"{failed.summary}. What became of it is not known, since reading failed too: {unread.summary}",
         advice=unread.advice or failed.advice,
     )
 
