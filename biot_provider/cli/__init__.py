@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from . import doctor, emulator, invoke, new
 from .console import print_problem
+from .takeover import importing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COMMANDS = (doctor, emulator, invoke, new)
+_COMMANDS = (doctor, emulator, importing, invoke, new)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -21,6 +21,7 @@ from biot_provider.plugin.check import (
     schedule_problems,
     with_defaults,
 )
+from biot_provider.plugin.imported import imported
 from biot_provider.plugin.model import PluginInputs, PluginState
 from biot_provider.plugin.stamp import SEED, Stamp, is_foreign, is_remade, is_same_plugin
 from biot_provider.plugin.state import (
@@ -106,14 +107,17 @@ class PluginKind:
 
     def read(self, id_: str, known: PluginState, context: Context) -> Found[PluginState] | None:
         """Read the plugin; one of that name which is another counts as gone."""
-        known = known.model_copy(update={"name": known.name or id_})
         has_no_state = known.creation_time is None and known.platform is None
+        is_import = has_no_state and not known.name
+        known = known.model_copy(update={"name": known.name or id_})
         try:
             answer = context.client.get_plugin(id_)
         except NotFoundError:
-            if has_no_state:
+            if has_no_state and not is_import:
                 raise  # the platform's own words say more than that there is none
             return None
+        if is_import:
+            return Found(id_, imported(answer, known))
         state = observed(answer, known)
         if has_no_state:
             return Found(id_, state)

@@ -37,6 +37,9 @@ DEFAULT_EPHEMERAL_STORAGE = 512
 DEFAULT_INTERCEPTION_ORDER = 1
 MAX_VERSION = 32767
 
+AS_DEPLOYED = "as-deployed"
+"""In place of an image's tag that is not known: the plugin keeps the image that it runs."""
+
 CorsMethod = Literal["GET", "PUT", "POST", "DELETE", "HEAD", "PATCH"]
 
 

@@ -18,7 +18,7 @@ from biot_provider.api.models.plugins import (
     SubscriptionsAnswer,
 )
 from biot_provider.lifecycle.fields import updatable
-from biot_provider.plugin.model import DEFAULT_INTERCEPTION_ORDER, Cors, PluginInputs, PluginState
+from biot_provider.plugin.model import AS_DEPLOYED, DEFAULT_INTERCEPTION_ORDER, Cors, PluginInputs, PluginState
 from biot_provider.plugin.stamp import SEED, STAMP_VARIABLE, Stamp, code_identity, is_digest, is_foreign
 
 _SYSTEM_PREFIX = "BIOT_"
@@ -57,9 +57,17 @@ def has_code(plugin: PluginState) -> bool:
 def changed_fields(state: PluginState, wanted: PluginState) -> set[str]:
     """What an update would have to change; empty when the plugin is as declared."""
     changed = {cell[0] for cell in changed_cells(state, wanted)}
-    if code_identity(state) != code_identity(wanted) or state.image_tag != wanted.image_tag:
+    if not _is_code_as_wanted(state, wanted):
         changed.add(CODE)
     return changed
+
+
+def _is_code_as_wanted(state: PluginState, wanted: PluginState) -> bool:
+    if wanted.image_tag == AS_DEPLOYED:
+        return package_type(state) == "IMAGE"
+    if state.image_tag == AS_DEPLOYED:  # imported: its stamp has the digest of the tag
+        return state.code_digest == code_identity(wanted)
+    return code_identity(state) == code_identity(wanted) and state.image_tag == wanted.image_tag
 
 
 def changed_cells(state: PluginState, wanted: PluginState) -> set[Cell]:

@@ -10,23 +10,23 @@ import pytest
 
 from ..conftest import Project
 
-NATIVE = '''
-def declare(kind, name, opts=None, **given):
+NATIVE = """
+def declare(kind, resource_name, /, opts=None, **given):
     alias = pulumi.ResourceOptions(aliases=[pulumi.Alias(type_=f"pulumi-python:dynamic/biot:{kind}")])
     outputs = {"endpointUrl": None, "imageTag": None} if kind.startswith("Plugin") else {}
     given = outputs | given
     return type(kind, (pulumi.CustomResource,), {})(
-        f"biot:index:{kind}", name, given, pulumi.ResourceOptions.merge(opts, alias)
+        f"biot:index:{kind}", resource_name, given, pulumi.ResourceOptions.merge(opts, alias)
     )
-'''
-TEAM = '''
+"""
+TEAM = """
 class Team(pulumi.ComponentResource):
     def __init__(self, name):
         super().__init__("shop:index:Team", name)
 
 team = Team("team")
-'''
-DYNAMIC_PROGRAM = f'''{TEAM}
+"""
+DYNAMIC_PROGRAM = f"""{TEAM}
 key = pulumi.Config("shop").require_secret("key")
 seed = biot.Plugin("seed")
 hello = biot.Plugin(
@@ -53,8 +53,8 @@ biot.NotificationSubscription(
     "told", entity_type_name="patient", action_name="_create", endpoint="https://hooks.example.com/told"
 )
 pulumi.export("url", hello.endpoint_url)
-'''
-NATIVE_PROGRAM = f'''{NATIVE}{TEAM}
+"""
+NATIVE_PROGRAM = f"""{NATIVE}{TEAM}
 key = pulumi.Config("shop").require_secret("key")
 seed = declare("Plugin", "seed")
 hello = declare(
@@ -83,7 +83,7 @@ declare(
     endpoint="https://hooks.example.com/told",
 )
 pulumi.export("url", hello.endpointUrl)
-'''
+"""
 
 
 def program(text: str, timeout: int = 30) -> str:

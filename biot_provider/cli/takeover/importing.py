@@ -1,0 +1,114 @@
+"""`biot-provider import`: write the file by which a stack takes over resources that exist on the platform.
+
+It reads the platform and changes nothing there. The file appears whole or not at all; its owner alone can read it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from ..console import print_problem
+
+_EPILOG = """\
+NAME is the resource's name in the program. ID is a plugin's name, or KIND:ID with one of
+  Plugin:<name>
+  ServiceUser:<uuid>
+  InterceptionSubscription:"<type> <api_id or entity_name> <endpoint> [<placeholder>=<value> ...]"
+  NotificationSubscription:"<entity_type_name> <action_name> <endpoint> [<template_name>]"
+Keys of service users cannot be imported, and images need not be.
+Exit code: 0 the file is written, 1 nothing is written, 2 wrong usage.
+"""
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command and its options."""
+    parser = commands.add_parser(
+        "import",
+        help="write the import file for resources that exist",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("resources", nargs="+", metavar="NAME=ID", help="what to import (see below)")
+    parser.add_argument("--stack", metavar="NAME", help="the stack (default: PULUMI_STACK, else the selected one)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("import.json"), metavar="FILE", help="where to write (default %(default)s)"
+    )
+    parser.add_argument("--force", action="store_true", help="write in place of a file that is there")
+    parser.add_argument(
+        "--code",
+        action="append",
+        default=[],
+        metavar="NAME=FOLDER",
+        help="the code that a plugin is declared with, relative to the project (default: that of plugins/NAME)",
+    )
+    parser.add_argument(
+        "--image-tag", action="append", default=[], metavar="NAME=TAG", help="the image that a plugin runs"
+    )
+    parser.add_argument("--parent", metavar="URN", help="the component, in the stack already, that declares them")
+    parser.add_argument(
+        "--config", action="store_true", help="put secret values, encrypted, into the stack's configuration"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the file; the exit code is 0, 1 when nothing was written, 2 for wrong usage, 130 after Ctrl-C."""
+    from biot_provider.errors import BiotError
+
+    from .target import WrongUsageError
+
+    try:
+        return _run(arguments)
+    except BiotError as error:
+        for line in str(error).splitlines():
+            print_problem(line)
+        return 2 if isinstance(error, WrongUsageError) else 1
+    except KeyboardInterrupt:
+        print_problem("stopped: nothing is written")
+        return 130
+    except BrokenPipeError:
+        # The reader has closed the pipe; Python would write to it once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from .engine import commands, keep_secrets, require_engine
+    from .import_file import import_file, secrets_in
+    from .private_file import write_private
+    from .program_text import program_text, secret_values
+    from .report import Report
+    from .requests import read, requests_of
+    from .target import Parent, StoppedError, opened
+
+    requests = requests_of(arguments.resources, arguments.code, arguments.image_tag)
+    parent = Parent.parse(arguments.parent) if arguments.parent else None
+    out = arguments.out.absolute()
+    if os.path.lexists(out) and not arguments.force:
+        raise StoppedError(f"{arguments.out} is there already: name another file with --out, or give --force")
+    require_engine()
+    warnings: list[str] = []
+    with opened(arguments.stack) as target:
+        resources = read(requests, target, parent, warnings.append)
+        if arguments.config:
+            values = {key: value for resource in resources for key, value in secret_values(resource)}
+            keep_secrets(target, values, lambda *_: None)
+    try:
+        write_private(out, import_file(resources, parent))
+    except OSError as error:
+        raise StoppedError(f"{arguments.out} cannot be written ({error.strerror or error})") from None
+    report = Report(
+        file=str(arguments.out),
+        resources=[{"type": r.kind.type, "name": r.name, "id": r.id} for r in resources],
+        warnings=warnings,
+        program=program_text(resources, parent),
+        secrets={} if arguments.config else dict(item for r in resources for item in secret_values(r)),
+        commands=commands(target, arguments.out),
+        secret_count=secrets_in(resources),
+    )
+    report.print(as_json=arguments.json)
+    return 0
