@@ -82,7 +82,7 @@ def transport_error(
     reason = redact(str(error), secrets) or type(error).__name__
     unclear = True
     if isinstance(error, TooManyRequestsError):
-        problem = f"it was not sent within {max(timeout, 1):.0f} s, for {error}"
+        problem = f"it was not sent within {max(timeout, 1):.0f} s: {error}"
         todo = f"run `pulumi up` again, or raise {CONCURRENT_REQUESTS.path}"
         unclear = False
     elif isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)):

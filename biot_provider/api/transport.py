@@ -71,7 +71,7 @@ class RequestLimit:
     def slot(self, request: httpx.Request) -> Iterator[None]:
         """Hold one of them in the block. Raises TooManyRequestsError when the request's time ends before."""
         if not wait_for(self._take, seconds_left(request)):
-            reason = f"{self._most} other requests, as many as {CONCURRENT_REQUESTS.path} allows, took all its time"
+            reason = f"other requests took all its time ({CONCURRENT_REQUESTS.path} allows {self._most} at once)"
             raise TooManyRequestsError(reason, request=request)
         try:
             yield

@@ -163,13 +163,16 @@ def _settle(
             deadline.retry_after = (isinstance(error, ApiError) and error.retry_after) or 0.0
     assert failed is not None  # noqa: S101  (there is no end without a failed write)
     assert unread is not None  # noqa: S101
+    raise _not_known(failed, unread)
+
+
+def _not_known(failed: BiotError, unread: BiotError) -> LifecycleError:
+    """Return the error of a write that failed, and whose outcome cannot be read either."""
+    unknown = f"{failed.summary}. What became of it is not known"
     if isinstance(unread, CancelledError):
-        raise LifecycleError(
-            f"{failed.summary}. What became of it is not known: reading took too long", advice=failed.advice
-        )
-    raise LifecycleError(
-        f"{failed.summary}. What became of it is not known, since reading failed too: {unread.summary}",
-        advice=unread.advice or failed.advice,
+        return LifecycleError(f"{unknown}: reading took too long", advice=failed.advice)
+    return LifecycleError(
+        f"{unknown}, since reading failed too: {unread.summary}", advice=unread.advice or failed.advice
     )
 
 

@@ -24,6 +24,8 @@ from .conversation import HEAD, drip, read_request, talking
 TIME = 0.6
 SLACK = 2.0  # a busy machine
 CONFIG = {"name": "guard", "displayName": "Guard", "version": 1}
+
+
 def failure(base_url: str, act: Callable[[Client], Any]) -> tuple[TransportError, float]:
     """How this fails, and the seconds it took."""
     settings = Settings(base_url, "id", "canary-key")
