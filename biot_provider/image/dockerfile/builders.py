@@ -275,24 +275,28 @@ def _problem(builder: Builder, environment: Mapping[str, str]) -> str | None:
 
 def _probe_problem(command: tuple[str, ...], environment: Mapping[str, str]) -> str | None:
     try:
-        done = subprocess.run(  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603
             command,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            check=False,
-            timeout=_PROBE_SECONDS,
         )
-    except subprocess.TimeoutExpired:
-        return f"no answer within {_PROBE_SECONDS:.0f} s"
     except OSError as error:
         return error.strerror or str(error)
-    if done.returncode == 0:
+    with process, ended_by(process.kill):
+        try:
+            output, errors = process.communicate(timeout=_PROBE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return f"no answer within {_PROBE_SECONDS:.0f} s"
+    stop_if_cancelled()
+    if process.returncode == 0:
         return None
-    lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-    return lines[0][:200] if lines else f"exit code {done.returncode}"
+    lines = [line.strip() for line in (errors or output).splitlines() if line.strip()]
+    return lines[0][:200] if lines else f"exit code {process.returncode}"
 
 
 def _environment(builder: Builder, environment: Mapping[str, str] | None) -> dict[str, str]:
