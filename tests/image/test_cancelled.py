@@ -126,6 +126,7 @@ def test_a_tag_whose_answer_is_late_is_looked_for(images: Images, temporary: Pat
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.needs_builders
 def test_a_builder_that_does_not_answer_keeps_nobody_waiting(
     images: Images, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
