@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from biot_provider.api.cancellation import Cancellation, allowed_until
-from biot_provider.errors import CancelledError, ImageError
+from biot_provider.errors import BiotError, CancelledError, ImageError
 from biot_provider.image.artifact import Blob, Image, assembled
 from biot_provider.image.base_image import BaseSource, PlatformSource, PublicSource, fetch, read_base
 from biot_provider.image.code import MAX_CODE_BYTES, code_layer, package_digest, with_code
@@ -66,17 +66,14 @@ class Publisher:
     def _cancelled(self, action: str, tag: str, stages: list[str]) -> Published:
         """Return where the image is, if its tag came there all the same. Raises ImageError."""
         if "tag" not in stages:
-            begun = "its layers were pushed" if "layers" in stages else "anything was pushed"
-            when = "while" if "layers" in stages else "before"
-            raise ImageError(
-                f"{action}: cancelled {when} {begun}; the tag {tag!r} is not in the repository",
-                advice="run `pulumi up` again",
-            )
+            pushed = f"while its layers were pushed; the tag {tag!r} was not"
+            stage = pushed if "layers" in stages else "before anything was pushed"
+            raise ImageError(f"{action}: cancelled {stage}", advice="run `pulumi up` again")
         with allowed_until(time.monotonic() + _LAST_LOOK_SECONDS):
             registry = Registry(self.login)
             try:
                 digest = self.cancellation.run(action, lambda: registry.find(tag))
-            except (CancelledError, ForbiddenError, ImageError):
+            except (BiotError, ForbiddenError):
                 digest = None
         if digest is not None:
             return Published(digest, registry.uri)

@@ -17,6 +17,7 @@ from pulumi.dynamic import Resource, ResourceProvider
 from pulumi.runtime.settings import get_monitor
 
 from biot_provider.program.arguments import owner, path
+from biot_provider.program.connection import sealed
 from biot_provider.program.sendable import sendable
 from biot_provider.provider.secret_arguments import KEY as SECRETS
 from biot_provider.provider.secret_arguments import secret_names
@@ -69,7 +70,7 @@ class DeclaredResource(Resource):
             # A stack may have it from the native provider.
             aliases=[pulumi.Alias(type_=f"biot:index:{type(self).__name__}")],
         )
-        opts = pulumi.ResourceOptions.merge(opts, of_every)
+        opts = sealed(pulumi.ResourceOptions.merge(opts, of_every))
         if opts.import_ is not None:
             raise pulumi.RunError(
                 f"{type(self).__name__} {resource_name!r}: the option import_ does not work with Pulumi's dynamic"

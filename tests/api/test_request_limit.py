@@ -104,7 +104,8 @@ def test_the_wait_for_its_turn_counts_in_the_time_of_a_request(platform: tuple[P
     assert not raised.value.unclear
     assert str(raised.value) == (
         "update plugin 'guard': it was not sent within 1 s: other requests took all its time"
-        " (biot:maxConcurrentRequests allows 1 at once). What to do: run `pulumi up` again, or raise biot:maxConcurrentRequests"
+        " (biot:maxConcurrentRequests allows 1 at once). What to do: run `pulumi up` again, or raise"
+        " biot:maxConcurrentRequests"
     )
 
 

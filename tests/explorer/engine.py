@@ -125,7 +125,7 @@ class Engine:
         run = Run(line, provider)
         opened = (RetryTransport(line), identity)
         with (
-            patch("biot_provider.api.client.open_embedded", lambda _folder: opened),
+            patch("biot_provider.api.client.open_embedded", lambda *_: opened),
             patch("time.sleep", lambda _seconds: None),
             contextlib.redirect_stderr(run.printed),
             contextlib.suppress(Killed),

@@ -25,6 +25,7 @@ from biot_provider.errors import ImageError
 from biot_provider.image.dockerfile import guard
 from biot_provider.image.dockerfile.archive import unpack
 from biot_provider.image.dockerfile.context import PLATFORM
+from biot_provider.image.dockerfile.probes import probe_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 LAST_LINES = 15
 """Lines of a failed build that its error shows."""
 
-_PROBE_SECONDS = 20.0
 _REMOVAL_SECONDS = 60.0
 _CANCELLED_REMOVAL_SECONDS = 1.0
 _NOISE = (
@@ -269,30 +269,8 @@ def _problem(builder: Builder, environment: Mapping[str, str]) -> str | None:
     """Return what keeps a builder from working; None when nothing does."""
     if shutil.which(builder.build[0], path=environment.get("PATH")) is None:
         return "not installed"
-    problems = (_probe_problem(probe, environment) for probe in builder.probes)
+    problems = (probe_problem(probe, environment) for probe in builder.probes)
     return next((problem for problem in problems if problem is not None), None)
-
-
-def _probe_problem(command: tuple[str, ...], environment: Mapping[str, str]) -> str | None:
-    try:
-        done = subprocess.run(  # noqa: S603
-            command,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=_PROBE_SECONDS,
-        )
-    except subprocess.TimeoutExpired:
-        return f"no answer within {_PROBE_SECONDS:.0f} s"
-    except OSError as error:
-        return error.strerror or str(error)
-    if done.returncode == 0:
-        return None
-    lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-    return lines[0][:200] if lines else f"exit code {done.returncode}"
 
 
 def _environment(builder: Builder, environment: Mapping[str, str] | None) -> dict[str, str]:

@@ -27,7 +27,9 @@ def test_a_plugin_is_imported_and_unchanged(project: Project) -> None:
             "runtime": "nodejs22.x",
             "timeout": 9,
             "environmentVariables": {"MODE": "by-hand"},
-            "subscriptions": {"interceptions": [{"type": "PRE_REQUEST", "apiId": "POST/organization/v1/users/patients"}]},
+            "subscriptions": {
+                "interceptions": [{"type": "PRE_REQUEST", "apiId": "POST/organization/v1/users/patients"}]
+            },
         },
         None,
         "http://x",
@@ -90,7 +92,7 @@ def test_service_users_and_subscriptions_are_imported(project: Project, api: Cli
         f'declare("ServiceUser", "ci", roleId="{ROLE}", type="EXTERNAL_SERVICE")'
     )
     project.up("--target", "**told", "--target", "**pre").succeeded()
-    subscriptions = {name: resource for name, resource in project.resources().items()}
+    subscriptions = project.resources()
     for resource in subscriptions.values():
         project.pulumi("state", "delete", resource["urn"], "--yes").succeeded()
     for name, resource in subscriptions.items():
