@@ -10,6 +10,8 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
+from biot_provider.lifecycle.codec import Secret
+
 _WORDS = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
 
 Models = Sequence[type[BaseModel]]
@@ -44,6 +46,8 @@ def _renamed(properties: Mapping[str, Any], models: Models, names_of: Callable[.
 
 
 def _renamed_inside(value: Any, model: type[BaseModel], names_of: Callable[..., Names]) -> Any:
+    if isinstance(value, Secret):
+        return Secret(_renamed_inside(value.value, model, names_of))
     if isinstance(value, Mapping):
         return _renamed(value, (model,), names_of)
     return [_renamed_inside(item, model, names_of) for item in value] if isinstance(value, list | tuple) else value

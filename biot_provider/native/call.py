@@ -85,7 +85,7 @@ class Call:
 
     def shown(self, text: str) -> str:
         """A message as its user may read it."""
-        return self._redaction(camel_text(text, *self._models))
+        return camel_text(self._redaction(text), *self._models)
 
 
 _current: ContextVar[Call | None] = ContextVar("call", default=None)

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from google.protobuf.json_format import MessageToDict
-from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import Struct, Value
 
 from biot_provider.lifecycle.codec import UNKNOWN, Secret, is_unknown
 
@@ -34,7 +33,7 @@ _UNKNOWN = frozenset(
 
 def decoded(struct: Struct) -> dict[str, Any]:
     """The properties, with ``UNKNOWN`` and ``Secret`` in them; an archive or asset of a path is that path."""
-    return {key: _decoded(value) for key, value in MessageToDict(struct).items()}
+    return {key: _decoded(value) for key, value in struct.fields.items()}
 
 
 def encoded(properties: Mapping[str, Any]) -> Struct:
@@ -77,17 +76,21 @@ def secret_values(value: Any) -> Iterator[Any]:
             yield from secret_values(item)
 
 
-def _decoded(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        signature = value.get(_SIGNATURE)
+def _decoded(value: Value) -> Any:
+    kind = value.WhichOneof("kind")
+    if kind == "struct_value":
+        inside = decoded(value.struct_value)
+        signature = inside.get(_SIGNATURE)
         if signature == _SECRET:
-            return Secret(_decoded(value.get("value")))
-        if signature in _FILES and isinstance(value.get("path"), str):
-            return value["path"]
-        return {key: _decoded(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_decoded(item) for item in value]
-    return UNKNOWN if isinstance(value, str) and value in _UNKNOWN else value
+            return Secret(inside.get("value"))
+        if signature in _FILES and isinstance(inside.get("path"), str):
+            return inside["path"]
+        return inside
+    if kind == "list_value":
+        return [_decoded(item) for item in value.list_value.values]
+    if kind == "string_value" and value.string_value in _UNKNOWN:
+        return UNKNOWN
+    return None if kind in (None, "null_value") else getattr(value, kind)
 
 
 def _encoded(value: Any) -> Any:

@@ -45,6 +45,8 @@ KINDS: Mapping[str, Callable[[], ResourceKind[Any, Any]]] = {
 _DYNAMIC = "__provider"
 """What only a state of the dynamic provider has."""
 
+_URN_PARTS = ("urn:pulumi:<stack>", "<project>", "<types>", "<name>")
+
 _SECRET_KEYS = frozenset(key.name for key in KEYS if key.is_secret)
 
 
@@ -84,7 +86,7 @@ class BiotServicer(ResourceProviderServicer):
         """Take the connection's configuration; what is wrong with it is reported by the first operation."""
         given = plain(decoded(request.args))
         known = {f"{NAMESPACE}:{key}": value for key, value in given.items() if not is_unknown(value)}
-        self._stack = Call(request, None).owner
+        self._stack = Call(request, None).owner if request.urn else ""
         self._connect(Connection.configured(known.get))
         return proto.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
@@ -95,7 +97,7 @@ class BiotServicer(ResourceProviderServicer):
 
     def Check(self, request: proto.CheckRequest, context: Any) -> proto.CheckResponse:
         """Find every bad input, and fill in what is not given: the resource's name first."""
-        operations = self._of(request)
+        operations = self._of(request, context)
 
         def work(call: Call) -> proto.CheckResponse:
             given = call.plain("news") | {"__owner": call.owner}
@@ -112,7 +114,7 @@ class BiotServicer(ResourceProviderServicer):
 
     def Diff(self, request: proto.DiffRequest, context: Any) -> proto.DiffResponse:
         """Compare state and inputs; the paths shown are those at which the inputs differ."""
-        operations = self._of(request)
+        operations = self._of(request, context)
 
         def work(call: Call) -> proto.DiffResponse:
             old, given = call.plain("olds"), call.plain("news")
@@ -138,7 +140,7 @@ class BiotServicer(ResourceProviderServicer):
 
     def Create(self, request: proto.CreateRequest, context: Any) -> proto.CreateResponse:
         """Make the resource, or in a preview say what is known of it."""
-        operations = self._of(request)
+        operations = self._of(request, context)
 
         def work(call: Call) -> proto.CreateResponse:
             given = call.plain("properties")
@@ -151,7 +153,7 @@ class BiotServicer(ResourceProviderServicer):
 
     def Read(self, request: proto.ReadRequest, context: Any) -> proto.ReadResponse:
         """Read a resource that is in state, or one that is imported; an empty answer says that there is none."""
-        operations = self._of(request)
+        operations = self._of(request, context)
 
         def work(call: Call) -> proto.ReadResponse:
             known = {"__owner": call.owner} | (call.plain("properties") or call.plain("inputs"))
@@ -166,7 +168,7 @@ class BiotServicer(ResourceProviderServicer):
 
     def Update(self, request: proto.UpdateRequest, context: Any) -> proto.UpdateResponse:
         """Change what differs, or in a preview say what is known of the result."""
-        operations = self._of(request)
+        operations = self._of(request, context)
 
         def work(call: Call) -> proto.UpdateResponse:
             old, given = call.plain("olds"), call.plain("news")
@@ -182,7 +184,7 @@ class BiotServicer(ResourceProviderServicer):
 
     def Delete(self, request: proto.DeleteRequest, context: Any) -> Empty:
         """End the resource; one that is gone already is ended."""
-        operations = self._of(request)
+        operations = self._of(request, context)
 
         def work(call: Call) -> Empty:
             operations.delete(request.id, call.plain("properties"), request.timeout or None)
@@ -207,9 +209,15 @@ class BiotServicer(ResourceProviderServicer):
         self.connection = connection
         self._operations = {token: Operations(kind(), connection, self._report) for token, kind in KINDS.items()}
 
-    def _of(self, request: Any) -> Operations[Any, Any]:
-        """The operations of the request's kind."""
-        return self._operations[request.urn.split("::", 3)[2].rpartition("$")[2]]
+    def _of(self, request: Any, context: grpc.ServicerContext) -> Operations[Any, Any]:
+        """The operations of the request's kind; a URN without one ends the call."""
+        parts = request.urn.split("::", 3)
+        operations = self._operations.get(parts[2].rpartition("$")[2]) if len(parts) == len(_URN_PARTS) else None
+        if operations is None:
+            kinds = ", ".join(self._operations)
+            message = f"{request.urn!r} is no resource of biot: its type must be one of {kinds}"
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, message)
+        return operations
 
     def _report(self, line: str) -> None:
         """Show one line, with its resource."""

@@ -22,6 +22,7 @@ from biot_provider.plugin.check import (
     with_defaults,
 )
 from biot_provider.plugin.imported import imported
+from biot_provider.plugin.kept import KeptPlugins
 from biot_provider.plugin.model import PluginInputs, PluginState
 from biot_provider.plugin.stamp import SEED, Stamp, is_foreign, is_remade, is_same_plugin
 from biot_provider.plugin.state import (
@@ -51,8 +52,7 @@ class PluginKind:
     def __init__(self) -> None:
         self._declared: Declarations[tuple[tuple[str, str], str]] = Declarations()
         """The stack and the name of the plugins of this run."""
-        self._kept: list[PluginState] = []
-        """Plugins that a resource has and that may be in state once more, to be deleted."""
+        self._kept = KeptPlugins.of_this_run()
 
     def name(self, id_: str, state: PluginState) -> str:
         """What messages call a plugin."""
@@ -146,7 +146,7 @@ class PluginKind:
     def delete(self, id_: str, old: PluginState, context: Context) -> None:
         """Delete the plugin; one that is gone already, or another's by now, is left alone."""
         old = old.model_copy(update={"name": old.name or id_})
-        if any(kept.name == old.name and not is_remade(kept, old) for kept in self._kept):
+        if old in self._kept:
             context.report(f"plugin {id_!r}: is kept, not made anew: its replacement has taken it over")
             return
         PluginWrites(context).delete(old)
@@ -164,7 +164,7 @@ class PluginKind:
         Of an image plugin that is replaced the old one goes last, and may get another run's refresh before.
         """
         if state.kept is True or state.image_tag is not None:
-            self._kept.append(state)
+            self._kept.add(state)
 
     def _declared_twice(self, name: object, owner: str | None) -> list[Problem]:
         if not isinstance(name, str) or owner is None:

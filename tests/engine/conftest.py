@@ -27,6 +27,16 @@ OURS = ("pulumi-python:dynamic/biot:", "biot:index:")
 """How the types of this project's resources begin in URNs: dynamic ones, and those of the native provider."""
 PLUGINS = {"providers": [{"name": "biot", "path": str(Path(sys.prefix, "bin"))}]}
 """Where the engine finds the native provider."""
+NATIVE = """
+def declare(kind, resource_name, /, opts=None, **given):
+    alias = pulumi.ResourceOptions(aliases=[pulumi.Alias(type_=f"pulumi-python:dynamic/biot:{kind}")])
+    outputs = {"endpointUrl": None, "imageTag": None} if kind.startswith("Plugin") else {}
+    given = outputs | given
+    return type(kind, (pulumi.CustomResource,), {})(
+        f"biot:index:{kind}", resource_name, given, pulumi.ResourceOptions.merge(opts, alias)
+    )
+"""
+"""How a program declares a kind of the native provider, under its dynamic type's alias."""
 HANDLER = "exports.handler = async () => ({ statusCode: 200 })\n"
 
 Events = list[dict[str, Any]]

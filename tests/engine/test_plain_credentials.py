@@ -6,8 +6,7 @@ import pytest
 
 from biot_provider.emulator.http.server import running
 
-from .conftest import Project
-from .native.test_both_ways import NATIVE
+from .conftest import NATIVE, Project
 
 PROGRAMS = {
     "dynamic": """

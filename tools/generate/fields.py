@@ -89,7 +89,7 @@ def default(field: FieldInfo) -> str:
 
 def meaning(field: FieldInfo) -> str:
     """The description, and what is special about the field. Raises ValueError where there is no description."""
-    return "; ".join([_description(field), *_notes(field)])
+    return "; ".join([description(field), *_notes(field)])
 
 
 def summary(field: FieldInfo) -> str:
@@ -97,10 +97,11 @@ def summary(field: FieldInfo) -> str:
     limits = allowed(field).replace(_NOT_EMPTY, "")
     given = "" if default(field) in ("none", "required", "empty") else f"default {default(field)}"
     values = ", ".join(text for text in (limits, given) if text)
-    return "; ".join([_description(field), *([values] if values else []), *_notes(field)])
+    return "; ".join([description(field), *([values] if values else []), *_notes(field)])
 
 
-def _description(field: FieldInfo) -> str:
+def description(field: FieldInfo) -> str:
+    """What the field is. Raises ValueError where it does not say."""
     if not field.description:
         raise ValueError(f"the field {field.alias} has no description")
     return field.description

@@ -18,7 +18,7 @@ from biot_provider.config import KEYS
 from biot_provider.lifecycle.fields import Mark, Model
 from biot_provider.lifecycle.names import camel_text
 
-from .fields import is_left_out, is_required, meaning, summary, type_text
+from .fields import description, is_left_out, is_required, meaning, summary, type_text
 from .kinds import KINDS, Kind
 
 Json = dict[str, Any]
@@ -122,7 +122,10 @@ def _plugin_info() -> Json:
     return {
         "type": "object",
         "description": "A plugin as the platform shows it, without the variables that the platform sets itself.",
-        "properties": _properties(shown, _PLUGIN, meaning),
+        "properties": {
+            to_camel(name): _property(field) | {"description": _markdown(description(field), _PLUGIN)}
+            for name, field in shown.items()
+        },
         "required": ["name"],
     }
 

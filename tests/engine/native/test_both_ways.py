@@ -8,17 +8,8 @@ from typing import Any
 
 import pytest
 
-from ..conftest import Project
+from ..conftest import NATIVE, Project
 
-NATIVE = """
-def declare(kind, resource_name, /, opts=None, **given):
-    alias = pulumi.ResourceOptions(aliases=[pulumi.Alias(type_=f"pulumi-python:dynamic/biot:{kind}")])
-    outputs = {"endpointUrl": None, "imageTag": None} if kind.startswith("Plugin") else {}
-    given = outputs | given
-    return type(kind, (pulumi.CustomResource,), {})(
-        f"biot:index:{kind}", resource_name, given, pulumi.ResourceOptions.merge(opts, alias)
-    )
-"""
 TEAM = """
 class Team(pulumi.ComponentResource):
     def __init__(self, name):

@@ -7,15 +7,14 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from biot_provider.emulator.http.server import running
 
-from ..conftest import Project
-from .test_both_ways import NATIVE
+from ..conftest import NATIVE, Project
 
 SOON = 5.0
 """Seconds after Ctrl-C in which a run has ended."""
@@ -38,8 +37,8 @@ def connected(project: Project, request: pytest.FixtureRequest) -> Iterator[Proj
         yield project
 
 
-def interrupted(project: Project) -> tuple[str, float]:
-    """What an `up` prints that gets Ctrl-C once the fault has struck, and how long it took from there."""
+def interrupted(project: Project, reached: Callable[[], object]) -> tuple[str, float]:
+    """What an `up` prints that gets Ctrl-C once this is reached, and how long it took from there."""
     project.prepare_stack()
     with subprocess.Popen(
         ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--color", "never"],
@@ -52,7 +51,7 @@ def interrupted(project: Project) -> tuple[str, float]:
         start_new_session=True,
     ) as run:
         waited = time.monotonic() + 60
-        while not any(fault["struck"] for fault in project.platform.faults.all()) and time.monotonic() < waited:
+        while not reached() and time.monotonic() < waited:
             assert run.poll() is None
             time.sleep(0.02)
         time.sleep(0.5)
@@ -77,7 +76,7 @@ def test_a_run_ends_soon_and_the_next_one_converges(
     project = connected
     project.program(NATIVE + 'declare("Plugin", "hello", code="plugins/hello")')
     project.platform.faults.add(method="POST", path="/plugins$", **fault)
-    printed, seconds = interrupted(project)
+    printed, seconds = interrupted(project, lambda: any(f["struck"] for f in project.platform.faults.all()))
     assert seconds < SOON, printed
     for text in shown:
         assert text in printed, printed

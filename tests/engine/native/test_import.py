@@ -8,8 +8,7 @@ import pytest
 
 from biot_provider.api.client import Client
 
-from ..conftest import Project
-from .test_both_ways import NATIVE
+from ..conftest import NATIVE, Project
 
 ROLE = "0b8f6f4e-2a55-4c4c-9d83-7f0d5b0b7a11"
 
