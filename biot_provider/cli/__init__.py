@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from . import doctor, emulator, invoke, new
 from .console import print_problem
-from .takeover import importing
+from .takeover import exporting, importing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COMMANDS = (doctor, emulator, importing, invoke, new)
+_COMMANDS = (doctor, emulator, exporting, importing, invoke, new)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -133,7 +133,7 @@ class SubscriptionKind:
         else:
             digest = digest_in(id_)
             found = writes.find_by_digest(digest) if digest else writes.find(self._type.parse_id(id_))
-            state = None if found is None else self._state_from(found, known.owner)
+            state = None if found is None else self.state_from(found, known.owner)
         if state is None:
             return None
         self._known[state.identity()] = state
@@ -158,6 +158,12 @@ class SubscriptionKind:
         """Whether the platform has a subscription of these parts."""
         return self._writes(context).find(old) is not None
 
+    def state_from(self, found: SubscriptionAnswer, owner: str | None) -> SubscriptionState:
+        """The state of a subscription that nobody has in state yet."""
+        shown = found.model_dump(exclude={"id"}, exclude_none=True)
+        state: SubscriptionState = self.state.model_validate(shown | {"platform_id": found.id, "owner": owner})
+        return state
+
     def _refreshed(self, known: SubscriptionState, found: SubscriptionAnswer, context: Context) -> SubscriptionState:
         """The known state, with what tells this very subscription from one that is made later."""
         name = self.name("", known)
@@ -175,11 +181,6 @@ class SubscriptionKind:
         shown = {"platform_id": found.id, "creation_time": found.creation_time}
         evidence = {field: (is_known and getattr(known, field)) or value for field, value in shown.items()}
         return known.model_copy(update=evidence | {"taken": known.taken or not is_known or None})
-
-    def _state_from(self, found: SubscriptionAnswer, owner: str | None) -> SubscriptionState:
-        shown = found.model_dump(exclude={"id"}, exclude_none=True)
-        state: SubscriptionState = self.state.model_validate(shown | {"platform_id": found.id, "owner": owner})
-        return state
 
     def _writes(self, context: Context) -> SubscriptionWrites:
         return SubscriptionWrites(self._type.noun, self._type.requests(context.client), context)

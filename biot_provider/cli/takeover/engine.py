@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -9,6 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from ..doctor.findings import Problem
 from ..doctor.project import ENGINE, INSTALL, run_engine
@@ -42,6 +44,33 @@ def commands(target: Target, file: Path) -> list[str]:
         f"{ENGINE} import --file {shlex.quote(str(file))} --generate-code=false{stack}",
         f"{ENGINE} preview --diff{stack}",
     ]
+
+
+def configuration(target: Target) -> dict[str, Any]:
+    """The stack's configuration, secrets in plain text: of each key ``value`` and, of a map, ``objectValue``.
+
+    Raises StoppedError.
+    """
+    found = _json(target, "config", "--show-secrets", "--json")
+    return found if isinstance(found, dict) else {}
+
+
+def names_in_state(target: Target) -> frozenset[tuple[str, str]]:
+    """The type and the name of each resource that the stack has. Raises StoppedError."""
+    deployment = _json(target, "stack", "export").get("deployment") or {}
+    urns = [str(resource.get("urn", "")).split("::", 3) for resource in deployment.get("resources") or ()]
+    return frozenset((urn[2].rpartition("$")[2], urn[3]) for urn in urns if len(urn) == 4)
+
+
+def _json(target: Target, *arguments: str) -> Any:
+    try:
+        shown = run_engine(*arguments, "--stack", target.stack, "--non-interactive", folder=target.project.folder)
+        return json.loads(shown)
+    except Problem as problem:
+        advice = "log in to the stack's backend and give its passphrase (PULUMI_CONFIG_PASSPHRASE)"
+        raise StoppedError(str(problem), advice=advice) from None
+    except ValueError:
+        raise StoppedError(f"`{ENGINE} {' '.join(arguments)}` prints no JSON: run it by hand") from None
 
 
 def keep_secrets(

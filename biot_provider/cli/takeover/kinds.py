@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from biot_provider.api.endpoints import public_part
-from biot_provider.errors import NotFoundError
+from biot_provider.errors import InputError, NotFoundError
 from biot_provider.lifecycle.codec import Codec, Secret
 from biot_provider.lifecycle.fields import Mark, State, marked
 from biot_provider.lifecycle.kind import Context, InvalidInputsError, ResourceKind
@@ -78,6 +78,14 @@ class Kind:
             return None
 
 
+class Comparison(NamedTuple):
+    """A declaration beside what is there: what is wrong with it, which properties differ, and the declared ones."""
+
+    problems: list[str]
+    changed: list[str]
+    declared: Any
+
+
 @dataclass(frozen=True)
 class Existing:
     """A resource on the platform as the stack takes it over, below the name of its declaration."""
@@ -116,18 +124,26 @@ class Existing:
             del default["image_tag"]
         return {k: v for k, v in inputs.items() if k not in filled_in and v != default.get(k)}
 
-    def surprises(self, context: Context) -> list[str]:
-        """What a program of these arguments would have a preview say other than `unchanged`, as phrases."""
-        given = {"name": getattr(self.state, "name", None), **plain(self.arguments()), "__owner": self.owner}
+    def compared(self, given: Mapping[str, Any], context: Context) -> Comparison:
+        """What a preview says of the resource when a program declares these arguments, plain values."""
         lifecycle, codec = self.kind.lifecycle, self.kind.codec
         try:
-            checked = codec.checked(lifecycle.check(given, {}, context), {})
+            checked = codec.checked(lifecycle.check({**given, "__owner": self.owner}, {}, context), {})
         except InvalidInputsError as error:
-            return [f"cannot be declared as it is: {problem}" for problem in error.problems]
+            return Comparison([str(problem) for problem in error.problems], [], None)
         new = codec.state(plain(checked)).model_copy(update={"platform": self.state.platform})
-        diff = lifecycle.diff(self.state, new, frozenset())
-        changes = sorted({*diff.changed, *diff.replaces})
-        return [f"the preview will show a change of {', '.join(changes)}"] if changes else []
+        try:
+            diff = lifecycle.diff(self.state, new, frozenset())
+        except InputError as error:
+            return Comparison([str(error)], [], None)
+        return Comparison([], sorted({*diff.changed, *diff.replaces}), new)
+
+    def surprises(self, context: Context) -> list[str]:
+        """What a program of its own arguments would have a preview say other than `unchanged`, as phrases."""
+        given = {"name": getattr(self.state, "name", None), **plain(self.arguments())}
+        found = self.compared(given, context)
+        phrases = [f"cannot be declared as it is: {problem}" for problem in found.problems]
+        return phrases + ([f"the preview will show a change of {', '.join(found.changed)}"] if found.changed else [])
 
     def _with_secrets(self, properties: dict[str, Any]) -> dict[str, Any]:
         return {key: Secret(v) if key in self.secret_arguments else v for key, v in properties.items()}

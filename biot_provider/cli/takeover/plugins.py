@@ -9,15 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from biot_provider.api.models.plugins import InterceptionAnswer, PluginAnswer, SubscriptionsAnswer
+from biot_provider.errors import InputError
+from biot_provider.lifecycle.kind import Context
 from biot_provider.plugin.check import code_digests
 from biot_provider.plugin.model import PluginState
 from biot_provider.plugin.stamp import Stamp, code_identity, is_digest
 from biot_provider.plugin.state import observed
 
 from .kinds import Kind, plain
+from .notes import Note
 
 AS_DEPLOYED = "as-deployed"
 """The tag of an image that is not known: any other one in its place is an image to deploy."""
@@ -33,66 +38,82 @@ class Content:
     image_tag: str | None = None
 
 
-def taken_over(
-    kind: Kind, answer: PluginAnswer, owner: str, content: Content, report: Callable[[str], None]
-) -> PluginState:
-    """The state in which a stack has the plugin that the platform shows; ``report`` gets what the user should know.
+def declared_content(manifest: Path, note: Note) -> Content:
+    """The code or the image that a plugin.yaml declares; none where it cannot be read."""
+    from biot_provider.program.declare_plugins import read_plugin
+
+    if not manifest.is_file():
+        return Content()
+    try:
+        declared = read_plugin(manifest)
+    except InputError as error:
+        for line in str(error).splitlines():
+            note("", line)
+        return Content()
+    return Content(declared.get("code"), declared.get("image_tag"))
+
+
+def taken_over(kind: Kind, answer: PluginAnswer, context: Context, content: Content, note: Note) -> PluginState:
+    """The state in which a stack has the plugin that the platform shows; ``note`` gets what the user should know.
 
     What the platform does not show is as by default.
     """
+    here = {"__owner": context.owner, "__platform": context.settings.base_url}
     is_image = answer.deployment_package_type == "IMAGE"
     given: dict[str, Any] = {"name": answer.bare_name}
     if is_image:
         given["image_tag"] = content.image_tag or AS_DEPLOYED
-    known: PluginState = kind.codec.state({**plain(kind.checked(given)), "__owner": owner})
+    known: PluginState = kind.codec.state({**plain(kind.checked(given)), **here})
     state = observed(answer, known)
     state = state.model_copy(update={"subscriptions": _without_echoes(state.subscriptions)})
+    subject = f"plugin {state.name!r}"
     stamp = Stamp.found(answer)
-    if stamp is not None and not stamp.belongs_to(owner):
-        report(
-            f"plugin {state.name!r} belongs to another stack or resource (owner {stamp.owner}): this stack leaves it"
-            " alone until its declaration has adopt=True, which takes it over with the next `pulumi up`"
+    if stamp is not None and not stamp.belongs_to(context.owner):
+        note(
+            subject,
+            f"belongs to another stack or resource (owner {stamp.owner}): this stack leaves it"
+            " alone until its declaration has adopt=True, which takes it over with the next `pulumi up`",
         )
     if is_image:
         state = state.model_copy(update=_PARTS_OF_IMAGES)
-        _report_image(state, stamp, content, report)
+        _report_image(state, stamp, content, partial(note, subject))
         return state
     if content.image_tag is not None:
-        report(f"plugin {state.name!r} runs code and no image: its image tag is ignored")
-    return _with_code(state, stamp, owner, content.code, report)
+        note(subject, "runs code and no image: its image tag is ignored")
+    return _with_code(state, stamp, content.code, partial(note, subject))
 
 
-def _with_code(
-    state: PluginState, stamp: Stamp | None, owner: str, code: str | None, report: Callable[[str], None]
-) -> PluginState:
+def _with_code(state: PluginState, stamp: Stamp | None, code: str | None, note: Callable[[str], None]) -> PluginState:
     """The state with the declared code, where the stamp says that it is what runs."""
     deployed = stamp.digest if stamp is not None and is_digest(stamp.digest) else None
     if code is None:
-        if stamp is not None and deployed and stamp.belongs_to(owner):
-            report(
-                f"plugin {state.name!r} runs code that this very resource has deployed: name its folder with --code,"
-                " since without code a refresh takes it for code that the program has dropped"
+        if stamp is not None and deployed and stamp.belongs_to(state.owner):
+            note(
+                "runs code that this very resource has deployed: declare it with that code (--code of `import`, or a"
+                " folder beside its plugin.yaml), since without it a refresh takes it for code that was dropped"
             )
         return state
     digests, problems = code_digests({"code": code, "runtime": state.runtime, "handler": state.handler}, {})
     for problem in problems:
-        report(f"plugin {state.name!r}: {problem}")
-    if problems or digests["code_digest"] != deployed:
-        if not problems:
-            why = "its stamp names other code" if deployed else "nothing says which code it runs"
-            report(f"plugin {state.name!r}: {why}, so `pulumi up` deploys {code}: leave the code out to keep what runs")
-        return state.model_copy(update={"code": None})
+        note(str(problem))
+    if problems:
+        return state
+    if digests["code_digest"] != deployed:
+        why = "its stamp names other code" if deployed else "nothing says which code it runs"
+        note(f"{why}, so `pulumi up` deploys {code}: leave the code out to keep what runs")
+        return state
     return state.model_copy(update={"code": code, **digests})
 
 
-def _report_image(state: PluginState, stamp: Stamp | None, content: Content, report: Callable[[str], None]) -> None:
+def _report_image(state: PluginState, stamp: Stamp | None, content: Content, note: Callable[[str], None]) -> None:
     if content.image_tag is None:
-        report(
-            f"plugin {state.name!r} runs an image whose tag the platform does not show: it is declared as"
-            f" {AS_DEPLOYED!r}, which keeps the image; name the tag with --image-tag where you know it"
+        note(
+            f"runs an image whose tag the platform does not show: it is declared as {AS_DEPLOYED!r}, which keeps the"
+            " image; where you know the tag, name it (--image-tag of `import`; of an export in plugin.yaml, then once"
+            " more with --force)"
         )
     elif stamp is not None and is_digest(stamp.digest) and stamp.digest != code_identity(state):
-        report(f"plugin {state.name!r}: its stamp names another image than {content.image_tag!r}: check the tag")
+        note(f"its stamp names another image than {content.image_tag!r}: check the tag")
 
 
 def _without_echoes(shown: SubscriptionsAnswer | None) -> SubscriptionsAnswer | None:

@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from ..console import print_problem
+from ...console import print_problem
 
 _EPILOG = """\
 NAME is the resource's name in the program. ID is a plugin's name, or KIND:ID with one of
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the file; the exit code is 0, 1 when nothing was written, 2 for wrong usage, 130 after Ctrl-C."""
     from biot_provider.errors import BiotError
 
-    from .target import WrongUsageError
+    from ..target import WrongUsageError
 
     try:
         return _run(arguments)
@@ -77,13 +77,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from .engine import commands, keep_secrets, require_engine
-    from .import_file import import_file, secrets_in
-    from .private_file import write_private
-    from .program_text import program_text, secret_values
+    from ..engine import commands, keep_secrets, require_engine
+    from ..files import PRIVATE, NewFile, write_files
+    from ..import_file import import_file, secrets_in
+    from ..notes import Notes
+    from ..program_text import program_text, secret_values
+    from ..target import Parent, StoppedError, opened
     from .report import Report
     from .requests import read, requests_of
-    from .target import Parent, StoppedError, opened
 
     requests = requests_of(arguments.resources, arguments.code, arguments.image_tag)
     parent = Parent.parse(arguments.parent) if arguments.parent else None
@@ -91,20 +92,17 @@ def _run(arguments: argparse.Namespace) -> int:
     if os.path.lexists(out) and not arguments.force:
         raise StoppedError(f"{arguments.out} is there already: name another file with --out, or give --force")
     require_engine()
-    warnings: list[str] = []
+    notes = Notes()
     with opened(arguments.stack) as target:
-        resources = read(requests, target, parent, warnings.append)
+        resources = read(requests, target, parent, notes.add)
         if arguments.config:
             values = {key: value for resource in resources for key, value in secret_values(resource)}
             keep_secrets(target, values, lambda *_: None)
-    try:
-        write_private(out, import_file(resources, parent))
-    except OSError as error:
-        raise StoppedError(f"{arguments.out} cannot be written ({error.strerror or error})") from None
+    write_files([NewFile(out, import_file(resources, parent), PRIVATE)])
     report = Report(
         file=str(arguments.out),
         resources=[{"type": r.kind.type, "name": r.name, "id": r.id} for r in resources],
-        warnings=warnings,
+        warnings=notes.lines(),
         program=program_text(resources, parent),
         secrets={} if arguments.config else dict(item for r in resources for item in secret_values(r)),
         commands=commands(target, arguments.out),

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from biot_provider.api.models.plugins import NAME_PREFIX
-from biot_provider.errors import ApiError, BiotError, InputError, LoginError, NotFoundError
+from biot_provider.errors import ApiError, InputError, LoginError, NotFoundError
 from biot_provider.lifecycle.kind import Context
 from biot_provider.lifecycle.validation import nearest
 from biot_provider.plugin.manifest.folders import MANIFEST
 
-from .kinds import PLUGIN, PROVIDERS, REFUSED, Existing, Kind
-from .plugins import Content, taken_over
-from .target import Parent, StoppedError, Target, WrongUsageError
+from ..kinds import PLUGIN, PROVIDERS, REFUSED, Existing, Kind
+from ..notes import Note, note_surprises
+from ..plugins import Content, declared_content, taken_over
+from ..target import Parent, StoppedError, Target, WrongUsageError
 
 _PLUGINS = Path("plugins")
 """The folder that `declare_plugins` reads by default."""
@@ -59,10 +60,8 @@ def requests_of(texts: Iterable[str], codes: Iterable[str], image_tags: Iterable
     return requests
 
 
-def read(
-    requests: Iterable[Request], target: Target, parent: Parent | None, report: Callable[[str], None]
-) -> list[Existing]:
-    """Read the resources from the platform; ``report`` gets what the user should know.
+def read(requests: Iterable[Request], target: Target, parent: Parent | None, note: Note) -> list[Existing]:
+    """Read the resources from the platform; ``note`` gets what the user should know.
 
     Raises StoppedError with every resource that cannot be had, and BiotError where the platform cannot be reached.
     """
@@ -70,10 +69,9 @@ def read(
     found: list[Existing] = []
     problems: list[str] = []
     for request in requests:
-        owner = target.owner(request.name, parent)
-        context = target.context(owner, lambda line: report(line.removeprefix("warning: ")))
+        context = target.context(target.owner(request.name, parent), lambda line: note("", line))
         try:
-            resource = _read(request, kinds[request.kind], context)
+            resource = _read(request, kinds[request.kind], context, note)
         except LoginError:
             raise
         except (ApiError, InputError) as error:
@@ -87,41 +85,24 @@ def read(
             found.append(resource)
     if problems:
         raise StoppedError("\n".join([*problems, "nothing is written: correct the ids, or biot:baseUrl"]))
-    for resource in found:
-        context = target.context(resource.owner, lambda _: None)
-        for surprise in resource.surprises(context):
-            report(f"{resource.kind.lifecycle.name(resource.id, resource.state)}: {surprise}")
+    note_surprises(found, target, note)
     return found
 
 
-def _read(request: Request, kind: Kind, context: Context) -> Existing | None:
-    here = {"owner": context.owner, "platform": context.settings.base_url}
+def _read(request: Request, kind: Kind, context: Context, note: Note) -> Existing | None:
     if request.kind == PLUGIN:
         try:
             answer = context.client.get_plugin(request.id)
         except NotFoundError:
             return None
-        content = _content(request, context.report)
-        state = taken_over(kind, answer, str(context.owner), content, context.report)
-        return Existing(kind, request.name, state.name, state.model_copy(update=here))
+        content = request.content
+        if content == Content():
+            content = declared_content(_PLUGINS / request.name / MANIFEST, note)
+        state = taken_over(kind, answer, context, content, note)
+        return Existing(kind, request.name, state.name, state)
     found = kind.read(request.id, context)
+    here = {"owner": context.owner, "platform": context.settings.base_url}
     return found and Existing(kind, request.name, found[0], found[1].model_copy(update=here))
-
-
-def _content(request: Request, report: Callable[[str], None]) -> Content:
-    """What the user says, else the code that the project's own plugin.yaml declares for the resource."""
-    manifest = _PLUGINS / request.name / MANIFEST
-    if request.content != Content() or not manifest.is_file():
-        return request.content
-    from biot_provider.program.declare_plugins import read_plugin
-
-    try:
-        declared = read_plugin(manifest)
-    except BiotError as error:
-        for line in str(error).splitlines():
-            report(line)
-        return Content()
-    return Content(declared.get("code"), declared.get("image_tag"))
 
 
 def _kind_and_id(text: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..console import print_problem, print_result
+from ...console import print_problem, print_result
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,201 @@
+"""One run of `biot-provider export`: read everything, compare it with the folder, then write what is missing."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from biot_provider.plugin.manifest.folders import MANIFEST
+
+from ...progress import Progress
+from ..engine import commands, require_engine
+from ..files import PRIVATE, NewFile, write_files
+from ..import_file import import_file
+from ..kinds import PLUGIN, Existing, Kind
+from ..notes import Notes, note_surprises
+from ..plugins import declared_content, taken_over
+from ..program_text import program_text, secret_values
+from ..target import StoppedError, Target, opened
+from .fleet import complete, described, folders_of, live_plugins, selected
+from .manifests import DIFFERENT, NEW, UNCHANGED, Manifest
+from .own_account import own_account
+from .report import ExportReport
+from .variables import Variables, with_variables
+
+if TYPE_CHECKING:
+    from biot_provider.api.models.plugins import PluginAnswer
+    from biot_provider.lifecycle.kind import Context
+
+IMPORT_FILE = "import.json"
+_IGNORE_FILE = ".gitignore"
+_IGNORED = f"# It holds secrets in plain text.\n/{IMPORT_FILE}\n"
+
+
+def export(arguments: argparse.Namespace, closing: ExitStack) -> ExportReport:
+    """Export what the arguments say; ``closing`` closes what stays open until the outcome is printed.
+
+    Raises BiotError, and has written nothing then.
+    """
+    if os.path.lexists(arguments.out) and not arguments.out.is_dir():
+        raise StoppedError(f"{arguments.out} is no folder: name another one with --out")
+    require_engine()
+    out = arguments.out.absolute()
+    own_file, variables_file = (path and path.absolute() for path in (arguments.own_account, arguments.variables_file))
+    progress = closing.enter_context(Progress())
+    target = closing.enter_context(opened(arguments.stack))
+    own_file, variables_file = (path and _relative(path) for path in (own_file, variables_file))
+    variables = Variables(target, variables_file)
+    return _Export(target, _relative(out), own_file, variables, progress, force=arguments.force).run(arguments)
+
+
+class _Export:
+    """A run, in the project's folder."""
+
+    def __init__(
+        self,
+        target: Target,
+        out: Path,
+        own_file: Path | None,
+        variables: Variables,
+        progress: Progress,
+        *,
+        force: bool,
+    ) -> None:
+        self._target = target
+        self._client = target.connection.client(target.owner(""))
+        self._out = out
+        self._own_file = own_file
+        self._variables = variables
+        self._progress = progress
+        self._force = force
+        self._notes = Notes()
+
+    def run(self, arguments: argparse.Namespace) -> ExportReport:
+        """Export and give the outcome."""
+        live = live_plugins(self._client, self._progress)
+        manifests = list(self._manifests(live, selected(live, arguments.patterns, self._notes.add)))
+        others = own_account(self._target, live, self._notes.add) if self._own_file else []
+        note_surprises(others, self._target, self._notes.add)
+        resources = [*(manifest.resource for manifest in manifests), *others]
+        missing = [r for r in resources if (r.kind.type, r.name) not in self._variables.in_state]
+        due = [manifest for manifest in manifests if manifest.is_due(force=self._force)]
+        values = {m.folder: found for m in manifests if (found := m.due_variables(force=self._force))}
+        extra = self._extra_files(missing, others, values)
+        statuses = {file.path: _status(file) for file in extra}
+        differences = [line for file in extra for line in self._difference(file, statuses[file.path])]
+        if self._variables.file is None:
+            self._variables.keep(values, self._secrets(others), self._progress.show)
+        write_files(
+            [
+                *(NewFile(m.path, m.text(self._variables.place(m.folder))) for m in due),
+                *(file for file in extra if statuses[file.path] == NEW or self._is_forced(statuses[file.path])),
+            ],
+            self._out,
+        )
+        outcomes = {m.folder: m.status for m in manifests}
+        for manifest in due:
+            self._compare(manifest, values.get(manifest.folder, {}))
+        return ExportReport(
+            folder=str(arguments.out),
+            program_folder=str(self._out),
+            manifests=manifests,
+            outcomes=outcomes,
+            files={str(path): status for path, status in statuses.items() if path.name != _IGNORE_FILE},
+            differences=differences,
+            missing=missing,
+            gone=sorted(folder for name, folder in described(self._out).items() if name not in live),
+            warnings=self._notes.lines(),
+            commands=commands(self._target, arguments.out / IMPORT_FILE),
+            variables_file=str(self._variables.file) if self._variables.file else None,
+            own_program=str(self._own_file) if self._own_file else None,
+            prompts=[key for other in others for key, _ in secret_values(other)] if self._variables.file else [],
+            is_forced=self._force,
+        )
+
+    def _manifests(self, live: Mapping[str, PluginAnswer], names: Iterable[str]) -> Iterable[Manifest]:
+        """The file of each plugin, compared with the one that is there."""
+        kind = Kind(PLUGIN)
+        folders = folders_of(live, self._out)
+        for number, name in enumerate(names, start=1):
+            self._progress.show(f"comparing plugins: {number}")
+            answer = complete(self._client, live[name])
+            if answer is None:
+                self._notes.add(f"plugin {name!r}", "was deleted meanwhile, so it is left out")
+                continue
+            path = self._out / folders[name] / MANIFEST
+            content = declared_content(path, _unheard)
+            state = taken_over(kind, answer, self._context(folders[name]), content, self._notes.add)
+            manifest = Manifest(Existing(kind, folders[name], name, state), path)
+            self._compare(manifest, {})
+            yield manifest
+
+    def _compare(self, manifest: Manifest, values: Mapping[str, str]) -> None:
+        override = self._variables.overrides.get(manifest.folder, {})
+        manifest.compare(with_variables(override, values), self._context(manifest.folder))
+
+    def _context(self, resource_name: str) -> Context:
+        return self._target.context(self._target.owner(resource_name), lambda _: None)
+
+    def _extra_files(
+        self, missing: list[Existing], others: list[Existing], values: Mapping[str, Mapping[str, str]]
+    ) -> list[NewFile]:
+        files: list[NewFile] = []
+        if self._own_file:
+            files.append(NewFile(self._own_file, program_text(others)))
+        if self._variables.file:
+            files.append(NewFile(self._variables.file, Variables.text(values), PRIVATE))
+        if missing:
+            ignore = self._out / _IGNORE_FILE
+            files += [] if os.path.lexists(ignore) else [NewFile(ignore, _IGNORED)]
+            files.append(NewFile(self._out / IMPORT_FILE, import_file(missing), PRIVATE))
+        return files
+
+    def _difference(self, file: NewFile, status: str) -> list[str]:
+        """What differs in a file without secrets, as lines of a diff."""
+        if status != DIFFERENT or file.mode == PRIVATE:
+            return []
+        there = file.path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = difflib.unified_diff(there, file.text.splitlines(), str(file.path), "the platform", lineterm="")
+        return [*lines]
+
+    def _secrets(self, others: Iterable[Existing]) -> dict[str, str]:
+        """The secrets that the program of one's own account asks for and the configuration lacks."""
+        due: dict[str, str] = {}
+        for key, value in (item for other in others for item in secret_values(other)):
+            is_kept = self._variables.is_kept(key, value)
+            if is_kept is False or (is_kept is None and self._force):
+                due[key] = value
+            elif is_kept is None:
+                self._notes.add("", f"{key} in the stack's configuration is another value than on the platform")
+        return due
+
+    def _is_forced(self, status: str) -> bool:
+        return self._force and status == DIFFERENT
+
+
+def _unheard(_subject: str, _text: str) -> None:
+    """What is wrong with a file that is there is a difference already."""
+
+
+def _status(file: NewFile) -> str:
+    try:
+        there = file.path.read_bytes()
+        is_open = file.mode == PRIVATE and os.name == "posix" and file.path.stat().st_mode & 0o077
+    except OSError:
+        return DIFFERENT if os.path.lexists(file.path) else NEW
+    if there != file.text.encode():
+        return DIFFERENT
+    return NEW if is_open else UNCHANGED
+
+
+def _relative(path: Path) -> Path:
+    """A path as a program in this folder names it."""
+    try:
+        return Path(os.path.relpath(path))
+    except ValueError:  # on another drive of Windows
+        return path

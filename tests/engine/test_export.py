@@ -1,0 +1,62 @@
+"""`biot-provider export`, `pulumi import --file`, and what follows, on the real engine."""
+
+from __future__ import annotations
+
+import secrets
+import stat
+
+from biot_provider.api.client import Client
+
+from .conftest import HANDLER, Project
+from .test_import import HOOK, PATIENTS, ROLE, biot_provider, by_hand, import_, printed
+
+
+def test_what_exists_becomes_code_with_no_change_and_is_the_stacks_from_then_on(project: Project, api: Client) -> None:
+    secret = f"canary-{secrets.token_hex(8)}"
+    by_hand(
+        project,
+        "vitals",
+        timeout=30,
+        cronSchedule="0 12 * * ? *",
+        environmentVariables={"API_KEY": secret, "NUMBER": "012"},
+        subscriptions={"interceptionOrder": 7, "interceptions": [{"type": "PRE_REQUEST", "apiId": PATIENTS}]},
+    )
+    by_hand(project, "Vitals", cors={"allowOrigins": ["https://app.acme.example"]})
+    by_hand(project, "nul")
+    user = api.create_service_user({"name": "robot", "roleId": ROLE, "type": "EXTERNAL_SERVICE"})
+    api.subscribe_notification(
+        {"entityTypeName": "patient", "actionName": "_update", "endpoint": f"{HOOK}?code={secret}"}
+    )
+    project.forget_requests()
+    arguments = ("export", "--out", "fleet", "--own-account", "own_account.py")
+    shown = biot_provider(project, *arguments).succeeded()
+    print(shown.output)
+    print((project.root / "fleet/vitals_/plugin.yaml").read_text())
+    print((project.root / "own_account.py").read_text())
+    file = project.root / "fleet/import.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert secret not in shown.output
+    assert secret not in "".join(path.read_text() for path in (project.root / "fleet").glob("*/*"))
+
+    imported = import_(project, shown)
+    file.unlink()
+    project.program(printed(shown, "The program must contain:"))
+    preview = project.preview("--diff").succeeded()
+    assert preview.unchanged
+    assert project.requests("POST", "PATCH", "DELETE") == []
+    assert project.up("--refresh").succeeded().unchanged
+    assert len(project.resources()) == 5
+    assert secret not in project.stored_text() + imported.output + preview.output
+    again = biot_provider(project, *arguments).succeeded()
+    print(again.output)
+    assert "3 plugins (3 unchanged)" in again.stdout
+    assert not file.exists()
+
+    project.file("fleet/vitals_/code/index.js", HANDLER)
+    assert project.preview().succeeded().steps == {"vitals_": ["update"]}
+    assert biot_provider(project, *arguments).code == 3
+    project.up().succeeded()
+    assert set(project.deployed_files("vitals")) == {"index.js"}
+    assert biot_provider(project, *arguments).code == 0
+    project.destroy().succeeded()
+    assert project.names() == set()
