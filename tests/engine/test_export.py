@@ -23,16 +23,13 @@ def test_what_exists_becomes_code_with_no_change_and_is_the_stacks_from_then_on(
     )
     by_hand(project, "Vitals", cors={"allowOrigins": ["https://app.acme.example"]})
     by_hand(project, "nul")
-    user = api.create_service_user({"name": "robot", "roleId": ROLE, "type": "EXTERNAL_SERVICE"})
+    api.create_service_user({"name": "robot", "roleId": ROLE, "type": "EXTERNAL_SERVICE"})
     api.subscribe_notification(
         {"entityTypeName": "patient", "actionName": "_update", "endpoint": f"{HOOK}?code={secret}"}
     )
     project.forget_requests()
     arguments = ("export", "--out", "fleet", "--own-account", "own_account.py")
     shown = biot_provider(project, *arguments).succeeded()
-    print(shown.output)
-    print((project.root / "fleet/vitals_/plugin.yaml").read_text())
-    print((project.root / "own_account.py").read_text())
     file = project.root / "fleet/import.json"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert secret not in shown.output
@@ -48,7 +45,6 @@ def test_what_exists_becomes_code_with_no_change_and_is_the_stacks_from_then_on(
     assert len(project.resources()) == 5
     assert secret not in project.stored_text() + imported.output + preview.output
     again = biot_provider(project, *arguments).succeeded()
-    print(again.output)
     assert "3 plugins (3 unchanged)" in again.stdout
     assert not file.exists()
 
@@ -58,5 +54,19 @@ def test_what_exists_becomes_code_with_no_change_and_is_the_stacks_from_then_on(
     project.up().succeeded()
     assert set(project.deployed_files("vitals")) == {"index.js"}
     assert biot_provider(project, *arguments).code == 0
+
+    # What somebody changes in the Console is shown, and comes into the files and the configuration when asked for.
+    other = f"canary-{secrets.token_hex(8)}"
+    variables = {k: v for k, v in project.shown("vitals")["environmentVariables"].items() if not k.startswith("BIOT_")}
+    api.update_plugin("vitals", {"timeout": 31, "environmentVariables": variables | {"API_KEY": other}})
+    left = biot_provider(project, *arguments)
+    assert left.code == 3
+    assert "vitals_: timeout: 30 here, 31 on the platform" in left.stdout
+    assert "vitals_: environmentVariables.API_KEY: another value here than on the platform" in left.stdout
+    assert "timeout: 30\n" in (project.root / "fleet/vitals_/plugin.yaml").read_text()
+    forced = biot_provider(project, *arguments, "--force").succeeded()
+    assert other not in left.output + forced.output
+    assert project.up("--refresh").succeeded().unchanged
+    assert project.variables("vitals") == {"API_KEY": other, "NUMBER": "012"}
     project.destroy().succeeded()
     assert project.names() == set()

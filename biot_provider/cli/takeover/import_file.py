@@ -7,6 +7,7 @@ inputs and outputs from the file. The file holds secrets in plain text, marked s
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -32,9 +33,17 @@ def import_file(resources: Iterable[Existing], parent: Parent | None = None) -> 
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def secrets_in(resources: Iterable[Existing]) -> int:
-    """How many secret values the file holds."""
-    return sum(_count(resource.inputs()) for resource in resources)
+def afterwards(file: str, resources: Iterable[Existing]) -> str:
+    """What the user must know of the file that was written: what it holds, and what to do with it."""
+    count = sum(_count(resource.inputs()) for resource in resources)
+    if not count:
+        return f"Delete {file} when the preview is unchanged: nothing needs it afterwards."
+    values = f"{count} secret value{'' if count == 1 else 's'}"
+    reader = ", readable by you alone (mode 0600)" if os.name == "posix" else ""
+    return (
+        f"{file} holds {values} in plain text{reader}. Delete it when the preview is unchanged, and commit it nowhere:"
+        " Pulumi keeps the values encrypted in state from then on."
+    )
 
 
 def _entry(resource: Existing, parent: Parent | None) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from ...console import print_problem
 _EPILOG = """\
 PATTERN is a plugin's name, or one with * and ? in it; without one, every plugin is exported. The values of variables go
 into the stack's configuration, encrypted, or with --variables-file into a file that only you can read.
-Exit code: 0 all that was exported is in the folder, 1 nothing is written, 2 wrong usage, 3 something in the folder
-differs from the platform and was left as it is.
+Exit code: 0 the folder describes what the platform has, 1 nothing is written, 2 wrong usage, 3 something in the folder
+still differs from the platform, which is shown.
 """
 DIFFERS = 3
 

@@ -110,6 +110,7 @@ class _Export:
             missing=missing,
             gone=sorted(folder for name, folder in described(self._out).items() if name not in live),
             warnings=self._notes.lines(),
+            import_file=str(arguments.out / IMPORT_FILE),
             commands=commands(self._target, arguments.out / IMPORT_FILE),
             variables_file=str(self._variables.file) if self._variables.file else None,
             own_program=str(self._own_file) if self._own_file else None,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from biot_provider.api.models.plugins import PluginAnswer
+from biot_provider.api.models.plugins import NAME_PREFIX, PluginAnswer
 from biot_provider.errors import InputError, NotFoundError
 from biot_provider.lifecycle.validation import nearest
 from biot_provider.plugin.manifest.folders import MANIFEST, NO_PLACE_FOR_PLUGINS
@@ -92,5 +92,6 @@ def described(out: Path) -> dict[str, str]:
         except InputError:
             content = None
         name = content.get("name") if isinstance(content, Mapping) else None
-        found.setdefault(name if isinstance(name, str) else manifest.parent.name, manifest.parent.name)
+        plugin = name.removeprefix(NAME_PREFIX) if isinstance(name, str) else manifest.parent.name
+        found.setdefault(plugin, manifest.parent.name)
     return found

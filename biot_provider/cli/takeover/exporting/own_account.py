@@ -32,7 +32,7 @@ def _service_users(target: Target, live: Mapping[str, PluginAnswer], note: Note)
         if not row.id or name.removeprefix(NAME_PREFIX) in live:
             continue
         if not name:
-            note(f"service user {row.id!r}", "has no name, as those of hosted plugins have none, so it is left out")
+            note("", "service users without a name, as those of hosted plugins are, are left out")
             continue
         if row.id == target.connection.settings.service_id:
             note(f"service user {name!r}", "is the identity of this very connection, so it is left out")

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ...console import print_problem, print_result
-from ..import_file import secrets_in
+from ..import_file import afterwards
 from ..kinds import PLUGIN, Existing
 from .manifests import DIFFERENT, NEW, UNCHANGED, Manifest
 
@@ -35,6 +35,7 @@ class ExportReport:
     gone: Sequence[str]
     """Folders of plugins that the platform does not have."""
     warnings: Sequence[str]
+    import_file: str
     commands: Sequence[str]
     variables_file: str | None
     own_program: str | None
@@ -44,9 +45,13 @@ class ExportReport:
 
     @property
     def differs(self) -> bool:
-        """Whether something in the folder was left though it differs."""
-        is_left = DIFFERENT in self.files.values() and not self.is_forced
-        return is_left or any(manifest.differences for manifest in self.manifests)
+        """Whether something in the folder still differs from the platform."""
+        return self._is_left or any(manifest.differences for manifest in self.manifests)
+
+    @property
+    def _is_left(self) -> bool:
+        """Whether a file was left though it differs."""
+        return not self.is_forced and DIFFERENT in {*self.files.values(), *self.outcomes.values()}
 
     def print(self, *, as_json: bool) -> None:
         """Print it to the standard output, warnings to the error output."""
@@ -91,7 +96,7 @@ class ExportReport:
             print_result(f"{path}: {_WORDS[status]}")
         for line in self.differences:
             print_result(f"    {line}")
-        if self.differs and not self.is_forced:
+        if self._is_left:
             print_result("What differs is left as it is; --force overwrites it with what the platform has.")
         if self.missing:
             self._print_next()
@@ -105,12 +110,7 @@ class ExportReport:
             )
         self._paragraph("Then, with Pulumi 3.254 or later:", self.commands)
         print_result("")
-        secrets = _number(secrets_in(self.missing), "secret value")
-        reader = ", readable by you alone (mode 0600)" if os.name == "posix" else ""
-        print_result(
-            f"import.json holds {secrets} in plain text{reader}. Delete it when the preview is unchanged, and commit it"
-            " nowhere: Pulumi keeps the values encrypted in state from then on."
-        )
+        print_result(afterwards(self.import_file, self.missing))
 
     def _program(self) -> list[str]:
         lines = []

@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     from ..engine import commands, keep_secrets, require_engine
     from ..files import PRIVATE, NewFile, write_files
-    from ..import_file import import_file, secrets_in
+    from ..import_file import afterwards, import_file
     from ..notes import Notes
     from ..program_text import program_text, secret_values
     from ..target import Parent, StoppedError, opened
@@ -106,7 +106,7 @@ def _run(arguments: argparse.Namespace) -> int:
         program=program_text(resources, parent),
         secrets={} if arguments.config else dict(item for r in resources for item in secret_values(r)),
         commands=commands(target, arguments.out),
-        secret_count=secrets_in(resources),
+        afterwards=afterwards(str(arguments.out), resources),
     )
     report.print(as_json=arguments.json)
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +22,8 @@ class Report:
     secrets: Mapping[str, str]
     """Values that the program asks of the stack's configuration, by their keys; their values are not shown."""
     commands: list[str]
-    secret_count: int
+    afterwards: str
+    """What becomes of the file."""
 
     def print(self, *, as_json: bool) -> None:
         """Print it to the standard output, warnings to the error output."""
@@ -50,17 +50,7 @@ class Report:
             )
         _paragraph("Then, with Pulumi 3.254 or later:", self.commands)
         print_result("")
-        print_result(self._fate())
-
-    def _fate(self) -> str:
-        if not self.secret_count:
-            return f"Delete {self.file} when the preview is unchanged: nothing needs it afterwards."
-        values = f"{self.secret_count} secret value{'' if self.secret_count == 1 else 's'}"
-        reader = ", readable by you alone (mode 0600)" if os.name == "posix" else ""
-        return (
-            f"{self.file} holds {values} in plain text{reader}. Delete it when the preview is unchanged, and commit it"
-            " nowhere: Pulumi keeps the values encrypted in state from then on."
-        )
+        print_result(self.afterwards)
 
 
 def _paragraph(heading: str, lines: list[str]) -> None:
