@@ -158,6 +158,26 @@ def test_a_file_of_ones_own_that_says_the_same_stays_as_it_is(run: Run, platform
     assert overrides == {"mine": {"environmentVariables": {"LEVEL": "1"}}}
 
 
+def test_a_file_that_is_overwritten_keeps_what_the_platform_knows_nothing_of(
+    run: Run, platform: Platform, doctor: Doctor
+) -> None:
+    deploy(platform, "guard")
+    doctor.file("fleet/guard/build/index.js", "exports.handler = async () => ({})")
+    doctor.file("fleet/guard/plugin.yaml", "code: build\nadopt: true\ntimeout: 9\n")
+    code, output, _ = run()
+    assert code == 3
+    assert [line.split(": ")[1] for line in output.splitlines() if line.startswith("    guard: ")] == [
+        "code",
+        "timeout",
+    ]
+    assert run("--force")[0] == 3  # the code is still other code
+    kept = manifest(doctor, "guard")
+    assert (kept["code"], kept["adopt"], kept["timeout"]) == ("build", True, 3)
+    assert "until there is code here" not in (doctor.folder / "fleet/guard/plugin.yaml").read_text().replace(
+        "\n# ", " "
+    )
+
+
 def test_a_file_that_cannot_be_read_is_a_difference(run: Run, platform: Platform, doctor: Doctor) -> None:
     deploy(platform, "guard")
     doctor.file("fleet/guard/plugin.yaml", "timeot: 3")

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import re
 import secrets
+import shutil
 import stat
+import subprocess
+import sys
 
 from biot_provider.api.client import Client
 
-from .conftest import HANDLER, Project
+from .conftest import HANDLER, ROOT, Project
 from .test_import import HOOK, PATIENTS, ROLE, biot_provider, by_hand, import_, printed
+
+GUIDE = ROOT / "docs/guides/platform-to-code.md"
 
 
 def test_what_exists_becomes_code_with_no_change_and_is_the_stacks_from_then_on(project: Project, api: Client) -> None:
@@ -70,3 +77,25 @@ def test_what_exists_becomes_code_with_no_change_and_is_the_stacks_from_then_on(
     assert project.variables("vitals") == {"API_KEY": other, "NUMBER": "012"}
     project.destroy().succeeded()
     assert project.names() == set()
+
+
+def test_the_commands_of_the_guide_and_its_program_with_a_file_of_variables(project: Project) -> None:
+    by_hand(project, "vitals", environmentVariables={"MODE": "strict"})
+    project.prepare_stack()
+    (shell,) = re.findall(r"^```sh\n(.*?)^```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    (program,) = re.findall(r"^```python\n(.*?)^```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    for options, text in (("", 'biot.declare_plugins("plugins")'), ("--variables-file variables.json", program)):
+        project.program(f"import json, pathlib\n{text}")
+        shutil.rmtree(project.root / "plugins")
+        commands = shell.replace("export ", f"export {options} ").replace("pulumi import", "pulumi import --yes")
+        run = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", commands],
+            cwd=project.root,
+            env=project.environment | {"PATH": f"{sys.prefix}/bin{os.pathsep}{project.environment['PATH']}"},
+            capture_output=True,
+            text=True,
+        )
+        assert run.returncode == 0, run.stdout + run.stderr
+        assert run.stdout.endswith("Resources:\n    2 unchanged\n")
+        project.pulumi("state", "unprotect", "--all", "--yes").succeeded()
+        project.pulumi("state", "delete", "--yes", "--all").succeeded()

@@ -13,9 +13,14 @@ from typing import Any
 import yaml
 from pydantic.alias_generators import to_camel
 
+from biot_provider.api.models.plugins import PluginAnswer
 from biot_provider.errors import InputError
+from biot_provider.lifecycle.fields import Mark, marked
 from biot_provider.lifecycle.kind import Context
+from biot_provider.plugin.manifest.yaml_file import read_yaml
+from biot_provider.plugin.model import PluginInputs
 
+from ...console import printable
 from ..kinds import Existing
 from ..plugins import AS_DEPLOYED
 
@@ -26,7 +31,11 @@ _VARIABLES = "environment_variables"
 _ALWAYS = ("display_name", "runtime", "handler", "timeout", "memory_size")
 """Written though they are as by default: who reads the file wants to know them."""
 _LAST = ("subscriptions", "cors")
-_DERIVED = frozenset({"code_files", "code_digest", "version"})
+_NOT_COMPARED = frozenset({"code_files", "code_digest", "version", *marked(PluginInputs, Mark.LOCAL)})
+_HERE_ALONE = frozenset(
+    str(field.alias) for name, field in PluginInputs.model_fields.items() if name not in PluginAnswer.model_fields
+)
+"""Keys of which the platform shows nothing, such as `code` and `adopt`: a file that is overwritten keeps them."""
 _WIDTH = 100
 
 
@@ -91,21 +100,29 @@ class Manifest:
         inputs = {key: value for key, value in self.resource.inputs().items() if not key.startswith("__")}
         given = {key: value for key, value in self.resource.arguments().items() if key != _VARIABLES}
         given |= {key: inputs[key] for key in _ALWAYS if inputs.get(key) is not None}
-        given.pop("code", None)
+        given = {key: value for key, value in given.items() if to_camel(key) not in _HERE_ALONE - {"imageTag"}}
         names = [name for name in inputs if name in given and name not in _LAST]
         content = {to_camel(name): _camel(given[name]) for name in (*names, *(n for n in _LAST if n in given))}
-        return "".join(f"# {line}\n" for line in self._comment(variables_place)) + yaml.safe_dump(
-            content, sort_keys=False, allow_unicode=True, width=10_000
-        )
+        content |= self._kept()
+        comment = "".join(f"# {line}\n" for line in self._comment(variables_place, has_code="code" in content))
+        return comment + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=10_000)
 
-    def _comment(self, variables_place: str) -> Iterator[str]:
+    def _kept(self) -> dict[str, Any]:
+        """What stays of a file that is overwritten."""
+        try:
+            there = read_yaml(self.path, str(self.path)) if self.path.is_file() else None
+        except InputError:
+            there = None
+        return {key: value for key, value in there.items() if key in _HERE_ALONE} if isinstance(there, dict) else {}
+
+    def _comment(self, variables_place: str, *, has_code: bool) -> Iterator[str]:
         state = self.resource.state
         if state.image_tag == AS_DEPLOYED:
             yield from _lines(
                 f"The platform does not show which image it runs. The tag {AS_DEPLOYED!r} keeps that image; another"
                 " one in its place is deployed."
             )
-        elif state.image_tag is None and state.code_digest is None:
+        elif state.image_tag is None and state.code_digest is None and not has_code:
             yield from _lines(
                 "The platform does not give the code back. What runs there stays, and a preview says unchanged, until"
                 " there is code here: in a folder `code` beside this file."
@@ -125,7 +142,7 @@ def _described(live: Any, declared: Any, changed: list[str]) -> Iterator[str]:
                     yield f"{camel}.{key}: {_one_sided(key in here, key in there)}"
         elif name == "code":
             yield "code: there is code here that the platform does not run, or none that is known to"
-        elif name not in _DERIVED:
+        elif name not in _NOT_COMPARED:
             yield f"{camel}: {_shown(getattr(declared, name))} here, {_shown(getattr(live, name))} on the platform"
 
 
@@ -149,4 +166,4 @@ def _camel(value: Any) -> Any:
 
 
 def _lines(text: str) -> list[str]:
-    return textwrap.wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(printable(text), _WIDTH, break_long_words=False, break_on_hyphens=False)
