@@ -51,8 +51,16 @@ def test_what_exists_becomes_code_with_no_change_and_is_the_stacks_from_then_on(
     assert project.up("--refresh").succeeded().unchanged
     assert len(project.resources()) == 5
     assert secret not in project.stored_text() + imported.output + preview.output
+    # What the program declares beside them stays where it is.
+    program = printed(shown, "The program must contain:")
+    by_hand_too = f'biot.ServiceUser("mine-too", role_id="{ROLE}", type="EXTERNAL_SERVICE")'
+    project.program(f'{program}biot.Plugin("mine", runtime="nodejs22.x")\n{by_hand_too}')
+    project.up().succeeded()
     again = biot_provider(project, *arguments).succeeded()
     assert "3 plugins (3 unchanged)" in again.stdout
+    assert "own_account.py: unchanged" in again.stdout
+    assert "plugin 'mine': the stack has it already and declares it elsewhere" in again.stderr
+    assert "service user 'mine-too': the stack has it already and declares it elsewhere" in again.stderr
     assert not file.exists()
 
     project.file("fleet/vitals_/code/index.js", HANDLER)

@@ -55,11 +55,11 @@ def configuration(target: Target) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def names_in_state(target: Target) -> frozenset[tuple[str, str]]:
-    """The type and the name of each resource that the stack has. Raises StoppedError."""
+def ids_in_state(target: Target) -> frozenset[tuple[str, str]]:
+    """The type and the id of each resource that the stack has. Raises StoppedError."""
     deployment = _json(target, "stack", "export").get("deployment") or {}
-    urns = [str(resource.get("urn", "")).split("::", 3) for resource in deployment.get("resources") or ()]
-    return frozenset((urn[2].rpartition("$")[2], urn[3]) for urn in urns if len(urn) == 4)
+    resources = deployment.get("resources") or ()
+    return frozenset((str(resource.get("type")), str(resource.get("id"))) for resource in resources)
 
 
 def _json(target: Target, *arguments: str) -> Any:

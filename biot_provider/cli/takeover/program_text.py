@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -30,6 +31,13 @@ def secret_values(resource: Existing) -> Iterator[tuple[str, str]]:
         for key, secret in value.items() if isinstance(value, Mapping) else [("", value)]:
             if isinstance(secret, Secret):
                 yield _config_key(resource, argument, key), str(secret.value)
+
+
+def declares(text: str, resource: Existing) -> bool:
+    """Whether a program that was written here declares the resource."""
+    return (
+        re.search(rf"^biot\.{resource.kind.word}\(\s*{re.escape(_text(resource.name))}", text, re.MULTILINE) is not None
+    )
 
 
 def _config_key(resource: Existing, argument: str, key: str) -> str:

@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
             print_problem(line)
         return 1
     except KeyboardInterrupt:
-        print_problem("stopped")
+        print_problem("stopped: no file is written; values that were encrypted stay in the stack's configuration")
         return 130
     except BrokenPipeError:
         # The reader has closed the pipe; Python would write to it once more at exit.

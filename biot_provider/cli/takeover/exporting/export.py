@@ -19,7 +19,7 @@ from ..import_file import import_file
 from ..kinds import PLUGIN, Existing, Kind
 from ..notes import Notes, note_surprises
 from ..plugins import declared_content, taken_over
-from ..program_text import program_text, secret_values
+from ..program_text import declares, program_text, secret_values
 from ..target import StoppedError, Target, opened
 from .fleet import complete, described, folders_of, live_plugins, selected
 from .manifests import DIFFERENT, NEW, UNCHANGED, Manifest
@@ -79,10 +79,10 @@ class _Export:
         """Export and give the outcome."""
         live = live_plugins(self._client, self._progress)
         manifests = list(self._manifests(live, selected(live, arguments.patterns, self._notes.add)))
-        others = own_account(self._target, live, self._notes.add) if self._own_file else []
+        others = list(self._own_account(live)) if self._own_file else []
         note_surprises(others, self._target, self._notes.add)
         resources = [*(manifest.resource for manifest in manifests), *others]
-        missing = [r for r in resources if (r.kind.type, r.name) not in self._variables.in_state]
+        missing = [resource for resource in resources if not self._is_in_state(resource)]
         due = [manifest for manifest in manifests if manifest.is_due(force=self._force)]
         values = {m.folder: found for m in manifests if (found := m.due_variables(force=self._force))}
         extra = self._extra_files(missing, others, values)
@@ -132,8 +132,25 @@ class _Export:
             content = declared_content(path, _unheard)
             state = taken_over(kind, answer, self._context(folders[name]), content, self._notes.add)
             manifest = Manifest(Existing(kind, folders[name], name, state), path)
+            if self._is_in_state(manifest.resource) and not (self._force or os.path.lexists(path)):
+                text = f"the stack has it already and declares it elsewhere: no {MANIFEST} is written without --force"
+                self._notes.add(f"plugin {name!r}", text)
+                continue
             self._compare(manifest, {})
             yield manifest
+
+    def _own_account(self, live: Mapping[str, PluginAnswer]) -> Iterable[Existing]:
+        """The resources of one's own account, but those that the stack declares elsewhere."""
+        text = self._own_file.read_text(encoding="utf-8") if self._own_file and self._own_file.is_file() else ""
+        for resource in own_account(self._target, live, self._notes.add):
+            if self._is_in_state(resource) and not declares(text, resource):
+                name = resource.kind.lifecycle.name(resource.id, resource.state)
+                self._notes.add(name, "the stack has it already and declares it elsewhere, so it is left out")
+            else:
+                yield resource
+
+    def _is_in_state(self, resource: Existing) -> bool:
+        return (resource.kind.type, resource.id) in self._variables.in_state
 
     def _compare(self, manifest: Manifest, values: Mapping[str, str]) -> None:
         override = self._variables.overrides.get(manifest.folder, {})
@@ -160,7 +177,10 @@ class _Export:
         """What differs in a file without secrets, as lines of a diff."""
         if status != DIFFERENT or file.mode == PRIVATE:
             return []
-        there = file.path.read_text(encoding="utf-8", errors="replace").splitlines()
+        try:
+            there = file.path.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError as error:
+            return [f"{file.path} cannot be read ({error.strerror or error})"]
         lines = difflib.unified_diff(there, file.text.splitlines(), str(file.path), "the platform", lineterm="")
         return [*lines]
 

@@ -29,7 +29,10 @@ def _service_users(target: Target, live: Mapping[str, PluginAnswer], note: Note)
     client = target.connection.client(target.owner(""))
     for row in sorted(client.search_service_users({}), key=lambda row: row.name or ""):
         name = row.name or ""
-        if not row.id or name.removeprefix(NAME_PREFIX) in live:
+        if not row.id:
+            continue
+        if name.removeprefix(NAME_PREFIX) in live:
+            note(f"service user {name!r}", "has the name of a hosted plugin, so it is taken for its own and left out")
             continue
         if not name:
             note("", "service users without a name, as those of hosted plugins are, are left out")

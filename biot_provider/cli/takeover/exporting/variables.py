@@ -13,7 +13,7 @@ from biot_provider.errors import InputError
 from biot_provider.plugin.manifest.overrides import read_overrides
 
 from ...doctor.project import ENGINE, INSTALL
-from ..engine import configuration, keep_secrets, names_in_state
+from ..engine import configuration, ids_in_state, keep_secrets
 from ..target import StoppedError, Target
 
 Override = Mapping[str, Any]
@@ -31,7 +31,7 @@ class Variables:
     overrides: Mapping[str, Override] = field(init=False, default_factory=dict)
     """What the configuration says of each plugin. A program with a file of variables reads none of it."""
     in_state: frozenset[tuple[str, str]] = field(init=False, default=frozenset())
-    """The type and name of the resources that the stack has."""
+    """The type and id of the resources that the stack has."""
     _values: Mapping[str, Any] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -41,7 +41,7 @@ class Variables:
             self._require(has_engine)
         if has_engine:
             self._values = configuration(self.target)
-            self.in_state = names_in_state(self.target)
+            self.in_state = ids_in_state(self.target)
         if self.file is None:
             self.overrides = self._overrides()
 
