@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,7 +78,7 @@ class _Export:
     def run(self, arguments: argparse.Namespace) -> ExportReport:
         """Export and give the outcome."""
         live = live_plugins(self._client, self._progress)
-        manifests = list(self._manifests(live, selected(live, arguments.patterns, self._notes.add)))
+        manifests = list(self._manifests(live, arguments.patterns))
         others = list(self._own_account(live)) if self._own_file else []
         note_surprises(others, self._target, self._notes.add)
         resources = [*(manifest.resource for manifest in manifests), *others]
@@ -118,11 +118,11 @@ class _Export:
             is_forced=self._force,
         )
 
-    def _manifests(self, live: Mapping[str, PluginAnswer], names: Iterable[str]) -> Iterable[Manifest]:
+    def _manifests(self, live: Mapping[str, PluginAnswer], patterns: Sequence[str]) -> Iterable[Manifest]:
         """The file of each plugin, compared with the one that is there."""
         kind = Kind(PLUGIN)
         folders = folders_of(live, self._out)
-        for number, name in enumerate(names, start=1):
+        for number, name in enumerate(selected(live, patterns, self._notes.add), start=1):
             self._progress.show(f"comparing plugins: {number}")
             answer = complete(self._client, live[name])
             if answer is None:
@@ -132,8 +132,8 @@ class _Export:
             content = declared_content(path, _unheard)
             state = taken_over(kind, answer, self._context(folders[name]), content, self._notes.add)
             manifest = Manifest(Existing(kind, folders[name], name, state), path)
-            if self._is_in_state(manifest.resource) and not (self._force or os.path.lexists(path)):
-                text = f"the stack has it already and declares it elsewhere: no {MANIFEST} is written without --force"
+            if self._is_in_state(manifest.resource) and not (name in patterns or os.path.lexists(path)):
+                text = f"the stack has it already and declares it elsewhere: {MANIFEST} is written where you name it"
                 self._notes.add(f"plugin {name!r}", text)
                 continue
             self._compare(manifest, {})
