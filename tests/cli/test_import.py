@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import stat
 import uuid
@@ -11,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from biot_provider.api.client import Client
 from biot_provider.cli import main
+from biot_provider.config import Settings
 from biot_provider.emulator import Platform
 
 from .conftest import PULUMI, Doctor
@@ -118,11 +121,23 @@ def test_an_image_whose_tag_is_not_known_is_kept(run: Run, platform: Platform, d
     assert entry(doctor, "a")["outputs"]["image_tag"] == "v7"
 
 
-def test_what_no_program_can_declare_is_said(run: Run, platform: Platform) -> None:
+def test_a_word_that_nobody_knows_is_declared_as_it_is(run: Run, platform: Platform) -> None:
     platform.variants.add("plugin", "enabledState", "PAUSED")
-    code, _, problems = run("hello=hello")
+    code, output, problems = run("hello=hello")
+    assert (code, problems) == (0, "")
+    assert 'enabled_state="PAUSED"' in output
+
+
+def test_what_no_program_can_declare_is_named(run: Run, platform: Platform, tmp_path: Path) -> None:
+    hook = "https://a.acme.example/b"
+    with contextlib.closing(Client.connect(Settings(f"embedded:{tmp_path / 'data'}"))) as client:
+        client.subscribe_interception({"type": "ADAPT_ENTITY", "entityName": "device", "endpoint": hook})
+    platform.variants.add("interception", "executionOrder", "first")
+    code, _, problems = run(f"adapts=InterceptionSubscription:ADAPT_ENTITY device {hook}")
     assert code == 0
-    assert "warning: plugin 'hello': cannot be declared as it is: enabled_state: must be" in problems
+    assert (
+        f"warning: interception 'ADAPT_ENTITY device {hook}': cannot be declared as it is: execution_order" in problems
+    )
 
 
 @pytest.mark.parametrize("member", ["timeout", "ephemeralStorage", "cors", "environmentVariables", "subscriptions"])

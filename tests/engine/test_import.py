@@ -104,6 +104,11 @@ def test_what_exists_is_imported_with_no_change_then_updated_and_destroyed(proje
         "told": f"patient _update {HOOK} {digest_in(project, 'told')}",
         "adapts": f"ADAPT_ENTITY device {HOOK}",
     }
+    project.set_secret("shop:guard-MODE", "lax")
+    refused = biot_provider(project, "import", *ids, "--config", "--out", "b.json")
+    refused.failed("the stack's configuration has other values of guard-MODE. What to do: ")
+    assert not (project.root / "b.json").exists()
+    biot_provider(project, "import", *ids, "--config", "--out", "b.json", "--force").succeeded()
     # What the stack has imported it has as if it had made it.
     project.program(program.replace("timeout=30", "timeout=31"))
     runs.append(project.up("--diff").succeeded())

@@ -126,9 +126,9 @@ class Existing:
 
     def compared(self, given: Mapping[str, Any], context: Context) -> Comparison:
         """What a preview says of the resource when a program declares these arguments, plain values."""
-        lifecycle, codec = self.kind.lifecycle, self.kind.codec
+        lifecycle, codec, old = self.kind.lifecycle, self.kind.codec, plain(self.inputs())
         try:
-            checked = codec.checked(lifecycle.check({**given, "__owner": self.owner}, {}, context), {})
+            checked = codec.checked(lifecycle.check({**given, "__owner": self.owner}, old, context), old)
         except InvalidInputsError as error:
             return Comparison([str(problem) for problem in error.problems], [], None)
         new = codec.state(plain(checked)).model_copy(update={"platform": self.state.platform})

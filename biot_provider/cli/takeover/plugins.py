@@ -7,17 +7,17 @@ deployed code alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from biot_provider.api.models.plugins import InterceptionAnswer, PluginAnswer, SubscriptionsAnswer
 from biot_provider.errors import InputError
-from biot_provider.lifecycle.kind import Context
-from biot_provider.plugin.check import code_digests
-from biot_provider.plugin.model import PluginState
+from biot_provider.lifecycle.fields import Mark, marked
+from biot_provider.lifecycle.kind import Context, InvalidInputsError
+from biot_provider.plugin.model import UNDECLARED, PluginInputs, PluginState
 from biot_provider.plugin.stamp import Stamp, code_identity, is_digest
 from biot_provider.plugin.state import observed
 
@@ -27,15 +27,19 @@ from .notes import Note
 AS_DEPLOYED = "as-deployed"
 """The tag of an image that is not known: any other one in its place is an image to deploy."""
 
+_ELSEWHERE = {"image_tag", *PluginAnswer.model_fields, *UNDECLARED, *marked(PluginInputs, Mark.LOCAL)}
+CODE_ARGUMENTS = tuple(name for name in PluginInputs.model_fields if name not in _ELSEWHERE)
+"""The arguments about code, of which the platform shows nothing."""
+
 _PARTS_OF_IMAGES = dict.fromkeys(("runtime", "handler"))
 
 
 @dataclass(frozen=True)
 class Content:
-    """What the user says that a plugin runs: the path of its code, or the tag of its image."""
+    """What the user says that a plugin runs: the tag of its image, or the arguments that name and build its code."""
 
-    code: str | None = None
     image_tag: str | None = None
+    code: Mapping[str, Any] = field(default_factory=dict)
 
 
 def declared_content(manifest: Path, note: Note) -> Content:
@@ -50,7 +54,7 @@ def declared_content(manifest: Path, note: Note) -> Content:
         for line in str(error).splitlines():
             note("", line)
         return Content()
-    return Content(declared.get("code"), declared.get("image_tag"))
+    return Content(declared.get("image_tag"), {name: declared[name] for name in CODE_ARGUMENTS if name in declared})
 
 
 def taken_over(kind: Kind, answer: PluginAnswer, context: Context, content: Content, note: Note) -> PluginState:
@@ -80,29 +84,41 @@ def taken_over(kind: Kind, answer: PluginAnswer, context: Context, content: Cont
         return state
     if content.image_tag is not None:
         note(subject, "runs code and no image: its image tag is ignored")
-    return _with_code(state, stamp, content.code, partial(note, subject))
+    silent = replace(context, owner=None, report=lambda _: None)
+    return _with_code(kind, state, stamp, content.code, silent, partial(note, subject))
 
 
-def _with_code(state: PluginState, stamp: Stamp | None, code: str | None, note: Callable[[str], None]) -> PluginState:
+def _with_code(
+    kind: Kind,
+    state: PluginState,
+    stamp: Stamp | None,
+    code: Mapping[str, Any],
+    silent: Context,
+    note: Callable[[str], None],
+) -> PluginState:
     """The state with the declared code, where the stamp says that it is what runs."""
     deployed = stamp.digest if stamp is not None and is_digest(stamp.digest) else None
-    if code is None:
+    if "code" not in code:
         if stamp is not None and deployed and stamp.belongs_to(state.owner):
             note(
                 "runs code that this very resource has deployed: declare it with that code (--code of `import`, or a"
                 " folder beside its plugin.yaml), since without it a refresh takes it for code that was dropped"
             )
         return state
-    digests, problems = code_digests({"code": code, "runtime": state.runtime, "handler": state.handler}, {})
-    for problem in problems:
-        note(str(problem))
-    if problems:
+    given = {"name": state.name, "runtime": state.runtime, "handler": state.handler, **code}
+    try:
+        checked = kind.lifecycle.check(given, {"code_digest": deployed, "handler": state.handler}, silent)
+    except InvalidInputsError as error:
+        for problem in error.problems:
+            note(str(problem))
         return state
-    if digests["code_digest"] != deployed:
+    if checked["code_digest"] != deployed:
         why = "its stamp names other code" if deployed else "nothing says which code it runs"
-        note(f"{why}, so `pulumi up` deploys {code}: leave the code out to keep what runs")
+        note(f"{why}, so `pulumi up` deploys {code['code']}: leave the code out to keep what runs")
         return state
-    return state.model_copy(update={"code": code, **digests})
+    properties = kind.codec.checked({name: checked.get(name) for name in (*code, "code_digest", "code_files")}, {})
+    known = kind.codec.state(plain(properties))
+    return state.model_copy(update={name: getattr(known, name) for name in (*code, "code_digest", "code_files")})
 
 
 def _report_image(state: PluginState, stamp: Stamp | None, content: Content, note: Callable[[str], None]) -> None:

@@ -8,9 +8,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...console import print_problem
+
+if TYPE_CHECKING:
+    from ..target import Target
 
 _EPILOG = """\
 NAME is the resource's name in the program. ID is a plugin's name, or KIND:ID with one of
@@ -97,7 +102,7 @@ def _run(arguments: argparse.Namespace) -> int:
         resources = read(requests, target, parent, notes.add)
         if arguments.config:
             values = {key: value for resource in resources for key, value in secret_values(resource)}
-            keep_secrets(target, values, lambda *_: None)
+            keep_secrets(target, _due(values, target, force=arguments.force), lambda *_: None)
     write_files([NewFile(out, import_file(resources, parent), PRIVATE)])
     report = Report(
         file=str(arguments.out),
@@ -110,3 +115,19 @@ def _run(arguments: argparse.Namespace) -> int:
     )
     report.print(as_json=arguments.json)
     return 0
+
+
+def _due(values: Mapping[str, str], target: Target, *, force: bool) -> dict[str, str]:
+    """The values that the configuration does not have. Raises StoppedError where it has others, unless forced."""
+    from ..engine import configuration
+    from ..target import StoppedError
+
+    there = configuration(target)
+    kept = {key: there.get(f"{target.project.name}:{key}", {}).get("value") for key in values}
+    others = [key for key, value in values.items() if kept[key] not in (None, value)]
+    if others and not force:
+        raise StoppedError(
+            f"the stack's configuration has other values of {', '.join(others)}",
+            advice="take another name for the resource, or give --force to overwrite them",
+        )
+    return {key: value for key, value in values.items() if kept[key] != value}

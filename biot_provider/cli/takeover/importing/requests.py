@@ -46,7 +46,9 @@ def requests_of(texts: Iterable[str], codes: Iterable[str], image_tags: Iterable
         elif kind not in PROVIDERS:
             problems.append(f"{name}: {kind!r} is no kind of resource{nearest(kind, [*PROVIDERS, *REFUSED])}")
         else:
-            requests.append(Request(name, kind, id_, Content(code.get(name), tags.get(name))))
+            requests.append(
+                Request(name, kind, id_, Content(tags.get(name), {"code": code[name]} if name in code else {}))
+            )
     problems += _repeated(requests)
     plugins = {request.name for request in requests if request.kind == PLUGIN}
     problems += [
