@@ -15,7 +15,6 @@ from typing import Any
 
 from biot_provider.api.models.plugins import InterceptionAnswer, PluginAnswer, SubscriptionsAnswer
 from biot_provider.errors import InputError
-from biot_provider.lifecycle.fields import Mark, marked
 from biot_provider.lifecycle.kind import Context, InvalidInputsError
 from biot_provider.plugin.model import UNDECLARED, PluginInputs, PluginState
 from biot_provider.plugin.stamp import Stamp, code_identity, is_digest
@@ -27,7 +26,7 @@ from .notes import Note
 AS_DEPLOYED = "as-deployed"
 """The tag of an image that is not known: any other one in its place is an image to deploy."""
 
-_ELSEWHERE = {"image_tag", *PluginAnswer.model_fields, *UNDECLARED, *marked(PluginInputs, Mark.LOCAL)}
+_ELSEWHERE = {"image_tag", "adopt", *PluginAnswer.model_fields, *UNDECLARED}
 CODE_ARGUMENTS = tuple(name for name in PluginInputs.model_fields if name not in _ELSEWHERE)
 """The arguments about code, of which the platform shows nothing."""
 

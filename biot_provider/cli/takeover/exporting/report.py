@@ -118,6 +118,7 @@ class ExportReport:
             folder = json.dumps(self.program_folder.replace(os.sep, "/"))
             if self.variables_file:
                 file = json.dumps(self.variables_file.replace(os.sep, "/"))
+                lines += ["import json", "import pathlib"]
                 lines.append(f"biot.declare_plugins({folder}, json.loads(pathlib.Path({file}).read_text()))")
             else:
                 lines.append(f"biot.declare_plugins({folder})")
