@@ -143,6 +143,8 @@ def test_a_second_export_shows_what_changed_and_overwrites_nothing_unasked(
         "MORE": "1",
     }
     assert run()[0] == 0
+    assert run("late", "--force")[0] == 0
+    assert set(json.loads((doctor.folder / "variables.json").read_text())) == {"guard"}
 
 
 def test_a_file_of_ones_own_that_says_the_same_stays_as_it_is(run: Run, platform: Platform, doctor: Doctor) -> None:

@@ -73,16 +73,17 @@ def test_what_exists_becomes_code_with_no_change_and_is_the_stacks_from_then_on(
     # What somebody changes in the Console is shown, and comes into the files and the configuration when asked for.
     other = f"canary-{secrets.token_hex(8)}"
     variables = {k: v for k, v in project.shown("vitals")["environmentVariables"].items() if not k.startswith("BIOT_")}
-    api.update_plugin("vitals", {"timeout": 31, "environmentVariables": variables | {"API_KEY": other}})
+    api.update_plugin("vitals", {"timeout": 31, "environmentVariables": variables | {"API_KEY": other, "MORE": "1"}})
     left = biot_provider(project, *arguments)
     assert left.code == 3
     assert "vitals_: timeout: 30 here, 31 on the platform" in left.stdout
     assert "vitals_: environmentVariables.API_KEY: another value here than on the platform" in left.stdout
+    assert "vitals_: environmentVariables.MORE: put into the configuration" in left.stdout
     assert "timeout: 30\n" in (project.root / "fleet/vitals_/plugin.yaml").read_text()
     forced = biot_provider(project, *arguments, "--force").succeeded()
     assert other not in left.output + forced.output
     assert project.up("--refresh").succeeded().unchanged
-    assert project.variables("vitals") == {"API_KEY": other, "NUMBER": "012"}
+    assert project.variables("vitals") == {"API_KEY": other, "NUMBER": "012", "MORE": "1"}
     project.destroy().succeeded()
     assert project.names() == set()
 

@@ -1,4 +1,4 @@
-"""What is asked of the Pulumi CLI: its version, and to keep secret values in the stack's configuration."""
+"""The calls of the Pulumi CLI: its version, the stack's resources, and secret values in the stack's configuration."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def keep_secrets(
 ) -> None:
     """Put values, by their keys, encrypted into the stack's configuration; ``are_paths`` says that keys lead into maps.
 
-    Each goes through a pipe of its own: a command line can be read by everybody on the machine.
+    Each goes through a pipe: a command line can be read by everybody on the machine.
     Raises StoppedError.
     """
     engine = shutil.which(ENGINE)

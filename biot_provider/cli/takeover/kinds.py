@@ -79,7 +79,7 @@ class Kind:
 
 
 class Comparison(NamedTuple):
-    """A declaration beside what is there: what is wrong with it, which properties differ, and the declared ones."""
+    """A declaration beside what is there: its mistakes, the properties that differ, and the declared ones."""
 
     problems: list[str]
     changed: list[str]
@@ -139,7 +139,7 @@ class Existing:
         return Comparison([], sorted({*diff.changed, *diff.replaces}), new)
 
     def surprises(self, context: Context) -> list[str]:
-        """What a program of its own arguments would have a preview say other than `unchanged`, as phrases."""
+        """What a preview says, other than `unchanged`, of a program with the resource's arguments, as phrases."""
         given = {"name": getattr(self.state, "name", None), **plain(self.arguments())}
         found = self.compared(given, context)
         phrases = [f"cannot be declared as it is: {problem}" for problem in found.problems]

@@ -36,7 +36,7 @@ class Parent:
 
     @property
     def types(self) -> str:
-        """Its type behind those of its own parents, without the stack's, as in its URN."""
+        """Its type behind the types of its parents, without the stack's, as in its URN."""
         return "$".join(type_ for type_ in self._parts[2].split("$") if type_ != _ROOT)
 
     @property

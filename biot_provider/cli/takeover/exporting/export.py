@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,7 +85,7 @@ class _Export:
         missing = [resource for resource in resources if not self._is_in_state(resource)]
         due = [manifest for manifest in manifests if manifest.is_due(force=self._force)]
         values = {m.folder: found for m in manifests if (found := m.due_variables(force=self._force))}
-        extra = self._extra_files(missing, others, values)
+        extra = self._extra_files(missing, others, values, [manifest.folder for manifest in manifests])
         statuses = {file.path: _status(file) for file in extra}
         differences = [line for file in extra for line in self._difference(file, statuses[file.path])]
         if self._variables.file is None:
@@ -106,6 +106,7 @@ class _Export:
             manifests=manifests,
             outcomes=outcomes,
             files={str(path): status for path, status in statuses.items() if path.name != _IGNORE_FILE},
+            added={} if self._variables.file else {folder: sorted(found) for folder, found in values.items()},
             differences=differences,
             missing=missing,
             gone=sorted(folder for name, folder in described(self._out).items() if name not in live),
@@ -141,7 +142,7 @@ class _Export:
 
     def _own_account(self, live: Mapping[str, PluginAnswer]) -> Iterable[Existing]:
         """The resources of one's own account, but those that the stack declares elsewhere."""
-        text = self._own_file.read_text(encoding="utf-8") if self._own_file and self._own_file.is_file() else ""
+        text = _text(self._own_file) if self._own_file else ""
         for resource in own_account(self._target, live, self._notes.add):
             if self._is_in_state(resource) and not declares(text, resource):
                 name = resource.kind.lifecycle.name(resource.id, resource.state)
@@ -160,13 +161,17 @@ class _Export:
         return self._target.context(self._target.owner(resource_name), lambda _: None)
 
     def _extra_files(
-        self, missing: list[Existing], others: list[Existing], values: Mapping[str, Mapping[str, str]]
+        self,
+        missing: list[Existing],
+        others: list[Existing],
+        values: Mapping[str, Mapping[str, str]],
+        folders: Collection[str],
     ) -> list[NewFile]:
         files: list[NewFile] = []
         if self._own_file:
             files.append(NewFile(self._own_file, program_text(others)))
         if self._variables.file:
-            files.append(NewFile(self._variables.file, Variables.text(values), PRIVATE))
+            files.append(NewFile(self._variables.file, self._variables.text(values, folders), PRIVATE))
         if missing:
             ignore = self._out / _IGNORE_FILE
             files += [] if os.path.lexists(ignore) else [NewFile(ignore, _IGNORED)]
@@ -177,10 +182,7 @@ class _Export:
         """What differs in a file without secrets, as lines of a diff."""
         if status != DIFFERENT or file.mode == PRIVATE:
             return []
-        try:
-            there = file.path.read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError as error:
-            return [f"{file.path} cannot be read ({error.strerror or error})"]
+        there = _text(file.path).splitlines()
         lines = difflib.unified_diff(there, file.text.splitlines(), str(file.path), "the platform", lineterm="")
         return [*lines]
 
@@ -199,8 +201,16 @@ class _Export:
         return self._force and status == DIFFERENT
 
 
-def _unheard(_subject: str, _text: str) -> None:
-    """What is wrong with a file that is there is a difference already."""
+def _unheard(_subject: str, _note: str) -> None:
+    """Drop a note: a mistake in a file that is there is a difference already."""
+
+
+def _text(file: Path) -> str:
+    """The text of a file, empty where it cannot be read."""
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def _status(file: NewFile) -> str:

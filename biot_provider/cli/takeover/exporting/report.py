@@ -28,6 +28,8 @@ class ExportReport:
     """What became of each plugin's file."""
     files: Mapping[str, str]
     """What became of the other files."""
+    added: Mapping[str, Sequence[str]]
+    """Variables whose values the configuration has got, by folder."""
     differences: Sequence[str]
     """What differs in those of them that hold no secrets."""
     missing: Sequence[Existing]
@@ -71,6 +73,7 @@ class ExportReport:
                     "folder": manifest.folder,
                     "file": self.outcomes[manifest.folder],
                     "differences": manifest.differences,
+                    "variables": list(self.added.get(manifest.folder, ())),
                 }
                 for manifest in self.manifests
             ],
@@ -90,6 +93,9 @@ class ExportReport:
         for manifest in self.manifests:
             for difference in manifest.differences:
                 print_result(f"    {manifest.folder}: {difference}")
+            added = self.added.get(manifest.folder, ()) if self.outcomes[manifest.folder] != NEW else ()
+            for variable in added:
+                print_result(f"    {manifest.folder}: environmentVariables.{variable}: put into the configuration")
         for folder in self.gone:
             print_result(f"    {folder}: only here: the platform has no such plugin")
         for path, status in self.files.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,10 +72,14 @@ class Variables:
         kept = self._values.get(f"{self.target.project.name}:{key}", {}).get("value")
         return False if kept is None else kept == value or None
 
-    @staticmethod
-    def text(variables: Mapping[str, Mapping[str, str]]) -> str:
-        """The user's own file: overrides, as `declare_plugins` takes them."""
-        overrides = {folder: {"environmentVariables": dict(values)} for folder, values in variables.items()}
+    def text(self, variables: Mapping[str, Mapping[str, str]], folders: Collection[str]) -> str:
+        """The user's own file: overrides, as `declare_plugins` takes them; those of other folders stay in it."""
+        try:
+            there = json.loads(self.file.read_bytes()) if self.file else {}
+        except (OSError, ValueError):
+            there = {}
+        kept = {key: value for key, value in there.items() if key not in folders} if isinstance(there, dict) else {}
+        overrides = kept | {folder: {"environmentVariables": dict(values)} for folder, values in variables.items()}
         return json.dumps(overrides, indent=2, ensure_ascii=False) + "\n"
 
     @property
