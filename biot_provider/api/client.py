@@ -21,6 +21,7 @@ from biot_provider.api.models.envelope import RowT, SearchAnswer
 from biot_provider.api.models.images import DockerCredentials
 from biot_provider.api.models.logins import PublicKey
 from biot_provider.api.models.plugins import NAME_PREFIX, PluginAnswer
+from biot_provider.api.models.reference import InterceptionConfiguration, NotifiableActions
 from biot_provider.api.models.service_users import (
     NewSecretKeyAnswer,
     NewServiceUserAnswer,
@@ -96,6 +97,7 @@ class Client:
         filters: Mapping[str, Any] | None = None,
         sort: Sequence[Mapping[str, str]] = (),
         free_text: str | None = None,
+        timeout: float = math.inf,
     ) -> Iterator[PluginAnswer]:
         """Every plugin that fits, page by page, in the platform's search grammar (BioT API 2.4.2, SearchRequestV2)."""
         query: dict[str, Any] = {"filter": dict(filters or {})}
@@ -103,7 +105,22 @@ class Client:
         query["sort"] = [dict(item) for item in sort] or [{"prop": "name", "order": "ASC"}]
         if free_text is not None:
             query["freeTextSearch"] = free_text
-        return self._search(_PLUGINS, "list plugins", SearchAnswer[PluginAnswer], query, math.inf)
+        return self._search(_PLUGINS, "list plugins", SearchAnswer[PluginAnswer], query, timeout)
+
+    def search_interception_configurations(
+        self, *, timeout: float = READ_TIMEOUT
+    ) -> Iterator[InterceptionConfiguration]:
+        """Every API that can be intercepted, and every entity that can be adapted, page by page."""
+        query = {"sort": [{"prop": prop, "order": "ASC"} for prop in ("entityTypeName", "apiId")]}
+        action = "list what can be intercepted"
+        return self._search(
+            "/settings/v1/interceptions", action, SearchAnswer[InterceptionConfiguration], query, timeout
+        )
+
+    def get_notifiable_actions(self, *, timeout: float = READ_TIMEOUT) -> NotifiableActions:
+        """GET every pair of an entity and an action that subscribers can be notified of."""
+        path, action = "/settings/v2/entity-types/action-notifications", "list what can be notified"
+        return self._session.fetch(NotifiableActions, "GET", path, action, timeout=timeout)
 
     def get_docker_credentials(self, *, timeout: float = READ_TIMEOUT) -> DockerCredentials:
         """GET temporary credentials for the environment's image repository; they live for an hour."""

@@ -32,6 +32,12 @@ def print_problem(text: str) -> None:
     _write(sys.stderr, f"biot-provider: {lines}\n")
 
 
+def print_progress(text: str) -> None:
+    """Show what is going on in the last line of a terminal, until the next one; empty clears it. Else quiet."""
+    if sys.stderr.isatty():
+        _write(sys.stderr, f"\r\033[K{printable(text)}")
+
+
 def printable(text: str) -> str:
     """Return the text as one line that a terminal shows and does not interpret.
 

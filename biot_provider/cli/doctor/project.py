@@ -89,7 +89,7 @@ def engine() -> str:
     return f"{ENGINE} {run_engine('version')}, with its Python language host"
 
 
-def run_engine(*arguments: str, folder: Path | None = None) -> str:
+def run_engine(*arguments: str, folder: Path | None = None, seconds: float = _ENGINE_TIMEOUT_SECONDS) -> str:
     """Run a command of the engine and return its output. Raises Problem."""
     command = [ENGINE, *arguments]
     shown = " ".join(command)
@@ -101,11 +101,12 @@ def run_engine(*arguments: str, folder: Path | None = None) -> str:
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
-            timeout=_ENGINE_TIMEOUT_SECONDS,
+            encoding="utf-8",
+            errors="replace",
+            timeout=seconds,
         )
     except subprocess.TimeoutExpired:
-        raise Problem(f"`{shown}` does not end within {_ENGINE_TIMEOUT_SECONDS} s: run it by hand") from None
+        raise Problem(f"`{shown}` does not end within {seconds:.0f} s: run it by hand") from None
     except OSError as error:
         raise Problem(f"`{shown}` cannot be run ({reason(error)}): {INSTALL}") from None
     if run.returncode:

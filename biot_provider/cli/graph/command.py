@@ -1,0 +1,90 @@
+"""`biot-provider graph`: who intercepts which API call, in which order, and who is notified of what."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..console import print_problem, print_result
+
+if TYPE_CHECKING:
+    from biot_provider.hooks.model import Picture
+
+EXIT_CODES = "exit codes: 0 the picture is drawn, 1 with --check when it has conflicts, 2 it cannot be drawn"
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command and its options."""
+    parser = commands.add_parser(
+        "graph", help="draw who intercepts which API call and who is notified of what", epilog=EXIT_CODES
+    )
+    parser.add_argument("--stack", metavar="NAME", help="the platform of this stack; else the environment's")
+    parser.add_argument(
+        "--declared",
+        action="store_true",
+        help="what is declared instead of what is deployed: every plugin.yaml; with --stack the whole program, as"
+        " `pulumi preview` shows it",
+    )
+    parser.add_argument(
+        "--plugins", type=Path, metavar="FOLDER", help="where the plugins are described (default: plugins)"
+    )
+    formats = parser.add_mutually_exclusive_group()
+    formats.add_argument("--format", choices=("mermaid", "svg", "text"), default="mermaid", help="default: mermaid")
+    formats.add_argument("--svg", action="store_const", const="svg", dest="format", help="the same as --format svg")
+    formats.add_argument("--text", action="store_const", const="text", dest="format", help="the same as --format text")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the picture there instead of printing it")
+    parser.add_argument("--check", action="store_true", help="exit with 1 when there are conflicts")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Draw the picture; the exit code is one of ``EXIT_CODES``, 130 after Ctrl-C."""
+    from biot_provider.errors import BiotError
+
+    from ..doctor.findings import Problem
+    from ..stack import Stack
+    from .sources import declared, live
+
+    try:
+        with ExitStack() as closing:
+            stack = Stack.find(arguments.stack)
+            picture, title = declared(stack, arguments.plugins) if arguments.declared else live(stack, closing)
+        _write(_drawn(picture, title, arguments.format), arguments.out)
+    except (Problem, BiotError) as error:
+        print_problem(str(error))
+        return 2
+    except OSError as error:
+        print_problem(f"{arguments.out} cannot be written: {error.strerror}")
+        return 2
+    except KeyboardInterrupt:
+        print_problem("stopped")
+        return 130
+    for conflict in picture.conflicts if arguments.format != "text" or arguments.out else ():
+        print_problem(f"{conflict.fault.value}: {conflict.text}")
+    return 1 if arguments.check and picture.conflicts else 0
+
+
+def _drawn(picture: Picture, title: str, format_: str) -> str:
+    from biot_provider.hooks.mermaid import mermaid
+    from biot_provider.hooks.svg import svg
+    from biot_provider.hooks.text import lines
+
+    if format_ == "svg":
+        return svg(picture, title)
+    return "\n".join([*(mermaid(picture) if format_ == "mermaid" else lines(picture)), ""])
+
+
+def _write(text: str, file: Path | None) -> None:
+    """Print the picture, or put it into the file, which appears whole or not at all. Raises OSError."""
+    if file is None:
+        for line in text.splitlines():
+            print_result(line)
+        return
+    part = file.with_name(f".{file.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8", newline="\n")
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,164 @@
+"""Where a picture's subscriptions come from: the live platform, the plugin.yaml files, or the program's preview."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, TypeVar
+
+from biot_provider.api.models.plugins import PluginShown
+from biot_provider.errors import ApiError, InputError
+from biot_provider.hooks.answers import (
+    endpoint_interception,
+    endpoint_notification,
+    plugin_interceptions,
+    plugin_notifications,
+    plugin_subscriber,
+    reference_of,
+    with_plugins,
+)
+from biot_provider.hooks.model import Interception, Notification, Picture, Reference, Subscriber
+from biot_provider.hooks.picture import draw
+from biot_provider.plugin.model import PluginState
+from biot_provider.subscription.model import InterceptionSubscriptionState, NotificationSubscriptionState
+
+from ..console import print_progress
+from ..doctor.findings import Problem
+from ..stack import Resource, Stack
+
+RowT = TypeVar("RowT")
+
+
+class Subscriptions:
+    """All that was found, and what it covers."""
+
+    def __init__(self) -> None:
+        self.interceptions: list[Interception] = []
+        self.notifications: list[Notification] = []
+        self.plugins: list[Subscriber] = []
+        self.reference: Reference | None = None
+        self.notes: list[str] = []
+
+    def add_plugin(self, name: str, plugin: PluginShown) -> None:
+        """Add a hosted plugin with all it subscribes to."""
+        self.plugins.append(plugin_subscriber(name, plugin))
+        self.interceptions += plugin_interceptions(name, plugin)
+        self.notifications += plugin_notifications(name, plugin)
+
+    def draw(self) -> Picture:
+        """Return the picture."""
+        return draw(self.interceptions, self.notifications, self.plugins, self.reference, self.notes)
+
+
+def live(stack: Stack, closing: ExitStack) -> tuple[Picture, str]:
+    """Return the picture of the stack's platform, and its title. Raises Problem, and BiotError."""
+    platform = stack.connect(closing)
+    client = platform.client
+    found = Subscriptions()
+    addresses: dict[str, Subscriber] = {}
+    for answer in client.search_plugins():
+        found.add_plugin(answer.bare_name, answer)
+        if answer.endpoint_url:
+            addresses[answer.endpoint_url.rstrip("/")] = found.plugins[-1]
+        if len(found.plugins) % 100 == 0:
+            print_progress(f"{len(found.plugins)} plugins read")
+    print_progress("")
+    found.notes.append(f"what is deployed on {platform.address}: {_count(len(found.plugins), 'hosted plugin')}")
+
+    interceptions = _permitted(lambda: [endpoint_interception(row) for row in client.search_interceptions({})])
+    notifications = _permitted(lambda: [endpoint_notification(row) for row in client.search_notifications({})])
+    found.interceptions = with_plugins(found.interceptions, interceptions or [], addresses)
+    found.notifications = with_plugins(found.notifications, notifications or [], addresses)
+    for what, rows, permission in (
+        ("interceptions", interceptions, "HOOKS_INTERCEPTION_SEARCH"),
+        ("notifications", notifications, "DISPATCHER_SUBSCRIPTIONS_SEARCH"),
+    ):
+        if rows is None:
+            found.notes.append(f"{what} of endpoints in other accounts are not shown: this identity lacks {permission}")
+        else:
+            found.notes.append(f"{_count(len(rows), what[:-1])} of endpoints in other accounts")
+    configurations = _permitted(lambda: list(client.search_interception_configurations()))
+    if configurations:
+        found.reference = reference_of(configurations)
+    else:
+        found.notes.append(
+            "whether the platform has each API and entity is not known: this identity lacks"
+            " SETTINGS_SEARCH_INTERCEPTION_SUBSCRIPTION_CONFIGURATIONS"
+        )
+    return found.draw(), f"Hooks of {platform.address}"
+
+
+def declared(stack: Stack, plugins: Path | None) -> tuple[Picture, str]:
+    """Return the picture of what is declared, and its title. Raises Problem."""
+    found = Subscriptions()
+    if stack.name is None:
+        _add_files(found, stack, plugins, "")
+        found.notes.append("what a Python program declares itself is not shown: name a stack with --stack")
+    elif plugins is not None:
+        _add_files(found, stack, plugins, f" with the overrides of stack {stack.name}")
+        found.notes.append("what a Python program declares itself is not shown: leave --plugins out")
+    else:
+        try:
+            for resource in stack.preview():
+                _add_resource(found, resource)
+            found.notes.append(
+                f"what the program of stack {stack.name} declares, as `pulumi preview` shows it:"
+                f" {_count(len(found.plugins), 'hosted plugin')}, and its subscriptions of endpoints; not what others"
+                " have deployed"
+            )
+        except Problem as problem:
+            _add_files(found, stack, None, f" with the overrides of stack {stack.name}")
+            found.notes.append(f"what a Python program declares itself is not shown: {problem}")
+    return found.draw(), f"Declared hooks of {stack.name or 'plugins'}"
+
+
+def _add_files(found: Subscriptions, stack: Stack, plugins: Path | None, more: str) -> None:
+    # Imported here: it loads Pulumi's SDK, which only this source needs.
+    from biot_provider.program.declare_plugins import read_fleet
+
+    base = stack.project.folder if stack.project else Path.cwd()
+    folder = Path(os.path.relpath(plugins or base / "plugins"))
+    try:
+        fleet = read_fleet(folder, stack.overrides())
+    except InputError as error:
+        raise Problem(str(error)) from None
+    for arguments in fleet.values():
+        found.add_plugin(str(arguments["name"]), PluginState.model_validate(arguments))
+    found.notes.append(f"what is declared in {str(folder)!r}: {_count(len(fleet), 'plugin.yaml')}{more}")
+
+
+def _add_resource(found: Subscriptions, resource: Resource) -> None:
+    properties = resource.properties
+    if resource.kind == "Plugin":
+        plugin = PluginState.model_validate(_known(properties))
+        found.add_plugin(plugin.name or resource.name, plugin)
+    elif resource.kind in ("InterceptionSubscription", "NotificationSubscription"):
+        # An endpoint that is a secret, or not known yet, goes by the name of its resource.
+        endpoint = properties.get("endpoint")
+        shown = endpoint if isinstance(endpoint, str) and "://" in endpoint else f"endpoint of {resource.name}"
+        given = _known({**properties, "endpoint": shown})
+        if resource.kind == "InterceptionSubscription":
+            found.interceptions.append(endpoint_interception(InterceptionSubscriptionState.model_validate(given)))
+        else:
+            found.notifications.append(endpoint_notification(NotificationSubscriptionState.model_validate(given)))
+
+
+def _known(properties: Any) -> dict[str, Any]:
+    return {key: value for key, value in properties.items() if value is not None}
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _permitted(read: Callable[[], RowT]) -> RowT | None:
+    """Return what is read, None where this identity may not. Raises BiotError."""
+    try:
+        return read()
+    except ApiError as error:
+        if error.status == HTTPStatus.FORBIDDEN:
+            return None
+        raise
