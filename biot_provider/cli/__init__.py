@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from . import doctor, emulator, graph, invoke, new
+from . import compare, doctor, emulator, graph, invoke, new
 from .console import print_problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COMMANDS = (doctor, emulator, graph, invoke, new)
+_COMMANDS = (compare, doctor, emulator, graph, invoke, new)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

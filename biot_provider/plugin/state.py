@@ -69,6 +69,11 @@ def changed_cells(state: PluginState, wanted: PluginState) -> set[Cell]:
     return _different(_cells(state, named), _cells(wanted, named))
 
 
+def cells(plugin: PluginState) -> dict[Cell, Any]:
+    """Every part of a plugin with its meaning; of an interception its order and its entity."""
+    return _cells(plugin, {})
+
+
 def all_cells(wanted: PluginState) -> set[Cell]:
     """Every part of a plugin."""
     return set(_cells(wanted, {}))

@@ -48,6 +48,22 @@ class Subscriptions:
         self.interceptions += plugin_interceptions(name, plugin)
         self.notifications += plugin_notifications(name, plugin)
 
+    def read(self, what: str, permission: str, rows: Callable[[], list[RowT]]) -> list[RowT]:
+        """Return the rows, none where the identity may not read them or the platform does not know them; note which.
+
+        Raises BiotError.
+        """
+        try:
+            found = rows()
+        except ApiError as error:
+            if error.status not in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
+                raise
+            why = f"this identity lacks {permission}" if error.status == HTTPStatus.FORBIDDEN else "it has no list"
+            self.notes.append(f"{what}: not known, {why}")
+            return []
+        self.notes.append(f"{what}: {len(found)}")
+        return found
+
     def draw(self) -> Picture:
         """Return the picture."""
         return draw(self.interceptions, self.notifications, self.plugins, self.reference, self.notes)
@@ -67,27 +83,24 @@ def live(stack: Stack, closing: ExitStack) -> tuple[Picture, str]:
             print_progress(f"{len(found.plugins)} plugins read")
     print_progress("")
     found.notes.append(f"what is deployed on {platform.address}: {_count(len(found.plugins), 'hosted plugin')}")
-
-    interceptions = _permitted(lambda: [endpoint_interception(row) for row in client.search_interceptions({})])
-    notifications = _permitted(lambda: [endpoint_notification(row) for row in client.search_notifications({})])
-    found.interceptions = with_plugins(found.interceptions, interceptions or [], addresses)
-    found.notifications = with_plugins(found.notifications, notifications or [], addresses)
-    for what, rows, permission in (
-        ("interceptions", interceptions, "HOOKS_INTERCEPTION_SEARCH"),
-        ("notifications", notifications, "DISPATCHER_SUBSCRIPTIONS_SEARCH"),
-    ):
-        if rows is None:
-            found.notes.append(f"{what} of endpoints in other accounts are not shown: this identity lacks {permission}")
-        else:
-            found.notes.append(f"{_count(len(rows), what[:-1])} of endpoints in other accounts")
-    configurations = _permitted(lambda: list(client.search_interception_configurations()))
-    if configurations:
-        found.reference = reference_of(configurations)
-    else:
-        found.notes.append(
-            "whether the platform has each API and entity is not known: this identity lacks"
-            " SETTINGS_SEARCH_INTERCEPTION_SUBSCRIPTION_CONFIGURATIONS"
-        )
+    interceptions = found.read(
+        "interceptions of endpoints in other accounts",
+        "HOOKS_INTERCEPTION_SEARCH",
+        lambda: [endpoint_interception(row) for row in client.search_interceptions({})],
+    )
+    notifications = found.read(
+        "notifications of endpoints in other accounts",
+        "DISPATCHER_SUBSCRIPTIONS_SEARCH",
+        lambda: [endpoint_notification(row) for row in client.search_notifications({})],
+    )
+    configurations = found.read(
+        "APIs and entities that can be intercepted",
+        "SETTINGS_SEARCH_INTERCEPTION_SUBSCRIPTION_CONFIGURATIONS",
+        lambda: list(client.search_interception_configurations()),
+    )
+    found.interceptions = with_plugins(found.interceptions, interceptions, addresses)
+    found.notifications = with_plugins(found.notifications, notifications, addresses)
+    found.reference = reference_of(configurations) if configurations else None
     return found.draw(), f"Hooks of {platform.address}"
 
 
@@ -152,13 +165,3 @@ def _known(properties: Any) -> dict[str, Any]:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _permitted(read: Callable[[], RowT]) -> RowT | None:
-    """Return what is read, None where this identity may not. Raises BiotError."""
-    try:
-        return read()
-    except ApiError as error:
-        if error.status == HTTPStatus.FORBIDDEN:
-            return None
-        raise
