@@ -21,7 +21,7 @@ from biot_provider.api.models.envelope import RowT, SearchAnswer
 from biot_provider.api.models.images import DockerCredentials
 from biot_provider.api.models.logins import PublicKey
 from biot_provider.api.models.plugins import NAME_PREFIX, PluginAnswer
-from biot_provider.api.models.reference import InterceptionConfiguration, NotifiableActions
+from biot_provider.api.models.reference import InterceptionConfiguration, NotifiableActions, TemplateRow
 from biot_provider.api.models.service_users import (
     NewSecretKeyAnswer,
     NewServiceUserAnswer,
@@ -121,6 +121,11 @@ class Client:
         """GET every pair of an entity and an action that subscribers can be notified of."""
         path, action = "/settings/v2/entity-types/action-notifications", "list what can be notified"
         return self._session.fetch(NotifiableActions, "GET", path, action, timeout=timeout)
+
+    def search_templates(self, *, timeout: float = READ_TIMEOUT) -> Iterator[TemplateRow]:
+        """Every template, page by page."""
+        query = {"sort": [{"prop": "name", "order": "ASC"}]}
+        return self._search("/settings/v1/templates", "list templates", SearchAnswer[TemplateRow], query, timeout)
 
     def get_docker_credentials(self, *, timeout: float = READ_TIMEOUT) -> DockerCredentials:
         """GET temporary credentials for the environment's image repository; they live for an hour."""

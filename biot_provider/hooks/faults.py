@@ -37,13 +37,14 @@ def twice(hook: tuple[str, str], subscriber: Subscriber) -> Conflict:
 
 def never_runs(item: Interception, target: str, reference: Reference | None) -> Conflict | None:
     """Return why no call can reach an interception; None where one can, or where nobody knows."""
-    reason = _reason(item, target, reference)
-    if reason is None:
+    why = reason(item, target, reference)
+    if why is None:
         return None
-    return Conflict(Fault.NEVER_RUNS, f"{item.subscriber.label} never runs at {_shown((item.type, target))}: {reason}")
+    return Conflict(Fault.NEVER_RUNS, f"{item.subscriber.label} never runs at {_shown((item.type, target))}: {why}")
 
 
-def _reason(item: Interception, target: str, reference: Reference | None) -> str | None:
+def reason(item: Interception, target: str, reference: Reference | None) -> str | None:
+    """Return why no call can reach an interception, as a phrase."""
     if item.type == ADAPT_ENTITY:
         if not item.entity:
             return "it names no entity"

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from biot_provider.hooks.api_ids import are_compatible, placeholder, template_of
+from biot_provider.hooks.api_ids import Templates, are_compatible, placeholder
 from biot_provider.hooks.faults import equal_order, never_runs, twice
 from biot_provider.hooks.model import (
     ADAPT_ENTITY,
@@ -48,20 +48,24 @@ class Placed:
         return _NO_ORDER if order is None else order, self.interception.subscriber.label
 
 
-def placed(interceptions: Iterable[Interception], reference: Reference | None = None) -> list[Placed]:
+def placed(
+    interceptions: Iterable[Interception], reference: Reference | None = None, templates: Templates | None = None
+) -> list[Placed]:
     """Return each interception at its hook, in the order of the calls there.
 
     An API id with a value in place of a placeholder stands at the hook of its template, which the platform or another
-    interception names.
+    interception names. ``templates`` are known from before, and get those of these interceptions too.
     """
     interceptions = list(interceptions)
-    templates = {*(reference.apis if reference else ()), *(i.api_id for i in interceptions if "{" in i.api_id)}
+    templates = templates or Templates()
+    templates.add(reference.apis if reference else ())
+    templates.add(item.api_id for item in interceptions if "{" in item.api_id)
     found = []
     for item in interceptions:
         if item.type == ADAPT_ENTITY:
             found.append(Placed(item, item.entity, {}))
         else:
-            template, values = template_of(item.api_id, templates)
+            template, values = templates.of(item.api_id)
             found.append(Placed(item, template, {**values, **item.filters}))
     return sorted(found, key=lambda one: (one.hook, one.place))
 

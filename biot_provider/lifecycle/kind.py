@@ -92,7 +92,10 @@ class ResourceKind(Protocol[InputsT, StateT]):
         """What messages call the resource, such as ``plugin 'hello'``."""
 
     def check(self, given: Given, old: Given, context: Context) -> Given:
-        """The arguments with what follows from them; no request. Raises InvalidInputsError with every problem."""
+        """The arguments with what follows from them. Raises InvalidInputsError with every problem.
+
+        A request may be made to warn, but a check needs none.
+        """
 
     def diff(self, old: StateT, new: StateT, unknown: frozenset[str]) -> Diff:
         """What the platform would change, without a request. ``new`` has old values in place of unknown ones,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from biot_provider.api.models.wide import number
+from biot_provider.api.request_log import is_debugging
 from biot_provider.errors import InputError, NotFoundError
 from biot_provider.lifecycle.declarations import Declarations
 from biot_provider.lifecycle.fields import Mark, marked
 from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError
+from biot_provider.lifecycle.live_hooks import LiveHooks
 from biot_provider.lifecycle.owner import path_in_stack, resource_name, stack_of
 from biot_provider.lifecycle.validation import Problem
 from biot_provider.plugin.aws_lambda import runtime_warning
@@ -22,6 +25,7 @@ from biot_provider.plugin.check import (
     with_defaults,
 )
 from biot_provider.plugin.model import PluginInputs, PluginState
+from biot_provider.plugin.new_hooks import NewHooks
 from biot_provider.plugin.stamp import SEED, Stamp, is_foreign, is_remade, is_same_plugin
 from biot_provider.plugin.state import (
     CODE,
@@ -50,6 +54,7 @@ class PluginKind:
     def __init__(self) -> None:
         self._declared: Declarations[tuple[tuple[str, str], str]] = Declarations()
         """The stack and the name of the plugins of this run."""
+        self._hooks = NewHooks()
         self._kept: list[PluginState] = []
         """Plugins that a resource has and that may be in state once more, to be deleted."""
 
@@ -58,7 +63,10 @@ class PluginKind:
         return f"plugin {(state.name or id_)!r}"
 
     def check(self, given: Given, old: Given, context: Context) -> Given:
-        """Fill in defaults and the digests of the code; local files only. Raises InvalidInputsError."""
+        """Fill in defaults and the digests of the code. Raises InvalidInputsError.
+
+        Only local files count. About subscriptions that are new the platform is asked too, to warn: see ``LiveHooks``.
+        """
         given = {key: value for key, value in given.items() if value is not None}
         problems = schedule_problems(given, old) + argument_problems(given, old)
         problems += self._declared_twice(given.get("name"), context.owner)
@@ -76,6 +84,7 @@ class PluginKind:
             context.report(f"warning: plugin {values.get('name')!r}: {warning}")
         if runs := next_runs_of(given, old):
             context.report(f"plugin {values.get('name')!r}: {runs}")
+        self._report_hooks(given, old, context)
         return values
 
     def diff(self, old: PluginState, new: PluginState, unknown: frozenset[str]) -> Diff:
@@ -161,6 +170,17 @@ class PluginKind:
         """
         if state.kept is True or state.image_tag is not None:
             self._kept.append(state)
+
+    def _report_hooks(self, given: Given, old: Given, context: Context) -> None:
+        """Say what the platform lacks for new subscriptions, and whom they meet there. Nothing here stops a preview."""
+        if context.connection.problems():
+            return
+        try:
+            for line in self._hooks.report(given, old, LiveHooks.of(context.connection, context.owner)):
+                context.report(line)
+        except Exception:
+            if is_debugging(os.environ):
+                raise
 
     def _declared_twice(self, name: object, owner: str | None) -> list[Problem]:
         if not isinstance(name, str) or owner is None:

@@ -23,3 +23,10 @@ class NotifiableActions(Answer):
     """All pairs of an entity and an action, in one response."""
 
     entity_types: Items[NotifiableAction] = None
+
+
+class TemplateRow(Answer, WideItem):
+    """A template of an entity; a notification can be limited to one, by its name."""
+
+    name: Text = None
+    entity_type_name: Text = None
