@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from biot_provider.api.models.wide import number
@@ -13,7 +14,6 @@ from biot_provider.errors import InputError, NotFoundError
 from biot_provider.lifecycle.declarations import Declarations
 from biot_provider.lifecycle.fields import Mark, marked
 from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError
-from biot_provider.lifecycle.live_hooks import LiveHooks
 from biot_provider.lifecycle.owner import path_in_stack, resource_name, stack_of
 from biot_provider.lifecycle.validation import Problem
 from biot_provider.plugin.aws_lambda import runtime_warning
@@ -25,7 +25,6 @@ from biot_provider.plugin.check import (
     with_defaults,
 )
 from biot_provider.plugin.model import PluginInputs, PluginState
-from biot_provider.plugin.new_hooks import NewHooks
 from biot_provider.plugin.stamp import SEED, Stamp, is_foreign, is_remade, is_same_plugin
 from biot_provider.plugin.state import (
     CODE,
@@ -41,6 +40,7 @@ from biot_provider.plugin.writes import PluginWrites
 
 if TYPE_CHECKING:
     from biot_provider.api.models.plugins import PluginAnswer
+    from biot_provider.plugin.new_hooks import NewHooks
 
 _CONTENT = marked(PluginInputs, Mark.CONTENT)
 
@@ -54,7 +54,6 @@ class PluginKind:
     def __init__(self) -> None:
         self._declared: Declarations[tuple[tuple[str, str], str]] = Declarations()
         """The stack and the name of the plugins of this run."""
-        self._hooks = NewHooks()
         self._kept: list[PluginState] = []
         """Plugins that a resource has and that may be in state once more, to be deleted."""
 
@@ -171,11 +170,19 @@ class PluginKind:
         if state.kept is True or state.image_tag is not None:
             self._kept.append(state)
 
+    @cached_property
+    def _hooks(self) -> NewHooks:
+        from biot_provider.plugin.new_hooks import NewHooks  # a process starts without it
+
+        return NewHooks()
+
     def _report_hooks(self, given: Given, old: Given, context: Context) -> None:
         """Say what the platform lacks for new subscriptions, and whom they meet there. Nothing here stops a preview."""
-        if context.connection.problems():
+        if context.connection.problems() or not (given.get("subscriptions") or old.get("subscriptions")):
             return
         try:
+            from biot_provider.lifecycle.live_hooks import LiveHooks
+
             for line in self._hooks.report(given, old, LiveHooks.of(context.connection, context.owner)):
                 context.report(line)
         except Exception:

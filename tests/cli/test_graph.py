@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -77,6 +78,18 @@ def test_the_live_platform_shows_hosted_plugins_and_endpoints_in_their_order(
     assert TOKEN not in output
     assert "conflict" not in output
     assert graph("--check")[0] == 0
+
+    code, output, problems = graph("--json")
+    assert (code, problems) == (0, "")
+    answer = json.loads(output)
+    (api,) = answer["apis"]
+    assert [(one["name"], one["kind"], one["order"]) for one in api["before"]] == [
+        ("audit", "plugin", 3),
+        (f"{HOOK}/...", "endpoint", 4),
+        ("guard", "plugin", 5),
+    ]
+    assert (answer["conflicts"], [one["name"] for one in answer["no_hook"]]) == ([], ["idle"])
+    assert TOKEN not in output
 
 
 @pytest.mark.usefixtures("served")

@@ -66,3 +66,31 @@ def test_a_program_is_drawn_before_it_is_deployed_and_compared_with_its_platform
     (hello,) = (one for one in json.loads(drifted)["plugins"] if one["result"] == "different")
     assert {one["field"] for one in hello["differences"]} == {"code", "environment_variables.TOKEN", "memory_size"}
     assert token not in declared + live + drifted
+
+
+def test_a_preview_says_whom_a_new_plugin_meets_and_what_the_platform_lacks(project: Project, api: Client) -> None:
+    deployed = {"interceptionOrder": 3, "interceptions": [{"type": "PRE_REQUEST", "apiId": API}], "notifications": []}
+    api.create_plugin({"name": "audit", "displayName": "audit", "version": 1, "subscriptions": deployed})
+    hooks = {
+        "interception_order": 3,
+        "interceptions": [
+            {"type": "PRE_REQUEST", "api_id": API},
+            {"type": "PRE_REQUEST", "api_id": f"{API}x", "order": 1},
+        ],
+    }
+    project.declare({"hello": {"code": "plugins/hello", "subscriptions": hooks}, "plain": {}})
+    preview = project.preview().succeeded()
+    assert preview.steps == {"hello": ["create"], "plain": ["create"]}
+    assert f"warning: plugin 'hello': PRE_REQUEST {API}: order 3 is that of audit too" in preview.output
+    assert (
+        f"PRE_REQUEST {API}x: this platform has no such API to intercept; the nearest it has: {API}" in preview.output
+    )
+
+    hooks["interceptions"] = [{"type": "PRE_REQUEST", "api_id": API}]
+    project.declare({"hello": {"code": "plugins/hello", "subscriptions": {**hooks, "interception_order": 9}}})
+    assert f"plugin 'hello': PRE_REQUEST {API}: with order 9 it runs after audit" in project.up().succeeded().output
+    project.forget_requests()
+    again = project.preview().succeeded()
+    assert again.unchanged
+    assert "runs after" not in again.output
+    assert project.platform.requests() == []

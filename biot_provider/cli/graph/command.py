@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,12 +29,18 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         " `pulumi preview` shows it",
     )
     parser.add_argument(
-        "--plugins", type=Path, metavar="FOLDER", help="where the plugins are described (default: plugins)"
+        "--plugins",
+        type=Path,
+        metavar="FOLDER",
+        help="with --declared: these plugin.yaml files alone (default: plugins)",
     )
     formats = parser.add_mutually_exclusive_group()
-    formats.add_argument("--format", choices=("mermaid", "svg", "text"), default="mermaid", help="default: mermaid")
+    formats.add_argument(
+        "--format", choices=("mermaid", "svg", "text", "json"), default="mermaid", help="default: mermaid"
+    )
     formats.add_argument("--svg", action="store_const", const="svg", dest="format", help="the same as --format svg")
     formats.add_argument("--text", action="store_const", const="text", dest="format", help="the same as --format text")
+    formats.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the picture there instead of printing it")
     parser.add_argument("--check", action="store_true", help="exit with 1 when there are conflicts")
     parser.set_defaults(run=run)
@@ -61,18 +68,22 @@ def run(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print_problem("stopped")
         return 130
-    for conflict in picture.conflicts if arguments.format != "text" or arguments.out else ():
+    is_shown = arguments.format in ("text", "json") and not arguments.out
+    for conflict in () if is_shown else picture.conflicts:
         print_problem(f"{conflict.fault.value}: {conflict.text}")
     return 1 if arguments.check and picture.conflicts else 0
 
 
 def _drawn(picture: Picture, title: str, format_: str) -> str:
     from biot_provider.hooks.mermaid import mermaid
+    from biot_provider.hooks.plain import plain
     from biot_provider.hooks.svg import svg
     from biot_provider.hooks.text import lines
 
     if format_ == "svg":
         return svg(picture, title)
+    if format_ == "json":
+        return f"{json.dumps(plain(picture))}\n"
     return "\n".join([*(mermaid(picture) if format_ == "mermaid" else lines(picture)), ""])
 
 
