@@ -122,7 +122,8 @@ class Stack:
 
     def _run(self, *arguments: str) -> Mapping[str, Any]:
         project = self._required_project()
-        shown = f"`pulumi {arguments[0]}{f' {arguments[1]}' if arguments[1][0] != '-' else ''} --stack {self.name}`"
+        words = " ".join(word for word in arguments if not word.startswith("-"))
+        shown = f"`pulumi {words} --stack {self.name}`"
         command = (*arguments, "--stack", str(self.name), "--non-interactive")
         output = run_engine(*command, folder=project.folder, seconds=_ENGINE_SECONDS)
         try:
@@ -130,7 +131,7 @@ class Stack:
         except ValueError:
             parsed = None
         if not isinstance(parsed, dict):
-            raise Problem(f"{shown} prints no JSON: run it by hand")
+            raise Problem(f"{shown} prints no JSON: run it by hand to see why")
         return parsed
 
     def _required_project(self) -> Project:

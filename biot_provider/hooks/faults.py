@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from biot_provider.hooks.api_ids import placeholder
+from biot_provider.hooks.labels import listed
 from biot_provider.hooks.model import (
     ADAPT_ENTITY,
     POST_REQUEST,
@@ -22,7 +23,7 @@ _API_ID = re.compile(r"(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)/\S+")
 
 def equal_order(hook: tuple[str, str], order: int, subscribers: Sequence[Subscriber]) -> Conflict:
     """Subscribers that have one order at a hook (BioT API 2.4.2, dispatcher: orders are unique there)."""
-    names = " and ".join(subscriber.label for subscriber in subscribers)
+    names = listed([subscriber.label for subscriber in subscribers])
     text = (
         f"{names} have order {order} at {_shown(hook)}: who is deployed last gets it, and the other moves up;"
         " give each an order of its own"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from biot_provider.hooks.model import ApiChain, EntityChain, Fault, Link, Notified
 
 MAX_LABEL = 90
@@ -9,6 +11,9 @@ MAX_LABEL = 90
 
 MAX_SENTENCE = 400
 """Characters of a conflict or a note."""
+
+MAX_NAMES = 5
+"""Names in one sentence."""
 
 
 def one_line(text: str, limit: int = MAX_LABEL) -> str:
@@ -43,3 +48,9 @@ def link_label(link: Link) -> str:
 def fault_words(link: Link) -> str:
     """Return what is wrong with a link, empty where nothing is."""
     return ", ".join(fault.value for fault in Fault if fault in link.faults)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the first of these names, and how many more there are."""
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return ", ".join(names[:MAX_NAMES]) + more

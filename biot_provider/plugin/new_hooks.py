@@ -11,7 +11,7 @@ from typing import Any
 from biot_provider.hooks.answers import plugin_interceptions, plugin_notifications
 from biot_provider.hooks.api_ids import Templates
 from biot_provider.hooks.faults import reason
-from biot_provider.hooks.labels import MAX_SENTENCE, one_line
+from biot_provider.hooks.labels import MAX_SENTENCE, listed, one_line
 from biot_provider.hooks.model import ADAPT_ENTITY, Interception, Notification, Reference
 from biot_provider.hooks.picture import Placed, neighbours, placed
 from biot_provider.lifecycle.codec import holds_unknown
@@ -20,7 +20,6 @@ from biot_provider.lifecycle.live_hooks import LiveHooks
 from biot_provider.plugin.model import PluginState
 
 _NEAREST = 3
-_MOST_NAMED = 5
 
 
 _Line = tuple[bool, str]
@@ -125,11 +124,11 @@ def _meetings(item: Placed, others: Iterable[Placed], *, is_new: bool) -> Iterat
     if beside:
         yield (
             True,
-            f"{hook}: order {order} is that of {_listed(beside)} too: who is deployed last gets it, and the"
+            f"{hook}: order {order} is that of {listed(beside)} too: who is deployed last gets it, and the"
             " other moves up; give each an order of its own",
         )
     if is_new and (before or after):
-        sides = [f"{word} {_listed(names)}" for word, names in (("after", before), ("before", after)) if names]
+        sides = [f"{word} {listed(names)}" for word, names in (("after", before), ("before", after)) if names]
         yield False, f"{hook}: with order {order} it runs {' and '.join(sides)}"
 
 
@@ -171,11 +170,6 @@ def _nearest(word: str, allowed: Iterable[str]) -> str:
 
 def _labels(found: Iterable[Placed]) -> list[str]:
     return list(dict.fromkeys(one.interception.subscriber.label for one in found))
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return ", ".join(names[:_MOST_NAMED]) + more
 
 
 def _target(item: Interception) -> str:

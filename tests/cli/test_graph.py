@@ -173,6 +173,10 @@ def test_declared_plugins_are_drawn_with_the_overrides_of_a_stack(graph: Graph, 
     assert "  after       2  other  ! disabled\n              4  hello\n" in output
     assert "what a Python program declares itself is not shown: `pulumi preview" in output
 
+    code, _, problem = graph("--declared", "--stack", "dev", "--check")
+    assert code == 2
+    assert "`pulumi preview" in problem
+
     doctor.file("plugins/hello/plugin.yaml", "subscription: {}\n")
     code, _, problem = graph("--declared")
     assert code == 2

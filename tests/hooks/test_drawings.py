@@ -101,7 +101,7 @@ def test_the_text_shows_order_condition_and_fault() -> None:
         "  notifies       guard  [template nurse]",
         "",
         "1 conflict:",
-        "  equal order: audit and guard have order 5 at PRE_REQUEST PATCH/organization/v1/users/patients/{id}: who is"
+        "  equal order: audit, guard have order 5 at PRE_REQUEST PATCH/organization/v1/users/patients/{id}: who is"
         " deployed last gets it, and the other moves up; give each an order of its own",
         "",
         "all there is",

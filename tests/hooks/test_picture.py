@@ -88,7 +88,7 @@ def test_a_conflict_names_all_who_have_the_order_and_marks_them_alone() -> None:
     everyone = [Interception(who, PRE_REQUEST, PATIENT, order=5) for who in (GUARD, AUDIT, ENDPOINT)]
     picture = draw([*everyone, Interception(Subscriber("late", "late"), PRE_REQUEST, PATIENT, order=6)], [])
     (conflict,) = picture.conflicts
-    assert "audit and guard and https://hooks.acme.example/biot have order 5" in conflict.text
+    assert "audit, guard, https://hooks.acme.example/biot have order 5" in conflict.text
     assert [bool(link.faults) for link in picture.apis[0].before] == [True, True, True, False]
 
 

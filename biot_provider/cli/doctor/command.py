@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -51,10 +50,6 @@ def run(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print_problem("stopped")
         return 130
-    except BrokenPipeError:
-        # The reader has closed the pipe; Python would write to it once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
 
 
 @dataclass(frozen=True)

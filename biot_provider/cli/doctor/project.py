@@ -111,7 +111,7 @@ def run_engine(*arguments: str, folder: Path | None = None, seconds: float = _EN
         raise Problem(f"`{shown}` cannot be run ({reason(error)}): {INSTALL}") from None
     if run.returncode:
         lines = [line for line in run.stderr.splitlines() if line.strip()]
-        raise Problem(f"`{shown}` fails: {lines[-1].strip() if lines else 'no message'}")
+        raise Problem(f"`{shown}` fails: {lines[-1].strip() if lines else 'run it by hand to see why'}")
     return run.stdout.strip()
 
 

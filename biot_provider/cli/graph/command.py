@@ -57,13 +57,13 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with ExitStack() as closing:
             stack = Stack.find(arguments.stack)
-            picture, title = declared(stack, arguments.plugins) if arguments.declared else live(stack, closing)
+            if arguments.declared:
+                picture, title = declared(stack, arguments.plugins, whole=arguments.check)
+            else:
+                picture, title = live(stack, closing)
         _write(_drawn(picture, title, arguments.format), arguments.out)
     except (Problem, BiotError) as error:
         print_problem(str(error))
-        return 2
-    except OSError as error:
-        print_problem(f"{arguments.out} cannot be written: {error.strerror}")
         return 2
     except KeyboardInterrupt:
         print_problem("stopped")
@@ -88,14 +88,17 @@ def _drawn(picture: Picture, title: str, format_: str) -> str:
 
 
 def _write(text: str, file: Path | None) -> None:
-    """Print the picture, or put it into the file, which appears whole or not at all. Raises OSError."""
+    """Print the picture, or put it into the file, which appears whole or not at all. Raises Problem."""
     if file is None:
         for line in text.splitlines():
             print_result(line)
         return
+    from ..doctor.findings import Problem
+
     part = file.with_name(f".{file.name}.part")
     try:
         part.write_text(text, encoding="utf-8", newline="\n")
         part.replace(file)
-    finally:
+    except OSError as error:
         part.unlink(missing_ok=True)
+        raise Problem(f"{file} cannot be written: {error.strerror}") from None

@@ -104,8 +104,11 @@ def live(stack: Stack, closing: ExitStack) -> tuple[Picture, str]:
     return found.draw(), f"Hooks of {platform.address}"
 
 
-def declared(stack: Stack, plugins: Path | None) -> tuple[Picture, str]:
-    """Return the picture of what is declared, and its title. Raises Problem."""
+def declared(stack: Stack, plugins: Path | None, *, whole: bool) -> tuple[Picture, str]:
+    """Return the picture of what is declared, and its title; ``whole`` allows no part of the program to be left out.
+
+    Raises Problem.
+    """
     found = Subscriptions()
     if stack.name is None:
         _add_files(found, stack, plugins, "")
@@ -123,8 +126,11 @@ def declared(stack: Stack, plugins: Path | None) -> tuple[Picture, str]:
                 " have deployed"
             )
         except Problem as problem:
+            if whole:
+                raise
             _add_files(found, stack, None, f" with the overrides of stack {stack.name}")
             found.notes.append(f"what a Python program declares itself is not shown: {problem}")
+    found.notes.append("whether the platform has each API and entity is not checked here: `pulumi preview` warns of it")
     return found.draw(), f"Declared hooks of {stack.name or 'plugins'}"
 
 
@@ -140,7 +146,7 @@ def _add_files(found: Subscriptions, stack: Stack, plugins: Path | None, more: s
         raise Problem(str(error)) from None
     for arguments in fleet.values():
         found.add_plugin(str(arguments["name"]), PluginState.model_validate(arguments))
-    found.notes.append(f"what is declared in {str(folder)!r}: {_count(len(fleet), 'plugin.yaml')}{more}")
+    found.notes.append(f"what is declared in {str(folder)!r}: {_count(len(fleet), 'plugin.yaml file')}{more}")
 
 
 def _add_resource(found: Subscriptions, resource: Resource) -> None:
