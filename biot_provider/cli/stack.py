@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from biot_provider.config import KEYS
 
 from .doctor import configuration
 from .doctor.findings import Problem
@@ -74,7 +77,7 @@ class Stack:
         if self.name is not None:
             stack = configuration.read_stack(self._required_project(), self.name)
             values = configuration.decrypt(self._required_project(), self.name, stack)
-        _, settings = configuration.settings(stack, values, os.environ)
+        _, settings = configuration.settings(stack, values, self._environment())
         address = settings.base_url
         if settings.is_embedded:
             short = (self.name or "").rpartition("/")[2]
@@ -88,6 +91,15 @@ class Stack:
             raise Problem(str(error)) from None
         closing.callback(client.close)
         return Platform(address, client)
+
+    def _environment(self) -> Mapping[str, str]:
+        """The environment, in which a variable with the stack's name behind it counts as the one without.
+
+        So one command can have the identities of two stacks: ``BIOT_SERVICE_ID_PRODUCTION`` beside ``BIOT_SERVICE_ID``.
+        """
+        suffix = re.sub(r"[^A-Z0-9]", "_", (self.name or "").rpartition("/")[2].upper())
+        own = {variable: os.environ.get(f"{variable}_{suffix}") for key in KEYS if (variable := key.variable)}
+        return {**os.environ, **{name: value for name, value in own.items() if suffix and value}}
 
     def overrides(self) -> Any:
         """Return what the stack's configuration changes of plugins, encrypted parts hidden. Raises Problem."""

@@ -12,6 +12,7 @@ import pytest
 
 from biot_provider.cli import main
 from biot_provider.emulator import Platform
+from biot_provider.emulator.http.server import running
 
 from .conftest import Doctor
 
@@ -123,3 +124,19 @@ def test_a_platform_that_may_not_be_read_is_no_difference_but_an_error(
     code, output, problems = run("dev", "prod")
     assert (code, output, len(problems.splitlines())) == (2, "", 1)
     assert "403" in problems
+
+
+def test_each_stack_has_its_own_identity_where_the_environment_names_one(
+    run: Run, doctor: Doctor, platform: Platform, other: Platform, tmp_path: Path
+) -> None:
+    with running(tmp_path / "data") as here, running(tmp_path / "other") as there:
+        doctor.stack({"biot:baseUrl": here})
+        doctor.file("stacks/Pulumi.eu-prod.yaml", f"config: {{'biot:baseUrl': '{there}'}}\n")
+        doctor.environment(
+            BIOT_SERVICE_ID=platform.service_id,
+            BIOT_SERVICE_SECRET_KEY=platform.service_secret_key,
+            BIOT_SERVICE_ID_EU_PROD=other.service_id,
+            BIOT_SERVICE_SECRET_KEY_EU_PROD=other.service_secret_key,
+        )
+        deploy(other, "theirs")
+        assert run("dev", "eu-prod") == (1, "theirs: only in eu-prod\n1 only in eu-prod\n", "")
