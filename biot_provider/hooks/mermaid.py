@@ -43,6 +43,8 @@ def mermaid(picture: Picture) -> Iterator[str]:
     for index, action in enumerate(picture.notified):
         yield f"  n{index}([{_label(action_title(action))}]):::platform"
         yield from (f"  n{index} -.-> n{index}_{place}{_box(link)}" for place, link in enumerate(action.links))
+    if not (picture.apis or picture.entities or picture.notified or picture.unhooked):
+        yield '  nothing["nobody subscribes to anything"]'
     if picture.unhooked:
         plugins = [f"u{index}{_box(Link(one))}" for index, one in enumerate(picture.unhooked)]
         yield from _subgraph("u", "no hook", _column(plugins))

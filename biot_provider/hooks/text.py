@@ -20,6 +20,8 @@ def lines(picture: Picture) -> Iterator[str]:
     for action in picture.notified:
         yield action_title(action)
         yield from _chain("notifies", action.links)
+    if not (picture.apis or picture.entities or picture.notified or picture.unhooked):
+        yield "nobody subscribes to anything"
     if picture.unhooked:
         names = ", ".join(one_line(subscriber.label) for subscriber in picture.unhooked)
         yield f"no hook: {names}"

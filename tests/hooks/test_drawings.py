@@ -106,3 +106,10 @@ def test_the_text_shows_order_condition_and_fault() -> None:
         "",
         "all there is",
     ]
+
+
+def test_a_platform_without_subscriptions_is_a_picture_too() -> None:
+    nobody = draw([], [])
+    assert list(lines(nobody)) == ["nobody subscribes to anything"]
+    assert '  nothing["nobody subscribes to anything"]' in mermaid(nobody)
+    assert ET.fromstring(svg(nobody, "x")).tag.endswith("svg")
