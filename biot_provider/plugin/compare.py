@@ -211,19 +211,15 @@ def _is_moved(orders: list[int | str], others: list[Mapping[str, int]]) -> bool:
     """Whether the higher order is the lower one, moved up by those who took the places between, and whether those who
     are in both environments run on the same side of it in both.
     """
-    low, high = sorted(order for order in orders if isinstance(order, int)) if _are_numbers(orders) else (0, 0)
-    crowd = set(others[orders.index(high)].values()) if high else set()
-    if not high or not crowd.issuperset(range(low, high)):
+    a, b = orders
+    if not (isinstance(a, int) and isinstance(b, int)):
         return False
-    first, second = zip(orders, others, strict=True)
-    return all(
-        (first[1][key] < first[0]) == (second[1][key] < second[0])  # type: ignore[operator]
-        for key in first[1].keys() & second[1].keys()
-    )
-
-
-def _are_numbers(orders: Iterable[int | str]) -> bool:
-    return all(isinstance(order, int) for order in orders)
+    low, high, there = (a, b, others[1]) if a < b else (b, a, others[0])
+    taken = set(there.values())
+    if high - low > len(taken) or not all(place in taken for place in range(low, high)):
+        return False
+    in_both = others[0].keys() & others[1].keys()
+    return all((others[0][key] < a) == (others[1][key] < b) for key in in_both)
 
 
 def _interception(plugin: PluginState, key: object) -> InterceptionAnswer:

@@ -144,6 +144,7 @@ def test_a_word_that_nobody_knows_is_compared_as_it_is() -> None:
 def test_an_order_counts_where_no_move_explains_it() -> None:
     field = f"subscriptions.interceptions[PRE_REQUEST {API}].order"
     assert differences(live(**subscribed(1)), live(**subscribed(5))) == {field: (1, 5)}
+    assert differences(live(**subscribed(1)), live(other(1), **subscribed(2**31))) == {field: (1, 2**31)}
     # Of the places between, one is free.
     assert differences(live(**subscribed(1)), live(other(1), **subscribed(3))) == {field: (1, 3)}
     # Moved, and so behind one that it runs before elsewhere.
