@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from biot_provider.api.models.wide import number
 from biot_provider.errors import InputError, NotFoundError
+from biot_provider.lifecycle.codec import holds_unknown, is_unknown
 from biot_provider.lifecycle.declarations import Declarations
 from biot_provider.lifecycle.fields import Mark, marked
 from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError
@@ -34,9 +35,13 @@ from biot_provider.plugin.state import (
     replacing_fields,
 )
 from biot_provider.plugin.writes import PluginWrites
+from biot_provider.recipe.sources import changed_versions
 
 if TYPE_CHECKING:
     from biot_provider.api.models.plugins import PluginAnswer
+
+_MOST_VERSIONS = 10
+"""Changes of dependencies that one line names."""
 
 _CONTENT = marked(PluginInputs, Mark.CONTENT)
 
@@ -63,11 +68,13 @@ class PluginKind:
         problems = schedule_problems(given, old) + argument_problems(given, old)
         problems += self._declared_twice(given.get("name"), context.owner)
         values = with_defaults(given)
-        readable = isinstance(values.get("code"), str) and not any(problem.path == "code" for problem in problems)
+        is_wrong = any(problem.path.partition(".")[0] in ("code", "build", "runtime") for problem in problems)
+        readable = isinstance(values.get("code"), str) and not is_wrong and not _is_build_unknown(values)
         if "code_digest" in given:  # no program gives it: the engine put it back, since its changes are ignored
             values["code_files"] = old.get("code_files")
         elif readable and "image_tag" not in given:
-            digests, found = code_digests(values, old)
+            name = f"plugin {values.get('name')!r}"
+            digests, found = code_digests(values, old, lambda line: context.report(_about(name, line)))
             values |= digests
             problems += found
         if problems:
@@ -80,7 +87,7 @@ class PluginKind:
 
     def diff(self, old: PluginState, new: PluginState, unknown: frozenset[str]) -> Diff:
         """Compare. Raises InputError for a version that the platform would refuse."""
-        if not unknown.isdisjoint(_CONTENT):
+        if not unknown.isdisjoint(_CONTENT) or (new.build is not None and "runtime" in unknown):
             new = new.model_copy(update={"code_digest": old.code_digest, "code_files": old.code_files})
         changed = changed_fields(old, new)
         replaces = replacing_fields(old, new) + _may_replace(old, unknown)
@@ -90,6 +97,8 @@ class PluginKind:
         if not (changed or replaces or unknown or adopted):
             self._keep(old)
         code = {"code" if new.image_tag is None else "image_tag", "code_files", "version"} if CODE in changed else set()
+        if code and old.build != new.build:
+            code.add("build")
         return Diff(
             changed=changed | code | adopted,
             replaces=replaces,
@@ -174,6 +183,18 @@ class PluginKind:
         return [Problem("name", f"{name!r} is the plugin of resource {shown!r} too: leave one out")]
 
 
+def _is_build_unknown(values: Given) -> bool:
+    """Whether what is built is not known yet."""
+    build = values.get("build")
+    return build is not None and (holds_unknown(build) or is_unknown(values.get("runtime")))
+
+
+def _about(name: str, line: str) -> str:
+    """The line with what it is about, behind its severity."""
+    warning = "warning: "
+    return f"{warning}{name}: {line.removeprefix(warning)}" if line.startswith(warning) else f"{name}: {line}"
+
+
 def _with_code(state: PluginState, answer: PluginAnswer, known: PluginState, context: Context) -> PluginState:
     """The state with its code and its stamp as they are on the platform."""
     stamp = Stamp.found(answer)
@@ -222,6 +243,9 @@ def _diff_warnings(old: PluginState, new: PluginState, changed: set[str], replac
             f"warning: plugin {old.name!r} is made anew ({', '.join(replaces)} cannot change in place):"
             " its endpoint_url and its service user on the platform change"
         )
+    if versions := changed_versions(old.code_files or {}, new.code_files or {}):
+        more = f", and {len(versions) - _MOST_VERSIONS} more" if len(versions) > _MOST_VERSIONS else ""
+        yield f"plugin {new.name!r}: dependencies: {', '.join(versions[:_MOST_VERSIONS])}{more}"
     if VARIABLES in changed:  # the engine shows every secret value alike, changed or not
         before, after = old.environment_variables or {}, new.environment_variables or {}
         names = sorted(key for key in before.keys() & after.keys() if before[key] != after[key])

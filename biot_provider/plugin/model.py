@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from biot_provider.api.models.plugins import PluginShown
 from biot_provider.api.models.wide import (
     Flag,
+    Object,
     Shown,
     Text,
     TextMap,
+    Texts,
     Whole,
+    Wide,
     number,
 )
 from biot_provider.lifecycle.fields import (
@@ -23,6 +26,7 @@ from biot_provider.lifecycle.fields import (
     Mark,
     Model,
     Order,
+    Shorthand,
     State,
     Unit,
     Word,
@@ -86,6 +90,37 @@ class Cors(Model):
     expose_headers: tuple[str, ...] = Field(default=(), description="the headers of the response that a page may read")
 
 
+AUTO_BUILD = Shorthand("auto")
+"""In place of a ``Build`` with its defaults."""
+
+
+class Build(Model):
+    """How the sources in ``code`` become a package, without Docker: locked dependencies, and what a command makes."""
+
+    dependencies: Word = Field(
+        default="auto",
+        description="the lock file in ``code``, ``auto`` for the one that is there, ``none`` for no dependencies",
+    )
+    command: Word | None = Field(
+        default=None, description="run by the shell in a copy of the sources, such as ``npm run build``"
+    )
+    output: Word | None = Field(
+        default=None, description="the folder (or .zip, .jar) that the command writes; left out, the sources count too"
+    )
+    inputs: tuple[Word, ...] | None = Field(
+        default=None, description="patterns, as in .gitignore, of the files that ``output`` depends on; left out, all"
+    )
+
+
+class BuildState(Wide):
+    """A build as state holds it."""
+
+    dependencies: Text = None
+    command: Text = None
+    output: Text = None
+    inputs: Texts = None
+
+
 class PluginInputs(Inputs):
     """A plugin hosted by BioT: a zip of code or a container image, its configuration and its subscriptions.
 
@@ -109,6 +144,9 @@ class PluginInputs(Inputs):
     code: Annotated[Word | None, Mark.CODE, Mark.CONTENT, Mark.PATH] = Field(
         default=None, description="a folder or a .zip, relative to the project; left out, the platform deploys its seed"
     )
+    build: Annotated[
+        Annotated[Build, BeforeValidator(AUTO_BUILD.opened), AUTO_BUILD] | None, Mark.CONTENT, Mark.LOCAL
+    ] = Field(default=None, description="how ``code`` becomes a package; left out, its files are deployed as they are")
     image_tag: Annotated[Annotated[str, Field(min_length=1, max_length=128)] | None, Mark.CODE, Mark.CONTENT] = Field(
         default=None, description="an image in BioT's repository, instead of ``code``, ``runtime`` and ``handler``"
     )
@@ -158,6 +196,7 @@ class PluginState(PluginShown, State):
 
     name: Shown = ""
     code: Text = None
+    build: Object[BuildState] = None
     image_tag: Text = None
     adopt: Flag = False
     code_digest: Annotated[Text, Mark.NULLABLE] = Field(

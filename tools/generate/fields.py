@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from biot_provider.lifecycle.fields import Default, Expected, Mark, Model, Unit
+from biot_provider.lifecycle.fields import Default, Expected, Mark, Model, Shorthand, Unit
 
 T = TypeVar("T")
 
@@ -44,6 +44,11 @@ def model_in(annotation: Any) -> type[Model] | None:
     return next((part for part in _parts(annotation) if isinstance(part, type) and issubclass(part, Model)), None)
 
 
+def has_shorthand(field: FieldInfo) -> bool:
+    """Whether a word may be given in place of a map."""
+    return bool(_find(field, Shorthand))
+
+
 def is_left_out(field: FieldInfo) -> bool:
     """Whether an argument that is not given is None in the outputs too."""
     filled_in = any(default.in_outputs for default in _find(field, Default))
@@ -69,6 +74,7 @@ def allowed(field: FieldInfo) -> str:
         )
     elif shortest is not None:
         limits.append(_NOT_EMPTY)
+    limits += [f"``{part.word}`` or a map" for part in _find(field, Shorthand)]
     words = [f"``{word}``" for part in _annotations(field) if get_origin(part) is Literal for word in get_args(part)]
     return ", ".join([*limits, *words, *(part.text for part in _find(field, Expected))])
 

@@ -21,9 +21,9 @@ from typing import IO, TYPE_CHECKING, cast
 
 from biot_provider.api.redaction import redact
 from biot_provider.errors import ImageError
-from biot_provider.image.dockerfile import guard
 from biot_provider.image.dockerfile.archive import unpack
 from biot_provider.image.dockerfile.context import PLATFORM
+from biot_provider.recipe import guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
