@@ -75,7 +75,8 @@ def code_digests(values: Given, old: Given, report: Callable[[str], None]) -> tu
             digest, files = package.digest, package.file_digests()
             problem = zipped_size_problem(package) if package.digest != old.get("code_digest") else None
     except PackagingError as error:
-        return {}, [Problem("code" if recipe is None else "build", str(error))]
+        text, *output = str(error).split("\n")
+        return {}, [Problem("code" if recipe is None else "build", text, tuple(output))]
     if problem:
         return {}, [Problem("code" if recipe is None else "build", problem)]
     runtime, handler = values["runtime"], values["handler"]

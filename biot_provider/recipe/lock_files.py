@@ -182,7 +182,9 @@ def _of_npm(lock: LockFile, with_dev: bool) -> Iterator[tuple[str, str]]:
     content = json.loads(lock.text)
     packages: Mapping[str, Any] = content.get("packages") or content.get("dependencies") or {}
     for path, package in packages.items():
-        if path and (with_dev or not (package.get("dev") or package.get("devOptional"))) and "version" in package:
+        is_left_out = not with_dev and (package.get("dev") or package.get("devOptional"))
+        runs = "linux" in package.get("os", ["linux"]) and "x64" in package.get("cpu", ["x64"])
+        if path and runs and not is_left_out and "version" in package:
             yield path.rpartition("node_modules/")[2], str(package["version"])
 
 

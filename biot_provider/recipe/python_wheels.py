@@ -118,7 +118,9 @@ def _exported(lock: LockFile, uv: str | None, scratch: Path, runner: Runner) -> 
     try:
         runner.run(command, scratch, "uv export")
     except FailedRunError as error:
-        raise PackagingError(f"{lock.place}: uv.lock cannot be read by uv:\n{error.last_lines}") from None
+        raise PackagingError(
+            f"{lock.place}: uv.lock cannot be read by uv; its last lines:\n{error.last_lines}"
+        ) from None
     return requirements
 
 
@@ -213,7 +215,7 @@ def _told(lock: LockFile, runtime: str, error: FailedRunError) -> PackagingError
         )
     if found := _PIP_FOUND_NONE.search(text):
         return _no_wheel(place, found["name"], found["version"], runtime)
-    return PackagingError(f"{place} cannot be installed:\n{error.last_lines}")
+    return PackagingError(f"{place} cannot be installed; the last lines:\n{error.last_lines}")
 
 
 def _no_wheel(place: str, name: str, version: str | None, runtime: str) -> PackagingError:

@@ -53,11 +53,13 @@ class FailedRunError(Exception):
 class Runner:
     """Runs programs for one build, in its own folder and within its time.
 
-    ``place`` is what messages call the plugin's sources, ``ends`` a time of the monotonic clock.
+    ``place`` is what messages call the plugin's sources, ``ends`` the end of its ``seconds`` on the
+    monotonic clock.
     """
 
     folder: Path
     place: str
+    seconds: float
     ends: float
     environment: Mapping[str, str]
 
@@ -72,7 +74,7 @@ class Runner:
         if not 0 < seconds < float("inf"):
             raise PackagingError(f"{TIME_VARIABLE} must be seconds, such as {DEFAULT_SECONDS:.0f}, not {given!r}")
         (folder / "tmp").mkdir()
-        return cls(folder, place, time.monotonic() + seconds, _environment(folder / "tmp"))
+        return cls(folder, place, seconds, time.monotonic() + seconds, _environment(folder / "tmp"))
 
     def run(self, command: Sequence[str], cwd: Path, what: str, path: Iterable[Path] = ()) -> str:
         """Run to the end and return the end of the output; ``path`` comes before the PATH.
@@ -106,9 +108,8 @@ class Runner:
             text = redact(output.read().decode(errors="replace"), _secrets())
         if code is None:
             raise PackagingError(
-                f"{self.place}: {what} did not end within the time of a build; its last lines:\n"
-                f"{FailedRunError(0, text).last_lines}",
-                advice=f"give it more seconds in {TIME_VARIABLE}, or see what it waits for",
+                f"{self.place}: {what} did not end within the {self.seconds:g} s of a build: see what it waits for, or"
+                f" give it more in {TIME_VARIABLE}; its last lines:\n{FailedRunError(0, text).last_lines}"
             )
         if code != 0:
             raise FailedRunError(code, text)

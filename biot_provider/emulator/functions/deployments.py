@@ -179,7 +179,8 @@ class Functions:
         with self._store.reading() as db:
             used = {row["digest"] for row in db.execute("SELECT digest FROM code")}
         folders = CodeFolders(self._folder)
-        code = folders.take(str(deployed.digest), lambda: self._content(str(deployed.digest)))
+        runtime = deployed.settings.runtime
+        code = folders.take(str(deployed.digest), lambda: self._content(str(deployed.digest)), runtime)
         try:
             folders.clear(used)
             address = {"BIOT_BASE_URL": self._address()}
