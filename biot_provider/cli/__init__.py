@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from . import doctor, emulator, invoke, new
+from . import cache, doctor, emulator, invoke, new
 from .console import print_problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COMMANDS = (doctor, emulator, invoke, new)
+_COMMANDS = (cache, doctor, emulator, invoke, new)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

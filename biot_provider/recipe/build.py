@@ -23,6 +23,7 @@ from biot_provider.recipe.lock_files import LockFile
 from biot_provider.recipe.node_modules import MODULES, install_modules, node_paths
 from biot_provider.recipe.python_wheels import install_wheels
 from biot_provider.recipe.run import FailedRunError, Runner
+from biot_provider.recipe.size import refuse_too_much
 from biot_provider.recipe.sources import MAX_SOURCE_BYTES, Sources, dependencies_digest, read_sources
 
 Report = Callable[[str], None]
@@ -92,6 +93,7 @@ def _dependencies(lock: LockFile, runtime: str, cache: Cache, runner: Runner, re
                 install_modules(lock, target, runner, for_lambda=True)
                 for file in lock.files:
                     (target / file).unlink(missing_ok=True)
+            refuse_too_much(target, f"{lock.place}: {lock.name}")
             path = cache.add(_DEPENDENCIES, digest, lambda file: _pack(target, file))
     if path.stat().st_size <= _EMPTY_ZIP_BYTES:
         return Package(path, ())
