@@ -183,8 +183,7 @@ def _of_npm(lock: LockFile, with_dev: bool) -> Iterator[tuple[str, str]]:
     packages: Mapping[str, Any] = content.get("packages") or content.get("dependencies") or {}
     for path, package in packages.items():
         is_left_out = not with_dev and (package.get("dev") or package.get("devOptional"))
-        runs = "linux" in package.get("os", ["linux"]) and "x64" in package.get("cpu", ["x64"])
-        if path and runs and not is_left_out and "version" in package:
+        if path and _is_for_lambda(package) and not is_left_out and "version" in package:
             yield path.rpartition("node_modules/")[2], str(package["version"])
 
 
@@ -192,9 +191,16 @@ def _of_pnpm(lock: LockFile, _with_dev: bool) -> Iterator[tuple[str, str]]:
     import yaml
 
     content = yaml.load(lock.text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  (both are safe)
-    for path in content.get("packages") or {}:
+    for path, package in (content.get("packages") or {}).items():
+        if not _is_for_lambda(package):
+            continue
         name, _, version = re.sub(r"\(.*", "", posixpath.normpath(path).lstrip("/")).rpartition("@")
         yield name, version
+
+
+def _is_for_lambda(package: Mapping[str, Any]) -> bool:
+    """Whether a package of Node.js is for every machine, or for Linux on x86-64."""
+    return "linux" in package.get("os", ["linux"]) and "x64" in package.get("cpu", ["x64"])
 
 
 _READERS = {PIP: _of_requirements, UV: _of_uv, NPM: _of_npm, PNPM: _of_pnpm}

@@ -190,7 +190,7 @@ def _is_there(target: Path, path: str) -> bool:
 
 def _told(lock: LockFile, runtime: str, error: FailedRunError) -> PackagingError:
     """Return the one line about a failed installation; the tool's own last lines where no line says it."""
-    text = re.sub(r"\n\s{4,}(?=\S)", " ", error.output)
+    text = re.sub(r"\n\s{4,}(?=\S)", " ", error.output)  # lines that uv has wrapped
     place = f"{lock.place}: {lock.name}"
     for pattern in _NO_WHEEL:
         if found := pattern.search(text):
@@ -205,7 +205,7 @@ def _told(lock: LockFile, runtime: str, error: FailedRunError) -> PackagingError
             f"{place}: {found['uv'] or found['pip']} is not what was locked: the index has a file with another hash",
             advice="find out why, before you lock it anew",
         )
-    if found := _UNHASHED.search(error.output):
+    if found := _UNHASHED.search(text) or _UNHASHED.search(error.output):
         name = next(filter(None, found.groups()))
         return PackagingError(f"{place}: {name} has no hash, and the others have: compile the file anew with hashes")
     if _OFFLINE.search(error.output):
