@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _DERIVED = [name for name in marked(PluginImageInputs, Mark.FILLED_IN) if name != "owner"]
 _CONTENT = ("name", "dockerfile", "target", "build_args", "base_image", "handler")
+_SECRETS = "secrets"
+"""What an image is built with and does not depend on."""
 _TAG_DIGITS = 32
 _LOGINS: dict[Client, RegistryLogin] = {}
 _LOGINS_LOCK = threading.Lock()
@@ -54,11 +56,11 @@ class PluginImageKind:
             # No program gives it: the engine put it back, since its changes are ignored.
             derived = {name: old.get(name) for name in _DERIVED}
             problems = _content_problems(given, old)
-        elif not problems and not any(holds_unknown(value) for value in declared.values()):
-            inputs = PluginImageInputs.model_validate(declared)
+        elif not problems and not any(holds_unknown(value) for name, value in declared.items() if name != _SECRETS):
+            inputs = PluginImageInputs.model_validate({**declared, _SECRETS: None})
             derived, problems = _derived(inputs)
             if inputs.context and not problems and derived["image_tag"] != old.get("image_tag"):
-                problems = _builder_problems(inputs.builder)
+                problems = _builder_problems(inputs.builder, with_secrets=bool(declared.get(_SECRETS)))
         if problems:
             raise InvalidInputsError(problems)
         return {**declared, **derived, "__owner": given.get("__owner")}
@@ -173,12 +175,12 @@ def _content_problems(given: Given, old: Given) -> list[Problem]:
 
 
 @functools.cache
-def _builder_problems(name: str | None) -> list[Problem]:
+def _builder_problems(name: str | None, *, with_secrets: bool) -> list[Problem]:
     """What keeps an image from being built here; found once in a process, as a daemon may be slow to answer."""
     from biot_provider.image.dockerfile.builders import find_builder
 
     try:
-        find_builder(name)
+        find_builder(name, with_secrets=with_secrets)
     except ImageError as error:
         return [Problem("builder", str(error))]
     return []

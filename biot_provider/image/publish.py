@@ -15,8 +15,9 @@ from biot_provider.image.artifact import Blob, Image, assembled
 from biot_provider.image.base_image import BaseSource, PlatformSource, PublicSource, fetch, read_base
 from biot_provider.image.code import MAX_CODE_BYTES, code_layer, package_digest, with_code
 from biot_provider.image.dockerfile.archive import read_image
-from biot_provider.image.dockerfile.builders import Recipe, find_builder, run_build
+from biot_provider.image.dockerfile.builders import find_builder, run_build
 from biot_provider.image.dockerfile.context import read_context
+from biot_provider.image.dockerfile.options import Options
 from biot_provider.image.dockerfile.staged import stage
 from biot_provider.image.reference import EMBEDDED_HOST, Reference
 from biot_provider.image.registry import Registry, megabytes
@@ -76,13 +77,13 @@ class Publisher:
         context = read_context(Path(str(inputs.context)), inputs.dockerfile)
         if context.digest(build_args=inputs.build_args or {}, target=inputs.target) != inputs.context_digest:
             raise ImageError(f"{context.folder} changed after it was read; run it again")
-        builder = find_builder(inputs.builder)
+        builder = find_builder(inputs.builder, with_secrets=bool(inputs.secrets))
         staged, scratch = folder / "staged", folder / "scratch"
         for path in (staged, scratch):
             path.mkdir()
         with self._stage(inputs, f"building {megabytes(context.size)} by {builder.name}", "built"):
-            recipe = Recipe(inputs.target, inputs.build_args or {})
-            output = run_build(builder, stage(context, staged), recipe, folder)
+            options = Options(inputs.target, inputs.build_args or {}, inputs.secrets or {})
+            output = run_build(builder, stage(context, staged), options, folder)
             return read_image(output, scratch, _known_layers(registry, before, folder))
 
     def _layered(self, inputs: PluginImageInputs, registry: Registry, folder: Path) -> Image:

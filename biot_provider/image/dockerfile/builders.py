@@ -23,6 +23,7 @@ from biot_provider.api.redaction import redact
 from biot_provider.errors import ImageError
 from biot_provider.image.dockerfile.archive import unpack
 from biot_provider.image.dockerfile.context import PLATFORM
+from biot_provider.image.dockerfile.options import Options
 from biot_provider.recipe import guard
 
 if TYPE_CHECKING:
@@ -44,19 +45,6 @@ _NOISE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """What a builder gets beside the files."""
-
-    target: str | None
-    build_args: Mapping[str, str]
-
-    def options(self) -> list[str]:
-        """Return the options that all builders have. Values of build arguments stay in the environment."""
-        arguments = [option for name in sorted(self.build_args) for option in ("--build-arg", name)]
-        return [*(["--target", self.target] if self.target else []), *arguments]
-
-
-@dataclass(frozen=True, slots=True)
 class Builder:
     """How one builder is run: its commands, in which `{...}` are filled in.
 
@@ -70,6 +58,7 @@ class Builder:
     save: tuple[str, ...]
     remove: tuple[str, ...]
     takes_tar: bool = False
+    takes_secrets: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -96,6 +85,7 @@ BUILDERS = (
         ("docker", "save", "{tag}"),
         ("docker", "image", "rm", "--force", "{tag}"),
         takes_tar=True,
+        takes_secrets=False,
         # The builder that needs no plugin.
         environment={"DOCKER_BUILDKIT": "0"},
     ),
@@ -117,14 +107,19 @@ BUILDERS = (
 )  # fmt: skip
 
 
-def find_builder(name: str | None, environment: Mapping[str, str] | None = None) -> Builder:
-    """Return the builder of this name, or the first that works.
+def find_builder(
+    name: str | None, environment: Mapping[str, str] | None = None, *, with_secrets: bool = False
+) -> Builder:
+    """Return the builder of this name, or the first that works; ``with_secrets``, of those that can mount secrets.
 
     Raises ImageError with what kept each from working.
     """
     wanted = [builder for builder in BUILDERS if name in (None, builder.name)]
     reasons: list[str] = []
     for builder in wanted:
+        if with_secrets and not builder.takes_secrets:
+            reasons.append(f"{builder.name}: cannot mount secrets without BuildKit")
+            continue
         problem = _problem(builder, _environment(builder, environment))
         if problem is None:
             return builder
@@ -143,7 +138,7 @@ def probe(environment: Mapping[str, str] | None = None) -> dict[str, str | None]
 def run_build(
     builder: Builder,
     staged: Staged,
-    recipe: Recipe,
+    given: Options,
     folder: Path,
     *,
     environment: Mapping[str, str] | None = None,
@@ -151,7 +146,7 @@ def run_build(
     """Build a staged context, unpack the image below ``folder`` and return where.
 
     ``folder`` is this build's alone: it is removed when this process is killed. Raises ImageError with the builder's
-    last lines when it fails; they show no value of a build argument.
+    last lines when it fails; they show no value of a build argument or secret.
     """
     output, file = folder / "output", folder / "image.tar"
     words = {
@@ -163,13 +158,13 @@ def run_build(
         "file": file,
     }
     build, save, remove = (
-        [word for part in command for word in (recipe.options() if part == _OPTIONS else [part.format(**words)])]
+        [word for part in command for word in (given.options() if part == _OPTIONS else [part.format(**words)])]
         for command in (builder.build, builder.save, builder.remove)
     )
     stdin = staged.tar() if builder.takes_tar else Path(os.devnull)
     variables = _environment(builder, environment)
-    run = functools.partial(_run, builder, folder=folder, stdin=stdin, hidden=tuple(recipe.build_args.values()))
-    run(build, variables | dict(recipe.build_args), "build")
+    run = functools.partial(_run, builder, folder=folder, stdin=stdin, hidden=given.hidden())
+    run(build, variables | given.environment(), "build")
     try:
         if "{file}" in builder.save[-1]:
             run(save, variables, "write")
