@@ -23,8 +23,10 @@ def handler(event, context):
 
 
 def install(folder: Path, *distributions: str) -> None:
-    command = [uv.find_uv_bin(), "pip", "install", "--quiet", "--target", str(folder), "--python", sys.executable,
-               "--only-binary", ":all:", "--python-version", "3.9", "--python-platform", "x86_64-manylinux2014"]  # fmt: skip
+    # Copies, or a test that writes to one would write to uv's cache.
+    options = ["--quiet", "--link-mode", "copy", "--only-binary", ":all:", "--python", sys.executable]
+    platform = ["--python-version", "3.9", "--python-platform", "x86_64-manylinux2014", "--target", str(folder)]
+    command = [uv.find_uv_bin(), "pip", "install", *options, *platform]
     subprocess.run([*command, *distributions], check=True)
 
 
