@@ -21,9 +21,6 @@ from biot_provider.plugin.model import DEFAULT_HANDLER, DEFAULT_RUNTIME, UNDECLA
 from biot_provider.plugin.package import recipe_of
 from biot_provider.plugin.rules import plugin_problems
 from biot_provider.plugin.schedule import in_words, next_runs, schedule_problem
-from biot_provider.recipe.build import build_package
-from biot_provider.recipe.size import built_size_problem
-from biot_provider.recipe.sources import read_sources
 
 
 def argument_problems(given: Given, old: Given) -> list[Problem]:
@@ -65,6 +62,11 @@ def code_digests(values: Given, old: Given, report: Callable[[str], None]) -> tu
     recipe = recipe_of(values.get("code"), values.get("build"), values.get("runtime"))
     try:
         if recipe is not None:
+            # Imported here: the process of a provider that builds nothing starts sooner.
+            from biot_provider.recipe.build import build_package
+            from biot_provider.recipe.size import built_size_problem
+            from biot_provider.recipe.sources import read_sources
+
             sources = read_sources(recipe)
             if sources.digest == old.get("code_digest") and values["handler"] == old.get("handler"):
                 return {"code_digest": sources.digest, "code_files": old.get("code_files") or {}}, []

@@ -35,7 +35,7 @@ from biot_provider.plugin.state import (
     replacing_fields,
 )
 from biot_provider.plugin.writes import PluginWrites
-from biot_provider.recipe.sources import changed_versions
+from biot_provider.recipe.versions import changed_versions
 
 if TYPE_CHECKING:
     from biot_provider.api.models.plugins import PluginAnswer

@@ -9,9 +9,7 @@ from typing import Any
 from biot_provider.errors import PackagingError
 from biot_provider.package.package import Package, read_package
 from biot_provider.plugin.model import AUTO_BUILD, DEFAULT_RUNTIME, PluginState
-from biot_provider.recipe.build import build_package
 from biot_provider.recipe.recipe import AUTO, Recipe
-from biot_provider.recipe.sources import read_sources
 
 
 def recipe_of(code: Any, build: Any, runtime: Any) -> Recipe | None:
@@ -37,6 +35,9 @@ def deployed_package(wanted: PluginState) -> Package:
         package = read_package(Path(str(wanted.code)))
         digest = package.digest
     else:
+        from biot_provider.recipe.build import build_package
+        from biot_provider.recipe.sources import read_sources
+
         sources = read_sources(recipe)
         digest = sources.digest
         package = build_package(sources) if digest == wanted.code_digest else sources.files

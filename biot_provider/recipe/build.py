@@ -10,7 +10,6 @@ import tempfile
 import threading
 import time
 import zipfile
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO
@@ -34,7 +33,7 @@ _OWN_ENTRIES = frozenset({"tmp", "lock", _SOURCE, _INSTALLED})
 """What this module has in a build's folder."""
 _EMPTY_ZIP_BYTES = 22
 
-_LOCKS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+_LOCKS: dict[str, threading.Lock] = {}
 """By digest: threads that need the same package build it once. Two processes may both build it; the bytes are equal."""
 
 
@@ -45,7 +44,7 @@ def build_package(sources: Sources, report: Report = lambda _line: None) -> Pack
     """
     cache = user_cache()
     place = str(sources.recipe.folder)
-    with _LOCKS[sources.digest]:
+    with _LOCKS.setdefault(sources.digest, threading.Lock()):
         if (path := cache.find(_BUILT, sources.digest)) is not None:
             try:
                 return _read(path, place)
@@ -77,7 +76,7 @@ def _build(sources: Sources, cache: Cache, report: Report) -> Path:
 def _dependencies(lock: LockFile, runtime: str, cache: Cache, runner: Runner, report: Report) -> Package:
     """Return the dependencies of a lock file as a package, from the cache where they are known."""
     digest = dependencies_digest(lock, runtime)
-    with _LOCKS[digest]:
+    with _LOCKS.setdefault(digest, threading.Lock()):
         path = cache.find(_DEPENDENCIES, digest)
         if path is None:
             target = runner.folder / _INSTALLED
@@ -127,13 +126,22 @@ def _run_command(sources: Sources, command: str, runner: Runner) -> Package:
         raise PackagingError(f"{place}: the command {command!r} wrote outside its folder: ../{min(outside)}")
     if read_sources(recipe).files.files != sources.files.files:
         raise PackagingError(f"{place} changed while it was built: the command must not write there; run it again")
+    return _output(sources, stage, command)
+
+
+def _output(sources: Sources, stage: Path, command: str) -> Package:
+    """Return what a command wrote into the copy of the sources."""
+    recipe, place = sources.recipe, str(sources.recipe.folder)
     output = stage / (recipe.output or ".")
     if not output.exists():
         raise PackagingError(f"{place}: the command {command!r} wrote no {recipe.output}, which output names")
     if not output.resolve().is_relative_to(stage):
         raise PackagingError(f"{place}: output {recipe.output} leads out of the folder")
-    # Dependencies for development, and of this machine, are beside it.
-    without = frozenset({f"/{MODULES}"}) if recipe.keeps_sources and sources.lock is not None else frozenset()
+    without: frozenset[str] = frozenset()
+    if recipe.keeps_sources and sources.lock is not None:
+        # Dependencies for development and of this machine lie there, and manifests that an ignore file leaves out.
+        kept = {file.path for file in sources.files.files}
+        without = frozenset({f"/{MODULES}", *(f"/{name}" for name in sources.lock.files if name not in kept)})
     try:
         return read_package(output, limit=MAX_SOURCE_BYTES, without=without)
     except PackagingError as error:

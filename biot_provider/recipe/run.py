@@ -25,7 +25,21 @@ LAST_LINES = 15
 """Lines of a failed build that its error shows."""
 
 _OURS = ("BIOT_", "PULUMI_", "AWS_")
-_NOT_FOR_BUILDS = frozenset({"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "UV_COMPILE_BYTECODE"})
+_NOT_FOR_BUILDS = frozenset(
+    {
+        *("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "UV_COMPILE_BYTECODE"),
+        *(
+            "PIP_USER",
+            "PIP_TARGET",
+            "PIP_PREFIX",
+            "PIP_ROOT",
+            "PIP_REQUIRE_VIRTUALENV",
+            "PIP_NO_BINARY",
+            "UV_NO_BINARY",
+        ),
+    }
+)
+"""What would have an installer install elsewhere, or from sources."""
 _SHORTEST_SECRET = 8
 _EPOCH = "315532800"
 """1980-01-01, the time of every file in a package: builds that write a time take this one."""

@@ -21,12 +21,10 @@ from biot_provider.package.package import Package, read_package
 from biot_provider.package.source import is_folder
 from biot_provider.recipe.lock_files import LockFile, find_lock_file
 from biot_provider.recipe.recipe import NONE, Recipe
+from biot_provider.recipe.versions import VERSION_MARK
 
 VERSION = "biot build v1"
 """Raised when the same sources come to give another package: whatever is built is deployed once more then."""
-
-VERSION_MARK = "#"
-"""Between a lock file's name and a distribution's, in the key of ``Sources.file_digests`` that has its version."""
 
 MAX_SOURCE_BYTES = 1024**3
 _MAX_VERSIONS = 300
@@ -98,24 +96,6 @@ def dependencies_digest(lock: LockFile, runtime: str) -> str:
 def recipe_digest(said: object) -> str:
     """Return the SHA-256, in hex, over what makes a package."""
     return hashlib.sha256(f"{VERSION}\n{json.dumps(said, sort_keys=True)}".encode()).hexdigest()
-
-
-def changed_versions(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    """Return ``requests 2.32.3 => 2.32.4`` for each distribution whose version differs between two ``file_digests``."""
-    before, after = _versions(old), _versions(new)
-    lines = []
-    for name in sorted(before.keys() | after.keys()):
-        if name and before.get(name) != after.get(name):
-            was, will = before.get(name), after.get(name)
-            if was is None:
-                lines.append(f"{name} {will} (new)")
-            else:
-                lines.append(f"{name} {was} => {will}" if will else f"{name} {was} (gone)")
-    return lines
-
-
-def _versions(digests: Mapping[str, str]) -> dict[str, str]:
-    return {key.partition(VERSION_MARK)[2]: value for key, value in digests.items() if VERSION_MARK in key}
 
 
 def _digests(files: Mapping[str, bytes]) -> list[list[str]]:

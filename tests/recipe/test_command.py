@@ -140,3 +140,14 @@ def test_an_end_in_the_middle_leaves_nothing(
 
 def _is_running(text: str) -> bool:
     return text in subprocess.run(["ps", "ax", "-o", "args"], capture_output=True, text=True, check=True).stdout
+
+
+def test_a_manifest_that_an_ignore_file_leaves_out_serves_the_build_alone(plugin: Plugin) -> None:
+    plugin.runtime = "nodejs22.x"
+    plugin.lock(**{"is-number": "7.0.0"})
+    plugin.file(".npmrc", "loglevel=silent\n")
+    plugin.file(".biotignore", "/.npmrc\n/package-lock.json\n")
+    plugin.build = {"command": "test -e .npmrc"}
+    names = plugin.names()
+    assert "node_modules/is-number/index.js" in names
+    assert {name for name in names if "/" not in name} == {"index.py", "package.json"}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from biot_provider.recipe.sources import changed_versions
+from biot_provider.recipe.versions import changed_versions
 
 from .conftest import Plugin
 
