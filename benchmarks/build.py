@@ -80,9 +80,9 @@ def pip_install(code: Path, folder: Path) -> None:
     """Make the package as the AWS documentation has it done by hand."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(code, folder)
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", str(folder),
-               "--platform", "manylinux2014_x86_64", "--only-binary", ":all:", "--python-version", RUNTIME[6:],
-               "-r", str(code / "requirements.txt")]  # fmt: skip
+    where = ["--target", str(folder), "--platform", "manylinux2014_x86_64", "--python-version", RUNTIME[6:]]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *where]
+    command += ["--only-binary", ":all:", "-r", str(code / "requirements.txt")]
     subprocess.run(command, check=True)  # noqa: S603
     shutil.make_archive(str(folder), "zip", folder)
 

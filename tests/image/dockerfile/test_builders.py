@@ -11,7 +11,7 @@ import sys
 import textwrap
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pulumi.runtime.rpc import is_rpc_secret
@@ -131,7 +131,7 @@ def test_a_secret_is_mounted_and_stays_out_of_the_image_and_the_state(
     images.file("context/Dockerfile", dockerfile)
     images.use(ecr, docker_registry, monkeypatch)
     value = f"token-{os.urandom(9).hex()}\nof two lines"
-    arguments = {"context": "context", "builder": builder, "secrets": {"index.token": value}}
+    arguments: dict[str, Any] = {"context": "context", "builder": builder, "secrets": {"index.token": value}}
     if builder == "docker":
         (problem,) = images.problems(**arguments)
         assert "docker: cannot mount secrets without BuildKit" in problem
