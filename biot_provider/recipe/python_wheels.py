@@ -21,7 +21,9 @@ from biot_provider.recipe.lock_files import UV, LockFile
 from biot_provider.recipe.requirements import normalized, read_requirements
 from biot_provider.recipe.run import FailedRunError, Runner
 
-_GET_UV = "`pip install 'biot-provider[build]'` (or https://docs.astral.sh/uv)"
+GET_UV = "`pip install 'biot-provider[build]'` (or https://docs.astral.sh/uv)"
+"""The command that installs uv."""
+
 _NEWEST_OF_AMAZON_LINUX_2 = (3, 11)
 _MANYLINUX = {True: "manylinux2014", False: "manylinux_2_34"}
 """Which wheels run: Python up to 3.11 runs on Amazon Linux 2 (glibc 2.26), later ones on 2023 (glibc 2.34)."""
@@ -80,7 +82,7 @@ def install_wheels(lock: LockFile, runtime: str, target: Path, runner: Runner) -
                    *platforms, "--only-binary", ":all:", "--no-compile", "--no-input", "--quiet",
                    "--disable-pip-version-check", "--no-warn-script-location"]  # fmt: skip
     else:
-        raise PackagingError(f"{lock.place}: {lock.name} needs uv or pip, and neither is here", advice=_GET_UV)
+        raise PackagingError(f"{lock.place}: {lock.name} needs uv or pip, and neither is here", advice=GET_UV)
     hashes = ["--require-hashes"] if named.has_hashes else []
     try:
         runner.run([*command, *hashes, "-r", str(requirements)], scratch, f"the installation of {lock.name}")
@@ -88,6 +90,13 @@ def install_wheels(lock: LockFile, runtime: str, target: Path, runner: Runner) -
         raise _told(lock, runtime, error) from None
     installed = _made_equal(target)
     return sorted(name for name in installed if name not in named.versions)
+
+
+def python_installer() -> str | None:
+    """Return the name of what installs wheels here, None where nothing does."""
+    if _uv() is not None:
+        return "uv"
+    return "pip" if importlib.util.find_spec("pip") is not None else None
 
 
 def _uv() -> str | None:
@@ -107,7 +116,7 @@ def _uv() -> str | None:
 def _exported(lock: LockFile, uv: str | None, scratch: Path, runner: Runner) -> Path:
     """Write what uv.lock says of the project's own dependencies as a requirements.txt, with its hashes."""
     if uv is None:
-        raise PackagingError(f"{lock.place}: uv.lock needs uv, which is not here", advice=_GET_UV)
+        raise PackagingError(f"{lock.place}: uv.lock needs uv, which is not here", advice=GET_UV)
     if "pyproject.toml" not in lock.files:
         raise PackagingError(f"{lock.place}: uv.lock has no pyproject.toml beside it")
     if not _fits(lock):

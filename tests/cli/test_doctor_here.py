@@ -235,3 +235,14 @@ def test_a_debug_log_that_cannot_be_written_is_a_note(doctor: Doctor, file: str)
     assert set(found.problems) == {"configuration"}  # and no request is made that would be logged
     state, text = found.findings["writing"]
     assert (state, text.startswith(f"the debug log {file!r} cannot be written (")) == ("note", True)
+
+
+def test_what_installs_dependencies_is_named(doctor: Doctor) -> None:
+    assert doctor.run().findings["builds"] == ("ok", "uv installs for Python, npm for Node.js")
+
+
+def test_a_missing_installer_is_a_note_with_the_command(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    note = doctor.run().texts("note")["builds"]
+    assert "neither uv nor pip: `pip install 'biot-provider[build]'`" in note
+    assert "neither npm nor pnpm: install Node.js" in note

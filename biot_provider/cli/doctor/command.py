@@ -95,6 +95,7 @@ class Doctor:
     def run(self) -> int:
         """Run all checks and return the exit code."""
         # Imported here so that `biot-provider emulator` starts without these slow modules.
+        from .builds import builds
         from .images import images
         from .project import engine, find_project
 
@@ -106,6 +107,7 @@ class Doctor:
         self._check_platform()
         self._check("engine", engine)
         self._check("images", images)
+        self._check("builds", builds)
         self._check("writing", self._check_places)
         self._check("project", self._check_project)
         self._check("plugins", self._check_plugins)
