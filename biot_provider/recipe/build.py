@@ -12,26 +12,22 @@ import time
 import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import IO
 
 from biot_provider.errors import PackagingError
 from biot_provider.package.package import Package, read_package, write_zip
 from biot_provider.package.source import opened
 from biot_provider.recipe.cache import Cache, user_cache
-from biot_provider.recipe.lock_files import LockFile
-from biot_provider.recipe.node_modules import MODULES, install_modules, node_paths
-from biot_provider.recipe.python_wheels import install_wheels
+from biot_provider.recipe.dependencies import INSTALLED, install_for_command, lambda_dependencies
+from biot_provider.recipe.node_modules import MODULES, node_paths
 from biot_provider.recipe.run import FailedRunError, Runner
-from biot_provider.recipe.size import refuse_too_much
-from biot_provider.recipe.sources import MAX_SOURCE_BYTES, Sources, dependencies_digest, read_sources
+from biot_provider.recipe.sources import MAX_SOURCE_BYTES, Sources, read_sources
 
 Report = Callable[[str], None]
 
-_BUILT, _DEPENDENCIES = "built", "dependencies"
-_SOURCE, _INSTALLED = "source", "installed"
-_OWN_ENTRIES = frozenset({"tmp", "lock", _SOURCE, _INSTALLED})
+_BUILT = "built"
+_SOURCE = "source"
+_OWN_ENTRIES = frozenset({"tmp", "lock", _SOURCE, INSTALLED})
 """What this module has in a build's folder."""
-_EMPTY_ZIP_BYTES = 22
 
 _LOCKS: dict[str, threading.Lock] = {}
 """By digest: threads that need the same package build it once. Two processes may both build it; the bytes are equal."""
@@ -65,48 +61,15 @@ def _build(sources: Sources, cache: Cache, report: Report) -> Path:
     with tempfile.TemporaryDirectory(prefix="biot-build-", ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
         runner = Runner.new(folder, str(recipe.folder))
-        parts = [sources.files if recipe.command is None else _run_command(sources, recipe.command, runner)]
+        parts = [sources.files if recipe.command is None else _run_command(sources, recipe.command, cache, runner)]
         if sources.lock is not None and (recipe.keeps_sources or recipe.language == "python"):
-            dependencies = _dependencies(sources.lock, recipe.runtime, cache, runner, report)
+            dependencies = lambda_dependencies(sources.lock, recipe.runtime, cache, runner, report)
             parts += [dependencies] if dependencies.files else []
         _refuse_common_files(recipe.folder, parts)
         return cache.add(_BUILT, sources.digest, lambda file: write_zip(parts, file, compression=zipfile.ZIP_STORED))
 
 
-def _dependencies(lock: LockFile, runtime: str, cache: Cache, runner: Runner, report: Report) -> Package:
-    """Return the dependencies of a lock file as a package, from the cache where they are known."""
-    digest = dependencies_digest(lock, runtime)
-    with _LOCKS.setdefault(digest, threading.Lock()):
-        path = cache.find(_DEPENDENCIES, digest)
-        if path is None:
-            target = runner.folder / _INSTALLED
-            target.mkdir()
-            if runtime.startswith("python"):
-                unnamed = install_wheels(lock, runtime, target, runner)
-                if unnamed:
-                    report(
-                        f"warning: {lock.name} does not name {', '.join(unnamed)}, which it needs: another machine may"
-                        " get another version; compile the file with all that it needs"
-                    )
-            else:
-                install_modules(lock, target, runner, for_lambda=True)
-                for file in lock.files:
-                    (target / file).unlink(missing_ok=True)
-            refuse_too_much(target, f"{lock.place}: {lock.name}")
-            path = cache.add(_DEPENDENCIES, digest, lambda file: _pack(target, file))
-    if path.stat().st_size <= _EMPTY_ZIP_BYTES:
-        return Package(path, ())
-    return read_package(path, limit=MAX_SOURCE_BYTES)
-
-
-def _pack(folder: Path, file: IO[bytes]) -> None:
-    """Write a folder into the cache; an empty one is an empty .zip."""
-    is_empty = not any(path.is_file() for path in folder.rglob("*"))
-    packages = [] if is_empty else [read_package(folder, limit=MAX_SOURCE_BYTES)]
-    write_zip(packages, file, compression=zipfile.ZIP_STORED)
-
-
-def _run_command(sources: Sources, command: str, runner: Runner) -> Package:
+def _run_command(sources: Sources, command: str, cache: Cache, runner: Runner) -> Package:
     """Run the build command in a copy of the sources, and return what it wrote."""
     recipe, place = sources.recipe, str(sources.recipe.folder)
     stage = runner.folder / _SOURCE
@@ -115,7 +78,7 @@ def _run_command(sources: Sources, command: str, runner: Runner) -> Package:
         for name, content in sources.lock.files.items():
             (stage / name).write_bytes(content)
         if recipe.language == "nodejs":
-            install_modules(sources.lock, stage, runner, for_lambda=False)
+            install_for_command(sources.lock, stage, cache, runner)
     try:
         runner.run(_in_a_shell(command), stage, f"the command {command!r}", [stage / MODULES / ".bin", *node_paths()])
     except FailedRunError as error:

@@ -44,12 +44,16 @@ def test_of_node_the_command_has_all_dependencies_and_the_package_has_lambda_s(p
     assert "node_modules/is-number/index.js" in {file.path for file in built.files}
 
 
-def test_a_tool_that_is_locked_is_on_the_path(plugin: Plugin) -> None:
+def test_a_tool_that_is_locked_is_on_the_path(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
     plugin.runtime = "nodejs22.x"
     plugin.lock(esbuild="0.25.0")
     plugin.file("index.ts", "export const handler = async (): Promise<number> => 3;\n")
     plugin.build = {"command": "esbuild index.ts --platform=node --outfile=dist/index.mjs", "output": "dist"}
     assert plugin.names() == {"index.mjs"}
+
+    plugin.file("index.ts", "export const handler = async (): Promise<number> => 4;\n")
+    monkeypatch.setattr("biot_provider.recipe.dependencies.install_modules", None)  # it comes from the cache
+    assert b"4" in content(plugin.built(), "index.mjs")
 
 
 def test_it_has_none_of_our_secrets(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,7 +84,7 @@ def test_a_change_of_the_sources_takes_the_dependencies_from_the_cache(
     plugin.built()
     plugin.file("index.py", "import six\n")
     monkeypatch.setenv("PATH", "/nowhere")
-    monkeypatch.setattr("biot_provider.recipe.build.install_wheels", None)
+    monkeypatch.setattr("biot_provider.recipe.dependencies.install_wheels", None)
     assert {"index.py", "six.py"} < plugin.names()
 
 
@@ -203,3 +203,11 @@ def test_pnpm_installs_the_same(plugin: Plugin, tmp_path: Path, monkeypatch: pyt
     assert not [name for name in names if ".pnpm" in name or ".modules" in name]
     plugin.file("package.json", json.dumps({"dependencies": {"is-odd": "3.0.0"}}))
     assert refused(plugin) == "HERE: pnpm-lock.yaml does not fit package.json: run `pnpm install` and commit both"
+
+
+def test_a_damaged_entry_of_the_cache_is_made_anew(plugin: Plugin, cache: Path) -> None:
+    plugin.file("requirements.txt", "six==1.17.0\n")
+    first = plugin.built()
+    for entry in cache.glob("*/*"):
+        entry.write_bytes(entry.read_bytes()[:200])
+    assert plugin.built() == first
