@@ -10,6 +10,7 @@ import csv
 import importlib.util
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _INSTALL_SECONDS = 300
 """For the distributions to be installed."""
 _OURS = ("BIOT_", "PULUMI_", "AWS_")
+_REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 _NOTES = 200
 """Characters of an installer's last line."""
 
@@ -48,7 +50,7 @@ def fit(folder: Path, runtime: str) -> str | None:
     infos = sorted(folder.glob("*.dist-info"))
     if all(_is_pure(info) for info in infos):
         return None
-    pinned = [f"{name}=={version}" for name, version in map(_identity, infos) if name and version]
+    pinned = [text for text in map(_pinned, infos) if _REQUIREMENT.fullmatch(text)]
     target = Path(tempfile.mkdtemp(prefix=".fitting-", dir=folder.parent))
     try:
         _install(interpreter, pinned, target, runtime)
@@ -80,9 +82,9 @@ def _is_pure(info: Path) -> bool:
     return all(str(tag).endswith("-none-any") for tag in tags)
 
 
-def _identity(info: Path) -> tuple[str, str]:
+def _pinned(info: Path) -> str:
     found = HeaderParser().parsestr(_text(info / "METADATA"))
-    return str(found.get("Name") or ""), str(found.get("Version") or "")
+    return f"{found.get('Name')}=={found.get('Version')}"
 
 
 def _files(folder: Path, info: Path) -> Iterator[Path]:
