@@ -26,7 +26,7 @@ Report = Callable[[str], None]
 
 _BUILT = "built"
 _SOURCE = "source"
-_OWN_ENTRIES = frozenset({"tmp", "lock", _SOURCE, INSTALLED})
+_OWN_ENTRIES = frozenset({"tmp", "lock", "tools", _SOURCE, INSTALLED})
 """What this module has in a build's folder."""
 
 _LOCKS: dict[str, threading.Lock] = {}
@@ -79,8 +79,9 @@ def _run_command(sources: Sources, command: str, cache: Cache, runner: Runner) -
             (stage / name).write_bytes(content)
         if recipe.language == "nodejs":
             install_for_command(sources.lock, stage, cache, runner)
+    path = [stage / MODULES / ".bin", *node_paths(runner.folder)]
     try:
-        runner.run(_in_a_shell(command), stage, f"the command {command!r}", [stage / MODULES / ".bin", *node_paths()])
+        runner.run(_in_a_shell(command), stage, f"the command {command!r}", path)
     except FailedRunError as error:
         raise PackagingError(
             f"{place}: the command {command!r} failed ({error}); its last lines:\n{error.last_lines}"

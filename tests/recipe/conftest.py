@@ -55,7 +55,7 @@ class Plugin:
         """Write package.json, and have npm write its lock file."""
         self.file("package.json", json.dumps({"private": True, "dependencies": dependencies}))
         command = ["npm", "install", "--package-lock-only", "--no-audit", "--no-fund", "--silent"]
-        path = os.pathsep.join([*map(str, node_paths()), os.environ["PATH"]])
+        path = os.pathsep.join([*map(str, node_paths(self.folder.parent)), os.environ["PATH"]])
         subprocess.run(command, cwd=self.folder, env={**os.environ, "PATH": path}, check=True, capture_output=True)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -54,6 +56,22 @@ def test_a_tool_that_is_locked_is_on_the_path(plugin: Plugin, monkeypatch: pytes
     plugin.file("index.ts", "export const handler = async (): Promise<number> => 4;\n")
     monkeypatch.setattr("biot_provider.recipe.dependencies.install_modules", None)  # it comes from the cache
     assert b"4" in content(plugin.built(), "index.mjs")
+
+
+def test_node_of_a_package_is_found_where_none_is_installed(
+    plugin: Plugin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin.runtime = "nodejs22.x"
+    plugin.lock(**{"is-number": "7.0.0"})
+    (tmp_path / "few").mkdir()
+    for name in ("sh", "mkdir", "env"):
+        (tmp_path / "few" / name).symlink_to(str(shutil.which(name)))
+    monkeypatch.setenv("PATH", str(tmp_path / "few"))
+    manifest = json.loads((plugin.folder / "package.json").read_text())
+    script = "mkdir dist && node -p 'require(\"is-number\")(3)' > dist/answer.txt"
+    plugin.file("package.json", json.dumps({**manifest, "scripts": {"build": script}}))
+    plugin.build = {"command": "npm run build", "output": "dist"}
+    assert content(plugin.built(), "answer.txt") == b"true\n"
 
 
 def test_it_has_none_of_our_secrets(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:

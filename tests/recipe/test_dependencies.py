@@ -192,7 +192,7 @@ def test_npm_s_hashes_are_enforced(plugin: Plugin) -> None:
 
 def test_pnpm_installs_the_same(plugin: Plugin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plugin.runtime = "nodejs22.x"
-    path = os.pathsep.join([str(tmp_path / "node_modules/.bin"), *map(str, node_paths()), os.environ["PATH"]])
+    path = os.pathsep.join([str(tmp_path / "node_modules/.bin"), *map(str, node_paths(tmp_path)), os.environ["PATH"]])
     monkeypatch.setenv("PATH", path)
     install = ["npm", "install", "--prefix", str(tmp_path), "--silent", "--no-audit", "pnpm@10.34.9"]
     subprocess.run(install, check=True, capture_output=True)

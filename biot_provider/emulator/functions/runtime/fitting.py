@@ -48,7 +48,7 @@ def fit(folder: Path, runtime: str) -> str | None:
         return None
     interpreter = find_runtime(runtime)
     infos = sorted(folder.glob("*.dist-info"))
-    if all(_is_pure(info) for info in infos):
+    if all(_runs(info, interpreter) for info in infos):
         return None
     pinned = [text for text in map(_pinned, infos) if _REQUIREMENT.fullmatch(text)]
     target = Path(tempfile.mkdtemp(prefix=".fitting-", dir=folder.parent))
@@ -77,9 +77,17 @@ def fitting_key(runtime: str) -> str:
     return f"{here}-{found.version}"
 
 
-def _is_pure(info: Path) -> bool:
-    tags = HeaderParser().parsestr(_text(info / "WHEEL")).get_all("Tag") or ["-none-any"]
-    return all(str(tag).endswith("-none-any") for tag in tags)
+def _runs(info: Path, interpreter: Interpreter) -> bool:
+    """Whether a distribution loads here as it is: it has no compiled modules, or those of Python's stable interface."""
+    tags = HeaderParser().parsestr(_text(info / "WHEEL")).get_all("Tag") or ["py3-none-any"]
+    minor = int(interpreter.version.partition(".")[2] or 0)
+    for python, interface, machine in (str(tag).split("-", 2) for tag in tags if str(tag).count("-") == 2):
+        if (interface, machine) == ("none", "any"):
+            return True
+        is_for_here = sys.platform == "linux" and machine.endswith(f"_{platform.machine()}")
+        if interface == "abi3" and is_for_here and python[:3] == "cp3" and int(python[3:] or 0) <= minor:
+            return True
+    return False
 
 
 def _pinned(info: Path) -> str:
