@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest -q -n auto --dist worksteal
 # The local stack keeps its state beside the project and its only secrets belong to the embedded platform.
 LOCAL := PULUMI_BACKEND_URL=file://$(CURDIR)/.pulumi/state PULUMI_CONFIG_PASSPHRASE= PULUMI_SKIP_UPDATE_CHECK=1
 
-.PHONY: up down test test-all test-builders test-long test-pythons check lint format bench docs lock env clean
+.PHONY: up down test test-all test-stories test-builders test-long test-pythons check lint format bench docs lock env clean
 .DEFAULT_GOAL := up
 
 # Every install goes by the lock file: exact versions, verified hashes.
@@ -29,17 +29,21 @@ up: $(VENV)/.installed  ## deploy the example plugins to the embedded platform w
 down: $(VENV)/.installed  ## take them away again
 	@$(WITH_ENGINE) $(LOCAL) pulumi destroy --stack local --yes --skip-preview
 
-test: $(VENV)/.installed  ## all tests but the long ones and those that need builders, on the real Pulumi engine where they need it
+test: $(VENV)/.installed  ## all tests but the long ones, stories and those that need builders, on the real engine where they need it
 	@$(BIN)/python tools/test_servers.py --check
 	@$(BIN)/python tools/engine/ensure.py >/dev/null
-	@$(PYTEST) -m "not long and not needs_builders"
-	@echo 'Not run: tests marked "long" and "needs_builders". `make test-all` runs them, installing what they need.'
+	@$(PYTEST) -m "not long and not story and not needs_builders"
+	@echo 'Not run: tests marked "long", "story" and "needs_builders". `make test-all` runs them, installing what they need.'
 
-test-all: test test-builders test-long test-pythons  ## every test there is
+test-all: test test-stories test-builders test-long test-pythons  ## every test there is
 
-test-builders: $(VENV)/.installed  ## install builders, a registry and a Docker daemon, and run the tests that need them
-	@$(BIN)/python tools/test_servers.py --install
+test-stories: $(VENV)/.installed  ## the long stories on the real engine
 	@$(BIN)/python tools/engine/ensure.py >/dev/null
+	@$(PYTEST) -m "story and not needs_builders"
+
+test-builders: $(VENV)/.installed  ## the tests of builders, registries, Docker and YAML programs; gets what they run
+	@$(BIN)/python tools/test_servers.py --install
+	@$(BIN)/python tools/engine/ensure.py --yaml >/dev/null
 	@$(PYTEST) -m needs_builders
 
 test-long: $(VENV)/.installed  ## the long tests, and long runs of the explorer and of the tests of any value
@@ -68,6 +72,8 @@ format: $(VENV)/.installed  ## rewrite the sources as the formatter wants them
 
 bench: $(VENV)/.installed  ## the benchmarks, as ratios measured side by side in one run
 	@$(WITH_ENGINE) $(BIN)/python benchmarks/run.py
+	@$(WITH_ENGINE) $(BIN)/python benchmarks/many.py
+	@$(BIN)/python benchmarks/build.py
 	@$(BIN)/python tools/test_servers.py
 	@$(WITH_ENGINE) $(BIN)/python benchmarks/image.py
 

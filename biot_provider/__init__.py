@@ -10,6 +10,8 @@ from biot_provider.program.declare_plugins import declare_plugins
 from biot_provider.program.functions import get_plugin, get_public_key, list_plugins
 from biot_provider.program.resources.image import PluginImage
 from biot_provider.program.resources.plugin import (
+    BuildArgs,
+    BuildArgsDict,
     CorsArgs,
     CorsArgsDict,
     InterceptionArgs,
@@ -25,6 +27,8 @@ from biot_provider.program.resources.service_user import ServiceUser, ServiceUse
 from biot_provider.program.resources.subscription import InterceptionSubscription, NotificationSubscription
 
 __all__ = [
+    "BuildArgs",
+    "BuildArgsDict",
     "CorsArgs",
     "CorsArgsDict",
     "InterceptionArgs",

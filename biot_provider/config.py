@@ -17,6 +17,8 @@ NAMESPACE = "biot"
 EMBEDDED = "embedded"
 DEFAULT_REQUEST_TIMEOUT = 300.0
 MAX_REQUEST_TIMEOUT = 3600.0
+DEFAULT_CONCURRENT_REQUESTS = 16
+MAX_CONCURRENT_REQUESTS = 100
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -25,13 +27,15 @@ class Key:
     """A key of the connection's configuration.
 
     ``argument`` is its name in ``Settings`` and ``biot.Provider``, ``variable`` the environment variable that counts
-    where the key is not set, ``example`` a value for its command. The command prompts for a secret.
+    where the key is not set, ``example`` a value for its command, ``meaning`` what the schema says of it. The command
+    prompts for a secret.
     """
 
     name: str
     argument: str
     variable: str | None
     example: str
+    meaning: str
     is_secret: bool = False
 
     @property
@@ -46,20 +50,41 @@ class Key:
         return f"`pulumi config set {arguments}`"
 
 
-BASE_URL = Key("baseUrl", "base_url", "BIOT_BASE_URL", "https://api.<env>.<project>.biot-med.com")
+BASE_URL = Key(
+    "baseUrl",
+    "base_url",
+    "BIOT_BASE_URL",
+    "https://api.<env>.<project>.biot-med.com",
+    "the platform's address, or embedded",
+)
 SERVICE_USER = (
-    Key("serviceId", "service_id", "BIOT_SERVICE_ID", "<id>"),
-    Key("serviceSecretKey", "service_secret_key", "BIOT_SERVICE_SECRET_KEY", "", is_secret=True),
+    Key("serviceId", "service_id", "BIOT_SERVICE_ID", "<id>", "id of the service user"),
+    Key("serviceSecretKey", "service_secret_key", "BIOT_SERVICE_SECRET_KEY", "", "its secret key", is_secret=True),
 )
 PERSON = (
-    Key("username", "username", "BIOT_USERNAME", "<name>"),
-    Key("password", "password", "BIOT_PASSWORD", "", is_secret=True),
+    Key("username", "username", "BIOT_USERNAME", "<name>", "a person's login instead"),
+    Key("password", "password", "BIOT_PASSWORD", "", "its password", is_secret=True),
 )
-REQUEST_TIMEOUT = Key("requestTimeout", "request_timeout", "BIOT_REQUEST_TIMEOUT", f"{DEFAULT_REQUEST_TIMEOUT:.0f}")
-STAMP = Key("stamp", "stamp", None, "true")
+REQUEST_TIMEOUT = Key(
+    "requestTimeout",
+    "request_timeout",
+    "BIOT_REQUEST_TIMEOUT",
+    f"{DEFAULT_REQUEST_TIMEOUT:.0f}",
+    f"seconds for one write, its repeats included; default {DEFAULT_REQUEST_TIMEOUT:.0f}",
+)
+STAMP = Key("stamp", "stamp", None, "true", "false turns the owner's stamp on plugins off")
+CONCURRENT_REQUESTS = Key(
+    "maxConcurrentRequests",
+    "max_concurrent_requests",
+    "BIOT_MAX_CONCURRENT_REQUESTS",
+    str(DEFAULT_CONCURRENT_REQUESTS),
+    f"at most so many requests to the platform at once; default {DEFAULT_CONCURRENT_REQUESTS}",
+)
 
-KEYS = (BASE_URL, *SERVICE_USER, *PERSON, REQUEST_TIMEOUT, STAMP)
+KEYS = (BASE_URL, *SERVICE_USER, *PERSON, REQUEST_TIMEOUT, STAMP, CONCURRENT_REQUESTS)
 """Every key of the namespace."""
+
+SECRET_KEYS = tuple(key.name for key in KEYS if key.is_secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +92,9 @@ class Settings:
     """The platform's place, and the identity that logs in.
 
     ``request_timeout`` bounds one write in seconds, its retries included. ``stamp`` says whether plugins carry
-    the owner's stamp. ``base_url`` is ``embedded``, ``embedded:<folder>`` or the platform's address. A person
-    (``username``) logs in where no service user (``service_id``) is given.
+    the owner's stamp. At most ``max_concurrent_requests`` go to the platform at once. ``base_url`` is ``embedded``,
+    ``embedded:<folder>`` or the platform's address. A person (``username``) logs in where no service user
+    (``service_id``) is given.
     """
 
     base_url: str
@@ -78,6 +104,7 @@ class Settings:
     stamp: bool = True
     username: str | None = None
     password: str | None = field(default=None, repr=False)
+    max_concurrent_requests: int = DEFAULT_CONCURRENT_REQUESTS
 
     @property
     def is_embedded(self) -> bool:
@@ -106,14 +133,37 @@ class Settings:
         identity = _identity(configured, fallback)
         if not base_url or not _is_embedded(base_url):
             problems += _identity_problems(identity)
-        timeout = _timeout(values[REQUEST_TIMEOUT], problems)
+        timeout = _number(
+            REQUEST_TIMEOUT,
+            values[REQUEST_TIMEOUT],
+            DEFAULT_REQUEST_TIMEOUT,
+            MAX_REQUEST_TIMEOUT,
+            "seconds",
+            problems,
+            is_whole=False,
+        )
+        requests = _number(
+            CONCURRENT_REQUESTS,
+            values[CONCURRENT_REQUESTS],
+            DEFAULT_CONCURRENT_REQUESTS,
+            MAX_CONCURRENT_REQUESTS,
+            "requests, a whole number",
+            problems,
+            is_whole=True,
+        )
         stamp = (values[STAMP] or "true").lower()
         if stamp not in ("true", "false"):
             problems.append(f"{STAMP.path} must be true or false, not {stamp!r}: run {STAMP.command}")
         if problems:
             raise ConfigError("BioT connection: " + "; ".join(problems))
         credentials = {key.argument: value for key, value in identity.items()}
-        return cls(base_url, request_timeout=timeout, stamp=stamp == "true", **credentials)
+        return cls(
+            base_url,
+            request_timeout=timeout,
+            stamp=stamp == "true",
+            max_concurrent_requests=int(requests),
+            **credentials,
+        )
 
 
 def _identity(configured: Mapping[Key, str], fallback: Mapping[Key, str]) -> dict[Key, str]:
@@ -157,17 +207,17 @@ def _address_problems(base_url: str) -> list[str]:
     return []
 
 
-def _timeout(text: str, problems: list[str]) -> float:
+def _number(
+    key: Key, text: str, default: float, most: float, unit: str, problems: list[str], *, is_whole: bool
+) -> float:
+    """Return a key's number, from 1 to ``most``; a whole one where ``is_whole``. What is wrong joins the problems."""
     if not text:
-        return DEFAULT_REQUEST_TIMEOUT
+        return default
     try:
-        seconds = float(text)
+        number = float(text)
     except ValueError:
-        seconds = 0.0
-    if not 1 <= seconds <= MAX_REQUEST_TIMEOUT:
-        problems.append(
-            f"{REQUEST_TIMEOUT.path} must be 1 to {MAX_REQUEST_TIMEOUT:.0f} seconds, not {text!r}:"
-            f" run {REQUEST_TIMEOUT.command}"
-        )
-        return DEFAULT_REQUEST_TIMEOUT
-    return seconds
+        number = 0.0
+    if not 1 <= number <= most or (is_whole and not number.is_integer()):
+        problems.append(f"{key.path} must be 1 to {most:.0f} {unit}, not {text!r}: run {key.command}")
+        return default
+    return number

@@ -7,6 +7,7 @@
     ├── ImageError        an image cannot be built, read or pushed
     ├── LifecycleError    an operation stopped: what is known, and what to do
     ├── TransportError    no usable response: unreachable, cut off, or not the platform's
+    │   └── CancelledError    the run was cancelled before there was one
     └── ApiError          the platform responded with an error
         ├── LoginError        it gave no token, so nothing else was sent
         ├── NotFoundError     it says that what is named does not exist
@@ -74,6 +75,20 @@ class TransportError(BiotError):
         super().__init__(f"{action}: {problem}" if action else problem, advice=advice, out_of_time=out_of_time)
         self.action = action
         self.unclear = unclear
+
+
+class CancelledError(TransportError):
+    """The run was cancelled before a response came to ``action``, or before it was sent."""
+
+    def __init__(self, action: str | None = None, *, unclear: bool) -> None:
+        super().__init__(
+            "cancelled while the platform worked on it" if unclear else "cancelled before anything was written",
+            action=action,
+            advice="run `pulumi up` again: it finds out what became of it, and continues"
+            if unclear
+            else "run `pulumi up` again",
+            unclear=unclear,
+        )
 
 
 class ApiError(BiotError):

@@ -49,12 +49,15 @@ def test_the_environment_is_enough() -> None:
         ("biot:serviceSecretKey", "BIOT_SERVICE_SECRET_KEY", "service_secret_key"),
         ("biot:baseUrl", "BIOT_BASE_URL", "base_url"),
         ("biot:requestTimeout", "BIOT_REQUEST_TIMEOUT", "request_timeout"),
+        ("biot:maxConcurrentRequests", "BIOT_MAX_CONCURRENT_REQUESTS", "max_concurrent_requests"),
     ],
 )
 def test_configuration_comes_before_the_environment(key: str, variable: str, attribute: str) -> None:
-    ours, theirs = {"base_url": (URL, "https://other.example"), "request_timeout": (7.0, "8")}.get(
-        attribute, ("a", "b")
-    )
+    ours, theirs = {
+        "base_url": (URL, "https://other.example"),
+        "request_timeout": (7.0, "8"),
+        "max_concurrent_requests": (7, "8"),
+    }.get(attribute, ("a", "b"))
     assert getattr(read(WHOLE | {key: ours}, {variable: str(theirs)}), attribute) == ours
     without = {name: value for name, value in WHOLE.items() if name != key}
     assert str(getattr(read(without, {variable: str(theirs)}), attribute)).removesuffix(".0") == theirs
@@ -164,6 +167,19 @@ def test_a_request_timeout_that_makes_no_sense_is_refused(text: str) -> None:
     assert f"biot:requestTimeout must be 1 to 3600 seconds, not {text!r}" in problems(
         WHOLE | {"biot:requestTimeout": text}
     )
+
+
+@pytest.mark.parametrize(("given", "most"), [("1", 1), (100, 100), (" 16 ", 16), ("4.0", 4), ("", 16), (None, 16)])
+def test_the_limit_of_requests_is_a_whole_number(given: Any, most: int) -> None:
+    assert read(WHOLE | {"biot:maxConcurrentRequests": given}).max_concurrent_requests == most
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "101", "1.5", "nan", "inf", "many", "true"])
+def test_a_limit_of_requests_that_makes_no_sense_is_refused(text: str) -> None:
+    assert (
+        f"biot:maxConcurrentRequests must be 1 to 100 requests, a whole number, not {text!r}:"
+        " run `pulumi config set biot:maxConcurrentRequests 16`"
+    ) in problems(WHOLE | {"biot:maxConcurrentRequests": text})
 
 
 @pytest.mark.parametrize(("value", "stamp"), [("true", True), ("False", False), (True, True), (False, False)])

@@ -35,6 +35,7 @@ WRITTEN = {
 GENERATED = (
     "biot_provider/program/resources/plugin.py",
     "biot_provider/program/resources/plugin_info.py",
+    "biot_provider/native/schema.json",
     "docs/reference/plugin.md",
 )
 """What follows, by `make docs`."""

@@ -19,7 +19,7 @@ MINORS = (11, 12, 13, 14)
 PROJECT = Path(__file__).resolve().parent.parent
 FOLDER = PROJECT / ".venv/pythons"
 UV = [sys.executable, "-m", "uv", "--quiet"]
-TESTS = ("api", "package", "plugin", "program", "provider", "subscription", "test_config.py")
+TESTS = ("api", "package", "plugin", "program", "provider", "recipe", "subscription", "test_config.py")
 DOWNLOAD_SECONDS = 120.0
 
 

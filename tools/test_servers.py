@@ -1,4 +1,5 @@
-"""The programs that the tests marked ``needs_builders`` run: a registry, builders, a Docker daemon, a reader of images.
+"""The programs that the tests marked ``needs_builders`` run: a registry, builders, a Docker daemon, a reader of images,
+a browser.
 
     python3 tools/test_servers.py --check      print which are missing and which tests need them; change nothing
     python3 tools/test_servers.py --install    install what is missing, by apt, for root or where sudo asks no password
@@ -17,6 +18,7 @@ import sys
 BUILDERS = "tests/image/dockerfile/test_builders.py"
 CODE = "tests/image/test_code.py"
 IGNORE = "tests/image/dockerfile/test_ignore.py"
+CONSOLE = "tests/emulator/console/test_browser.py"
 ARCHIVE = "tests/image/dockerfile/test_archive.py"
 
 PROGRAMS = {
@@ -26,6 +28,8 @@ PROGRAMS = {
     "dockerd": ("docker.io", [BUILDERS, IGNORE]),
     "skopeo": ("skopeo", [BUILDERS, CODE, IGNORE, "tests/emulator/test_registry.py"]),
     "busybox": ("busybox-static", [BUILDERS]),
+    # With Chromium, which it drives.
+    "chromedriver": ("chromium-driver", [CONSOLE]),
 }
 """Each program, the package of Debian and Ubuntu that has it, and the tests that run it."""
 
@@ -65,7 +69,7 @@ def install() -> int:
     sudo = _sudo()
     if sudo is None:
         return _stop(f"{', '.join(absent)} missing, and only root may install them: run `{by_hand}`")
-    report(f"installing what the tests of images run: {' '.join(packages)} ...")
+    report(f"installing what the tests run: {' '.join(packages)} ...")
     for step in (["apt-get", "update", "--quiet"], command):
         done = subprocess.run(  # noqa: S603
             [*sudo, *step],

@@ -15,12 +15,14 @@ from urllib.parse import quote
 
 import httpx
 
+from biot_provider.api.cancellation import Cancellation
 from biot_provider.api.embedded import open_embedded
 from biot_provider.api.endpoints import public_part, subscription_secrets
 from biot_provider.api.models.envelope import RowT, SearchAnswer
 from biot_provider.api.models.images import DockerCredentials
 from biot_provider.api.models.logins import PublicKey
 from biot_provider.api.models.plugins import NAME_PREFIX, PluginAnswer
+from biot_provider.api.models.reference import InterceptionConfiguration, NotifiableActions, TemplateRow
 from biot_provider.api.models.service_users import (
     NewSecretKeyAnswer,
     NewServiceUserAnswer,
@@ -48,12 +50,16 @@ class Client:
         self._session = session
 
     @classmethod
-    def connect(cls, settings: Settings, *, stack: str = "") -> Self:
-        """Return a client with these settings; ``stack`` names the embedded platform's default folder."""
+    def connect(cls, settings: Settings, *, stack: str = "", cancellation: Cancellation | None = None) -> Self:
+        """Return a client with these settings; ``stack`` names the embedded platform's default folder.
+
+        ``cancellation`` ends its requests.
+        """
         if settings.is_embedded:
-            transport, settings = open_embedded(settings.embedded_folder(stack))
-            return cls(Session(settings, transport))
-        return cls(Session(settings, open_transport(settings)))
+            transport, settings = open_embedded(settings.embedded_folder(stack), settings.max_concurrent_requests)
+        else:
+            transport = open_transport(settings)
+        return cls(Session(settings, transport, cancellation=cancellation))
 
     def close(self) -> None:
         """Close the connections."""
@@ -96,6 +102,7 @@ class Client:
         filters: Mapping[str, Any] | None = None,
         sort: Sequence[Mapping[str, str]] = (),
         free_text: str | None = None,
+        timeout: float = math.inf,
     ) -> Iterator[PluginAnswer]:
         """Every plugin that fits, page by page, in the platform's search grammar (BioT API 2.4.2, SearchRequestV2)."""
         query: dict[str, Any] = {"filter": dict(filters or {})}
@@ -103,7 +110,27 @@ class Client:
         query["sort"] = [dict(item) for item in sort] or [{"prop": "name", "order": "ASC"}]
         if free_text is not None:
             query["freeTextSearch"] = free_text
-        return self._search(_PLUGINS, "list plugins", SearchAnswer[PluginAnswer], query, math.inf)
+        return self._search(_PLUGINS, "list plugins", SearchAnswer[PluginAnswer], query, timeout)
+
+    def search_interception_configurations(
+        self, *, timeout: float = READ_TIMEOUT
+    ) -> Iterator[InterceptionConfiguration]:
+        """Every API that can be intercepted, and every entity that can be adapted, page by page."""
+        query = {"sort": [{"prop": prop, "order": "ASC"} for prop in ("entityTypeName", "apiId")]}
+        action = "list what can be intercepted"
+        return self._search(
+            "/settings/v1/interceptions", action, SearchAnswer[InterceptionConfiguration], query, timeout
+        )
+
+    def get_notifiable_actions(self, *, timeout: float = READ_TIMEOUT) -> NotifiableActions:
+        """GET every pair of an entity and an action that subscribers can be notified of."""
+        path, action = "/settings/v2/entity-types/action-notifications", "list what can be notified"
+        return self._session.fetch(NotifiableActions, "GET", path, action, timeout=timeout)
+
+    def search_templates(self, *, timeout: float = READ_TIMEOUT) -> Iterator[TemplateRow]:
+        """Every template, page by page."""
+        query = {"sort": [{"prop": "name", "order": "ASC"}]}
+        return self._search("/settings/v1/templates", "list templates", SearchAnswer[TemplateRow], query, timeout)
 
     def get_docker_credentials(self, *, timeout: float = READ_TIMEOUT) -> DockerCredentials:
         """GET temporary credentials for the environment's image repository; they live for an hour."""

@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from biot_provider.api.transport import RetryTransport
-from biot_provider.config import EMBEDDED, Settings
+from biot_provider.api.cancellation import sending
+from biot_provider.api.transport import RequestLimit, RetryTransport
+from biot_provider.config import DEFAULT_CONCURRENT_REQUESTS, EMBEDDED, Settings
 from biot_provider.errors import ConfigError
 
 if TYPE_CHECKING:
     from biot_provider.emulator import Platform
 
 
-def open_embedded(folder: Path) -> tuple[httpx.BaseTransport, Settings]:
+def open_embedded(
+    folder: Path, max_concurrent_requests: int = DEFAULT_CONCURRENT_REQUESTS
+) -> tuple[httpx.BaseTransport, Settings]:
     """Return the transport to the platform whose data is in the folder, and its built-in service user's settings.
 
     Raises ConfigError when the emulator is not installed, or its data cannot be used.
@@ -33,7 +36,8 @@ def open_embedded(folder: Path) -> tuple[httpx.BaseTransport, Settings]:
             advice="name another folder in biot:baseUrl (embedded:<folder>), or delete that one",
         ) from None
     settings = Settings(EMBEDDED, platform.service_id, platform.service_secret_key)
-    return RetryTransport(_EmbeddedTransport(platform)), settings
+    limit = RequestLimit(str(folder.resolve()), max_concurrent_requests)
+    return RetryTransport(_EmbeddedTransport(platform), limit=limit), settings
 
 
 class _EmbeddedTransport(httpx.WSGITransport):
@@ -46,6 +50,7 @@ class _EmbeddedTransport(httpx.WSGITransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         from biot_provider.emulator import ConnectionCut
 
+        sending()
         try:
             return super().handle_request(request)
         except ConnectionCut as cut:

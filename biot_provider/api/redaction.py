@@ -16,10 +16,10 @@ from __future__ import annotations
 import base64
 import functools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import unescape
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 REDACTED = "[secret]"
@@ -78,6 +78,21 @@ class Redaction:
 def redact(text: str, secrets: Iterable[str]) -> str:
     """Return the text with these secrets struck out of it."""
     return Redaction(secrets)(text)
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every value inside, as a text would show it, for a Redaction."""
+    if isinstance(value, Mapping):
+        value = value.values()
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, float) and value.is_integer():
+        yield str(int(value))
+    elif isinstance(value, int | float):
+        yield str(value)
+    elif value is not None and hasattr(value, "__iter__"):
+        for item in value:
+            yield from texts(item)
 
 
 class KnownSecrets:

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ValidationError
 from biot_provider.api.advice import advice
 from biot_provider.api.models.envelope import ErrorAnswer
 from biot_provider.api.redaction import redact
-from biot_provider.api.transport import OUT_OF_TIME, ResponseTooLargeError, retry_after
+from biot_provider.api.transport import OUT_OF_TIME, ResponseTooLargeError, TooManyRequestsError, retry_after
+from biot_provider.config import CONCURRENT_REQUESTS
 from biot_provider.errors import ApiError, ConflictError, NotFoundError, TransportError
 
 _QUOTED = 300
@@ -80,7 +81,11 @@ def transport_error(
     """Return the error of a request to which no response came; ``timeout`` is the seconds that it had."""
     reason = redact(str(error), secrets) or type(error).__name__
     unclear = True
-    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)):
+    if isinstance(error, TooManyRequestsError):
+        problem = f"it was not sent within {max(timeout, 1):.0f} s: {error}"
+        todo = f"run `pulumi up` again, or raise {CONCURRENT_REQUESTS.path}"
+        unclear = False
+    elif isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)):
         problem, todo = f"{address} cannot be reached ({reason})", "check biot:baseUrl and the network"
         unclear = False
     elif isinstance(error, httpx.ProxyError):

@@ -10,12 +10,14 @@ import os
 import secrets as random_source
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import httpx
 
 from biot_provider._version import __version__
 from biot_provider.api.auth import TokenAuth
+from biot_provider.api.cancellation import Cancellation
 from biot_provider.api.log_transport import CONTENT, SECRETS, LogTransport
 from biot_provider.api.redaction import KnownSecrets
 from biot_provider.api.request_log import DebugLog
@@ -23,6 +25,7 @@ from biot_provider.api.responses import AnswerT, api_error, parse, transport_err
 from biot_provider.api.total_time import DEADLINE
 from biot_provider.api.transport import CONNECT_TIMEOUT
 from biot_provider.config import Settings
+from biot_provider.errors import CancelledError
 
 READ_TIMEOUT = 60.0
 """Seconds to wait for the response to a read."""
@@ -40,7 +43,8 @@ class Probe(NamedTuple):
 class Session:
     """Talks to one platform as one identity, for all threads of a process.
 
-    ``clock`` gives the time of day in seconds; ``log`` is by default the one that the environment turns on.
+    ``clock`` gives the time of day in seconds; ``log`` is by default the one that the environment turns on;
+    ``cancellation`` ends requests, by default none.
     """
 
     def __init__(
@@ -50,8 +54,10 @@ class Session:
         *,
         clock: Callable[[], float] = time.time,
         log: DebugLog | None = None,
+        cancellation: Cancellation | None = None,
     ) -> None:
         self._address = settings.base_url
+        self._cancellation = cancellation
         self.secrets = KnownSecrets(settings.service_secret_key, settings.password)
         log = log or DebugLog.configured(os.environ)
         self._http = httpx.Client(
@@ -109,18 +115,23 @@ class Session:
 
         ``action`` says in an error what the request is for. ``timeout`` is in seconds and bounds all of it: login,
         connecting, sending, retries, and reading the response to its end. ``secrets`` are quoted nowhere. Without
-        ``login`` no token is sent. Raises TransportError, and LoginError where there is no token.
+        ``login`` no token is sent. Raises TransportError, CancelledError among them, and LoginError where there is no
+        token.
         """
         secrets = list(secrets)
         try:
-            return self._http.request(
-                method,
-                path,
-                auth=self.auth if login else None,
-                timeout=httpx.Timeout(timeout, connect=min(CONNECT_TIMEOUT, timeout)),
-                extensions={DEADLINE: time.monotonic() + timeout, CONTENT: content, SECRETS: secrets},
-                **content,
-            )
+            with self._cancellation.scope() if self._cancellation else nullcontext():
+                return self._http.request(
+                    method,
+                    path,
+                    auth=self.auth if login else None,
+                    timeout=httpx.Timeout(timeout, connect=min(CONNECT_TIMEOUT, timeout)),
+                    extensions={DEADLINE: time.monotonic() + timeout, CONTENT: content, SECRETS: secrets},
+                    **content,
+                )
+        except CancelledError as error:
+            # A read writes nothing, whether it was sent or not.
+            raise CancelledError(action, unclear=error.unclear and method != "GET") from None
         except (httpx.HTTPError, OSError) as error:
             raise transport_error(error, action, self._address, timeout, self.secrets.with_more(secrets)) from None
 

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from biot_provider.api.cancellation import wait_for
+
 ResultT = TypeVar("ResultT")
 
 _MORE_SECONDS = 1.0
@@ -39,7 +41,7 @@ class SingleFlight(Generic[ResultT]):
 
         An error of that call is raised in every waiting thread, except where it ran out of time: a thread that has a
         second more than the caller calls again. Raises TimeoutError when the call in progress takes longer than
-        ``seconds``.
+        ``seconds``, and CancelledError.
         """
         ends = time.monotonic() + seconds
         while True:
@@ -48,7 +50,7 @@ class SingleFlight(Generic[ResultT]):
                 if flight is None:
                     mine = self._current = _Flight[ResultT](ends)
                     break
-            if not flight.over.wait(max(ends - time.monotonic(), 0.0)):
+            if not wait_for(flight.over.wait, max(ends - time.monotonic(), 0.0)):
                 raise TimeoutError
             if flight.results:
                 return flight.results[0]

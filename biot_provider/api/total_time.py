@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import httpcore
 import httpx
 
+from biot_provider.api.cancellation import sending, stop_if_cancelled
+
 if TYPE_CHECKING:
     import ssl
 
@@ -24,6 +26,8 @@ DEADLINE = "biot_provider.deadline"
 _LEAST_SECONDS = 0.5
 """What each request may take: it is nearly done, or it would fail without being tried."""
 _PIECE_BYTES = 64 * 1024
+_SLICE_SECONDS = 0.25
+"""How long a read waits before it looks whether its request was cancelled."""
 
 _deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
 """When this thread's request must be over, on the monotonic clock."""
@@ -74,9 +78,17 @@ class _TimedStream(httpcore.NetworkStream):
         self._stream = stream
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, _wait_seconds(timeout, httpcore.ReadTimeout))
+        ends = math.inf if timeout is None else time.monotonic() + timeout
+        while True:
+            seconds = _wait_seconds(max(ends - time.monotonic(), _SLICE_SECONDS / 10), httpcore.ReadTimeout)
+            try:
+                return self._stream.read(max_bytes, min(seconds or math.inf, _SLICE_SECONDS))
+            except httpcore.ReadTimeout:
+                if seconds is not None and seconds <= _SLICE_SECONDS:
+                    raise
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        sending()
         for start in range(0, len(buffer), _PIECE_BYTES):
             seconds = _wait_seconds(timeout, httpcore.WriteTimeout)
             self._stream.write(buffer[start : start + _PIECE_BYTES], seconds)
@@ -95,10 +107,13 @@ class _TimedStream(httpcore.NetworkStream):
 
 
 def _wait_seconds(timeout: float | None, late: type[httpcore.TimeoutException]) -> float | None:
-    """Return the seconds that the next wait may take. Raises ``late`` when the request's time is used up."""
+    """Return the seconds that the next wait may take, None where there is no limit.
+
+    Raises ``late`` when the request's time is used up, and CancelledError.
+    """
+    stop_if_cancelled()
     left = _deadline.get() - time.monotonic()
     if left <= 0:
         raise late("the time is used up")
-    if left == math.inf:
-        return timeout
-    return left if timeout is None else min(left, timeout)
+    seconds = left if timeout is None else min(left, timeout)
+    return None if seconds == math.inf else seconds

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import json
 import random
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import ClassVar
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from biot_provider.api.cancellation import in_thread, pause, wait_for
 from biot_provider.api.models.logins import PERSON_LOGIN, SERVICE_LOGIN
-from biot_provider.api.total_time import TimedTransport, running_clock
-from biot_provider.config import LOOPBACK, Settings
+from biot_provider.api.total_time import TimedTransport, running_clock, seconds_left
+from biot_provider.config import CONCURRENT_REQUESTS, LOOPBACK, Settings
 from biot_provider.errors import ConfigError
 
 CONNECT_TIMEOUT = 10.0
@@ -30,6 +34,9 @@ MAX_RESPONSE_BYTES = 32 * 1024 * 1024
 
 OUT_OF_TIME = "biot_provider.out_of_time"
 """The extension of a request that more time might have helped: no response within it, or none left to repeat it."""
+
+WRITE_GRACE_SECONDS = 1.0
+"""What a write that was sent has to be responded to when its run is cancelled."""
 
 _ATTEMPTS = 4
 _LOGIN_ATTEMPTS = 6
@@ -43,18 +50,73 @@ class ResponseTooLargeError(httpx.RequestError):
     """The response is above MAX_RESPONSE_BYTES, so the rest of it was not read."""
 
 
-class RetryTransport(httpx.BaseTransport):
-    """Repeats what is safe to repeat: GET, the login, and any request that was never sent."""
+class TooManyRequestsError(httpx.PoolTimeout):
+    """As many requests as may run at once took all the time that this one had: it was not sent."""
 
-    def __init__(self, wrapped: httpx.BaseTransport, *, attempts: int = _ATTEMPTS, wait: float = 0.5) -> None:
+
+class RequestLimit:
+    """How many requests run at once on one platform: those of all kinds and threads of this process together.
+
+    An interception's order moves those of others, so many writes at once are a risk; and a platform has its limits.
+    """
+
+    _running: ClassVar[dict[str, int]] = {}
+    _changed = threading.Condition()
+
+    def __init__(self, address: str, max_requests: int) -> None:
+        self._address = address
+        self._max_requests = max_requests
+
+    @contextmanager
+    def slot(self, request: httpx.Request) -> Iterator[None]:
+        """Take one of the places for the time of the block.
+
+        Waits at most the request's own time. Raises TooManyRequestsError when that ends before.
+        """
+        if not wait_for(self._take, seconds_left(request)):
+            reason = (
+                f"other requests took all its time ({CONCURRENT_REQUESTS.path} allows {self._max_requests} at once)"
+            )
+            raise TooManyRequestsError(reason, request=request)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._running[self._address] -= 1
+                self._changed.notify_all()
+
+    def _take(self, seconds: float) -> bool:
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._running.get(self._address, 0) < self._max_requests, seconds):
+                return False
+            self._running[self._address] = self._running.get(self._address, 0) + 1
+            return True
+
+
+class RetryTransport(httpx.BaseTransport):
+    """Repeats what is safe to repeat: GET, the login, and any request that was never sent.
+
+    Each attempt counts in the ``limit``; the waits between them do not, nor does the login that a request waits for.
+    """
+
+    def __init__(
+        self,
+        wrapped: httpx.BaseTransport,
+        *,
+        limit: RequestLimit | None = None,
+        attempts: int = _ATTEMPTS,
+        wait: float = 0.5,
+    ) -> None:
         self._wrapped = wrapped
+        self._limit = limit
         self._attempts = attempts
         self._wait = wait
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request, within its time, and read its response whole.
 
-        Raises httpx.TransportError as the wrapped transport does, and ResponseTooLargeError.
+        Raises httpx.TransportError as the wrapped transport does, ResponseTooLargeError, TooManyRequestsError and
+        CancelledError.
         """
         with running_clock(request) as ends:
             return self._repeated(request, ends)
@@ -71,20 +133,25 @@ class RetryTransport(httpx.BaseTransport):
                 if isinstance(outcome, httpx.Response):
                     return outcome
                 raise outcome
-            time.sleep(wait)
+            pause(wait)
             attempt += 1
 
     def _attempt(self, request: httpx.Request) -> httpx.Response | httpx.RequestError:
+        grace = 0.0 if _is_repeatable(request) else WRITE_GRACE_SECONDS
         try:
-            return _read(self._wrapped.handle_request(request))
+            with self._slot(request):
+                return in_thread(lambda: _read(self._wrapped.handle_request(request)), grace=grace)
         except (httpx.TransportError, httpx.DecodingError) as error:
             return error
+
+    def _slot(self, request: httpx.Request) -> AbstractContextManager[None]:
+        return nullcontext() if self._limit is None else self._limit.slot(request)
 
     def _wait_before_another(
         self, request: httpx.Request, outcome: httpx.Response | httpx.RequestError, attempt: int
     ) -> float | None:
         """Return the seconds until the request may be repeated, more each time; None where it must not be."""
-        is_safe = request.method == "GET" or request.url.path in _LOGINS
+        is_safe = _is_repeatable(request)
         wait = backoff(attempt, self._wait)
         if isinstance(outcome, httpx.Response):
             passes = outcome.status_code in _BUSY or _is_cut_off(outcome)
@@ -97,6 +164,10 @@ class RetryTransport(httpx.BaseTransport):
     def close(self) -> None:
         """Close the wrapped transport."""
         self._wrapped.close()
+
+
+def _is_repeatable(request: httpx.Request) -> bool:
+    return request.method == "GET" or request.url.path in _LOGINS
 
 
 def _read(response: httpx.Response) -> httpx.Response:
@@ -157,7 +228,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 def open_transport(settings: Settings) -> httpx.BaseTransport:
     """Return the transport to a platform's address, retries included; see ``open_network``."""
-    return RetryTransport(open_network(settings))
+    limit = RequestLimit(settings.base_url, settings.max_concurrent_requests)
+    return RetryTransport(open_network(settings), limit=limit)
 
 
 def open_network(settings: Settings) -> httpx.BaseTransport:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from typing import TYPE_CHECKING
 
-from . import doctor, emulator, invoke, new
+from . import cache, compare, doctor, emulator, graph, invoke, new
 from .console import print_problem
+from .takeover import exporting, importing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COMMANDS = (doctor, emulator, invoke, new)
+_COMMANDS = (cache, compare, doctor, emulator, exporting, graph, importing, invoke, new)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,6 +26,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         return int(arguments.run(arguments))
+    except BrokenPipeError:
+        # The reader has closed the pipe; Python would write to it once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except ModuleNotFoundError as missing:
         if missing.name != "biot_provider.emulator":
             raise

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
+from collections.abc import Iterable
 from typing import TextIO
 
 _JOINERS = "\u200c\u200d"
@@ -24,6 +25,17 @@ def print_result(text: str, *, label: str = "", style: str = "") -> None:
     if style and sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         label, shown = (_styled(style, label), shown) if label else ("", _styled(style, shown))
     _write(sys.stdout, f"{label}{shown}\n")
+
+
+def print_paragraph(heading: str, lines: Iterable[str]) -> None:
+    """Print lines, indented below a heading."""
+    for line in ("", heading, "", *(f"    {line}" if line else "" for line in lines)):
+        print_result(line)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return the number with its noun, such as ``3 plugins``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def print_problem(text: str) -> None:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import signal
+import sys
+import threading
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +24,10 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = 8000
 DEFAULT_FOLDER = Path(".biot/emulator")
+CONSOLE_FILE = "console.html"
+"""In the data folder, for its owner alone: what leads a browser to the console, with the key."""
+
+_SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -33,6 +40,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--data", type=Path, default=DEFAULT_FOLDER, metavar="FOLDER", help="its data (default %(default)s)"
     )
     parser.add_argument("--quiet", action="store_true", help="do not print what the deployed functions write")
+    parser.add_argument("--open", action="store_true", help="open its console in the browser")
     parser.set_defaults(run=run)
 
 
@@ -44,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     before = signal.signal(signal.SIGTERM, _end)
     try:
-        serve(arguments.data, arguments.port, partial(_ready, quiet=arguments.quiet))
+        serve(arguments.data, arguments.port, partial(_ready, quiet=arguments.quiet, opens=arguments.open))
     except KeyboardInterrupt:
         return 130
     except _Ended:
@@ -68,7 +76,7 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _ready(base_url: str, platform: Platform, *, quiet: bool) -> None:
+def _ready(base_url: str, platform: Platform, *, quiet: bool, opens: bool) -> None:
     from ..emulator.http.guard import KEY_HEADER
 
     print_result(f"The embedded platform serves {base_url}; Ctrl-C ends it.")
@@ -79,8 +87,38 @@ def _ready(base_url: str, platform: Platform, *, quiet: bool) -> None:
     print_result(
         f"Its own routes, /_emulator/..., want the header {KEY_HEADER}: the key is in {platform.control_key_file}"
     )
+    address = platform.console_key.address(base_url)
+    print_result(f"Its console is at {address}")
+    if opens and _has_screen():
+        file = platform.control_key_file.with_name(CONSOLE_FILE)
+        write_leader(file, address)
+        # In a thread, as some browsers are waited for.
+        threading.Thread(target=_open, args=(file.resolve().as_uri(),), daemon=True).start()
     if not quiet:
         platform.logs.watch(_show)
+
+
+def _has_screen() -> bool:
+    """Return whether a browser could open a window; one that runs in this very terminal would take it over."""
+    return sys.platform in ("darwin", "win32") or any(os.environ.get(name) for name in _SCREENS)
+
+
+def write_leader(file: Path, address: str) -> None:
+    """Write a page, for its owner alone, that leads a browser to the console.
+
+    The address with the key must not be an argument of the browser's: every account of the machine can read those.
+    """
+    from ..emulator.http.guard import write_private
+
+    # The address is the emulator's own: it holds nothing that HTML would have to escape.
+    write_private(file, f'<!doctype html><meta http-equiv="refresh" content="0; url={address}">\n')
+
+
+def _open(address: str) -> None:
+    import webbrowser
+
+    with contextlib.suppress(webbrowser.Error, OSError):
+        webbrowser.open(address)
 
 
 def _show(source: str, kind: str, line: str) -> None:

@@ -12,7 +12,7 @@ import re
 import shlex
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from .console import print_problem, print_result
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 STARTERS = Path(__file__).parent.parent / "starters"
 DEFAULT_FOLDER = Path("plugins")
@@ -28,7 +28,7 @@ DEFAULT_FOLDER = Path("plugins")
 DEFAULT_RUNTIME = f"python3.{min(sys.version_info.minor, 14)}"
 
 # What running a starter in its own folder, or installing this package, may add there.
-_IGNORED = frozenset({"__pycache__", "node_modules", "site-packages", ".venv", ".pytest_cache", ".mypy_cache"})
+_IGNORED = frozenset({"__pycache__", "node_modules", "dist", "site-packages", ".venv", ".pytest_cache", ".mypy_cache"})
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,25 @@ class Starter:
     language: str
     runtime: str
     pattern: re.Pattern[str]
+    shared: Mapping[str, str] = field(default_factory=dict)
+    """Files of other starters that belong to it too, by their place in it."""
+    replaced: Mapping[str, str] = field(default_factory=dict)
+    """Texts in them that read otherwise in it."""
 
 
 PYTHON = Starter("python", "Python", "python3.13", re.compile(r"python3\.\d+"))
 NODEJS = Starter("nodejs", "Node.js", "nodejs22.x", re.compile(r"nodejs\d+\.x"))
+TYPESCRIPT = Starter(
+    "typescript",
+    "TypeScript",
+    NODEJS.runtime,
+    NODEJS.pattern,
+    shared={
+        **{f"src/{name}": f"nodejs/{name}" for name in ("biot.js", "biot_api.js", "biot_token.js")},
+        "tests/index.test.js": "nodejs/tests/index.test.js",
+    },
+    replaced={"../index.js": "../src/index.ts"},
+)
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -51,10 +66,10 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("name", metavar="NAME", help="the plugin's name: letters, digits, - and _")
     parser.add_argument(
         "--runtime",
-        default=DEFAULT_RUNTIME,
         metavar="RUNTIME",
-        help=f"of Python or Node.js, such as {PYTHON.runtime} or {NODEJS.runtime} (default %(default)s)",
+        help=f"of Python or Node.js, such as {PYTHON.runtime} or {NODEJS.runtime} (default {DEFAULT_RUNTIME})",
     )
+    parser.add_argument("--typescript", action="store_true", help="for Node.js, bundled by esbuild when it is deployed")
     parser.add_argument(
         "--out", type=Path, default=DEFAULT_FOLDER, metavar="FOLDER", help="where to put it (default %(default)s)"
     )
@@ -64,17 +79,18 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the plugin; the exit code is 0, 1 when that fails, 2 for a wrong name or runtime."""
-    problem = _name_problem(arguments.name) or _runtime_problem(arguments.runtime)
+    runtime = arguments.runtime or (TYPESCRIPT.runtime if arguments.typescript else DEFAULT_RUNTIME)
+    problem = _name_problem(arguments.name) or _runtime_problem(runtime, typescript=arguments.typescript)
     if problem is not None:
         print_problem(problem)
         return 2
-    starter = _starters(arguments.runtime)[0]
+    starter = TYPESCRIPT if arguments.typescript else _starters(runtime)[0]
     folder: Path = arguments.out / arguments.name
     if os.path.lexists(folder):
         print_problem(f"{folder} is there already: choose another name, or take it away")
         return 1
     try:
-        files = _write(starter, folder, arguments.name, arguments.runtime)
+        files = _write(starter, folder, arguments.name, runtime)
     except OSError as error:
         print_problem(f"cannot write {error.filename or folder}: {error.strerror or error}")
         return 1
@@ -96,7 +112,7 @@ def _name_problem(name: str) -> str | None:
     return next((f"the name {problem.text}" for problem in problems if problem.path == "name"), None)
 
 
-def _runtime_problem(runtime: str) -> str | None:
+def _runtime_problem(runtime: str, *, typescript: bool) -> str | None:
     from biot_provider.lifecycle.validation import shown
     from biot_provider.plugin.aws_lambda import is_deprecated
 
@@ -104,6 +120,8 @@ def _runtime_problem(runtime: str) -> str | None:
     if not starters:
         there_are = f"there are starters for Python, such as {PYTHON.runtime}, and Node.js, such as {NODEJS.runtime}"
         return f"no starter is written for the runtime {shown(runtime)}: {there_are}"
+    if typescript and starters != [NODEJS]:
+        return f"--typescript is for the runtimes of Node.js, such as {NODEJS.runtime}, not {shown(runtime)}"
     if is_deprecated(runtime, datetime.now(UTC).date()):
         return f"the runtime {runtime} is deprecated by AWS Lambda: take a newer one, such as {starters[0].runtime}"
     return None
@@ -116,16 +134,17 @@ def _write(starter: Starter, folder: Path, name: str, runtime: str) -> int:
         "my-plugin": name,
         "My Plugin": _display_name(name),
         starter.runtime: runtime,
-        # In the README's command for pip.
-        f"--python-version {_version(starter.runtime)}": f"--python-version {_version(runtime)}",
+        **starter.replaced,
     }
     pattern = re.compile("|".join(map(re.escape, replacements)))
-    files = list(_files(STARTERS / starter.folder))
+    own = STARTERS / starter.folder
+    files = {str(file.relative_to(own)): file for file in _files(own)}
+    files |= {place: STARTERS / source for place, source in starter.shared.items()}
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir()
     try:
-        for source in files:
-            target = folder / source.relative_to(STARTERS / starter.folder)
+        for place, source in files.items():
+            target = folder / place
             target.parent.mkdir(exist_ok=True)
             text = source.read_text(encoding="utf-8")
             target.write_text(pattern.sub(lambda found: replacements[found[0]], text), encoding="utf-8", newline="\n")
@@ -148,10 +167,6 @@ def _files(folder: Path) -> Iterator[Path]:
 def _display_name(name: str) -> str:
     words = [word[0].upper() + word[1:] for word in re.split("[-_]+", name) if word]
     return " ".join(words) or name
-
-
-def _version(runtime: str) -> str:
-    return runtime.removeprefix("python")
 
 
 def _next_steps(folder: Path, *, declared: bool) -> Iterator[str]:

@@ -141,6 +141,9 @@ CREATE TABLE variants (id INTEGER PRIMARY KEY AUTOINCREMENT, spec TEXT NOT NULL,
     """
 DELETE FROM facts WHERE name IN ('key pair', 'previous key pair');
 """,
+    """
+CREATE TABLE invocations (id INTEGER PRIMARY KEY AUTOINCREMENT, summary TEXT NOT NULL, log TEXT NOT NULL);
+""",
 )
 """What each version of the database adds to the one before; a file of an earlier one is brought up to date."""
 SCHEMA_VERSION = len(_SCHEMAS)

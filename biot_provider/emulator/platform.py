@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from .access.identity import Identity
 from .access.keys import Keys
+from .console.state import ConsoleState
 from .database import Store
+from .delivery.manual_events import ManualEvents
 from .delivery.plugin_tokens import PluginTokens
 from .delivery.service import Delivery
 from .functions.deployments import Functions
+from .functions.invocations import Invocations
 from .functions.logs import Logs
-from .http.guard import ControlKey
+from .http.guard import ConsoleKey, ControlKey
 from .images.ecr import Ecr
 from .images.registry import Registry
 from .images.service import Images
@@ -67,12 +70,19 @@ class Platform:
         )
         self._api_port = OwnPort(self._store, "api port", lambda: self.api_app)
         self._control_key = ControlKey(self._store, folder)
+        self.console_key = ConsoleKey()
         self.images = Images(self._registry)
         self.plugins = Plugins(self._store, self.switches, self.images)
         self.edits = Edits(self._store, self.plugins, self._identity)
         self.logs = Logs(self._store)
-        self._functions = Functions(self._store, self.logs, folder / "functions", lambda: self.address)
-        self.delivery = Delivery(self._store, self.switches, self._functions, PluginTokens(self.keys), self.logs)
+        self.invocations = Invocations(self._store)
+        self._functions = Functions(
+            self._store, self.logs, self.invocations, folder / "functions", lambda: self.address
+        )
+        tokens = PluginTokens(self.keys)
+        self.delivery = Delivery(self._store, self.switches, self._functions, tokens, self.logs, self.invocations)
+        self.manual_events = ManualEvents(self._functions, tokens)
+        self.console = ConsoleState(self._store, self.invocations, self.request_log)
         self.service_id = self._identity.service_id
         """Id of the built-in service user, which has every permission."""
         self.service_secret_key = self._identity.service_secret_key

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from biot_provider.api.cancellation import stop_if_cancelled
 from biot_provider.errors import ImageError
 
 MANIFEST_V2 = "application/vnd.docker.distribution.manifest.v2+json"
@@ -116,7 +117,8 @@ class Hashing(io.RawIOBase):
         self._digest = digest
 
     def write(self, data: Any, /) -> int:
-        """Hash the data and write it to the target."""
+        """Hash the data and write it to the target. Raises CancelledError."""
+        stop_if_cancelled()
         self._digest.update(data)
         self._target.write(data)
         return len(data)

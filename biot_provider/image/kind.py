@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _DERIVED = [name for name in marked(PluginImageInputs, Mark.FILLED_IN) if name != "owner"]
 _CONTENT = ("name", "dockerfile", "target", "build_args", "base_image", "handler")
+_SECRETS = "secrets"
+"""What an image is built with and does not depend on."""
 _TAG_DIGITS = 32
 _LOGINS: dict[Client, RegistryLogin] = {}
 _LOGINS_LOCK = threading.Lock()
@@ -42,7 +44,7 @@ class PluginImageKind:
         """What messages call an image."""
         return f"image {(state.name or id_)!r}"
 
-    def check(self, given: Given, old: Given, _context: Context) -> Given:
+    def check(self, given: Given, old: Given, context: Context) -> Given:
         """Find every problem and the digest of what would be built; local files only, nothing is built.
 
         Raises InvalidInputsError.
@@ -54,11 +56,14 @@ class PluginImageKind:
             # No program gives it: the engine put it back, since its changes are ignored.
             derived = {name: old.get(name) for name in _DERIVED}
             problems = _content_problems(given, old)
-        elif not problems and not any(holds_unknown(value) for value in declared.values()):
-            inputs = PluginImageInputs.model_validate(declared)
+        elif not problems and not any(holds_unknown(value) for name, value in declared.items() if name != _SECRETS):
+            inputs = PluginImageInputs.model_validate({**declared, _SECRETS: None})
             derived, problems = _derived(inputs)
             if inputs.context and not problems and derived["image_tag"] != old.get("image_tag"):
-                problems = _builder_problems(inputs.builder)
+                with_secrets = bool(declared.get(_SECRETS))
+                problems = context.connection.cancellation.run(
+                    "look for a builder", lambda: _builder_problems(inputs.builder, with_secrets=with_secrets)
+                )
         if problems:
             raise InvalidInputsError(problems)
         return {**declared, **derived, "__owner": given.get("__owner")}
@@ -87,9 +92,11 @@ class PluginImageKind:
         known = known.model_copy(update={"name": known.name or id_, "image_tag": known.image_tag or id_})
         try:
             registry = Registry(_publisher(context).login)
-            digest = registry.find(str(known.image_tag))
+            digest, found_at = context.connection.cancellation.run(
+                f"read {self.name(id_, known)}", lambda: (registry.find(str(known.image_tag)), registry.uri)
+            )
             # A registry that is found at another address is no change: what counts is whether the image is there.
-            uri = known.repository_uri or registry.uri
+            uri = known.repository_uri or found_at
             known = known.model_copy(update={"digest": digest, "repository_uri": uri})
         except ForbiddenError as error:
             _report_not_looked_for(known, error, context)
@@ -131,7 +138,7 @@ def _publisher(context: Context) -> Publisher:
     client = context.client
     with _LOGINS_LOCK:
         login = _LOGINS.setdefault(client, RegistryLogin(client.get_docker_credentials))
-    return Publisher(login, context.report)
+    return Publisher(login, context.report, context.connection.cancellation)
 
 
 def _report_not_looked_for(state: PluginImageState, error: Exception, context: Context) -> None:
@@ -173,12 +180,12 @@ def _content_problems(given: Given, old: Given) -> list[Problem]:
 
 
 @functools.cache
-def _builder_problems(name: str | None) -> list[Problem]:
+def _builder_problems(name: str | None, *, with_secrets: bool) -> list[Problem]:
     """What keeps an image from being built here; found once in a process, as a daemon may be slow to answer."""
     from biot_provider.image.dockerfile.builders import find_builder
 
     try:
-        find_builder(name)
+        find_builder(name, with_secrets=with_secrets)
     except ImageError as error:
         return [Problem("builder", str(error))]
     return []

@@ -46,6 +46,10 @@ class PluginImageInputs(Inputs):
     build_args: Annotated[dict[str, str] | None, Mark.SECRET] = Field(
         default=None, description="values of the Dockerfile's ``ARG``"
     )
+    secrets: Annotated[dict[str, str] | None, Mark.SECRET, Mark.SECRET_EACH] = Field(
+        default=None,
+        description="values by the ids of ``RUN --mount=type=secret,id=...``; no part of the digest, nor of the image",
+    )
     builder: Annotated[Builder | None, Default("the first that works", in_outputs=False)] = Field(
         default=None, description="what builds the Dockerfile"
     )
@@ -73,6 +77,7 @@ class PluginImageState(State):
     dockerfile: Text = None
     target: Text = None
     build_args: TextMap = None
+    secrets: TextMap = None
     builder: Text = None
     code: Text = None
     base_image: Text = None

@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from biot_provider.errors import ImageError
+from biot_provider.api.cancellation import Cancellation, allowed_until
+from biot_provider.errors import BiotError, CancelledError, ImageError
 from biot_provider.image.artifact import Blob, Image, assembled
 from biot_provider.image.base_image import BaseSource, PlatformSource, PublicSource, fetch, read_base
 from biot_provider.image.code import MAX_CODE_BYTES, code_layer, package_digest, with_code
 from biot_provider.image.dockerfile.archive import read_image
-from biot_provider.image.dockerfile.builders import Recipe, find_builder, run_build
+from biot_provider.image.dockerfile.builders import find_builder, run_build
 from biot_provider.image.dockerfile.context import read_context
+from biot_provider.image.dockerfile.options import Options
 from biot_provider.image.dockerfile.staged import stage
 from biot_provider.image.reference import EMBEDDED_HOST, Reference
 from biot_provider.image.registry import Registry, megabytes
@@ -26,6 +28,10 @@ from biot_provider.package.package import read_package
 if TYPE_CHECKING:
     from biot_provider.image.credentials import RegistryLogin
     from biot_provider.image.model import PluginImageInputs
+
+_END_SECONDS = 3.5
+"""What a builder has to end, and its files to be removed, after the run was cancelled."""
+_LAST_LOOK_SECONDS = 1.0
 
 
 class Published(NamedTuple):
@@ -41,12 +47,43 @@ class Publisher:
 
     login: RegistryLogin
     report: Callable[[str], None]
+    cancellation: Cancellation
 
     def publish(self, inputs: PluginImageInputs, before: str | None = None) -> Published:
-        """Make sure that the image is in the repository under its tag. Raises ImageError.
+        """Make sure that the image is in the repository under its tag. Raises ImageError, and CancelledError.
 
-        ``before`` is the tag of the previous version, whose layers are not compressed and pushed again.
+        ``before`` is the tag of the previous version, whose layers are not compressed and pushed again. When the run is
+        cancelled, a builder is ended, and what is pushed without a tag is of no consequence.
         """
+        action = f"publish image {inputs.name!r}"
+        stages: list[str] = []
+        try:
+            return self.cancellation.run(
+                action, lambda: self._publish(inputs, before, stages), end_seconds=_END_SECONDS
+            )
+        except CancelledError:
+            return self._cancelled(action, str(inputs.image_tag), stages)
+
+    def _cancelled(self, action: str, tag: str, stages: list[str]) -> Published:
+        """Return where the image is, if its tag came there all the same. Raises ImageError."""
+        if "tag" not in stages:
+            pushed = f"while its layers were pushed; the tag {tag!r} was not"
+            stage = pushed if "layers" in stages else "before anything was pushed"
+            raise ImageError(f"{action}: cancelled {stage}", advice="run `pulumi up` again")
+        with allowed_until(time.monotonic() + _LAST_LOOK_SECONDS):
+            registry = Registry(self.login)
+            try:
+                digest = self.cancellation.run(action, lambda: registry.find(tag))
+            except (BiotError, ForbiddenError):
+                digest = None
+        if digest is not None:
+            return Published(digest, registry.uri)
+        raise ImageError(
+            f"{action}: cancelled while the tag {tag!r} was pushed; what became of it is not known",
+            advice="run `pulumi up` again: it looks for the tag, and pushes what is missing",
+        )
+
+    def _publish(self, inputs: PluginImageInputs, before: str | None, stages: list[str]) -> Published:
         tag = str(inputs.image_tag)
         registry = Registry(self.login)
         try:
@@ -63,7 +100,7 @@ class Publisher:
             absent = registry.absent(image)
             with self._stage(inputs, f"pushing {megabytes(sum(blob.size for blob in absent))} as {tag}", "pushed"):
                 try:
-                    digest = registry.push(tag, image, absent)
+                    digest = registry.push(tag, image, absent, stages.append)
                 except ForbiddenError as error:
                     raise ImageError(
                         f"push image {inputs.name!r} to {registry.uri}: {error}",
@@ -76,13 +113,13 @@ class Publisher:
         context = read_context(Path(str(inputs.context)), inputs.dockerfile)
         if context.digest(build_args=inputs.build_args or {}, target=inputs.target) != inputs.context_digest:
             raise ImageError(f"{context.folder} changed after it was read; run it again")
-        builder = find_builder(inputs.builder)
+        builder = find_builder(inputs.builder, with_secrets=bool(inputs.secrets))
         staged, scratch = folder / "staged", folder / "scratch"
         for path in (staged, scratch):
             path.mkdir()
         with self._stage(inputs, f"building {megabytes(context.size)} by {builder.name}", "built"):
-            recipe = Recipe(inputs.target, inputs.build_args or {})
-            output = run_build(builder, stage(context, staged), recipe, folder)
+            options = Options(inputs.target, inputs.build_args or {}, inputs.secrets or {})
+            output = run_build(builder, stage(context, staged), options, folder)
             return read_image(output, scratch, _known_layers(registry, before, folder))
 
     def _layered(self, inputs: PluginImageInputs, registry: Registry, folder: Path) -> Image:

@@ -47,14 +47,16 @@ class Registry:
         blobs = {blob.digest: blob for blob in (*image.layers, image.config) if blob.file is not None}
         return [blob for digest, blob in blobs.items() if not self.has_blob(digest)]
 
-    def push(self, tag: str, image: Image, absent: list[Blob]) -> str:
+    def push(self, tag: str, image: Image, absent: list[Blob], begin: Callable[[str], None]) -> str:
         """Push an image under a tag, whose blobs are there but for the absent ones; return the tag's digest.
 
-        A tag that is there already and cannot change is taken as it is: it names the same content. Raises
-        ForbiddenError where pushing is not allowed.
+        ``begin`` is called with ``layers`` and with ``tag`` before these are pushed. A tag that is there already and
+        cannot change is taken as it is: it names the same content. Raises ForbiddenError where pushing is not allowed.
         """
+        begin("layers")
         for blob in absent:
             self._upload(blob)
+        begin("tag")
         try:
             self.exchange(
                 f"push the tag {tag!r}",

@@ -6,12 +6,12 @@ Every request to a registry may be sent again: reads change nothing, and what is
 from __future__ import annotations
 
 import ssl
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
 import httpx
 
+from biot_provider.api.cancellation import pause
 from biot_provider.api.redaction import redact
 from biot_provider.api.transport import backoff, retry_after
 from biot_provider.errors import ImageError
@@ -42,7 +42,7 @@ def exchange(
 
     ``action`` begins the text of an error, which quotes none of the ``secrets``. ``embedded`` says that the registry is
     the embedded platform's, which closes its port between two pushes and opens it for whoever logs in. Raises
-    ExpiredError, ForbiddenError, ImmutableTagError, and ImageError for everything else.
+    ExpiredError, ForbiddenError, ImmutableTagError, CancelledError, and ImageError for everything else.
     """
     attempt = 1
     while True:
@@ -53,7 +53,7 @@ def exchange(
             wait = None if is_closed else _wait(error, attempt)
             if wait is None or attempt == _ATTEMPTS:
                 raise _failure(action, error, secrets, is_closed=is_closed) from None
-        time.sleep(wait)
+        pause(wait)
         attempt += 1
 
 

@@ -10,9 +10,10 @@ from biot_provider.image.model import PluginImageInputs
 from biot_provider.image.reference import Reference
 from biot_provider.lifecycle.validation import Arguments, IsUnknown, Problem, by_path, in_path, shown
 
-_WITH_CONTEXT = ("dockerfile", "target", "build_args", "builder")
+_WITH_CONTEXT = ("dockerfile", "target", "build_args", "secrets", "builder")
 _WITH_CODE = ("base_image", "handler")
 _BUILD_ARGUMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_SECRET_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _ARGUMENTS = Arguments(PluginImageInputs)
 
 _BUILDERS_OWN = re.compile(
@@ -30,7 +31,11 @@ environment, where it is in nobody's sight; proxies and BUILDKIT_INLINE_CACHE an
 def image_problems(values: Mapping[str, Any], is_unknown: IsUnknown) -> list[Problem]:
     """Every problem of an image's arguments, in the order of their paths."""
     values, found = _ARGUMENTS.examined(values, is_unknown)
-    found += [*_way_problems(values), *_argument_problems(values.get("build_args"))]
+    found += [
+        *_way_problems(values),
+        *_argument_problems(values.get("build_args")),
+        *_secret_problems(values.get("secrets")),
+    ]
     base = values.get("base_image")
     if isinstance(base, str) and base and (problem := _base_image_problem(base)):
         # What stands before an @ may be a password.
@@ -73,3 +78,12 @@ def _argument_problems(arguments: object) -> Iterator[Problem]:
             yield Problem(path, "must be a name that a Dockerfile's ARG can have: letters, digits and _")
         elif _BUILDERS_OWN.fullmatch(name):
             yield Problem(path, "steers the builder itself, in whose environment it would be: rename the ARG")
+
+
+def _secret_problems(secrets: object) -> Iterator[Problem]:
+    for name, value in secrets.items() if isinstance(secrets, Mapping) else ():
+        path = f"secrets.{in_path(name)}"
+        if not _SECRET_ID.fullmatch(name):
+            yield Problem(path, "must be an id that RUN --mount=type=secret can have: letters, digits, _ . -")
+        if value == "":
+            yield Problem(path, "must not be empty: leave it out instead")

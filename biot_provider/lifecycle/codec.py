@@ -39,6 +39,15 @@ class Secret:
     value: Any
 
 
+def without_secrets(value: Any) -> Any:
+    """The value, or properties, without the marks of secrets."""
+    if isinstance(value, Secret):
+        return without_secrets(value.value)
+    if isinstance(value, Mapping):
+        return {key: without_secrets(item) for key, item in value.items()}
+    return [without_secrets(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 class Codec(Generic[InputsT, StateT]):
     """The way in and out of one kind's properties."""
 

@@ -6,9 +6,10 @@ import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from biot_provider.api.cancellation import Cancellation
 from biot_provider.api.single_flight import SingleFlight
 from biot_provider.config import LOOPBACK, Settings
-from biot_provider.errors import ConfigError, LifecycleError, TransportError
+from biot_provider.errors import CancelledError, ConfigError, LifecycleError, TransportError
 from biot_provider.lifecycle.owner import stack_of
 from biot_provider.lifecycle.validation import Problem
 
@@ -23,6 +24,7 @@ class Connection:
 
     def __init__(self, settings: Settings | ConfigError) -> None:
         self._settings = settings
+        self.cancellation = Cancellation()
         self._clients: dict[str, Client] = {}
         self._opening: dict[str, SingleFlight[Client]] = {}
 
@@ -67,7 +69,7 @@ class Connection:
 
         def connect(_seconds: float) -> Client:
             if key not in self._clients:
-                self._clients[key] = Client.connect(self.settings, stack=stack)
+                self._clients[key] = Client.connect(self.settings, stack=stack, cancellation=self.cancellation)
             return self._clients[key]
 
         if key in self._clients:
@@ -75,13 +77,23 @@ class Connection:
         seconds = self.settings.request_timeout
         try:
             # The threads of this process share one client, so one token.
-            return self._opening.setdefault(key, SingleFlight()).run(connect, seconds)
+            with self.cancellation.scope():
+                return self._opening.setdefault(key, SingleFlight()).run(connect, seconds)
+        except CancelledError as error:
+            raise CancelledError("open the BioT connection", unclear=error.unclear) from None
         except TimeoutError:
             raise TransportError(
                 f"BioT connection: {self.settings.base_url} was not open within {max(seconds, 1):.0f} s:"
                 " run `pulumi up` again, or raise biot:requestTimeout",
                 unclear=False,
             ) from None
+
+    def cancel(self) -> None:
+        """End all operations over this connection, within five seconds; those that begin later end at once.
+
+        The engine says so at each end of a run, too, so this is silent.
+        """
+        self.cancellation.cancel()
 
     def refuse_another_platform(
         self, action: str, name: str, made_on: str | None, is_there: Callable[[], bool]

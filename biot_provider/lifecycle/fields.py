@@ -59,6 +59,17 @@ class Default:
     in_outputs: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Shorthand:
+    """A word that may be given in place of a map, and means the map of the defaults."""
+
+    word: str
+
+    def opened(self, value: object) -> object:
+        """The map where the word is given, or true, which says the same; else the value."""
+        return {} if value is True or value == self.word else value
+
+
 def marked(model: type[BaseModel], mark: Mark) -> tuple[str, ...]:
     """The names of a model's fields that have this mark, in their order."""
     return tuple(name for name, field in model.model_fields.items() if mark in field.metadata)

@@ -35,13 +35,26 @@ class InvalidInputsError(BiotError):
         self.problems = list(problems)
 
 
+class HalfMadeError(BiotError):
+    """A create that has made the resource, and could not finish it: ``found`` is what there is."""
+
+    def __init__(self, error: BiotError, found: Found[Any]) -> None:
+        super().__init__(error.summary, advice=error.advice)
+        self.found = found
+
+
 @dataclass(frozen=True)
 class Context:
-    """What one operation needs from outside; ``report`` shows the user one line, which names its resource."""
+    """What one operation needs from outside.
+
+    ``report`` shows the user one line, which names its resource. ``seconds`` is the time that the operation has, by
+    default the connection's.
+    """
 
     connection: Connection
     owner: str | None
     report: Callable[[str], None]
+    seconds: float | None = None
 
     @property
     def settings(self) -> Settings:
@@ -56,7 +69,8 @@ class Context:
     @cached_property
     def deadline(self) -> Deadline:
         """The time that this operation has."""
-        return Deadline(self.settings.request_timeout)
+        seconds = self.seconds or self.settings.request_timeout
+        return Deadline(seconds, cancellation=self.connection.cancellation)
 
 
 @dataclass(frozen=True)
@@ -92,7 +106,10 @@ class ResourceKind(Protocol[InputsT, StateT]):
         """What messages call the resource, such as ``plugin 'hello'``."""
 
     def check(self, given: Given, old: Given, context: Context) -> Given:
-        """The arguments with what follows from them; no request. Raises InvalidInputsError with every problem."""
+        """The arguments with what follows from them. Raises InvalidInputsError with every problem.
+
+        A request may be made to warn, but a check needs none.
+        """
 
     def diff(self, old: StateT, new: StateT, unknown: frozenset[str]) -> Diff:
         """What the platform would change, without a request. ``new`` has old values in place of unknown ones,

@@ -5,6 +5,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
+_ROOT = "pulumi:pulumi:Stack"
+
+
+class Urn(NamedTuple):
+    """A resource's URN, ``urn:pulumi:<stack>::<project>::<types>::<name>``."""
+
+    stack: str
+    project: str
+    types: tuple[str, ...]
+    """Those of its parents and its own, which is the last; that of the stack is left out."""
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> Urn | None:
+        """Take a URN apart; None where the text is none."""
+        stack, *rest = text.split("::", 3)
+        if not stack.startswith("urn:pulumi:") or len(rest) != 3:
+            return None
+        project, types, name = rest
+        return cls(stack.rpartition(":")[2], project, tuple(t for t in types.split("$") if t != _ROOT), name)
+
+    @property
+    def owner(self) -> str:
+        """The resource as an owner."""
+        return owner_of(self.project, self.stack, self.types[:-1], self.name)
+
+
+def owner_of(project: str, stack: str, parents: Sequence[str], name: str) -> str:
+    """The owner of a resource below parents of these types."""
+    return f"{project}/{stack}/{'$'.join(parents)}{'::' if parents else ''}{name}"
+
 
 def stack_of(owner: str | None) -> tuple[str, str]:
     """The project and the stack of an owner, empty where there is none."""

@@ -9,25 +9,52 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
-from biot_provider.errors import ApiError, BiotError, LifecycleError, LoginError, NotFoundError, TransportError
+from biot_provider.api.cancellation import Cancellation, allowed_until, pause
+from biot_provider.errors import (
+    ApiError,
+    BiotError,
+    CancelledError,
+    LifecycleError,
+    LoginError,
+    NotFoundError,
+    TransportError,
+)
 
 FoundT = TypeVar("FoundT")
 ResultT = TypeVar("ResultT")
 
 _ATTEMPTS = 5
-_LAST_READ = 5.0
+"""Writes in all, the first among them."""
+_LAST_READ_SECONDS = 5.0
+"""Kept of the whole time for the last read, but at most a fifth of it."""
+_LAST_LOOK_SECONDS = 2.0
+"""Seconds to find out what became of a write, and to record it, after the run was cancelled."""
 _TRANSIENT_AWS = ("Conflict", "TooManyRequests", "Throttl", "ServiceException", "Internal", "Timeout")
 
 
 class Deadline:
-    """The time one write has in all, repeats included; a little of it is kept for a last read."""
+    """The time one write has in all, repeats included; a little of it is kept for a last read.
 
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    ``cancellation`` ends it, but for a last look at what became of the write.
+    """
+
+    def __init__(
+        self,
+        seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        cancellation: Cancellation | None = None,
+    ) -> None:
         self._clock = clock
+        self._cancellation = cancellation or Cancellation()
+        self._last_look_ends: float | None = None
+        self.may_have_written = False
+        """Whether a write of this operation was made, or may have been."""
         self._end = clock() + seconds
-        self._last_write = self._end - min(_LAST_READ, seconds / 5)
+        self._last_write = self._end - min(_LAST_READ_SECONDS, seconds / 5)
         self.retry_after = 0.0
         """Seconds that the platform wants before the next attempt."""
 
@@ -40,16 +67,36 @@ class Deadline:
         return max(self._end - self._clock(), 1.0)
 
     def attempts(self) -> Iterator[bool]:
-        """Whether there may be one more write: true with backoff and jitter before each, false once at the end."""
+        """Yield True before each write that may be made, after backoff and jitter, and False once at the end."""
         yield True
         for attempt in range(1, _ATTEMPTS):
             backoff = min(2.0 ** (attempt - 1), 10.0) * random.uniform(0.7, 1.3)  # noqa: S311
             wait = max(backoff, self.retry_after)
             if self._clock() + wait >= self._last_write:
                 break
-            time.sleep(wait)
+            try:
+                with self._cancellation.scope():
+                    pause(wait)
+            except CancelledError:
+                break
             yield True
         yield False
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the run was cancelled."""
+        return self._cancellation.is_cancelled
+
+    @contextmanager
+    def last_look(self) -> Iterator[None]:
+        """Allow requests in the block after the run was cancelled, too: for a last look in all of this operation."""
+        if not self.is_cancelled:
+            yield
+            return
+        if self._last_look_ends is None:
+            self._last_look_ends = time.monotonic() + _LAST_LOOK_SECONDS
+        with allowed_until(self._last_look_ends):
+            yield
 
 
 def settle(
@@ -63,38 +110,71 @@ def settle(
 
     ``judge`` takes what was read and the error: its result when what was wanted is there, None when it is not.
     ``not_done`` says in the last error what a result of None means. Raises whatever is clear as it comes.
+
+    When the run is cancelled, the outcome of a write that was sent is read once more, and nothing is repeated.
     """
+    try:
+        return _settle(deadline, write, read, judge, not_done)
+    except CancelledError as error:
+        if error.unclear or not deadline.may_have_written:
+            raise
+        raise LifecycleError(
+            f"{error.action}: cancelled; what the operation had written before that stays, and is not recorded",
+            advice="run `pulumi up` again: it finds what is there, and continues",
+        ) from None
+
+
+def _settle(
+    deadline: Deadline,
+    write: Callable[[], ResultT],
+    read: Callable[[], FoundT],
+    judge: Callable[[FoundT, BiotError], ResultT | None],
+    not_done: str,
+) -> ResultT:
     failed: BiotError | None = None
     unread: BiotError | None = None
     for may_write in deadline.attempts():
         if failed is not None:
             unread = None
-            try:
-                found = read()
-            except NotFoundError:
-                raise
-            except (ApiError, TransportError) as error:
-                unread = error
-                continue
-            result = judge(found, failed)
+            with deadline.last_look():
+                try:
+                    found = read()
+                except NotFoundError:
+                    raise
+                except (ApiError, TransportError) as error:
+                    unread = error
+                    continue
+                result = judge(found, failed)
             if result is not None:
                 return result
             if not worth_repeating(failed):
                 raise failed
             if not may_write:
-                raise LifecycleError(f"{failed.summary}. {not_done}", advice=failed.advice)
+                cancelled = deadline.is_cancelled and not isinstance(failed, CancelledError)
+                stopped = ", and the run was cancelled before another attempt" if cancelled else ""
+                raise LifecycleError(f"{failed.summary}. {not_done}{stopped}", advice=failed.advice)
         try:
-            return write()
+            written = write()
+            deadline.may_have_written = True
+            return written
         except (ApiError, TransportError) as error:
             if not (unclear(error) or worth_repeating(error)):
                 raise
             failed = error
+            deadline.may_have_written |= unclear(error)
             deadline.retry_after = (isinstance(error, ApiError) and error.retry_after) or 0.0
     assert failed is not None  # noqa: S101  (there is no end without a failed write)
     assert unread is not None  # noqa: S101
-    raise LifecycleError(
-        f"{failed.summary}. What became of it is not known, since reading failed too: {unread.summary}",
-        advice=unread.advice or failed.advice,
+    raise _not_known(failed, unread)
+
+
+def _not_known(failed: BiotError, unread: BiotError) -> LifecycleError:
+    """Return the error of a write that failed, and whose outcome cannot be read either."""
+    unknown = f"{failed.summary}. What became of it is not known"
+    if isinstance(unread, CancelledError):
+        return LifecycleError(f"{unknown}: reading took too long", advice=failed.advice)
+    return LifecycleError(
+        f"{unknown}, since reading failed too: {unread.summary}", advice=unread.advice or failed.advice
     )
 
 

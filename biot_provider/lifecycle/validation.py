@@ -31,14 +31,20 @@ IsUnknown = Callable[[object], bool]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong: where, and what with what is allowed and what was given."""
+    """One thing that is wrong: where, and what with what is allowed and what was given.
+
+    ``output`` are lines that a program wrote about it, which stand below.
+    """
 
     path: str
     text: str
+    output: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        text = f"{self.path}: {self.text}" if self.path else self.text
-        return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
+        lines = (f"{self.path}: {self.text}" if self.path else self.text, *self.output)
+        return "\n".join(
+            "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line) for line in lines
+        )
 
 
 class _Skipped:

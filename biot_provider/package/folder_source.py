@@ -15,12 +15,14 @@ from biot_provider.package.source_file import SourceFile, check_name, executable
 _LEAVE_IT_OUT = f"name it in {BIOTIGNORE}"
 
 
-def list_folder(root: Path) -> list[SourceFile]:
-    """Return the files of a folder that would be deployed. Raises `PackagingError`."""
+def list_folder(root: Path, without: frozenset[str] = frozenset()) -> list[SourceFile]:
+    """Return the files of a folder that would be deployed, but for `without`. Raises `PackagingError`."""
     real_root = os.path.realpath(root)
     found: list[SourceFile] = []
     # Each folder with its rules and the real paths of the folders that lead to it, its own last.
-    folders: list[tuple[str, FolderRules, tuple[str, ...]]] = [(os.fspath(root), FolderRules(), (real_root,))]
+    folders: list[tuple[str, FolderRules, tuple[str, ...]]] = [
+        (os.fspath(root), FolderRules(without=without), (real_root,))
+    ]
     while folders:
         folder, rules, chain = folders.pop()
         with reading(root, rules.prefix), os.scandir(folder) as scan:

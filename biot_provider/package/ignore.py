@@ -91,12 +91,16 @@ class FolderRules:
     installed: tuple[Installed, ...] = ()
     is_left_out: bool = False
     """The folder is entered only for files that pip installed into it."""
+    without: frozenset[str] = frozenset()
+    """Names, and behind a slash paths from the root, that no rule keeps."""
 
     def verdict(self, name: str, *, is_folder: bool) -> Verdict:
         """Decide about the folder's entry `name`."""
         if name in _NEVER_DEPLOYED or (name == _NEVER_DEPLOYED_IN_ROOT and not self.prefix):
             return Verdict.LEFT_OUT
         path = self.prefix + name
+        if self.without and (name in self.without or f"/{path}" in self.without):
+            return Verdict.LEFT_OUT
         named = None if self.biotignore is None else self.biotignore.verdict(path, is_folder=is_folder)
         if named is not None:
             return Verdict.LEFT_OUT if named else Verdict.KEPT

@@ -10,6 +10,7 @@ import hashlib
 import stat
 import zipfile
 from collections import defaultdict
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,7 +21,7 @@ from biot_provider.package.source_file import SourceFile, is_program, reading
 from biot_provider.package.zip_source import ON_UNIX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
     from typing import IO
 
@@ -30,7 +31,12 @@ __all__ = [
     "MAX_ZIPPED_BYTES",
     "Package",
     "PackageFile",
+    "Writable",
+    "excessive_zipped_size",
+    "megabytes",
     "read_package",
+    "too_big",
+    "write_zip",
     "zipped_size_problem",
 ]
 
@@ -78,6 +84,13 @@ class Package:
     source: Path
     files: tuple[PackageFile, ...]
     """Sorted by path."""
+    name: str = ""
+    """What messages call it, where that is not its source."""
+
+    @property
+    def place(self) -> str:
+        """What messages call it."""
+        return self.name or str(self.source)
 
     @property
     def digest(self) -> str:
@@ -107,32 +120,43 @@ class Package:
 
         Raises `PackagingError` when a file is no longer what it was when the package was read.
         """
-        counted = _Counted(target)
-        with opened(self.source) as open_file, zipfile.ZipFile(counted, "w") as archive:
-            for file in self.files:
-                # A zip records when its files were modified: that alone would make equal files give different zips.
-                entry = zipfile.ZipInfo(file.path, _ZIP_EPOCH)
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                entry.create_system = ON_UNIX
-                entry.external_attr = (stat.S_IFREG | (0o755 if file.executable else 0o644)) << 16
-                entry.file_size = file.size
-                checksum = hashlib.sha256()
-                with archive.open(entry, "w") as compressed:
-                    for chunk in _chunks(self.source, open_file, file.path):
-                        checksum.update(chunk)
-                        compressed.write(chunk)
-                if checksum.hexdigest() != file.digest:
-                    raise PackagingError(f"{self.source}: {file.path} changed after the package was read; run it again")
-        return counted.size
+        return write_zip([self], target)
 
 
-def read_package(source: Path, *, limit: int = MAX_UNZIPPED_BYTES) -> Package:
+def write_zip(packages: Iterable[Package], target: Writable, compression: int = zipfile.ZIP_DEFLATED) -> int:
+    """Write packages that have no file in common as one .zip, as `Package.write_zip` does."""
+    counted = _Counted(target)
+    with ExitStack() as closing, zipfile.ZipFile(counted, "w") as archive:
+        readers = [(package, closing.enter_context(opened(package.source))) for package in packages]
+        everything = ((file, package, open_file) for package, open_file in readers for file in package.files)
+        for file, package, open_file in sorted(everything, key=lambda item: item[0].path):
+            # A zip records when its files were modified: that alone would make equal files give different zips.
+            entry = zipfile.ZipInfo(file.path, _ZIP_EPOCH)
+            entry.compress_type = compression
+            entry.create_system = ON_UNIX
+            entry.external_attr = (stat.S_IFREG | (0o755 if file.executable else 0o644)) << 16
+            entry.file_size = file.size
+            checksum = hashlib.sha256()
+            with archive.open(entry, "w") as compressed:
+                for chunk in _chunks(package.source, open_file, file.path):
+                    checksum.update(chunk)
+                    compressed.write(chunk)
+            if checksum.hexdigest() != file.digest:
+                raise PackagingError(f"{package.place}: {file.path} changed after the package was read; run it again")
+    return counted.size
+
+
+def read_package(
+    source: Path, *, limit: int = MAX_UNZIPPED_BYTES, without: frozenset[str] = frozenset(), name: str = ""
+) -> Package:
     """Read what would be deployed from a folder or a .zip.
 
-    `limit` is the most that the files may hold, in bytes. Raises `PackagingError`, naming the file and what to do.
+    `limit` is the most that the files may hold, in bytes. Of a folder, `without` leaves out entries of these names,
+    and, behind a slash, of these paths. `name` is what messages call the package. Raises `PackagingError`, naming the
+    file and what to do.
     """
     source = source.absolute()  # a message names it for readers in other folders
-    found = list_files(source)
+    found = list_files(source, without)
     if not found:
         raise PackagingError(f"{source} holds nothing to deploy: it is empty, or its ignore files leave everything out")
     _check_size(source, found, limit)
@@ -154,11 +178,17 @@ def read_package(source: Path, *, limit: int = MAX_UNZIPPED_BYTES) -> Package:
             left -= size
             if left < 0:
                 _check_size(source, files, limit)
-    return Package(source, tuple(files))
+    return Package(source, tuple(files), name)
 
 
 def zipped_size_problem(package: Package, *, limit: int = MAX_ZIPPED_BYTES) -> str | None:
-    """Return a sentence that names the biggest files when the package's .zip exceeds `limit` bytes, else None.
+    """Return a sentence that names the biggest files when the package's .zip exceeds `limit` bytes, else None."""
+    size = excessive_zipped_size(package, limit)
+    return None if size is None else _too_big(package.source, package.files, size, limit, "zipped")
+
+
+def excessive_zipped_size(package: Package, limit: int = MAX_ZIPPED_BYTES) -> int | None:
+    """Return the bytes of the package's .zip when they exceed `limit`, else None.
 
     A package too small to exceed the limit costs nothing; any other is compressed once.
     """
@@ -167,7 +197,7 @@ def zipped_size_problem(package: Package, *, limit: int = MAX_ZIPPED_BYTES) -> s
     if package.size + overhead <= limit:
         return None
     size = package.write_zip(_Nowhere())
-    return _too_big(package.source, package.files, size, limit, "zipped") if size > limit else None
+    return size if size > limit else None
 
 
 def _chunks(source: Path, open_file: Callable[[str], IO[bytes]], path: str) -> Iterator[bytes]:
@@ -185,15 +215,22 @@ def _check_size(source: Path, files: Iterable[SourceFile | PackageFile], limit: 
 
 def _too_big(source: Path, files: Iterable[SourceFile | PackageFile], size: int, limit: int, form: str) -> str:
     biggest = sorted(files, key=lambda file: (-file.size, file.path))[:_BIGGEST_FILES]
-    named = ", ".join(f"{file.path} ({_megabytes(file.size)})" for file in biggest)
+    named = {file.path: file.size for file in biggest}
     remedy = f"name in {BIOTIGNORE} what is not needed" if is_folder(source) else "leave out what is not needed"
+    return too_big(str(source), size, limit, form, "files", named, remedy)
+
+
+def too_big(place: str, size: int, limit: int, form: str, parts: str, biggest: Mapping[str, int], remedy: str) -> str:
+    """Return the sentence about a package over a limit, with the biggest of its parts and their bytes."""
+    named = ", ".join(f"{name} ({megabytes(size)})" for name, size in biggest.items())
     return (
-        f"{source}: the package has {_megabytes(size)} {form}, over AWS Lambda's limit of {_megabytes(limit)}; "
-        f"the biggest files are {named}; {remedy}, or deploy the plugin as an image"
+        f"{place}: the package has {megabytes(size)} {form}, over AWS Lambda's limit of {megabytes(limit)}; "
+        f"the biggest {parts} are {named}; {remedy}, or deploy the plugin as an image"
     )
 
 
-def _megabytes(size: int) -> str:
+def megabytes(size: int) -> str:
+    """Return bytes as a message shows them."""
     return f"{size / 1024**2:.1f} MB".replace(".0 ", " ")
 
 

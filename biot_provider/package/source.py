@@ -25,9 +25,12 @@ if TYPE_CHECKING:
 _ARCHIVES = frozenset({".zip", ".jar"})
 
 
-def list_files(source: Path) -> list[SourceFile]:
-    """Return the files of a folder or a .zip that would be deployed, sorted by path. Raises `PackagingError`."""
-    files = list_folder(source) if is_folder(source) else list_zip(source)
+def list_files(source: Path, without: frozenset[str] = frozenset()) -> list[SourceFile]:
+    """Return the files of a folder or a .zip that would be deployed, sorted by path. Raises `PackagingError`.
+
+    Of a folder `without` leaves out entries of these names, and, behind a slash, of these paths.
+    """
+    files = list_folder(source, without) if is_folder(source) else list_zip(source)
     return sorted(files, key=lambda file: file.path)
 
 

@@ -1,7 +1,12 @@
-"""What a check of a plugin finds on this machine alone: in its arguments, its schedule and its code."""
+"""What a check of a plugin finds on this machine alone: in its arguments, its schedule and its code.
+
+What is built is built here, when it is not as it was before: so a preview finds every problem of it, and `pulumi up`
+sends what the preview has built.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +18,7 @@ from biot_provider.lifecycle.validation import Problem, shown
 from biot_provider.package.package import read_package, zipped_size_problem
 from biot_provider.plugin.handler.problem import handler_problem
 from biot_provider.plugin.model import DEFAULT_HANDLER, DEFAULT_RUNTIME, UNDECLARED
+from biot_provider.plugin.package import recipe_of
 from biot_provider.plugin.rules import plugin_problems
 from biot_provider.plugin.schedule import in_words, next_runs, schedule_problem
 
@@ -51,15 +57,30 @@ def with_defaults(given: Given) -> dict[str, Any]:
     return defaults | dict(given)
 
 
-def code_digests(values: Given, old: Given) -> tuple[dict[str, Any], list[Problem]]:
-    """The digests of the package; every problem with it is one of ``code`` or ``handler``."""
+def code_digests(values: Given, old: Given, report: Callable[[str], None]) -> tuple[dict[str, Any], list[Problem]]:
+    """The digests of the package; every problem with it is one of ``code``, ``build`` or ``handler``."""
+    recipe = recipe_of(values.get("code"), values.get("build"), values.get("runtime"))
     try:
-        package = read_package(Path(values["code"]))
-        problem = zipped_size_problem(package) if package.digest != old.get("code_digest") else None
+        if recipe is not None:
+            # Imported here: the process of a provider that builds nothing starts sooner.
+            from biot_provider.recipe.build import build_package
+            from biot_provider.recipe.size import built_size_problem
+            from biot_provider.recipe.sources import read_sources
+
+            sources = read_sources(recipe)
+            if sources.digest == old.get("code_digest") and values["handler"] == old.get("handler"):
+                return {"code_digest": sources.digest, "code_files": old.get("code_files") or {}}, []
+            package, digest, files = build_package(sources, report), sources.digest, sources.file_digests()
+            problem = built_size_problem(package)
+        else:
+            package = read_package(Path(values["code"]))
+            digest, files = package.digest, package.file_digests()
+            problem = zipped_size_problem(package) if package.digest != old.get("code_digest") else None
     except PackagingError as error:
-        return {}, [Problem("code", str(error))]
+        text, *output = str(error).split("\n")
+        return {}, [Problem("code" if recipe is None else "build", text, tuple(output))]
     if problem:
-        return {}, [Problem("code", problem)]
+        return {}, [Problem("code" if recipe is None else "build", problem)]
     runtime, handler = values["runtime"], values["handler"]
     if isinstance(runtime, str) and isinstance(handler, str):
         try:
@@ -68,7 +89,7 @@ def code_digests(values: Given, old: Given) -> tuple[dict[str, Any], list[Proble
             problem = f"the handler {shown(handler)} cannot be looked for: {error.strerror}"
         if problem:
             return {}, [Problem("handler", problem)]
-    return {"code_digest": package.digest, "code_files": package.file_digests()}, []
+    return {"code_digest": digest, "code_files": files}, []
 
 
 def _arguments(properties: Given) -> dict[str, Any]:

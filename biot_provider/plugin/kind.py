@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from biot_provider.api.models.wide import number
+from biot_provider.api.request_log import is_debugging
 from biot_provider.errors import InputError, NotFoundError
+from biot_provider.lifecycle.codec import holds_unknown, is_unknown
 from biot_provider.lifecycle.declarations import Declarations
 from biot_provider.lifecycle.fields import Mark, marked
 from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError
 from biot_provider.lifecycle.owner import path_in_stack, resource_name, stack_of
+from biot_provider.lifecycle.run_notes import RunNotes
 from biot_provider.lifecycle.validation import Problem
 from biot_provider.plugin.aws_lambda import runtime_warning
 from biot_provider.plugin.check import (
@@ -21,6 +26,8 @@ from biot_provider.plugin.check import (
     schedule_problems,
     with_defaults,
 )
+from biot_provider.plugin.imported import imported
+from biot_provider.plugin.kept import KeptPlugins
 from biot_provider.plugin.model import PluginInputs, PluginState
 from biot_provider.plugin.stamp import SEED, Stamp, is_foreign, is_remade, is_same_plugin
 from biot_provider.plugin.state import (
@@ -34,9 +41,14 @@ from biot_provider.plugin.state import (
     replacing_fields,
 )
 from biot_provider.plugin.writes import PluginWrites
+from biot_provider.recipe.versions import changed_versions
 
 if TYPE_CHECKING:
     from biot_provider.api.models.plugins import PluginAnswer
+    from biot_provider.plugin.hooks.new import NewHooks
+
+_MOST_VERSIONS = 10
+"""Changes of dependencies that one line names."""
 
 _CONTENT = marked(PluginInputs, Mark.CONTENT)
 
@@ -50,24 +62,28 @@ class PluginKind:
     def __init__(self) -> None:
         self._declared: Declarations[tuple[tuple[str, str], str]] = Declarations()
         """The stack and the name of the plugins of this run."""
-        self._kept: list[PluginState] = []
-        """Plugins that a resource has and that may be in state once more, to be deleted."""
+        self._kept = KeptPlugins(RunNotes.of_this_run("plugin"))
 
     def name(self, id_: str, state: PluginState) -> str:
         """What messages call a plugin."""
         return f"plugin {(state.name or id_)!r}"
 
     def check(self, given: Given, old: Given, context: Context) -> Given:
-        """Fill in defaults and the digests of the code; local files only. Raises InvalidInputsError."""
+        """Fill in defaults and the digests of the code. Raises InvalidInputsError.
+
+        Only local files count. About subscriptions that are new the platform is asked too, to warn: see ``LiveHooks``.
+        """
         given = {key: value for key, value in given.items() if value is not None}
         problems = schedule_problems(given, old) + argument_problems(given, old)
         problems += self._declared_twice(given.get("name"), context.owner)
         values = with_defaults(given)
-        readable = isinstance(values.get("code"), str) and not any(problem.path == "code" for problem in problems)
+        is_wrong = any(problem.path.partition(".")[0] in ("code", "build", "runtime") for problem in problems)
+        readable = isinstance(values.get("code"), str) and not is_wrong and not _is_build_unknown(values)
         if "code_digest" in given:  # no program gives it: the engine put it back, since its changes are ignored
             values["code_files"] = old.get("code_files")
         elif readable and "image_tag" not in given:
-            digests, found = code_digests(values, old)
+            name = f"plugin {values.get('name')!r}"
+            digests, found = code_digests(values, old, lambda line: context.report(_about(name, line)))
             values |= digests
             problems += found
         if problems:
@@ -76,11 +92,13 @@ class PluginKind:
             context.report(f"warning: plugin {values.get('name')!r}: {warning}")
         if runs := next_runs_of(given, old):
             context.report(f"plugin {values.get('name')!r}: {runs}")
+        self._report_hooks(given, old, context)
         return values
 
     def diff(self, old: PluginState, new: PluginState, unknown: frozenset[str]) -> Diff:
         """Compare. Raises InputError for a version that the platform would refuse."""
-        if not unknown.isdisjoint(_CONTENT):
+        new = _image_alone(new)
+        if not unknown.isdisjoint(_CONTENT) or (new.build is not None and "runtime" in unknown):
             new = new.model_copy(update={"code_digest": old.code_digest, "code_files": old.code_files})
         changed = changed_fields(old, new)
         replaces = replacing_fields(old, new) + _may_replace(old, unknown)
@@ -90,6 +108,8 @@ class PluginKind:
         if not (changed or replaces or unknown or adopted):
             self._keep(old)
         code = {"code" if new.image_tag is None else "image_tag", "code_files", "version"} if CODE in changed else set()
+        if code and old.build != new.build:
+            code.add("build")
         return Diff(
             changed=changed | code | adopted,
             replaces=replaces,
@@ -106,14 +126,17 @@ class PluginKind:
 
     def read(self, id_: str, known: PluginState, context: Context) -> Found[PluginState] | None:
         """Read the plugin; one of that name which is another counts as gone."""
-        known = known.model_copy(update={"name": known.name or id_})
         has_no_state = known.creation_time is None and known.platform is None
+        is_import = has_no_state and not known.name
+        known = known.model_copy(update={"name": known.name or id_})
         try:
             answer = context.client.get_plugin(id_)
         except NotFoundError:
-            if has_no_state:
+            if has_no_state and not is_import:
                 raise  # the platform's own words say more than that there is none
             return None
+        if is_import:
+            return Found(id_, imported(answer, known))
         state = observed(answer, known)
         if has_no_state:
             return Found(id_, state)
@@ -135,14 +158,14 @@ class PluginKind:
 
     def update(self, _id: str, old: PluginState, new: PluginState, context: Context) -> PluginState:
         """Send what changed, and code only when it changed."""
-        updated = PluginWrites(context).update(old, new)
+        updated = PluginWrites(context).update(old, _image_alone(new))
         self._keep(updated)
         return updated
 
     def delete(self, id_: str, old: PluginState, context: Context) -> None:
         """Delete the plugin; one that is gone already, or another's by now, is left alone."""
         old = old.model_copy(update={"name": old.name or id_})
-        if any(kept.name == old.name and not is_remade(kept, old) for kept in self._kept):
+        if old in self._kept:
             context.report(f"plugin {id_!r}: is kept, not made anew: its replacement has taken it over")
             return
         PluginWrites(context).delete(old)
@@ -160,7 +183,26 @@ class PluginKind:
         Of an image plugin that is replaced the old one goes last, and may get another run's refresh before.
         """
         if state.kept is True or state.image_tag is not None:
-            self._kept.append(state)
+            self._kept.add(state)
+
+    @cached_property
+    def _hooks(self) -> NewHooks:
+        from biot_provider.plugin.hooks.new import NewHooks  # a process starts without it
+
+        return NewHooks()
+
+    def _report_hooks(self, given: Given, old: Given, context: Context) -> None:
+        """Say what the platform lacks for new subscriptions, and whom they meet there. Nothing here stops a preview."""
+        if context.connection.problems() or not (given.get("subscriptions") or old.get("subscriptions")):
+            return
+        try:
+            from biot_provider.plugin.hooks.live import LiveHooks
+
+            for line in self._hooks.report(given, old, LiveHooks.of(context.connection, context.owner)):
+                context.report(line)
+        except Exception:
+            if is_debugging(os.environ):
+                raise
 
     def _declared_twice(self, name: object, owner: str | None) -> list[Problem]:
         if not isinstance(name, str) or owner is None:
@@ -172,6 +214,18 @@ class PluginKind:
         if shown == resource_name(owner):  # below another parent: the types distinguish the two
             shown = path_in_stack(other)
         return [Problem("name", f"{name!r} is the plugin of resource {shown!r} too: leave one out")]
+
+
+def _is_build_unknown(values: Given) -> bool:
+    """Whether what is built is not known yet."""
+    build = values.get("build")
+    return build is not None and (holds_unknown(build) or is_unknown(values.get("runtime")))
+
+
+def _about(name: str, line: str) -> str:
+    """The line with what it is about, behind its severity."""
+    warning = "warning: "
+    return f"{warning}{name}: {line.removeprefix(warning)}" if line.startswith(warning) else f"{name}: {line}"
 
 
 def _with_code(state: PluginState, answer: PluginAnswer, known: PluginState, context: Context) -> PluginState:
@@ -190,6 +244,11 @@ def _with_code(state: PluginState, answer: PluginAnswer, known: PluginState, con
             " no code is declared"
         )
     return observed_code(state, answer, stamp if context.settings.stamp else None, known)
+
+
+def _image_alone(new: PluginState) -> PluginState:
+    """The plugin; of one with an image, whose changes may be ignored, without the defaults of one with code."""
+    return new if new.image_tag is None else new.model_copy(update={"runtime": None, "handler": None})
 
 
 def _may_replace(state: PluginState, unknown: frozenset[str]) -> list[str]:
@@ -222,6 +281,9 @@ def _diff_warnings(old: PluginState, new: PluginState, changed: set[str], replac
             f"warning: plugin {old.name!r} is made anew ({', '.join(replaces)} cannot change in place):"
             " its endpoint_url and its service user on the platform change"
         )
+    if versions := changed_versions(old.code_files or {}, new.code_files or {}):
+        more = f", and {len(versions) - _MOST_VERSIONS} more" if len(versions) > _MOST_VERSIONS else ""
+        yield f"plugin {new.name!r}: dependencies: {', '.join(versions[:_MOST_VERSIONS])}{more}"
     if VARIABLES in changed:  # the engine shows every secret value alike, changed or not
         before, after = old.environment_variables or {}, new.environment_variables or {}
         names = sorted(key for key in before.keys() & after.keys() if before[key] != after[key])

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from biot_provider.api.models.plugins import PluginShown
 from biot_provider.api.models.wide import (
     Flag,
+    Object,
     Shown,
     Text,
     TextMap,
+    Texts,
     Whole,
+    Wide,
     number,
 )
+from biot_provider.hooks.model import DEFAULT_ORDER
 from biot_provider.lifecycle.fields import (
     Default,
     Expected,
@@ -23,6 +27,7 @@ from biot_provider.lifecycle.fields import (
     Mark,
     Model,
     Order,
+    Shorthand,
     State,
     Unit,
     Word,
@@ -34,8 +39,10 @@ DEFAULT_HANDLER = "index.handler"
 DEFAULT_TIMEOUT = 3
 DEFAULT_MEMORY_SIZE = 128
 DEFAULT_EPHEMERAL_STORAGE = 512
-DEFAULT_INTERCEPTION_ORDER = 1
 MAX_VERSION = 32767
+
+AS_DEPLOYED = "as-deployed"
+"""In place of an image's tag that is not known: the plugin keeps the image that it runs."""
 
 CorsMethod = Literal["GET", "PUT", "POST", "DELETE", "HEAD", "PATCH"]
 
@@ -69,7 +76,7 @@ class Subscriptions(Model):
     """All that a plugin subscribes to."""
 
     interception_order: Order = Field(
-        default=DEFAULT_INTERCEPTION_ORDER, description="of the plugin's interceptions among those of others"
+        default=DEFAULT_ORDER, description="of the plugin's interceptions among those of others"
     )
     interceptions: tuple[Interception, ...] = Field(default=(), description="each ``type`` and target once")
     notifications: tuple[Notification, ...] = Field(default=(), description="each once")
@@ -84,6 +91,37 @@ class Cors(Model):
         default=("authorization", "content-type"), description="the headers that a call may have"
     )
     expose_headers: tuple[str, ...] = Field(default=(), description="the headers of the response that a page may read")
+
+
+AUTO_BUILD = Shorthand("auto")
+"""In place of a ``Build`` with its defaults."""
+
+
+class Build(Model):
+    """How the sources in ``code`` become a package, without Docker: locked dependencies, and what a command makes."""
+
+    dependencies: Word = Field(
+        default="auto",
+        description="the lock file in ``code``, ``auto`` for the one that is there, ``none`` for no dependencies",
+    )
+    command: Word | None = Field(
+        default=None, description="run by the shell in a copy of the sources, such as ``npm run build``"
+    )
+    output: Word | None = Field(
+        default=None, description="the folder (or .zip, .jar) that the command writes; left out, the sources count too"
+    )
+    inputs: tuple[Word, ...] | None = Field(
+        default=None, description="patterns, as in .gitignore, of the files that ``output`` depends on; left out, all"
+    )
+
+
+class BuildState(Wide):
+    """A build as state holds it."""
+
+    dependencies: Text = None
+    command: Text = None
+    output: Text = None
+    inputs: Texts = None
 
 
 class PluginInputs(Inputs):
@@ -109,6 +147,9 @@ class PluginInputs(Inputs):
     code: Annotated[Word | None, Mark.CODE, Mark.CONTENT, Mark.PATH] = Field(
         default=None, description="a folder or a .zip, relative to the project; left out, the platform deploys its seed"
     )
+    build: Annotated[
+        Annotated[Build, BeforeValidator(AUTO_BUILD.opened), AUTO_BUILD] | None, Mark.CONTENT, Mark.LOCAL
+    ] = Field(default=None, description="how ``code`` becomes a package; left out, its files are deployed as they are")
     image_tag: Annotated[Annotated[str, Field(min_length=1, max_length=128)] | None, Mark.CODE, Mark.CONTENT] = Field(
         default=None, description="an image in BioT's repository, instead of ``code``, ``runtime`` and ``handler``"
     )
@@ -158,6 +199,7 @@ class PluginState(PluginShown, State):
 
     name: Shown = ""
     code: Text = None
+    build: Object[BuildState] = None
     image_tag: Text = None
     adopt: Flag = False
     code_digest: Annotated[Text, Mark.NULLABLE] = Field(

@@ -47,6 +47,7 @@ def plugin_problems(
             *problems,
             *_name_problems(values.get("name")),
             *_package_problems(values, naming),
+            *_build_problems(values, naming),
             *_variable_problems(values.get(_VARIABLES)),
             *_subscription_problems(values.get("subscriptions"), naming),
             *_schedule_problems(values.get("cron_schedule")),
@@ -65,12 +66,30 @@ def _package_problems(values: Mapping[str, Any], naming: Naming) -> Iterator[Pro
     tag = values.get("image_tag")
     if tag is None:
         return
-    for other in ("code", "runtime", "handler"):
+    for other in ("code", "build", "runtime", "handler"):
         if values.get(other) is not None:
             image_tag = naming("image_tag", other)
             yield Problem(other, f"does not go with {image_tag}: an image brings its own code, runtime and handler")
     if isinstance(tag, str) and tag and not _IMAGE_TAG.fullmatch(tag) and len(tag) <= 128:
         yield Problem("image_tag", f"must be an image tag alone (letters, digits, _ . -), not {shown(tag)}")
+
+
+def _build_problems(values: Mapping[str, Any], naming: Naming) -> Iterator[Problem]:
+    build = values.get("build")
+    if build is None or values.get("image_tag") is not None:
+        return
+    if values.get("code") is None:
+        yield Problem("build", f"needs {naming('code', 'build')}: the folder of the sources")
+    if not isinstance(build, Mapping):
+        return
+    for name in ("output", "inputs"):
+        if build.get(name) is not None and build.get("command") is None:
+            yield Problem(f"build.{name}", "goes with a command alone: dependencies are installed beside the sources")
+    output = build.get("output")
+    if isinstance(output, str) and (
+        output.startswith(("/", "~")) or ".." in re.split(r"[/\\]", output) or "\\" in output
+    ):
+        yield Problem("build.output", f"must be a path within code, such as dist, not {shown(output)}")
 
 
 def _variable_problems(variables: object) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ as it was declared, so it is no change. A plugin as it is wanted is a ``PluginSt
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
+from types import MappingProxyType
 from typing import Any, Literal
 
 from biot_provider.api.models.plugins import (
@@ -17,8 +18,9 @@ from biot_provider.api.models.plugins import (
     PluginAnswer,
     SubscriptionsAnswer,
 )
+from biot_provider.hooks.model import ADAPT_ENTITY, DEFAULT_ORDER
 from biot_provider.lifecycle.fields import updatable
-from biot_provider.plugin.model import DEFAULT_INTERCEPTION_ORDER, Cors, PluginInputs, PluginState
+from biot_provider.plugin.model import AS_DEPLOYED, Cors, PluginInputs, PluginState
 from biot_provider.plugin.stamp import SEED, STAMP_VARIABLE, Stamp, code_identity, is_digest, is_foreign
 
 _SYSTEM_PREFIX = "BIOT_"
@@ -57,21 +59,24 @@ def has_code(plugin: PluginState) -> bool:
 def changed_fields(state: PluginState, wanted: PluginState) -> set[str]:
     """What an update would have to change; empty when the plugin is as declared."""
     changed = {cell[0] for cell in changed_cells(state, wanted)}
-    if code_identity(state) != code_identity(wanted) or state.image_tag != wanted.image_tag:
+    if not _is_code_as_wanted(state, wanted):
         changed.add(CODE)
     return changed
+
+
+def _is_code_as_wanted(state: PluginState, wanted: PluginState) -> bool:
+    if wanted.image_tag == AS_DEPLOYED:
+        return package_type(state) == "IMAGE"
+    if state.image_tag == AS_DEPLOYED:  # imported: its stamp has the digest of the tag
+        return state.code_digest == code_identity(wanted)
+    return code_identity(state) == code_identity(wanted) and state.image_tag == wanted.image_tag
 
 
 def changed_cells(state: PluginState, wanted: PluginState) -> set[Cell]:
     """The smallest parts of a plugin that an update would have to change."""
     like = _interceptions_by_key(wanted)
     named = {key: InterceptionAnswer(order=0, entity_type_name=i.entity_type_name) for key, i in like.items()}
-    return _different(_cells(state, named), _cells(wanted, named))
-
-
-def all_cells(wanted: PluginState) -> set[Cell]:
-    """Every part of a plugin."""
-    return set(_cells(wanted, {}))
+    return _different(cells(state, named), cells(wanted, named))
 
 
 def cells_left(changed: Set[Cell], wanted: PluginState, found: PluginAnswer, known: PluginState) -> set[Cell]:
@@ -80,7 +85,7 @@ def cells_left(changed: Set[Cell], wanted: PluginState, found: PluginAnswer, kno
     shown["cron_schedule"] = found.cron_schedule
     shown[VARIABLES] = variables_there(found, known)
     like = _interceptions_by_key(wanted)
-    return set(changed) & _different(_cells(known.model_copy(update=shown), like), _cells(wanted, like))
+    return set(changed) & _different(cells(known.model_copy(update=shown), like), cells(wanted, like))
 
 
 def drifted_cors(found: PluginAnswer, known: PluginState) -> set[str]:
@@ -199,27 +204,27 @@ def recorded(
     )
 
 
-def _cells(plugin: PluginState, like: Mapping[Any, InterceptionAnswer]) -> dict[Cell, Any]:
+def cells(plugin: PluginState, like: Mapping[Any, InterceptionAnswer] = MappingProxyType({})) -> dict[Cell, Any]:
     """A plugin's fields in their smallest parts, each with its meaning: equal when no write could change anything.
 
     An interception's order and entity count where those of the same one in ``like`` are given: elsewhere the platform
     fills them in.
     """
     nested = (VARIABLES, "cors", "subscriptions")
-    cells: dict[Cell, Any] = {(name,): getattr(plugin, name) for name in UPDATABLE if name not in nested}
-    cells |= {(VARIABLES, key): value for key, value in (plugin.environment_variables or {}).items()}
-    cells |= {("cors", name): value for name, value in _cors_meaning(plugin.cors or _DEFAULT_CORS).items()}
+    parts: dict[Cell, Any] = {(name,): getattr(plugin, name) for name in UPDATABLE if name not in nested}
+    parts |= {(VARIABLES, key): value for key, value in (plugin.environment_variables or {}).items()}
+    parts |= {("cors", name): value for name, value in _cors_meaning(plugin.cors or _DEFAULT_CORS).items()}
     interceptions = _interceptions_by_key(plugin)
     if interceptions:
-        cells["subscriptions", "interception_order"] = interception_order(plugin.subscriptions)
+        parts["subscriptions", "interception_order"] = interception_order(plugin.subscriptions)
     for key, item in interceptions.items():
         given = like.get(key, item)
         order = None if given.order is None else item.order
         entity = None if given.entity_type_name is None else item.entity_type_name
-        cells["subscriptions", "interceptions", key] = (order, entity)
+        parts["subscriptions", "interceptions", key] = (order, entity)
     for notification in _notifications(plugin.subscriptions):
-        cells["subscriptions", "notifications", notification_key(notification)] = True
-    return cells
+        parts["subscriptions", "notifications", notification_key(notification)] = True
+    return parts
 
 
 def _different(one: Mapping[Cell, Any], other: Mapping[Cell, Any]) -> set[Cell]:
@@ -232,7 +237,7 @@ def _interceptions_by_key(plugin: PluginState) -> dict[Any, InterceptionAnswer]:
 
 def interception_key(item: InterceptionAnswer) -> tuple[str | None, str | None]:
     """The key of an interception among those of its plugin."""
-    return item.type, item.entity_type_name if item.type == "ADAPT_ENTITY" else item.api_id
+    return item.type, item.entity_type_name if item.type == ADAPT_ENTITY else item.api_id
 
 
 def notification_key(item: NotificationAnswer) -> tuple[str | None, str | None, str | None]:
@@ -243,7 +248,7 @@ def notification_key(item: NotificationAnswer) -> tuple[str | None, str | None, 
 def interception_order(value: SubscriptionsAnswer | None) -> int | str:
     """The order of a plugin's interceptions, the platform's default where there is none."""
     order = value.interception_order if value is not None else None
-    return DEFAULT_INTERCEPTION_ORDER if order is None else order
+    return DEFAULT_ORDER if order is None else order
 
 
 def _interceptions(value: SubscriptionsAnswer | None) -> Iterable[InterceptionAnswer]:

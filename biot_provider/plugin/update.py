@@ -8,22 +8,21 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from biot_provider.api.models.plugins import PluginAnswer
 from biot_provider.api.models.wide import number
-from biot_provider.errors import ApiError, BiotError, LifecycleError, PackagingError
+from biot_provider.errors import ApiError, BiotError, LifecycleError
 from biot_provider.lifecycle.settle import rollback_failed, settle, unclear
-from biot_provider.package.package import read_package
 from biot_provider.plugin.body import update_body
 from biot_provider.plugin.model import PluginState
+from biot_provider.plugin.package import deployed_package
 from biot_provider.plugin.stamp import UNKNOWN_CODE, Stamp, code_identity, is_another, is_foreign, owner_hash
 from biot_provider.plugin.state import (
     CODE,
     VARIABLES,
     Cell,
-    all_cells,
+    cells,
     cells_left,
     changed_cells,
     changed_fields,
@@ -62,7 +61,7 @@ class PluginUpdate:
         self._cells = changed_cells(before, wanted)
         self._sends_code = CODE in changed_fields(before, wanted)
         if force:
-            self._cells |= all_cells(wanted)
+            self._cells |= cells(wanted).keys()
             self._sends_code = has_code(wanted)
         self._resend = force
         """Whether everything is sent again, whatever the platform shows."""
@@ -197,9 +196,7 @@ def zipped(wanted: PluginState) -> Iterator[IO[bytes] | None]:
     if wanted.code is None:
         yield None
         return
-    package = read_package(Path(wanted.code))
-    if package.digest != wanted.code_digest:
-        raise PackagingError(f"code: {package.source} changed after the preview looked at it: run `pulumi up` again")
+    package = deployed_package(wanted)
     with tempfile.TemporaryFile() as target:
         package.write_zip(target)
         target.seek(0)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from biot_provider.api.models.plugins import PluginAnswer
 from biot_provider.errors import BiotError, ConflictError, LifecycleError, NotFoundError
+from biot_provider.lifecycle.kind import Found, HalfMadeError
 from biot_provider.lifecycle.settle import rollback_failed, settle, unclear
 from biot_provider.plugin.body import create_body
 from biot_provider.plugin.model import PluginState
@@ -45,7 +46,7 @@ class PluginWrites:
         """Create the plugin, or continue with one that this resource has on the platform already.
 
         ``may_remake`` says that one which cannot become this one is deleted first. Raises LifecycleError when the name
-        is another's.
+        is another's, and HalfMadeError when one that is there could not be made as declared.
         """
         deadline = self._deadline
         unclear_errors: list[BiotError] = []
@@ -75,7 +76,8 @@ class PluginWrites:
         if made:
             deployed = answer.deployed_version or wanted.deployed_version or 1
             return recorded(wanted, answer, before=None, deployed=deployed)
-        return self._continue_with(wanted, answer, unclear_errors, may_remake=may_remake)
+        with deadline.last_look():
+            return self._continue_with(wanted, answer, unclear_errors, may_remake=may_remake)
 
     def update(self, before: PluginState, wanted: PluginState) -> PluginState:
         """Change what differs, code only when it changed; a plugin that is gone is created anew.
@@ -159,7 +161,10 @@ class PluginWrites:
         force = fits or any(rollback_failed(error) for error in unclear_errors)
         # The plugin may be in state still, to be deleted since this create replaces it, in this run or in another.
         before = before.model_copy(update={"version": found.version, "kept": True})
-        return self._update(before, wanted, force=force)
+        try:
+            return self._update(before, wanted, force=force)
+        except BiotError as error:
+            raise HalfMadeError(error, Found(wanted.name, before)) from error
 
     def _adopt(self, wanted: PluginState, found: PluginAnswer) -> PluginState:
         """Take over a plugin that others have made: it is as declared, and this resource's, from then on."""

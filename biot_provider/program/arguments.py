@@ -8,10 +8,10 @@ from typing import Any
 
 import pulumi
 
+from biot_provider.lifecycle.owner import Urn, owner_of
+
 FilePath = str | os.PathLike[str] | pulumi.FileArchive
 """What an argument that is a path may be."""
-
-_STACK_TYPE = "pulumi:pulumi:Stack"
 
 
 def owner(resource_name: str, opts: pulumi.ResourceOptions | None) -> pulumi.Input[str]:
@@ -19,17 +19,15 @@ def owner(resource_name: str, opts: pulumi.ResourceOptions | None) -> pulumi.Inp
 
     Below a parent it is ``project/stack/types::resource name``, the parents' types as they stand in the URN.
     """
-    stack = f"{pulumi.get_project()}/{pulumi.get_stack()}"
     if opts is None or opts.parent is None:
-        return f"{stack}/{resource_name}"
+        return owner_of(pulumi.get_project(), pulumi.get_stack(), (), resource_name)
     # Of the URN as text: an output of the parent's own would make the resource depend on it.
-    return pulumi.Output.from_input(_below(opts.parent, stack, resource_name))
+    return pulumi.Output.from_input(_below(opts.parent, pulumi.get_project(), pulumi.get_stack(), resource_name))
 
 
-async def _below(parent: pulumi.Resource, stack: str, resource_name: str) -> str:
-    _, _, types, *_ = str(await parent.urn.future()).split("::")  # urn:pulumi:stack::project::types::name
-    parents = "$".join(type_ for type_ in types.split("$") if type_ != _STACK_TYPE)
-    return f"{stack}/{parents}::{resource_name}" if parents else f"{stack}/{resource_name}"
+async def _below(parent: pulumi.Resource, project: str, stack: str, resource_name: str) -> str:
+    urn = Urn.parse(str(await parent.urn.future()))
+    return owner_of(project, stack, urn.types if urn else (), resource_name)
 
 
 def path(value: Any) -> Any:

@@ -6,9 +6,16 @@ state. Giving a resource another one, or changing its address or key, is no chan
 
 from __future__ import annotations
 
-import pulumi
+from collections.abc import Collection, Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
 
-from biot_provider.config import KEYS, NAMESPACE, PERSON, SERVICE_USER
+import pulumi
+from pulumi.runtime.settings import get_monitor
+
+from biot_provider.config import KEYS, NAMESPACE, PERSON, SERVICE_USER, Key
+
+_PACKAGE = "pulumi-python"
 
 
 class Provider(pulumi.ProviderResource):
@@ -29,6 +36,7 @@ class Provider(pulumi.ProviderResource):
         password: pulumi.Input[str] | None = None,
         request_timeout: pulumi.Input[float] | None = None,
         stamp: pulumi.Input[bool] | None = None,
+        max_concurrent_requests: pulumi.Input[int] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare a connection.
@@ -38,6 +46,7 @@ class Provider(pulumi.ProviderResource):
         :param username: a person's login instead, with ``password``.
         :param request_timeout: seconds one write may take in all, 1 to 3600; default 300.
         :param stamp: false turns the owner's stamp off.
+        :param max_concurrent_requests: requests to the platform at once, 1 to 100; default 16.
         """
         given = {
             "base_url": base_url,
@@ -47,6 +56,7 @@ class Provider(pulumi.ProviderResource):
             "password": password,
             "request_timeout": request_timeout,
             "stamp": stamp,
+            "max_concurrent_requests": max_concurrent_requests,
         }
         identity = (*SERVICE_USER, *PERSON)
         has_identity = any(given[key.argument] is not None for key in identity)
@@ -59,7 +69,45 @@ class Provider(pulumi.ProviderResource):
             if value is not None:
                 text = pulumi.Output.from_input(value).apply(_text)
                 properties[key.path] = pulumi.Output.secret(text) if key.is_secret else text
-        super().__init__("pulumi-python", resource_name, properties, opts)
+        super().__init__(_PACKAGE, resource_name, properties, opts)
+
+
+_PROVIDERS: WeakKeyDictionary[Any, Provider] = WeakKeyDictionary()
+"""By the monitor of the running program: a process may run several."""
+
+
+def with_encrypted_credentials(opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+    """The options, with a connection whose credentials are secrets where the stack's configuration has them in plain.
+
+    Pulumi records the whole configuration with the provider that a resource gets by default, plain as it is.
+    """
+    has_own = opts.provider is not None or _PACKAGE in _providers(opts.providers) or _PACKAGE in _inherited(opts.parent)
+    plain = [key for key in KEYS if key.is_secret and _is_plain(key)]
+    if has_own or not plain:
+        return opts
+    monitor = get_monitor()
+    if monitor not in _PROVIDERS:
+        commands = ", ".join(key.command for key in plain)
+        pulumi.log.warn(
+            f"{', '.join(key.path for key in plain)}: a secret in plain text in the stack's file: run {commands}."
+            " In state it is encrypted: this program uses a provider `biot-configuration` for it"
+        )
+        _PROVIDERS[monitor] = Provider("biot-configuration")
+    return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(provider=_PROVIDERS[monitor]))
+
+
+def _is_plain(key: Key) -> bool:
+    return bool(pulumi.runtime.get_config(key.path)) and not pulumi.runtime.is_config_secret(key.path)
+
+
+def _providers(given: Any) -> Collection[str]:
+    if isinstance(given, Mapping):
+        return given.keys()
+    return [provider.package for provider in given or ()]
+
+
+def _inherited(parent: pulumi.Resource | None) -> Collection[str]:
+    return () if parent is None else parent._providers.keys()
 
 
 def _text(value: object) -> str:

@@ -21,6 +21,7 @@ from biot_provider.program.resources.plugin import Plugin
 STACK = "stack configuration 'plugins{}'"
 """Where the overrides stand, as an error names it, with a plugin's name behind a dot or without."""
 
+_CODE = "code"
 _NOT_CODE = frozenset({MANIFEST, ".gitignore", ".biotignore", ".git", ".DS_Store", "__pycache__"})
 
 
@@ -69,10 +70,13 @@ def read_fleet(folder: Path, overrides: Mapping[str, Any], place: str = STACK) -
     return fleet
 
 
-def read_plugin(manifest: Path) -> dict[str, Any]:
-    """The arguments of the plugin that this plugin.yaml describes. Raises InputError with every problem found."""
+def read_plugin(manifest: Path, override: Any = None, place: str = "override") -> dict[str, Any]:
+    """The arguments of the plugin that this plugin.yaml describes, together with an override that stands in a place.
+
+    Raises InputError with every problem found.
+    """
     problems: list[str] = []
-    arguments = _plugin(manifest, None, "", problems)
+    arguments = _plugin(manifest, override, place, problems)
     if problems:
         raise InputError("\n".join(problems))
     return arguments
@@ -86,8 +90,8 @@ def _plugin(manifest: Path, override: Any, override_place: str, problems: list[s
     code = arguments.get("code")
     if isinstance(code, (str, os.PathLike)) and code:
         arguments["code"] = str(manifest.parent / code)
-    elif code is None and "image_tag" not in arguments and _has_code(manifest.parent):
-        arguments["code"] = str(manifest.parent)
+    elif code is None and "image_tag" not in arguments and (found := _code_beside(manifest)) is not None:
+        arguments["code"] = str(found)
     # Pulumi stops at the first resource whose check fails; here the mistakes of all files come at once.
     plugin.check(arguments, lambda value: isinstance(value, pulumi.Output))
     problems += plugin.problems
@@ -117,5 +121,10 @@ def _stack_overrides() -> Any:
         raise InputError(f"{STACK.format('')}: {error}") from None
 
 
-def _has_code(folder: Path) -> bool:
-    return any(entry.name not in _NOT_CODE for entry in folder.iterdir())
+def _code_beside(manifest: Path) -> Path | None:
+    """The code in a plugin's folder: a folder `code` where it is all there is, else the plugin's folder itself."""
+    entries = [entry for entry in manifest.parent.iterdir() if entry.name not in _NOT_CODE]
+    if not entries:
+        return None
+    is_folder_of_code = [entry.name for entry in entries] == [_CODE] and entries[0].is_dir()
+    return entries[0] if is_folder_of_code else manifest.parent

@@ -17,6 +17,7 @@ from pulumi.dynamic import Resource, ResourceProvider
 from pulumi.runtime.settings import get_monitor
 
 from biot_provider.program.arguments import owner, path
+from biot_provider.program.connection import with_encrypted_credentials
 from biot_provider.program.sendable import sendable
 from biot_provider.provider.secret_arguments import KEY as SECRETS
 from biot_provider.provider.secret_arguments import secret_names
@@ -64,8 +65,12 @@ class DeclaredResource(Resource):
     """Outputs that are secrets in state, whichever way they get there."""
 
     def __init__(self, resource_name: str, arguments: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> None:
-        secret = pulumi.ResourceOptions(additional_secret_outputs=[*self._secret_outputs] or None)
-        opts = pulumi.ResourceOptions.merge(opts, secret)
+        of_every = pulumi.ResourceOptions(
+            additional_secret_outputs=[*self._secret_outputs] or None,
+            # A stack may have it from the native provider.
+            aliases=[pulumi.Alias(type_=f"biot:index:{type(self).__name__}")],
+        )
+        opts = with_encrypted_credentials(pulumi.ResourceOptions.merge(opts, of_every))
         if opts.import_ is not None:
             raise pulumi.RunError(
                 f"{type(self).__name__} {resource_name!r}: the option import_ does not work with Pulumi's dynamic"

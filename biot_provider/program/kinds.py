@@ -19,7 +19,6 @@ from biot_provider.provider.plugin import PluginProvider
 from biot_provider.provider.service_user import ServiceUserProvider
 from biot_provider.provider.service_user_key import ServiceUserKeyProvider
 
-_IMPORT_FILE = "run `pulumi import --file` with its inputs and outputs"
 _DECLARE_ALONE = "leave it out: one that is subscribed already, equal in every part, is taken as this resource's"
 
 
@@ -27,7 +26,7 @@ class DeclaredPlugin(DeclaredResource):
     """A plugin that runs on the platform."""
 
     _managed_by = PluginProvider
-    _instead_of_import = "give adopt=True, which takes over the plugin of that name"
+    _instead_of_import = "give adopt=True, which takes over the plugin of that name, or run `biot-provider import`"
 
     def __init__(self, resource_name: str, arguments: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> None:
         # Names are unique, so the old plugin goes first, also where the user forces a replacement and the engine does
@@ -68,14 +67,17 @@ class DeclaredServiceUser(DeclaredResource):
     """An identity of a program outside the platform."""
 
     _managed_by = ServiceUserProvider
-    _instead_of_import = _IMPORT_FILE
+    _instead_of_import = "run `biot-provider import NAME=ServiceUser:<uuid>`"
 
 
 class DeclaredServiceUserKey(DeclaredResource):
     """A secret key of a service user."""
 
     _managed_by = ServiceUserKeyProvider
-    _instead_of_import = _IMPORT_FILE
+    _instead_of_import = (
+        "leave it out, which makes a new key: the platform shows a key once; or run `pulumi import --file` with the"
+        " inputs and outputs of the stack that made it"
+    )
 
 
 class DeclaredInterceptionSubscription(DeclaredResource):

@@ -25,20 +25,33 @@ from pulumi.dynamic import (
     ResourceProvider,
     UpdateResult,
 )
+from pulumi.dynamic.dynamic import PROVIDER_KEY
 from pulumi.output import Unknown as PulumiUnknown
 from pulumi.runtime.rpc import wrap_rpc_secret
 
 from biot_provider.api.request_log import is_debugging
-from biot_provider.errors import BiotError, LifecycleError
-from biot_provider.lifecycle.codec import UNKNOWN, Codec, Secret, Unknown
+from biot_provider.errors import BiotError
+from biot_provider.lifecycle.codec import UNKNOWN, Secret, Unknown, without_secrets
 from biot_provider.lifecycle.connection import Connection
-from biot_provider.lifecycle.fields import Mark, State, marked
-from biot_provider.lifecycle.kind import Context, InvalidInputsError, ResourceKind
+from biot_provider.lifecycle.fields import Mark, marked
+from biot_provider.lifecycle.ignored import with_ignored
+from biot_provider.lifecycle.kind import ResourceKind
+from biot_provider.lifecycle.names import snake_case
+from biot_provider.lifecycle.operations import Operations
 from biot_provider.lifecycle.validation import MAX_DEPTH
-from biot_provider.provider.host import refuse_unseen_ignore, report_changes, send_changed_paths
+from biot_provider.provider.host import (
+    ignored_changes,
+    let_more_run_at_once,
+    refuse_unseen_ignore,
+    report_changes,
+    send_changed_paths,
+)
 from biot_provider.provider.secret_arguments import SecretArguments, redact_secrets, without_names
 
 ResultT = TypeVar("ResultT")
+
+_MAX_THREADS = 256
+"""Operations at once in this process; more wait."""
 
 _PULUMI_UNKNOWN = PulumiUnknown()
 
@@ -100,108 +113,93 @@ class DynamicProvider(ResourceProvider):
         warnings.simplefilter("ignore")
         logging.disable()
         send_changed_paths()
+        let_more_run_at_once(_MAX_THREADS)
         self.connect(Connection.configured(req.config.get))
 
     def connect(self, connection: Connection) -> None:
         """Begin a run over this connection."""
         self.connection = connection
         self.kind = type(self).kind_type()
-        self._codec: Codec[Any, Any] = Codec(self.kind.inputs, self.kind.state)
+        self._operations: Operations[Any, Any] = Operations(self.kind, connection, report)
         self._content = marked(self.kind.inputs, Mark.CONTENT)
         self._content_digests = marked(self.kind.inputs, Mark.CONTENT_DIGEST)
 
     @operation
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> CheckResult:
-        """Find every bad input, fill in defaults and what follows from files; no request."""
-        old, given = _decoded(_olds), _decoded(news)
-        problems = self.connection.problems()
-        try:
-            given = {**self.kind.check(given, old, self._context(given.get("__owner")))}
-        except InvalidInputsError as error:
-            problems += error.problems
-        if problems:
+        """See ``Operations``."""
+        checked = self._operations.check(self._state(_olds), _decoded(news))
+        if checked.problems:
             # They name no property on Pulumi's side, since the engine prints the whole value of a property it is given
             # the name of, secrets included; the text begins with the property's path.
-            return CheckResult(news, [CheckFailure("", str(problem)) for problem in problems])
-        return CheckResult(_encoded(self._codec.checked(given, old)), [])
+            return CheckResult(news, [CheckFailure("", str(problem)) for problem in checked.problems])
+        return CheckResult(_encoded(checked.inputs), [])
 
     @operation
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
-        """Compare; a request is made only when the platform's address has changed."""
-        old, given = self._codec.state(_decoded(_olds)), _decoded(_news)
-        self._refuse_another_platform("compare", _id, old)
-        unknown = self._codec.unknown(given)
-        update = {name: getattr(old, name) for name in unknown}
-        update["platform"] = self.connection.settings.base_url
-        new = self._codec.state(given).model_copy(update=update)
+        """See ``Operations``."""
+        old = self._state(_olds)
+        given = self._without_ignored(old, _decoded(_news))
         for digest in self._content_digests:
-            refuse_unseen_ignore(self.kind.name(_id, old), self._content, digest)
-        diff = self.kind.diff(old, new, unknown)
-        for warning in diff.warnings:
-            report(warning)
-        changed = {*diff.changed, *diff.replaces, *unknown}
-        report_changes(_olds, _news, changed)
+            what = self.kind.name(_id, self._operations.codec.state(old))
+            refuse_unseen_ignore(what, self._content, digest)
+        diff = self._operations.diff(_id, old, given)
+        report_changes(_olds, _news, diff.changed)
         return DiffResult(
-            changes=diff.is_due or bool(changed),
+            changes=diff.is_due or bool(diff.changed) or _is_moved(_olds, _news),
             replaces=list(diff.replaces),
-            delete_before_replace=bool(changed) and diff.delete_before_replace,
+            delete_before_replace=bool(diff.changed) and diff.delete_before_replace,
         )
 
     @operation
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Make the resource."""
-        new = self._codec.state(_decoded(props))
-        id_, state = self.kind.create(new, self._context(new.owner))
-        return CreateResult(id_, self._outputs(state))
+        """See ``Operations``."""
+        made = self._operations.create(_decoded(props))
+        return CreateResult(made.id, _encoded(made.outputs))
 
     @operation
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """Read state and inputs, so that drift shows and the next update heals it.
+        """See ``Operations``.
 
         A resource that is gone is made anew by the next update. Of a ``get`` and an import that find nothing the engine
         would make a resource without outputs: raises LifecycleError for these.
         """
-        known = self._codec.state(_decoded(props))
-        self._refuse_another_platform("read", id_, known)
-        found = self.kind.read(id_, known, self._context(known.owner))
+        known = self._state(props)
+        found = self._operations.read(id_, known)
         if found is None:
-            if not self._codec.is_state(known):
-                name = self.kind.name(id_, known)
-                raise LifecycleError(
-                    f"read {name}: there is none on this platform", advice="check the id and biot:baseUrl"
-                )
+            self._operations.refuse_missing(id_, known)
             return ReadResult("", {})
-        inputs = _encoded(self._codec.inputs(self.kind.declared(found.state)))
-        return ReadResult(found.id, self._outputs(found.state), inputs)
+        return ReadResult(found.id, _encoded(found.outputs), _encoded(found.inputs))
 
     @operation
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        """Change what differs."""
-        old, new = self._codec.state(_decoded(_olds)), self._codec.state(_decoded(_news))
-        self._refuse_another_platform("update", _id, old)
-        return UpdateResult(self._outputs(self.kind.update(_id, old, new, self._context(new.owner))))
+        """See ``Operations``."""
+        old = self._state(_olds)
+        given = self._without_ignored(old, _decoded(_news))
+        moved = self._operations.moved(_id, old, given) if _is_moved(_olds, _news) else None
+        updated = moved or self._operations.update(_id, old, given)
+        return UpdateResult(_encoded(updated.outputs))
 
     @operation
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """End the resource; one that is gone already is ended."""
-        old = self._codec.state(_decoded(_props))
-        self._refuse_another_platform("delete", _id, old)
-        self.kind.delete(_id, old, self._context(old.owner))
+        """See ``Operations``."""
+        self._operations.delete(_id, self._state(_props))
 
-    def _context(self, owner: Any) -> Context:
-        return Context(self.connection, owner if isinstance(owner, str) else None, report)
+    def _without_ignored(self, old: Mapping[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+        """The inputs, where their changes are ignored as the state has them."""
+        ignored = ignored_changes()
+        if not ignored:
+            return given
+        return with_ignored(given, without_secrets(self._operations.declared(old)), ignored)
 
-    def _outputs(self, state: State) -> dict[str, Any]:
-        here = state.model_copy(update={"platform": self.connection.settings.base_url})
-        return _encoded(self._codec.outputs(here))
+    def _state(self, properties: Mapping[str, Any]) -> dict[str, Any]:
+        """What the engine has kept: a state without a reference to the class is the native provider's, in its names."""
+        plain = _decoded(properties)
+        return plain if PROVIDER_KEY in properties else snake_case(plain, self.kind.inputs, self.kind.state)
 
-    def _refuse_another_platform(self, action: str, id_: str, state: State) -> None:
-        self.connection.refuse_another_platform(
-            action,
-            self.kind.name(id_, state),
-            state.platform,
-            lambda: self.kind.is_there(id_, state, self._context(state.owner)),
-        )
+
+def _is_moved(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
+    """Whether the state is one of the native provider: its end needs one of this provider, which an update makes."""
+    return PROVIDER_KEY in news and PROVIDER_KEY not in olds
 
 
 def report(line: str) -> None:
@@ -215,7 +213,7 @@ def _decoded(properties: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: _mapped(value, PulumiUnknown, lambda _: UNKNOWN)
         for key, value in properties.items()
-        if key != "__provider"
+        if key != PROVIDER_KEY
     }
 
 

@@ -1,7 +1,8 @@
-"""What Pulumi's host of dynamic providers leaves out of a diff: which properties changed, and which are ignored.
+"""What Pulumi's host of dynamic providers leaves out: of a diff, which properties changed and which are ignored; and
+more than four operations at once.
 
 The host is the process this runs in, ``python -m pulumi.dynamic``. Where its parts are not the expected ones, it works
-as it is: ``replace_on_changes`` then has nothing to match.
+as it is: ``replace_on_changes`` then has nothing to match, and four operations run at once.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
 
@@ -43,6 +45,20 @@ def send_changed_paths() -> None:
     vars(host)["proto"] = SimpleNamespace(**(vars(proto) | {"DiffResponse": _DiffResponse(original)}))
 
 
+def let_more_run_at_once(threads: int) -> None:
+    """Have the host's pool grow to so many threads, as the engine's ``--parallel`` asks for; called in one of them.
+
+    What bounds the load on the platform is the limit of requests at once.
+    """
+    frame = sys._getframe().f_back
+    while frame is not None:
+        reference: Any = frame.f_locals.get("executor_reference")  # of a thread of concurrent.futures
+        if reference is not None and isinstance(executor := reference(), ThreadPoolExecutor):
+            executor._max_workers = max(executor._max_workers, threads)
+            return
+        frame = frame.f_back
+
+
 def report_changes(olds: Mapping[str, Any], news: Mapping[str, Any], names: Iterable[str]) -> None:
     """Name what a diff found, each property and the parts of it that differ: what the engine shows, and replaces on.
 
@@ -57,7 +73,7 @@ def refuse_unseen_ignore(what: str, content: Collection[str], digest: str) -> No
     The resource's class adds the digest where the resource itself is given the option; what is added later it cannot
     see. Raises InputError.
     """
-    ignored = _ignored_changes()
+    ignored = ignored_changes()
     named = [name for name in content if name in ignored]
     if named and digest not in ignored and "*" not in ignored:
         raise InputError(
@@ -66,8 +82,8 @@ def refuse_unseen_ignore(what: str, content: Collection[str], digest: str) -> No
         )
 
 
-def _ignored_changes() -> Collection[str]:
-    """The option as the engine sent it with the diff of this thread: the host hands on all of the request but this."""
+def ignored_changes() -> Collection[str]:
+    """The option as the engine sent it to this thread with a diff or an update: the host hands on all but this."""
     frame = sys._getframe().f_back
     while frame is not None:
         request: Any = frame.f_locals.get("request")

@@ -15,7 +15,7 @@ import pulumi
 from pulumi._types import is_input_type
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, ReadResult, UpdateResult
 
-from biot_provider.api.redaction import Redaction
+from biot_provider.api.redaction import Redaction, texts
 
 KEY = "__secrets"
 """The property, persisted in state: names of arguments."""
@@ -65,7 +65,7 @@ class SecretArguments:
     def __init__(self, *properties: Mapping[str, Any]) -> None:
         names = {name for given in properties for name in given.get(KEY) or ()}
         self._names = sorted(names)
-        self._declared = Redaction(_texts(given.get(name) for given in properties for name in names))
+        self._declared = Redaction(texts(given.get(name) for given in properties for name in names))
         self._all = [given.get(name) for given in properties for name in names | _ALWAYS]
 
     @contextmanager
@@ -79,7 +79,7 @@ class SecretArguments:
 
     def redact_all(self, text: str) -> str:
         """A text that nobody has written for a user, without any value that is always a secret either."""
-        return Redaction(_texts(self._all))(text)
+        return Redaction(texts(self._all))(text)
 
     def kept_in(self, result: Any) -> Any:
         """An operation's result, with their names in the properties that the engine keeps."""
@@ -97,18 +97,3 @@ class SecretArguments:
 def without_names(properties: Any) -> Any:
     """Properties as the lifecycles take them."""
     return {k: v for k, v in properties.items() if k != KEY} if isinstance(properties, dict) else properties
-
-
-def _texts(value: Any) -> Iterator[str]:
-    """Every value inside, as a text would show it."""
-    if isinstance(value, Mapping):
-        value = value.values()
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, float) and value.is_integer():
-        yield str(int(value))
-    elif isinstance(value, int | float):
-        yield str(value)
-    elif value is not None and hasattr(value, "__iter__"):
-        for item in value:
-            yield from _texts(item)

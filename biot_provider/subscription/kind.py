@@ -13,7 +13,9 @@ from biot_provider.lifecycle.codec import holds_unknown, is_unknown
 from biot_provider.lifecycle.declarations import Declarations
 from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError, declared_arguments
 from biot_provider.lifecycle.owner import resource_name
+from biot_provider.lifecycle.run_notes import RunNotes
 from biot_provider.lifecycle.validation import Problem
+from biot_provider.subscription.had import HadSubscriptions
 from biot_provider.subscription.ids import (
     digest_in,
     id_of,
@@ -92,6 +94,7 @@ class SubscriptionKind:
         """The orders that this run declares, of interceptions of one API or entity."""
         self._known: dict[tuple[str, ...], SubscriptionState] = {}
         """What the stack has: a resource that is replaced may declare the same subscription anew."""
+        self._had = HadSubscriptions(RunNotes.of_this_run(type_.noun))
 
     def name(self, id_: str, state: SubscriptionState) -> str:
         """What messages call a subscription."""
@@ -115,6 +118,8 @@ class SubscriptionKind:
             for name in new.identity_fields(unknown)
             if name in unknown or (getattr(old, name) or None) != (getattr(new, name) or None)
         ]
+        if not replaces:
+            self._had.add(old)
         before = old.updatable()
         moved = [name for name, value in new.updatable().items() if value is not None and value != before[name]]
         return Diff({*replaces, *moved}, replaces)
@@ -122,6 +127,7 @@ class SubscriptionKind:
     def create(self, new: SubscriptionState, context: Context) -> Found[SubscriptionState]:
         """Subscribe the endpoint; what is subscribed already is taken as this resource's."""
         state = self._writes(context).subscribe(new, self._known.get(new.identity()))
+        self._had.add(state)
         return Found(id_of(state), state)
 
     def read(self, id_: str, known: SubscriptionState, context: Context) -> Found[SubscriptionState] | None:
@@ -133,7 +139,7 @@ class SubscriptionKind:
         else:
             digest = digest_in(id_)
             found = writes.find_by_digest(digest) if digest else writes.find(self._type.parse_id(id_))
-            state = None if found is None else self._state_from(found, known.owner)
+            state = None if found is None else self.state_from(found, known.owner)
         if state is None:
             return None
         self._known[state.identity()] = state
@@ -145,18 +151,32 @@ class SubscriptionKind:
 
     def update(self, _id: str, old: SubscriptionState, new: SubscriptionState, context: Context) -> SubscriptionState:
         """Subscribe once more with what has changed, with no gap in service."""
-        return self._writes(context).subscribe(new, old)
+        state = self._writes(context).subscribe(new, old)
+        self._had.add(state)
+        return state
 
     def delete(self, id_: str, old: SubscriptionState, context: Context) -> None:
-        """Unsubscribe the endpoint, unless a resource of this run declares this very subscription."""
+        """Unsubscribe the endpoint, unless a resource of this run declares this very subscription.
+
+        A resource of another provider process may have it, where the stack moves from one provider to another.
+        """
         if owner := self._declared.owner(old.identity()):
             context.report(f"{self.name(id_, old)} stays subscribed: resource {resource_name(owner)!r} declares it")
+            return
+        if old in self._had:
+            context.report(f"{self.name(id_, old)} stays subscribed: another resource of this stack has taken it over")
             return
         self._writes(context).delete(old)
 
     def is_there(self, _id: str, old: SubscriptionState, context: Context) -> bool:
         """Whether the platform has a subscription of these parts."""
         return self._writes(context).find(old) is not None
+
+    def state_from(self, found: SubscriptionAnswer, owner: str | None) -> SubscriptionState:
+        """The state of a subscription that nobody has in state yet."""
+        shown = found.model_dump(exclude={"id"}, exclude_none=True)
+        state: SubscriptionState = self.state.model_validate(shown | {"platform_id": found.id, "owner": owner})
+        return state
 
     def _refreshed(self, known: SubscriptionState, found: SubscriptionAnswer, context: Context) -> SubscriptionState:
         """The known state, with what tells this very subscription from one that is made later."""
@@ -175,11 +195,6 @@ class SubscriptionKind:
         shown = {"platform_id": found.id, "creation_time": found.creation_time}
         evidence = {field: (is_known and getattr(known, field)) or value for field, value in shown.items()}
         return known.model_copy(update=evidence | {"taken": known.taken or not is_known or None})
-
-    def _state_from(self, found: SubscriptionAnswer, owner: str | None) -> SubscriptionState:
-        shown = found.model_dump(exclude={"id"}, exclude_none=True)
-        state: SubscriptionState = self.state.model_validate(shown | {"platform_id": found.id, "owner": owner})
-        return state
 
     def _writes(self, context: Context) -> SubscriptionWrites:
         return SubscriptionWrites(self._type.noun, self._type.requests(context.client), context)

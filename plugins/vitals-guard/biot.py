@@ -6,13 +6,9 @@ import os
 import sys
 import urllib.request
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from biot_token import PublicKeyError, TokenError, TokenVerifier
-
-# The plugin's own dependencies: README.md has the command that installs them there.
-sys.path.insert(0, str(Path(__file__).with_name("site-packages")))
 
 TIMEOUT_SECONDS = 2
 

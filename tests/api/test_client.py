@@ -34,7 +34,7 @@ from biot_provider.errors import ApiError, ConflictError, NotFoundError, Transpo
 from biot_provider.plugin.body import create_body, update_body
 from biot_provider.plugin.model import PluginInputs, PluginState, Subscriptions
 from biot_provider.plugin.stamp import Stamp
-from biot_provider.plugin.state import UPDATABLE, all_cells
+from biot_provider.plugin.state import UPDATABLE, cells
 
 CONFIG = {"name": "guard", "displayName": "Guard", "version": 1, "runtime": "python3.13", "handler": "index.handler"}
 
@@ -184,9 +184,9 @@ def test_what_we_send_for_a_creation_is_read_by_the_official_sdk(inputs: PluginI
 @pytest.mark.parametrize("field", sorted(UPDATABLE - {"environment_variables"}))
 def test_what_we_send_for_a_change_is_read_by_the_official_sdk(field: str) -> None:
     wanted = PluginState.model_validate(DECLARED.model_dump())
-    cells = {cell for cell in all_cells(wanted) if cell[0] == field}
+    changed = {cell for cell in cells(wanted) if cell[0] == field}
     found = PluginAnswer.model_construct(name="guard")
-    body = update_body(cells, before=wanted, wanted=wanted, found=found, version=None, stamp=None)
+    body = update_body(changed, before=wanted, wanted=wanted, found=found, version=None, stamp=None)
     assert list(body) == [to_camel(field)]
     read = PartialUpdatePluginRequest.from_dict(json.loads(json.dumps(body)))
     assert read is not None

@@ -62,7 +62,7 @@ def test_where_all_is_well_every_line_is_ok_and_nothing_has_changed(doctor: Doct
         *("configuration", "address", "certificate", "platform", "clock", "identity"),
         *PERMISSIONS,
         *KINDS,
-        *("engine", "images", "writing", "project", "plugins"),
+        *("engine", "images", "builds", "writing", "project", "plugins"),
     ]
     assert {line.split()[1] for line in lines} == {"ok"}
     assert "BIOT_SERVICE_SECRET_KEY" in lines[0]

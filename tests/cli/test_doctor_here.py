@@ -141,7 +141,7 @@ def test_an_engine_that_does_not_run_is_a_problem(doctor: Doctor) -> None:
     doctor.command("pulumi", "#!/nowhere/sh\n")
     assert "`pulumi version` cannot be run" in doctor.run().problems["engine"]
     doctor.command("pulumi", "#!/bin/sh\nexit 3\n")
-    assert "`pulumi version` fails: no message" in doctor.run().problems["engine"]
+    assert "`pulumi version` fails: run it by hand to see why" in doctor.run().problems["engine"]
 
 
 def test_the_project_is_found_from_a_folder_below_it(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +156,7 @@ def test_the_project_is_found_from_a_folder_below_it(doctor: Doctor, monkeypatch
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("name: shop\nruntime: nodejs\n", "set it to python"),
+        ("name: shop\n", "has no runtime: set it to python"),
         ("name: shop\nruntime: python\nmain: src\n", "there is no program src"),
         ("name: shop\nruntime: {name: python, options: {virtualenv: venv}}\n", "no virtual environment 'venv'"),
         ("name: shop\nruntime: python\nstackConfigDir: empty\n", "pulumi stack init"),
@@ -170,6 +170,17 @@ def test_a_project_that_is_not_whole_is_one_line(doctor: Doctor, text: str, said
     check, found = doctor.run().problem
     assert check == "project"
     assert said in found
+
+
+@pytest.mark.parametrize("runtime", ["yaml", "{name: nodejs}"])
+def test_a_program_in_another_language_is_no_problem_and_needs_no_python_host(doctor: Doctor, runtime: str) -> None:
+    doctor.environment(BIOT_BASE_URL="embedded")
+    doctor.file("Pulumi.yaml", f"name: shop\nruntime: {runtime}\n")
+    (doctor.bin / "pulumi-language-python").unlink()
+    found = doctor.run()
+    assert found.problems == {}
+    assert "only a Python program is checked" in found.texts("note")["project"]
+    assert found.texts("ok")["engine"] == "pulumi v3.259.0"
 
 
 def test_without_a_project_the_connection_is_still_checked(doctor: Doctor) -> None:
@@ -235,3 +246,14 @@ def test_a_debug_log_that_cannot_be_written_is_a_note(doctor: Doctor, file: str)
     assert set(found.problems) == {"configuration"}  # and no request is made that would be logged
     state, text = found.findings["writing"]
     assert (state, text.startswith(f"the debug log {file!r} cannot be written (")) == ("note", True)
+
+
+def test_what_installs_dependencies_is_named(doctor: Doctor) -> None:
+    assert doctor.run().findings["builds"] == ("ok", "uv installs for Python, npm for Node.js")
+
+
+def test_a_missing_installer_is_a_note_with_the_command(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    note = doctor.run().texts("note")["builds"]
+    assert "neither uv nor pip: `pip install 'biot-provider[build]'`" in note
+    assert "neither npm nor pnpm: install Node.js" in note

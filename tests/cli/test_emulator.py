@@ -7,6 +7,7 @@ import io
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ import time
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 import httpx
 import pytest
@@ -35,7 +37,7 @@ def started(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[st
     )
     try:
         assert process.stdout is not None
-        first, second, third = (process.stdout.readline() for _ in range(3))
+        first, second, third, fourth = (process.stdout.readline() for _ in range(4))
         word, *pairs = second.split()
         assert word == "export", process.communicate(timeout=10)
         exports = dict(pair.split("=", 1) for pair in pairs)
@@ -43,6 +45,7 @@ def started(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[st
         assert exports["BIOT_BASE_URL"] in first
         key = Path(third.rpartition(" ")[2].strip())
         assert (folder / key).read_text()
+        assert fourth.startswith(f"Its console is at {exports['BIOT_BASE_URL']}/#key=")
         yield process, exports
     finally:
         if process.poll() is None:
@@ -92,6 +95,34 @@ def test_ctrl_c_ends_it_even_while_a_client_is_connected(tmp_path: Path) -> None
         assert http.get("/settings/v1/system/properties").status_code == 200
         assert ended(process, signal.SIGINT) == (130, "", "")
     assert (tmp_path / ".biot" / "emulator" / "platform.sqlite").exists()
+
+
+def test_open_leads_a_browser_to_the_console_by_a_file_that_only_its_owner_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser, seen = tmp_path / "browser", tmp_path / "seen"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {seen}.part && mv {seen}.part {seen}\n')
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER", str(browser))
+    with started(tmp_path, "--port", "0", "--open") as (process, exports):
+        deadline = time.monotonic() + 10
+        while not seen.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        file = Path(unquote(urlsplit(seen.read_text()).path))
+        assert (file.name, stat.S_IMODE(file.stat().st_mode)) == ("console.html", 0o600)
+        address = file.read_text().partition("url=")[2].partition('"')[0]
+        key = {"X-Emulator-Key": address.removeprefix(f"{exports['BIOT_BASE_URL']}/#key=")}
+        assert httpx.get(f"{exports['BIOT_BASE_URL']}/_emulator/console/state", headers=key).status_code == 200
+        assert key["X-Emulator-Key"] not in seen.read_text()
+        assert ended(process, signal.SIGINT) == (130, "", "")
+
+
+def test_open_is_quiet_where_there_is_no_browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    with started(tmp_path, "--port", "0", "--open") as (process, _):
+        assert ended(process, signal.SIGINT) == (130, "", "")
+    assert not (tmp_path / ".biot" / "emulator" / "console.html").exists()
 
 
 def test_its_data_outlives_it(tmp_path: Path) -> None:

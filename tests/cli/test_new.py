@@ -88,10 +88,27 @@ def test_it_says_what_it_wrote_and_what_comes_next(
     assert rest == ["next:", "  biot-provider invoke plugins/ward-watch --event pre", "  pulumi up"]
 
 
-def test_the_readme_has_the_command_for_packages_of_ones_own() -> None:
-    assert main(["new", "ward-watch", "--runtime", "python3.12"]) == 0
+@pytest.mark.parametrize("option", [["--runtime", "python3.12"], ["--runtime", "nodejs24.x"], ["--typescript"]])
+def test_packages_of_ones_own_are_installed_when_it_is_deployed(option: list[str]) -> None:
+    assert main(["new", "ward-watch", *option]) == 0
 
-    assert "--only-binary :all: --python-version 3.12 -r" in Path("plugins/ward-watch/README.md").read_text()
+    plugin = read_fleet(Path("plugins"), {})["ward-watch"]
+    assert plugin["build"] == "auto" or plugin["build"]["command"] == "npm run build"
+    for text in texts(Path("plugins/ward-watch")).values():
+        assert "pip install -t" not in text
+        assert "--target" not in text.replace("--target=node22", "")
+
+
+@pytest.mark.parametrize("runtime", [[], ["--runtime", "nodejs24.x"]])
+def test_the_one_in_typescript_is_for_node(runtime: list[str]) -> None:
+    assert main(["new", "ward-watch", "--typescript", *runtime]) == 0
+
+    plugin = read_fleet(Path("plugins"), {})["ward-watch"]
+    assert plugin["runtime"] == (runtime or ["nodejs22.x"])[-1]
+    written = texts(Path("plugins/ward-watch"))
+    assert {"src/index.ts", "src/biot_token.js", "package-lock.json", "tests/index.test.js"} < written.keys()
+    assert "../src/index.ts" in written["tests/index.test.js"]
+    assert '"resolved"' not in written["package-lock.json"]  # which would name a registry
 
 
 def test_a_folder_that_the_program_does_not_declare_is_named(capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,6 +151,10 @@ def test_what_is_there_already_is_not_touched(there: str, capsys: pytest.Capture
         (
             ["ward", "--runtime", "nodejs18.x"],
             "the runtime nodejs18.x is deprecated by AWS Lambda: take a newer one, such as nodejs22.x",
+        ),
+        (
+            ["ward", "--runtime", "python3.13", "--typescript"],
+            "--typescript is for the runtimes of Node.js, such as nodejs22.x, not 'python3.13'",
         ),
     ],
 )

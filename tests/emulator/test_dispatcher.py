@@ -410,6 +410,7 @@ OPERATIONS = {
     "SETTINGS_SEARCH_INTERCEPTION_SUBSCRIPTION_CONFIGURATIONS": ("GET", "/settings/v1/interceptions"),
     "SETTINGS_GET_ENTITY_TYPES": ("GET", "/settings/v2/entity-types/action-notifications"),
     "SETTINGS_SEARCH_ENTITY_TYPES": ("GET", "/settings/v2/entity-types"),
+    "SETTINGS_SEARCH_TEMPLATE": ("GET", "/settings/v1/templates"),
 }
 
 

@@ -99,7 +99,8 @@ def test_what_the_platform_makes_up_looks_right(call: Any) -> None:
     answer = call.created()
     on_a_port = re.escape(f"{call.http.base_url}/_functions/") + "[a-z]{32}/"
     assert re.fullmatch(rf"https://[a-z]{{32}}\.lambda-url\.embedded\.invalid/|{on_a_port}", answer["endpointUrl"])
-    assert re.fullmatch(r"https://[a-z.]+\.invalid/.*Plugin-guard", answer["linkToConsole"])
+    in_console = re.escape(f"{call.http.base_url}/#plugin=guard")
+    assert re.fullmatch(rf"https://[a-z.]+\.invalid/.*Plugin-guard|{in_console}", answer["linkToConsole"])
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", answer["creationTime"])
     assert abs((datetime.fromisoformat(answer["creationTime"]) - before).total_seconds()) < 10
     assert answer["lastModifiedTime"] == answer["creationTime"]

@@ -35,6 +35,9 @@ CONTROLS = [
     ("GET", "/_emulator/logs"),
     ("GET", "/_emulator/plugins/guard/code"),
     ("POST", "/_emulator/plugins/guard/schedule"),
+    ("GET", "/_emulator/console/state"),
+    ("GET", "/_emulator/console/invocations/1"),
+    ("POST", "/_emulator/console/events"),
     ("GET", "/_emulator/nothing"),
 ]
 ECHO = "def handler(event, context):\n    print('it runs')\n    return event['headers']\n"

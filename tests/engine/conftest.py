@@ -23,8 +23,20 @@ from biot_provider.config import Settings
 from biot_provider.emulator import Platform
 
 ROOT = Path(__file__).parents[2]
-OURS = "pulumi-python:dynamic/biot:"
-"""How the types of this project's resources begin in URNs."""
+OURS = ("pulumi-python:dynamic/biot:", "biot:index:")
+"""How the types of this project's resources begin in URNs: dynamic ones, and those of the native provider."""
+PLUGINS = {"providers": [{"name": "biot", "path": str(Path(sys.prefix, "bin"))}]}
+"""Where the engine finds the native provider."""
+NATIVE = """
+def declare(kind, resource_name, /, opts=None, **given):
+    alias = pulumi.ResourceOptions(aliases=[pulumi.Alias(type_=f"pulumi-python:dynamic/biot:{kind}")])
+    outputs = {"endpointUrl": None, "imageTag": None} if kind.startswith("Plugin") else {}
+    given = outputs | given
+    return type(kind, (pulumi.CustomResource,), {})(
+        f"biot:index:{kind}", resource_name, given, pulumi.ResourceOptions.merge(opts, alias)
+    )
+"""
+"""How a program declares a kind of the native provider, under its dynamic type's alias."""
 HANDLER = "exports.handler = async () => ({ statusCode: 200 })\n"
 
 Events = list[dict[str, Any]]
@@ -153,7 +165,8 @@ class Project:
 
     def use_venv(self, venv: str) -> None:
         runtime = {"name": "python", "options": {"virtualenv": venv}}
-        self.file("Pulumi.yaml", yaml.safe_dump({"name": self.name, "runtime": runtime, "stackConfigDir": "stacks"}))
+        head = {"name": self.name, "runtime": runtime, "stackConfigDir": "stacks", "plugins": PLUGINS}
+        self.file("Pulumi.yaml", yaml.safe_dump(head))
 
     def file(self, path: str, content: str | bytes = HANDLER) -> Path:
         """Write a file of the project."""

@@ -47,7 +47,8 @@ def test_the_connection_comes_from_the_stack_or_the_environment_and_a_refusal_is
 
 PROVIDERS = """
 import os
-eu = biot.Provider("eu", base_url={url!r}, service_id={id!r}, service_secret_key=os.environ["EU_KEY"])
+eu = biot.Provider("eu", base_url={url!r}, service_id={id!r}, service_secret_key=os.environ["EU_KEY"],
+                  max_concurrent_requests=1)
 biot.Plugin("hello", opts=pulumi.ResourceOptions(provider=eu))
 biot.Plugin("here")
 """

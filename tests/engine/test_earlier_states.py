@@ -14,7 +14,7 @@ import pytest
 
 from biot_provider.plugin.stamp import owner_hash
 
-from .conftest import Project
+from .conftest import NATIVE, Project
 
 GIVEN = "given by the platform"
 PROGRAM = """
@@ -64,16 +64,73 @@ biot.NotificationSubscription(
 )
 """
 
+NATIVE_PROGRAM = f"""
+{NATIVE}
+class Team(pulumi.ComponentResource):
+    def __init__(self, name):
+        super().__init__("shop:index:Team", name)
 
-@pytest.mark.parametrize("earlier", sorted(Path(__file__).parent.glob("earlier/*.json")), ids=lambda path: path.stem)
+team = Team("team")
+declare("Plugin", "seed")
+declare(
+    "Plugin",
+    "hello",
+    code="plugins/hello",
+    displayName="Hello",
+    timeout=30,
+    memorySize=256,
+    environmentVariables={{"MODE": "strict"}},
+    subscriptions={{
+        "interceptionOrder": 2,
+        "interceptions": [
+            {{"type": "PRE_REQUEST", "apiId": "POST/organization/v1/users/patients"}},
+            {{"type": "ADAPT_ENTITY", "entityTypeName": "device", "order": 7}},
+        ],
+        "notifications": [{{"entityTypeName": "patient", "actionName": "_create", "templateName": "nurse"}}],
+    }},
+    cronSchedule="0 8 ? * MON-FRI *",
+    cors={{"allowOrigins": ["https://portal.example.com"]}},
+    analyticsDbAccess=True,
+    version=3,
+)
+declare("Plugin", "wave", imageTag="image-1", enabledState="DISABLED")
+declare("Plugin", "inner", code="plugins/hello", opts=pulumi.ResourceOptions(parent=team))
+user = declare("ServiceUser", "ci", roleId="0b8f6f4e-2a55-4c4c-9d83-7f0d5b0b7a11", type="EXTERNAL_SERVICE")
+declare("ServiceUserKey", "key", serviceUserId=user.id, keepers={{"since": "2026"}})
+declare(
+    "InterceptionSubscription",
+    "filtered",
+    type="PRE_REQUEST",
+    endpoint="https://hooks.example.com/pre",
+    apiId="POST/organization/v1/users/patients/templates/{{templateName}}",
+    pathFilters={{"templateName": "nurse"}},
+    executionOrder=4,
+)
+declare(
+    "InterceptionSubscription",
+    "adapter",
+    type="ADAPT_ENTITY",
+    endpoint="https://hooks.example.com/adapt?code=plain",
+    entityName="device",
+)
+declare(
+    "NotificationSubscription",
+    "told",
+    entityTypeName="patient",
+    actionName="_create",
+    endpoint="https://hooks.example.com/told",
+)
+"""
+"""The same for the native provider."""
+
+EARLIER = pytest.mark.parametrize(
+    "earlier", sorted(Path(__file__).parent.glob("earlier/*.json")), ids=lambda path: path.stem
+)
+
+
+@EARLIER
 def test_a_stack_of_an_earlier_version_goes_on(project: Project, earlier: Path) -> None:
-    project.platform.images.add("image-1")
-    project.program(PROGRAM)
-    project.up().succeeded()
-    now = json.loads(project.pulumi("stack", "export", "--show-secrets").succeeded().stdout)
-    project.pulumi("stack", "import", stdin=json.dumps(_as_written_then(project, earlier, now))).succeeded()
-
-    project.forget_requests()
+    _import_state(project, earlier)
     assert project.preview("--expect-no-changes").succeeded().unchanged
     refreshed = project.refresh().succeeded()
     assert refreshed.unchanged, refreshed.output
@@ -84,6 +141,28 @@ def test_a_stack_of_an_earlier_version_goes_on(project: Project, earlier: Path) 
     assert up.changes["update"] == 2, up.output
     project.destroy().succeeded()
     assert project.names() == set()
+
+
+@EARLIER
+def test_a_stack_of_an_earlier_version_moves_to_the_native_provider(project: Project, earlier: Path) -> None:
+    _import_state(project, earlier)
+    project.program(NATIVE_PROGRAM)
+    up = project.up().succeeded()
+    assert set(up.changes) == {"same", "update"}, up.output
+    assert project.requests("POST", "PATCH", "DELETE") == []
+    assert project.preview().succeeded().unchanged
+    project.destroy().succeeded()
+    assert project.names() == set()
+
+
+def _import_state(project: Project, earlier: Path) -> None:
+    """Deploy the program, and have the stack's state be the one that the earlier version wrote."""
+    project.platform.images.add("image-1")
+    project.program(PROGRAM)
+    project.up().succeeded()
+    now = json.loads(project.pulumi("stack", "export", "--show-secrets").succeeded().stdout)
+    project.pulumi("stack", "import", stdin=json.dumps(_as_written_then(project, earlier, now))).succeeded()
+    project.forget_requests()
 
 
 def _as_written_then(project: Project, earlier: Path, now: dict[str, Any]) -> dict[str, Any]:

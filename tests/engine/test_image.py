@@ -18,7 +18,8 @@ import pytest
 
 from tests.image.servers import storage_environment
 
-from .conftest import Project, Result
+from .conftest import NATIVE, Project, Result
+from .native.test_ctrl_c import interrupted
 
 BASE = "embedded/base/python:3.13"
 IMAGE = f'image = biot.PluginImage("hello", code="code", base_image="{BASE}", handler="index.handler")\n'
@@ -217,6 +218,24 @@ def test_a_build_ends_with_the_run_that_is_ended(building: Project, end: Callabl
         run.wait(30)
 
     _wait_until(lambda: not _sleeps(mark), 15)
+
+
+@pytest.mark.needs_builders
+def test_one_interrupt_ends_a_build_of_the_native_provider(building: Project) -> None:
+    mark = f"{secrets.randbelow(10**6) + 10**6}"
+    building.file("context/busybox", Path("/usr/bin/busybox").read_bytes()).chmod(0o755)
+    building.file("context/Dockerfile", f'FROM scratch\nCOPY busybox /\nRUN ["/busybox", "sleep", "{mark}"]\n')
+    building.program(NATIVE + 'declare("PluginImage", "hello", context="context", builder="buildah")')
+
+    printed, seconds = interrupted(building, lambda: _sleeps(mark))
+
+    assert seconds < 5, printed
+    assert "cancelled" in printed
+    assert "Traceback" not in printed
+    assert not _sleeps(mark)
+    assert building.resources() == {}
+    exported = json.loads(building.pulumi("stack", "export").succeeded().stdout)
+    assert exported["deployment"].get("pending_operations", []) == []
 
 
 def _processes() -> Iterator[tuple[str, list[bytes]]]:

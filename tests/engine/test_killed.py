@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import HANDLER, Project
+from .conftest import HANDLER, NATIVE, Project
 
 SLOW = 2.0
 """Seconds the platform takes for the write that is interrupted."""
@@ -27,7 +27,7 @@ def interrupted_twice(run: subprocess.Popen[bytes]) -> None:
 
 
 def killed(run: subprocess.Popen[bytes]) -> None:
-    """The engine alone is killed; the provider process lives on and finishes its write."""
+    """The engine alone is killed; the dynamic provider's process lives on and finishes its write."""
     run.kill()
 
 
@@ -64,13 +64,22 @@ def run_until(project: Project, asked: str, end: Callable[[subprocess.Popen[byte
 
 
 @pytest.mark.parametrize(
-    ("end", "created", "updated"),
-    [(interrupted_twice, "before", "after"), (killed, "after", "before"), (all_killed, "before", "after")],
+    ("adapter", "end", "created", "updated"),
+    [
+        ("dynamic", interrupted_twice, "before", "after"),
+        ("dynamic", killed, "after", "before"),
+        ("dynamic", all_killed, "before", "after"),
+        ("native", interrupted_twice, "before", "after"),
+        ("native", killed, "after", "before"),
+    ],
 )
 def test_a_run_ended_in_the_middle_of_a_write_is_made_good_by_the_next_up(
-    project: Project, end: Callable[[subprocess.Popen[bytes]], None], created: str, updated: str
+    project: Project, adapter: str, end: Callable[[subprocess.Popen[bytes]], None], created: str, updated: str
 ) -> None:
-    project.declare({"hello": {"code": "plugins/hello", "timeout": 7}})
+    if adapter == "native":
+        project.program(f'{NATIVE}\ndeclare("Plugin", "hello", code="plugins/hello", timeout=7)')
+    else:
+        project.declare({"hello": {"code": "plugins/hello", "timeout": 7}})
     project.platform.faults.add(method="POST", path="/plugins$", when=created, latency=SLOW)
     run_until(project, "POST", end)
     project.pulumi("cancel", "--yes")

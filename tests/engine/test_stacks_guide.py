@@ -24,6 +24,8 @@ from biot_provider.emulator.http.server import running
 
 from .conftest import ROOT
 
+pytestmark = pytest.mark.story
+
 GUIDE = (ROOT / "docs/guides/stacks.md").read_text()
 STACKS = ("dev", "staging", "production")
 READING = ["SETTINGS_PLUGIN_GET", "SETTINGS_PLUGIN_SEARCH"]

@@ -164,6 +164,7 @@ ELSEWHERE = {
     "resource_name", "opts",
     "name", "image_tag",  # test_replaced.py
     "code", "version",  # test_lifecycle.py
+    "build",  # test_build.py
     "adopt",  # test_owners.py
 }  # fmt: skip
 

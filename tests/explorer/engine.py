@@ -1,6 +1,7 @@
 """The engine, small: programs, state, and what Pulumi's own one asks of the provider for them, in its order.
 
-A run has a provider process of its own, so nothing that a process remembers outlives it. What is checked here needs
+A run has provider processes of its own, so nothing that a process remembers outlives it: one of the adapter that the
+program uses, dynamic or native, and one of that which has written what the state holds. What is checked here needs
 no view of the platform: errors are one line of ours, nothing secret is printed, and state is what was written.
 """
 
@@ -16,8 +17,11 @@ from unittest.mock import patch
 from biot_provider.api.transport import RetryTransport
 from biot_provider.config import Settings
 from biot_provider.lifecycle.connection import Connection
+from biot_provider.lifecycle.names import camel_case
+from biot_provider.plugin.model import PluginInputs, PluginState
 from biot_provider.provider.plugin import PluginProvider
 
+from ..provider.native_adapter import DYNAMIC, NativePluginProvider
 from .choices import SECRET
 from .resources import Declared, Held, OperationError, changed, in_short, owner, plain, refuse_absorbed, wire
 from .world import Actor, BrokenPromiseError, Killed, Line, World
@@ -28,10 +32,12 @@ if TYPE_CHECKING:
 
 @dataclass
 class Run:
-    """One command: a provider process, and what came of it."""
+    """One command: its provider processes, and what came of it."""
 
     line: Line
-    provider: PluginProvider
+    settings: Settings
+    providers: dict[bool, PluginProvider | NativePluginProvider] = field(default_factory=dict)
+    """The native one, and the dynamic one."""
     errors: list[str] = field(default_factory=list)
     printed: io.StringIO = field(default_factory=io.StringIO)
     killed: bool = False
@@ -39,6 +45,13 @@ class Run:
     @property
     def succeeded(self) -> bool:
         return not (self.errors or self.killed)
+
+    def provider(self, *, native: bool) -> PluginProvider | NativePluginProvider:
+        """The process of an adapter."""
+        if native not in self.providers:
+            self.providers[native] = NativePluginProvider() if native else PluginProvider()
+            self.providers[native].connect(Connection(self.settings))
+        return self.providers[native]
 
     @contextlib.contextmanager
     def noting_errors(self) -> Iterator[None]:
@@ -57,6 +70,8 @@ class Engine:
         self.stack = stack
         self.folder = folder
         self.stamps = True
+        self.native = False
+        """Whether the program uses the native provider."""
         self.program: list[Declared] = []
         self.state: list[Held] = []
         self.pushed: dict[str, str] = {}
@@ -78,6 +93,7 @@ class Engine:
         self, faults: Iterable[str] = (), *, refresh: bool = False, replace: bool = False, another_fails: bool = False
     ) -> Run:
         """`pulumi up`: `replace` names every resource, `another_fails` has another resource fail."""
+        self._stay_where_a_move_would_delete(replace=replace)
         with self._process(faults) as run:
             if refresh:
                 self._refresh(run)
@@ -92,6 +108,20 @@ class Engine:
                 return run
             self._clean_up(run)
         return run
+
+    def _stay_where_a_move_would_delete(self, *, replace: bool) -> None:
+        """Take a move to the other provider back where it is known to delete what the program declares.
+
+        A plugin that a new resource continues with is deleted with the old one where that goes last: the process of the
+        other provider, which deletes it, has not seen the new one. So a move is an update of its own.
+        """
+        moved = [held for held in self.state if held.native != self.native]
+        for declared in self.program:
+            held = self.held(declared)
+            goes_last = held in moved and (replace or declared.creates_first)
+            if goes_last or any(other.outs["name"] == declared.name for other in moved if other is not held):
+                self.native = not self.native
+                return
 
     def preview(self, *, replace: bool = False) -> tuple[Run, dict[str, bool]]:
         """`pulumi preview`, in a process of its own: which resources would be changed."""
@@ -120,12 +150,10 @@ class Engine:
     def _process(self, faults: Iterable[str]) -> Iterator[Run]:
         line = Line(self.world, list(faults))
         identity = Settings("embedded", self.world.platform.service_id, self.world.platform.service_secret_key)
-        provider = PluginProvider()
-        provider.connect(Connection(Settings("embedded", stamp=self.stamps)))
-        run = Run(line, provider)
+        run = Run(line, Settings("embedded", stamp=self.stamps))
         opened = (RetryTransport(line), identity)
         with (
-            patch("biot_provider.api.client.open_embedded", lambda _folder: opened),
+            patch("biot_provider.api.client.open_embedded", lambda *_: opened),
             patch("time.sleep", lambda _seconds: None),
             contextlib.redirect_stderr(run.printed),
             contextlib.suppress(Killed),
@@ -143,8 +171,9 @@ class Engine:
         if held is None or replace:
             return {declared.urn: True}
         return {
-            declared.urn: bool(self._call(run, "diff", held.outs["name"], held.outs, inputs).changes)
+            declared.urn: bool(self._diff(run, declared, held, inputs).changes)
             or held.pending_replacement
+            or held.half_made
         }
 
     def _checked(self, run: Run, declared: Declared, *, anew: bool = False) -> tuple[Held | None, dict[str, Any]]:
@@ -158,12 +187,28 @@ class Engine:
         if declared.image is not None:
             given["image_tag"] = declared.image
         if held is not None and not anew:
-            given = {name: value for name, value in given.items() if name not in declared.ignored}
-            given |= {name: held.inputs[name] for name in declared.ignored if name in held.inputs}
-        result = self._call(run, "check", before, wire(given))
+            ignored = self._ignored(declared)
+            given = {name: value for name, value in given.items() if name not in ignored}
+            given |= {name: held.inputs[name] for name in ignored if name in held.inputs}
+        result = self._call(run, self.native, "check", before, self._written(given, native=self.native))
         if result.failures:
             raise OperationError("; ".join(failure.reason for failure in result.failures))
-        return held, wire(plain(result.inputs))
+        return held, self._written(result.inputs, native=self.native)
+
+    def _ignored(self, declared: Declared) -> tuple[str, ...]:
+        """The inputs that stay as they were: a dynamic resource's class adds the digest to the code."""
+        digest = declared.ignored == ("code",) and not self.native
+        return ("code", "code_digest") if digest else declared.ignored
+
+    def _diff(self, run: Run, declared: Declared, held: Held, inputs: dict[str, Any]) -> Any:
+        ignored = [declared.ignored] if self.native else []
+        return self._call(run, self.native, "diff", held.outs["name"], held.outs, inputs, *ignored)
+
+    @staticmethod
+    def _written(properties: Any, *, native: bool) -> dict[str, Any]:
+        """Properties as an adapter leaves them in state."""
+        written: dict[str, Any] = wire(plain(properties))
+        return written if native else written | {DYNAMIC: "the provider's class"}
 
     def _step(self, run: Run, declared: Declared, *, replace: bool) -> None:
         self._push(declared)
@@ -175,7 +220,7 @@ class Engine:
         first = not declared.creates_first if declared.creates_first or declared.image is None else None
         replaces = replace or held.pending_replacement
         if not replace:
-            diff = self._call(run, "diff", held.outs["name"], held.outs, inputs)
+            diff = self._diff(run, declared, held, inputs)
             replaces = replaces or bool(diff.replaces)
             first = diff.delete_before_replace if first is None else first
         if replaces:
@@ -184,20 +229,26 @@ class Engine:
                 self._create(run, declared, held, inputs)
             elif first:
                 run.line.actor = self._actor(None, held, frozenset())
-                self._call(run, "delete", held.inputs["name"], held.outs)
+                self._call(run, held.native, "delete", held.inputs["name"], held.outs)
                 held.pending_replacement = True
                 run.line.actor = self._actor(declared, held, None)
                 self._create(run, declared, held, inputs)
             else:
                 self._create(run, declared, None, inputs)
                 held.pending_delete = True
-        elif diff.changes:
+        elif diff.changes or held.half_made:
             named = changed(held.outs, inputs)
             adopts = declared.fields.get("adopt") and not held.outs.get("adopt")
-            run.line.actor = self._actor(declared, held, None if adopts else named)
-            outs = wire(plain(self._call(run, "update", held.outs["name"], held.outs, inputs).outs))
+            run.line.actor = self._actor(declared, held, None if adopts or held.half_made else named)
+            ignored, writes = [declared.ignored] if self.native else [], run.line.writes
+            updated = self._call(run, self.native, "update", held.outs["name"], held.outs, inputs, *ignored)
+            outs = self._written(updated.outs, native=self.native)
             refuse_absorbed(held.outs, outs, named)
+            written = declared.urn if held.native == self.native or run.line.writes > writes else held.written
             self._record(held, declared, inputs, outs)
+            held.written = written  # a move alone writes no stamp
+        elif held.native != self.native:
+            raise BrokenPromiseError(f"{declared.urn} goes to the other provider without an update")
         else:
             former = {self.key(held.urn), self.key(held.written)}
             held.urn, held.inputs = declared.urn, inputs
@@ -206,13 +257,23 @@ class Engine:
                 self._own(held)
 
     def _create(self, run: Run, declared: Declared, held: Held | None, inputs: dict[str, Any]) -> None:
-        outs = wire(plain(self._call(run, "create", inputs).outs))
+        error = None
+        try:
+            made = self._call(run, self.native, "create", inputs)
+        except OperationError as raised:
+            error, made = raised, raised.half_made
+            if made is None:
+                raise
         if held is None:
             held = Held(declared.urn, {}, {})
             self.state.append(held)
-        self._record(held, declared, inputs, outs)
+        self._record(held, declared, inputs, self._written(made.outs, native=self.native))
+        if error is not None:
+            held.half_made = True
+            raise error
 
     def _record(self, held: Held, declared: Declared, inputs: dict[str, Any], outs: dict[str, Any]) -> None:
+        held.half_made = False
         held.urn, held.inputs, held.outs, held.pending_replacement, held.written = (
             declared.urn,
             inputs,
@@ -223,17 +284,20 @@ class Engine:
         self._own(held)
 
     def _own(self, held: Held) -> None:
-        """What was just recorded is this resource's; without a new stamp it stays that of its former owner too."""
+        """What was just recorded is this resource's; without a new stamp it stays that of its former owner too.
+
+        Where another stack has taken it over, it is that one's.
+        """
         truth = self.world.truths.get(held.endpoint)
         if truth is not None and truth.stamped_by == self.key(held.urn):
             truth.owners = {self.key(held.urn)}
-        elif truth is not None:
+        elif truth is not None and (not truth.owners or any(key.startswith(self.key("")) for key in truth.owners)):
             truth.owners.add(self.key(held.urn))
 
     def _delete(self, run: Run, held: Held) -> None:
         if held.pending_delete or not held.pending_replacement:
             run.line.actor = self._actor(None, held, frozenset())
-            self._call(run, "delete", held.outs["name"], held.outs)
+            self._call(run, held.native, "delete", held.outs["name"], held.outs)
         self.state.remove(held)
 
     def _clean_up(self, run: Run) -> None:
@@ -256,18 +320,21 @@ class Engine:
 
     def _read(self, run: Run, held: Held) -> None:
         run.line.actor = self._actor(None, held, frozenset())
-        result = self._call(run, "read", held.outs["name"], held.outs)
+        native = held.native
+        result = self._call(run, native, "read", held.outs["name"], held.outs)
         if not result.id:
             self.state.remove(held)
             return
-        held.outs = wire(plain(result.outs))
+        held.outs = self._written(result.outs, native=native)
         if result.inputs is not None:
-            held.inputs = wire(plain(result.inputs))
+            held.inputs = self._written(result.inputs, native=native)
 
-    def _call(self, run: Run, operation: str, *arguments: Any) -> Any:
+    def _call(self, run: Run, native: bool, operation: str, *arguments: Any) -> Any:
         run.line.unrecorded = False
+        if not native:
+            arguments = tuple(map(_as_written, arguments))
         try:
-            result = getattr(run.provider, operation)(*arguments)
+            result = getattr(run.provider(native=native), operation)(*arguments)
         except Exception as error:
             self.refuse_broken()
             text = str(error)
@@ -275,7 +342,7 @@ class Engine:
                 raise BrokenPromiseError(
                     f"{operation} ends in no line of ours: {type(error).__name__}: {in_short(text)}"
                 ) from None
-            raise OperationError(text) from None
+            raise OperationError(text, getattr(error, "half_made", None)) from None
         self.refuse_broken()
         if run.line.unrecorded:
             raise Killed
@@ -300,3 +367,10 @@ class Engine:
             if declared.image not in self.world.platform.images.tags():
                 self.world.platform.images.add(declared.image)
             self.pushed[declared.urn] = declared.image
+
+
+def _as_written(argument: Any) -> Any:
+    """Properties under the names that their adapter gives them."""
+    if not isinstance(argument, dict) or DYNAMIC in argument or not argument:
+        return argument
+    return camel_case(argument, PluginInputs, PluginState)

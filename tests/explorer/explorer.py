@@ -1,7 +1,8 @@
 """Sequences of what programs, people, faults and restarts do, and the promises that hold after each of them.
 
 A sequence is a list of steps, each a tuple that can be written down; a step that makes no sense where it stands does
-nothing. After the last one every stack is settled (a fault-free `up --refresh`), looked at, and destroyed.
+nothing. After the last one every stack is settled (a fault-free `up --refresh`), looked at, moved to the other provider
+without a write, and destroyed.
 """
 
 from __future__ import annotations
@@ -58,6 +59,9 @@ class Explorer:
             getattr(self, f"on_{kind}")(*rest)
             return
         number, *arguments = rest
+        if kind == "move":
+            self.engines[number].native = not self.engines[number].native
+            return
         self.used.add(number)
         doubtful = any("rollback" in fault for fault in arguments[0]) if kind in _COMMANDS and arguments else False
         self.world.quiet = self.world.quiet and len(self.used) == 1 and not doubtful and kind not in ("lose", "stamp")
@@ -112,9 +116,7 @@ class Explorer:
     def on_ignore(self, engine: Engine, slot: int, name: str) -> None:
         """`ignore_changes` of a field, or of none."""
         declared = self._declared(engine, slot)
-        # The resource's class adds the digest to the code.
-        names = ("code", "code_digest") if name == "code" else (name,)
-        declared.ignored = () if declared.ignored == names else names
+        declared.ignored = () if declared.ignored == (name,) else (name,)
 
     def on_order(self, engine: Engine, slot: int) -> None:
         """`delete_before_replace=False`, or no more."""
@@ -166,6 +168,15 @@ class Explorer:
         if engine.refresh().succeeded:
             self._check_nothing_hidden(engine)
             self._check_unchanged(engine)
+            self._move(engine)
+
+    def _move(self, engine: Engine) -> None:
+        """Nothing but the state changes when the program goes to the other provider."""
+        engine.native = not engine.native
+        run = engine.up()
+        if run.errors or run.line.writes:
+            raise BrokenPromiseError(f"the move to the other provider: {run.errors or run.line.writes}")
+        self._check_unchanged(engine)
 
     def _end(self, engine: Engine) -> set[str]:
         """`destroy` succeeds; gives the plugins that must be gone when every stack is destroyed."""

@@ -10,6 +10,7 @@ from typing import Any
 from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 from pydantic.alias_generators import to_camel
 
+from ..provider.native_adapter import DYNAMIC
 from .world import CODE, BrokenPromiseError
 
 _FIELDS = (
@@ -19,7 +20,11 @@ _FIELDS = (
 
 
 class OperationError(Exception):
-    """An operation ended in an error, which is the provider's line."""
+    """An operation ended in an error, which is the provider's line; ``half_made`` is kept in state all the same."""
+
+    def __init__(self, line: str, half_made: Any = None) -> None:
+        super().__init__(line)
+        self.half_made = half_made
 
 
 @dataclass
@@ -66,8 +71,15 @@ class Held:
     """Replaced by another, and still to be deleted."""
     pending_replacement: bool = False
     """Deleted, its replacement still to be created."""
+    half_made: bool = False
+    """Made, and not finished: the next run updates it, whatever the diff says."""
     written: str = ""
     """The URN under which it was written last."""
+
+    @property
+    def native(self) -> bool:
+        """Whether the native provider has written it."""
+        return DYNAMIC not in self.outs
 
     @property
     def endpoint(self) -> str:

@@ -25,6 +25,7 @@ _OF_A_STACK: dict[str, list[st.SearchStrategy[Any]]] = {
     "destroy": [_faults],
     "stamp": [],
     "lose": [],
+    "move": [],
 }
 _OF_A_RESOURCE: dict[str, list[st.SearchStrategy[Any]]] = {
     "code": [st.integers(0, len(CODES) - 1)],
@@ -55,4 +56,6 @@ def _step(draw: st.DrawFn) -> Step:
 
 
 # A list by itself is short more often than not.
-sequences = st.integers(1, 14).flatmap(lambda length: st.lists(_step(), min_size=length, max_size=length))
+_steps = st.integers(1, 14).flatmap(lambda length: st.lists(_step(), min_size=length, max_size=length))
+_natively: list[Step] = [("move", number) for number in range(len(STACKS))]
+sequences = st.builds(lambda first, steps: [*first, *steps], st.sampled_from([[], _natively]), _steps)

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from biot_provider.emulator import Platform
 
+from .choices import STACKS
 from .explorer import Explorer, Step
 from .sequences import sequences
 from .world import World
@@ -26,6 +27,29 @@ PARTS = 4
 """Tests that share the sequences, so that several processes do."""
 
 REGRESSIONS: dict[str, list[Step]] = {
+    "renamed and moved to the other provider in one update": [
+        ("code", 0, 0, 0),
+        ("up", 0),
+        ("rename", 0, 0, 1),
+        ("move", 0),
+        ("up", 0),
+    ],
+    "half-made, with code": [
+        ("code", 0, 0, 0),
+        ("up", 0, ("rollback failed", "lost after commit", "never sent")),
+        ("up", 0),
+    ],
+    "half-made, then unreadable": [
+        ("code", 0, 0, 0),
+        ("up", 0, ("reads fail after commit",)),
+        ("show", "cronSchedule", 1),
+    ],
+    "renamed and moved, where the other backend has the former name": [
+        ("code", 0, 0, 0),
+        ("code", 2, 0, 0),
+        ("up", 0),
+        ("rename", 0, 0, 1),
+    ],
     "two resources of one name below parents of different type": [
         ("set", 0, 3, "timeout", 2),
         ("up", 0),
@@ -285,8 +309,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("code")
 
 
+@pytest.mark.parametrize("adapter", ["dynamic", "native", "both"])
 @pytest.mark.parametrize("steps", REGRESSIONS.values(), ids=REGRESSIONS)
-def test_what_once_was_broken_holds(world: World, folder: Path, steps: list[Step]) -> None:
+def test_what_once_was_broken_holds(world: World, folder: Path, steps: list[Step], adapter: str) -> None:
+    if adapter == "native":
+        steps = [*(("move", number) for number in range(len(STACKS))), *steps]
+    elif adapter == "both":
+        steps = [taken for step in steps for taken in ((step, ("move", step[1])) if step[0] == "up" else (step,))]
     Explorer(world, folder).explore(steps)
 
 

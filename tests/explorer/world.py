@@ -76,6 +76,8 @@ class Line(httpx.BaseTransport):
     actor: Actor | None = None
     unrecorded: bool = False
     """Whether the result of this operation never reaches the state."""
+    writes: int = 0
+    """How many have reached the platform."""
     _unreachable: bool = False
     _refused: httpx.Request | None = None
 
@@ -117,6 +119,7 @@ class Line(httpx.BaseTransport):
         return answer
 
     def _send(self, request: httpx.Request) -> httpx.Response:
+        self.writes += 1
         content = request.read()
         name = request.url.path.rpartition("/")[2].removeprefix(PREFIX)
         if request.method == "POST":

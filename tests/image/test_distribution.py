@@ -245,7 +245,7 @@ def test_what_may_pass_is_sent_up_to_four_times(failure: Response, serve: Serve)
 
 
 def test_a_registry_that_says_when_is_waited_for(serve: Serve, mocker: MockerFixture) -> None:
-    sleep = mocker.patch("biot_provider.image.registry_errors.time.sleep")
+    sleep = mocker.patch("biot_provider.image.registry_errors.pause")
     responses = [Response(429, {"Retry-After": "7"}), Response(body=CONTENT)]
     server = serve(lambda _: responses[len(server.requests) - 1])
     repository = opened(server)

@@ -97,6 +97,16 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"image_tag": "t-1", "code": "."}, "code", "does not go with image_tag"),
     ({"image_tag": "t-1", "runtime": "python3.13"}, "runtime", "does not go with image_tag"),
     ({"image_tag": "t-1", "handler": "index.handler"}, "handler", "does not go with image_tag"),
+    # what is built needs sources
+    ({"build": "auto"}, "build", "needs code: the folder of the sources"),
+    ({"image_tag": "t-1", "build": "auto"}, "build", "does not go with image_tag"),
+    ({"code": ".", "build": "autos"}, "build", "must be a map of arguments, not 'autos'"),
+    ({"code": ".", "build": {"comand": "make"}}, "build.comand", "unknown argument; did you mean 'command'?"),
+    ({"code": ".", "build": {"command": ""}}, "build.command", "must not be empty"),
+    ({"code": ".", "build": {"output": "dist"}}, "build.output", "goes with a command alone"),
+    ({"code": ".", "build": {"inputs": ["src"]}}, "build.inputs", "goes with a command alone"),
+    ({"code": ".", "build": {"command": "make", "output": "../x"}}, "build.output", "must be a path within code"),
+    ({"code": ".", "build": {"command": "make", "output": "/x"}}, "build.output", "must be a path within code"),
     # environment variables
     (variables(BIOT_MODE="x1"), "environment_variables.BIOT_MODE", "the prefix BIOT_ is reserved by BioT"),
     (variables(AWS_REGION="x1"), "environment_variables.AWS_REGION", "is a variable that AWS Lambda sets itself"),

@@ -56,6 +56,15 @@ def test_a_manifest_without_code_beside_it_declares_the_platforms_own_code(folde
     assert folder.read() == {"guard": {"name": "guard", "runtime": "nodejs22.x"}}
 
 
+def test_a_folder_code_beside_the_manifest_is_the_code_where_it_is_all_there_is(folder: Folder) -> None:
+    folder.plugin("guard", code=False)
+    (folder.path / "guard" / "code").mkdir()
+    (folder.path / "guard" / "code" / "index.js").touch()
+    assert folder.read()["guard"]["code"] == str(folder.path / "guard" / "code")
+    (folder.path / "guard" / "index.js").touch()
+    assert folder.read()["guard"]["code"] == str(folder.path / "guard")
+
+
 def test_code_may_be_elsewhere_relative_to_the_manifest(folder: Folder) -> None:
     folder.plugin("guard", "code: build", code=False)
     assert folder.read()["guard"]["code"] == str(folder.path / "guard" / "build")

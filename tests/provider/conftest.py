@@ -24,6 +24,9 @@ from biot_provider.provider.service_user import ServiceUserProvider
 from biot_provider.provider.service_user_key import ServiceUserKeyProvider
 from biot_provider.service_user.key_writes import HELD
 
+from .native_adapter import NativePluginProvider
+
+Adapter = PluginProvider | NativePluginProvider
 HANDLER = "def handler(event, context):\n    return {'statusCode': 200}\n"
 
 
@@ -38,13 +41,14 @@ def plain(value: Any) -> Any:
 
 @dataclass
 class World:
-    """A platform and a provider as the engine uses it."""
+    """A platform and a provider as the engine uses it: the dynamic one, or the native one."""
 
     platform: Platform
     folder: Path
     settings: Settings
+    adapter: type[Adapter] = PluginProvider
 
-    provider: PluginProvider = field(init=False)
+    provider: Any = field(init=False)
 
     def __post_init__(self) -> None:
         self._start(self.settings)
@@ -61,7 +65,7 @@ class World:
 
     def _start(self, settings: Settings) -> None:
         self.settings = settings
-        self.provider = PluginProvider()
+        self.provider = self.adapter()
         self.provider.connect(Connection(settings))
 
     def code(self, text: str = "", folder: str = "code") -> str:
@@ -118,7 +122,8 @@ class World:
 
     def client(self) -> Client:
         """The client the provider uses."""
-        return self.provider.connection.client(None)
+        client: Client = self.provider.connection.client(None)
+        return client
 
     def writes(self) -> list[dict[str, Any]]:
         return self.requests("POST", "PATCH", "DELETE")
@@ -131,16 +136,18 @@ class World:
 @pytest.fixture
 def sleeps(mocker: MockerFixture) -> Any:
     """Waits between attempts take no time; gives the mock that counted them."""
-    return mocker.patch("biot_provider.lifecycle.settle.time.sleep")
+    mock = mocker.patch("biot_provider.lifecycle.settle.pause")
+    mocker.patch("biot_provider.api.transport.pause", mock)
+    return mock
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    """A platform over HTTP."""
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    """A platform over HTTP, and the dynamic provider where a module asks for no other."""
     data = tmp_path / "data"
     with Platform(data) as platform, running(data) as base_url:
         settings = Settings(base_url, platform.service_id, platform.service_secret_key)
-        world = World(platform, tmp_path, settings)
+        world = World(platform, tmp_path, settings, getattr(request, "param", PluginProvider))
         yield world
         world.close()
 

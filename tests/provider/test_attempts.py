@@ -30,7 +30,7 @@ class Clock:
 @pytest.fixture
 def clock(mocker: MockerFixture) -> Clock:
     clock = Clock()
-    mocker.patch("biot_provider.lifecycle.settle.time.sleep", side_effect=clock.sleep)
+    mocker.patch("biot_provider.lifecycle.settle.pause", side_effect=clock.sleep)
     return clock
 
 

@@ -83,10 +83,11 @@ def test_unit_tests_with_mocks_see_every_kind_its_owner_and_that_the_import_opti
     found = _found(preview, tmp_path)
     assert found["owners"] == ["shop/dev/acme:net:Site::mine"] * 6
     assert [text.partition("What to do: ")[2] for text in found["refusals"]] == [
-        "give adopt=True, which takes over the plugin of that name",
+        "give adopt=True, which takes over the plugin of that name, or run `biot-provider import`",
         "leave it out: a tag that is in the repository already is not pushed again",
-        "run `pulumi import --file` with its inputs and outputs",
-        "run `pulumi import --file` with its inputs and outputs",
+        "run `biot-provider import NAME=ServiceUser:<uuid>`",
+        "leave it out, which makes a new key: the platform shows a key once; or run `pulumi import --file` with the"
+        " inputs and outputs of the stack that made it",
         "leave it out: one that is subscribed already, equal in every part, is taken as this resource's",
         "leave it out: one that is subscribed already, equal in every part, is taken as this resource's",
     ]

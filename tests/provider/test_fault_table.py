@@ -23,8 +23,10 @@ from pytest_mock import MockerFixture
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
 from biot_provider.emulator.http.server import running
+from biot_provider.provider.plugin import PluginProvider
 
-from .conftest import World
+from .conftest import Adapter, World
+from .native_adapter import NativePluginProvider
 
 PATIENCE = 1.0
 """Seconds a request may take under a fault that never answers."""
@@ -60,10 +62,15 @@ FAULTS: dict[str, dict[str, Any]] = {
 READ_FAULTS = [name for name in FAULTS if "commit" not in name and "before the" not in name]
 
 
-def _on(faults: Iterable[str]) -> list[tuple[str, str]]:
-    """Each fault over HTTP; over TLS those that end, or never end, a connection."""
+def _on(faults: Iterable[str], *adapters: type[Adapter]) -> list[Any]:
+    """Each fault over HTTP, with every adapter; over TLS those that end, or never end, a connection."""
     breaking = [name for name in faults if "cut" in FAULTS[name] or name == "truncated"]
-    return [("HTTP", name) for name in faults] + [("TLS", name) for name in breaking]
+    over_http = [("HTTP", adapter, name) for adapter in adapters for name in faults]
+    over_tls = [("TLS", PluginProvider, name) for name in breaking]
+    return [
+        pytest.param((protocol, adapter), name, id=f"{protocol}-{adapter.__name__}-{name}")
+        for protocol, adapter, name in over_http + over_tls
+    ]
 
 
 DECLARED: dict[str, Any] = {"timeout": 30, "environment_variables": {"MODE": "strict"}}
@@ -137,14 +144,16 @@ def world(
     request: pytest.FixtureRequest, tmp_path: Path, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[World]:
     """A platform and a provider, that speak over a socket."""
+    protocol, adapter = request.param
     context = None
-    if request.param == "TLS":
+    if protocol == "TLS":
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         authority.issue_cert("127.0.0.1").configure_cert(context)
         authority.cert_pem.write_to_path(tmp_path / "ca.pem")
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
     with Platform(tmp_path / "data") as platform, running(tmp_path / "data", tls=context) as base_url:
-        world = World(platform, tmp_path, Settings(base_url, platform.service_id, platform.service_secret_key))
+        settings = Settings(base_url, platform.service_id, platform.service_secret_key)
+        world = World(platform, tmp_path, settings, adapter)
         yield world
         world.close()
 
@@ -200,7 +209,7 @@ def _write_outcome(operation: str, fault: str) -> tuple[bool, int]:
     return True, 1 if landed else 2
 
 
-@pytest.mark.parametrize(("world", "fault"), _on(FAULTS), indirect=["world"])
+@pytest.mark.parametrize(("world", "fault"), _on(FAULTS, PluginProvider, NativePluginProvider), indirect=["world"])
 @pytest.mark.parametrize("operation", WRITES)
 def test_a_write_is_done_once_or_the_error_says_what_is_known(world: World, operation: str, fault: str) -> None:
     write = WRITES[operation]
@@ -246,8 +255,15 @@ def assert_sent(entries: list[dict[str, Any]], fault: str, *, once: tuple[str, .
     assert len(entries) in ((1, 2) if fault == "reset after the answer" else (1,) if final else (2,))
 
 
-@pytest.mark.parametrize(("world", "fault"), _on(READ_FAULTS), indirect=["world"])
-@pytest.mark.parametrize("operation", READS)
+@pytest.mark.parametrize(
+    ("world", "fault", "operation"),
+    [
+        pytest.param(*case.values, operation, id=f"{operation}-{case.id}")
+        for operation, adapters in (("read", (PluginProvider, NativePluginProvider)), ("search", (PluginProvider,)))
+        for case in _on(READ_FAULTS, *adapters)
+    ],
+    indirect=["world"],
+)
 def test_a_read_gets_its_answer_or_says_why_not(
     world: World, operation: str, fault: str, mocker: MockerFixture
 ) -> None:
@@ -268,7 +284,7 @@ def test_a_read_gets_its_answer_or_says_why_not(
     assert_time(seconds, fault, failed=error is not None)
 
 
-@pytest.mark.parametrize(("world", "fault"), _on(READ_FAULTS), indirect=["world"])
+@pytest.mark.parametrize(("world", "fault"), _on(READ_FAULTS, PluginProvider), indirect=["world"])
 def test_a_login_succeeds_or_says_why_not_and_nothing_is_asked_without_it(
     world: World, fault: str, mocker: MockerFixture
 ) -> None:

@@ -1,8 +1,10 @@
-"""What is added to Pulumi's host of dynamic providers: the paths of a diff."""
+"""What is added to Pulumi's host of dynamic providers: the paths of a diff, and more operations at once."""
 
 from __future__ import annotations
 
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from pulumi.output import Unknown
 from pulumi.runtime import proto
 
-from biot_provider.provider.host import report_changes, send_changed_paths
+from biot_provider.provider.host import let_more_run_at_once, report_changes, send_changed_paths
 
 
 @pytest.fixture
@@ -48,6 +50,15 @@ def test_a_diff_names_each_property_and_the_parts_of_it_that_differ(
 
     assert (list(response.diffs), list(response.replaces)) == (paths, ["x"])
     assert list(host.proto.DiffResponse().diffs) == []  # of another provider's diff, after it
+
+
+def test_the_hosts_pool_grows_while_it_works() -> None:
+    together = threading.Barrier(16)
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        pool.submit(let_more_run_at_once, 16).result()
+        waiting = [pool.submit(together.wait, 20) for _ in range(16)]
+        assert sorted(future.result() for future in waiting) == [*range(16)]
+    let_more_run_at_once(16)  # in a thread of no pool
 
 
 @pytest.mark.parametrize("missing", ["DynamicResourceProviderServicer", "proto"])

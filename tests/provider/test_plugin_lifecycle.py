@@ -55,7 +55,7 @@ def test_a_plugin_is_made_with_one_post_and_what_it_returns_is_its_state(world: 
         cors={"allow_origins": ["https://portal.acme.example"]},
     )
     state = world.create(inputs)
-    assert [request["method"] for request in world.requests()] == ["POST"]
+    assert [request["method"] for request in world.writes()] == ["POST"]
     assert (state["version"], state["deployment_package_type"]) == (1, "ZIP")
     assert state["environment_variables"] == {"MODE": "strict"}
     assert state["endpoint_url"].startswith(f"{world.settings.base_url}/_functions/")

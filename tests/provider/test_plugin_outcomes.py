@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from biot_provider.provider.plugin import PluginProvider
+
+from .native_adapter import NativePluginProvider
+
 if TYPE_CHECKING:
     from .conftest import World
 
@@ -30,7 +34,10 @@ DECLARED: dict[str, Any] = {
     "cron_schedule": "0 8 ? * MON *",
 }
 
-pytestmark = pytest.mark.usefixtures("sleeps")
+pytestmark = [
+    pytest.mark.usefixtures("sleeps"),
+    pytest.mark.parametrize("world", [PluginProvider, NativePluginProvider], indirect=True),
+]
 
 
 def spoil(world: World, fault: str, when: str, method: str, **more: Any) -> None:

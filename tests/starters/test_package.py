@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 from biot_provider.cli import main
@@ -52,14 +53,39 @@ def test_it_is_loaded_by_its_language_alone(written: Path, language: str) -> Non
     assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_pythons_own_dependencies_are_found_and_deployed(tmp_path: Path) -> None:
+def test_pythons_own_dependencies_are_installed_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BIOT_CACHE_DIR", str(tmp_path / "cache"))
     assert main(["new", "ward-watch", "--runtime", RUNTIMES["python"], "--out", str(tmp_path)]) == 0
     written = tmp_path / "ward-watch"
-    own = written / "site-packages" / "own" / "__init__.py"
-    own.parent.mkdir(parents=True)
-    own.write_text("NAME = 'own'\n")
-    program = [sys.executable, "-S", "-B", "-c", "import biot, own; print(own.NAME)"]
-    result = subprocess.run(program, cwd=written, capture_output=True, text=True)
+    (written / "requirements.txt").write_text("markupsafe==3.0.2\n")
+    index = (written / "index.py").read_text().replace("import biot\n", "import biot\nimport markupsafe._speedups\n", 1)
+    (written / "index.py").write_text(index)
+    before = sorted(written.rglob("*"))
 
-    assert (result.stdout, result.stderr) == ("own\n", "")
-    assert "site-packages/own/__init__.py" in [file.path for file in read_package(written).files]
+    assert main(["invoke", str(written), "--event", "pre"]) == 0
+    assert "answers 200" in capsys.readouterr().out
+    assert sorted(written.rglob("*")) == before
+
+
+def test_the_one_in_typescript_is_bundled_and_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BIOT_CACHE_DIR", str(tmp_path / "cache"))
+    assert main(["new", "ward-watch", "--typescript", "--out", str(tmp_path)]) == 0
+    written = tmp_path / "ward-watch"
+    tests = subprocess.run([str(NODE), "--test"], cwd=written, capture_output=True, text=True, timeout=60)
+    assert tests.returncode == 0, tests.stdout
+
+    assert main(["invoke", str(written), "--event", "pre"]) == 0
+    output = capsys.readouterr().out
+    assert "ward-watch: nodejs22.x, index.handler, 2 files" in output
+    assert "answers 200" in output
+    assert not (written / "dist").exists()
+    assert not (written / "node_modules").exists()
+
+    index = written / "src" / "index.ts"
+    index.write_text(index.read_text().replace("Promise<Json>", "Promise<number>", 1))
+    assert main(["invoke", str(written)]) == 1
+    assert "src/index.ts(" in capsys.readouterr().err

@@ -66,9 +66,9 @@ def own_host() -> Path:
     code = """
 import builder, cache, progress
 with progress.Progress() as shown, cache.locked(shown):
-    if cache.flaw(cache.engine_folder()):
-        builder.build(shown)
-print(cache.engine_folder() / "bin")
+    if cache.flaw(cache.folder_of(cache.ENGINE)):
+        builder.build(cache.ENGINE, shown)
+print(cache.folder_of(cache.ENGINE) / "bin")
 """
     done = run_tool(code, timeout=1800)
     assert done.returncode == 0, done.stderr

@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import os
 import pty
+import re
 import shutil
 import signal
 import subprocess
@@ -27,9 +28,11 @@ case "$*" in
     build*)
         while [ "$1" != -o ]; do shift; done
         version=$(sed -n 's,.*/pkg/v3 \\(v[0-9.]*\\).*,\\1,p' go.mod | head -n 1)
-        for name in pulumi pulumi-language-python; do
-            printf '#!/bin/sh\\necho %s\\n' "$version" > "$2/$name"
-            chmod +x "$2/$name"
+        folder=$2
+        shift 2
+        for package; do
+            printf '#!/bin/sh\\necho %s\\n' "$version" > "$folder/${{package##*/}}"
+            chmod +x "$folder/${{package##*/}}"
         done
         env > {folder}/build-environment
         {meanwhile}
@@ -65,9 +68,9 @@ class Machine:
         text = PLAYED_GO.format(sdk=self.folder / "sdk", folder=self.folder, meanwhile=meanwhile)
         return script(self.path / "go", text).read_text()
 
-    def start(self, *options: str, clone: Path | None = None) -> subprocess.Popen[str]:
+    def start(self, *options: str, clone: Path | None = None, asked: str = "") -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, *options, (clone or self.clone) / "ensure.py"],
+            [sys.executable, *options, (clone or self.clone) / "ensure.py", *asked.split()],
             env=self.env,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -75,16 +78,16 @@ class Machine:
             start_new_session=True,
         )
 
-    def ensure(self, *options: str, clone: Path | None = None) -> tuple[int, str, str]:
+    def ensure(self, *options: str, clone: Path | None = None, asked: str = "") -> tuple[int, str, str]:
         """Run the command; its exit code, its standard output and its standard error."""
-        process = self.start(*options, clone=clone)
+        process = self.start(*options, clone=clone, asked=asked)
         output, errors = process.communicate(timeout=120)
         return process.returncode, output, errors
 
-    def engine(self) -> Path:
-        """Where the cache has the engine of this clone, or will have it."""
-        code = f"import sys; sys.path.insert(0, {str(self.clone)!r}); import cache; print(cache.engine_folder())"
-        done = run_tool(code, self.env)
+    def engine(self, part: str = "ENGINE") -> Path:
+        """Where the cache has this part as this clone builds it, or will have it."""
+        code = f"import sys; sys.path.insert(0, {str(self.clone)!r}); import cache"
+        done = run_tool(f"{code}; print(cache.folder_of(cache.{part}))", self.env)
         assert done.returncode == 0, done.stderr
         return Path(done.stdout.strip())
 
@@ -168,7 +171,7 @@ def test_without_any_way_it_ends_with_every_reason_and_what_to_do(machine: Machi
         "engine: not from the vendor's installer: cannot reach https://get.pulumi.com/install.sh:"
     )
     assert lines[3].startswith("engine: not built from the Go module proxy: python failed with exit code 1: ERROR: ")
-    assert lines[4].startswith("engine: no Pulumi CLI to be had; install it (https://www.pulumi.com/docs/install/)")
+    assert lines[4].startswith("engine: no pulumi to be had; install Pulumi (https://www.pulumi.com/docs/install/)")
     assert len(lines) == 5
     assert "Traceback" not in messages
     assert time.monotonic() - began < 30
@@ -216,7 +219,7 @@ def _forbid(folder: Path) -> None:
 def test_a_damaged_engine_is_never_taken(machine: Machine, damage: Callable[[Path], None], flaw: str) -> None:
     folder = machine.publish()
     damage(folder)
-    done = run_tool("import ensure; ensure.cached()", machine.env)
+    done = run_tool("import cache, ensure; ensure.cached(cache.ENGINE)", machine.env)
     assert f"{folder} is damaged: " in done.stderr
     assert flaw in done.stderr
 
@@ -244,8 +247,50 @@ def test_what_is_built_takes_the_place_of_what_is_damaged_and_serves_a_second_cl
     assert machine.ensure(clone=machine.folder / "second") == (0, f"{folder}/bin\n", messages)
 
 
+def test_the_yaml_host_is_built_only_when_asked_for_and_kept_beside_the_engine(machine: Machine) -> None:
+    engine = machine.publish()
+    assert machine.ensure()[1] == f"{engine}/bin\n"
+    host = machine.engine("YAML")
+    version = re.fullmatch(r"yaml-([\d.]+)-.*", host.name)
+    assert version
+    assert f"/pulumi-yaml v{version[1]} " in (machine.clone / "pulumi-language-yaml" / "go.mod").read_text()
+    assert host.parent == engine.parent
+    assert not host.exists()
+
+    machine.play_go()
+    code, output, messages = machine.ensure(asked="--yaml")
+    assert (code, output) == (0, f"{engine}/bin:{host}/bin\n"), messages
+    assert messages.endswith(f"engine: using the YAML language host built from the Go module proxy: {host}/bin\n")
+    assert [file.name for file in (host / "bin").iterdir()] == ["pulumi-language-yaml"]
+    assert machine.rubbish() == []
+
+    (machine.path / "go").unlink()
+    assert machine.ensure(asked="--yaml")[:2] == (0, output)
+    with (machine.clone / "pulumi-language-yaml" / "go.sum").open("a") as file:
+        file.write("// changed\n")
+    assert machine.engine("YAML") != host
+    assert machine.engine() == engine
+    code, output, messages = machine.ensure(asked="--yaml")
+    assert (code, output) == (1, "")
+    assert "engine: no pulumi-language-yaml to be had; install Pulumi (" in messages
+
+
+def test_the_yaml_host_of_an_installation_is_taken(machine: Machine, tmp_path: Path) -> None:
+    for name in (*COMMANDS, "pulumi-language-yaml"):
+        script(tmp_path / "installed" / name)
+    (machine.path / "pulumi").symlink_to(tmp_path / "installed" / "pulumi")
+    assert machine.ensure(asked="--yaml")[:2] == (0, f"{machine.path}:{tmp_path}/installed\n")
+
+    (machine.path / "pulumi").unlink()
+    _play_the_vendor(machine, tmp_path / "played", *COMMANDS, "pulumi-language-yaml")
+    code, output, messages = machine.ensure(asked="--yaml")
+    assert code == 0, messages
+    assert Path(output.strip()).parent.parent == machine.cache, "one folder has both"
+    assert not machine.engine("YAML").exists()
+
+
 def test_what_calls_itself_another_version_is_not_kept(machine: Machine) -> None:
-    machine.play_go('echo "echo v1.2.3" > "$2/pulumi"; sed -i "1i #!/bin/sh" "$2/pulumi"')
+    machine.play_go('echo "echo v1.2.3" > "$folder/pulumi"; sed -i "1i #!/bin/sh" "$folder/pulumi"')
     code, _, messages = machine.ensure()
     assert code == 1
     assert "engine: not built from the Go module proxy: what was built calls itself v1.2.3, not v3." in messages
@@ -286,7 +331,7 @@ def test_an_interrupt_ends_all_that_was_started_and_leaves_nothing_half_made(
 def test_killed_halfway_it_begins_again(machine: Machine) -> None:
     machine.play_go("sleep 20 & wait")
     process = machine.start()
-    assert eventually(lambda: bool(list(machine.cache.glob("work-*/engine/bin/pulumi"))))
+    assert eventually(lambda: bool(list(machine.cache.glob("work-*/made/bin/pulumi"))))
     process.kill()
     process.communicate()
     assert machine.rubbish() != []

@@ -1,4 +1,4 @@
-"""What the tests of images run is installed when asked for, and else named with the tests that run it."""
+"""What the tests run is installed when asked for, and else named with the tests that run it."""
 
 from __future__ import annotations
 
@@ -70,6 +70,6 @@ def test_a_failed_installation_shows_what_apt_said_and_ends_with_what_to_run(apt
     done = ensure("some-program", apt)
     assert done.returncode == 1
     first, *said, last = done.stderr.splitlines()
-    assert first == "installing what the tests of images run: some-package ..."
+    assert first == "installing what the tests run: some-package ..."
     assert said == ["canary: update --quiet"]
     assert last.startswith("test servers: `apt-get update --quiet` failed, see above; run `sudo apt-get update && ")

@@ -22,6 +22,7 @@ plain = biot.Plugin(
     display_name="Guard",
     version=3,
     code="plugins/guard",
+    build="auto",
     runtime="python3.13",
     handler="index.handler",
     timeout=30,
@@ -47,6 +48,7 @@ plain = biot.Plugin(
 classes = biot.Plugin(
     "guard",
     code=Path("plugins/guard"),
+    build=biot.BuildArgs(dependencies="requirements.txt", command=name, output="dist", inputs=["src/**"]),
     subscriptions=biot.SubscriptionsArgs(
         interception_order=2,
         interceptions=[
@@ -86,6 +88,7 @@ outputs = biot.Plugin(
 mixed = biot.Plugin(
     "guard",
     code=pulumi.FileArchive("plugins/guard"),
+    build={"command": "npm run build", "output": "dist", "inputs": ["src/**", name]},
     subscriptions={
         "interceptions": [biot.InterceptionArgs(type="ADAPT_ENTITY", entity_type_name=name), {"type": name}],
         "notifications": [biot.NotificationArgs(entity_type_name="patient", action_name="_create")],

@@ -1,4 +1,4 @@
-"""Builds an engine from what the Go module proxy has: Pulumi's CLI, and the language host of this project."""
+"""Builds from what the Go module proxy has: Pulumi's CLI with the language host of this project, or the YAML host."""
 
 import os
 import shutil
@@ -11,55 +11,54 @@ from processes import run
 from progress import Progress, report
 from unavailable import UnavailableError
 
-PACKAGES = ("github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", "./pulumi-language-python")
-"""Each becomes a command of the engine."""
-
 SDK = "github.com/pulumi/pulumi/sdk/v3"
 SCRIPTS = ("python/dist/pulumi-resource-pulumi-python", "python/cmd/pulumi-language-python-exec")
 """What the SDK's module holds of the engine; they belong beside the CLI."""
 
 
-def build(progress: Progress) -> Path:
-    """Build the engine into the cache and return the folder of its commands. The caller holds the cache's lock.
+def build(part: cache.Part, progress: Progress) -> Path:
+    """Build a part into the cache and return the folder of its commands. The caller holds the cache's lock.
 
     Raises:
         UnavailableError: a registry cannot be reached, or the build fails.
     """
-    folder = cache.engine_folder()
-    report(f"building Pulumi {cache.VERSION} from source; this happens once and takes about four minutes")
+    folder = cache.folder_of(part)
+    report(f"building {part.title} {part.version} from source; this happens once and takes about {part.takes}")
     with cache.work_folder() as work:
         go = golang.find(work, progress)
         progress.stage(f"using {go.origin}")
         source = work / "source"
-        for file in cache.inputs():
+        for file in cache.inputs(part):
             # Apart from the clone: Go never writes there, and no workspace above it has a say.
             copied = source / file.relative_to(cache.SOURCES)
             copied.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, copied)
+        module = source / part.module
 
         def command(*arguments: str, seen: Callable[[str], object] = str, timeout: float | None = None) -> str:
-            return run([go.command, *arguments], env=go.env, cwd=source, seen=seen, timeout=timeout)
+            return run([go.command, *arguments], env=go.env, cwd=module, seen=seen, timeout=timeout)
 
         progress.stage("downloading modules")
         count = _Counter(progress, "go: downloading", "{} modules")
-        listed = command("list", "-mod=readonly", "-deps", *PACKAGES, seen=count, timeout=golang.DOWNLOAD)
+        listed = command("list", "-mod=readonly", "-deps", *part.packages, seen=count, timeout=golang.DOWNLOAD)
         total = sum(not line.startswith("go: ") for line in listed.splitlines())
 
         progress.stage("compiling")
-        commands = work / "engine" / "bin"
+        commands = work / "made" / "bin"
         commands.mkdir(parents=True)
         count = _Counter(progress, "", f"{{}} of {total} packages")
-        flags = f"-s -w -X {SDK}/go/common/version.Version=v{cache.VERSION}"
+        flags = f"-s -w -X {part.stamp}=v{part.version}"
         # The linker drops what debuggers need; not even to compile it saves a fifth of the time.
         lean = ["-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false", "-ldflags", flags]
-        command("build", "-mod=readonly", "-v", *lean, "-o", f"{commands}/", *PACKAGES, seen=count)
+        command("build", "-mod=readonly", "-v", *lean, "-o", f"{commands}/", *part.packages, seen=count)
 
-        sdk = command("list", "-mod=readonly", "-m", "-f", "{{.Dir}}", SDK).splitlines()[-1]
-        for name in SCRIPTS:
-            copied = commands / Path(name).name
-            shutil.copyfile(Path(sdk) / name, copied)
-            copied.chmod(0o755)
-        _check_version(commands / "pulumi", work)
+        if part == cache.ENGINE:
+            sdk = command("list", "-mod=readonly", "-m", "-f", "{{.Dir}}", SDK).splitlines()[-1]
+            for name in SCRIPTS:
+                copied = commands / Path(name).name
+                shutil.copyfile(Path(sdk) / name, copied)
+                copied.chmod(0o755)
+            _check_version(commands / "pulumi", work)
         cache.publish(commands.parent, folder)
     return folder / "bin"
 

@@ -1,6 +1,7 @@
 """The folder outside the clone where an engine is kept, so that a second clone starts at once.
 
     engine-<version>-<platform>-<digest>/   what was built from source
+    yaml-<version>-<platform>-<digest>/     the YAML language host, built from source when it was asked for
     vendor-<version>-<platform>/            what the vendor's installer brought
     work-<random>/                          something being made; without its maker it is rubbish
     lock                                    held by the one that makes something
@@ -20,7 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from progress import Progress
 from unavailable import UnavailableError
@@ -31,8 +32,51 @@ SOURCES = Path(__file__).resolve().parent
 VERSION = "3.274.1"
 """The engine's version; go.mod names the same one."""
 
-COMMANDS = ("pulumi", "pulumi-language-python", "pulumi-resource-pulumi-python")
-"""What must be there for a Python program with dynamic resources to be run."""
+
+class Part(NamedTuple):
+    """What one build makes and one folder keeps."""
+
+    name: str
+    title: str
+    """For the user, as is how long a build takes."""
+    takes: str
+    version: str
+    commands: tuple[str, ...]
+    """What must be there for the part to be there; the first one leads to the others."""
+    packages: tuple[str, ...]
+    """What Go builds; each becomes a command."""
+    stamp: str
+    """The variable that holds the version in the programs."""
+    module: str
+    """The folder of its go.mod and go.sum below this one."""
+    sources: tuple[str, ...] = ()
+    """What else is in the module."""
+
+
+ENGINE = Part(
+    name="engine",
+    title="Pulumi",
+    takes="four minutes",
+    version=VERSION,
+    # What must be there for a Python program with dynamic resources to be run.
+    commands=("pulumi", "pulumi-language-python", "pulumi-resource-pulumi-python"),
+    packages=("github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", "./pulumi-language-python"),
+    stamp="github.com/pulumi/pulumi/sdk/v3/go/common/version.Version",
+    module=".",
+    sources=("pulumi-language-python/main.go", "pulumi-language-python/required_packages.py"),
+)
+
+YAML = Part(
+    name="yaml",
+    title="the YAML language host",
+    takes="a minute",
+    version="1.25.0",
+    commands=("pulumi-language-yaml",),
+    packages=("github.com/pulumi/pulumi-yaml/cmd/pulumi-language-yaml",),
+    stamp="github.com/pulumi/pulumi-yaml/pkg/version.Version",
+    module="pulumi-language-yaml",
+)
+"""A module of its own, since its versions of Pulumi's packages are older than the engine's."""
 
 ABSENT = "not there"
 
@@ -48,28 +92,27 @@ def root() -> Path:
     return Path(base).expanduser().absolute() / "biot-provider" / "engine"
 
 
-def target() -> str:
-    """Version and platform, as they stand in the folders' names."""
-    return f"{VERSION}-{platform.system()}-{platform.machine()}".lower()
+def inputs(part: Part) -> list[Path]:
+    """The files that a part is built from."""
+    return [SOURCES / part.module / name for name in ("go.mod", "go.sum", *part.sources)]
 
 
-def inputs() -> list[Path]:
-    """The files that an engine is built from."""
-    names = ("go.mod", "go.sum", "pulumi-language-python/main.go", "pulumi-language-python/required_packages.py")
-    return [SOURCES / name for name in names]
-
-
-def engine_folder() -> Path:
-    """Where the engine that these sources describe is, or will be."""
+def folder_of(part: Part) -> Path:
+    """Where the part that these sources describe is, or will be."""
     total = hashlib.sha256(str(RECIPE).encode())
-    for file in inputs():
+    for file in inputs(part):
         total.update(f"\n{file.name} {_sha256(file)}".encode())
-    return root() / f"engine-{target()}-{total.hexdigest()[:12]}"
+    return root() / f"{part.name}-{target(part)}-{total.hexdigest()[:12]}"
+
+
+def target(part: Part) -> str:
+    """Version and platform, as they stand in the folders' names."""
+    return f"{part.version}-{platform.system()}-{platform.machine()}".lower()
 
 
 def vendor_folder() -> Path:
     """Where the vendor's installer puts its CLI."""
-    return root() / f"vendor-{target()}"
+    return root() / f"vendor-{target(ENGINE)}"
 
 
 def flaw(folder: Path) -> str:
@@ -151,7 +194,7 @@ def work_folder() -> Iterator[Path]:
 
 
 def publish(made: Path, folder: Path) -> None:
-    """Give an engine its manifest and its name; what was wrong under that name goes."""
+    """Give what was made its manifest and its name; what was wrong under that name goes."""
     listed = {}
     for file in sorted((made / "bin").iterdir()):
         state = file.stat()
@@ -161,7 +204,7 @@ def publish(made: Path, folder: Path) -> None:
             "modified": state.st_mtime_ns,
             "executable": os.access(file, os.X_OK),
         }
-    (made / "manifest.json").write_text(json.dumps({"version": VERSION, "files": listed}, indent=2) + "\n", "utf-8")
+    (made / "manifest.json").write_text(json.dumps({"files": listed}, indent=2) + "\n", "utf-8")
     if folder.exists():
         aside = Path(tempfile.mkdtemp(prefix="work-", dir=root()))
         folder.rename(aside / "flawed")

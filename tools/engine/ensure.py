@@ -2,6 +2,8 @@
 
     PATH="$(.venv/bin/python tools/engine/ensure.py):$PATH" pulumi version
 
+With `--yaml` the host of YAML programs too; what it prints may then be two folders with a colon between them.
+
 Tried in this order: on PATH; the project's cache; the vendor's installer; built from the Go module proxy. Which one it
 took, and why not the ones before, stands on standard error. Ends with exit code 1 and one line if none works.
 """
@@ -22,41 +24,43 @@ from unavailable import UnavailableError
 VENDOR = "https://www.pulumi.com/docs/install/"
 
 
-def on_path() -> Path:
-    """Find the folder of the CLI on PATH.
+def on_path(part: cache.Part) -> Path:
+    """Find the folder of a part on PATH.
 
     Raises:
         UnavailableError: it is not there, or not whole.
     """
-    found = {name: shutil.which(name) for name in cache.COMMANDS}
-    pulumi = found["pulumi"]
-    if pulumi is None:
-        raise UnavailableError("there is no pulumi")
-    # The engine looks beside its own executable too.
-    beside = Path(os.path.realpath(pulumi)).parent
-    missing = [name for name, path in found.items() if path is None and not os.access(beside / name, os.X_OK)]
-    if missing:
-        raise UnavailableError(f"{pulumi} has no {' and no '.join(missing)} beside it")
-    return Path(pulumi).absolute().parent
+    search = os.environ.get("PATH", os.defpath)
+    if pulumi := shutil.which("pulumi"):
+        # The engine looks beside its own executable too.
+        search += os.pathsep + str(Path(os.path.realpath(pulumi)).parent)
+    found = {name: shutil.which(name, path=search) for name in part.commands}
+    first = found[part.commands[0]]
+    if first is None:
+        raise UnavailableError(f"there is no {part.commands[0]}")
+    if missing := [name for name, path in found.items() if path is None]:
+        raise UnavailableError(f"{first} has no {' and no '.join(missing)} beside it")
+    return Path(first).absolute().parent
 
 
-def cached() -> Path:
-    """Find the folder of an engine that an earlier run left.
+def cached(part: cache.Part) -> Path:
+    """Find the folder of a part that an earlier run left.
 
     Raises:
         UnavailableError: there is none, or it is damaged.
     """
-    flaws = {folder: cache.flaw(folder) for folder in (cache.vendor_folder(), cache.engine_folder())}
+    flaws = {folder: cache.flaw(folder) for folder in (cache.vendor_folder(), cache.folder_of(part))}
     for folder, flaw in flaws.items():
-        if not flaw:
+        # What the vendor brought may be without a part.
+        if not flaw and os.access(folder / "bin" / part.commands[0], os.X_OK):
             return folder / "bin"
-    if damaged := [f"{folder} is damaged: {flaw}" for folder, flaw in flaws.items() if flaw != cache.ABSENT]:
+    if damaged := [f"{folder} is damaged: {flaw}" for folder, flaw in flaws.items() if flaw not in ("", cache.ABSENT)]:
         raise UnavailableError("; ".join(damaged))
-    raise UnavailableError(f"{cache.root()} has none for {cache.target()} and these sources")
+    raise UnavailableError(f"{cache.root()} has none for {cache.target(part)} and these sources")
 
 
-def made() -> Path:
-    """Make an engine, or wait for another process that is making one.
+def made(part: cache.Part) -> Path:
+    """Make a part, or wait for another process that is making it.
 
     Raises:
         UnavailableError: there is no way to one.
@@ -66,33 +70,35 @@ def made() -> Path:
 
     with Progress() as progress, cache.locked(progress):
         with contextlib.suppress(UnavailableError):
-            return _tried("in the project's cache, which another process has just filled", cached, quiet=True)
-        with contextlib.suppress(UnavailableError):
-            return _tried("from the vendor's installer", lambda: vendor.install(progress))
-        return _tried("built from the Go module proxy", lambda: builder.build(progress))
+            name = "in the project's cache, which another process has just filled"
+            return _tried(part, name, lambda: cached(part), quiet=True)
+        if part == cache.ENGINE:
+            with contextlib.suppress(UnavailableError):
+                return _tried(part, "from the vendor's installer", lambda: vendor.install(progress))
+        return _tried(part, "built from the Go module proxy", lambda: builder.build(part, progress))
 
 
-def find() -> Path:
-    """Find the folder of the first engine that can be had.
+def find(part: cache.Part) -> Path:
+    """Find the folder of the first one of a part that can be had.
 
     Raises:
         UnavailableError: none can.
     """
     with contextlib.suppress(UnavailableError):
-        return _tried("on PATH", on_path)
+        return _tried(part, "on PATH", lambda: on_path(part))
     with contextlib.suppress(UnavailableError):
-        return _tried("in the project's cache", cached)
-    return made()
+        return _tried(part, "in the project's cache", lambda: cached(part))
+    return made(part)
 
 
-def _tried(name: str, way: Callable[[], Path], quiet: bool = False) -> Path:
+def _tried(part: cache.Part, name: str, way: Callable[[], Path], quiet: bool = False) -> Path:
     try:
         folder = way()
     except UnavailableError as reason:
         if not quiet:
             report(f"not {name}: {reason}")
         raise
-    report(f"using Pulumi {name}: {folder}")
+    report(f"using {part.title} {name}: {folder}")
     return folder
 
 
@@ -104,15 +110,21 @@ def main() -> int:
     """Run the command and return its exit code."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
-    try:
-        folder = find()
-    except UnavailableError:
-        report(f"no Pulumi CLI to be had; install it ({VENDOR}) so that it is on PATH, or make a registry reachable")
-        return 1
-    except KeyboardInterrupt:
-        report("stopped; what was half made is removed")
-        return 130
-    sys.stdout.write(f"{folder}\n")
+    parts = [cache.ENGINE, cache.YAML] if "--yaml" in sys.argv[1:] else [cache.ENGINE]
+    folders = []
+    for part in parts:
+        try:
+            folders.append(str(find(part)))
+        except UnavailableError:
+            report(
+                f"no {part.commands[0]} to be had; install Pulumi ({VENDOR}) so that it is on PATH, "
+                "or make a registry reachable"
+            )
+            return 1
+        except KeyboardInterrupt:
+            report("stopped; what was half made is removed")
+            return 130
+    sys.stdout.write(os.pathsep.join(dict.fromkeys(folders)) + "\n")
     return 0
 
 

@@ -37,7 +37,7 @@ def install(progress: Progress) -> Path:
             run([*script, "install", str(made)], timeout=INSTALL)
         except CommandError as error:
             raise UnavailableError(error.reason) from error
-        if missing := [name for name in cache.COMMANDS if not os.access(made / "bin" / name, os.X_OK)]:
+        if missing := [name for name in cache.ENGINE.commands if not os.access(made / "bin" / name, os.X_OK)]:
             raise UnavailableError(f"it brought no {', '.join(missing)}")
         cache.publish(made, cache.vendor_folder())
     return cache.vendor_folder() / "bin"

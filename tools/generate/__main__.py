@@ -10,15 +10,17 @@ from . import ROOT
 from .classes import resource_modules
 from .kinds import KINDS
 from .pages import page
+from .schema import schema
 
 RESOURCES = ROOT / "biot_provider" / "program" / "resources"
+SCHEMA = ROOT / "biot_provider" / "native" / "schema.json"
 REFERENCE = ROOT / "docs" / "reference"
 
 
 def generated() -> Mapping[Path, str]:
     """The text of every generated file."""
     modules = {RESOURCES / name: text for name, text in resource_modules().items()}
-    return modules | {REFERENCE / f"{kind.words('-')}.md": page(kind) for kind in KINDS}
+    return modules | {SCHEMA: schema()} | {REFERENCE / f"{kind.words('-')}.md": page(kind) for kind in KINDS}
 
 
 def main(arguments: list[str]) -> int:

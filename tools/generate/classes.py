@@ -21,7 +21,7 @@ from pydantic.fields import FieldInfo
 from biot_provider.api.models.plugins import PluginShown
 from biot_provider.lifecycle.fields import Mark, Model, marked
 
-from .fields import is_left_out, is_required, meaning, summary, type_text
+from .fields import has_shorthand, is_left_out, is_required, meaning, summary, type_text
 from .kinds import KINDS, Kind
 
 _WIDTH = 120
@@ -163,7 +163,7 @@ def _input(field: FieldInfo) -> str:
         nested=lambda model: f"{model.__name__}Args | {model.__name__}ArgsDict",
         item=lambda type_: f"pulumi.Input[{type_}]",
     )
-    return f"pulumi.Input[{text}]"
+    return f"pulumi.Input[{text} | str]" if has_shorthand(field) else f"pulumi.Input[{text}]"
 
 
 def _output(field: FieldInfo, is_nullable: bool = False) -> str:

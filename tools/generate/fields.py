@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from biot_provider.lifecycle.fields import Default, Expected, Mark, Model, Unit
+from biot_provider.lifecycle.fields import Default, Expected, Mark, Model, Shorthand, Unit
 
 T = TypeVar("T")
 
@@ -44,6 +44,11 @@ def model_in(annotation: Any) -> type[Model] | None:
     return next((part for part in _parts(annotation) if isinstance(part, type) and issubclass(part, Model)), None)
 
 
+def has_shorthand(field: FieldInfo) -> bool:
+    """Whether a word may be given in place of a map."""
+    return bool(_find(field, Shorthand))
+
+
 def is_left_out(field: FieldInfo) -> bool:
     """Whether an argument that is not given is None in the outputs too."""
     filled_in = any(default.in_outputs for default in _find(field, Default))
@@ -69,6 +74,7 @@ def allowed(field: FieldInfo) -> str:
         )
     elif shortest is not None:
         limits.append(_NOT_EMPTY)
+    limits += [f"``{part.word}`` or a map" for part in _find(field, Shorthand)]
     words = [f"``{word}``" for part in _annotations(field) if get_origin(part) is Literal for word in get_args(part)]
     return ", ".join([*limits, *words, *(part.text for part in _find(field, Expected))])
 
@@ -89,7 +95,7 @@ def default(field: FieldInfo) -> str:
 
 def meaning(field: FieldInfo) -> str:
     """The description, and what is special about the field. Raises ValueError where there is no description."""
-    return "; ".join([_description(field), *_notes(field)])
+    return "; ".join([description(field), *_notes(field)])
 
 
 def summary(field: FieldInfo) -> str:
@@ -97,10 +103,11 @@ def summary(field: FieldInfo) -> str:
     limits = allowed(field).replace(_NOT_EMPTY, "")
     given = "" if default(field) in ("none", "required", "empty") else f"default {default(field)}"
     values = ", ".join(text for text in (limits, given) if text)
-    return "; ".join([_description(field), *([values] if values else []), *_notes(field)])
+    return "; ".join([description(field), *([values] if values else []), *_notes(field)])
 
 
-def _description(field: FieldInfo) -> str:
+def description(field: FieldInfo) -> str:
+    """What the field is. Raises ValueError where it does not say."""
     if not field.description:
         raise ValueError(f"the field {field.alias} has no description")
     return field.description

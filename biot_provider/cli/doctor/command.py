@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -51,10 +50,6 @@ def run(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print_problem("stopped")
         return 130
-    except BrokenPipeError:
-        # The reader has closed the pipe; Python would write to it once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
 
 
 @dataclass(frozen=True)
@@ -95,8 +90,9 @@ class Doctor:
     def run(self) -> int:
         """Run all checks and return the exit code."""
         # Imported here so that `biot-provider emulator` starts without these slow modules.
+        from .builds import builds
         from .images import images
-        from .project import engine, find_project
+        from .project import find_project
 
         try:
             self._project = find_project(Path.cwd())
@@ -104,8 +100,9 @@ class Doctor:
             self._project = problem
         self._check("configuration", self._check_configuration)
         self._check_platform()
-        self._check("engine", engine)
+        self._check("engine", self._check_engine)
         self._check("images", images)
+        self._check("builds", builds)
         self._check("writing", self._check_places)
         self._check("project", self._check_project)
         self._check("plugins", self._check_plugins)
@@ -242,6 +239,11 @@ class Doctor:
         settings = self._settings
         data = settings.embedded_folder(self._short_stack_name()) if settings and settings.is_embedded else None
         return writing(self._base_folder(), data, os.environ)
+
+    def _check_engine(self) -> str:
+        from .project import engine
+
+        return engine(is_python=isinstance(self._project, Problem) or self._project.runtime == "python")
 
     def _check_project(self) -> str:
         from .project import check_project

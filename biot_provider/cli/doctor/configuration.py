@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from biot_provider.config import KEYS, Settings
+from biot_provider.config import KEYS, SECRET_KEYS, Settings
 from biot_provider.errors import ConfigError
 from biot_provider.lifecycle.validation import nearest
 
@@ -18,7 +18,6 @@ from .project import ENGINE, INSTALL, Project, read_map, run_engine
 NAMESPACE = "biot:"
 VARIABLES: Mapping[str, str | None] = {key.name: key.variable for key in KEYS}
 """Each key of the namespace, and the environment variable that replaces it."""
-SECRETS = [key.name for key in KEYS if key.is_secret]
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def settings(stack: Stack, values: Mapping[str, Any], environment: Mapping[str, 
     if unknown:
         wrong = ", ".join(f"{NAMESPACE}{key}{nearest(key, sorted(VARIABLES))}" for key in unknown)
         raise Problem(f"unknown keys in {stack.where(unknown[0])}: {wrong}")
-    plain = [key for key in SECRETS if key in values and key not in stack.encrypted]
+    plain = [key for key in SECRET_KEYS if key in values and key not in stack.encrypted]
     if plain:
         keys = " and ".join(f"{NAMESPACE}{key}" for key in plain)
         raise Problem(
@@ -115,7 +114,7 @@ def settings(stack: Stack, values: Mapping[str, Any], environment: Mapping[str, 
 
 def secrets(source: Mapping[str, Any]) -> list[str]:
     """Return every secret in the stack's values or in the environment, to redact it."""
-    found = [source.get(name) for key in SECRETS for name in (key, VARIABLES[key]) if name is not None]
+    found = [source.get(name) for key in SECRET_KEYS for name in (key, VARIABLES[key]) if name is not None]
     return [value for value in found if isinstance(value, str) and value]
 
 

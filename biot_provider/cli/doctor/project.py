@@ -13,7 +13,7 @@ from typing import Any
 from biot_provider.errors import InputError
 from biot_provider.plugin.manifest.yaml_file import read_yaml
 
-from .findings import Problem
+from .findings import Note, Problem
 
 ENGINE = "pulumi"
 PARTS = ("pulumi-language-python", "pulumi-resource-pulumi-python")
@@ -39,6 +39,12 @@ class Project:
     def name(self) -> str:
         """The project's name, which is the namespace of its configuration."""
         return str(self.content.get("name", ""))
+
+    @property
+    def runtime(self) -> str:
+        """The language host that runs the program, such as ``python``."""
+        runtime = self.content.get("runtime")
+        return str(runtime.get("name") if isinstance(runtime, dict) else runtime)
 
     @property
     def stacks(self) -> Path:
@@ -76,20 +82,25 @@ def read_map(file: Path) -> Mapping[str, Any]:
     return content
 
 
-def engine() -> str:
-    """Check the engine on PATH and its Python parts; return its version. Raises Problem."""
+def engine(*, is_python: bool = True) -> str:
+    """Check the engine on PATH, and the parts that a Python program needs; return its version. Raises Problem."""
     found = shutil.which(ENGINE)
     if found is None:
         raise Problem(f"there is no {ENGINE} on PATH: {INSTALL}")
     # The engine also looks in the folder of its executable.
     beside = Path(os.path.realpath(found)).parent
-    missing = [part for part in PARTS if not shutil.which(part) and not os.access(beside / part, os.X_OK)]
+    missing = [
+        part
+        for part in (PARTS if is_python else ())
+        if not shutil.which(part) and not os.access(beside / part, os.X_OK)
+    ]
     if missing:
         raise Problem(f"{found} has no {' and no '.join(missing)}: {INSTALL}")
-    return f"{ENGINE} {run_engine('version')}, with its Python language host"
+    host = ", with its Python language host" if is_python else ""
+    return f"{ENGINE} {run_engine('version')}{host}"
 
 
-def run_engine(*arguments: str, folder: Path | None = None) -> str:
+def run_engine(*arguments: str, folder: Path | None = None, seconds: float = _ENGINE_TIMEOUT_SECONDS) -> str:
     """Run a command of the engine and return its output. Raises Problem."""
     command = [ENGINE, *arguments]
     shown = " ".join(command)
@@ -101,29 +112,34 @@ def run_engine(*arguments: str, folder: Path | None = None) -> str:
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
-            timeout=_ENGINE_TIMEOUT_SECONDS,
+            encoding="utf-8",
+            errors="replace",
+            timeout=seconds,
         )
     except subprocess.TimeoutExpired:
-        raise Problem(f"`{shown}` does not end within {_ENGINE_TIMEOUT_SECONDS} s: run it by hand") from None
+        raise Problem(f"`{shown}` does not end within {seconds:.0f} s: run it by hand") from None
     except OSError as error:
         raise Problem(f"`{shown}` cannot be run ({reason(error)}): {INSTALL}") from None
     if run.returncode:
         lines = [line for line in run.stderr.splitlines() if line.strip()]
-        raise Problem(f"`{shown}` fails: {lines[-1].strip() if lines else 'no message'}")
+        raise Problem(f"`{shown}` fails: {lines[-1].strip() if lines else 'run it by hand to see why'}")
     return run.stdout.strip()
 
 
 def check_project(found: Project) -> str:
-    """Check the program, the virtual environment and the stacks of a project. Raises Problem."""
-    runtime = found.content.get("runtime")
-    name = runtime.get("name") if isinstance(runtime, dict) else runtime
-    if name != "python":
-        raise Problem(f"{found.file.name}: the runtime is {name!r}: set it to python")
+    """Check the program, the virtual environment and the stacks of a project.
+
+    Raises Problem, and Note where the program is in another language.
+    """
+    if not found.content.get("runtime"):
+        raise Problem(f"{found.file.name} has no runtime: set it to python")
+    if found.runtime != "python":
+        raise Note(f"{found.name}: its runtime is {found.runtime}: only a Python program is checked")
     main = found.folder / str(found.content.get("main") or "")
     program = main / "__main__.py" if main.is_dir() else main
     if not program.is_file():
         raise Problem(f"there is no program {found.shown(program)}: write it, or correct main in {found.file.name}")
+    runtime = found.content["runtime"]
     options = runtime.get("options") if isinstance(runtime, dict) else None
     virtual = options.get("virtualenv") if isinstance(options, dict) else None
     if virtual and not (found.folder / str(virtual)).is_dir():

@@ -135,7 +135,10 @@ class _Session:
         )
         calls = plan_calls(plugin, options)
         with tempfile.TemporaryDirectory() as folder:
-            package = stage(plugin, Path(folder))
+            staged = Path(folder, "package")
+            staged.mkdir()
+            package = stage(plugin, staged, lambda line: print_result(f"{plugin.inputs.name}: {line}"))
+            fitted = _fitted(staged, plugin.runtime)
             sender = self._start_sender()
             inputs = plugin.inputs
             settings = FunctionSettings(
@@ -150,7 +153,9 @@ class _Session:
             _print_plugin(plugin, len(package.files), package.size)
             report = Report(sender.secrets)
             succeeded = True
-            with Function(Path(folder), settings) as function:
+            if fitted:
+                print_result(f"note: {fitted}")
+            with Function(staged, settings) as function:
                 for number, call in enumerate(calls, start=1):
                     event = sender.event(call)
                     report.begin(call, event, notes(call))
@@ -183,6 +188,17 @@ class _Session:
         texts = [text for text in (arguments.event, arguments.data) if text]
         files = [Path(text) for text in texts if os.path.isfile(text)]  # noqa: PTH113  (no error for what can be no path)
         return fingerprint(*(place for place in (arguments.folder, arguments.env_file, *files) if place))
+
+
+def _fitted(folder: Path, runtime: str) -> str | None:
+    """Have the package's distributions fit the interpreter that is here, and return what was done for that."""
+    from biot_provider.emulator.functions.runtime import FittingError, fit
+    from biot_provider.errors import PackagingError
+
+    try:
+        return fit(folder, runtime)
+    except FittingError as error:
+        raise PackagingError(str(error)) from None
 
 
 def _is_not_loaded(invocation: Invocation) -> bool:

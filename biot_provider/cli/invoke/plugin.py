@@ -6,6 +6,7 @@ import io
 import os
 import re
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,11 @@ from biot_provider.package.package import Package, read_package, zipped_size_pro
 from biot_provider.plugin.handler.problem import handler_problem
 from biot_provider.plugin.manifest.folders import MANIFEST
 from biot_provider.plugin.model import DEFAULT_HANDLER, DEFAULT_RUNTIME, PluginInputs
+from biot_provider.plugin.package import recipe_of
 from biot_provider.program.declare_plugins import read_plugin
+from biot_provider.recipe.build import build_package
+from biot_provider.recipe.size import built_size_problem
+from biot_provider.recipe.sources import read_sources
 
 from .usage import UsageProblem
 
@@ -60,20 +65,27 @@ def read_local_plugin(place: Path, runtime: str | None, handler: str | None) -> 
     )
 
 
-def stage(plugin: LocalPlugin, folder: Path) -> Package:
-    """Copy exactly the files that would be deployed into a folder.
+def stage(plugin: LocalPlugin, folder: Path, report: Callable[[str], None]) -> Package:
+    """Copy exactly the files that would be deployed into a folder, built where the plugin says how.
 
     Raises PackagingError when the package is invalid or too large, or lacks the handler's file.
     """
-    package = read_package(plugin.source)
-    problem = handler_problem(package, plugin.runtime, plugin.handler) or zipped_size_problem(package)
+    build = plugin.inputs.build
+    recipe = None if build is None else recipe_of(plugin.source, build.model_dump(), plugin.runtime)
+    if recipe is None:
+        package = read_package(plugin.source)
+        problem = zipped_size_problem(package)
+    else:
+        package = build_package(read_sources(recipe), report)
+        problem = built_size_problem(package)
+    problem = problem or handler_problem(package, plugin.runtime, plugin.handler)
     if problem is not None:
         raise PackagingError(problem)
-    if plugin.source.is_dir():
+    if package.source.is_dir():
         for file in package.files:
             target = folder / file.path
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(plugin.source / file.path, target)
+            shutil.copyfile(package.source / file.path, target)
             target.chmod(0o755 if file.executable else 0o644)
     else:
         from biot_provider.emulator.functions.runtime import unpack

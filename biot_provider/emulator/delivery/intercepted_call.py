@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from ..access.identity import Holder
 
 
+def trace_id_of(traceparent: str) -> str:
+    """Return the W3C trace id of the header `traceparent`."""
+    return traceparent.split("-")[1]
+
+
 @dataclass(frozen=True)
 class InterceptedRequest:
     """A request as interceptors see it and may change it."""
@@ -38,7 +43,7 @@ class InterceptedCall:
     @property
     def trace_id(self) -> str:
         """The W3C trace id."""
-        return self.traceparent.split("-")[1]
+        return trace_id_of(self.traceparent)
 
     def at(self, variables: Mapping[str, str]) -> InterceptedCall:
         """Return the call with these values in place of the placeholders."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ..http.errors import ApiError
 from ..subscriptions import subscribers
 from ..subscriptions.endpoints import shown_endpoint
+from .intercepted_call import trace_id_of
 from .notification_queue import MAX_WAITING, NotificationQueue
 from .plugin_tokens import INTERCEPTOR, NOTIFICATION
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from ..database import Store
     from ..functions.deployments import Functions
+    from ..functions.invocations import Invocations
     from ..functions.logs import Logs
     from ..functions.runtime import Invocation
     from ..subscriptions.subscribers import Subscriber
@@ -48,13 +50,20 @@ class Delivery:
     """Calls the subscribers of one platform from this process."""
 
     def __init__(
-        self, store: Store, switches: Switches, functions: Functions, tokens: PluginTokens, logs: Logs
+        self,
+        store: Store,
+        switches: Switches,
+        functions: Functions,
+        tokens: PluginTokens,
+        logs: Logs,
+        invocations: Invocations,
     ) -> None:
         self._store = store
         self._switches = switches
         self._functions = functions
         self._tokens = tokens
         self._logs = logs
+        self._invocations = invocations
         self._queue = NotificationQueue(self._logs.note)
 
     def before(self, call: InterceptedCall) -> InterceptedCall:
@@ -90,7 +99,7 @@ class Delivery:
         for subscriber in listeners:
             what = f"NOTIFICATION {call.entity} {change.action}"
             if not self._queue.put(_source(subscriber), partial(self._notify, subscriber, call, change)):
-                self._logs.note(_source(subscriber), f"{what}: not sent, as {MAX_WAITING} others wait already")
+                self._note(subscriber, what, f"not sent, as {MAX_WAITING} others wait already", call)
 
     def run_schedule(self, name: str) -> Invocation:
         """Run a plugin now, as its schedule would. Raises ValueError where it has none or is disabled."""
@@ -168,12 +177,17 @@ class Delivery:
         verdict = judge(hook_type, answer, path=request.path)
         problem = answer.problem or (None if verdict.blocked else "; ".join(verdict.problems))
         if problem:
-            self._logs.note(_source(subscriber), f"{what}: {problem}")
+            self._note(subscriber, what, problem, call)
             self._failed(subscriber, what, problem)
             return None
         if verdict.blocked:
             raise Blocked(answer)
         return verdict
+
+    def _note(self, subscriber: Subscriber, what: str, problem: str, call: InterceptedCall) -> None:
+        source = _source(subscriber)
+        self._logs.note(source, f"{what}: {problem}")
+        self._invocations.add_problem(source, what, problem, call.trace_id)
 
     def _failed(self, subscriber: Subscriber, what: str, problem: str) -> None:
         """Handle an interceptor without a usable response: no document says what the platform does then."""
@@ -216,16 +230,33 @@ class Delivery:
         body: Mapping[str, Any],
     ) -> HttpResponse:
         """Call a plugin, or an endpoint elsewhere. Raises _NoAnswerError."""
-        from .hook_responses import HttpResponse, http_response
+        from .hook_responses import http_response
 
+        trace_id = trace_id_of(headers["traceparent"])
         if subscriber.plugin is not None:
             deployed = self._functions.find(subscriber.plugin)
             if deployed is None:
                 raise _NoAnswerError("it was deleted at this moment")
-            call = self._functions.invoke(deployed, event(deployed.endpoint_url), what)
+            call = self._functions.invoke(deployed, event(deployed.endpoint_url), what, trace_id)
             if call.error is not None:
                 raise _NoAnswerError(call.error)
             return http_response(call.answer)
+        with self._invocations.recording(_source(subscriber), what, trace_id) as entry:
+            answer = self._post(subscriber, what, headers, body, entry)
+        if isinstance(answer, _NoAnswerError):
+            raise answer
+        return answer
+
+    def _post(
+        self,
+        subscriber: Subscriber,
+        what: str,
+        headers: Mapping[str, str],
+        body: Mapping[str, Any],
+        entry: dict[str, Any],
+    ) -> HttpResponse | _NoAnswerError:
+        """Call an endpoint elsewhere, and add the outcome to the call's entry."""
+        from .hook_responses import HttpResponse
         from .outgoing import Unreachable, post
 
         assert subscriber.endpoint is not None  # noqa: S101  (a subscriber is one or the other)
@@ -234,9 +265,11 @@ class Delivery:
             status, given, content = post(subscriber.endpoint, headers, json.dumps(body).encode())
         except Unreachable as unreachable:
             self._logs.note(_source(subscriber), f"{what}: {unreachable}")
-            raise _NoAnswerError(str(unreachable)) from None
+            entry |= {"error": str(unreachable), "duration": 1000 * (time.monotonic() - started)}
+            return _NoAnswerError(str(unreachable))
         took = 1000 * (time.monotonic() - started)
         self._logs.note(_source(subscriber), f"{what}: answered {status} in {took:.0f} ms")
+        entry |= {"status": status, "duration": took}
         return HttpResponse(status, given, content)
 
 

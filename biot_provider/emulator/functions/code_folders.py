@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .runtime import unpack
+from .runtime import fit, fitting_key, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -24,6 +24,8 @@ DRAFT_SECONDS = 3600.0
 """A folder that is half made or half taken away after so long is nobody's work any more."""
 
 _LOCK = ".lock"
+_FITTING = "-"
+"""Between a digest and what the package's distributions fit, where that is not what they were made for."""
 
 
 class CodeFolder:
@@ -44,14 +46,18 @@ class CodeFolders:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def take(self, digest: str, content: Callable[[], bytes]) -> CodeFolder:
-        """Return the folder of a package, unpacked where it is not there yet. Raises OSError, ValueError."""
+    def take(self, digest: str, content: Callable[[], bytes], runtime: str = "") -> CodeFolder:
+        """Return the folder of a package for a runtime, unpacked where it is not there yet.
+
+        Raises OSError, ValueError.
+        """
         self._folder.mkdir(parents=True, exist_ok=True)
-        lock = self._locked(digest)
-        path = self._folder / digest
+        name = f"{digest}{_FITTING}{key}" if (key := fitting_key(runtime)) else digest
+        lock = self._locked(name)
+        path = self._folder / name
         try:
             if not path.is_dir():
-                self._unpack(content(), path)
+                self._unpack(content(), path, runtime)
         except BaseException:
             os.close(lock)
             raise
@@ -66,9 +72,10 @@ class CodeFolders:
                 with contextlib.suppress(OSError):
                     if time.time() - draft.stat().st_mtime > DRAFT_SECONDS:
                         shutil.rmtree(draft, ignore_errors=True)
-        for digest in {name.removesuffix(_LOCK) for name in names if not name.startswith(".")}.difference(used):
-            with contextlib.suppress(OSError):
-                self._remove(digest)
+        for name in {name.removesuffix(_LOCK) for name in names if not name.startswith(".")}:
+            if name.partition(_FITTING)[0] not in used:
+                with contextlib.suppress(OSError):
+                    self._remove(name)
 
     def _locked(self, digest: str) -> int:
         """Lock the folder and return the lock's file descriptor."""
@@ -86,11 +93,12 @@ class CodeFolders:
             # It was taken away between the two.
             os.close(lock)
 
-    def _unpack(self, content: bytes, path: Path) -> None:
+    def _unpack(self, content: bytes, path: Path, runtime: str) -> None:
         # Beside it first, so that nobody ever sees half a package.
         draft = Path(tempfile.mkdtemp(prefix=".", dir=self._folder))
         try:
             unpack(content, draft)
+            fit(draft, runtime)
             try:
                 draft.rename(path)
             except OSError:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..plugins.responses import DEFAULT_CORS, function_host, variables
+from .invocations import outcome, status_of
 from .logs import PLATFORM, PLUGIN
 from .pool import Pool, failed, invocation
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..database import Store
+    from .invocations import Invocations
     from .logs import Logs
     from .runtime import FunctionSettings, Invocation
 
@@ -43,9 +45,12 @@ class Deployed:
 class Functions:
     """The functions of one platform, in this process. `address` gives where they reach the platform."""
 
-    def __init__(self, store: Store, logs: Logs, folder: Path, address: Callable[[], str]) -> None:
+    def __init__(
+        self, store: Store, logs: Logs, invocations: Invocations, folder: Path, address: Callable[[], str]
+    ) -> None:
         self._store = store
         self._logs = logs
+        self._invocations = invocations
         self._folder = folder
         self._address = address
         self._pools: dict[str, Pool] = {}
@@ -61,9 +66,15 @@ class Functions:
         """Return the plugin that this endpoint id belongs to."""
         return self._find("json_extract(record, '$.endpointUrl') = ?", function_host(function_id))
 
-    def invoke(self, deployed: Deployed, event: Mapping[str, Any], what: str) -> Invocation:
-        """Call the function; `what` names the call in the log. Never raises for what the plugin does."""
-        with self._logs.writer(deployed.name) as writer:
+    def invoke(
+        self, deployed: Deployed, event: Mapping[str, Any], what: str, trace_id: str | None = None
+    ) -> Invocation:
+        """Call the function; `what` names the call in the log. Never raises for what the plugin does.
+
+        `trace_id` is that of the request that the call is a part of.
+        """
+        recording = self._invocations.recording(deployed.name, what, trace_id)
+        with recording as entry, self._logs.writer(deployed.name) as writer:
             try:
                 answer = self._answer(deployed, event, lambda line: writer.write(PLUGIN, line))
             except (OSError, ValueError) as error:
@@ -71,11 +82,13 @@ class Functions:
             for warning in answer.warnings:
                 writer.write(PLATFORM, f"{what}: warning: {warning}")
             writer.write(PLATFORM, f"{what}: {_outcome(answer, deployed.settings.memory_size)}")
+            entry |= outcome(answer, deployed.settings.memory_size)
         return answer
 
-    def note(self, name: str, line: str) -> None:
-        """Write one line of the platform's into a plugin's log."""
-        self._logs.note(name, line)
+    def note(self, name: str, what: str, problem: str, trace_id: str) -> None:
+        """Note a problem with a plugin's answer to a call."""
+        self._logs.note(name, f"{what}: {problem}")
+        self._invocations.add_problem(name, what, problem, trace_id)
 
     def close(self) -> None:
         """End every process, also one that is at work."""
@@ -179,7 +192,8 @@ class Functions:
         with self._store.reading() as db:
             used = {row["digest"] for row in db.execute("SELECT digest FROM code")}
         folders = CodeFolders(self._folder)
-        code = folders.take(str(deployed.digest), lambda: self._content(str(deployed.digest)))
+        runtime = deployed.settings.runtime
+        code = folders.take(str(deployed.digest), lambda: self._content(str(deployed.digest)), runtime)
         try:
             folders.clear(used)
             address = {"BIOT_BASE_URL": self._address()}
@@ -224,8 +238,8 @@ def _outcome(call: Invocation, limit: int) -> str:
     """Return how a call ended, for a log."""
     if call.error is not None:
         return call.error
-    status = call.answer.get("statusCode") if isinstance(call.answer, dict) else None
-    text = f"answered{f' {status}' if isinstance(status, int) else ''} in {1000 * call.duration:.0f} ms"
+    status = status_of(call)
+    text = f"answered{'' if status is None else f' {status}'} in {1000 * call.duration:.0f} ms"
     if call.init_duration is not None:
         text += f", after a cold start of {1000 * call.init_duration:.0f} ms"
     return text if not call.peak_memory else f"{text}, {call.peak_memory} of {limit} MB"

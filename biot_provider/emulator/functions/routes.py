@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
-from ..http.guard import is_of_another_site
+from ..http.guard import SANDBOX, is_of_another_site, may_become_document
 from ..http.routes import Route, json_response
 from ..plugins.responses import FUNCTIONS
 from .pool import THROTTLED
@@ -81,7 +81,7 @@ class FunctionsApi:
         # It is shown in a terminal.
         named = "".join(character if character.isprintable() else "?" for character in rest[:_MAX_LOGGED_CHARACTERS])
         what = f"{request.method} /{named}"
-        called = self._functions.invoke(deployed, event, what)
+        called = self._functions.invoke(deployed, event, what, call.trace_id)
         if called.error_type == THROTTLED:
             return _throttled()
         if called.error is not None:
@@ -89,14 +89,21 @@ class FunctionsApi:
         answer = http_response(called.answer)
         problem = answer.problem or _unsendable(answer)
         if problem:
-            self._functions.note(deployed.name, f"{what}: {problem}")
+            self._functions.note(deployed.name, what, problem, call.trace_id)
             return _message(502, "Internal Server Error")
         response = Response(answer.body if answer.status not in (204, 304) else b"", answer.status)
         response.headers.clear()
         response.headers.extend({name: value for name, value in answer.headers.items() if name not in _ITS_OWN})
         for cookie in answer.cookies:
             response.headers.add("set-cookie", cookie)
-        return _shared(response, deployed, origin)
+        return _sandboxed(_shared(response, deployed, origin), request)
+
+
+def _sandboxed(response: Response, request: Request) -> Response:
+    """Give what a browser shows as a page an origin of its own: the emulator's console has the same address."""
+    if may_become_document(request):
+        response.headers.add("content-security-policy", SANDBOX)
+    return response
 
 
 def _unsendable(answer: HttpResponse) -> str | None:

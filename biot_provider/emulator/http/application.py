@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Request, Response
 
+from ..console.pages import CONSOLE, is_page_request, page
 from ..plugins.responses import FUNCTIONS
 from ..testing.apply_fault import cut, fault_response
 from ..testing.request_log import redacted, without_secrets
 from .errors import ApiError, envelope, method_not_allowed
-from .guard import KEY_ENVIRON, comes_from_web_page
+from .guard import KEY_ENVIRON, comes_from_web_page, is_sent_by_own_page
 from .request_body import limit_body
 from .routes import Call, json_response, url_map
 
@@ -74,9 +75,13 @@ class Application:
         return self._respond(Request(environ))(environ, start_response)
 
     def _respond(self, request: Request) -> Response:
+        if self._control is not None and is_page_request(request):
+            return page(request)
         # Whether pages may call a function is the function's to say.
         if not request.path.startswith(FUNCTIONS) and comes_from_web_page(request):
-            return json_response({"error": "no web page may call the emulator"}, 403)
+            calls_console = self._control is not None and request.path.startswith(CONSOLE)
+            if not (calls_console and is_sent_by_own_page(request)):
+                return json_response({"error": "no web page may call the emulator"}, 403)
         if self._control is not None and request.path.startswith(CONTROL):
             return self._control.respond(request)
         # The key is nobody's business but the control's: what is called from here must not see it.
@@ -163,6 +168,7 @@ class Application:
                 "path": request.path,
                 "query": request.query_string.decode("latin-1"),
                 "traceparent": request.headers.get("traceparent"),
+                "traceId": call.trace_id,
                 "parts": [
                     {
                         "name": part.name,

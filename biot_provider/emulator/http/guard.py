@@ -25,6 +25,9 @@ KEY_FILE = "control.key"
 KEY_HEADER = "X-Emulator-Key"
 KEY_ENVIRON = "HTTP_X_EMULATOR_KEY"
 
+SANDBOX = "sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts"
+"""A Content-Security-Policy by which a page has no access to others of its address."""
+
 _NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -49,6 +52,49 @@ def is_of_another_site(request: Request) -> bool:
     return request.headers.get("Sec-Fetch-Site", "none").lower() not in ("none", "same-origin")
 
 
+def may_become_document(request: Request) -> bool:
+    """Return whether a browser may show the response as a page or in one, where its scripts would run."""
+    used_as = request.headers.get("Sec-Fetch-Dest")
+    if used_as is None:
+        return "text/html" in request.headers.get("Accept", "")
+    return used_as not in ("empty", "image", "audio", "video", "font", "style", "script", "json", "report")
+
+
+def is_sent_by_own_page(request: Request) -> bool:
+    """Return whether a page of this very address sent the request, as its console does."""
+    own = request.headers.get("Origin") == request.host_url.rstrip("/")
+    return own and not is_of_another_site(request)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner reads: whole and with its mode, or not at all."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123
+            file.write(text)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+class ConsoleKey:
+    """The key of the console, in the address that `biot-provider emulator` prints: each process has another one.
+
+    It opens what the console's page shows and does, and no other route.
+    """
+
+    def __init__(self) -> None:
+        self._key = secrets.token_urlsafe(32)
+
+    def address(self, base_url: str) -> str:
+        """Return where the console is. What stands behind `#` does not leave the browser: its page reads it there."""
+        return f"{base_url}/#key={self._key}"
+
+    def fits(self, given: str | None) -> bool:
+        """Return whether this is the key."""
+        return hmac.compare_digest((given or "").encode(), self._key.encode())
+
+
 class ControlKey:
     """The key of the control endpoints: in the database, and in a file beside it that only its owner reads."""
 
@@ -60,14 +106,7 @@ class ControlKey:
         """Return the key, and write it to the file if it is not there."""
         key = self._stored()
         if not self._is_in_file(key):
-            draft = self.path.with_name(f".{KEY_FILE}.{secrets.token_hex(8)}")
-            try:
-                # Whole and with its mode, or not at all: processes that do this at once all write the same.
-                with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123
-                    file.write(key)
-                draft.replace(self.path)
-            finally:
-                draft.unlink(missing_ok=True)
+            write_private(self.path, key)
         return key
 
     def fits(self, given: str | None) -> bool:

@@ -57,13 +57,13 @@ def _field_fits(field: str, low: int, high: int) -> bool:
         if nth and not 1 <= int(nth) <= 5:
             return False
         for end in value.split("-"):
-            number = _number(end)
+            number = number_of(end)
             if number is not None and not low <= number <= high:
                 return False
     return True
 
 
-def _number(text: str) -> int | None:
+def number_of(text: str) -> int | None:
     """Return the number an end of a range stands for; none for `*`, `?`, `L`, `LW`."""
     if text in _MONTH_NAMES:
         return _MONTH_NAMES.index(text) + 1

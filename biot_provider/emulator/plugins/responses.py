@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from ..http.json_body import without_nulls
 from ..subscriptions.subscribers import DEFAULT_ORDER, key_of
@@ -50,7 +51,8 @@ def plugin_response(
         "subscriptions": _subscriptions(record["subscriptions"], positions, variant),
         "cors": _cors(record["cors"], variant),
         "endpointUrl": _endpoint_url(record, base_url),
-        **{name: record[name] for name in ("linkToConsole", "creationTime", "lastModifiedTime")},
+        "linkToConsole": _link_to_console(record, base_url),
+        **{name: record[name] for name in ("creationTime", "lastModifiedTime")},
     }
     return without_nulls(response) if variant.absent == "omitted" else response
 
@@ -85,6 +87,19 @@ def _endpoint_url(record: Mapping[str, Any], base_url: str) -> str:
         return stored
     function_id = stored.removeprefix("https://").partition(".")[0]
     return f"{base_url}{FUNCTIONS}{function_id}/"
+
+
+def stored_link_to_console(name: str) -> str:
+    """Return where a plugin is in the console of a platform that is on no port; nobody can resolve it."""
+    return f"https://console.embedded.invalid/lambda/home#/functions/{PREFIX}{name}"
+
+
+def _link_to_console(record: Mapping[str, Any], base_url: str) -> Any:
+    """Return where the plugin is in the console when the platform is served; what an edit has stored stays."""
+    stored, name = record["linkToConsole"], record["name"]
+    if base_url == IN_PROCESS or stored != stored_link_to_console(name):
+        return stored
+    return f"{base_url}/#plugin={quote(name)}"
 
 
 def _subscriptions(

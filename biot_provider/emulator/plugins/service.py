@@ -23,7 +23,15 @@ from ..subscriptions import subscribers
 from ..timestamps import iso
 from . import rules
 from .aws import check_code, check_function
-from .responses import IN_PROCESS, PREFIX, function_host, plugin_response, shown_name, variables
+from .responses import (
+    IN_PROCESS,
+    PREFIX,
+    function_host,
+    plugin_response,
+    shown_name,
+    stored_link_to_console,
+    variables,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -196,7 +204,7 @@ def _new_identity(name: str) -> Record:
     function_id = "".join(secrets.choice(string.ascii_lowercase) for _ in range(32))
     return {
         "endpointUrl": function_host(function_id),
-        "linkToConsole": f"https://console.embedded.invalid/lambda/home#/functions/{PREFIX}{name}",
+        "linkToConsole": stored_link_to_console(name),
         "serviceUserId": str(uuid.uuid4()),
         "serviceUserSecretKey": secrets.token_urlsafe(32),
     }

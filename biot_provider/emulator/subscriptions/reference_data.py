@@ -44,6 +44,7 @@ _COLLECTIONS = {
     "caregiver": "/organization/v1/users/caregivers",
     "device": "/device/v2/devices",
     "patient": "/organization/v1/users/patients",
+    "usage-session": "/device/v1/devices/{deviceId}/usage-sessions",
 }
 _ON_DEVICES = ("device", "command", "device-alert", "usage-session")
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..testing.switches import Switches
 
 _CONFIGURATIONS = search.Kind(words=("apiId", "entityTypeName", "servicePrefix"))
+_TEMPLATES = search.Kind(words=("name", "displayName", "entityTypeName"))
 _ENTITY_TYPES = search.Kind(words=("name", "displayName"))
 
 
@@ -62,11 +63,21 @@ def routes(switches: Switches) -> list[Route]:
         ]
         return 200, search.run(query, rows)
 
+    def templates(call: Call) -> tuple[int, Any]:
+        query = search.read_query(call.search_request, _TEMPLATES)
+        listed = reference_data.ENTITIES if switches.read().templates == "listed" else ()
+        rows = [
+            {"name": entity, "displayName": reference_data.display_name(entity), "entityTypeName": entity}
+            for entity in listed
+        ]
+        return 200, search.run(query, rows)
+
     permission = "SETTINGS_SEARCH_INTERCEPTION_SUBSCRIPTION_CONFIGURATIONS"
     return [
         Route("GET", "/settings/v1/interceptions", configurations, permission),
         Route("GET", "/settings/v2/entity-types/action-notifications", actions, "SETTINGS_GET_ENTITY_TYPES"),
         Route("GET", "/settings/v2/entity-types", entity_types, "SETTINGS_SEARCH_ENTITY_TYPES"),
+        Route("GET", "/settings/v1/templates", templates, "SETTINGS_SEARCH_TEMPLATE"),
     ]
 
 

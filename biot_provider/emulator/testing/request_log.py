@@ -50,6 +50,14 @@ class RequestLog:
             rows = db.execute("SELECT id, entry FROM requests ORDER BY id").fetchall()
         return [{"id": row["id"], **json.loads(row["entry"])} for row in rows]
 
+    def latest(self, count: int) -> list[dict[str, Any]]:
+        """Return the last entries, newest first, without what the callers have sent."""
+        shown = ("time", "method", "path", "status", "code", "fault", "traceId")
+        with self._store.reading() as db:
+            rows = db.execute("SELECT id, entry FROM requests ORDER BY id DESC LIMIT ?", (count,)).fetchall()
+        entries = [(row["id"], json.loads(row["entry"])) for row in rows]
+        return [{"id": row_id, **{name: entry.get(name) for name in shown}} for row_id, entry in entries]
+
     def clear(self) -> None:
         """Forget every request so far."""
         with self._store.writing() as db:

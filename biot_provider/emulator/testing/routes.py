@@ -15,6 +15,9 @@ GET             /_emulator/logs                  the last lines of every plugin 
 GET             /_emulator/plugins/<name>/logs   those of one plugin
 POST            /_emulator/plugins/<name>/schedule   runs it now, as its cronSchedule would
 GET             /_emulator/plugins/<name>/code   the zip last sent, 404 where the seed runs
+GET             /_emulator/console/state         what the console shows; these three take the console's key too
+GET             /_emulator/console/invocations/<id>   the log of one call of a plugin
+POST            /_emulator/console/events        {"plugin": "guard", "kind": "SCHEDULE"}
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from werkzeug.wrappers import Response
 
 from ..access.permissions import PERMISSIONS
 from ..access.tokens import TOKEN_SECONDS
+from ..console.pages import CONSOLE
 from ..http.guard import KEY_FILE, KEY_HEADER
 from ..http.json_body import read_json
 from ..http.request_body import limit_body
@@ -75,6 +79,9 @@ class Control:
             ("GET", f"{plugin}/logs", lambda _, name: {"logs": platform.logs.lines(name)}),
             ("POST", f"{plugin}/schedule", self._run_schedule),
             ("GET", f"{plugin}/code", self._code),
+            ("GET", "console/state", lambda _: platform.console.read()),
+            ("GET", "console/invocations/<int:which>", self._invocation),
+            ("POST", "console/events", lambda body: platform.manual_events.send(**body)),
         ]
         self._routes = {(method, f"/_emulator/{path}"): act for method, path, act in routes}
 
@@ -82,7 +89,7 @@ class Control:
         """Respond to a request; one that makes no sense is a 400 that says why."""
         if request.remote_addr is not None and not ip_address(request.remote_addr).is_loopback:
             return json_response({"error": "loopback only"}, 403)
-        if not self._key.fits(request.headers.get(KEY_HEADER)):
+        if not self._is_open(request.path, request.headers.get(KEY_HEADER)):
             problem = f"send the key from {KEY_FILE} in its data folder as the header {KEY_HEADER}"
             return json_response({"error": problem}, 403)
         limit_body(request, MAX_BODY_BYTES)
@@ -100,6 +107,15 @@ class Control:
         except (ValueError, TypeError, OverflowError) as error:
             return json_response({"error": str(error)}, 400)
         return answer if isinstance(answer, Response) else json_response(answer or {}, 200)
+
+    def _is_open(self, path: str, key: str | None) -> bool:
+        return self._key.fits(key) or (path.startswith(CONSOLE) and self._platform.console_key.fits(key))
+
+    def _invocation(self, _body: Body, which: int) -> Response:
+        log = self._platform.invocations.log(which)
+        if log is None:
+            return json_response({"error": "the log of this call is not kept any more"}, 404)
+        return json_response({"log": log}, 200)
 
     def _switches(self, _done: object = None) -> Body:
         return {"switches": asdict(self._platform.switches.read()), "readings": readings()}

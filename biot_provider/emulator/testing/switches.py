@@ -70,6 +70,8 @@ class PlatformVariant:
     """`executionOrder` in responses where none was given: the place it really has, or no value."""
     reference_data: str = _switch("open", "closed")
     """Endpoints may subscribe to APIs, entities and pairs of entity and action beyond the reference data, or not."""
+    templates: str = _switch("unlisted", "listed")
+    """Any template's name is accepted; the list of templates is empty, or has one for each entity, named as it."""
     action_names: str = _switch("underscored", "upper")
     """`actionName` in the reference data: `_saveMeasurement`, or `SAVE_MEASUREMENT`."""
     failing_interceptors: str = _switch("fails", "skipped")

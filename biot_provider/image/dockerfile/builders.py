@@ -19,11 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
+from biot_provider.api.cancellation import ended_by, is_cancelled, stop_if_cancelled
 from biot_provider.api.redaction import redact
 from biot_provider.errors import ImageError
-from biot_provider.image.dockerfile import guard
 from biot_provider.image.dockerfile.archive import unpack
 from biot_provider.image.dockerfile.context import PLATFORM
+from biot_provider.image.dockerfile.options import Options
+from biot_provider.image.dockerfile.probes import probe_problem
+from biot_provider.recipe import guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,7 +36,8 @@ if TYPE_CHECKING:
 LAST_LINES = 15
 """Lines of a failed build that its error shows."""
 
-_PROBE_SECONDS = 20.0
+_REMOVAL_SECONDS = 60.0
+_CANCELLED_REMOVAL_SECONDS = 1.0
 _NOISE = (
     b"The legacy builder is deprecated",
     b"BuildKit is currently disabled",
@@ -41,19 +45,6 @@ _NOISE = (
     b"environment-variable.",
     b"https://docs.docker.com/go/buildx/",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """What a builder gets beside the files."""
-
-    target: str | None
-    build_args: Mapping[str, str]
-
-    def options(self) -> list[str]:
-        """Return the options that all builders have. Values of build arguments stay in the environment."""
-        arguments = [option for name in sorted(self.build_args) for option in ("--build-arg", name)]
-        return [*(["--target", self.target] if self.target else []), *arguments]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +61,7 @@ class Builder:
     save: tuple[str, ...]
     remove: tuple[str, ...]
     takes_tar: bool = False
+    takes_secrets: bool = True
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -96,6 +88,7 @@ BUILDERS = (
         ("docker", "save", "{tag}"),
         ("docker", "image", "rm", "--force", "{tag}"),
         takes_tar=True,
+        takes_secrets=False,
         # The builder that needs no plugin.
         environment={"DOCKER_BUILDKIT": "0"},
     ),
@@ -117,14 +110,19 @@ BUILDERS = (
 )  # fmt: skip
 
 
-def find_builder(name: str | None, environment: Mapping[str, str] | None = None) -> Builder:
-    """Return the builder of this name, or the first that works.
+def find_builder(
+    name: str | None, environment: Mapping[str, str] | None = None, *, with_secrets: bool = False
+) -> Builder:
+    """Return the builder of this name, or the first that works; ``with_secrets``, of those that can mount secrets.
 
     Raises ImageError with what kept each from working.
     """
     wanted = [builder for builder in BUILDERS if name in (None, builder.name)]
     reasons: list[str] = []
     for builder in wanted:
+        if with_secrets and not builder.takes_secrets:
+            reasons.append(f"{builder.name}: cannot mount secrets without BuildKit")
+            continue
         problem = _problem(builder, _environment(builder, environment))
         if problem is None:
             return builder
@@ -143,15 +141,16 @@ def probe(environment: Mapping[str, str] | None = None) -> dict[str, str | None]
 def run_build(
     builder: Builder,
     staged: Staged,
-    recipe: Recipe,
+    given: Options,
     folder: Path,
     *,
     environment: Mapping[str, str] | None = None,
 ) -> Path:
     """Build a staged context, unpack the image below ``folder`` and return where.
 
-    ``folder`` is this build's alone: it is removed when this process is killed. Raises ImageError with the builder's
-    last lines when it fails; they show no value of a build argument.
+    ``folder`` is this build's alone: it is removed when this process is killed, or the build is cancelled. Raises
+    ImageError with the builder's last lines when it fails; they show no value of a build argument or secret. Raises
+    CancelledError.
     """
     output, file = folder / "output", folder / "image.tar"
     words = {
@@ -163,13 +162,13 @@ def run_build(
         "file": file,
     }
     build, save, remove = (
-        [word for part in command for word in (recipe.options() if part == _OPTIONS else [part.format(**words)])]
+        [word for part in command for word in (given.options() if part == _OPTIONS else [part.format(**words)])]
         for command in (builder.build, builder.save, builder.remove)
     )
     stdin = staged.tar() if builder.takes_tar else Path(os.devnull)
     variables = _environment(builder, environment)
-    run = functools.partial(_run, builder, folder=folder, stdin=stdin, hidden=tuple(recipe.build_args.values()))
-    run(build, variables | dict(recipe.build_args), "build")
+    run = functools.partial(_run, builder, folder=folder, stdin=stdin, hidden=given.hidden())
+    run(build, variables | given.environment(), "build")
     try:
         if "{file}" in builder.save[-1]:
             run(save, variables, "write")
@@ -182,7 +181,12 @@ def run_build(
         # What a builder's store keeps beyond the image is its cache, and makes the next build quick.
         with suppress(subprocess.TimeoutExpired, OSError):
             subprocess.run(  # noqa: S603
-                remove, env=variables, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60
+                remove,
+                env=variables,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+                timeout=_CANCELLED_REMOVAL_SECONDS if is_cancelled() else _REMOVAL_SECONDS,
             )
     return output
 
@@ -216,6 +220,7 @@ def _run(
             while output.read(1 << 20):  # or the builder would wait for somebody to read the rest
                 pass
         code = process.wait()
+        stop_if_cancelled()
         if take is not None:
             errors.seek(0)
             last_lines.extend(_of_the_build(errors))
@@ -251,7 +256,7 @@ def _process(
         start_new_session=True,
     )
     # At its end the block closes the pipe that the guard listens to, and waits for the guard.
-    with process:
+    with process, ended_by(cast("IO[bytes]", process.stdin).close):
         yield process
 
 
@@ -259,30 +264,8 @@ def _problem(builder: Builder, environment: Mapping[str, str]) -> str | None:
     """Return what keeps a builder from working; None when nothing does."""
     if shutil.which(builder.build[0], path=environment.get("PATH")) is None:
         return "not installed"
-    problems = (_probe_problem(probe, environment) for probe in builder.probes)
+    problems = (probe_problem(probe, environment) for probe in builder.probes)
     return next((problem for problem in problems if problem is not None), None)
-
-
-def _probe_problem(command: tuple[str, ...], environment: Mapping[str, str]) -> str | None:
-    try:
-        done = subprocess.run(  # noqa: S603
-            command,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=_PROBE_SECONDS,
-        )
-    except subprocess.TimeoutExpired:
-        return f"no answer within {_PROBE_SECONDS:.0f} s"
-    except OSError as error:
-        return error.strerror or str(error)
-    if done.returncode == 0:
-        return None
-    lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-    return lines[0][:200] if lines else f"exit code {done.returncode}"
 
 
 def _environment(builder: Builder, environment: Mapping[str, str] | None) -> dict[str, str]:

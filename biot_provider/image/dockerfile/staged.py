@@ -8,6 +8,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from biot_provider.api.cancellation import stop_if_cancelled
 from biot_provider.errors import ImageError
 from biot_provider.image.dockerfile.context import DOCKERFILE, Context, file_digest, reading
 from biot_provider.image.dockerfile.dockerignore import DOCKERIGNORE
@@ -61,12 +62,13 @@ class Staged:
 def stage(context: Context, folder: Path) -> Staged:
     """Copy a context into an empty folder, with the same modes and times whatever they were.
 
-    Raises ImageError when a file is no longer what it was when it was read.
+    Raises ImageError when a file is no longer what it was when it was read, and CancelledError.
     """
     inside = context.dockerfile.is_relative_to(context.folder)
     staged = Staged(folder, context.dockerfile.relative_to(context.folder).as_posix() if inside else _OUTSIDE)
     staged.context.mkdir()
     for entry in context.entries:
+        stop_if_cancelled()
         source, target = context.folder / entry.path, staged.context / entry.path
         target.parent.mkdir(parents=True, exist_ok=True)
         if entry.kind == "link":

@@ -30,7 +30,7 @@ def missing(package: Package, what: str, wanted: Sequence[str], others: Sequence
     `wanted` are the names that would be found; `others` would too, but are too rare to be named.
     """
     looked_for = wanted[0] if len(wanted) == 1 else f"{', '.join(wanted[:-1])} or {wanted[-1]}"
-    return f"{what} needs {looked_for}, which is not in {package.source}: {_nearest(package, [*wanted, *others])}"
+    return f"{what} needs {looked_for}, which is not in {package.place}: {_nearest(package, [*wanted, *others])}"
 
 
 def _nearest(package: Package, wanted: list[str]) -> str:

@@ -76,9 +76,9 @@ def _os_only_problem(package: Package, runtime: str, _handler: str) -> str | Non
         return missing(package, f"the runtime {runtime}", [_BOOTSTRAP])
     if not bootstrap.executable:
         make = f"`chmod +x {_BOOTSTRAP}`"
-        if not package.source.is_dir():
+        if not (package.name or package.source.is_dir()):
             make += ", and zip it on Linux or macOS, or give the folder: a zip made on Windows has no such permission"
-        return f"the runtime {runtime} starts {_BOOTSTRAP}, which is not executable in {package.source}: {make}"
+        return f"the runtime {runtime} starts {_BOOTSTRAP}, which is not executable in {package.place}: {make}"
     with contextlib.suppress(PackagingError):  # it is read again when it is sent
         first_line = package.content(_BOOTSTRAP).partition(b"\n")[0]
         if first_line.startswith(b"#!") and first_line.endswith(b"\r"):

@@ -23,9 +23,10 @@ _PLUGIN_NAME = re.compile(r"[a-zA-Z0-9_-]+")
 _YAML_OR_JSON = re.compile(r"ya?ml|json")
 _DISGUISED = re.compile(r"[\W_]*plugins?[\W_]*(ya?ml|json)([\W_].*)?")
 """`plugin.json`, `plugins.yaml`, `plugin.yaml.txt`, `plugin.yaml~`, `_plugin.yaml`."""
-_NO_PLACE_FOR_PLUGINS = frozenset(
+NO_PLACE_FOR_PLUGINS = frozenset(
     {"node_modules", "site-packages", "__pycache__", ".git", ".venv", "venv", ".biot", ".pulumi"}
 )
+"""Folders of other tools, in which no plugin.yaml is looked for."""
 
 
 def find_manifests(folder: Path, keys: Collection[str], problems: list[str]) -> list[Path]:
@@ -52,7 +53,7 @@ def find_manifests(folder: Path, keys: Collection[str], problems: list[str]) -> 
             continue
         if names is None:
             problems += _file_problems(entry)
-        elif entry.name not in _NO_PLACE_FOR_PLUGINS:
+        elif entry.name not in NO_PLACE_FOR_PLUGINS:
             problems += _folder_problems(entry, names)
             if MANIFEST in names:
                 manifests.append(entry / MANIFEST)
@@ -117,7 +118,7 @@ def _deeper(folder: Path, problems: list[str]) -> Iterator[Path]:
         problems.append(f"{Path(error.filename).absolute()}: cannot be read: {error.strerror}")
 
     for place, folders, files in os.walk(folder, onerror=refused):
-        folders[:] = sorted(set(folders) - _NO_PLACE_FOR_PLUGINS)
+        folders[:] = sorted(set(folders) - NO_PLACE_FOR_PLUGINS)
         links = [link for name in folders if (link := Path(place, name)).is_symlink()]
         found = [Path(place, name) for name in files] if Path(place) != folder else []
         found += [entry for link in links for entry in _entries(link, problems)]

@@ -23,6 +23,7 @@ class PluginImage(DeclaredPluginImage, module="biot", name="PluginImage"):
     dockerfile: pulumi.Output[str | None]
     target: pulumi.Output[str | None]
     build_args: pulumi.Output[Mapping[str, str] | None]
+    secrets: pulumi.Output[Mapping[str, str] | None]
     builder: pulumi.Output[str | None]
     code: pulumi.Output[str | None]
     base_image: pulumi.Output[str | None]
@@ -38,10 +39,11 @@ class PluginImage(DeclaredPluginImage, module="biot", name="PluginImage"):
     repository_uri: pulumi.Output[str]
     """The address of the repository."""
 
-    _optional = ("context", "dockerfile", "target", "build_args", "builder", "code", "base_image", "handler")
+    _optional = ("context", "dockerfile", "target", "build_args", "secrets", "builder", "code", "base_image", "handler")
     _paths = ("context", "code")
     _content = ("context", "code")
     _content_digest = ("image_tag",)
+    _secret_maps = ("secrets",)
     _outputs = ("context_digest", "context_files", "image_tag", "digest", "repository_uri")
     _secret_outputs = ("build_args",)
 
@@ -54,6 +56,7 @@ class PluginImage(DeclaredPluginImage, module="biot", name="PluginImage"):
         dockerfile: pulumi.Input[str] | None = None,
         target: pulumi.Input[str] | None = None,
         build_args: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
+        secrets: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
         builder: pulumi.Input[str] | None = None,
         code: pulumi.Input[FilePath] | None = None,
         base_image: pulumi.Input[str] | None = None,
@@ -68,6 +71,8 @@ class PluginImage(DeclaredPluginImage, module="biot", name="PluginImage"):
         :param dockerfile: the Dockerfile's path from ``context``; default ``Dockerfile``.
         :param target: the stage to build; default the last.
         :param build_args: values of the Dockerfile's ``ARG``; secret in state.
+        :param secrets: values by the ids of ``RUN --mount=type=secret,id=...``; no part of the digest, nor of the
+            image; secret in state.
         :param builder: what builds the Dockerfile; ``docker-buildx``, ``docker``, ``podman``, ``buildah``, default the
             first that works.
         :param code: folder or .zip to put on ``base_image``, below ``/var/task``; what is left out is as for a plugin.
@@ -80,6 +85,7 @@ class PluginImage(DeclaredPluginImage, module="biot", name="PluginImage"):
             "dockerfile": dockerfile,
             "target": target,
             "build_args": build_args,
+            "secrets": secrets,
             "builder": builder,
             "code": code,
             "base_image": base_image,

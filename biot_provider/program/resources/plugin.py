@@ -10,6 +10,45 @@ from biot_provider.program.kinds import DeclaredPlugin
 
 
 @pulumi.input_type
+class BuildArgs:
+    """How the sources in ``code`` become a package, without Docker: locked dependencies, and what a command makes.
+
+    :param dependencies: the lock file in ``code``, ``auto`` for the one that is there, ``none`` for no dependencies;
+        default ``auto``.
+    :param command: run by the shell in a copy of the sources, such as ``npm run build``.
+    :param output: the folder (or .zip, .jar) that the command writes; left out, the sources count too.
+    :param inputs: patterns, as in .gitignore, of the files that ``output`` depends on; left out, all.
+    """
+
+    dependencies: pulumi.Input[str] | None = pulumi.property("dependencies")
+    command: pulumi.Input[str] | None = pulumi.property("command")
+    output: pulumi.Input[str] | None = pulumi.property("output")
+    inputs: pulumi.Input[Sequence[pulumi.Input[str]]] | None = pulumi.property("inputs")
+
+    def __init__(
+        self,
+        *,
+        dependencies: pulumi.Input[str] | None = None,
+        command: pulumi.Input[str] | None = None,
+        output: pulumi.Input[str] | None = None,
+        inputs: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
+    ) -> None:
+        pulumi.set(self, "dependencies", dependencies)
+        pulumi.set(self, "command", command)
+        pulumi.set(self, "output", output)
+        pulumi.set(self, "inputs", inputs)
+
+
+class BuildArgsDict(TypedDict, total=False):
+    """The plain form of :class:`BuildArgs`."""
+
+    dependencies: pulumi.Input[str]
+    command: pulumi.Input[str]
+    output: pulumi.Input[str]
+    inputs: pulumi.Input[Sequence[pulumi.Input[str]]]
+
+
+@pulumi.input_type
 class InterceptionArgs:
     """An API call, or an entity, that a plugin intercepts.
 
@@ -168,6 +207,7 @@ class Plugin(DeclaredPlugin, module="biot", name="Plugin"):
     display_name: pulumi.Output[str]
     version: pulumi.Output[int]
     code: pulumi.Output[str | None]
+    build: pulumi.Output[Mapping[str, Any] | None]
     image_tag: pulumi.Output[str | None]
     runtime: pulumi.Output[str | None]
     handler: pulumi.Output[str | None]
@@ -196,9 +236,9 @@ class Plugin(DeclaredPlugin, module="biot", name="Plugin"):
     code_files: pulumi.Output[Mapping[str, str]]
     """Digest of each file of the package, by its path."""
 
-    _optional = ("code", "image_tag", "subscriptions", "cron_schedule", "cors")
+    _optional = ("code", "build", "image_tag", "subscriptions", "cron_schedule", "cors")
     _paths = ("code",)
-    _content = ("code", "image_tag")
+    _content = ("code", "build", "image_tag")
     _content_digest = ("code_digest",)
     _secret_maps = ("environment_variables",)
     _outputs = (
@@ -220,6 +260,7 @@ class Plugin(DeclaredPlugin, module="biot", name="Plugin"):
         display_name: pulumi.Input[str] | None = None,
         version: pulumi.Input[int] | None = None,
         code: pulumi.Input[FilePath] | None = None,
+        build: pulumi.Input[BuildArgs | BuildArgsDict | str] | None = None,
         image_tag: pulumi.Input[str] | None = None,
         runtime: pulumi.Input[str] | None = None,
         handler: pulumi.Input[str] | None = None,
@@ -243,6 +284,7 @@ class Plugin(DeclaredPlugin, module="biot", name="Plugin"):
         :param version: left out, it is 1 at creation and grows by one with each change of the code; 1 to 32767, default
             managed.
         :param code: a folder or a .zip, relative to the project; left out, the platform deploys its seed.
+        :param build: how ``code`` becomes a package; left out, its files are deployed as they are; ``auto`` or a map.
         :param image_tag: an image in BioT's repository, instead of ``code``, ``runtime`` and ``handler``; 1 to 128
             characters.
         :param runtime: an AWS Lambda runtime identifier; 1 to 50 characters, default ``nodejs22.x``.
@@ -265,6 +307,7 @@ class Plugin(DeclaredPlugin, module="biot", name="Plugin"):
             "display_name": display_name,
             "version": version,
             "code": code,
+            "build": build,
             "image_tag": image_tag,
             "runtime": runtime,
             "handler": handler,

@@ -139,7 +139,7 @@ before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 with open(folder / "archive.tar", "rb") as stream:
     unpack(stream, folder / "output")
 image = read_image(folder / "output", folder)
-registry.push("big", image, registry.absent(image))
+registry.push("big", image, registry.absent(image), lambda _stage: None)
 print(sum(layer.size for layer in image.layers), (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 """
 

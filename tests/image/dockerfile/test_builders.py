@@ -11,9 +11,10 @@ import sys
 import textwrap
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from pulumi.runtime.rpc import is_rpc_secret
 
 from biot_provider.errors import ImageError
 from biot_provider.image.dockerfile.builders import find_builder, probe
@@ -116,6 +117,41 @@ def test_a_dockerfile_outside_of_the_context_is_built_with_the_context_alone(
 
     image = docker_registry.pull(state["image_tag"], tmp_path / "pulled")
     assert set(image.files) == {"all/Dockerfile"}
+
+
+def test_a_secret_is_mounted_and_stays_out_of_the_image_and_the_state(
+    builder: str, images: Images, ecr: Ecr, docker_registry: DockerRegistry, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    declare(images)
+    dockerfile = (
+        "FROM scratch\nCOPY busybox /bin/busybox\nRUN --mount=type=secret,id=index.token "
+        '["/bin/busybox", "sh", "-c", "/bin/busybox wc -c < /run/secrets/index.token > /size"]\n'
+    )
+    images.file("context/Dockerfile", dockerfile)
+    images.use(ecr, docker_registry, monkeypatch)
+    value = f"token-{os.urandom(9).hex()}\nof two lines"
+    arguments: dict[str, Any] = {"context": "context", "builder": builder, "secrets": {"index.token": value}}
+    if builder == "docker":
+        (problem,) = images.problems(**arguments)
+        assert "docker: cannot mount secrets without BuildKit" in problem
+        return
+    state = images.create(**arguments)
+    image = docker_registry.pull(state["image_tag"], tmp_path / "pulled")
+    assert image.files["size"] == f"{len(value)}\n".encode()
+    words = value.encode().split(b"\n")
+    for file in [*(tmp_path / "pulled").rglob("*"), images.folder]:
+        assert not file.is_file() or not any(word in file.read_bytes() for word in words)
+    assert value.split("\n")[0] not in capfd.readouterr().err
+    assert is_rpc_secret(images._check({}, arguments).inputs["secrets"]["index.token"])
+    other = images.inputs(**{**arguments, "secrets": {"index.token": "another value"}})
+    assert other["image_tag"] == state["image_tag"]
+
+    failing = dockerfile.replace("/bin/busybox wc -c <", "/bin/busybox cat /run/secrets/index.token; false ")
+    images.file("context/Dockerfile", failing)
+    failure = images.failure(**arguments)
+    assert f"{builder} could not build the image" in failure
+    assert value.split("\n")[0] not in failure
 
 
 def test_an_update_pushes_the_changed_layer_alone(builder: str, images: Images) -> None:

@@ -9,11 +9,13 @@ memory are bounded, and nothing it does harms the caller or outlives it. It is n
 machine what its user can. It needs a Unix; memory is watched where there is /proc.
 """
 
+from .fitting import FittingError, fit, fitting_key
 from .function import Function, FunctionSettings, Invocation
 from .languages import Interpreter, NotInstalled, find_runtime
 from .unpacking import PackageError, unpack
 
 __all__ = [
+    "FittingError",
     "Function",
     "FunctionSettings",
     "Interpreter",
@@ -21,5 +23,7 @@ __all__ = [
     "NotInstalled",
     "PackageError",
     "find_runtime",
+    "fit",
+    "fitting_key",
     "unpack",
 ]

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 
-_TERMINATION_SECONDS = 5.0
+_TERMINATION_SECONDS = 2.0
 """How long a builder may tidy up before it is killed."""
 _CALLER_IS_GONE = threading.Event()
 

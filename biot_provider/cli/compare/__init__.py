@@ -1,0 +1,5 @@
+"""`biot-provider compare`."""
+
+from .command import register
+
+__all__ = ["register"]

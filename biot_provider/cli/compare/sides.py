@@ -1,0 +1,67 @@
+"""The two sides of a comparison: a platform, or a stack's state."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from biot_provider.cli.compare.differences import Environment
+from biot_provider.errors import ApiError
+from biot_provider.hooks.answers import endpoint_interception
+from biot_provider.plugin.model import PluginState
+
+from ..doctor.findings import Problem
+from ..progress import Progress
+from ..stack import Stack
+
+STATE, PLATFORM = "state", "platform"
+
+
+@dataclass(frozen=True)
+class Side:
+    """A stack, and whether its state or its platform is meant."""
+
+    source: str
+    stack: str
+    label: str
+
+
+def parse(a: str, b: str | None) -> tuple[Side, Side]:
+    """Return the sides that the arguments name. Raises Problem."""
+    if b is None:
+        if ":" in a:
+            raise Problem(f"compare {a} with what? Name a second stack, or {a.rpartition(':')[2]} alone")
+        return Side(STATE, a, f"state:{a}"), Side(PLATFORM, a, f"platform:{a}")
+    return _side(a), _side(b)
+
+
+def _side(text: str) -> Side:
+    source, colon, stack = text.partition(":")
+    if not colon:
+        return Side(PLATFORM, text, text)
+    if source not in (STATE, PLATFORM) or not stack:
+        raise Problem(f"{text!r} is no stack: write a stack's name, state:NAME or platform:NAME")
+    return Side(source, stack, text)
+
+
+def read(side: Side, closing: ExitStack, progress: Progress) -> Environment:
+    """Return the plugins of a side. Raises Problem, and BiotError."""
+    stack = Stack.find(side.stack)
+    environment = Environment()
+    if side.source == STATE:
+        for resource in stack.state():
+            if resource.kind == "Plugin":
+                environment.add_state(PluginState.model_validate({"name": resource.id, **resource.known()}))
+        return environment
+    client = stack.connect(closing).client
+    for answer in client.search_plugins():
+        environment.add_answer(answer)
+        progress.show(f"{side.label}: {len(environment.plugins)} plugins read")
+    try:
+        environment.interceptions += map(endpoint_interception, client.search_interceptions({}))
+    except ApiError as error:
+        # They only tell why an order has moved.
+        if error.status not in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
+            raise
+    return environment

@@ -1,0 +1,73 @@
+"""Files that appear whole or not at all; one with secrets can be read by its owner alone from its first byte on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from .doctor.findings import Problem
+
+PUBLIC, PRIVATE = 0o666, 0o600
+"""Modes: what the user's umask leaves of all, and the owner alone."""
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """A file to write, in place of one that is there."""
+
+    path: Path
+    text: str
+    mode: int = PUBLIC
+
+
+def write_files(files: Iterable[NewFile], staging: Path | None = None) -> None:
+    """Write all of them, each at once; where one fails, those that were not there before are taken away again.
+
+    A file below ``staging`` is there until it is whole, any other in its own folder. Raises Problem.
+    """
+    made: list[Path] = []
+    folders: list[Path] = []
+    try:
+        for file in files:
+            place = staging if staging and file.path.is_relative_to(staging) else file.path.parent
+            folders += _make_folders(place) + _make_folders(file.path.parent)
+            is_new = not os.path.lexists(file.path)
+            _write(file, place)
+            if is_new:
+                made.append(file.path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            for path in reversed(made):
+                path.unlink()
+        for folder in reversed(folders):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        if isinstance(error, OSError):
+            name = error.filename2 or error.filename
+            raise Problem(f"{name} cannot be written ({error.strerror or error}): nothing new is left") from None
+        raise
+
+
+def _make_folders(folder: Path) -> list[Path]:
+    """Make the folder and those above it that are missing; gives those that were made, outermost first."""
+    missing = [place for place in (folder, *folder.parents) if not place.is_dir()]
+    for place in reversed(missing):
+        place.mkdir()
+    return missing[::-1]
+
+
+def _write(file: NewFile, place: Path) -> None:
+    part = place / f".{secrets.token_hex(6)}.part"
+    try:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file.mode)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(file.text)
+        part.replace(file.path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise

@@ -1,0 +1,5 @@
+"""`biot-provider graph`."""
+
+from .command import register
+
+__all__ = ["register"]

@@ -1,0 +1,1 @@
+"""Taking over what exists on the platform: `biot-provider import` and `biot-provider export`."""

@@ -1,0 +1,102 @@
+"""The calls of the Pulumi CLI: its version, the stack's resources, and secret values in the stack's configuration."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..doctor.findings import Problem
+from ..doctor.project import ENGINE, INSTALL, run_engine
+from ..stack import kind_of
+from .import_file import MIN_ENGINE
+from .target import StoppedError, Target
+
+
+def require_engine() -> None:
+    """Stop where the engine on PATH is one that does not take the file. Raises StoppedError.
+
+    Without one the file can be written all the same, for another machine.
+    """
+    if shutil.which(ENGINE) is None:
+        return
+    try:
+        shown = run_engine("version")
+    except Problem as problem:
+        raise StoppedError(str(problem)) from None
+    numbers = tuple(map(int, re.findall(r"\d+", shown)[:3]))
+    if numbers and numbers < MIN_ENGINE:
+        required = ".".join(map(str, MIN_ENGINE))
+        raise StoppedError(
+            f"{ENGINE} {shown} cannot import dynamic resources, which needs {required} or later", advice="upgrade it"
+        )
+
+
+def commands(target: Target, file: Path) -> list[str]:
+    """The two commands that follow, as the user types them where the file's path holds."""
+    stack = f" --stack {shlex.quote(target.stack)}"
+    return [
+        f"{ENGINE} import --file {shlex.quote(str(file))} --generate-code=false{stack}",
+        f"{ENGINE} preview --diff{stack}",
+    ]
+
+
+def configuration(target: Target) -> dict[str, Any]:
+    """The stack's configuration, secrets in plain text: of each key ``value`` and, of a map, ``objectValue``.
+
+    Raises StoppedError.
+    """
+    found = _json(target, "config", "--show-secrets", "--json")
+    return found if isinstance(found, dict) else {}
+
+
+def resources_in_state(target: Target) -> frozenset[tuple[str, str]]:
+    """The kind, such as ``Plugin``, and the id of each resource that the stack has. Raises StoppedError."""
+    deployment = _json(target, "stack", "export").get("deployment") or {}
+    resources = deployment.get("resources") or ()
+    return frozenset((kind, str(item.get("id"))) for item in resources if (kind := kind_of(item.get("type"))))
+
+
+def _json(target: Target, *arguments: str) -> Any:
+    try:
+        shown = run_engine(*arguments, "--stack", target.stack, "--non-interactive", folder=target.project.folder)
+        return json.loads(shown)
+    except Problem as problem:
+        advice = "log in to the stack's backend and give its passphrase (PULUMI_CONFIG_PASSPHRASE)"
+        raise StoppedError(str(problem), advice=advice) from None
+    except ValueError:
+        raise StoppedError(f"`{ENGINE} {' '.join(arguments)}` prints no JSON: run it by hand") from None
+
+
+def keep_secrets(
+    target: Target, values: Mapping[str, str], progress: Callable[[int, int], None], *, are_paths: bool = False
+) -> None:
+    """Put values, by their keys, encrypted into the stack's configuration; ``are_paths`` says that keys lead into maps.
+
+    Each goes through a pipe: a command line can be read by everybody on the machine.
+    Raises StoppedError.
+    """
+    engine = shutil.which(ENGINE)
+    if engine is None:
+        raise StoppedError(f"there is no {ENGINE} on PATH, which encrypts the values", advice=INSTALL)
+    for number, (key, value) in enumerate(values.items()):
+        progress(number, len(values))
+        command = [engine, "config", "set", "--secret", "--raw", *(["--path"] if are_paths else []), "--stack"]
+        run = subprocess.run(  # noqa: S603  (a fixed command of the engine)
+            [*command, target.stack, "--non-interactive", "--", key],
+            cwd=target.project.folder,
+            env=os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "1"},
+            input=value.encode(),
+            capture_output=True,
+        )
+        if run.returncode:
+            lines = [line for line in run.stderr.decode(errors="replace").splitlines() if line.strip()]
+            raise StoppedError(
+                f"`{ENGINE} config set --secret {key}` fails: {lines[-1].strip() if lines else 'no message'}"
+            )

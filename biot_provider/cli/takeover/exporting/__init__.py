@@ -1,0 +1,5 @@
+"""`biot-provider export`."""
+
+from .command import register
+
+__all__ = ["register"]

@@ -1,0 +1,5 @@
+"""`biot-provider import`."""
+
+from .command import register
+
+__all__ = ["register"]

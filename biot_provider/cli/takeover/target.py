@@ -1,0 +1,110 @@
+"""The stack that takes resources over: its project, its connection, and the owner of each of its resources."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from biot_provider.errors import BiotError
+from biot_provider.lifecycle.connection import Connection
+from biot_provider.lifecycle.kind import Context
+from biot_provider.lifecycle.owner import Urn, owner_of
+
+from ..doctor.configuration import decrypt, read_stack, settings
+from ..doctor.findings import Problem
+from ..doctor.project import Project, find_project, run_engine
+
+STACK_VARIABLE = "PULUMI_STACK"
+
+
+class StoppedError(BiotError):
+    """The command cannot go on; the text is one line with what is wrong and what to do."""
+
+
+class WrongUsageError(BiotError):
+    """The arguments of the command make no sense together; each line of the text is one problem."""
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The resource that the others are declared below; it must be in the stack already."""
+
+    urn: str
+    types: tuple[str, ...]
+    """Its type behind the types of its parents, without the stack's."""
+    name: str
+    """Its name, which the import file and the program call it by."""
+
+    @classmethod
+    def parse(cls, urn: str) -> Parent:
+        """Read a URN. Raises WrongUsageError."""
+        found = Urn.parse(urn)
+        if found is None:
+            raise WrongUsageError(
+                f"--parent {urn!r} is no URN: take it from `pulumi stack --show-urns`, where the parent must be already"
+            )
+        return cls(urn, found.types, found.name)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A stack, and its connection to the platform."""
+
+    project: Project
+    stack: str
+    """The name as the user gave it, with organization and project where they were given."""
+    connection: Connection
+
+    @property
+    def short_stack(self) -> str:
+        """The stack's own name."""
+        return self.stack.rpartition("/")[2]
+
+    def owner(self, resource_name: str, parent: Parent | None = None) -> str:
+        """The owner as the program that declares the resource gives it."""
+        return owner_of(self.project.name, self.short_stack, parent.types if parent else (), resource_name)
+
+    def context(self, owner: str, report: Callable[[str], None]) -> Context:
+        """What an operation on a resource of this owner needs."""
+        return Context(self.connection, owner, report)
+
+
+@contextlib.contextmanager
+def opened(stack: str | None) -> Iterator[Target]:
+    """Open the stack of this name, or the selected one; meanwhile the working folder is the project's.
+
+    Relative paths in the configuration and in the program start there. Raises StoppedError.
+    """
+    try:
+        project = find_project(Path.cwd())
+        if project.runtime != "python":
+            raise Problem(
+                f"this project's runtime is {project.runtime}, whose programs use the native provider: use"
+                " `pulumi import biot:index:Plugin NAME ID`"
+            )
+        with contextlib.chdir(project.folder):
+            name = stack or os.environ.get(STACK_VARIABLE) or _selected()
+            configuration = read_stack(project, name)
+            values = decrypt(project, name, configuration)
+            _, found = settings(configuration, values, os.environ)
+            target = Target(project, name, Connection(found))
+            if found.is_embedded and not (folder := found.embedded_folder(target.short_stack)).is_dir():
+                raise Problem(
+                    f"the embedded platform in {folder} has no data yet: deploy to it first, with `pulumi up`"
+                )
+            client = target.connection.client(target.owner(""))
+            with contextlib.closing(client):
+                yield target
+    except Problem as problem:
+        raise StoppedError(str(problem)) from None
+
+
+def _selected() -> str:
+    """The stack that is selected in the project's folder. Raises Problem."""
+    try:
+        return run_engine("stack", "--show-name", "--non-interactive")
+    except Problem as problem:
+        raise Problem(f"which stack? {problem}; name one with --stack") from None

@@ -1,0 +1,99 @@
+"""Properties under the names of Pulumi's schemas (camel case), and under those of the fields (snake case)."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.alias_generators import to_camel
+
+from biot_provider.lifecycle.codec import Secret
+
+_WORDS = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
+
+Models = Sequence[type[BaseModel]]
+
+Names = Mapping[str, tuple[str, type[BaseModel] | None]]
+"""For each name another one, and the model of the value."""
+
+
+def snake_case(properties: Mapping[str, Any], *models: type[BaseModel]) -> dict[str, Any]:
+    """Properties of these models under the names of their fields; what they have no field for stays as it is."""
+    return _renamed(properties, models, _from_camel)
+
+
+def camel_case(properties: Mapping[str, Any], *models: type[BaseModel]) -> dict[str, Any]:
+    """Properties under the names of a schema; names that begin with an underscore stay."""
+    return _renamed(properties, models, _to_camel)
+
+
+def own_keys(properties: Mapping[str, Any], *models: type[BaseModel]) -> frozenset[str]:
+    """The keys of maps whose keys are names of their own, such as those of variables."""
+    maps = [properties.get(name) for name, inside in _fields(models) if inside is None]
+    return frozenset(key for value in maps if isinstance(value, Mapping) for key in value)
+
+
+def camel_text(text: str, *models: type[BaseModel], keys: Collection[str] = ()) -> str:
+    """A message with the names of the models' fields as a schema has them; ``keys`` stay at the end of a path."""
+    names = _field_names(*models)
+
+    def renamed(word: re.Match[str]) -> str:
+        is_key = word[0] in keys and text[: word.start()].endswith(".")
+        return to_camel(word[0]) if word[0] in names and not is_key else word[0]
+
+    return _WORDS.sub(renamed, text)
+
+
+def _renamed(properties: Mapping[str, Any], models: Models, names_of: Callable[..., Names]) -> dict[str, Any]:
+    names = names_of(*models)
+    renamed = {}
+    for key, value in properties.items():
+        name, inside = names.get(key, (key, None))
+        renamed[name] = value if inside is None else _renamed_inside(value, inside, names_of)
+    return renamed
+
+
+def _renamed_inside(value: Any, model: type[BaseModel], names_of: Callable[..., Names]) -> Any:
+    """A value of the model, or a list of such; no list in a list is one."""
+    if isinstance(value, Secret):
+        return Secret(_renamed_inside(value.value, model, names_of))
+    if isinstance(value, Mapping):
+        return _renamed(value, (model,), names_of)
+    if isinstance(value, list | tuple):
+        return [item if isinstance(item, list | tuple) else _renamed_inside(item, model, names_of) for item in value]
+    return value
+
+
+@functools.cache
+def _from_camel(*models: type[BaseModel]) -> Names:
+    camel = {to_camel(name): (name, inside) for name, inside in _fields(models)}
+    return camel | {name: (name, inside) for name, inside in _fields(models)}
+
+
+@functools.cache
+def _to_camel(*models: type[BaseModel]) -> Names:
+    return {name: (to_camel(name), inside) for name, inside in _fields(models)}
+
+
+@functools.cache
+def _field_names(*models: type[BaseModel]) -> frozenset[str]:
+    return frozenset().union(*({name, *(_field_names(inside) if inside else ())} for name, inside in _fields(models)))
+
+
+def _fields(models: Models) -> Iterator[tuple[str, type[BaseModel] | None]]:
+    """Each field with the model of its value; those of the first model come last, and so count."""
+    for model in reversed(models):
+        for name, field in model.model_fields.items():
+            yield name, next(_models(field.annotation), None)
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models in an annotation; those of a map's values are none, since the map's keys are names of its own."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif get_origin(annotation) is not dict:
+        for part in get_args(annotation):
+            yield from _models(part)

@@ -1,0 +1,252 @@
+"""Pulumi's provider protocol: each call decodes properties, has an operation work on them, and encodes the result."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Mapping
+from importlib.resources import files
+from typing import Any
+
+import grpc
+from google.protobuf.empty_pb2 import Empty
+from pulumi.dynamic.dynamic import PROVIDER_KEY
+from pulumi.runtime.proto import provider_pb2 as proto
+from pulumi.runtime.proto.engine_pb2 import INFO, WARNING, LogRequest
+from pulumi.runtime.proto.engine_pb2_grpc import EngineStub
+from pulumi.runtime.proto.plugin_pb2 import PluginInfo
+from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderServicer
+from pydantic.alias_generators import to_camel
+
+from biot_provider._version import __version__
+from biot_provider.config import NAMESPACE, SECRET_KEYS
+from biot_provider.errors import ConfigError, InputError
+from biot_provider.image.kind import PluginImageKind
+from biot_provider.lifecycle.codec import Secret, is_unknown, without_secrets
+from biot_provider.lifecycle.connection import Connection
+from biot_provider.lifecycle.fields import Mark, marked
+from biot_provider.lifecycle.ignored import with_ignored
+from biot_provider.lifecycle.kind import ResourceKind
+from biot_provider.lifecycle.operations import Operations
+from biot_provider.lifecycle.owner import Urn
+from biot_provider.native.call import Call, answer, current_call
+from biot_provider.native.detailed_diff import detailed_diff
+from biot_provider.native.functions import FUNCTIONS
+from biot_provider.native.properties import decoded, encoded
+from biot_provider.plugin.kind import PluginKind
+from biot_provider.service_user.key_kind import ServiceUserKeyKind
+from biot_provider.service_user.kind import ServiceUserKind
+from biot_provider.subscription.kind import InterceptionKind, NotificationKind
+
+KINDS: Mapping[str, Callable[[], ResourceKind[Any, Any]]] = {
+    "biot:index:Plugin": PluginKind,
+    "biot:index:PluginImage": PluginImageKind,
+    "biot:index:ServiceUser": ServiceUserKind,
+    "biot:index:ServiceUserKey": ServiceUserKeyKind,
+    "biot:index:InterceptionSubscription": InterceptionKind,
+    "biot:index:NotificationSubscription": NotificationKind,
+}
+
+
+class BiotServicer(ResourceProviderServicer):
+    """The provider of one run; ``engine_address`` is where the lines that it reports are shown."""
+
+    def __init__(self, engine_address: str | None) -> None:
+        self._engine = EngineStub(grpc.insecure_channel(engine_address)) if engine_address else None
+        self._owner = ""
+        self._connect(Connection(ConfigError("BioT connection: the provider is not configured")))
+
+    def Handshake(self, request: proto.ProviderHandshakeRequest, context: Any) -> proto.ProviderHandshakeResponse:
+        """Say that secrets may come marked."""
+        return proto.ProviderHandshakeResponse(accept_secrets=True)
+
+    def GetPluginInfo(self, request: Empty, context: Any) -> PluginInfo:
+        """The distribution's version."""
+        return PluginInfo(version=__version__)
+
+    def GetSchema(self, request: proto.GetSchemaRequest, context: Any) -> proto.GetSchemaResponse:
+        """The schema, which tools/generate writes from the models."""
+        return proto.GetSchemaResponse(schema=files(__package__).joinpath("schema.json").read_text("utf-8"))
+
+    def CheckConfig(self, request: proto.CheckRequest, context: Any) -> proto.CheckResponse:
+        """Mark what is always a secret, also where it was set without ``--secret``: the engine keeps it in state."""
+        given = decoded(request.news)
+        marks = {key: Secret(without_secrets(value)) for key, value in given.items() if key in SECRET_KEYS}
+        return proto.CheckResponse(inputs=encoded(given | marks))
+
+    def DiffConfig(self, request: proto.DiffRequest, context: Any) -> proto.DiffResponse:
+        """Another address, identity or setting replaces no resource."""
+        old, new = without_secrets(decoded(request.old_inputs)), without_secrets(decoded(request.news))
+        changed = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+        return proto.DiffResponse(changes=_changes(bool(changed)), diffs=changed)
+
+    def Configure(self, request: proto.ConfigureRequest, context: Any) -> proto.ConfigureResponse:
+        """Take the connection's configuration; what is wrong with it is reported by the first operation."""
+        given = without_secrets(decoded(request.args))
+        known = {f"{NAMESPACE}:{key}": value for key, value in given.items() if not is_unknown(value)}
+        urn = Urn.parse(request.urn)
+        self._owner = urn.owner if urn else ""
+        self._connect(Connection.configured(known.get))
+        return proto.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
+
+    def Cancel(self, request: Empty, context: Any) -> Empty:
+        """End what runs. The engine calls this at every end of a run, too."""
+        self.connection.cancel()
+        return Empty()
+
+    def Check(self, request: proto.CheckRequest, context: Any) -> proto.CheckResponse:
+        """Find every bad input, and fill in what is not given: the resource's name first."""
+        operations = self._of(request, context)
+
+        def work(call: Call) -> proto.CheckResponse:
+            given = call.plain("news") | {"__owner": call.owner}
+            if given.get("name") is None and "name" in operations.kind.inputs.model_fields:
+                given["name"] = call.resource_name
+            checked = operations.check(call.plain("olds"), given)
+            # A failure names no property, since the engine would print the whole value of it.
+            failures = [proto.CheckFailure(reason=call.shown(str(problem))) for problem in checked.problems]
+            return proto.CheckResponse(
+                inputs=request.news if failures else call.encoded(checked.inputs), failures=failures
+            )
+
+        return answer(request, operations, context, work)
+
+    def Diff(self, request: proto.DiffRequest, context: Any) -> proto.DiffResponse:
+        """Compare state and inputs; the paths shown are those at which the inputs differ."""
+        operations = self._of(request, context)
+
+        def work(call: Call) -> proto.DiffResponse:
+            old, given = call.plain("olds"), call.plain("news")
+            new = _without_ignored(call, operations, old, given, request.ignoreChanges)
+            diff = operations.diff(request.id, old, new)
+            changed = call.camel_case(dict.fromkeys(diff.changed))
+            replaces = call.camel_case(dict.fromkeys(diff.replaces))
+            is_moved = PROVIDER_KEY in old
+            if is_moved and not changed:
+                self._report("the state becomes one of this provider; nothing is written to the platform")
+            details = detailed_diff(
+                call.camel_case(call.plain("old_inputs")), call.camel_case(new), [*changed], [*replaces]
+            )
+            return proto.DiffResponse(
+                changes=_changes(bool(changed) or diff.is_due or is_moved),
+                replaces=[*replaces],
+                deleteBeforeReplace=bool(changed) and diff.delete_before_replace,
+                diffs=sorted(changed),
+                detailedDiff=details,
+                hasDetailedDiff=bool(details),
+            )
+
+        return answer(request, operations, context, work)
+
+    def Create(self, request: proto.CreateRequest, context: Any) -> proto.CreateResponse:
+        """Make the resource, or in a preview say what is known of it."""
+        operations = self._of(request, context)
+
+        def work(call: Call) -> proto.CreateResponse:
+            given = call.plain("properties")
+            if request.preview:
+                return proto.CreateResponse(properties=call.encoded(operations.previewed({}, given, ())))
+            made = operations.create(given, request.timeout or None)
+            return proto.CreateResponse(id=made.id, properties=call.encoded(made.outputs))
+
+        return answer(request, operations, context, work)
+
+    def Read(self, request: proto.ReadRequest, context: Any) -> proto.ReadResponse:
+        """Read a resource that is in state, or one that is imported; an empty answer says that there is none."""
+        operations = self._of(request, context)
+
+        def work(call: Call) -> proto.ReadResponse:
+            known = {"__owner": call.owner} | (call.plain("properties") or call.plain("inputs"))
+            found = operations.read(request.id, known)
+            if found is None:
+                return proto.ReadResponse()
+            return proto.ReadResponse(
+                id=found.id, properties=call.encoded(found.outputs), inputs=call.encoded(found.inputs)
+            )
+
+        return answer(request, operations, context, work)
+
+    def Update(self, request: proto.UpdateRequest, context: Any) -> proto.UpdateResponse:
+        """Change what differs, or in a preview say what is known of the result."""
+        operations = self._of(request, context)
+
+        def work(call: Call) -> proto.UpdateResponse:
+            old, given = call.plain("olds"), call.plain("news")
+            new = _without_ignored(call, operations, old, given, request.ignoreChanges)
+            if request.preview:
+                changed = operations.diff(request.id, old, new).changed
+                return proto.UpdateResponse(properties=call.encoded(operations.previewed(old, new, changed)))
+            moved = operations.moved(request.id, old, new) if PROVIDER_KEY in old else None
+            updated = moved or operations.update(request.id, old, new, request.timeout or None)
+            return proto.UpdateResponse(properties=call.encoded(updated.outputs))
+
+        return answer(request, operations, context, work)
+
+    def Delete(self, request: proto.DeleteRequest, context: Any) -> Empty:
+        """End the resource; one that is gone already is ended."""
+        operations = self._of(request, context)
+
+        def work(call: Call) -> Empty:
+            operations.delete(request.id, call.plain("properties"), request.timeout or None)
+            return Empty()
+
+        return answer(request, operations, context, work)
+
+    def Invoke(self, request: proto.InvokeRequest, context: Any) -> proto.InvokeResponse:
+        """Call a function."""
+
+        def work(call: Call) -> proto.InvokeResponse:
+            function = FUNCTIONS.get(request.tok)
+            if function is None:
+                raise InputError(f"there is no function {request.tok}", advice=f"call one of {', '.join(FUNCTIONS)}")
+            result = function(self.connection.client(self._owner), call.plain("args"))
+            returned: Any = {"return": encoded(result)}  # no name that Python takes as a keyword
+            return proto.InvokeResponse(**returned)
+
+        return answer(request, None, context, work)
+
+    def _connect(self, connection: Connection) -> None:
+        self.connection = connection
+        self._operations = {token: Operations(kind(), connection, self._report) for token, kind in KINDS.items()}
+
+    def _of(self, request: Any, context: grpc.ServicerContext) -> Operations[Any, Any]:
+        """The operations of the request's kind; a URN without one ends the call."""
+        urn = Urn.parse(request.urn)
+        operations = self._operations.get(urn.types[-1]) if urn and urn.types else None
+        if operations is None:
+            kinds = ", ".join(self._operations)
+            message = f"{request.urn!r} is no resource of biot: its type must be one of {kinds}"
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, message)
+        return operations
+
+    def _report(self, line: str) -> None:
+        """Show one line, with its resource."""
+        call = current_call()
+        severity = WARNING if line.startswith("warning: ") else INFO
+        text = line.removeprefix("warning: ")
+        if call is not None:
+            text = call.shown(text)
+        if self._engine is None:
+            sys.stderr.write(f"{text}\n")
+        else:
+            self._engine.Log(LogRequest(severity=severity, message=text, urn=call.urn if call else ""))
+
+
+def _changes(changes: bool) -> proto.DiffResponse.DiffChanges.ValueType:
+    return proto.DiffResponse.DIFF_SOME if changes else proto.DiffResponse.DIFF_NONE
+
+
+def _without_ignored(
+    call: Call, operations: Operations[Any, Any], old: Mapping[str, Any], new: dict[str, Any], ignored: Collection[str]
+) -> dict[str, Any]:
+    """The inputs, where their changes are ignored as the state has them.
+
+    The content stays with what follows from it: the engine only knows of its name.
+    """
+    if not ignored:
+        return new
+    declared = call.camel_case(without_secrets(operations.declared(old)))
+    new = call.snake_case(with_ignored(call.camel_case(new), declared, ignored))
+    content = {to_camel(name) for name in marked(operations.kind.inputs, Mark.CONTENT)}
+    if content.isdisjoint(ignored):
+        return new
+    return new | {name: old.get(name) for name in marked(operations.kind.inputs, Mark.FILLED_IN) if name in old}

@@ -1,0 +1,41 @@
+"""Which plugins the resources of a run have: the engine may hold one twice, there, and to be deleted."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from biot_provider.lifecycle.run_notes import RunNotes
+from biot_provider.plugin.model import PluginState
+from biot_provider.plugin.stamp import is_remade
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NOTED = ("name", "creation_time", "endpoint_url")
+
+
+class KeptPlugins:
+    """The plugins that are not to be deleted in this run."""
+
+    def __init__(self, notes: RunNotes) -> None:
+        self._notes = notes
+        self._states: list[PluginState] = []
+
+    def add(self, state: PluginState) -> None:
+        """Keep this one."""
+        if state in self:
+            return
+        self._states.append(state)
+        self._notes.add({name: getattr(state, name) for name in _NOTED})
+
+    def __contains__(self, state: PluginState) -> bool:
+        """Whether this one is kept, by this process or another one of the run."""
+        return any(
+            kept.name == state.name and not is_remade(kept, state) for kept in (*self._states, *self._of_others())
+        )
+
+    def _of_others(self) -> Iterator[PluginState]:
+        for note in self._notes.of_others():
+            with contextlib.suppress(ValueError, KeyError):
+                yield PluginState(**{name: note[name] for name in _NOTED})

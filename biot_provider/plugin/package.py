@@ -1,0 +1,47 @@
+"""The package of a plugin: the files that its code names, or what is built of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from biot_provider.errors import PackagingError
+from biot_provider.package.package import Package, read_package
+from biot_provider.plugin.model import AUTO_BUILD, DEFAULT_RUNTIME, PluginState
+from biot_provider.recipe.recipe import AUTO, Recipe
+
+
+def recipe_of(code: Any, build: Any, runtime: Any) -> Recipe | None:
+    """The recipe of these arguments, as a program gives them or as they were checked; None where nothing is built."""
+    given = AUTO_BUILD.opened(build)
+    if not isinstance(given, Mapping):
+        return None
+    return Recipe(
+        folder=Path(code).absolute(),
+        runtime=str(runtime or DEFAULT_RUNTIME),
+        dependencies=given.get("dependencies") or AUTO,
+        command=given.get("command"),
+        output=given.get("output"),
+        inputs=tuple(given.get("inputs") or ()),
+    )
+
+
+def deployed_package(wanted: PluginState) -> Package:
+    """The package of a plugin with code. Raises PackagingError when it is not the one that was declared."""
+    build = None if wanted.build is None else wanted.build.model_dump()
+    recipe = recipe_of(wanted.code, build, wanted.runtime)
+    if recipe is None:
+        package = read_package(Path(str(wanted.code)))
+        digest = package.digest
+    else:
+        from biot_provider.recipe.build import build_package
+        from biot_provider.recipe.sources import read_sources
+
+        sources = read_sources(recipe)
+        digest = sources.digest
+        package = build_package(sources) if digest == wanted.code_digest else sources.files
+    if digest != wanted.code_digest:
+        place = package.source
+        raise PackagingError(f"code: {place} changed after the preview looked at it: run `pulumi up` again")
+    return package

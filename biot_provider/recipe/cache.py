@@ -1,0 +1,143 @@
+"""What was built is kept in the user's cache folder, by digest, so that it is built once on a machine.
+
+An entry appears under its name only when it is whole, by a rename: processes that build the same at the same time, or
+that are killed while they build, leave nothing that is half made. Entries that were not used for longest go when there
+is too much; none goes that was used a moment ago, since another process may be about to read it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from biot_provider.errors import PackagingError
+
+FOLDER_VARIABLE = "BIOT_CACHE_DIR"
+"""Names another folder than the user's."""
+MAX_BYTES = 2 * 1024**3
+"""Bytes of all entries, at most, but for those in use."""
+
+_IN_USE_SECONDS = 3600.0
+_ENDING = ".zip"
+_DRAFT = ".draft-"
+
+
+class CacheEntry(NamedTuple):
+    """A file of the cache."""
+
+    path: Path
+    size: int
+    used: float
+
+
+class Cache:
+    """Files by kind and digest, below one folder that is made when it is needed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def find(self, kind: str, digest: str) -> Path | None:
+        """Return the file of an entry, which counts as used now; None where there is none."""
+        path = self._path(kind, digest)
+        try:
+            os.utime(path)
+        except FileNotFoundError:
+            return None
+        except OSError:  # a cache that can only be read serves all the same
+            return path if path.is_file() else None
+        return path
+
+    def add(self, kind: str, digest: str, write: Callable[[IO[bytes]], object]) -> Path:
+        """Return the file of a new entry, once ``write`` has written all of it. Raises PackagingError."""
+        path = self._path(kind, digest)
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(prefix=_DRAFT, dir=path.parent)
+        except OSError as error:
+            raise self._not_writable(error) from None
+        draft = Path(name)
+        try:
+            with open(handle, "wb") as file:  # noqa: PTH123  (a descriptor)
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            with contextlib.suppress(PermissionError):  # on Windows, where another process reads an equal one
+                draft.replace(path)
+            if not path.is_file():
+                raise PackagingError(f"the cache {self.folder} lost what was written to it", advice="run it again")
+        except OSError as error:
+            raise self._not_writable(error) from None
+        finally:
+            draft.unlink(missing_ok=True)
+        self.trim()
+        return path
+
+    def remove(self, kind: str, digest: str) -> None:
+        """Drop an entry that turned out to be damaged."""
+        self._path(kind, digest).unlink(missing_ok=True)
+
+    def entries(self) -> list[CacheEntry]:
+        """Return every file of the cache, the one used last at the end; drafts count too."""
+        return sorted(self._entries(), key=lambda entry: entry.used)
+
+    def trim(self, limit: int = MAX_BYTES) -> None:
+        """Drop the entries that were not used for longest until the rest has at most so many bytes."""
+        entries = self.entries()
+        total = sum(entry.size for entry in entries)
+        for entry in entries:
+            if time.time() - entry.used < _IN_USE_SECONDS:
+                return
+            if total > limit or entry.path.name.startswith(_DRAFT):
+                with contextlib.suppress(OSError):
+                    entry.path.unlink()
+                total -= entry.size
+
+    def clear(self) -> list[CacheEntry]:
+        """Drop every entry, and return those that were dropped."""
+        dropped = []
+        for entry in self.entries():
+            with contextlib.suppress(OSError):
+                entry.path.unlink()
+                dropped.append(entry)
+        return dropped
+
+    def _entries(self) -> Iterator[CacheEntry]:
+        for path in self.folder.glob("*/*"):
+            if path.suffix == _ENDING or path.name.startswith(_DRAFT):
+                with contextlib.suppress(OSError):
+                    status = path.stat()
+                    yield CacheEntry(path, status.st_size, status.st_mtime)
+
+    def _path(self, kind: str, digest: str) -> Path:
+        return self.folder / kind / f"{digest}{_ENDING}"
+
+    def _not_writable(self, error: OSError) -> PackagingError:
+        return PackagingError(
+            f"the cache {self.folder} cannot be written ({error.strerror or error})",
+            advice=f"make room or give yourself access to it, or name another folder in {FOLDER_VARIABLE}",
+        )
+
+
+def user_cache(environment: Mapping[str, str] | None = None) -> Cache:
+    """Return this user's cache of built packages."""
+    given = os.environ if environment is None else environment
+    if named := given.get(FOLDER_VARIABLE):
+        return Cache(Path(named).expanduser().absolute())
+    try:
+        return Cache(_user_folder(given) / "biot-provider" / "packages")
+    except RuntimeError:  # an account without a home
+        raise PackagingError("this account has no home folder", advice=f"name a folder in {FOLDER_VARIABLE}") from None
+
+
+def _user_folder(given: Mapping[str, str]) -> Path:
+    if named := given.get("XDG_CACHE_HOME"):
+        return Path(named).expanduser().absolute()
+    if sys.platform == "win32" and (local := given.get("LOCALAPPDATA")):
+        return Path(local)
+    return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")

@@ -1,0 +1,206 @@
+"""Finds the lock file beside the code, and reads which versions it names."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from biot_provider.errors import PackagingError
+from biot_provider.package.source_file import reading
+from biot_provider.recipe.recipe import AUTO, NONE, Recipe
+from biot_provider.recipe.requirements import normalized, read_requirements
+
+UV, PIP, NPM, PNPM = "uv", "pip", "npm", "pnpm"
+"""Kinds of lock files, by the tool that writes them."""
+
+_KINDS = {
+    "uv.lock": UV,
+    "requirements.txt": PIP,
+    "pnpm-lock.yaml": PNPM,
+    "npm-shrinkwrap.json": NPM,
+    "package-lock.json": NPM,
+}
+"""By name, the first that is there counts."""
+_LANGUAGES = {UV: "python", PIP: "python", NPM: "nodejs", PNPM: "nodejs"}
+_WITH = {
+    UV: ("pyproject.toml", "uv.toml"),
+    PIP: (),
+    NPM: ("package.json", ".npmrc"),
+    PNPM: ("package.json", ".npmrc", "pnpm-workspace.yaml", ".pnpmfile.cjs"),
+}
+"""What the tool reads beside its lock file."""
+_OTHERS = {
+    "yarn.lock": "Yarn's lock file is not read: use npm's or pnpm's, or give a command",
+    "bun.lock": "Bun's lock file is not read: use npm's or pnpm's, or give a command",
+    "bun.lockb": "Bun's lock file is not read: use npm's or pnpm's, or give a command",
+    "poetry.lock": "Poetry's lock file is not read: `poetry export -o requirements.txt` writes one",
+    "Pipfile.lock": "Pipenv's lock file is not read: `pipenv requirements --hash > requirements.txt` writes one",
+    "pdm.lock": "PDM's lock file is not read: `pdm export -o requirements.txt` writes one",
+}
+_WRITES = {"python": "`uv lock`, or a requirements.txt with hashes", "nodejs": "`npm install --package-lock-only`"}
+
+
+@dataclass(frozen=True)
+class LockFile:
+    """A lock file, with what its tool reads beside it."""
+
+    name: str
+    kind: str
+    place: str
+    """The folder, as messages name it."""
+    files: Mapping[str, bytes]
+
+    @property
+    def text(self) -> str:
+        """The lock file's text. Raises PackagingError where it is none."""
+        try:
+            return self.files[self.name].decode()
+        except UnicodeDecodeError:
+            raise PackagingError(f"{self.place}: {self.name} is not UTF-8: write it again") from None
+
+    def versions(self, *, with_dev: bool = False) -> dict[str, str]:
+        """Return the version of each distribution by its name; several are joined. Raises PackagingError."""
+        try:
+            found = dict(_joined(_READERS[self.kind](self, with_dev)))
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            raise PackagingError(
+                f"{self.place}: {self.name} is no lock file of {self.kind} ({type(error).__name__})",
+                advice="write it again",
+            ) from None
+        return dict(sorted(found.items()))
+
+
+def find_lock_file(recipe: Recipe) -> LockFile | None:
+    """Return the lock file that a recipe names, or the one that lies beside the code; None where nothing is locked.
+
+    Raises PackagingError when it is missing, one too many, or of another language.
+    """
+    folder, wanted = recipe.folder, recipe.dependencies
+    if wanted == NONE:
+        return None
+    if wanted != AUTO:
+        return _named(recipe, wanted)
+    found = [name for name, kind in _KINDS.items() if _LANGUAGES[kind] == recipe.language and (folder / name).is_file()]
+    if PNPM in (kinds := [_KINDS[name] for name in found]) and NPM in kinds:
+        manager = str(_json(folder / "package.json").get("packageManager", ""))
+        found = [name for name in found if manager.startswith(f"{_KINDS[name]}@")]
+        if not found:
+            raise PackagingError(
+                f"{folder}: there are two lock files, pnpm-lock.yaml and package-lock.json",
+                advice="delete one, or name one: build: {dependencies: package-lock.json}",
+            )
+    if found:
+        return _read(folder, found[0], _KINDS[found[0]])
+    if problem := _unlocked(folder, recipe.language):
+        raise PackagingError(f"{folder}: {problem}")
+    if recipe.command is None and recipe.language not in _WRITES:
+        raise PackagingError(
+            f"{folder}: there is nothing to build: dependencies are installed for Python and Node.js",
+            advice="give a command, such as build: {command: make, output: dist}",
+        )
+    return None
+
+
+def _named(recipe: Recipe, name: str) -> LockFile:
+    kind = _KINDS.get(name) or (PIP if name.endswith((".txt", ".lock")) else None)
+    if kind is None:
+        known = ", ".join(_KINDS)
+        raise PackagingError(f"{recipe.folder}: {name} is no lock file that is known: {known}, or another .txt of pip")
+    if not (recipe.folder / name).is_file():
+        raise PackagingError(f"{recipe.folder}: {name}, which dependencies names, is not there")
+    if _LANGUAGES[kind] != recipe.language:
+        raise PackagingError(f"{recipe.folder}: {name} is not for the runtime {recipe.runtime}")
+    return _read(recipe.folder, name, kind)
+
+
+def _read(folder: Path, name: str, kind: str) -> LockFile:
+    files = {}
+    for file in (name, *_WITH[kind]):
+        if file == name or (folder / file).is_file():
+            with reading(folder, file):
+                files[file] = (folder / file).read_bytes()
+    return LockFile(name, kind, str(folder), files)
+
+
+def _unlocked(folder: Path, language: str) -> str | None:
+    """Return what is wrong where dependencies are named and none is locked."""
+    for name, problem in _OTHERS.items():
+        if (folder / name).is_file():
+            return problem
+    names: list[str] = []
+    manifest = {"python": "pyproject.toml", "nodejs": "package.json"}.get(language, "")
+    if language == "python":
+        names = list((_toml(folder / manifest).get("project") or {}).get("dependencies") or [])
+    elif language == "nodejs":
+        content = _json(folder / manifest)
+        names = [name for kind in ("dependencies", "devDependencies") for name in content.get(kind) or {}]
+    if not names:
+        return None
+    return f"{manifest} names dependencies ({', '.join(names[:3])}), and no lock file: {_WRITES[language]} writes one"
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _joined(pairs: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    found: dict[str, set[str]] = {}
+    for name, version in pairs:
+        found.setdefault(name, set()).add(version)
+    for name, versions in found.items():
+        yield name, " or ".join(sorted(versions))
+
+
+def _of_requirements(lock: LockFile, _with_dev: bool) -> Iterator[tuple[str, str]]:
+    yield from read_requirements(lock.place, lock.name, lock.text).versions.items()
+
+
+def _of_uv(lock: LockFile, _with_dev: bool) -> Iterator[tuple[str, str]]:
+    for package in tomllib.loads(lock.text)["package"]:
+        if not {"virtual", "editable"} & set(package.get("source") or {}):
+            yield normalized(package["name"]), str(package.get("version") or "no version")
+
+
+def _of_npm(lock: LockFile, with_dev: bool) -> Iterator[tuple[str, str]]:
+    content = json.loads(lock.text)
+    packages: Mapping[str, Any] = content.get("packages") or content.get("dependencies") or {}
+    for path, package in packages.items():
+        is_left_out = not with_dev and (package.get("dev") or package.get("devOptional"))
+        if path and _is_for_lambda(package) and not is_left_out and "version" in package:
+            yield path.rpartition("node_modules/")[2], str(package["version"])
+
+
+def _of_pnpm(lock: LockFile, _with_dev: bool) -> Iterator[tuple[str, str]]:
+    import yaml
+
+    content = yaml.load(lock.text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  (both are safe)
+    for path, package in (content.get("packages") or {}).items():
+        if not _is_for_lambda(package):
+            continue
+        name, _, version = re.sub(r"\(.*", "", posixpath.normpath(path).lstrip("/")).rpartition("@")
+        yield name, version
+
+
+def _is_for_lambda(package: Mapping[str, Any]) -> bool:
+    """Whether a package of Node.js is for every machine, or for Linux on x86-64."""
+    return "linux" in package.get("os", ["linux"]) and "x64" in package.get("cpu", ["x64"])
+
+
+_READERS = {PIP: _of_requirements, UV: _of_uv, NPM: _of_npm, PNPM: _of_pnpm}

@@ -1,0 +1,235 @@
+"""Installs a lock file's wheels for AWS Lambda, whatever Python and machine this is; no code of a distribution is run.
+
+By uv where it is found, else by pip: the same wheels, and after what a tool notes about itself is taken away, the same
+bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+import os
+import re
+import shutil
+import sys
+import tomllib
+from pathlib import Path
+
+from biot_provider.errors import PackagingError
+from biot_provider.recipe.lock_files import UV, LockFile
+from biot_provider.recipe.requirements import normalized, read_requirements
+from biot_provider.recipe.run import FailedRunError, Runner
+
+GET_UV = "`pip install 'biot-provider[build]'` (or https://docs.astral.sh/uv)"
+"""The command that installs uv."""
+
+_NEWEST_OF_AMAZON_LINUX_2 = (3, 11)
+_MANYLINUX = {True: "manylinux2014", False: "manylinux_2_34"}
+"""Which wheels run: Python up to 3.11 runs on Amazon Linux 2 (glibc 2.26), later ones on 2023 (glibc 2.34)."""
+
+_NOTES = frozenset({"INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"})
+"""What a tool notes in a distribution's folder about itself and this installation."""
+
+_NO_WHEEL = (
+    re.compile(r"Because (?P<name>\S+?)(?:==(?P<version>\S+))? has no (?:usable )?wheels"),
+    re.compile(r"Because (?P<name>\S+?)==(?P<version>\S+) has no wheels with a matching"),
+    re.compile(r"Distribution `(?P<name>[^`=]+)==(?P<version>[^` ]+).*? doesn't have a source distribution or wheel"),
+)
+_NO_VERSION = (
+    re.compile(r"Because there is no version of (?P<name>[^\s=]+)==(?P<version>[^\s,]+)"),
+    re.compile(r"Because (?P<name>\S+) was not found in the package registry"),
+)
+_PIP_FOUND_NONE = re.compile(r"No matching distribution found for (?P<name>[^\s=]+)==(?P<version>[^\s;]+)")
+_MISMATCH = re.compile(r"Hash mismatch for `(?P<uv>[^`]+)`|THESE PACKAGES DO NOT MATCH.*?\n\s+(?P<pip>\S+)", re.DOTALL)
+_UNHASHED = re.compile(
+    r"must have a hash, but none were provided for: (?P<uv>\S+)|missing from some requirements.*?\n\s+(?P<pip>\S+)"
+    r"|must have their versions pinned with `==`, but found: (?P<pinned>\S+)"
+    r"|must have their versions pinned with ==.*?\n\s+(?P<unpinned>\S+)",
+    re.DOTALL,
+)
+_OFFLINE = re.compile(
+    r"error sending request|dns error|Failed to establish a new connection|Network is unreachable|ProxyError"
+    r"|Could not connect|ConnectTimeoutError|NewConnectionError|network was disabled|Network connectivity is disabled"
+)
+
+
+def install_wheels(lock: LockFile, runtime: str, target: Path, runner: Runner) -> list[str]:
+    """Install into an empty folder; return what the lock file does not name. Raises PackagingError."""
+    version = runtime.removeprefix("python")
+    scratch = runner.folder / "lock"
+    scratch.mkdir()
+    for name, content in lock.files.items():
+        (scratch / Path(name).name).write_bytes(content)
+    requirements = scratch / Path(lock.name).name
+    uv = _uv()
+    if lock.kind == UV:
+        requirements = _exported(lock, uv, scratch, runner)
+    try:
+        text = requirements.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise PackagingError(f"{lock.place}: {lock.name} is not UTF-8: write it again") from None
+    named = read_requirements(lock.place, lock.name, text)
+    if not named.versions:
+        return []
+    if uv is not None:
+        command = [uv, "pip", "install", "--target", str(target), "--python", sys.executable, "--link-mode", "copy",
+                   "--python-version", version, "--python-platform", f"x86_64-{_manylinux(version)}",
+                   "--only-binary", ":all:", "--quiet"]  # fmt: skip
+    elif importlib.util.find_spec("pip") is not None:
+        platforms = [word for name in _tags(version) for word in ("--platform", f"{name}_x86_64")]
+        command = [sys.executable, "-m", "pip", "install", "--target", str(target), "--python-version", version,
+                   *platforms, "--only-binary", ":all:", "--no-compile", "--no-input", "--quiet",
+                   "--disable-pip-version-check", "--no-warn-script-location"]  # fmt: skip
+    else:
+        raise PackagingError(f"{lock.place}: {lock.name} needs uv or pip, and neither is here", advice=GET_UV)
+    hashes = ["--require-hashes"] if named.has_hashes else []
+    try:
+        runner.run([*command, *hashes, "-r", str(requirements)], scratch, f"the installation of {lock.name}")
+    except FailedRunError as error:
+        raise _told(lock, runtime, error) from None
+    installed = _made_equal(target)
+    return sorted(name for name in installed if name not in named.versions)
+
+
+def python_installer() -> str | None:
+    """Return the name of what installs wheels here, None where nothing does."""
+    if _uv() is not None:
+        return "uv"
+    return "pip" if importlib.util.find_spec("pip") is not None else None
+
+
+def _uv() -> str | None:
+    """Return uv: the one on the PATH, or that of the package `uv`."""
+    if found := shutil.which("uv"):
+        return found
+    if importlib.util.find_spec("uv") is None:
+        return None
+    import uv
+
+    try:
+        return str(uv.find_uv_bin())
+    except FileNotFoundError:
+        return None
+
+
+def _exported(lock: LockFile, uv: str | None, scratch: Path, runner: Runner) -> Path:
+    """Write what uv.lock says of the project's own dependencies as a requirements.txt, with its hashes."""
+    if uv is None:
+        raise PackagingError(f"{lock.place}: uv.lock needs uv, which is not here", advice=GET_UV)
+    if "pyproject.toml" not in lock.files:
+        raise PackagingError(f"{lock.place}: uv.lock has no pyproject.toml beside it")
+    if not _fits(lock):
+        raise PackagingError(f"{lock.place}: uv.lock does not fit pyproject.toml: run `uv lock`")
+    requirements = scratch / "exported.txt"
+    command = [uv, "export", "--frozen", "--no-dev", "--no-emit-project", "--no-annotate", "--no-header", "--quiet",
+               "--format", "requirements-txt", "--python", sys.executable, "-o", str(requirements)]  # fmt: skip
+    try:
+        runner.run(command, scratch, "uv export")
+    except FailedRunError as error:
+        raise PackagingError(
+            f"{lock.place}: uv.lock cannot be read by uv; its last lines:\n{error.last_lines}"
+        ) from None
+    return requirements
+
+
+def _fits(lock: LockFile) -> bool:
+    """Whether pyproject.toml asks for what it asked for when uv.lock was written."""
+    try:
+        asked = (tomllib.loads(lock.files["pyproject.toml"].decode()).get("project") or {}).get("dependencies") or []
+        packages = tomllib.loads(lock.text)["package"]
+        root = next(p for p in packages if {"virtual", "editable"} & set(p.get("source") or {}))
+        known = (root.get("metadata") or {}).get("requires-dist") or []
+        locked = {(normalized(entry["name"]), _specifier(entry.get("specifier", ""))) for entry in known
+                  if "extra ==" not in entry.get("marker", "")}  # fmt: skip
+        return {_asked(text) for text in asked} == locked
+    except (ValueError, LookupError, TypeError, AttributeError, StopIteration):
+        return True  # uv says what it does not understand
+
+
+def _asked(requirement: str) -> tuple[str, str]:
+    name = re.match(r"\s*([A-Za-z0-9._-]+)\s*(?:\[[^\]]*\])?\s*\(?([^;)@]*)", requirement)
+    return (normalized(name[1]), _specifier(name[2])) if name else (requirement, "")
+
+
+def _specifier(text: str) -> str:
+    return ",".join(sorted(re.sub(r"\s", "", text).split(",")))
+
+
+def _manylinux(version: str) -> str:
+    return _MANYLINUX[tuple(map(int, version.split("."))) <= _NEWEST_OF_AMAZON_LINUX_2]
+
+
+def _tags(version: str) -> list[str]:
+    """Return the platforms whose wheels run, the newest first, as pip must be told them."""
+    newest = 34 if _manylinux(version).endswith("34") else 17
+    older = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+    tags = []
+    for minor in range(newest, 4, -1):
+        tags += [f"manylinux_2_{minor}", *([older[minor]] if minor in older else [])]
+    return [*tags, "linux"]
+
+
+def _made_equal(target: Path) -> set[str]:
+    """Take away what differs between tools, machines and times; return the normalized names of what is installed."""
+    names = set()
+    scripts = target / "bin"
+    if not (scripts / "__init__.py").exists():
+        shutil.rmtree(scripts, ignore_errors=True)
+    (target / ".lock").unlink(missing_ok=True)
+    for info in target.glob("*.dist-info"):
+        for note in _NOTES:
+            (info / note).unlink(missing_ok=True)
+        names.add(normalized(info.name.removesuffix(".dist-info").rpartition("-")[0]))
+        record = info / "RECORD"
+        if record.is_file():
+            rows = list(csv.reader(io.StringIO(record.read_text("utf-8"), newline="")))
+            kept = sorted(row for row in rows if row and _is_there(target, row[0]))
+            text = io.StringIO(newline="")
+            csv.writer(text, lineterminator="\n").writerows(kept)
+            record.unlink()
+            record.write_bytes(text.getvalue().encode())
+    return names
+
+
+def _is_there(target: Path, path: str) -> bool:
+    place = os.path.normpath(target / path)
+    return place.startswith(f"{target}{os.sep}") and Path(place).is_file() and not path.endswith(".pyc")
+
+
+def _told(lock: LockFile, runtime: str, error: FailedRunError) -> PackagingError:
+    """Return the one line about a failed installation; the tool's own last lines where no line says it."""
+    text = re.sub(r"\n\s{4,}(?=\S)", " ", error.output)  # lines that uv has wrapped
+    place = f"{lock.place}: {lock.name}"
+    for pattern in _NO_WHEEL:
+        if found := pattern.search(text):
+            return _no_wheel(place, found["name"], found["version"], runtime)
+    for pattern in _NO_VERSION:
+        if found := pattern.search(text):
+            version = found.groupdict().get("version")
+            wanted = f"{found['name']} {version}" if version else found["name"]
+            return PackagingError(f"{place}: {wanted} is in no index: correct it, or name the index that has it")
+    if found := _MISMATCH.search(error.output):
+        return PackagingError(
+            f"{place}: {found['uv'] or found['pip']} is not what was locked: the index has a file with another hash",
+            advice="find out why, before you lock it anew",
+        )
+    if found := _UNHASHED.search(text) or _UNHASHED.search(error.output):
+        name = next(filter(None, found.groups()))
+        return PackagingError(f"{place}: {name} has no hash, and the others have: compile the file anew with hashes")
+    if _OFFLINE.search(error.output):
+        return PackagingError(
+            f"{place}: the package index cannot be reached, and the cache does not have what it locks",
+            advice="build once with a network",
+        )
+    if found := _PIP_FOUND_NONE.search(text):
+        return _no_wheel(place, found["name"], found["version"], runtime)
+    return PackagingError(f"{place} cannot be installed; the last lines:\n{error.last_lines}")
+
+
+def _no_wheel(place: str, name: str, version: str | None, runtime: str) -> PackagingError:
+    wanted = f"{name} {version}" if version else name
+    return PackagingError(
+        f"{place}: {wanted} has no wheel for {runtime} on x86_64, and nothing is compiled here",
+        advice="choose a version that has one, or deploy the plugin as an image",
+    )

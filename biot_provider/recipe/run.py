@@ -1,0 +1,158 @@
+"""Runs a program of a build: without secrets of Pulumi and of this provider, bounded in time, quiet unless it fails.
+
+What it started ends with it, also when the user interrupts it or this process is killed.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from biot_provider.api.redaction import redact
+from biot_provider.errors import PackagingError
+from biot_provider.recipe import guard
+
+TIME_VARIABLE = "BIOT_BUILD_TIMEOUT"
+DEFAULT_SECONDS = 900.0
+"""Seconds that one build may take, unless the variable says otherwise."""
+LAST_LINES = 15
+"""Lines of a failed build that its error shows."""
+
+_OURS = ("BIOT_", "PULUMI_", "AWS_")
+_NOT_FOR_BUILDS = frozenset(
+    {
+        *("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "VIRTUAL_ENV", "UV_COMPILE_BYTECODE"),
+        *(
+            "PIP_USER",
+            "PIP_TARGET",
+            "PIP_PREFIX",
+            "PIP_ROOT",
+            "PIP_REQUIRE_VIRTUALENV",
+            "PIP_NO_BINARY",
+            "UV_NO_BINARY",
+        ),
+    }
+)
+"""What would have an installer install elsewhere, or from sources."""
+_SHORTEST_SECRET = 8
+_EPOCH = "315532800"
+"""1980-01-01, the time of every file in a package: builds that write a time take this one."""
+_MAX_LINE = 300
+_MAX_OUTPUT = 256 * 1024
+"""Bytes of the output's end that are looked at."""
+
+
+class FailedRunError(Exception):
+    """A program ended with an error; ``output`` is the end of what it wrote, without secrets."""
+
+    def __init__(self, code: int, output: str) -> None:
+        super().__init__(f"exit code {code}")
+        self.code = code
+        self.output = output
+
+    @property
+    def last_lines(self) -> str:
+        """The end of its output, indented, to stand below a line about it."""
+        lines = [line.rstrip() for line in self.output.splitlines() if line.strip()][-LAST_LINES:]
+        return "\n".join(f"  {line[:_MAX_LINE]}" for line in lines) or "  (it wrote nothing)"
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs programs for one build, in its own folder and within its time.
+
+    ``place`` is what messages call the plugin's sources, ``ends`` the end of its ``seconds`` on the
+    monotonic clock.
+    """
+
+    folder: Path
+    place: str
+    seconds: float
+    ends: float
+    environment: Mapping[str, str]
+
+    @classmethod
+    def new(cls, folder: Path, place: str) -> Runner:
+        """A runner whose time begins now. Raises PackagingError for a time limit that is none."""
+        given = os.environ.get(TIME_VARIABLE, "")
+        try:
+            seconds = float(given) if given else DEFAULT_SECONDS
+        except ValueError:
+            seconds = 0.0
+        if not 0 < seconds < float("inf"):
+            raise PackagingError(f"{TIME_VARIABLE} must be seconds, such as {DEFAULT_SECONDS:.0f}, not {given!r}")
+        (folder / "tmp").mkdir()
+        return cls(folder, place, seconds, time.monotonic() + seconds, _environment(folder / "tmp"))
+
+    def run(self, command: Sequence[str], cwd: Path, what: str, path: Iterable[Path] = ()) -> str:
+        """Run to the end and return the end of the output; ``path`` comes before the PATH.
+
+        Raises FailedRunError when it fails, PackagingError when it takes too long or cannot be started.
+        """
+        variables = dict(self.environment)
+        variables["PATH"] = os.pathsep.join([*map(str, path), variables.get("PATH", os.defpath)])
+        left = self.ends - time.monotonic()
+        with tempfile.TemporaryFile() as output:
+            try:
+                process = subprocess.Popen(  # noqa: S603
+                    self._guarded(command),
+                    cwd=cwd,
+                    env=variables,
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    umask=0o022,
+                )
+            except OSError as error:
+                raise PackagingError(f"{self.place}: {what} cannot be started: {error.strerror or error}") from None
+            # At its end the block closes the pipe that the guard listens to, and waits for the guard.
+            with process:
+                try:
+                    code = process.wait(max(left, 0.0))
+                except subprocess.TimeoutExpired:
+                    code = None
+            output.seek(max(output.seek(0, os.SEEK_END) - _MAX_OUTPUT, 0))
+            text = redact(output.read().decode(errors="replace"), _secrets())
+        if code is None:
+            raise PackagingError(
+                f"{self.place}: {what} did not end within the {self.seconds:g} s of a build: see what it waits for, or"
+                f" give it more in {TIME_VARIABLE}; its last lines:\n{FailedRunError(0, text).last_lines}"
+            )
+        if code != 0:
+            raise FailedRunError(code, text)
+        return text
+
+    def _guarded(self, command: Sequence[str]) -> list[str]:
+        return [sys.executable, "-I", "-S", guard.__file__, str(self.folder), os.devnull, *command]
+
+
+def _environment(temporary: Path) -> dict[str, str]:
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.upper().startswith(_OURS) and key.upper() not in _NOT_FOR_BUILDS
+    }
+    return kept | {
+        **dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(temporary)),
+        "CI": "true",
+        "NO_COLOR": "1",
+        "SOURCE_DATE_EPOCH": _EPOCH,
+    }
+
+
+def _secrets() -> list[str]:
+    """Values that a build was not given, and that a file it reads may hold all the same."""
+    return [
+        value
+        for key, value in os.environ.items()
+        if key.upper().startswith(_OURS)
+        and any(word in key.upper() for word in ("SECRET", "TOKEN", "PASS", "KEY"))
+        and len(value) >= _SHORTEST_SECRET
+    ]

@@ -1,0 +1,26 @@
+"""The versions of distributions among the digests of a package's files, and what changes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+VERSION_MARK = "#"
+"""Between a lock file's name and a distribution's, in the key of ``Sources.file_digests`` that has its version."""
+
+
+def changed_versions(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """Return ``requests 2.32.3 => 2.32.4`` for each distribution whose version differs between two ``file_digests``."""
+    before, after = _versions(old), _versions(new)
+    lines = []
+    for name in sorted(before.keys() | after.keys()):
+        if name and before.get(name) != after.get(name):
+            was, will = before.get(name), after.get(name)
+            if was is None:
+                lines.append(f"{name} {will} (new)")
+            else:
+                lines.append(f"{name} {was} => {will}" if will else f"{name} {was} (gone)")
+    return lines
+
+
+def _versions(digests: Mapping[str, str]) -> dict[str, str]:
+    return {key.partition(VERSION_MARK)[2]: value for key, value in digests.items() if VERSION_MARK in key}

@@ -1,0 +1,69 @@
+"""The cache: nothing half made, nothing without end, and a way to be rid of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from biot_provider.cli import main
+from biot_provider.errors import PackagingError
+from biot_provider.recipe.cache import Cache, user_cache
+
+
+def test_an_entry_appears_when_it_is_whole(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+
+    def write(file: IO[bytes]) -> None:
+        file.write(b"half")
+        assert cache.find("built", "aa") is None
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cache.add("built", "aa", write)
+    assert cache.entries() == []
+    assert cache.add("built", "aa", lambda file: file.write(b"whole")).read_bytes() == b"whole"
+    found = cache.find("built", "aa")
+    assert found is not None
+    assert found.read_bytes() == b"whole"
+
+
+def test_what_was_not_used_for_longest_goes(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    now = time.time()
+    for name, hours in (("old", 50), ("older", 60), ("used", 40), ("new", 0)):
+        path = cache.add("built", name, lambda file: file.write(b"x" * 100))
+        os.utime(path, (now - 3600 * hours,) * 2)
+    assert cache.find("built", "used") is not None
+    cache.trim(250)
+    assert [entry.path.stem for entry in cache.entries()] == ["new", "used"]
+    cache.trim(0)
+    assert len(cache.entries()) == 2  # another process may be reading them
+
+
+def test_a_cache_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PackagingError, match=r"file/cache cannot be written .* name another folder in BIOT_CACHE_DIR"):
+        Cache(tmp_path / "file" / "cache").add("built", "aa", lambda file: file.write(b""))
+
+
+def test_where_it_is() -> None:
+    assert user_cache({"BIOT_CACHE_DIR": "/somewhere"}).folder == Path("/somewhere")
+    assert user_cache({"XDG_CACHE_HOME": "/x"}).folder == Path("/x/biot-provider/packages")
+
+
+def test_the_command_shows_and_clears_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BIOT_CACHE_DIR", str(tmp_path))
+    user_cache().add("built", "aa", lambda file: file.write(b"x" * 2**20))
+    (tmp_path / "mine.txt").write_text("not the cache's")
+
+    assert main(["cache"]) == 0
+    assert capsys.readouterr().out == f"{tmp_path}: 1 file, 1 MB of at most 2048 MB\n"
+    assert main(["cache", "clear"]) == 0
+    assert capsys.readouterr().out == f"{tmp_path}: 1 file, 1 MB cleared; the next build makes what it needs\n"
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["mine.txt"]
