@@ -64,7 +64,7 @@ lint: $(VENV)/.installed  ## format, lint, types, architecture
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tools.generate --check
 
-check: lint test  ## exactly what CI runs
+check: lint test  ## what CI runs first
 
 format: $(VENV)/.installed  ## rewrite the sources as the formatter wants them
 	@$(BIN)/ruff format $(SOURCES)

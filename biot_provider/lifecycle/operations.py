@@ -6,7 +6,8 @@ An adapter turns an engine's messages into properties (``codec.py``) and back, a
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Generic
 
 from biot_provider.errors import LifecycleError
@@ -45,10 +46,11 @@ class Operations(Generic[InputsT, StateT]):
     kind: ResourceKind[InputsT, StateT]
     connection: Connection
     report: Callable[[str], None]
-    codec: Codec[InputsT, StateT] = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "codec", Codec(self.kind.inputs, self.kind.state))
+    @cached_property
+    def codec(self) -> Codec[InputsT, StateT]:
+        """The way in and out of the kind's properties."""
+        return Codec(self.kind.inputs, self.kind.state)
 
     def check(self, old: Properties, given: Properties) -> Checked:
         """Find every bad input, fill in defaults and what follows from files.

@@ -10,7 +10,7 @@ from biot_provider.plugin.model import PluginState
 from biot_provider.plugin.stamp import is_remade
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _NOTED = ("name", "creation_time", "endpoint_url")
 
@@ -24,18 +24,19 @@ class KeptPlugins:
 
     def add(self, state: PluginState) -> None:
         """Keep this one."""
-        if state in self:
-            return
-        self._states.append(state)
-        self._notes.add({name: getattr(state, name) for name in _NOTED})
+        if not _holds(self._states, state):
+            self._states.append(state)
+            self._notes.add({name: getattr(state, name) for name in _NOTED})
 
     def __contains__(self, state: PluginState) -> bool:
         """Whether this one is kept, by this process or another one of the run."""
-        return any(
-            kept.name == state.name and not is_remade(kept, state) for kept in (*self._states, *self._of_others())
-        )
+        return _holds(self._states, state) or _holds(self._of_others(), state)
 
     def _of_others(self) -> Iterator[PluginState]:
         for note in self._notes.of_others():
             with contextlib.suppress(ValueError, KeyError):
                 yield PluginState(**{name: note[name] for name in _NOTED})
+
+
+def _holds(plugins: Iterable[PluginState], state: PluginState) -> bool:
+    return any(one.name == state.name and not is_remade(one, state) for one in plugins)
