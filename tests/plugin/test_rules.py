@@ -323,7 +323,7 @@ def test_every_mistake_is_reported_at_once() -> None:
 
 def test_a_missing_connection_is_reported_beside_the_other_mistakes() -> None:
     provider = PluginProvider()
-    provider.connect(Connection(ConfigError("BioT connection: biot:baseUrl is not set")))
+    provider.connect(Connection(ConfigError("BioT connection: biot:baseUrl is not set", "BIOT-1001")))
     reported = [failure.reason for failure in provider.check({}, {"name": "guard", "timeout": 0}).failures]
     assert reported == ["BioT connection: biot:baseUrl is not set", "timeout: must be 1 to 900 (seconds), not 0"]
 

@@ -95,5 +95,5 @@ def test_what_is_not_known_yet_is_skipped() -> None:
 
 @pytest.mark.parametrize(("kind", "given"), [(ServiceUserProvider, USER), (ServiceUserKeyProvider, KEY)])
 def test_missing_configuration_is_reported(kind: type[DynamicProvider], given: dict[str, Any]) -> None:
-    result = connected(kind, ConfigError("biot:baseUrl is not set")).check({}, given)
+    result = connected(kind, ConfigError("biot:baseUrl is not set", "BIOT-1001")).check({}, given)
     assert [failure.reason for failure in result.failures] == ["biot:baseUrl is not set"]

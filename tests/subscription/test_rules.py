@@ -235,7 +235,7 @@ def test_missing_configuration_is_reported_by_each() -> None:
         NotificationSubscriptionProvider: NOTIFICATION,
     }
     for kind, given in kinds.items():
-        result = connected(kind, ConfigError("biot:baseUrl is not set")).check({}, given)
+        result = connected(kind, ConfigError("biot:baseUrl is not set", "BIOT-1001")).check({}, given)
         assert [failure.reason for failure in result.failures] == ["biot:baseUrl is not set"]
 
 
