@@ -84,7 +84,7 @@ class TokenAuth(httpx.Auth):
         except TimeoutError:
             raise TransportError(
                 f"another request's login got no answer within {max(timeout, 1):.0f} s",
-                "BIOT-7010",
+                "BIOT-7003",
                 action=self._action,
                 advice="run `pulumi up` again, or raise biot:requestTimeout",
                 unclear=False,

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from biot_provider.errors import coded
 
-from . import cache, compare, doctor, emulator, graph, invoke, new
+from . import cache, compare, doctor, emulator, explain, graph, invoke, new
 from .console import print_problem
 from .takeover import exporting, importing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COMMANDS = (cache, compare, doctor, emulator, exporting, graph, importing, invoke, new)
+_COMMANDS = (cache, compare, doctor, emulator, explain, exporting, graph, importing, invoke, new)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -146,7 +146,7 @@ class Stack:
         except ValueError:
             parsed = None
         if not isinstance(parsed, dict):
-            raise Problem(f"{shown} prints no JSON: run it by hand to see why", "BIOT-8015")
+            raise Problem(f"{shown} prints no JSON: run it by hand to see why", "BIOT-8014")
         return parsed
 
     def _required_project(self) -> Project:

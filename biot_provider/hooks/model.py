@@ -75,9 +75,9 @@ class Fault(StrEnum):
 
 _CODES = {
     Fault.EQUAL_ORDER: "BIOT-5111",
-    Fault.NEVER_RUNS: "BIOT-5112",
+    Fault.NEVER_RUNS: "BIOT-5110",
     Fault.DISABLED: "BIOT-5113",
-    Fault.DUPLICATE: "BIOT-5114",
+    Fault.DUPLICATE: "BIOT-2124",
 }
 
 

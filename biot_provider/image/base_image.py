@@ -92,7 +92,7 @@ def read_base(base: Reference, source: BaseSource, folder: Path) -> tuple[dict[s
         return config, tuple(Blob(layer["digest"], layer["size"]) for layer in manifest["layers"])
     except (ValueError, KeyError, TypeError) as error:
         raise ImageError(
-            f"read the base image {base}: the registry's answer is no image ({error})", "BIOT-4022"
+            f"read the base image {base}: the registry's answer is no image ({error})", "BIOT-4014"
         ) from None
 
 

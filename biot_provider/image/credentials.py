@@ -80,14 +80,14 @@ class RegistryLogin:
             return good() or self._flight.run(fetch, _LONGEST_LOGIN)
         except TimeoutError:
             raise ImageError(
-                "log in to the image repository: it takes too long; run `pulumi up` again", "BIOT-4010"
+                "log in to the image repository: it takes too long; run `pulumi up` again", "BIOT-4011"
             ) from None
 
     def _log_in(self, credentials: DockerCredentials) -> Access:
         host, slash, repository = credentials.repository_uri.partition("/")
         if not (host and slash and repository):
             raise ImageError(
-                f"the platform's repositoryUri {credentials.repository_uri!r} is no <host>/<repository>", "BIOT-4009"
+                f"the platform's repositoryUri {credentials.repository_uri!r} is no <host>/<repository>", "BIOT-4011"
             )
         embedded = credentials.region == EMBEDDED_REGION and host.partition(":")[0] in LOOPBACK
         require_libraries()

@@ -71,7 +71,7 @@ def authorization_token(credentials: DockerCredentials, endpoint: str | None) ->
             advice="run `pulumi up` again; if it stays, ask BioT about the repository's temporary credentials",
         ) from None
     except (BotoCoreError, LookupError, ValueError) as error:
-        raise ImageError(f"{action}: AWS ECR cannot be asked ({error})", "BIOT-4012") from None
+        raise ImageError(f"{action}: AWS ECR cannot be asked ({error})", "BIOT-4011") from None
 
 
 class _Body(io.BytesIO):

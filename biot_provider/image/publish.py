@@ -80,7 +80,7 @@ class Publisher:
             return Published(digest, registry.uri)
         raise ImageError(
             f"{action}: cancelled while the tag {tag!r} was pushed; what became of it is not known",
-            "BIOT-4003",
+            "BIOT-4002",
             advice="run `pulumi up` again: it looks for the tag, and pushes what is missing",
         )
 

@@ -64,15 +64,15 @@ def _way_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(
             "context",
             "is required: a folder with a Dockerfile; or give code and base_image, which need no builder",
-            "BIOT-2202",
+            "BIOT-2201",
         )
         return
     given, other = ("context", _WITH_CODE) if context is not None else ("code", _WITH_CONTEXT)
     for name in other:
         if values.get(name) not in (None, {}):
-            yield Problem(name, f"does not go with {given}", "BIOT-2204")
+            yield Problem(name, f"does not go with {given}", "BIOT-2201")
     if code is not None and values.get("base_image") is None:
-        yield Problem("base_image", "is required with code, such as public.ecr.aws/lambda/python:3.13", "BIOT-2203")
+        yield Problem("base_image", "is required with code, such as public.ecr.aws/lambda/python:3.13", "BIOT-2201")
 
 
 def _argument_problems(arguments: object) -> Iterator[Problem]:
@@ -82,7 +82,7 @@ def _argument_problems(arguments: object) -> Iterator[Problem]:
             yield Problem(path, "must be a name that a Dockerfile's ARG can have: letters, digits and _", "BIOT-2205")
         elif _BUILDERS_OWN.fullmatch(name):
             yield Problem(
-                path, "steers the builder itself, in whose environment it would be: rename the ARG", "BIOT-2208"
+                path, "steers the builder itself, in whose environment it would be: rename the ARG", "BIOT-2205"
             )
 
 
@@ -91,7 +91,7 @@ def _secret_problems(secrets: object) -> Iterator[Problem]:
         path = f"secrets.{in_path(name)}"
         if not _SECRET_ID.fullmatch(name):
             yield Problem(
-                path, "must be an id that RUN --mount=type=secret can have: letters, digits, _ . -", "BIOT-2206"
+                path, "must be an id that RUN --mount=type=secret can have: letters, digits, _ . -", "BIOT-2205"
             )
         if value == "":
-            yield Problem(path, "must not be empty: leave it out instead", "BIOT-2207")
+            yield Problem(path, "must not be empty: leave it out instead", "BIOT-2205")

@@ -89,7 +89,7 @@ class Connection:
             raise TransportError(
                 f"BioT connection: {self.settings.base_url} was not open within {max(seconds, 1):.0f} s:"
                 " run `pulumi up` again, or raise biot:requestTimeout",
-                "BIOT-7007",
+                "BIOT-7003",
                 unclear=False,
             ) from None
 

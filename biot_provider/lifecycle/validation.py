@@ -80,7 +80,7 @@ _CODES: Mapping[str, str] = {
     "string_pattern_mismatch": "BIOT-2004",
     "string_too_long": "BIOT-2005",
     "missing": "BIOT-2007",
-    "string_too_short": "BIOT-2008",
+    "string_too_short": "BIOT-2007",
 }
 """The codes of messages, by pydantic's kind of error."""
 _OTHER = "BIOT-2009"

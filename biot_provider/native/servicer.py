@@ -217,7 +217,7 @@ class BiotServicer(ResourceProviderServicer):
         if operations is None:
             kinds = ", ".join(self._operations)
             message = f"{request.urn!r} is no resource of biot: its type must be one of {kinds}"
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, coded(message, "BIOT-2302"))
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, coded(message, "BIOT-2301"))
         return operations
 
     def _report(self, line: str) -> None:

@@ -96,7 +96,7 @@ def _inside(root: Path, real_root: str, path: str, real: str | None) -> str:
         remedy = as_files(path, real) or "put a copy in its place"
         raise PackagingError(
             f"{root}: the link {shown(path)} points out of the folder, to {shown(real)}; {remedy} or {_LEAVE_IT_OUT}",
-            "BIOT-3009",
+            "BIOT-3008",
         )
     return real
 
@@ -106,7 +106,7 @@ def _extended(root: Path, path: str, chain: tuple[str, ...], real: str) -> tuple
         remedy = as_files(path, real) or "remove it"
         raise PackagingError(
             f"{root}: the link {shown(path)} leads back to a folder that it lies in; {remedy} or {_LEAVE_IT_OUT}",
-            "BIOT-3010",
+            "BIOT-3008",
         )
     return (*chain, real)
 

@@ -43,11 +43,11 @@ def zip_entries(source: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.Zip
                 f"{source}: {shown(path)} is in it twice, with two contents; zip the folder again", "BIOT-3022"
             )
         if (problem := _problem(path, entry)) is not None:
-            raise PackagingError(f"{source}: {shown(path)} {problem}", "BIOT-3023")
+            raise PackagingError(f"{source}: {shown(path)} {problem}", "BIOT-3022")
     for path in entries:
         if any(path[:end] in entries for end, letter in enumerate(path) if letter == "/"):
             raise PackagingError(
-                f"{source}: {shown(path)} lies in a folder that is also a file; zip the folder again", "BIOT-3024"
+                f"{source}: {shown(path)} lies in a folder that is also a file; zip the folder again", "BIOT-3022"
             )
     return entries
 
@@ -61,7 +61,7 @@ def _path(source: Path, entry: zipfile.ZipInfo) -> str:
             f"{source}: the name {shown(name)!r} means something else in a zip: Windows PowerShell's Compress-Archive "
             "writes backslashes, of which AWS Lambda makes no folders; give the folder itself as code, or zip it by "
             "tar.exe or PowerShell 7",
-            "BIOT-3020",
+            "BIOT-3011",
         )
     while name.startswith("./"):
         name = name.removeprefix("./")
@@ -70,7 +70,7 @@ def _path(source: Path, entry: zipfile.ZipInfo) -> str:
         raise PackagingError(
             f"{source}: the name {entry.orig_filename!r} is no place within a package; zip what is in the folder again,"
             " from inside it",
-            "BIOT-3021",
+            "BIOT-3011",
         )
     return name
 

@@ -280,7 +280,7 @@ def _check_version(old: PluginState, new: PluginState, changed: set[str]) -> Non
         raise InputError(
             f"version: plugin {new.name!r} has no new code, so its version must stay {last},"
             f" not {new.version}; or leave version out to have it managed",
-            "BIOT-2144",
+            "BIOT-2143",
         )
 
 

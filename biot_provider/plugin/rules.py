@@ -89,7 +89,7 @@ def _build_problems(values: Mapping[str, Any], naming: Naming) -> Iterator[Probl
     for name in ("output", "inputs"):
         if build.get(name) is not None and build.get("command") is None:
             yield Problem(
-                f"build.{name}", "goes with a command alone: dependencies are installed beside the sources", "BIOT-2106"
+                f"build.{name}", "goes with a command alone: dependencies are installed beside the sources", "BIOT-2103"
             )
     output = build.get("output")
     if isinstance(output, str) and (
@@ -108,9 +108,9 @@ def _variable_problems(variables: object) -> Iterator[Problem]:
         if value is SKIPPED:
             continue
         if not isinstance(value, str):
-            yield Problem(path, f"must be a string, not {type(value).__name__}: put it in quotes", "BIOT-2111")
+            yield Problem(path, f"must be a string, not {type(value).__name__}: put it in quotes", "BIOT-2110")
         elif not value:
-            yield Problem(path, "must not be empty: leave the variable out instead", "BIOT-2112")
+            yield Problem(path, "must not be empty: leave the variable out instead", "BIOT-2110")
     texts = [text for pair in variables.items() for text in pair if isinstance(text, str)]
     size = sum(len(text.encode()) for text in texts)
     if size + STAMP_BYTES > VARIABLES_BYTES:
@@ -156,14 +156,14 @@ def _subscription_problems(subscriptions: object, naming: Naming) -> Iterator[Pr
                 yield Problem(
                     f"{path}.api_id",
                     f"must be a method and a path, such as POST/organization/v1/users/patients, not {shown(api_id)}",
-                    "BIOT-2121",
+                    "BIOT-2120",
                 )
             yield from _twice(seen, (kind, api_id), path)
         elif kind == "ADAPT_ENTITY":
             if api_id is not None:
                 entity_type_name = naming("entity_type_name", path)
                 yield Problem(
-                    f"{path}.api_id", f"must be left out for ADAPT_ENTITY: name the {entity_type_name}", "BIOT-2122"
+                    f"{path}.api_id", f"must be left out for ADAPT_ENTITY: name the {entity_type_name}", "BIOT-2120"
                 )
             if entity is None:
                 yield Problem(f"{path}.entity_type_name", "is required for ADAPT_ENTITY", "BIOT-2123")

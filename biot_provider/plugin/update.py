@@ -106,7 +106,7 @@ class PluginUpdate:
             raise LifecycleError(
                 f"{refused} it is not the plugin that this stack deployed: it carries no stamp of it and was created at"
                 f" {found.creation_time}, not {self._before.creation_time}",
-                "BIOT-5014",
+                "BIOT-5013",
                 advice=f"{advice}, or choose another name",
             )
 

@@ -52,7 +52,7 @@ def read_fleet(folder: Path, overrides: Mapping[str, Any], place: str = STACK) -
     problems: list[str] = []
     manifests = {manifest.parent.name: manifest for manifest in find_manifests(folder, MANIFEST_KEYS, problems)}
     if not isinstance(overrides, Mapping):
-        problems.append(coded(f"{place.format('')}: must be a map of plugin names", "BIOT-2155"))
+        problems.append(coded(f"{place.format('')}: must be a map of plugin names", "BIOT-2154"))
         overrides = {}
     for name in overrides if manifests else ():
         if name not in manifests:

@@ -92,7 +92,7 @@ def _run_command(sources: Sources, command: str, cache: Cache, runner: Runner) -
         )
     if read_sources(recipe).files.files != sources.files.files:
         raise PackagingError(
-            f"{place} changed while it was built: the command must not write there; run it again", "BIOT-3112"
+            f"{place} changed while it was built: the command must not write there; run it again", "BIOT-3111"
         )
     return _output(sources, stage, command)
 
@@ -106,7 +106,7 @@ def _output(sources: Sources, stage: Path, command: str) -> Package:
             f"{place}: the command {command!r} wrote no {recipe.output}, which output names", "BIOT-3113"
         )
     if not output.resolve().is_relative_to(stage):
-        raise PackagingError(f"{place}: output {recipe.output} leads out of the folder", "BIOT-3114")
+        raise PackagingError(f"{place}: output {recipe.output} leads out of the folder", "BIOT-3113")
     without: frozenset[str] = frozenset()
     if recipe.keeps_sources and sources.lock is not None:
         # Dependencies for development and of this machine lie there, and manifests that an ignore file leaves out.

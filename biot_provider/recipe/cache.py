@@ -71,7 +71,7 @@ class Cache:
                 draft.replace(path)
             if not path.is_file():
                 raise PackagingError(
-                    f"the cache {self.folder} lost what was written to it", "BIOT-3122", advice="run it again"
+                    f"the cache {self.folder} lost what was written to it", "BIOT-3120", advice="run it again"
                 )
         except OSError as error:
             raise self._not_writable(error) from None
@@ -136,7 +136,7 @@ def user_cache(environment: Mapping[str, str] | None = None) -> Cache:
         return Cache(_user_folder(given) / "biot-provider" / "packages")
     except RuntimeError:  # an account without a home
         raise PackagingError(
-            "this account has no home folder", "BIOT-3121", advice=f"name a folder in {FOLDER_VARIABLE}"
+            "this account has no home folder", "BIOT-3120", advice=f"name a folder in {FOLDER_VARIABLE}"
         ) from None
 
 

@@ -118,9 +118,9 @@ def _named(recipe: Recipe, name: str) -> LockFile:
             f"{recipe.folder}: {name} is no lock file that is known: {known}, or another .txt of pip", "BIOT-3103"
         )
     if not (recipe.folder / name).is_file():
-        raise PackagingError(f"{recipe.folder}: {name}, which dependencies names, is not there", "BIOT-3104")
+        raise PackagingError(f"{recipe.folder}: {name}, which dependencies names, is not there", "BIOT-3103")
     if _LANGUAGES[kind] != recipe.language:
-        raise PackagingError(f"{recipe.folder}: {name} is not for the runtime {recipe.runtime}", "BIOT-3105")
+        raise PackagingError(f"{recipe.folder}: {name} is not for the runtime {recipe.runtime}", "BIOT-3103")
     return _read(recipe.folder, name, kind)
 
 

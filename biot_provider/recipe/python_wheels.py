@@ -120,7 +120,7 @@ def _exported(lock: LockFile, uv: str | None, scratch: Path, runner: Runner) -> 
     if uv is None:
         raise PackagingError(f"{lock.place}: uv.lock needs uv, which is not here", "BIOT-3130", advice=GET_UV)
     if "pyproject.toml" not in lock.files:
-        raise PackagingError(f"{lock.place}: uv.lock has no pyproject.toml beside it", "BIOT-3139")
+        raise PackagingError(f"{lock.place}: uv.lock has no pyproject.toml beside it", "BIOT-3103")
     if not _fits(lock):
         raise PackagingError(f"{lock.place}: uv.lock does not fit pyproject.toml: run `uv lock`", "BIOT-3132")
     requirements = scratch / "exported.txt"

@@ -109,7 +109,7 @@ class SubscriptionKind:
             raise InvalidInputsError(problems)
         if warning := self._type.warning(arguments):
             context.report(
-                coded(f"warning: {self._type.noun} {resource_name(context.owner)!r}: {warning}", "BIOT-5125")
+                coded(f"warning: {self._type.noun} {resource_name(context.owner)!r}: {warning}", "BIOT-5110")
             )
         return given
 
@@ -198,7 +198,7 @@ class SubscriptionKind:
             context.report(
                 coded(
                     f"warning: the platform shows {name} with other parts than were subscribed: it is taken as it was",
-                    "BIOT-5123",
+                    "BIOT-5122",
                 )
             )
         shown = {"platform_id": found.id, "creation_time": found.creation_time}
@@ -227,7 +227,7 @@ class SubscriptionKind:
                     f"warning: {self._type.noun}s {resource_name(owner)!r} and {resource_name(neighbour)!r} both ask"
                     f" for order {number} of {type_} {target}: the platform gives it to the one subscribed last and"
                     " moves the other up; give each its own execution_order",
-                    "BIOT-5124",
+                    "BIOT-5111",
                 )
             )
         return []

@@ -98,7 +98,7 @@ def _target_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
     kind, api_id = values.get("type"), values.get("api_id")
     if kind == "ADAPT_ENTITY":
         if api_id is not None:
-            yield Problem("api_id", "must be left out for ADAPT_ENTITY: name the entity_name", "BIOT-2122")
+            yield Problem("api_id", "must be left out for ADAPT_ENTITY: name the entity_name", "BIOT-2120")
         if values.get("entity_name") is None:
             yield Problem("entity_name", "is required for ADAPT_ENTITY, such as device", "BIOT-2123")
     elif kind in ("PRE_REQUEST", "POST_REQUEST"):
@@ -108,7 +108,7 @@ def _target_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(
                 "api_id",
                 f"must be a method and a path, {_EXAMPLE_API}, not {shown(api_id)}{_meant(api_id)}",
-                "BIOT-2121",
+                "BIOT-2120",
             )
 
 

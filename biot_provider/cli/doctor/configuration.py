@@ -91,11 +91,11 @@ def decrypt(project: Project, name: str, stack: Stack) -> dict[str, Any]:
     except Problem as problem:
         advice = "log in to the stack's backend and give its passphrase (PULUMI_CONFIG_PASSPHRASE)"
         raise Problem(
-            f"{encrypted_keys} in {stack.shown} is encrypted and cannot be read: {problem}; {advice}", "BIOT-8008"
+            f"{encrypted_keys} in {stack.shown} is encrypted and cannot be read: {problem}; {advice}", "BIOT-8007"
         ) from None
     except (ValueError, KeyError, TypeError):
         raise Problem(
-            f"`{ENGINE} config` does not show {encrypted_keys}: run it by hand with --stack {name}", "BIOT-8008"
+            f"`{ENGINE} config` does not show {encrypted_keys}: run it by hand with --stack {name}", "BIOT-8007"
         ) from None
 
 

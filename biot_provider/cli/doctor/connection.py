@@ -49,7 +49,7 @@ def address(settings: Settings) -> str:
     try:
         count = len({entry[4][0] for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)})
     except (OSError, UnicodeError) as error:
-        raise Problem(f"{host} cannot be resolved ({reason(error)}): {check}", "BIOT-7014") from None
+        raise Problem(f"{host} cannot be resolved ({reason(error)}): {check}", "BIOT-7001") from None
     try:
         socket.create_connection((host, port), timeout=CONNECT_TIMEOUT_SECONDS).close()
     except OSError as error:
@@ -135,7 +135,7 @@ def identity(client: Client) -> str:
     if response.status == HTTPStatus.UNAUTHORIZED:
         raise Problem(
             f"{describe(response)} to its own fresh token: check that biot:baseUrl is the right environment",
-            "BIOT-8033",
+            "BIOT-8031",
         )
     left = response.renewal or 0.0
     if left <= LEAST_USE:

@@ -131,5 +131,5 @@ def _is_given(client: Client, required: Permission) -> bool:
     # 400 refuses the content of the request, after the permission was checked.
     is_permitted = response.status in (required.permitted_status, HTTPStatus.BAD_REQUEST)
     if not is_permitted or (response.status == HTTPStatus.NOT_FOUND and code(response) not in _GONE):
-        raise Problem(f"cannot be checked: {describe(response)}: run this again", "BIOT-8037")
+        raise Problem(f"cannot be checked: {describe(response)}: run this again", "BIOT-8036")
     return True

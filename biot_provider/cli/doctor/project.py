@@ -139,7 +139,7 @@ def check_project(found: Project) -> str:
     program = main / "__main__.py" if main.is_dir() else main
     if not program.is_file():
         raise Problem(
-            f"there is no program {found.shown(program)}: write it, or correct main in {found.file.name}", "BIOT-8019"
+            f"there is no program {found.shown(program)}: write it, or correct main in {found.file.name}", "BIOT-8018"
         )
     runtime = found.content["runtime"]
     options = runtime.get("options") if isinstance(runtime, dict) else None
@@ -149,7 +149,7 @@ def check_project(found: Project) -> str:
     files = sorted(found.stacks.glob(f"{found.file.stem}.*{found.file.suffix}"))
     stacks = [file.name.split(".", 1)[1].removesuffix(found.file.suffix) for file in files]
     if not stacks:
-        raise Problem(f"there is no stack in {found.shown(found.stacks)}: run `pulumi stack init dev`", "BIOT-8021")
+        raise Problem(f"there is no stack in {found.shown(found.stacks)}: run `pulumi stack init dev`", "BIOT-8005")
     return f"{found.name}: {found.shown(program)}, stacks {', '.join(stacks)}"
 
 

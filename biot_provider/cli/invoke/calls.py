@@ -108,12 +108,12 @@ def read_json(option: str, text: str) -> Any:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise UsageProblem(
-            f"{option}: {text} cannot be read ({reason}): give JSON or the path of a file", "BIOT-8061"
+            f"{option}: {text} cannot be read ({reason}): give JSON or the path of a file", "BIOT-8060"
         ) from None
     try:
         return json.loads(content, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        raise UsageProblem(f"{option}: {'the text' if inline else text} is not JSON: {error}", "BIOT-8061") from None
+        raise UsageProblem(f"{option}: {'the text' if inline else text} is not JSON: {error}", "BIOT-8060") from None
 
 
 def _refuse(constant: str) -> None:

@@ -233,7 +233,7 @@ def _variables(file: Path | None, pairs: list[str]) -> dict[str, str]:
         lines = read_text(file).splitlines() if file else []
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise UsageProblem(f"--env-file: {file} cannot be read ({reason})", "BIOT-8061") from None
+        raise UsageProblem(f"--env-file: {file} cannot be read ({reason})", "BIOT-8060") from None
     for number, line in enumerate(lines, start=1):
         text = line.strip().removeprefix("export ").lstrip()
         if text and not text.startswith("#"):

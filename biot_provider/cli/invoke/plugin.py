@@ -52,7 +52,7 @@ def read_local_plugin(place: Path, runtime: str | None, handler: str | None) -> 
         arguments = read_plugin(manifest)
     elif runtime is None and place.exists():
         raise UsageProblem(
-            f"{place} has no {MANIFEST}, so say what runs it: --runtime python3.13, for example", "BIOT-8062"
+            f"{place} has no {MANIFEST}, so say what runs it: --runtime python3.13, for example", "BIOT-8060"
         )
     else:
         arguments = {"name": re.sub(r"[^a-zA-Z0-9_-]", "-", place.absolute().stem)[:57] or "plugin"}

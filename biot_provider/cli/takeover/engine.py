@@ -73,7 +73,7 @@ def _json(target: Target, *arguments: str) -> Any:
         advice = "log in to the stack's backend and give its passphrase (PULUMI_CONFIG_PASSPHRASE)"
         raise StoppedError(problem.text, problem.code, advice=advice) from None
     except ValueError:
-        raise StoppedError(f"`{ENGINE} {' '.join(arguments)}` prints no JSON: run it by hand", "BIOT-8015") from None
+        raise StoppedError(f"`{ENGINE} {' '.join(arguments)}` prints no JSON: run it by hand", "BIOT-8014") from None
 
 
 def keep_secrets(

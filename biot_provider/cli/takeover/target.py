@@ -46,7 +46,7 @@ class Parent:
             raise WrongUsageError(
                 f"--parent {urn!r} is no URN: take it from `pulumi stack --show-urns`, where the parent must be"
                 " already",
-                "BIOT-8054",
+                "BIOT-8053",
             )
         return cls(urn, found.types, found.name)
 

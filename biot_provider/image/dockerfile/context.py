@@ -100,7 +100,7 @@ def read_context(folder: Path, dockerfile: str | None = None) -> Context:
         raise ImageError(
             f"{shown(str(path))} is not there: an image is built from a Dockerfile;"
             " name another one with dockerfile, or give code and base_image, which need none",
-            "BIOT-4033",
+            "BIOT-4032",
         )
     # Without .. it is known whether the Dockerfile lies in the folder.
     folder, path = folder.resolve(), path.parent.resolve() / path.name
@@ -138,7 +138,7 @@ def _entry(item: os.DirEntry[str], path: str) -> Entry:
     with reading(source):
         status = item.stat(follow_symlinks=False)
     if not stat.S_ISREG(status.st_mode):
-        raise ImageError(f"{source} is a socket, pipe or device; remove it or name it in {DOCKERIGNORE}", "BIOT-4034")
+        raise ImageError(f"{source} is a socket, pipe or device; remove it or name it in {DOCKERIGNORE}", "BIOT-4035")
     is_executable = executable(status.st_mode)
     if is_executable is None:
         with reading(source), source.open("rb") as content:

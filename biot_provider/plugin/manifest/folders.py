@@ -18,7 +18,7 @@ from biot_provider.plugin.manifest.yaml_file import read_written
 
 MANIFEST = "plugin.yaml"
 
-_UNREADABLE, _NO_PLUGIN, _MISPLACED, _DISGUISE = "BIOT-2152", "BIOT-2157", "BIOT-2158", "BIOT-2162"
+_UNREADABLE, _NO_PLUGIN, _MISPLACED, _DISGUISE = "BIOT-2152", "BIOT-2157", "BIOT-2158", "BIOT-2158"
 """Codes of messages."""
 _SPELLINGS = frozenset({MANIFEST, "plugin.yml"})
 _PLUGIN_NAME = re.compile(r"[a-zA-Z0-9_-]+")
@@ -93,7 +93,7 @@ def _file_problems(entry: Path) -> Iterator[str]:
     elif _PLUGIN_NAME.fullmatch(entry.name) and (target := _checked_out_link(entry)):
         yield coded(
             f"{shown}: is a link to {target!r} that git has checked out as a file: make it a link, or copy the folder",
-            "BIOT-2159",
+            "BIOT-2158",
         )
 
 
@@ -112,7 +112,7 @@ def _folder_problems(folder: Path, names: Collection[str]) -> Iterator[str]:
     if not names and _PLUGIN_NAME.fullmatch(folder.name):
         yield coded(
             f"{shown}: is empty: remove it, or fetch what belongs there (a submodule: `git submodule update --init`)",
-            "BIOT-2161",
+            "BIOT-2158",
         )
     for name in sorted(names):
         if MANIFEST in names and name != MANIFEST and name.casefold() in _SPELLINGS:

@@ -37,7 +37,7 @@ def read_overrides(text: str, project: Path) -> Any:
     try:
         value = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError):
-        raise InputError("must be a map of plugin names", "BIOT-2155") from None
+        raise InputError("must be a map of plugin names", "BIOT-2154") from None
     return _with_times(value, {date for name in ("Pulumi.yaml", "Pulumi.yml") for date in _dates(project / name)})
 
 
