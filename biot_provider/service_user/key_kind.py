@@ -45,9 +45,10 @@ class ServiceUserKeyKind:
         replaces = [*differing, *(name for name in _REPLACING if name in unknown)]
         if replaces or not _is_past(old.expiration_time):
             return Diff(replaces=replaces)
-        warning = (
+        warning = coded(
             f"warning: secret key {resource_name(old.owner)!r} expired at {old.expiration_time}:"
-            " change its keepers, or run `pulumi up --refresh`, to have a new one"
+            " change its keepers, or run `pulumi up --refresh`, to have a new one",
+            "BIOT-5134",
         )
         return Diff(warnings=[warning])
 
