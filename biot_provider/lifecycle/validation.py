@@ -44,10 +44,11 @@ class Problem:
     output: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        lines = (coded(f"{self.path}: {self.text}" if self.path else self.text, self.code), *self.output)
-        return "\n".join(
-            "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line) for line in lines
+        first, *output = (
+            "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
+            for line in (f"{self.path}: {self.text}" if self.path else self.text, *self.output)
         )
+        return "\n".join((coded(first, self.code), *output))
 
 
 class _Skipped:
