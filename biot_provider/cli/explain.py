@@ -13,6 +13,8 @@ from .console import print_problem, print_result
 
 _WIDTH = 100
 """Columns of text at most: longer lines are hard to read."""
+_MOST_WHOLE = 4
+"""Messages that are printed whole, such as those of one line with several codes; of more a line each."""
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -38,11 +40,11 @@ def explain(query: str, *, as_json: bool) -> int:
         print_problem(coded(problem, "BIOT-8090"))
         return 1
     width = min(shutil.get_terminal_size().columns, _WIDTH)
-    for message in found:
+    for number, message in enumerate(found):
         if as_json:
             print_result(json.dumps(asdict(message)))
-        elif len(found) == 1:
-            for line in message.lines(width):
+        elif len(found) <= _MOST_WHOLE:
+            for line in (*([""] if number else []), *message.lines(width)):
                 print_result(line)
         else:
             print_result(f"{message.code}  {message.texts[0]}")
