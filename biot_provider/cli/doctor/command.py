@@ -70,7 +70,7 @@ def _as_text(finding: Finding) -> None:
 
 
 def _as_json(finding: Finding) -> None:
-    print_result(json.dumps(asdict(finding)))
+    print_result(json.dumps({name: value for name, value in asdict(finding).items() if value is not None}))
 
 
 class Doctor:
