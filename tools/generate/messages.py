@@ -31,5 +31,9 @@ def messages_page() -> str:
 def _entry(message: Message) -> Iterator[str]:
     yield from (f"### {message.code}", "")
     yield from ("```text", *message.texts, "```", "")
-    yield from (message.meaning, "", f"**What to do:** {message.action}", "")
+    yield from (_in_markdown(message.meaning), "", f"**What to do:** {_in_markdown(message.action)}", "")
     yield from ("```text", *message.example.splitlines(), "```", "")
+
+
+def _in_markdown(text: str) -> str:
+    return text.replace("<", "&lt;")
