@@ -443,8 +443,8 @@ def test_a_file_that_is_no_event_needs_its_kind(made: Made, invoke: Invoke, tmp_
     file.write_text('{"data": {}}')
     code, _, problems = invoke(made(ECHO), "--event", file)
     assert code == 2
-    assert (
-        problems == f"biot-provider: --event: {file} is no whole event: say with --kind which call it is the body of\n"
+    assert problems == (
+        f"biot-provider: --event: {file} is no whole event: say with --kind which call it is the body of [BIOT-8060]\n"
     )
 
 

@@ -132,7 +132,9 @@ def test_what_is_there_already_is_not_touched(there: str, capsys: pytest.Capture
 
     output, problems = capsys.readouterr()
     assert output == ""
-    assert problems == ("biot-provider: plugins/ward-watch is there already: choose another name, or take it away\n")
+    assert problems == (
+        "biot-provider: plugins/ward-watch is there already: choose another name, or take it away [BIOT-8050]\n"
+    )
     assert [path.name for path in Path("plugins").rglob("*")] == ["ward-watch"]
 
 
