@@ -149,7 +149,7 @@ def test_a_program_can_give_it_and_gets_it_back(found: dict[str, Any]) -> None:
 
 
 def test_the_check_refuses_what_is_out_of_range_and_fills_in_the_default(found: dict[str, Any]) -> None:
-    assert found["problems"] == ["retention_days: must be 1 to 365 (days), not 0"]
+    assert found["problems"] == ["retention_days: must be 1 to 365 (days), not 0 [BIOT-2002]"]
     assert found["default"] == 30
 
 

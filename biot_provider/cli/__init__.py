@@ -7,14 +7,16 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from . import cache, compare, doctor, emulator, graph, invoke, new
+from biot_provider.errors import coded
+
+from . import cache, compare, doctor, emulator, explain, graph, invoke, new
 from .console import print_problem
 from .takeover import exporting, importing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COMMANDS = (cache, compare, doctor, emulator, exporting, graph, importing, invoke, new)
+_COMMANDS = (cache, compare, doctor, emulator, explain, exporting, graph, importing, invoke, new)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,5 +36,5 @@ def main(argv: Sequence[str] | None = None) -> int:
         if missing.name != "biot_provider.emulator":
             raise
         # The embedded platform is an extra, which is imported by the commands that need it.
-        print_problem(str(missing))
+        print_problem(coded(str(missing), "BIOT-1006"))
         return 1

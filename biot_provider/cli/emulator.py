@@ -15,6 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from biot_provider.errors import coded
+
 from .console import print_problem, print_result
 
 if TYPE_CHECKING:
@@ -59,10 +61,10 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     except OSError as error:
         what = f"the data in {arguments.data}" if error.filename else f"on {HOST}:{arguments.port}"
-        print_problem(f"cannot serve {what}: {error.strerror or error}")
+        print_problem(coded(f"cannot serve {what}: {error.strerror or error}", "BIOT-8040"))
         return 1
     except StoreError as error:
-        print_problem(str(error))
+        print_problem(coded(str(error), "BIOT-1007"))
         return 1
     finally:
         signal.signal(signal.SIGTERM, before)

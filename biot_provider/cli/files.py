@@ -48,7 +48,9 @@ def write_files(files: Iterable[NewFile], staging: Path | None = None) -> None:
                 folder.rmdir()
         if isinstance(error, OSError):
             name = error.filename2 or error.filename
-            raise Problem(f"{name} cannot be written ({error.strerror or error}): nothing new is left") from None
+            raise Problem(
+                f"{name} cannot be written ({error.strerror or error}): nothing new is left", "BIOT-8003"
+            ) from None
         raise
 
 

@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from biot_provider.errors import coded
+
 from .console import print_problem, print_result
 
 if TYPE_CHECKING:
@@ -82,17 +84,17 @@ def run(arguments: argparse.Namespace) -> int:
     runtime = arguments.runtime or (TYPESCRIPT.runtime if arguments.typescript else DEFAULT_RUNTIME)
     problem = _name_problem(arguments.name) or _runtime_problem(runtime, typescript=arguments.typescript)
     if problem is not None:
-        print_problem(problem)
+        print_problem(coded(problem, "BIOT-8070"))
         return 2
     starter = TYPESCRIPT if arguments.typescript else _starters(runtime)[0]
     folder: Path = arguments.out / arguments.name
     if os.path.lexists(folder):
-        print_problem(f"{folder} is there already: choose another name, or take it away")
+        print_problem(coded(f"{folder} is there already: choose another name, or take it away", "BIOT-8050"))
         return 1
     try:
         files = _write(starter, folder, arguments.name, runtime)
     except OSError as error:
-        print_problem(f"cannot write {error.filename or folder}: {error.strerror or error}")
+        print_problem(coded(f"cannot write {error.filename or folder}: {error.strerror or error}", "BIOT-8003"))
         return 1
     print_result(f"{folder}: a {starter.language} plugin of {files} files that verifies BioT's tokens")
     for line in _next_steps(folder, declared=arguments.out == DEFAULT_FOLDER):

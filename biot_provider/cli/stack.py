@@ -86,12 +86,12 @@ class Stack:
             short = (self.name or "").rpartition("/")[2]
             folder = (self.project.folder if self.project else Path.cwd()) / settings.embedded_folder(short)
             if not folder.is_dir():
-                raise Problem(f"{self.shown}: its embedded platform has no data yet: run `pulumi up`")
+                raise Problem(f"{self.shown}: its embedded platform has no data yet: run `pulumi up`", "BIOT-8011")
             settings = replace(settings, base_url=f"embedded:{folder}")
         try:
             client = Client.connect(settings)
         except ConfigError as error:
-            raise Problem(str(error)) from None
+            raise Problem(error.text, error.message_code) from None
         closing.callback(client.close)
         return Platform(address, client)
 
@@ -146,12 +146,12 @@ class Stack:
         except ValueError:
             parsed = None
         if not isinstance(parsed, dict):
-            raise Problem(f"{shown} prints no JSON: run it by hand to see why")
+            raise Problem(f"{shown} prints no JSON: run it by hand to see why", "BIOT-8014")
         return parsed
 
     def _required_project(self) -> Project:
         if self.project is None:
-            raise Problem("no Pulumi.yaml here or above: go to the project's folder")
+            raise Problem("no Pulumi.yaml here or above: go to the project's folder", "BIOT-8004")
         return self.project
 
 

@@ -67,6 +67,19 @@ class Fault(StrEnum):
     DISABLED = "disabled"
     DUPLICATE = "duplicate"
 
+    @property
+    def message_code(self) -> str:
+        """The code of the message about it."""
+        return _CODES[self]
+
+
+_CODES = {
+    Fault.EQUAL_ORDER: "BIOT-5111",
+    Fault.NEVER_RUNS: "BIOT-5110",
+    Fault.DISABLED: "BIOT-5113",
+    Fault.DUPLICATE: "BIOT-2124",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Conflict:

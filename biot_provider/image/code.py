@@ -45,7 +45,8 @@ def check_names(package: Package) -> None:
         if any(part.startswith(_WHITEOUT) for part in file.path.split("/")):
             raise ImageError(
                 f"{package.source}: {file.path} has a name by which a layer takes files of the image away"
-                f" ({_WHITEOUT}): rename it, or name it in {BIOTIGNORE}"
+                f" ({_WHITEOUT}): rename it, or name it in {BIOTIGNORE}",
+                "BIOT-4038",
             )
 
 
@@ -75,7 +76,7 @@ def code_layer(package: Package, folder: Path) -> tuple[Blob, str]:
                 except (OSError, tarfile.TarError):  # it is shorter now
                     is_same = False
             if not is_same:
-                raise ImageError(f"{package.source}: {file.path} changed after it was read; run it again")
+                raise ImageError(f"{package.source}: {file.path} changed after it was read; run it again", "BIOT-4004")
     return file_blob(path), f"sha256:{unpacked.hexdigest()}"
 
 

@@ -31,7 +31,7 @@ class InvalidInputsError(BiotError):
     """Arguments are wrong; ``problems`` are all that is wrong with them."""
 
     def __init__(self, problems: Collection[Problem]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
+        super().__init__("\n".join(str(problem) for problem in problems), None)
         self.problems = list(problems)
 
 
@@ -39,7 +39,7 @@ class HalfMadeError(BiotError):
     """A create that has made the resource, and could not finish it: ``found`` is what there is."""
 
     def __init__(self, error: BiotError, found: Found[Any]) -> None:
-        super().__init__(error.summary, advice=error.advice)
+        super().__init__(error.summary, error.message_code, advice=error.advice)
         self.found = found
 
 

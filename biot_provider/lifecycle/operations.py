@@ -94,6 +94,7 @@ class Operations(Generic[InputsT, StateT]):
         if not self.codec.is_state(state):
             raise LifecycleError(
                 f"read {self.kind.name(id_, state)}: there is none on this platform",
+                "BIOT-5002",
                 advice="check the id and biot:baseUrl",
             )
 

@@ -17,6 +17,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from biot_provider.errors import coded
 from biot_provider.lifecycle.fields import Expected, Mark, Unit, marked
 
 MAX_DEPTH = 20
@@ -33,18 +34,21 @@ IsUnknown = Callable[[object], bool]
 class Problem:
     """One thing that is wrong: where, and what with what is allowed and what was given.
 
-    ``output`` are lines that a program wrote about it, which stand below.
+    ``code`` is that of the message, None where the text has its own. ``output`` are lines that a program wrote about
+    it, which stand below.
     """
 
     path: str
     text: str
+    code: str | None
     output: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        lines = (f"{self.path}: {self.text}" if self.path else self.text, *self.output)
-        return "\n".join(
-            "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line) for line in lines
+        first, *output = (
+            "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
+            for line in (f"{self.path}: {self.text}" if self.path else self.text, *self.output)
         )
+        return "\n".join((coded(first, self.code), *output))
 
 
 class _Skipped:
@@ -69,6 +73,19 @@ _WRONG_TYPE: Mapping[str, str] = {
 }
 """What must be there instead, by pydantic's kind of error."""
 
+_CODES: Mapping[str, str] = {
+    **dict.fromkeys(_WRONG_TYPE, "BIOT-2006"),
+    **dict.fromkeys(("greater_than_equal", "less_than_equal"), "BIOT-2002"),
+    "extra_forbidden": "BIOT-2001",
+    "literal_error": "BIOT-2003",
+    "string_pattern_mismatch": "BIOT-2004",
+    "string_too_long": "BIOT-2005",
+    "missing": "BIOT-2007",
+    "string_too_short": "BIOT-2007",
+}
+"""The codes of messages, by pydantic's kind of error."""
+_OTHER = "BIOT-2009"
+
 
 class Arguments:
     """The arguments of one kind of resource, as its model describes them.
@@ -91,7 +108,9 @@ class Arguments:
             if name in self.names:
                 sound[name] = _sound(value, name, problems, is_unknown, named=name not in self._unquoted)
             else:
-                problems.append(Problem(in_path(str(name)), "unknown argument" + nearest(name, sorted(self.names))))
+                problems.append(
+                    Problem(in_path(str(name)), "unknown argument" + nearest(name, sorted(self.names)), "BIOT-2001")
+                )
         return sound, problems + list(self._model_problems(sound))
 
     def _model_problems(self, values: Mapping[str, Any]) -> Iterator[Problem]:
@@ -104,7 +123,7 @@ class Arguments:
                     path = _path(location)
                     if found["type"] == "missing":  # it is reported by its name on the wire
                         path = snake(path)
-                    yield Problem(path, self._text(found))
+                    yield Problem(path, self._text(found), _CODES.get(found["type"], _OTHER))
 
     def _text(self, found: Mapping[str, Any]) -> str:
         kind, given, context, location = found["type"], found["input"], found.get("ctx", {}), found["loc"]
@@ -150,7 +169,7 @@ def _sound(value: object, path: str, problems: list[Problem], is_unknown: IsUnkn
         if depth > MAX_DEPTH:
             raise _TooDeepError
         if (problem := _plain_problem(value)) is not None:
-            problems.append(Problem(path, problem))
+            problems.append(Problem(path, problem, "BIOT-2010"))
             return SKIPPED
         if isinstance(value, Mapping):
             items: dict[str, object] = {}
@@ -158,7 +177,9 @@ def _sound(value: object, path: str, problems: list[Problem], is_unknown: IsUnkn
                 is_named = named or depth == 0
                 if (problem := _key_problem(key)) is not None:
                     problems.append(
-                        Problem(path, f"the key {shown(key)} {problem}" if is_named else f"a key {problem}")
+                        Problem(
+                            path, f"the key {shown(key)} {problem}" if is_named else f"a key {problem}", "BIOT-2010"
+                        )
                     )
                 else:
                     items[key] = walk(item, f"{path}.{in_path(key)}" if is_named else path, depth + 1)
@@ -175,7 +196,7 @@ def _sound(value: object, path: str, problems: list[Problem], is_unknown: IsUnkn
         return walk(value, path, 0)
     except _TooDeepError:
         # Whatever was found inside, this comes first.
-        problems[found:] = [Problem(path, f"must not be nested deeper than {MAX_DEPTH} levels")]
+        problems[found:] = [Problem(path, f"must not be nested deeper than {MAX_DEPTH} levels", "BIOT-2011")]
         return SKIPPED
 
 

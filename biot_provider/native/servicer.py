@@ -19,7 +19,7 @@ from pydantic.alias_generators import to_camel
 
 from biot_provider._version import __version__
 from biot_provider.config import NAMESPACE, SECRET_KEYS
-from biot_provider.errors import ConfigError, InputError
+from biot_provider.errors import ConfigError, InputError, coded
 from biot_provider.image.kind import PluginImageKind
 from biot_provider.lifecycle.codec import Secret, is_unknown, without_secrets
 from biot_provider.lifecycle.connection import Connection
@@ -53,7 +53,7 @@ class BiotServicer(ResourceProviderServicer):
     def __init__(self, engine_address: str | None) -> None:
         self._engine = EngineStub(grpc.insecure_channel(engine_address)) if engine_address else None
         self._owner = ""
-        self._connect(Connection(ConfigError("BioT connection: the provider is not configured")))
+        self._connect(Connection(ConfigError("BioT connection: the provider is not configured", "BIOT-1009")))
 
     def Handshake(self, request: proto.ProviderHandshakeRequest, context: Any) -> proto.ProviderHandshakeResponse:
         """Say that secrets may come marked."""
@@ -197,7 +197,9 @@ class BiotServicer(ResourceProviderServicer):
         def work(call: Call) -> proto.InvokeResponse:
             function = FUNCTIONS.get(request.tok)
             if function is None:
-                raise InputError(f"there is no function {request.tok}", advice=f"call one of {', '.join(FUNCTIONS)}")
+                raise InputError(
+                    f"there is no function {request.tok}", "BIOT-2301", advice=f"call one of {', '.join(FUNCTIONS)}"
+                )
             result = function(self.connection.client(self._owner), call.plain("args"))
             returned: Any = {"return": encoded(result)}  # no name that Python takes as a keyword
             return proto.InvokeResponse(**returned)
@@ -215,7 +217,7 @@ class BiotServicer(ResourceProviderServicer):
         if operations is None:
             kinds = ", ".join(self._operations)
             message = f"{request.urn!r} is no resource of biot: its type must be one of {kinds}"
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, message)
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, coded(message, "BIOT-2301"))
         return operations
 
     def _report(self, line: str) -> None:

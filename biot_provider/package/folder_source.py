@@ -47,7 +47,9 @@ def list_folder(root: Path, without: frozenset[str] = frozenset()) -> list[Sourc
             with reading(root, path):
                 status = entry.stat()
             if not stat.S_ISREG(status.st_mode):
-                raise PackagingError(f"{root}: {shown(path)} is a socket, pipe or device; remove it or {_LEAVE_IT_OUT}")
+                raise PackagingError(
+                    f"{root}: {shown(path)} is a socket, pipe or device; remove it or {_LEAVE_IT_OUT}", "BIOT-3012"
+                )
             found.append(SourceFile(path, status.st_size, executable(status.st_mode)))
     return found
 
@@ -87,11 +89,14 @@ def _real_path(link: os.DirEntry[str]) -> str | None:
 
 def _inside(root: Path, real_root: str, path: str, real: str | None) -> str:
     if real is None:
-        raise PackagingError(f"{root}: the link {shown(path)} points to nothing; remove it or {_LEAVE_IT_OUT}")
+        raise PackagingError(
+            f"{root}: the link {shown(path)} points to nothing; remove it or {_LEAVE_IT_OUT}", "BIOT-3008"
+        )
     if real != real_root and not real.startswith(real_root.rstrip(os.sep) + os.sep):
         remedy = as_files(path, real) or "put a copy in its place"
         raise PackagingError(
-            f"{root}: the link {shown(path)} points out of the folder, to {shown(real)}; {remedy} or {_LEAVE_IT_OUT}"
+            f"{root}: the link {shown(path)} points out of the folder, to {shown(real)}; {remedy} or {_LEAVE_IT_OUT}",
+            "BIOT-3008",
         )
     return real
 
@@ -100,7 +105,8 @@ def _extended(root: Path, path: str, chain: tuple[str, ...], real: str) -> tuple
     if real in chain:
         remedy = as_files(path, real) or "remove it"
         raise PackagingError(
-            f"{root}: the link {shown(path)} leads back to a folder that it lies in; {remedy} or {_LEAVE_IT_OUT}"
+            f"{root}: the link {shown(path)} leads back to a folder that it lies in; {remedy} or {_LEAVE_IT_OUT}",
+            "BIOT-3008",
         )
     return (*chain, real)
 
@@ -108,4 +114,6 @@ def _extended(root: Path, path: str, chain: tuple[str, ...], real: str) -> tuple
 def _check_name(root: Path, path: str) -> None:
     check_name(root, path)
     if "\\" in path:
-        raise PackagingError(f"{root}: the name {shown(path)!r} means something else in a zip; rename the file")
+        raise PackagingError(
+            f"{root}: the name {shown(path)!r} means something else in a zip; rename the file", "BIOT-3011"
+        )

@@ -142,7 +142,9 @@ def write_zip(packages: Iterable[Package], target: Writable, compression: int = 
                     checksum.update(chunk)
                     compressed.write(chunk)
             if checksum.hexdigest() != file.digest:
-                raise PackagingError(f"{package.place}: {file.path} changed after the package was read; run it again")
+                raise PackagingError(
+                    f"{package.place}: {file.path} changed after the package was read; run it again", "BIOT-3007"
+                )
     return counted.size
 
 
@@ -158,7 +160,9 @@ def read_package(
     source = source.absolute()  # a message names it for readers in other folders
     found = list_files(source, without)
     if not found:
-        raise PackagingError(f"{source} holds nothing to deploy: it is empty, or its ignore files leave everything out")
+        raise PackagingError(
+            f"{source} holds nothing to deploy: it is empty, or its ignore files leave everything out", "BIOT-3004"
+        )
     _check_size(source, found, limit)
     files: list[PackageFile] = []
     left = limit
@@ -210,7 +214,7 @@ def _check_size(source: Path, files: Iterable[SourceFile | PackageFile], limit: 
     files = tuple(files)
     size = sum(file.size for file in files)
     if size > limit:
-        raise PackagingError(_too_big(source, files, size, limit, "unzipped"))
+        raise PackagingError(_too_big(source, files, size, limit, "unzipped"), "BIOT-3005")
 
 
 def _too_big(source: Path, files: Iterable[SourceFile | PackageFile], size: int, limit: int, form: str) -> str:

@@ -40,15 +40,21 @@ def is_folder(source: Path) -> bool:
         mode = source.stat().st_mode
     except OSError as problem:
         if problem.errno in (errno.ENOENT, errno.ENOTDIR):
-            raise PackagingError(f"{source} does not exist: code is the path of a folder or a .zip") from None
-        raise PackagingError(f"{source} cannot be read: {reason(problem)}") from problem
+            raise PackagingError(
+                f"{source} does not exist: code is the path of a folder or a .zip", "BIOT-3001"
+            ) from None
+        raise PackagingError(f"{source} cannot be read: {reason(problem)}", "BIOT-3002") from problem
     except ValueError:
-        raise PackagingError(f"{shown(str(source))} is no path: it has a character that none may have") from None
+        raise PackagingError(
+            f"{shown(str(source))} is no path: it has a character that none may have", "BIOT-3001"
+        ) from None
     if stat.S_ISDIR(mode):
         return True
     if stat.S_ISREG(mode) and source.suffix.lower() in _ARCHIVES:
         return False
-    raise PackagingError(f"{source} is neither a folder nor a .zip: code is the path of one of them{_advice(source)}")
+    raise PackagingError(
+        f"{source} is neither a folder nor a .zip: code is the path of one of them{_advice(source)}", "BIOT-3003"
+    )
 
 
 def _advice(source: Path) -> str:

@@ -53,11 +53,13 @@ def reading(source: Path, path: str | None = None) -> Iterator[None]:
     try:
         yield
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as problem:
-        raise PackagingError(f"{_place(source, path)} is damaged, or not a zip: {problem}") from problem
+        raise PackagingError(f"{_place(source, path)} is damaged, or not a zip: {problem}", "BIOT-3016") from problem
     except (KeyError, FileNotFoundError) as problem:
-        raise PackagingError(f"{_place(source, path)} went away while it was being read; run it again") from problem
+        raise PackagingError(
+            f"{_place(source, path)} went away while it was being read; run it again", "BIOT-3007"
+        ) from problem
     except OSError as problem:
-        raise PackagingError(f"{_place(source, path)} cannot be read: {reason(problem)}") from problem
+        raise PackagingError(f"{_place(source, path)} cannot be read: {reason(problem)}", "BIOT-3002") from problem
 
 
 def _place(source: Path, path: str | None) -> str:
@@ -67,11 +69,13 @@ def _place(source: Path, path: str | None) -> str:
 def check_name(source: Path, path: str) -> None:
     """Raise `PackagingError` for a name that is not UTF-8, or that would be cut where it is unpacked."""
     if "\0" in path:
-        raise PackagingError(f"{source}: the name {shown(path)!r} means something else in a zip; rename the file")
+        raise PackagingError(
+            f"{source}: the name {shown(path)!r} means something else in a zip; rename the file", "BIOT-3011"
+        )
     try:
         path.encode()
     except UnicodeEncodeError:
-        raise PackagingError(f"{source}: the name {shown(path)} is not UTF-8; rename the file") from None
+        raise PackagingError(f"{source}: the name {shown(path)} is not UTF-8; rename the file", "BIOT-3014") from None
 
 
 def shown(path: str) -> str:

@@ -37,7 +37,11 @@ def schedule_problems(given: Given, old: Given) -> list[Problem]:
     schedule = _new_schedule(given, old)
     if schedule is None or next_runs(schedule, datetime.now(UTC), 1):
         return []
-    return [Problem("cron_schedule", f"never fires again, its last time is past (it reads: {in_words(schedule)})")]
+    return [
+        Problem(
+            "cron_schedule", f"never fires again, its last time is past (it reads: {in_words(schedule)})", "BIOT-2131"
+        )
+    ]
 
 
 def next_runs_of(given: Given, old: Given) -> str | None:
@@ -77,10 +81,10 @@ def code_digests(values: Given, old: Given, report: Callable[[str], None]) -> tu
             digest, files = package.digest, package.file_digests()
             problem = zipped_size_problem(package) if package.digest != old.get("code_digest") else None
     except PackagingError as error:
-        text, *output = str(error).split("\n")
-        return {}, [Problem("code" if recipe is None else "build", text, tuple(output))]
+        text, *output = error.text.split("\n")
+        return {}, [Problem("code" if recipe is None else "build", text, error.message_code, tuple(output))]
     if problem:
-        return {}, [Problem("code" if recipe is None else "build", problem)]
+        return {}, [Problem("code" if recipe is None else "build", problem, "BIOT-3006")]
     runtime, handler = values["runtime"], values["handler"]
     if isinstance(runtime, str) and isinstance(handler, str):
         try:
@@ -88,7 +92,7 @@ def code_digests(values: Given, old: Given, report: Callable[[str], None]) -> tu
         except OSError as error:  # such as a name too long for a file
             problem = f"the handler {shown(handler)} cannot be looked for: {error.strerror}"
         if problem:
-            return {}, [Problem("handler", problem)]
+            return {}, [Problem("handler", problem, "BIOT-2140")]
     return {"code_digest": digest, "code_files": files}, []
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from biot_provider.api.models.wide import number
 from biot_provider.api.request_log import is_debugging
-from biot_provider.errors import InputError, NotFoundError
+from biot_provider.errors import InputError, NotFoundError, coded
 from biot_provider.lifecycle.codec import holds_unknown, is_unknown
 from biot_provider.lifecycle.declarations import Declarations
 from biot_provider.lifecycle.fields import Mark, marked
@@ -89,7 +89,7 @@ class PluginKind:
         if problems:
             raise InvalidInputsError(problems)
         if warning := runtime_warning(given.get("runtime"), datetime.now(UTC).date()):
-            context.report(f"warning: plugin {values.get('name')!r}: {warning}")
+            context.report(coded(f"warning: plugin {values.get('name')!r}: {warning}", "BIOT-5109"))
         if runs := next_runs_of(given, old):
             context.report(f"plugin {values.get('name')!r}: {runs}")
         self._report_hooks(given, old, context)
@@ -145,9 +145,12 @@ class PluginKind:
             stamp = Stamp.found(answer)
             outlook = "; its stamp is this resource's, so `pulumi up` continues with it"
             context.report(
-                f"warning: plugin {id_!r} of this stack no longer exists: the one of that name was created at"
-                f" {answer.creation_time}, not at {known.creation_time}, and is left alone"
-                f"{outlook if stamp is not None and stamp.is_of(known.owner) else ''}"
+                coded(
+                    f"warning: plugin {id_!r} of this stack no longer exists: the one of that name was created at"
+                    f" {answer.creation_time}, not at {known.creation_time}, and is left alone"
+                    f"{outlook if stamp is not None and stamp.is_of(known.owner) else ''}",
+                    "BIOT-5106",
+                )
             )
             return None
         return Found(id_, _with_code(state, answer, known, context))
@@ -213,7 +216,7 @@ class PluginKind:
         shown = resource_name(other)
         if shown == resource_name(owner):  # below another parent: the types distinguish the two
             shown = path_in_stack(other)
-        return [Problem("name", f"{name!r} is the plugin of resource {shown!r} too: leave one out")]
+        return [Problem("name", f"{name!r} is the plugin of resource {shown!r} too: leave one out", "BIOT-2142")]
 
 
 def _is_build_unknown(values: Given) -> bool:
@@ -233,8 +236,12 @@ def _with_code(state: PluginState, answer: PluginAnswer, known: PluginState, con
     stamp = Stamp.found(answer)
     if stamp is not None and not stamp.belongs_to(known.owner):
         context.report(
-            f"warning: plugin {state.name!r} belongs to another stack or resource by now (owner {stamp.owner}):"
-            " this stack leaves it alone. What to do: take it out of the program, or set adopt=True to take it over"
+            coded(
+                f"warning: plugin {state.name!r} belongs to another stack or resource by now (owner {stamp.owner}):"
+                " this stack leaves it alone. What to do: take it out of the program, or set adopt=True to take it"
+                " over",
+                "BIOT-5107",
+            )
         )
         # The adoption that is declared is due again.
         return observed_code(state, answer, None, known).model_copy(update={"adopt": False})
@@ -266,20 +273,23 @@ def _check_version(old: PluginState, new: PluginState, changed: set[str]) -> Non
         if number(new.version) <= last and not is_foreign(old.code_digest):
             raise InputError(
                 f"version: plugin {new.name!r} has new code, so its version must be above {last},"
-                f" not {new.version}; or leave version out to have it managed"
+                f" not {new.version}; or leave version out to have it managed",
+                "BIOT-2143",
             )
     elif new.version not in (last, old.version):
         raise InputError(
             f"version: plugin {new.name!r} has no new code, so its version must stay {last},"
-            f" not {new.version}; or leave version out to have it managed"
+            f" not {new.version}; or leave version out to have it managed",
+            "BIOT-2143",
         )
 
 
 def _diff_warnings(old: PluginState, new: PluginState, changed: set[str], replaces: list[str]) -> Iterator[str]:
     if replaces:
-        yield (
+        yield coded(
             f"warning: plugin {old.name!r} is made anew ({', '.join(replaces)} cannot change in place):"
-            " its endpoint_url and its service user on the platform change"
+            " its endpoint_url and its service user on the platform change",
+            "BIOT-5108",
         )
     if versions := changed_versions(old.code_files or {}, new.code_files or {}):
         more = f", and {len(versions) - _MOST_VERSIONS} more" if len(versions) > _MOST_VERSIONS else ""

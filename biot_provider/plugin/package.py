@@ -43,5 +43,7 @@ def deployed_package(wanted: PluginState) -> Package:
         package = build_package(sources) if digest == wanted.code_digest else sources.files
     if digest != wanted.code_digest:
         place = package.source
-        raise PackagingError(f"code: {place} changed after the preview looked at it: run `pulumi up` again")
+        raise PackagingError(
+            f"code: {place} changed after the preview looked at it: run `pulumi up` again", "BIOT-3007"
+        )
     return package

@@ -16,6 +16,7 @@ import pulumi
 from pulumi.dynamic import Resource, ResourceProvider
 from pulumi.runtime.settings import get_monitor
 
+from biot_provider.errors import coded
 from biot_provider.program.arguments import owner, path
 from biot_provider.program.connection import with_encrypted_credentials
 from biot_provider.program.sendable import sendable
@@ -73,8 +74,11 @@ class DeclaredResource(Resource):
         opts = with_encrypted_credentials(pulumi.ResourceOptions.merge(opts, of_every))
         if opts.import_ is not None:
             raise pulumi.RunError(
-                f"{type(self).__name__} {resource_name!r}: the option import_ does not work with Pulumi's dynamic"
-                f" providers. What to do: {self._instead_of_import}"
+                coded(
+                    f"{type(self).__name__} {resource_name!r}: the option import_ does not work with Pulumi's dynamic"
+                    f" providers. What to do: {self._instead_of_import}",
+                    "BIOT-2145",
+                )
             )
         if any(name in (opts.ignore_changes or ()) for name in self._content):
             opts.ignore_changes = [*(opts.ignore_changes or ()), *self._content_digest]

@@ -30,7 +30,7 @@ from pulumi.output import Unknown as PulumiUnknown
 from pulumi.runtime.rpc import wrap_rpc_secret
 
 from biot_provider.api.request_log import is_debugging
-from biot_provider.errors import BiotError
+from biot_provider.errors import DEFECT, BiotError, coded
 from biot_provider.lifecycle.codec import UNKNOWN, Secret, Unknown, without_secrets
 from biot_provider.lifecycle.connection import Connection
 from biot_provider.lifecycle.fields import Mark, marked
@@ -82,7 +82,7 @@ def operation(method: Callable[..., ResultT]) -> Callable[..., ResultT]:
             text = secrets.redact_all("".join(traceback.format_exception(error))) if debugging else str(error)
         except Exception as error:
             frames = "".join(traceback.format_tb(error.__traceback__, limit=50))
-            text = f"a defect of biot-provider, please report it: {type(error).__name__}\n{frames}"
+            text = coded(f"a defect of biot-provider, please report it: {type(error).__name__}\n{frames}", DEFECT)
             # The text of such an error may hold what no log should: it is shown only when debugging.
             text += secrets.redact_all(str(error)) if debugging else "(set BIOT_LOG=debug to see the error's own text)"
         sys.tracebacklimit = 0

@@ -78,6 +78,7 @@ def refuse_unseen_ignore(what: str, content: Collection[str], digest: str) -> No
     if named and digest not in ignored and "*" not in ignored:
         raise InputError(
             f"ignore_changes: {what}: a transformation adds {named[0]!r}, which leaves out what the files hold",
+            "BIOT-2146",
             advice=f"add {digest!r} there too, or give ignore_changes to the resource itself",
         )
 

@@ -70,7 +70,9 @@ class Cache:
             with contextlib.suppress(PermissionError):  # on Windows, where another process reads an equal one
                 draft.replace(path)
             if not path.is_file():
-                raise PackagingError(f"the cache {self.folder} lost what was written to it", advice="run it again")
+                raise PackagingError(
+                    f"the cache {self.folder} lost what was written to it", "BIOT-3120", advice="run it again"
+                )
         except OSError as error:
             raise self._not_writable(error) from None
         finally:
@@ -120,6 +122,7 @@ class Cache:
     def _not_writable(self, error: OSError) -> PackagingError:
         return PackagingError(
             f"the cache {self.folder} cannot be written ({error.strerror or error})",
+            "BIOT-3120",
             advice=f"make room or give yourself access to it, or name another folder in {FOLDER_VARIABLE}",
         )
 
@@ -132,7 +135,9 @@ def user_cache(environment: Mapping[str, str] | None = None) -> Cache:
     try:
         return Cache(_user_folder(given) / "biot-provider" / "packages")
     except RuntimeError:  # an account without a home
-        raise PackagingError("this account has no home folder", advice=f"name a folder in {FOLDER_VARIABLE}") from None
+        raise PackagingError(
+            "this account has no home folder", "BIOT-3120", advice=f"name a folder in {FOLDER_VARIABLE}"
+        ) from None
 
 
 def _user_folder(given: Mapping[str, str]) -> Path:

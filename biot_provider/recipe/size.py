@@ -43,7 +43,9 @@ def refuse_too_much(folder: Path, place: str) -> None:
     size = sum(file.size for file in files)
     if size > MAX_UNZIPPED_BYTES:
         biggest = _biggest(files, lambda path: (folder / path).read_bytes())
-        raise PackagingError(too_big(place, size, MAX_UNZIPPED_BYTES, "unzipped", "parts", biggest, _REMEDY))
+        raise PackagingError(
+            too_big(place, size, MAX_UNZIPPED_BYTES, "unzipped", "parts", biggest, _REMEDY), "BIOT-3005"
+        )
 
 
 def _biggest(files: Iterable[PackageFile | SourceFile], content: Callable[[str], bytes]) -> dict[str, int]:

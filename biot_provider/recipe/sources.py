@@ -71,14 +71,18 @@ class Sources:
         patterns = IgnoreFile("\n".join(recipe.inputs).encode())
         counted = tuple(file for file in self.files.files if _matches(patterns, file.path))
         if not counted:
-            raise PackagingError(f"{recipe.folder}: no file of the folder matches inputs ({', '.join(recipe.inputs)})")
+            raise PackagingError(
+                f"{recipe.folder}: no file of the folder matches inputs ({', '.join(recipe.inputs)})", "BIOT-3143"
+            )
         return Package(self.files.source, counted)
 
 
 def read_sources(recipe: Recipe) -> Sources:
     """Read the sources of a recipe. Raises PackagingError."""
     if not is_folder(recipe.folder):
-        raise PackagingError(f"{recipe.folder}: build needs the folder of the sources: a .zip is deployed as it is")
+        raise PackagingError(
+            f"{recipe.folder}: build needs the folder of the sources: a .zip is deployed as it is", "BIOT-3142"
+        )
     lock = find_lock_file(recipe)
     without = frozenset() if recipe.dependencies == NONE else _DEPENDENCIES
     if not recipe.keeps_sources:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from biot_provider.errors import coded
 from biot_provider.lifecycle.codec import holds_unknown, is_unknown
 from biot_provider.lifecycle.declarations import Declarations
 from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError, declared_arguments
@@ -107,7 +108,9 @@ class SubscriptionKind:
         if problems := problems or self._declared_twice(given, context):
             raise InvalidInputsError(problems)
         if warning := self._type.warning(arguments):
-            context.report(f"warning: {self._type.noun} {resource_name(context.owner)!r}: {warning}")
+            context.report(
+                coded(f"warning: {self._type.noun} {resource_name(context.owner)!r}: {warning}", "BIOT-5110")
+            )
         return given
 
     def diff(self, old: SubscriptionState, new: SubscriptionState, unknown: frozenset[str]) -> Diff:
@@ -185,12 +188,18 @@ class SubscriptionKind:
         if not is_known and not known.taken:
             since = f" (since {found.creation_time})" if found.creation_time else ""
             context.report(
-                f"warning: {name} has ended and was subscribed anew by somebody else{since}: it is taken as it is, and"
-                " `pulumi destroy` leaves it subscribed"
+                coded(
+                    f"warning: {name} has ended and was subscribed anew by somebody else{since}: it is taken as it is,"
+                    " and `pulumi destroy` leaves it subscribed",
+                    "BIOT-5122",
+                )
             )
         if found.identity() != known.identity():
             context.report(
-                f"warning: the platform shows {name} with other parts than were subscribed: it is taken as it was"
+                coded(
+                    f"warning: the platform shows {name} with other parts than were subscribed: it is taken as it was",
+                    "BIOT-5122",
+                )
             )
         shown = {"platform_id": found.id, "creation_time": found.creation_time}
         evidence = {field: (is_known and getattr(known, field)) or value for field, value in shown.items()}
@@ -208,13 +217,18 @@ class SubscriptionKind:
         order = wanted.declared_order()
         neighbour = self._orders.declare(owner, order)
         if same:
-            return [Problem("", f"is the same subscription as resource {resource_name(same)!r}: leave one out")]
+            return [
+                Problem("", f"is the same subscription as resource {resource_name(same)!r}: leave one out", "BIOT-2124")
+            ]
         if neighbour and order:
             type_, target, number = order
             context.report(
-                f"warning: {self._type.noun}s {resource_name(owner)!r} and {resource_name(neighbour)!r} both ask for"
-                f" order {number} of {type_} {target}: the platform gives it to the one subscribed last and"
-                " moves the other up; give each its own execution_order"
+                coded(
+                    f"warning: {self._type.noun}s {resource_name(owner)!r} and {resource_name(neighbour)!r} both ask"
+                    f" for order {number} of {type_} {target}: the platform gives it to the one subscribed last and"
+                    " moves the other up; give each its own execution_order",
+                    "BIOT-5111",
+                )
             )
         return []
 

@@ -184,7 +184,7 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureF
         assert main(["emulator", "--port", port, "--data", str(tmp_path)]) == 1
     output, problems = capsys.readouterr()
     assert output == ""
-    assert problems == f"biot-provider: cannot serve on 127.0.0.1:{port}: Address already in use\n"
+    assert problems == f"biot-provider: cannot serve on 127.0.0.1:{port}: Address already in use [BIOT-8040]\n"
 
 
 def test_a_folder_that_is_a_file_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -192,7 +192,7 @@ def test_a_folder_that_is_a_file_is_one_clear_line(tmp_path: Path, capsys: pytes
     file.write_text("")
     assert main(["emulator", "--port", "0", "--data", str(file)]) == 1
     _, problems = capsys.readouterr()
-    assert problems == f"biot-provider: cannot serve the data in {file}: File exists\n"
+    assert problems == f"biot-provider: cannot serve the data in {file}: File exists [BIOT-8040]\n"
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "http"])

@@ -228,7 +228,7 @@ def test_what_lists_leave_out_is_read_and_a_plugin_that_goes_meanwhile_is_named(
     platform.faults.add(method="GET", path="Plugin-gone", status=404, json={"code": "PLUGIN_NOT_FOUND", "message": "-"})
     code, _, problems = run()
     assert code == 0
-    assert problems == "biot-provider: warning: plugin 'gone': was deleted meanwhile, so it is left out\n"
+    assert problems == "biot-provider: warning: plugin 'gone': was deleted meanwhile, so it is left out [BIOT-8080]\n"
     assert "API_KEY" in (doctor.folder / "fleet/guard/plugin.yaml").read_text()
 
 
@@ -274,7 +274,7 @@ def test_a_program_in_another_language_is_sent_to_the_native_import(run: Run, do
     assert (code, output) == (1, "")
     assert problems == (
         "biot-provider: this project's runtime is yaml, whose programs use the native provider:"
-        " use `pulumi import biot:index:Plugin NAME ID`\n"
+        " use `pulumi import biot:index:Plugin NAME ID` [BIOT-8055]\n"
     )
 
 

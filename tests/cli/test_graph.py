@@ -115,7 +115,10 @@ def test_svg_goes_into_a_file_that_appears_whole(graph: Graph, platform: Platfor
     drawing = (doctor.folder / "hooks.svg").read_text(encoding="utf-8")
     assert "5 · guard" in "".join(ET.fromstring(drawing).itertext())
     code, _, problem = graph("--svg", "--out", "nowhere/hooks.svg")
-    assert (code, problem) == (2, "biot-provider: nowhere/hooks.svg cannot be written: No such file or directory\n")
+    assert (code, problem) == (
+        2,
+        "biot-provider: nowhere/hooks.svg cannot be written: No such file or directory [BIOT-8003]\n",
+    )
     assert {path.name for path in doctor.folder.iterdir() if "hooks" in path.name} == {"hooks.svg"}
 
 

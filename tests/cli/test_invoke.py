@@ -443,8 +443,8 @@ def test_a_file_that_is_no_event_needs_its_kind(made: Made, invoke: Invoke, tmp_
     file.write_text('{"data": {}}')
     code, _, problems = invoke(made(ECHO), "--event", file)
     assert code == 2
-    assert (
-        problems == f"biot-provider: --event: {file} is no whole event: say with --kind which call it is the body of\n"
+    assert problems == (
+        f"biot-provider: --event: {file} is no whole event: say with --kind which call it is the body of [BIOT-8060]\n"
     )
 
 
@@ -471,7 +471,7 @@ def test_a_mistake_in_the_plugin_is_reported_in_a_line_each(
 def test_a_folder_without_a_plugin_yaml_needs_the_runtime(invoke: Invoke, tmp_path: Path) -> None:
     code, _, problems = invoke(tmp_path)
     assert code == 2
-    assert problems.endswith("has no plugin.yaml, so say what runs it: --runtime python3.13, for example\n")
+    assert problems.endswith("has no plugin.yaml, so say what runs it: --runtime python3.13, for example [BIOT-8060]\n")
 
 
 @contextlib.contextmanager

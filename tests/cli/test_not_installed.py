@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-LINE = "the embedded platform is not installed: pip install 'biot-provider[embedded]'"
+LINE = "the embedded platform is not installed: pip install 'biot-provider[embedded]' [BIOT-1006]"
 SCRIPT = """
 import sys
 from pathlib import Path

@@ -108,7 +108,7 @@ def test_the_text_shows_order_condition_and_fault() -> None:
         "",
         "1 conflict:",
         "  equal order: audit, guard have order 5 at PRE_REQUEST PATCH/organization/v1/users/patients/{id}: who is"
-        " deployed last gets it, and the other moves up; give each an order of its own",
+        " deployed last gets it, and the other moves up; give each an order of its own [BIOT-5111]",
         "",
         "all there is",
     ]

@@ -18,6 +18,8 @@ from biot_provider.plugin.rules import VARIABLES_BYTES, plugin_problems
 from biot_provider.plugin.stamp import STAMP_BYTES
 from biot_provider.provider.plugin import PluginProvider
 
+from ..uncoded import uncoded
+
 PATIENTS = "POST/organization/v1/users/patients"
 PRE: dict[str, Any] = {"type": "PRE_REQUEST", "api_id": PATIENTS}
 ADAPT: dict[str, Any] = {"type": "ADAPT_ENTITY", "entity_type_name": "device"}
@@ -32,7 +34,7 @@ def check(given: dict[str, Any], olds: dict[str, Any] | None = None) -> list[str
     provider.connect(Connection(Settings("embedded")))
     result = provider.check(olds or {}, {"name": "guard", **given})
     assert all(failure.property == "" for failure in result.failures), "the engine would print the property's value"
-    return [failure.reason for failure in result.failures]
+    return [uncoded(failure.reason) for failure in result.failures]
 
 
 def one(**interception: Any) -> dict[str, Any]:
@@ -323,8 +325,8 @@ def test_every_mistake_is_reported_at_once() -> None:
 
 def test_a_missing_connection_is_reported_beside_the_other_mistakes() -> None:
     provider = PluginProvider()
-    provider.connect(Connection(ConfigError("BioT connection: biot:baseUrl is not set")))
-    reported = [failure.reason for failure in provider.check({}, {"name": "guard", "timeout": 0}).failures]
+    provider.connect(Connection(ConfigError("BioT connection: biot:baseUrl is not set", "BIOT-1001")))
+    reported = [uncoded(failure.reason) for failure in provider.check({}, {"name": "guard", "timeout": 0}).failures]
     assert reported == ["BioT connection: biot:baseUrl is not set", "timeout: must be 1 to 900 (seconds), not 0"]
 
 

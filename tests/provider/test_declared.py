@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from ..uncoded import uncoded
+
 PROGRAM = """
 import json, sys
 import pulumi
@@ -82,7 +84,7 @@ def test_unit_tests_with_mocks_see_every_kind_its_owner_and_that_the_import_opti
 ) -> None:
     found = _found(preview, tmp_path)
     assert found["owners"] == ["shop/dev/acme:net:Site::mine"] * 6
-    assert [text.partition("What to do: ")[2] for text in found["refusals"]] == [
+    assert [uncoded(text).partition("What to do: ")[2] for text in found["refusals"]] == [
         "give adopt=True, which takes over the plugin of that name, or run `biot-provider import`",
         "leave it out: a tag that is in the repository already is not pushed again",
         "run `biot-provider import NAME=ServiceUser:<uuid>`",

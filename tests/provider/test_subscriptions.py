@@ -11,6 +11,8 @@ from pulumi.output import Unknown
 from biot_provider.provider.interception_subscription import InterceptionSubscriptionProvider as Interceptions
 from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider as Notifications
 
+from ..uncoded import uncoded
+
 if TYPE_CHECKING:
     from .conftest import Account
 
@@ -173,7 +175,7 @@ def test_a_refused_name_is_told_with_the_nearest_one_there_is(account: Account) 
     account.platform.faults.add(status=400, code="INVALID_API_ID", details=details, path="/interceptions/subscribe")
     said = error_of(lambda: make(account, api_id="POST/organization/v1/user/patients"))
     assert said.startswith(f"subscribe '{HOOK}' as an interception: the platform answered 400 INVALID_API_ID")
-    assert said.endswith(f"What to do: check api_id; did you mean '{PATIENTS}'?")
+    assert uncoded(said).endswith(f"What to do: check api_id; did you mean '{PATIENTS}'?")
 
 
 # -- what changes how

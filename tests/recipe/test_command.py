@@ -15,13 +15,14 @@ import pytest
 
 from biot_provider.errors import PackagingError
 
+from ..uncoded import uncoded
 from .conftest import Plugin, content
 
 
 def refused(plugin: Plugin) -> str:
     with pytest.raises(PackagingError) as error:
         plugin.built()
-    return str(error.value).replace(str(plugin.folder), "HERE")
+    return uncoded(str(error.value)).replace(str(plugin.folder), "HERE")
 
 
 def test_the_output_is_the_package_and_the_sources_stay_as_they_are(plugin: Plugin) -> None:

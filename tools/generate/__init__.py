@@ -1,4 +1,4 @@
-"""Writes what follows from the models: the classes that a program imports, and docs/reference/."""
+"""Writes what follows from the models and the messages: the classes that a program imports, and docs/reference/."""
 
 import sys
 from pathlib import Path

@@ -9,6 +9,7 @@ from pathlib import Path
 from . import ROOT
 from .classes import resource_modules
 from .kinds import KINDS
+from .messages import messages_page
 from .pages import page
 from .schema import schema
 
@@ -20,7 +21,8 @@ REFERENCE = ROOT / "docs" / "reference"
 def generated() -> Mapping[Path, str]:
     """The text of every generated file."""
     modules = {RESOURCES / name: text for name, text in resource_modules().items()}
-    return modules | {SCHEMA: schema()} | {REFERENCE / f"{kind.words('-')}.md": page(kind) for kind in KINDS}
+    pages = {REFERENCE / f"{kind.words('-')}.md": page(kind) for kind in KINDS}
+    return modules | {SCHEMA: schema()} | pages | {REFERENCE / "messages.md": messages_page()}
 
 
 def main(arguments: list[str]) -> int:

@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from biot_provider.errors import coded
+
 from ..console import print_problem, print_result
 from ..progress import Progress
 
@@ -81,7 +83,9 @@ def run(arguments: argparse.Namespace) -> int:
         if not any(fnmatchcase(name, pattern) for name in (*here.plugins, *there.plugins))
     ]
     if unmatched:
-        print_problem(f"no plugin is named like {', '.join(map(repr, unmatched))} in {a.label} or {b.label}")
+        print_problem(
+            coded(f"no plugin is named like {', '.join(map(repr, unmatched))} in {a.label} or {b.label}", "BIOT-8002")
+        )
         return 2
     # A key of this run alone: whoever reads the output cannot try values against a fingerprint.
     compared = compare(here, there, secrets.token_bytes(32))

@@ -31,7 +31,7 @@ def parse(a: str, b: str | None) -> tuple[Side, Side]:
     """Return the sides that the arguments name. Raises Problem."""
     if b is None:
         if ":" in a:
-            raise Problem(f"compare {a} with what? Name a second stack, or {a.rpartition(':')[2]} alone")
+            raise Problem(f"compare {a} with what? Name a second stack, or {a.rpartition(':')[2]} alone", "BIOT-8001")
         return Side(STATE, a, f"state:{a}"), Side(PLATFORM, a, f"platform:{a}")
     return _side(a), _side(b)
 
@@ -41,7 +41,7 @@ def _side(text: str) -> Side:
     if not colon:
         return Side(PLATFORM, text, text)
     if source not in (STATE, PLATFORM) or not stack:
-        raise Problem(f"{text!r} is no stack: write a stack's name, state:NAME or platform:NAME")
+        raise Problem(f"{text!r} is no stack: write a stack's name, state:NAME or platform:NAME", "BIOT-8001")
     return Side(source, stack, text)
 
 

@@ -16,6 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from biot_provider.errors import coded
+
 from ..console import print_problem, print_result
 from .findings import Note, Problem
 
@@ -59,14 +61,16 @@ class Finding:
     check: str
     state: str
     text: str
+    code: str | None = None
+    """The message's code, of what is not ok."""
 
 
 def _as_text(finding: Finding) -> None:
-    print_result(f"{finding.check:<29}  {finding.state:<11}  {finding.text}".rstrip())
+    print_result(coded(f"{finding.check:<29}  {finding.state:<11}  {finding.text}".rstrip(), finding.code))
 
 
 def _as_json(finding: Finding) -> None:
-    print_result(json.dumps(asdict(finding)))
+    print_result(json.dumps({name: value for name, value in asdict(finding).items() if value is not None}))
 
 
 class Doctor:
@@ -81,7 +85,7 @@ class Doctor:
         self._closing = closing
         self._has_problem = False
         self._secrets: list[str] = []
-        self._project: Project | Problem = Problem("")
+        self._project: Project | Problem = Problem("", None)
         self._stack: Stack | None = None
         self._settings: Settings | None = None
         self._client: Client | None = None
@@ -126,27 +130,29 @@ class Doctor:
         if not when:
             self._report(name, NOT_CHECKED, "")
             return False
-        state = OK
+        state, code = OK, None
         try:
             text = check()
         except Note as note:
             state = NOTE
-            text = str(note)
+            text, code = note.text, note.code
         except Problem as problem:
             state = PROBLEM
-            text = str(problem)
+            text, code = problem.text, problem.code
         except Exception as error:
             # A defect of this program must not stop the other checks, and the text of its error may hold a secret.
             state = PROBLEM
             text = f"this check itself failed ({type(error).__name__}): please report it"
-        self._report(name, state, text)
+            code = "BIOT-9002"
+        self._report(name, state, text, code)
         return state == OK
 
-    def _report(self, name: str, state: str, text: str) -> None:
+    def _report(self, name: str, state: str, text: str, code: str | None = None) -> None:
         from biot_provider.api.redaction import redact
 
         self._has_problem = self._has_problem or state not in (OK, NOTE)
-        self._show(Finding(name, state, " ".join(redact(text, self._secrets).split())))
+        line = " ".join(redact(text, self._secrets).split())
+        self._show(Finding(name, state, line, code))
 
     def _check_configuration(self) -> str:
         from . import configuration
@@ -175,7 +181,7 @@ class Doctor:
         try:
             self._client = Client.connect(settings)
         except ConfigError as error:
-            raise Problem(str(error)) from None
+            raise Problem(error.text, error.message_code) from None
         self._closing.callback(self._client.close)
         return text
 
@@ -193,7 +199,7 @@ class Doctor:
         try:
             self._client = Client.connect(replace(settings, base_url=f"embedded:{data}"))
         except ConfigError as error:
-            raise Problem(str(error)) from None
+            raise Problem(error.text, error.message_code) from None
         self._closing.callback(self._client.close)
         return text
 
@@ -268,7 +274,7 @@ class Doctor:
 
     def _required_project(self) -> Project:
         if isinstance(self._project, Problem):
-            raise Problem(str(self._project))
+            raise Problem(self._project.text, self._project.code)
         return self._project
 
     def _required_settings(self) -> Settings:

@@ -54,10 +54,12 @@ def read_stack(project: Project, stack: str) -> Stack:
     """Read the stack's configuration file. Raises Problem."""
     file = project.stack_file(stack)
     if not file.is_file():
-        raise Problem(f"there is no {project.shown(file)}: name another stack, or run `pulumi stack init {stack}`")
+        raise Problem(
+            f"there is no {project.shown(file)}: name another stack, or run `pulumi stack init {stack}`", "BIOT-8005"
+        )
     content = read_map(file).get("config") or {}
     if not isinstance(content, dict):
-        raise Problem(f"config in {project.shown(file)} is not a map: correct it")
+        raise Problem(f"config in {project.shown(file)} is not a map: correct it", "BIOT-8006")
     return Stack(project.shown(file), content, _defaults(project))
 
 
@@ -78,7 +80,10 @@ def decrypt(project: Project, name: str, stack: Stack) -> dict[str, Any]:
         return values
     encrypted_keys = " and ".join(f"{NAMESPACE}{key}" for key in stack.encrypted)
     if shutil.which(ENGINE) is None:
-        raise Problem(f"{encrypted_keys} in {stack.shown} is encrypted and there is no {ENGINE} to read it: {INSTALL}")
+        raise Problem(
+            f"{encrypted_keys} in {stack.shown} is encrypted and there is no {ENGINE} to read it: {INSTALL}",
+            "BIOT-8007",
+        )
     arguments = ("config", "--show-secrets", "--json", "--stack", name, "--non-interactive")
     try:
         output = json.loads(run_engine(*arguments, folder=project.folder))
@@ -86,10 +91,12 @@ def decrypt(project: Project, name: str, stack: Stack) -> dict[str, Any]:
     except Problem as problem:
         advice = "log in to the stack's backend and give its passphrase (PULUMI_CONFIG_PASSPHRASE)"
         raise Problem(
-            f"{encrypted_keys} in {stack.shown} is encrypted and cannot be read: {problem}; {advice}"
+            f"{encrypted_keys} in {stack.shown} is encrypted and cannot be read: {problem}; {advice}", "BIOT-8007"
         ) from None
     except (ValueError, KeyError, TypeError):
-        raise Problem(f"`{ENGINE} config` does not show {encrypted_keys}: run it by hand with --stack {name}") from None
+        raise Problem(
+            f"`{ENGINE} config` does not show {encrypted_keys}: run it by hand with --stack {name}", "BIOT-8007"
+        ) from None
 
 
 def settings(stack: Stack, values: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[str, Settings]:
@@ -97,18 +104,19 @@ def settings(stack: Stack, values: Mapping[str, Any], environment: Mapping[str, 
     unknown = [key for key in values if key not in VARIABLES]
     if unknown:
         wrong = ", ".join(f"{NAMESPACE}{key}{nearest(key, sorted(VARIABLES))}" for key in unknown)
-        raise Problem(f"unknown keys in {stack.where(unknown[0])}: {wrong}")
+        raise Problem(f"unknown keys in {stack.where(unknown[0])}: {wrong}", "BIOT-1014")
     plain = [key for key in SECRET_KEYS if key in values and key not in stack.encrypted]
     if plain:
         keys = " and ".join(f"{NAMESPACE}{key}" for key in plain)
         raise Problem(
             f"{keys} stands in plain text in {stack.where(plain[0])}: make a new one, since this one may be known,"
-            f" and run `pulumi config set --secret {NAMESPACE}{plain[0]}`"
+            f" and run `pulumi config set --secret {NAMESPACE}{plain[0]}`",
+            "BIOT-1013",
         )
     try:
         read = Settings.read(lambda key: values.get(key.removeprefix(NAMESPACE)), environment)
     except ConfigError as error:
-        raise Problem(str(error)) from None
+        raise Problem(error.text, error.message_code) from None
     return ", ".join(_sources(stack, values, environment)), read
 
 

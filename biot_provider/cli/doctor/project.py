@@ -66,7 +66,7 @@ def find_project(start: Path) -> Project:
         for name in ("Pulumi.yaml", "Pulumi.yml"):
             if (folder / name).is_file():
                 return Project(folder / name, read_map(folder / name))
-    raise Problem("no Pulumi.yaml here or above: go to the project's folder, or run `pulumi new python`")
+    raise Problem("no Pulumi.yaml here or above: go to the project's folder, or run `pulumi new python`", "BIOT-8004")
 
 
 def read_map(file: Path) -> Mapping[str, Any]:
@@ -74,11 +74,11 @@ def read_map(file: Path) -> Mapping[str, Any]:
     try:
         content = read_yaml(file, file.name)
     except InputError as error:
-        raise Problem(f"{error}: correct it") from None
+        raise Problem(f"{error.text}: correct it", error.message_code) from None
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise Problem(f"{file.name} is not a map: correct it")
+        raise Problem(f"{file.name} is not a map: correct it", "BIOT-8006")
     return content
 
 
@@ -86,7 +86,7 @@ def engine(*, is_python: bool = True) -> str:
     """Check the engine on PATH, and the parts that a Python program needs; return its version. Raises Problem."""
     found = shutil.which(ENGINE)
     if found is None:
-        raise Problem(f"there is no {ENGINE} on PATH: {INSTALL}")
+        raise Problem(f"there is no {ENGINE} on PATH: {INSTALL}", "BIOT-8012")
     # The engine also looks in the folder of its executable.
     beside = Path(os.path.realpath(found)).parent
     missing = [
@@ -95,7 +95,7 @@ def engine(*, is_python: bool = True) -> str:
         if not shutil.which(part) and not os.access(beside / part, os.X_OK)
     ]
     if missing:
-        raise Problem(f"{found} has no {' and no '.join(missing)}: {INSTALL}")
+        raise Problem(f"{found} has no {' and no '.join(missing)}: {INSTALL}", "BIOT-8013")
     host = ", with its Python language host" if is_python else ""
     return f"{ENGINE} {run_engine('version')}{host}"
 
@@ -117,12 +117,12 @@ def run_engine(*arguments: str, folder: Path | None = None, seconds: float = _EN
             timeout=seconds,
         )
     except subprocess.TimeoutExpired:
-        raise Problem(f"`{shown}` does not end within {seconds:.0f} s: run it by hand") from None
+        raise Problem(f"`{shown}` does not end within {seconds:.0f} s: run it by hand", "BIOT-8014") from None
     except OSError as error:
-        raise Problem(f"`{shown}` cannot be run ({reason(error)}): {INSTALL}") from None
+        raise Problem(f"`{shown}` cannot be run ({reason(error)}): {INSTALL}", "BIOT-8014") from None
     if run.returncode:
         lines = [line for line in run.stderr.splitlines() if line.strip()]
-        raise Problem(f"`{shown}` fails: {lines[-1].strip() if lines else 'run it by hand to see why'}")
+        raise Problem(f"`{shown}` fails: {lines[-1].strip() if lines else 'run it by hand to see why'}", "BIOT-8014")
     return run.stdout.strip()
 
 
@@ -132,22 +132,24 @@ def check_project(found: Project) -> str:
     Raises Problem, and Note where the program is in another language.
     """
     if not found.content.get("runtime"):
-        raise Problem(f"{found.file.name} has no runtime: set it to python")
+        raise Problem(f"{found.file.name} has no runtime: set it to python", "BIOT-8018")
     if found.runtime != "python":
-        raise Note(f"{found.name}: its runtime is {found.runtime}: only a Python program is checked")
+        raise Note(f"{found.name}: its runtime is {found.runtime}: only a Python program is checked", None)
     main = found.folder / str(found.content.get("main") or "")
     program = main / "__main__.py" if main.is_dir() else main
     if not program.is_file():
-        raise Problem(f"there is no program {found.shown(program)}: write it, or correct main in {found.file.name}")
+        raise Problem(
+            f"there is no program {found.shown(program)}: write it, or correct main in {found.file.name}", "BIOT-8018"
+        )
     runtime = found.content["runtime"]
     options = runtime.get("options") if isinstance(runtime, dict) else None
     virtual = options.get("virtualenv") if isinstance(options, dict) else None
     if virtual and not (found.folder / str(virtual)).is_dir():
-        raise Problem(f"there is no virtual environment {virtual!r}: make it with `pulumi install`")
+        raise Problem(f"there is no virtual environment {virtual!r}: make it with `pulumi install`", "BIOT-8020")
     files = sorted(found.stacks.glob(f"{found.file.stem}.*{found.file.suffix}"))
     stacks = [file.name.split(".", 1)[1].removesuffix(found.file.suffix) for file in files]
     if not stacks:
-        raise Problem(f"there is no stack in {found.shown(found.stacks)}: run `pulumi stack init dev`")
+        raise Problem(f"there is no stack in {found.shown(found.stacks)}: run `pulumi stack init dev`", "BIOT-8005")
     return f"{found.name}: {found.shown(program)}, stacks {', '.join(stacks)}"
 
 
@@ -162,9 +164,9 @@ def plugins(folder: Path, overrides: Any) -> str:
     try:
         fleet = read_fleet(shown, without_ciphers(overrides or {}))
     except InputError as error:
-        raise Problem("; ".join(str(error).splitlines())) from None
+        raise Problem("; ".join(str(error).splitlines()), None) from None
     if not fleet:
-        raise Problem(f"there is no plugin in {str(shown)!r}: add a folder with a plugin.yaml")
+        raise Problem(f"there is no plugin in {str(shown)!r}: add a folder with a plugin.yaml", "BIOT-2157")
     return f"{len(fleet)} described in {str(shown)!r}: {', '.join(fleet)}"
 
 

@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from biot_provider.errors import coded
+
 from ..console import print_problem, print_result
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 130
     if arguments.out or arguments.format not in ("text", "json"):  # these print them as a part of the picture
         for conflict in picture.conflicts:
-            print_problem(f"{conflict.fault.value}: {conflict.text}")
+            print_problem(coded(f"{conflict.fault.value}: {conflict.text}", conflict.fault.message_code))
     return 1 if arguments.check and picture.conflicts else 0
 
 
@@ -98,5 +100,5 @@ def _write(text: str, file: Path | None) -> None:
     from ..files import NewFile, write_files
 
     if not file.parent.is_dir():
-        raise Problem(f"{file} cannot be written: No such file or directory")
+        raise Problem(f"{file} cannot be written: No such file or directory", "BIOT-8003")
     write_files([NewFile(file, text)])

@@ -142,7 +142,7 @@ def _add_files(found: Subscriptions, stack: Stack, plugins: Path | None, more: s
     try:
         fleet = read_fleet(folder, stack.overrides())
     except InputError as error:
-        raise Problem(str(error)) from None
+        raise Problem(error.text, error.message_code) from None
     for arguments in fleet.values():
         found.add_plugin(str(arguments["name"]), PluginState.model_validate(arguments))
     found.notes.append(f"what is declared in {str(folder)!r}: {counted(len(fleet), 'plugin.yaml file')}{more}")

@@ -198,7 +198,7 @@ def _fitted(folder: Path, runtime: str) -> str | None:
     try:
         return fit(folder, runtime)
     except FittingError as error:
-        raise PackagingError(str(error)) from None
+        raise PackagingError(str(error), "BIOT-8064") from None
 
 
 def _is_not_loaded(invocation: Invocation) -> bool:
@@ -233,7 +233,7 @@ def _variables(file: Path | None, pairs: list[str]) -> dict[str, str]:
         lines = read_text(file).splitlines() if file else []
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise UsageProblem(f"--env-file: {file} cannot be read ({reason})") from None
+        raise UsageProblem(f"--env-file: {file} cannot be read ({reason})", "BIOT-8060") from None
     for number, line in enumerate(lines, start=1):
         text = line.strip().removeprefix("export ").lstrip()
         if text and not text.startswith("#"):
@@ -247,5 +247,5 @@ def _pair(text: str, place: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     name = name.strip()
     if not equals or not name.isidentifier() or not name.isascii():
-        raise UsageProblem(f"{place}: a variable is written KEY=VALUE, the key of letters, digits and _")
+        raise UsageProblem(f"{place}: a variable is written KEY=VALUE, the key of letters, digits and _", "BIOT-8060")
     return name, value.strip()

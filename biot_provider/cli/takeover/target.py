@@ -44,7 +44,9 @@ class Parent:
         found = Urn.parse(urn)
         if found is None:
             raise WrongUsageError(
-                f"--parent {urn!r} is no URN: take it from `pulumi stack --show-urns`, where the parent must be already"
+                f"--parent {urn!r} is no URN: take it from `pulumi stack --show-urns`, where the parent must be"
+                " already",
+                "BIOT-8053",
             )
         return cls(urn, found.types, found.name)
 
@@ -83,7 +85,8 @@ def opened(stack: str | None) -> Iterator[Target]:
         if project.runtime != "python":
             raise Problem(
                 f"this project's runtime is {project.runtime}, whose programs use the native provider: use"
-                " `pulumi import biot:index:Plugin NAME ID`"
+                " `pulumi import biot:index:Plugin NAME ID`",
+                "BIOT-8055",
             )
         with contextlib.chdir(project.folder):
             name = stack or os.environ.get(STACK_VARIABLE) or _selected()
@@ -93,13 +96,14 @@ def opened(stack: str | None) -> Iterator[Target]:
             target = Target(project, name, Connection(found))
             if found.is_embedded and not (folder := found.embedded_folder(target.short_stack)).is_dir():
                 raise Problem(
-                    f"the embedded platform in {folder} has no data yet: deploy to it first, with `pulumi up`"
+                    f"the embedded platform in {folder} has no data yet: deploy to it first, with `pulumi up`",
+                    "BIOT-8011",
                 )
             client = target.connection.client(target.owner(""))
             with contextlib.closing(client):
                 yield target
     except Problem as problem:
-        raise StoppedError(str(problem)) from None
+        raise StoppedError(problem.text, problem.code) from None
 
 
 def _selected() -> str:
@@ -107,4 +111,4 @@ def _selected() -> str:
     try:
         return run_engine("stack", "--show-name", "--non-interactive")
     except Problem as problem:
-        raise Problem(f"which stack? {problem}; name one with --stack") from None
+        raise Problem(f"which stack? {problem.text}; name one with --stack", "BIOT-8056") from None

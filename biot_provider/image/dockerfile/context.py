@@ -93,11 +93,14 @@ def read_context(folder: Path, dockerfile: str | None = None) -> Context:
     folder = folder.absolute()
     path = folder / (dockerfile or DOCKERFILE)
     if not os.path.isdir(folder):  # noqa: PTH112  (whatever text it is)
-        raise ImageError(f"{shown(str(folder))} is no folder: context is the path of a folder with a Dockerfile")
+        raise ImageError(
+            f"{shown(str(folder))} is no folder: context is the path of a folder with a Dockerfile", "BIOT-4032"
+        )
     if not os.path.isfile(path):  # noqa: PTH113
         raise ImageError(
             f"{shown(str(path))} is not there: an image is built from a Dockerfile;"
-            " name another one with dockerfile, or give code and base_image, which need none"
+            " name another one with dockerfile, or give code and base_image, which need none",
+            "BIOT-4032",
         )
     # Without .. it is known whether the Dockerfile lies in the folder.
     folder, path = folder.resolve(), path.parent.resolve() / path.name
@@ -106,7 +109,7 @@ def read_context(folder: Path, dockerfile: str | None = None) -> Context:
     try:
         ignore = DockerIgnore(rules.read_text() if rules.is_file() else "")
     except (OSError, UnicodeDecodeError) as error:
-        raise ImageError(f"{rules} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise ImageError(f"{rules} cannot be read: {getattr(error, 'strerror', None) or error}", "BIOT-4035") from None
     entries = sorted(_walk(folder, "", ignore), key=lambda entry: entry.path)
     return Context(folder, path, tuple(entries), file_digest(path))
 
@@ -135,7 +138,7 @@ def _entry(item: os.DirEntry[str], path: str) -> Entry:
     with reading(source):
         status = item.stat(follow_symlinks=False)
     if not stat.S_ISREG(status.st_mode):
-        raise ImageError(f"{source} is a socket, pipe or device; remove it or name it in {DOCKERIGNORE}")
+        raise ImageError(f"{source} is a socket, pipe or device; remove it or name it in {DOCKERIGNORE}", "BIOT-4035")
     is_executable = executable(status.st_mode)
     if is_executable is None:
         with reading(source), source.open("rb") as content:
@@ -155,4 +158,4 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ImageError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise ImageError(f"{path} cannot be read: {error.strerror or error}", "BIOT-4035") from None

@@ -91,7 +91,7 @@ def _copy(source: Path, target: Path, digest: str) -> None:
     with reading(source):
         shutil.copyfile(source, target)
     if file_digest(target) != digest:
-        raise ImageError(f"{source} changed after it was read; run it again")
+        raise ImageError(f"{source} changed after it was read; run it again", "BIOT-4004")
 
 
 def _nobodys(member: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from biot_provider.errors import coded
 from biot_provider.plugin.manifest.folders import MANIFEST
 from biot_provider.plugin.stamp import Stamp
 
@@ -43,7 +44,7 @@ def export(arguments: argparse.Namespace, closing: ExitStack) -> ExportReport:
     Raises BiotError: no file is written then, but values may be in the stack's configuration already.
     """
     if os.path.lexists(arguments.out) and not arguments.out.is_dir():
-        raise StoppedError(f"{arguments.out} is no folder: name another one with --out")
+        raise StoppedError(f"{arguments.out} is no folder: name another one with --out", "BIOT-8050")
     require_engine()
     out = arguments.out.absolute()
     own_file, variables_file = (path and path.absolute() for path in (arguments.own_account, arguments.variables_file))
@@ -129,12 +130,12 @@ class _Export:
             self._progress.show(f"comparing plugins: {number}")
             answer = complete(self._client, live[name])
             if answer is None:
-                self._notes.add(f"plugin {name!r}", "was deleted meanwhile, so it is left out")
+                self._notes.add(f"plugin {name!r}", coded("was deleted meanwhile, so it is left out", "BIOT-8080"))
                 continue
             path = self._out / folders[name] / MANIFEST
             if (PLUGIN, name) in self._variables.in_state and not (name in patterns or os.path.lexists(path)):
                 text = f"the stack has it already and declares it elsewhere: {MANIFEST} is written where you name it"
-                self._notes.add(f"plugin {name!r}", text)
+                self._notes.add(f"plugin {name!r}", coded(text, "BIOT-8080"))
                 continue
             content = declared_content(path, _unheard)
             state = taken_over(kind, answer, self._context(folders[name]), content, self._notes.add)
@@ -149,7 +150,8 @@ class _Export:
         for resource in own_account(self._target, live, self._notes.add):
             if self._is_in_state(resource) and not declares(text, resource):
                 name = resource.kind.lifecycle.name(resource.id, resource.state)
-                self._notes.add(name, "the stack has it already and declares it elsewhere, so it is left out")
+                text = "the stack has it already and declares it elsewhere, so it is left out"
+                self._notes.add(name, coded(text, "BIOT-8080"))
             else:
                 yield resource
 
@@ -197,7 +199,8 @@ class _Export:
             if is_kept is False or (is_kept is None and self._force):
                 due[key] = value
             elif is_kept is None:
-                self._notes.add("", f"{key} in the stack's configuration is another value than on the platform")
+                text = f"{key} in the stack's configuration is another value than on the platform"
+                self._notes.add("", coded(text, "BIOT-8052"))
         return due
 
     def _is_forced(self, status: str) -> bool:

@@ -93,7 +93,9 @@ def _run(arguments: argparse.Namespace) -> int:
     parent = Parent.parse(arguments.parent) if arguments.parent else None
     out = arguments.out.absolute()
     if os.path.lexists(out) and not arguments.force:
-        raise StoppedError(f"{arguments.out} is there already: name another file with --out, or give --force")
+        raise StoppedError(
+            f"{arguments.out} is there already: name another file with --out, or give --force", "BIOT-8050"
+        )
     require_engine()
     notes = Notes()
     with opened(arguments.stack) as target:
@@ -126,6 +128,7 @@ def _due(values: Mapping[str, str], target: Target, *, force: bool) -> dict[str,
     if others and not force:
         raise StoppedError(
             f"the stack's configuration has other values of {', '.join(others)}",
+            "BIOT-8052",
             advice="take another name for the resource, or give --force to overwrite them",
         )
     return {key: value for key, value in values.items() if kept[key] != value}
