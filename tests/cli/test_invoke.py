@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -21,7 +20,7 @@ import pytest
 
 from biot_provider.cli import main
 from biot_provider.cli.invoke.calls import Call, notes
-from biot_provider.cli.invoke.command import _Session
+from biot_provider.cli.invoke.command import Options, _Session
 from biot_provider.cli.invoke.samples import ACTIONS
 from biot_provider.cli.invoke.sender import Sender
 from biot_provider.cli.invoke.usage import read_text
@@ -51,7 +50,7 @@ Invoke = Callable[..., Ran]
 def sender() -> Iterator[Sender]:
     """The sender of all tests: making the keys of its platform takes most of the time of a run."""
     with contextlib.ExitStack() as closing:
-        yield _Session(argparse.Namespace(), closing)._start_sender()
+        yield _Session(Options(Path()), closing)._start_sender()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ It changes nothing on the platform and prints no secret. After a problem it runs
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import tempfile
@@ -16,6 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import click
+
+from ..commands import FOLDER, Command, complete_stack
 from ..console import print_problem, print_result
 from .findings import Note, Problem
 
@@ -30,23 +32,26 @@ if TYPE_CHECKING:
 OK, NOTE, PROBLEM, NOT_CHECKED = "ok", "note", "problem", "not checked"
 
 
-def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command and its options."""
-    parser = commands.add_parser("doctor", help="check connection, permissions, engine and project")
-    parser.add_argument("--stack", metavar="NAME", help="take this stack's configuration, then the environment's")
-    parser.add_argument(
-        "--plugins", type=Path, metavar="FOLDER", help="where the plugins are described (default: plugins)"
-    )
-    parser.add_argument("--json", action="store_true", help="print a JSON object for each line")
-    parser.set_defaults(run=run)
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Run all checks; the exit code is 0 without a problem, 1 with one, 130 after Ctrl-C."""
-    show = _as_json if arguments.json else _as_text
+@click.command(
+    "doctor",
+    cls=Command,
+    help="Check connection, permissions, engine and project.",
+    exit_codes={0: "no problem", 1: "a problem", 2: "wrong usage", 130: "after Ctrl-C"},
+)
+@click.option(
+    "--stack",
+    metavar="NAME",
+    shell_complete=complete_stack,
+    help="take this stack's configuration, then the environment's",
+)
+@click.option("--plugins", type=FOLDER, metavar="FOLDER", help="where the plugins are described (default: plugins)")
+@click.option("--json", "as_json", is_flag=True, help="print a JSON object for each line")
+def command(stack: str | None, plugins: Path | None, as_json: bool) -> int:
+    """Run all checks."""
+    show = _as_json if as_json else _as_text
     try:
         with ExitStack() as closing:
-            return Doctor(arguments.stack, arguments.plugins, show, closing).run()
+            return Doctor(stack, plugins, show, closing).run()
     except KeyboardInterrupt:
         print_problem("stopped")
         return 130

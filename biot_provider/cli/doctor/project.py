@@ -55,6 +55,11 @@ class Project:
         """Return the configuration file of a stack; the name may include organization and project."""
         return self.stacks / f"{self.file.stem}.{stack.rpartition('/')[2]}{self.file.suffix}"
 
+    def stack_names(self) -> list[str]:
+        """Return the stacks that have a configuration file."""
+        files = sorted(self.stacks.glob(f"{self.file.stem}.*{self.file.suffix}"))
+        return [file.name.removeprefix(f"{self.file.stem}.").removesuffix(self.file.suffix) for file in files]
+
     def shown(self, path: Path) -> str:
         """Return a path as the user would type it in the project's folder."""
         return str(path.relative_to(self.folder)) if path.is_relative_to(self.folder) else str(path)
@@ -144,8 +149,7 @@ def check_project(found: Project) -> str:
     virtual = options.get("virtualenv") if isinstance(options, dict) else None
     if virtual and not (found.folder / str(virtual)).is_dir():
         raise Problem(f"there is no virtual environment {virtual!r}: make it with `pulumi install`")
-    files = sorted(found.stacks.glob(f"{found.file.stem}.*{found.file.suffix}"))
-    stacks = [file.name.split(".", 1)[1].removesuffix(found.file.suffix) for file in files]
+    stacks = found.stack_names()
     if not stacks:
         raise Problem(f"there is no stack in {found.shown(found.stacks)}: run `pulumi stack init dev`")
     return f"{found.name}: {found.shown(program)}, stacks {', '.join(stacks)}"

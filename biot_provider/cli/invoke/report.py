@@ -37,7 +37,7 @@ class Report:
     def begin(self, call: Call, event: Mapping[str, Any], notes: Sequence[str]) -> None:
         """Print the call that is about to be made."""
         self._print("")
-        self._print(call.title, style="1")
+        self._print(call.title, bold=True)
         for note in notes:
             self._print(f"  note: {note}")
         sent = _sent(event)
@@ -47,14 +47,14 @@ class Report:
 
     def log(self, line: str) -> None:
         """Print a log line of the plugin."""
-        self._print(line, label="  log   | ", style="2")
+        self._print(line, label="  log   | ", dim=True)
 
     def end(self, event: Mapping[str, Any], invocation: Invocation, memory_size: int) -> bool:
         """Print the outcome, and return whether the call succeeded."""
         for warning in invocation.warnings:
-            self._print(warning, label="  warning ", style="33")
+            self._print(warning, label="  warning ", fg="yellow")
         if invocation.error is not None:
-            self._print(f"{invocation.error_type}: {invocation.error}", label="  failed  ", style="31")
+            self._print(f"{invocation.error_type}: {invocation.error}", label="  failed  ", fg="red")
             self._took(invocation, memory_size)
             return False
         hook, body = _hook(event), _body(event)
@@ -66,7 +66,7 @@ class Report:
         self._took(invocation, memory_size)
         if verdict.problems:
             for problem in verdict.problems:
-                self._print(problem, label="  problem ", style="31")
+                self._print(problem, label="  problem ", fg="red")
             return False
         meaning = _meaning(hook, http, verdict, body)
         if meaning:
@@ -90,8 +90,8 @@ class Report:
         if len(lines) > _LINES:
             self._print(f"    ({len(lines) - _LINES} more lines)")
 
-    def _print(self, text: str, *, label: str = "", style: str = "") -> None:
-        print_result(redact(text, self._secrets), label=label, style=style)
+    def _print(self, text: str, *, label: str = "", **style: Any) -> None:
+        print_result(redact(text, self._secrets), label=label, **style)
 
 
 def _described(http: HttpResponse, answer: Any) -> str | None:
