@@ -72,7 +72,7 @@ TYPESCRIPT = Starter(
 @click.option(
     "--runtime",
     metavar="RUNTIME",
-    help=f"of Python or Node.js, such as {PYTHON.runtime} or {NODEJS.runtime} (default {DEFAULT_RUNTIME})",
+    help=f"of Python or Node.js, such as {PYTHON.runtime} or {NODEJS.runtime} (default: of the Python that runs this)",
 )
 @click.option("--typescript", is_flag=True, help="for Node.js, bundled by esbuild when it is deployed")
 @click.option("--out", type=FOLDER, default=DEFAULT_FOLDER, show_default=True, metavar="FOLDER", help="where to put it")

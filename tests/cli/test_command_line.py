@@ -23,7 +23,7 @@ COMMAND = Path(sys.executable).with_name("biot-provider")
 
 def command_of(name: str) -> Command:
     found = program.get_command(click.Context(program), name)
-    assert isinstance(found, Command)
+    assert found is not None
     return found
 
 
@@ -197,7 +197,15 @@ def test_a_terminal_shows_colours_unless_they_are_unwanted(
 
 def test_a_pipe_has_no_colours_unless_they_are_forced(tmp_path: Path) -> None:
     (tmp_path / "index.py").write_text("def handler(event, context):\n    print('hello')\n")
-    command = [str(COMMAND), "invoke", str(tmp_path), "--runtime", f"python3.{sys.version_info.minor}", "--event", "direct"]
+    command = [
+        str(COMMAND),
+        "invoke",
+        str(tmp_path),
+        "--runtime",
+        f"python3.{sys.version_info.minor}",
+        "--event",
+        "direct",
+    ]
     environment = {"PATH": os.environ["PATH"]}
     for variables, is_colored in (({}, False), ({"FORCE_COLOR": "1"}, True)):
         done = subprocess.run(command, env=environment | variables, capture_output=True, text=True)
@@ -207,7 +215,7 @@ def test_a_pipe_has_no_colours_unless_they_are_forced(tmp_path: Path) -> None:
 
 def test_what_the_output_cannot_encode_is_escaped(tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "PYTHONIOENCODING": "latin-1"}
-    command = [COMMAND, "new", "guard", "--out", tmp_path / "łąka"]
+    command = [str(COMMAND), "new", "guard", "--out", str(tmp_path / "łąka")]
     done = subprocess.run(command, env=environment, capture_output=True)
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"\\u0142\\u0105ka" in done.stdout

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from . import ROOT
 from .classes import resource_modules
+from .command_line import command_line
 from .kinds import KINDS
 from .pages import page
 from .schema import schema
@@ -20,7 +21,8 @@ REFERENCE = ROOT / "docs" / "reference"
 def generated() -> Mapping[Path, str]:
     """The text of every generated file."""
     modules = {RESOURCES / name: text for name, text in resource_modules().items()}
-    return modules | {SCHEMA: schema()} | {REFERENCE / f"{kind.words('-')}.md": page(kind) for kind in KINDS}
+    others = {SCHEMA: schema(), REFERENCE / "command-line.md": command_line()}
+    return modules | others | {REFERENCE / f"{kind.words('-')}.md": page(kind) for kind in KINDS}
 
 
 def main(arguments: list[str]) -> int:
