@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -17,8 +15,9 @@ from biot_provider._version import __version__
 from biot_provider.cli import main, program
 from biot_provider.cli.commands import Command
 
+from .conftest import COMMAND, Terminal
+
 COMMANDS = program.list_commands(click.Context(program))
-COMMAND = Path(sys.executable).with_name("biot-provider")
 
 
 def command_of(name: str) -> Command:
@@ -163,33 +162,16 @@ def test_each_shell_has_a_script(shell: str, capfd: pytest.CaptureFixture[str]) 
     assert problems == ""
 
 
-def on_a_terminal(arguments: list[str], variables: Mapping[str, str]) -> str:
-    """What a command prints on a terminal."""
-    ours, theirs = pty.openpty()
-    environment = {"PATH": os.environ["PATH"], "TERM": "xterm", **variables}
-    with subprocess.Popen([COMMAND, *arguments], stdout=theirs, stderr=theirs, env=environment) as process:
-        os.close(theirs)
-        shown = b""
-        try:
-            while part := os.read(ours, 65536):
-                shown += part
-        except OSError:  # Linux, where the other end is closed
-            pass
-        process.wait()
-    os.close(ours)
-    return shown.decode()
-
-
 @pytest.mark.parametrize(
     ("variables", "is_colored"), [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True)]
 )
 def test_a_terminal_shows_colours_unless_they_are_unwanted(
-    variables: dict[str, str], is_colored: bool, tmp_path: Path
+    variables: dict[str, str], is_colored: bool, tmp_path: Path, terminal: Terminal
 ) -> None:
     (tmp_path / "index.py").write_text("def handler(event, context):\n    print('hello')\n")
     arguments = ["invoke", str(tmp_path), "--runtime", f"python3.{sys.version_info.minor}", "--event", "direct"]
 
-    shown = on_a_terminal(arguments, variables)
+    _, shown = terminal(80, *arguments, keeps_escapes=True, **variables)
 
     assert "hello" in shown
     assert ("\033[" in shown) is is_colored

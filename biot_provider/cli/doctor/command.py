@@ -1,16 +1,16 @@
-"""`biot-provider doctor`: one line for each thing a deployment needs, `ok` or the remedy.
+"""`biot-provider doctor`: one line for each thing a deployment needs, what is found, or what to do.
 
 It changes nothing on the platform and prints no secret. After a problem it runs the checks that do not depend on it.
 """
 
 from __future__ import annotations
 
-import json
 import os
+import shlex
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,9 @@ import click
 
 from ..commands import FOLDER, Command, complete_stack
 from ..console import print_problem, print_result
+from ..progress import Progress
 from .findings import Note, Problem
+from .report import NOT_CHECKED, NOTE, OK, PROBLEM, Finding, Thing, print_json, print_report
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client
@@ -29,14 +31,13 @@ if TYPE_CHECKING:
     from .permissions import Kind, Permission
     from .project import Project
 
-OK, NOTE, PROBLEM, NOT_CHECKED = "ok", "note", "problem", "not checked"
-
 
 @click.command(
     "doctor",
     cls=Command,
     help="Check connection, permissions, engine and project.",
     exit_codes={0: "no problem", 1: "a problem", 2: "wrong usage", 130: "after Ctrl-C"},
+    exclusive=("--json", "--verbose"),
 )
 @click.option(
     "--stack",
@@ -45,46 +46,32 @@ OK, NOTE, PROBLEM, NOT_CHECKED = "ok", "note", "problem", "not checked"
     help="take this stack's configuration, then the environment's",
 )
 @click.option("--plugins", type=FOLDER, metavar="FOLDER", help="where the plugins are described (default: plugins)")
+@click.option("-v", "--verbose", "is_long", is_flag=True, help="print every check, and the whole of what is fine")
 @click.option("--json", "as_json", is_flag=True, help="print a JSON object for each line")
-def command(stack: str | None, plugins: Path | None, as_json: bool) -> int:
+def command(stack: str | None, plugins: Path | None, is_long: bool, as_json: bool) -> int:
     """Run all checks."""
-    show = _as_json if as_json else _as_text
     try:
         with ExitStack() as closing:
-            return Doctor(stack, plugins, show, closing).run()
+            progress = closing.enter_context(Progress())
+            doctor = Doctor(stack, plugins, progress, closing)
+            if as_json:
+                return 1 if print_json(doctor.things(), progress) else 0
+            problems = print_report(doctor.things(), progress, is_long=is_long)
+            print_result(f"next: {doctor.next_step(problems)}")
+            return 1 if problems else 0
     except KeyboardInterrupt:
         print_problem("stopped")
         return 130
 
 
-@dataclass(frozen=True)
-class Finding:
-    """The result of one check."""
-
-    check: str
-    state: str
-    text: str
-
-
-def _as_text(finding: Finding) -> None:
-    print_result(f"{finding.check:<29}  {finding.state:<11}  {finding.text}".rstrip())
-
-
-def _as_json(finding: Finding) -> None:
-    print_result(json.dumps(asdict(finding)))
-
-
 class Doctor:
     """One run of all checks, in the order in which they depend on each other."""
 
-    def __init__(
-        self, stack: str | None, plugins: Path | None, show: Callable[[Finding], None], closing: ExitStack
-    ) -> None:
+    def __init__(self, stack: str | None, plugins: Path | None, progress: Progress, closing: ExitStack) -> None:
         self._stack_name = stack
         self._plugins = plugins
-        self._show = show
+        self._progress = progress
         self._closing = closing
-        self._has_problem = False
         self._secrets: list[str] = []
         self._project: Project | Problem = Problem("")
         self._stack: Stack | None = None
@@ -92,9 +79,9 @@ class Doctor:
         self._client: Client | None = None
         self._date: str | None = None
 
-    def run(self) -> int:
-        """Run all checks and return the exit code."""
-        # Imported here so that `biot-provider emulator` starts without these slow modules.
+    def things(self) -> Iterator[Thing]:
+        """Run the checks, and give what each thing is found to be as soon as it is known."""
+        # Imported here so that the other commands start without these slow modules.
         from .builds import builds
         from .images import images
         from .project import find_project
@@ -103,34 +90,53 @@ class Doctor:
             self._project = find_project(Path.cwd())
         except Problem as problem:
             self._project = problem
-        self._check("configuration", self._check_configuration)
-        self._check_platform()
-        self._check("engine", self._check_engine)
-        self._check("images", images)
-        self._check("builds", builds)
-        self._check("writing", self._check_places)
-        self._check("project", self._check_project)
-        self._check("plugins", self._check_plugins)
-        return 1 if self._has_problem else 0
+        yield self._thing("configuration", self._check_configuration)
+        yield from self._platform()
+        yield self._thing("engine", self._check_engine)
+        yield self._thing("images", images)
+        yield self._thing("builds", builds)
+        yield self._thing("writing", self._check_places)
+        yield self._thing("project", self._check_project)
+        yield self._thing("plugins", self._check_plugins)
 
-    def _check_platform(self) -> None:
+    def next_step(self, problems: int) -> str:
+        """Return what to do after the report."""
+        option = f" --stack {shlex.quote(self._stack_name)}" if self._stack_name else ""
+        if not problems:
+            return f"pulumi preview{option}"
+        if not self._stack_name and not self._settings and not isinstance(self._project, Problem):
+            stacks = self._project.stack_names()
+            if stacks:
+                return f"name a stack, as in `biot-provider doctor --stack {stacks[0]}`"
+        return f"correct {'it' if problems == 1 else 'them'}, then run `biot-provider doctor{option}` again"
+
+    def _platform(self) -> Iterator[Thing]:
         from .permissions import KINDS, PERMISSIONS
 
-        reached = self._check("address", self._check_address, when=self._settings is not None)
-        trusted = self._check("certificate", self._check_certificate, when=reached)
-        answered = self._check("platform", self._check_version, when=trusted)
-        self._check("clock", self._check_clock, when=answered)
-        known = self._check("identity", self._check_identity, when=trusted)
-        for permission in PERMISSIONS:
-            self._check(permission.name, partial(self._check_permission, permission), when=known)
-        for kind in KINDS:
-            self._check(kind.resource, partial(self._check_kind, kind), when=known)
+        address = self._check("address", self._check_address, when=self._settings is not None)
+        certificate = self._check("certificate", self._check_certificate, when=address.has_passed)
+        yield Thing("connection", [address, certificate], address.text)
+        version = self._check("platform", self._check_version, when=certificate.has_passed)
+        yield Thing("platform", [version])
+        yield self._thing("clock", self._check_clock, when=version.has_passed)
+        identity = self._check("identity", self._check_identity, when=certificate.has_passed)
+        yield Thing("identity", [identity])
+        known = identity.has_passed
+        permissions = [self._check(p.name, partial(self._check_permission, p), when=known) for p in PERMISSIONS]
+        yield Thing("permissions", permissions, "all that biot.Plugin needs")
+        kinds = [self._check(kind.resource, partial(self._check_kind, kind), when=known) for kind in KINDS]
+        yield Thing("resources", kinds, "all that every other resource needs")
 
-    def _check(self, name: str, check: Callable[[], str], *, when: bool = True) -> bool:
-        """Run one check and report its result; return whether it is `ok`."""
+    def _thing(self, name: str, check: Callable[[], str], *, when: bool = True) -> Thing:
+        return Thing(name, [self._check(name, check, when=when)])
+
+    def _check(self, name: str, check: Callable[[], str], *, when: bool = True) -> Finding:
+        """Run one check."""
+        from biot_provider.api.redaction import redact
+
         if not when:
-            self._report(name, NOT_CHECKED, "")
-            return False
+            return Finding(name, NOT_CHECKED, "")
+        self._progress.show(f"checking {name}")
         state = OK
         try:
             text = check()
@@ -144,14 +150,7 @@ class Doctor:
             # A defect of this program must not stop the other checks, and the text of its error may hold a secret.
             state = PROBLEM
             text = f"this check itself failed ({type(error).__name__}): please report it"
-        self._report(name, state, text)
-        return state == OK
-
-    def _report(self, name: str, state: str, text: str) -> None:
-        from biot_provider.api.redaction import redact
-
-        self._has_problem = self._has_problem or state not in (OK, NOTE)
-        self._show(Finding(name, state, " ".join(redact(text, self._secrets).split())))
+        return Finding(name, state, " ".join(redact(text, self._secrets).split()))
 
     def _check_configuration(self) -> str:
         from . import configuration
@@ -221,7 +220,7 @@ class Doctor:
     def _check_clock(self) -> str:
         from .connection import clock
 
-        return "the same one" if self._required_settings().is_embedded else clock(self._date)
+        return "this machine's own" if self._required_settings().is_embedded else clock(self._date)
 
     def _check_identity(self) -> str:
         from .connection import identity
