@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
 from .commands import Command
@@ -15,7 +17,8 @@ from .console import counted, print_problem, print_result
     exit_codes={0: "the cache is shown or cleared", 1: "it cannot be read or cleared", 2: "wrong usage"},
 )
 @click.argument("action", type=click.Choice(["show", "clear"]), default="show", help="show (default) or clear")
-def command(action: str) -> int:
+@click.option("--json", "as_json", is_flag=True, help="print one JSON object")
+def command(action: str, as_json: bool) -> int:
     """Show or clear the cache."""
     from biot_provider.errors import PackagingError
     from biot_provider.package.package import megabytes
@@ -27,9 +30,12 @@ def command(action: str) -> int:
     except (PackagingError, OSError) as error:
         print_problem(str(error))
         return 1
-    size = megabytes(sum(entry.size for entry in entries))
-    files = f"{counted(len(entries), 'file')}, {size}"
-    if action == "clear":
+    size = sum(entry.size for entry in entries)
+    files = f"{counted(len(entries), 'file')}, {megabytes(size)}"
+    if as_json:
+        shown = {"folder": str(cache.folder), "files": len(entries), "bytes": size, "cleared": action == "clear"}
+        print_result(json.dumps(shown))
+    elif action == "clear":
         print_result(f"{cache.folder}: {files} cleared; the next build makes what it needs")
     else:
         print_result(f"{cache.folder}: {files} of at most {megabytes(MAX_BYTES)}")

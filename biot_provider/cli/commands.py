@@ -9,6 +9,11 @@ from typing import Any
 
 import click
 
+from biot_provider.errors import BiotError
+
+from .console import print_problem
+from .findings import Problem, WrongUsageError
+
 
 class _Place(click.Path):
     """A path that the command itself looks at; a shell completes what fits."""
@@ -22,7 +27,6 @@ FILE, FOLDER, FILE_OR_FOLDER = _Place(dir_okay=False), _Place(file_okay=False), 
 
 def complete_stack(_context: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Return the stacks of the project in this folder, for a shell that completes one."""
-    from .doctor.findings import Problem
     from .doctor.project import find_project
 
     try:
@@ -60,7 +64,10 @@ class Group(click.Group):
 
 
 class Command(click.Command):
-    """One command: what is below its options in the help, its exit codes, and options that exclude each other."""
+    """One command: what its help says below its options, its exit codes, and options that exclude each other.
+
+    ``failure`` is the exit code after a BiotError or a Problem, ``stopped`` what Ctrl-C prints.
+    """
 
     def __init__(
         self,
@@ -68,12 +75,28 @@ class Command(click.Command):
         exit_codes: Mapping[int, str],
         details: str = "",
         exclusive: Sequence[str] = (),
+        failure: int = 1,
+        stopped: str = "stopped",
         **options: Any,
     ) -> None:
         super().__init__(*args, **options)
         self.exit_codes = exit_codes
         self.details = details
         self._exclusive = exclusive
+        self._failure = failure
+        self._stopped = stopped
+
+    def invoke(self, context: click.Context) -> int:
+        """Run the command and return its exit code; what stops it is printed."""
+        try:
+            return int(super().invoke(context))
+        except (BiotError, Problem) as error:
+            for line in str(error).splitlines():
+                print_problem(line)
+            return 2 if isinstance(error, WrongUsageError) else self._failure
+        except KeyboardInterrupt:
+            print_problem(self._stopped)
+            return 130
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments. Raises click.UsageError, also where the value of an option is the next option."""

@@ -6,6 +6,7 @@ While it serves it prints what the deployed functions write, and how each of the
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -52,7 +53,8 @@ class _Port(click.ParamType[int]):
 @click.option("--data", type=FOLDER, default=DEFAULT_FOLDER, show_default=True, metavar="FOLDER", help="its data")
 @click.option("--quiet", is_flag=True, help="do not print what the deployed functions write")
 @click.option("--open", "opens", is_flag=True, help="open its console in the browser")
-def command(port: int, data: Path, quiet: bool, opens: bool) -> int:
+@click.option("--json", "as_json", is_flag=True, help="print a JSON object for each line, the address and keys first")
+def command(port: int, data: Path, quiet: bool, opens: bool, as_json: bool) -> int:
     """Serve until Ctrl-C or a request to end."""
     # Imported here so that the other commands start without the server.
     from ..emulator.database import StoreError
@@ -60,7 +62,7 @@ def command(port: int, data: Path, quiet: bool, opens: bool) -> int:
 
     before = signal.signal(signal.SIGTERM, _end)
     try:
-        serve(data, port, partial(_ready, quiet=quiet, opens=opens))
+        serve(data, port, partial(_ready, quiet=quiet, opens=opens, as_json=as_json))
     except KeyboardInterrupt:
         return 130
     except _Ended:
@@ -77,26 +79,36 @@ def command(port: int, data: Path, quiet: bool, opens: bool) -> int:
     return 0
 
 
-def _ready(base_url: str, platform: Platform, *, quiet: bool, opens: bool) -> None:
+def _ready(base_url: str, platform: Platform, *, quiet: bool, opens: bool, as_json: bool) -> None:
     from ..emulator.http.guard import KEY_HEADER
 
-    print_result(f"The embedded platform serves {base_url}; Ctrl-C ends it.")
-    print_result(
-        f"export BIOT_BASE_URL={base_url} BIOT_SERVICE_ID={platform.service_id} "
-        f"BIOT_SERVICE_SECRET_KEY={platform.service_secret_key}"
-    )
-    print_result(
-        f"Its own routes, /_emulator/..., want the header {KEY_HEADER}: the key is in {platform.control_key_file}"
-    )
     address = platform.console_key.address(base_url)
-    print_result(f"Its console is at {address}")
+    if as_json:
+        shown = {
+            "baseUrl": base_url,
+            "serviceId": platform.service_id,
+            "serviceSecretKey": platform.service_secret_key,
+            "controlKeyFile": str(platform.control_key_file),
+            "console": address,
+        }
+        print_result(json.dumps(shown))
+    else:
+        print_result(f"The embedded platform serves {base_url}; Ctrl-C ends it.")
+        print_result(
+            f"export BIOT_BASE_URL={base_url} BIOT_SERVICE_ID={platform.service_id} "
+            f"BIOT_SERVICE_SECRET_KEY={platform.service_secret_key}"
+        )
+        print_result(
+            f"Its own routes, /_emulator/..., want the header {KEY_HEADER}: the key is in {platform.control_key_file}"
+        )
+        print_result(f"Its console is at {address}")
     if opens and _has_screen():
         file = platform.control_key_file.with_name(CONSOLE_FILE)
         write_leader(file, address)
         # In a thread, as some browsers are waited for.
         threading.Thread(target=_open, args=(file.resolve().as_uri(),), daemon=True).start()
     if not quiet:
-        platform.logs.watch(_show)
+        platform.logs.watch(_show_json if as_json else _show)
 
 
 def _has_screen() -> bool:
@@ -127,6 +139,11 @@ def _show(source: str, kind: str, line: str) -> None:
     # A closed pipe is no reason for a function's call to fail.
     with contextlib.suppress(OSError):
         print_result(f"{source} | {line}" if kind == "plugin" else f"{source}: {line}")
+
+
+def _show_json(source: str, kind: str, line: str) -> None:
+    with contextlib.suppress(OSError):
+        print_result(json.dumps({"plugin": source, "kind": kind, "line": line}))
 
 
 class _Ended(BaseException):

@@ -19,7 +19,7 @@ import yaml
 
 from biot_provider.cli import main
 from biot_provider.cli.doctor.connection import clock
-from biot_provider.cli.doctor.findings import Problem
+from biot_provider.cli.findings import Problem
 from biot_provider.emulator.http.server import running
 
 if TYPE_CHECKING:

@@ -44,6 +44,7 @@ One name alone compares the stack's state with its platform.
         130: "after Ctrl-C",
     },
     exclusive=("--json", "--markdown"),
+    failure=2,
 )
 @click.argument("a", metavar="A", shell_complete=complete_stack, help="a stack")
 @click.argument("b", metavar="[B]", required=False, shell_complete=complete_stack, help="another stack")
@@ -60,23 +61,14 @@ One name alone compares the stack's state with its platform.
 def command(a: str, b: str | None, plugins: Sequence[str], ignored: Sequence[str], format_: str | None) -> int:
     """Compare."""
     from biot_provider.cli.compare.differences import Verdict, compare
-    from biot_provider.errors import BiotError
 
-    from ..doctor.findings import Problem
     from .report import as_json, as_markdown, as_text
     from .sides import parse, read
 
-    try:
-        with ExitStack() as closing:
-            left, right = parse(a, b)
-            progress = closing.enter_context(Progress())
-            here, there = (read(side, closing, progress) for side in (left, right))
-    except (Problem, BiotError) as error:
-        print_problem(str(error))
-        return 2
-    except KeyboardInterrupt:
-        print_problem("stopped")
-        return 130
+    with ExitStack() as closing:
+        left, right = parse(a, b)
+        progress = closing.enter_context(Progress())
+        here, there = (read(side, closing, progress) for side in (left, right))
     unmatched = [
         pattern
         for pattern in plugins

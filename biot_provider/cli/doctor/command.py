@@ -13,21 +13,22 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from ..commands import FOLDER, Command, complete_stack
-from ..console import print_problem, print_result
+from ..console import print_result
+from ..findings import Note, Problem
 from ..progress import Progress
-from .findings import Note, Problem
 from .report import NOT_CHECKED, NOTE, OK, PROBLEM, Finding, Thing, print_json, print_report
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client
     from biot_provider.config import Settings
 
-    from .configuration import Stack
+    from .. import configuration
+    from ..stack import Stack
     from .permissions import Kind, Permission
     from .project import Project
 
@@ -50,18 +51,14 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="print a JSON object for each line")
 def command(stack: str | None, plugins: Path | None, is_long: bool, as_json: bool) -> int:
     """Run all checks."""
-    try:
-        with ExitStack() as closing:
-            progress = closing.enter_context(Progress())
-            doctor = Doctor(stack, plugins, progress, closing)
-            if as_json:
-                return 1 if print_json(doctor.things(), progress) else 0
-            problems = print_report(doctor.things(), progress, is_long=is_long)
-            print_result(f"next: {doctor.next_step(problems)}")
-            return 1 if problems else 0
-    except KeyboardInterrupt:
-        print_problem("stopped")
-        return 130
+    with ExitStack() as closing:
+        progress = closing.enter_context(Progress())
+        doctor = Doctor(stack, plugins, progress, closing)
+        if as_json:
+            return 1 if print_json(doctor.things(), progress) else 0
+        problems = print_report(doctor.things(), progress, is_long=is_long)
+        print_result(f"next: {doctor.next_step(problems)}")
+        return 1 if problems else 0
 
 
 class Doctor:
@@ -74,7 +71,8 @@ class Doctor:
         self._closing = closing
         self._secrets: list[str] = []
         self._project: Project | Problem = Problem("")
-        self._stack: Stack | None = None
+        self._stack: Stack
+        self._file: configuration.StackFile | None = None
         self._settings: Settings | None = None
         self._client: Client | None = None
         self._date: str | None = None
@@ -82,14 +80,17 @@ class Doctor:
     def things(self) -> Iterator[Thing]:
         """Run the checks, and give what each thing is found to be as soon as it is known."""
         # Imported here so that the other commands start without these slow modules.
+        from ..stack import Stack
         from .builds import builds
         from .images import images
         from .project import find_project
 
         try:
             self._project = find_project(Path.cwd())
+            self._stack = Stack(self._stack_name, self._project)
         except Problem as problem:
             self._project = problem
+            self._stack = Stack(self._stack_name)
         yield self._thing("configuration", self._check_configuration)
         yield from self._platform()
         yield self._thing("engine", self._check_engine)
@@ -153,18 +154,11 @@ class Doctor:
         return Finding(name, state, " ".join(redact(text, self._secrets).split()))
 
     def _check_configuration(self) -> str:
-        from . import configuration
-
-        self._secrets += configuration.secrets(os.environ)
-        self._stack = configuration.Stack()
-        values: dict[str, Any] = {}
-        if self._stack_name is not None:
-            project = self._required_project()
-            self._stack = configuration.read_stack(project, self._stack_name)
-            values = configuration.decrypt(project, self._stack_name, self._stack)
-            self._secrets += configuration.secrets(values)
-        text, self._settings = configuration.settings(self._stack, values, os.environ)
-        return text
+        if self._stack.name is not None:
+            self._required_project()
+        configured = self._stack.configured(self._secrets.extend)
+        self._file, self._settings = configured.file, configured.settings
+        return configured.sources
 
     def _check_address(self) -> str:
         from biot_provider.api.client import Client
@@ -188,8 +182,8 @@ class Doctor:
         from biot_provider.api.client import Client
         from biot_provider.errors import ConfigError
 
-        folder = settings.embedded_folder(self._short_stack_name())
-        data = self._base_folder() / folder
+        folder = settings.embedded_folder(self._stack.short_name)
+        data = self._stack.folder / folder
         text = f"in this process, its data in {folder}"
         if not data.exists():
             data = Path(self._closing.enter_context(tempfile.TemporaryDirectory()))
@@ -241,8 +235,8 @@ class Doctor:
         from .writing import writing
 
         settings = self._settings
-        data = settings.embedded_folder(self._short_stack_name()) if settings and settings.is_embedded else None
-        return writing(self._base_folder(), data, os.environ)
+        data = settings.embedded_folder(self._stack.short_name) if settings and settings.is_embedded else None
+        return writing(self._stack.folder, data, os.environ)
 
     def _check_engine(self) -> str:
         from .project import engine
@@ -257,18 +251,10 @@ class Doctor:
     def _check_plugins(self) -> str:
         from .project import plugins
 
-        project = None if isinstance(self._project, Problem) else self._project
-        folder = self._plugins or (project.folder if project else Path.cwd()) / "plugins"
+        project = self._stack.project
+        folder = self._plugins or self._stack.folder / "plugins"
         key = f"{project.name}:plugins" if project else ""
-        return plugins(folder, self._stack.content.get(key) if self._stack else None)
-
-    def _base_folder(self) -> Path:
-        """Return the folder that relative paths start from: the provider runs in the project's folder."""
-        return Path.cwd() if isinstance(self._project, Problem) else self._project.folder
-
-    def _short_stack_name(self) -> str:
-        """Return the stack's name without its organization and project."""
-        return (self._stack_name or "").rpartition("/")[2]
+        return plugins(folder, self._file.content.get(key) if self._file else None)
 
     def _required_project(self) -> Project:
         if isinstance(self._project, Problem):

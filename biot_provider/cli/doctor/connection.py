@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from biot_provider.errors import BiotError
 
-from .findings import Note, Problem
+from ..findings import Note, Problem
 from .project import reason
 
 if TYPE_CHECKING:

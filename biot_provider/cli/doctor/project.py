@@ -13,7 +13,7 @@ from typing import Any
 from biot_provider.errors import InputError
 from biot_provider.plugin.manifest.yaml_file import read_yaml
 
-from .findings import Note, Problem
+from ..findings import Note, Problem
 
 ENGINE = "pulumi"
 PARTS = ("pulumi-language-python", "pulumi-resource-pulumi-python")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         130: "after Ctrl-C",
     },
     exclusive=("--format", "--svg", "--text", "--json"),
+    failure=2,
 )
 @click.option(
     "--stack", metavar="NAME", shell_complete=complete_stack, help="the platform of this stack; else the environment's"
@@ -58,27 +59,19 @@ def command(
     check: bool,
 ) -> int:
     """Draw the picture."""
-    from biot_provider.errors import BiotError
-
-    from ..doctor.findings import Problem
     from ..progress import Progress
     from ..stack import Stack
     from .sources import declared, live
 
-    try:
-        with ExitStack() as closing:
-            found = Stack.find(stack)
-            if is_declared:
-                picture, title = declared(found, plugins, whole=check)
-            else:
-                picture, title = live(found, closing, closing.enter_context(Progress()))
-        _write(_drawn(picture, title, format_), out)
-    except (Problem, BiotError) as error:
-        print_problem(str(error))
-        return 2
-    except KeyboardInterrupt:
-        print_problem("stopped")
-        return 130
+    with ExitStack() as closing:
+        found = Stack.find(stack)
+        progress = closing.enter_context(Progress())
+        progress.show("running `pulumi preview`" if is_declared and stack and plugins is None else "reading")
+        if is_declared:
+            picture, title = declared(found, plugins, whole=check)
+        else:
+            picture, title = live(found, closing, progress)
+    _write(_drawn(picture, title, format_), out)
     if out or format_ not in ("text", "json"):  # these print them as a part of the picture
         for conflict in picture.conflicts:
             print_problem(f"{conflict.fault.value}: {conflict.text}")
@@ -104,8 +97,8 @@ def _write(text: str, file: Path | None) -> None:
         for line in text.splitlines():
             print_result(line)
         return
-    from ..doctor.findings import Problem
     from ..files import NewFile, write_files
+    from ..findings import Problem
 
     if not file.parent.is_dir():
         raise Problem(f"{file} cannot be written: No such file or directory")

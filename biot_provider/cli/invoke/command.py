@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..commands import FILE, FILE_OR_FOLDER, Command
-from ..console import print_problem, print_result
+from ..console import counted, print_problem, print_result
+from ..progress import Progress
 from .usage import UsageProblem, read_text
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Options:
     runtime: str | None = None
     handler: str | None = None
     watch: bool = False
+    json: bool = False
 
 
 @click.command(
@@ -80,6 +82,7 @@ class Options:
 @click.option("--runtime", metavar="NAME", help="in place of the one in plugin.yaml, such as python3.13")
 @click.option("--handler", metavar="NAME", help="in place of the one in plugin.yaml, such as index.handler")
 @click.option("--watch", is_flag=True, help="run again whenever a file is saved, until Ctrl-C")
+@click.option("--json", is_flag=True, help="print a JSON object for each call")
 def command(**given: Any) -> int:
     """Make the calls."""
     options = Options(**given)
@@ -136,7 +139,7 @@ class _Session:
 
         from .calls import EventOptions, notes, plan_calls
         from .plugin import read_local_plugin, stage
-        from .report import Report
+        from .report import JsonReport, Report, outcome_of
 
         given = self._options
         plugin = read_local_plugin(given.folder, given.runtime, given.handler)
@@ -153,9 +156,14 @@ class _Session:
         with tempfile.TemporaryDirectory() as folder:
             staged = Path(folder, "package")
             staged.mkdir()
-            package = stage(plugin, staged, lambda line: print_result(f"{plugin.inputs.name}: {line}"))
-            fitted = _fitted(staged, plugin.runtime)
-            sender = self._start_sender()
+            report = JsonReport() if given.json else Report()
+            with Progress() as progress:
+                progress.show("packaging")
+                package = stage(plugin, staged, lambda line: report.note(f"{plugin.inputs.name}: {line}"))
+                fitted = _fitted(staged, plugin.runtime)
+                progress.show("starting the embedded platform")
+                sender = self._start_sender()
+                report.hide(sender.secrets)
             inputs = plugin.inputs
             settings = FunctionSettings(
                 name=inputs.name,
@@ -166,20 +174,21 @@ class _Session:
                 ephemeral_storage=inputs.ephemeral_storage,
                 variables={**inputs.environment_variables, **sender.variables(plugin.display_name), **given_variables},
             )
-            _print_plugin(plugin, len(package.files), package.size)
-            report = Report(sender.secrets)
+            report.note(_described(plugin, len(package.files), package.size))
             succeeded = True
             if fitted:
-                print_result(f"note: {fitted}")
+                report.note(f"note: {fitted}")
             with Function(staged, settings) as function:
                 for number, call in enumerate(calls, start=1):
                     event = sender.event(call)
                     report.begin(call, event, notes(call))
                     invocation = function.invoke(event, log=report.log)
-                    succeeded = report.end(event, invocation, inputs.memory_size) and succeeded
+                    outcome = outcome_of(event, invocation)
+                    report.end(outcome, invocation, inputs.memory_size)
+                    succeeded = succeeded and outcome.succeeded
                     if _is_not_loaded(invocation) and number < len(calls):
-                        print_result("")
-                        print_result(f"The code cannot be loaded: {len(calls) - number} more calls were not made.")
+                        report.note("")
+                        report.note(f"The code cannot be loaded: {len(calls) - number} more calls were not made.")
                         break
         return 0 if succeeded else 1
 
@@ -223,12 +232,10 @@ def _is_not_loaded(invocation: Invocation) -> bool:
     return invocation.error is not None and not invocation.duration and not too_large
 
 
-def _print_plugin(plugin: LocalPlugin, files: int, size: int) -> None:
+def _described(plugin: LocalPlugin, files: int, size: int) -> str:
     inputs = plugin.inputs
-    what = f"{files} file{'s' if files != 1 else ''}, {_bytes(size)}"
-    print_result(
-        f"{inputs.name}: {plugin.runtime}, {plugin.handler}, {what}; {inputs.timeout} s, {inputs.memory_size} MB"
-    )
+    what = f"{counted(files, 'file')}, {_bytes(size)}"
+    return f"{inputs.name}: {plugin.runtime}, {plugin.handler}, {what}; {inputs.timeout} s, {inputs.memory_size} MB"
 
 
 def _bytes(size: int) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 from ...commands import FILE, FOLDER, Command, complete_stack
-from ...console import print_problem
 
 _DETAILS = """\
 PATTERN is a plugin's name, or one with * and ? in it; without one, every plugin is exported. The values of variables go
@@ -33,6 +32,7 @@ DIFFERS = 3
         " deployed, which is shown",
         130: "after Ctrl-C",
     },
+    stopped="stopped: no file is written; values that were encrypted stay in the stack's configuration",
 )
 @click.argument("patterns", nargs=-1, metavar="[PATTERN]...", help="which plugins (see below)")
 @click.option(
@@ -61,21 +61,10 @@ DIFFERS = 3
 @click.option("--json", is_flag=True, help="print one JSON object")
 def command(**given: Any) -> int:
     """Export."""
-    from biot_provider.errors import BiotError
-
-    from ...doctor.findings import Problem
     from .export import ExportOptions, export
 
     options = ExportOptions(**given)
-    try:
-        with contextlib.ExitStack() as closing:
-            report = export(options, closing)
-        report.print(as_json=options.json)
-        return DIFFERS if report.differs else 0
-    except (BiotError, Problem) as error:
-        for line in str(error).splitlines():
-            print_problem(line)
-        return 1
-    except KeyboardInterrupt:
-        print_problem("stopped: no file is written; values that were encrypted stay in the stack's configuration")
-        return 130
+    with contextlib.ExitStack() as closing:
+        report = export(options, closing)
+    report.print(as_json=options.json)
+    return DIFFERS if report.differs else 0

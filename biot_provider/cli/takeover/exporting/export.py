@@ -61,6 +61,7 @@ def export(options: ExportOptions, closing: ExitStack) -> ExportReport:
     out = options.out.absolute()
     own_file, variables_file = (path and path.absolute() for path in (options.own_account, options.variables_file))
     progress = closing.enter_context(Progress())
+    progress.show("reading the stack")
     # From here on the working folder is the project's, from which a program names its files.
     target = closing.enter_context(opened(options.stack))
     own_file, variables_file = (path and _relative(path) for path in (own_file, variables_file))
@@ -146,7 +147,9 @@ class _Export:
                 continue
             path = self._out / folders[name] / MANIFEST
             if (PLUGIN, name) in self._variables.in_state and not (name in patterns or os.path.lexists(path)):
-                text = f"the stack has it already and declares it elsewhere: {MANIFEST} is written where you name it"
+                text = (
+                    f"the stack has it already and declares it elsewhere: its {MANIFEST} is written where you name it"
+                )
                 self._notes.add(f"plugin {name!r}", text)
                 continue
             content = declared_content(path, _unheard)

@@ -35,7 +35,7 @@ Keys of service users cannot be imported, and images need not be.
 
 
 @dataclass(frozen=True)
-class Options:
+class ImportOptions:
     """What the user gives."""
 
     resources: tuple[str, ...]
@@ -82,26 +82,18 @@ class Options:
 @click.option("--json", is_flag=True, help="print one JSON object")
 def command(**given: Any) -> int:
     """Write the file."""
-    from biot_provider.errors import BiotError
-
-    from ...doctor.findings import Problem
-    from ..target import WrongUsageError
-
-    options = Options(**given)
+    options = ImportOptions(**given)
     try:
         return _run(options)
-    except (BiotError, Problem) as error:
-        for line in str(error).splitlines():
-            print_problem(line)
-        return 2 if isinstance(error, WrongUsageError) else 1
     except KeyboardInterrupt:
         kept = "; values that were encrypted stay in the stack's configuration" if options.config else ""
         print_problem(f"stopped: no file is written{kept}")
         return 130
 
 
-def _run(options: Options) -> int:
+def _run(options: ImportOptions) -> int:
     from ...files import PRIVATE, NewFile, write_files
+    from ...progress import Progress
     from ..engine import commands, keep_secrets, require_engine
     from ..import_file import afterwards, import_file
     from ..notes import Notes
@@ -117,11 +109,16 @@ def _run(options: Options) -> int:
         raise StoppedError(f"{options.out} is there already: name another file with --out, or give --force")
     require_engine()
     notes = Notes()
-    with opened(options.stack) as target:
+    with Progress() as progress, opened(options.stack) as target:
+        progress.show("reading the platform")
         resources = read(requests, target, parent, notes.add)
         if options.config:
             values = {key: value for resource in resources for key, value in secret_values(resource)}
-            keep_secrets(target, _due(values, target, force=options.force), lambda *_: None)
+            keep_secrets(
+                target,
+                _due(values, target, force=options.force),
+                lambda number, count: progress.show(f"encrypting values: {number} of {count}"),
+            )
     write_files([NewFile(out, import_file(resources, parent), PRIVATE)])
     report = Report(
         file=str(options.out),
