@@ -9,6 +9,7 @@ import os
 import re
 import stat
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -390,8 +391,28 @@ def test_progress_is_for_terminals_and_for_what_takes_long(monkeypatch: pytest.M
         now[0] = 1.5
         progress.show("late")
     assert shown.getvalue() == "\r\033[Klate\r\033[K"
+    with Progress() as progress:
+        now[0] = 9.6
+        progress.show("a long one" * 50)
+        deadline = time.perf_counter() + 10
+        while "8 s" not in shown.getvalue() and time.perf_counter() < deadline:
+            progress.show("a long one")
+            time.sleep(0.1)
+    assert "\r\033[Ka long one (8 s)" in shown.getvalue()
+    assert max(map(len, shown.getvalue().split("\r\033[K"))) < 80
     shown.is_terminal = False
     with Progress() as progress:
         now[0] = 5.0
         progress.show("unseen")
     assert "unseen" not in shown.getvalue()
+
+
+def test_an_identity_of_the_stack_alone_is_the_one_that_reads(
+    doctor: Doctor, platform: Platform, served: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deploy(platform, "guard")
+    doctor.stack({"biot:baseUrl": served})
+    doctor.environment(BIOT_SERVICE_SECRET_KEY="wrong", BIOT_SERVICE_SECRET_KEY_DEV=platform.service_secret_key)
+    (doctor.bin / "pulumi").unlink()
+    for arguments in (["export", "--out", "fleet", "--variables-file", "variables.json"], ["import", "guard=guard"]):
+        assert main([*arguments, "--stack", "dev"]) == 0, capsys.readouterr()
