@@ -112,6 +112,18 @@ def test_what_depends_on_a_problem_is_a_line_without_text(doctor: Doctor) -> Non
     assert output.splitlines()[-1] == "next: name a stack, as in `biot-provider doctor --stack dev`"
 
 
+def test_a_terminal_wraps_a_problem_and_no_command_in_it(doctor: Doctor, terminal: Terminal) -> None:
+    doctor.stack({"biot:requestTimeout": 60})
+    code, output = terminal(80, "doctor", "--stack", "dev")
+    first, *more = output.partition("\nconnection")[0].splitlines()
+    assert code == 1
+    assert first.startswith("configuration  problem  BioT connection: biot:baseUrl is not set")
+    assert len(more) > 3
+    assert all(line.startswith(" " * 24) for line in more)
+    assert "`pulumi config set biot:baseUrl https://api.<env>.<project>.biot-med.com`" in output
+    assert max(len(line) for line in (first, *more) if "`pulumi config set biot:baseUrl" not in line) <= 80
+
+
 @pytest.mark.usefixtures("served")
 @pytest.mark.parametrize("columns", [80, 200])
 def test_a_terminal_of_24_lines_holds_the_report(columns: int, doctor: Doctor, terminal: Terminal) -> None:

@@ -233,6 +233,17 @@ def test_what_lists_leave_out_is_read_and_a_plugin_that_goes_meanwhile_is_named(
     assert "API_KEY" in (doctor.folder / "fleet/guard/plugin.yaml").read_text()
 
 
+def test_plugins_of_another_stack_are_one_warning(run: Run, platform: Platform) -> None:
+    for name in ("a", "b", "c", "d"):
+        owner = owner_hash(f"shop/prod/{name}")
+        deploy(platform, name, environmentVariables={STAMP_VARIABLE: str(Stamp(owner, "0" * 64))})
+    code, _, problems = run()
+    assert code == 0
+    (line,) = problems.splitlines()
+    owners = [f"plugin '{name}' (owner {owner_hash(f'shop/prod/{name}')})" for name in ("a", "b", "c")]
+    assert f"{', '.join(owners)} and 1 more: belongs to another stack or resource: this stack leaves it alone" in line
+
+
 def test_code_that_this_very_stack_has_deployed_is_asked_for(run: Run, platform: Platform, doctor: Doctor) -> None:
     for name, owner in (("lost", "shop/dev/lost"), ("theirs", "shop/prod/theirs")):
         deploy(platform, name, environmentVariables={STAMP_VARIABLE: str(Stamp(owner_hash(owner), "0" * 64))})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import textwrap
@@ -16,6 +17,8 @@ from ..progress import Progress
 
 OK, NOTE, PROBLEM, NOT_CHECKED = "ok", "note", "problem", "not checked"
 
+_COMMAND = re.compile(r"`[^`]*`")
+_NO_BREAK = "\u00a0"
 _COLORS = {OK: "green", NOTE: "yellow", PROBLEM: "red", NOT_CHECKED: None}
 
 
@@ -100,5 +103,10 @@ class _Layout:
         room = max(self._width - indent, 20)
         if is_cut and not self._is_long:
             return [textwrap.shorten(text, room, placeholder=" …")]
-        lines = textwrap.wrap(text, room, initial_indent=" " * (begin - indent), break_on_hyphens=False)
-        return [lines[0].lstrip(), *lines[1:]]
+        # A command stays on one line, so that it can be copied.
+        kept = _COMMAND.sub(lambda command: command[0].replace(" ", _NO_BREAK), text)
+        lines = textwrap.wrap(
+            kept, room, initial_indent=" " * (begin - indent), break_long_words=False, break_on_hyphens=False
+        )
+        first, *more = (line.replace(_NO_BREAK, " ") for line in lines)
+        return [first.lstrip(), *more]
