@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 from dataclasses import asdict
 
+import click
+
 from biot_provider.errors import coded
 
+from .commands import Command
 from .console import print_problem, print_result
 
 _WIDTH = 100
@@ -17,17 +19,17 @@ _MOST_WHOLE = 4
 """Messages that are printed whole, such as those of one line with several codes; of more a line each."""
 
 
-def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command and its options."""
-    parser = commands.add_parser("explain", help="explain a message by its code, such as BIOT-1001, or by its text")
-    parser.add_argument("message", nargs="*", metavar="MESSAGE", help="a code, or a message; left out: list all")
-    parser.add_argument("--json", action="store_true", help="print a JSON object for each message")
-    parser.set_defaults(run=run)
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Explain the messages; the exit code is 1 where there is none of that code or text."""
-    return explain(" ".join(arguments.message), as_json=arguments.json)
+@click.command(
+    "explain",
+    cls=Command,
+    help="Explain a message by its code or its text.",
+    exit_codes={0: "the messages are explained", 1: "there is none of that code or text", 2: "wrong usage"},
+)
+@click.argument("message", nargs=-1, metavar="MESSAGE", help="a code, or a message; left out: list all")
+@click.option("--json", "as_json", is_flag=True, help="print a JSON object for each message")
+def command(message: tuple[str, ...], as_json: bool) -> int:
+    """Explain the messages."""
+    return explain(" ".join(message), as_json=as_json)
 
 
 def explain(query: str, *, as_json: bool) -> int:

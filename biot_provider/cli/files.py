@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .doctor.findings import Problem
+from .findings import Problem
 
 PUBLIC, PRIVATE = 0o666, 0o600
 """Modes: what the user's umask leaves of all, and the owner alone."""

@@ -6,7 +6,6 @@ name and runtime.
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import shlex
@@ -17,8 +16,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from biot_provider.errors import coded
 
+from .commands import FOLDER, Command
 from .console import print_problem, print_result
 
 if TYPE_CHECKING:
@@ -62,42 +64,40 @@ TYPESCRIPT = Starter(
 )
 
 
-def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command and its options."""
-    parser = commands.add_parser("new", help="write a starter plugin that verifies BioT's tokens")
-    parser.add_argument("name", metavar="NAME", help="the plugin's name: letters, digits, - and _")
-    parser.add_argument(
-        "--runtime",
-        metavar="RUNTIME",
-        help=f"of Python or Node.js, such as {PYTHON.runtime} or {NODEJS.runtime} (default {DEFAULT_RUNTIME})",
-    )
-    parser.add_argument("--typescript", action="store_true", help="for Node.js, bundled by esbuild when it is deployed")
-    parser.add_argument(
-        "--out", type=Path, default=DEFAULT_FOLDER, metavar="FOLDER", help="where to put it (default %(default)s)"
-    )
-    parser.add_argument("--no-install", action="store_true", help="no effect: a starter has no dependencies")
-    parser.set_defaults(run=run)
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Write the plugin; the exit code is 0, 1 when that fails, 2 for a wrong name or runtime."""
-    runtime = arguments.runtime or (TYPESCRIPT.runtime if arguments.typescript else DEFAULT_RUNTIME)
-    problem = _name_problem(arguments.name) or _runtime_problem(runtime, typescript=arguments.typescript)
+@click.command(
+    "new",
+    cls=Command,
+    help="Write a starter plugin that verifies BioT's tokens.",
+    exit_codes={0: "the plugin is written", 1: "nothing is written", 2: "wrong usage, name or runtime"},
+)
+@click.argument("name", metavar="NAME", help="the plugin's name: letters, digits, - and _")
+@click.option(
+    "--runtime",
+    metavar="RUNTIME",
+    help=f"of Python or Node.js, such as {PYTHON.runtime} or {NODEJS.runtime} (default: of the Python that runs this)",
+)
+@click.option("--typescript", is_flag=True, help="for Node.js, bundled by esbuild when it is deployed")
+@click.option("--out", type=FOLDER, default=DEFAULT_FOLDER, show_default=True, metavar="FOLDER", help="where to put it")
+@click.option("--no-install", is_flag=True, expose_value=False, help="no effect: a starter has no dependencies")
+def command(name: str, runtime: str | None, typescript: bool, out: Path) -> int:
+    """Write the plugin."""
+    runtime = runtime or (TYPESCRIPT.runtime if typescript else DEFAULT_RUNTIME)
+    problem = _name_problem(name) or _runtime_problem(runtime, typescript=typescript)
     if problem is not None:
         print_problem(coded(problem, "BIOT-8070"))
         return 2
-    starter = TYPESCRIPT if arguments.typescript else _starters(runtime)[0]
-    folder: Path = arguments.out / arguments.name
+    starter = TYPESCRIPT if typescript else _starters(runtime)[0]
+    folder = out / name
     if os.path.lexists(folder):
         print_problem(coded(f"{folder} is there already: choose another name, or take it away", "BIOT-8050"))
         return 1
     try:
-        files = _write(starter, folder, arguments.name, runtime)
+        files = _write(starter, folder, name, runtime)
     except OSError as error:
         print_problem(coded(f"cannot write {error.filename or folder}: {error.strerror or error}", "BIOT-8003"))
         return 1
     print_result(f"{folder}: a {starter.language} plugin of {files} files that verifies BioT's tokens")
-    for line in _next_steps(folder, declared=arguments.out == DEFAULT_FOLDER):
+    for line in _next_steps(folder, declared=out == DEFAULT_FOLDER):
         print_result(line)
     return 0
 

@@ -257,3 +257,19 @@ def test_a_missing_installer_is_a_note_with_the_command(doctor: Doctor, monkeypa
     note = doctor.run().texts("note")["builds"]
     assert "neither uv nor pip: `pip install 'biot-provider[build]'`" in note
     assert "neither npm nor pnpm: install Node.js" in note
+
+
+def test_an_identity_of_the_stack_alone_counts_first_and_pulumi_is_said_to_read_another(
+    doctor: Doctor, platform: Any, served: str
+) -> None:
+    doctor.stack({"biot:baseUrl": served})
+    wrong = secrets.token_hex(20)
+    doctor.environment(BIOT_SERVICE_ID_DEV=platform.service_id, BIOT_SERVICE_SECRET_KEY_DEV=wrong)
+    code, output = doctor.text("--stack", "acme/shop/dev")
+    assert code == 1
+    assert "biot:serviceSecretKey from BIOT_SERVICE_SECRET_KEY_DEV, which `pulumi` does not read" in output
+    assert "LOGIN_FAILED" in output
+    assert wrong not in output
+
+    doctor.environment(BIOT_SERVICE_SECRET_KEY_DEV=platform.service_secret_key, BIOT_SERVICE_SECRET_KEY=wrong)
+    assert doctor.run("--stack", "dev").problems == {}

@@ -9,6 +9,7 @@ import os
 import re
 import stat
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -232,6 +233,17 @@ def test_what_lists_leave_out_is_read_and_a_plugin_that_goes_meanwhile_is_named(
     assert "API_KEY" in (doctor.folder / "fleet/guard/plugin.yaml").read_text()
 
 
+def test_plugins_of_another_stack_are_one_warning(run: Run, platform: Platform) -> None:
+    for name in ("a", "b", "c", "d"):
+        owner = owner_hash(f"shop/prod/{name}")
+        deploy(platform, name, environmentVariables={STAMP_VARIABLE: str(Stamp(owner, "0" * 64))})
+    code, _, problems = run()
+    assert code == 0
+    (line,) = problems.splitlines()
+    owners = [f"plugin '{name}' (owner {owner_hash(f'shop/prod/{name}')})" for name in ("a", "b", "c")]
+    assert f"{', '.join(owners)} and 1 more: belongs to another stack or resource: this stack leaves it alone" in line
+
+
 def test_code_that_this_very_stack_has_deployed_is_asked_for(run: Run, platform: Platform, doctor: Doctor) -> None:
     for name, owner in (("lost", "shop/dev/lost"), ("theirs", "shop/prod/theirs")):
         deploy(platform, name, environmentVariables={STAMP_VARIABLE: str(Stamp(owner_hash(owner), "0" * 64))})
@@ -390,8 +402,28 @@ def test_progress_is_for_terminals_and_for_what_takes_long(monkeypatch: pytest.M
         now[0] = 1.5
         progress.show("late")
     assert shown.getvalue() == "\r\033[Klate\r\033[K"
+    with Progress() as progress:
+        now[0] = 9.6
+        progress.show("a long one" * 50)
+        deadline = time.perf_counter() + 10
+        while "8 s" not in shown.getvalue() and time.perf_counter() < deadline:
+            progress.show("a long one")
+            time.sleep(0.1)
+    assert "\r\033[Ka long one (8 s)" in shown.getvalue()
+    assert max(map(len, shown.getvalue().split("\r\033[K"))) < 80
     shown.is_terminal = False
     with Progress() as progress:
         now[0] = 5.0
         progress.show("unseen")
     assert "unseen" not in shown.getvalue()
+
+
+def test_an_identity_of_the_stack_alone_is_the_one_that_reads(
+    doctor: Doctor, platform: Platform, served: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deploy(platform, "guard")
+    doctor.stack({"biot:baseUrl": served})
+    doctor.environment(BIOT_SERVICE_SECRET_KEY="wrong", BIOT_SERVICE_SECRET_KEY_DEV=platform.service_secret_key)
+    (doctor.bin / "pulumi").unlink()
+    for arguments in (["export", "--out", "fleet", "--variables-file", "variables.json"], ["import", "guard=guard"]):
+        assert main([*arguments, "--stack", "dev"]) == 0, capsys.readouterr()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from . import ROOT
 from .classes import resource_modules
+from .command_line import command_line
 from .kinds import KINDS
 from .messages import messages_page
 from .pages import page
@@ -21,8 +22,12 @@ REFERENCE = ROOT / "docs" / "reference"
 def generated() -> Mapping[Path, str]:
     """The text of every generated file."""
     modules = {RESOURCES / name: text for name, text in resource_modules().items()}
-    pages = {REFERENCE / f"{kind.words('-')}.md": page(kind) for kind in KINDS}
-    return modules | {SCHEMA: schema()} | pages | {REFERENCE / "messages.md": messages_page()}
+    others = {
+        SCHEMA: schema(),
+        REFERENCE / "command-line.md": command_line(),
+        REFERENCE / "messages.md": messages_page(),
+    }
+    return modules | others | {REFERENCE / f"{kind.words('-')}.md": page(kind) for kind in KINDS}
 
 
 def main(arguments: list[str]) -> int:

@@ -11,7 +11,7 @@ from biot_provider.errors import ApiError
 from biot_provider.hooks.answers import endpoint_interception
 from biot_provider.plugin.model import PluginState
 
-from ..doctor.findings import Problem
+from ..findings import Problem
 from ..progress import Progress
 from ..stack import Stack
 
@@ -49,6 +49,7 @@ def read(side: Side, closing: ExitStack, progress: Progress) -> Environment:
     """Return the plugins of a side. Raises Problem, and BiotError."""
     stack = Stack.find(side.stack)
     environment = Environment()
+    progress.show(f"{side.label}: reading")
     if side.source == STATE:
         for resource in stack.state():
             if resource.kind == "Plugin":
@@ -57,7 +58,7 @@ def read(side: Side, closing: ExitStack, progress: Progress) -> Environment:
     client = stack.connect(closing).client
     for answer in client.search_plugins():
         environment.add_answer(answer)
-        progress.show(f"{side.label}: {len(environment.plugins)} plugins read")
+        progress.show(f"{side.label}: reading plugins: {len(environment.plugins)}")
     try:
         environment.interceptions += map(endpoint_interception, client.search_interceptions({}))
     except ApiError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from biot_provider.recipe.node_modules import GET, node_tool
 from biot_provider.recipe.python_wheels import GET_UV, python_installer
 
-from .findings import Note
+from ..findings import Note
 
 
 def builds() -> str:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from biot_provider.errors import BiotError
 
-from .findings import Problem
+from ..findings import Note, Problem
 from .project import reason
 
 if TYPE_CHECKING:
@@ -59,7 +59,10 @@ def address(settings: Settings) -> str:
 
 
 def certificate(settings: Settings, now: Callable[[], float] = time.time) -> str:
-    """Check that the certificate is trusted and for this host; return how long it is valid. Raises Problem."""
+    """Check that the certificate is trusted and for this host; return how long it is valid.
+
+    Raises Problem, and Note where it ends soon.
+    """
     import httpx
 
     from biot_provider.api.transport import open_network
@@ -85,8 +88,10 @@ def certificate(settings: Settings, now: Callable[[], float] = time.time) -> str
             raise Problem(f"{host}:{port} does not answer ({reason(error)}): check biot:baseUrl", "BIOT-7003") from None
     ends = ssl.cert_time_to_seconds(str(shown["notAfter"]))
     days = int((ends - now()) // 86400)
-    soon = f", only {days} days: have it renewed" if days < _FEW_DAYS else ""
-    return f"trusted, valid until {datetime.fromtimestamp(ends, UTC):%Y-%m-%d}{soon}"
+    text = f"trusted, valid until {datetime.fromtimestamp(ends, UTC):%Y-%m-%d}"
+    if days < _FEW_DAYS:
+        raise Note(f"{text}, only {days} days: have it renewed", "BIOT-7017")
+    return text
 
 
 def _cause(error: BaseException) -> Exception:

@@ -6,7 +6,7 @@ from biot_provider.errors import ImageError
 from biot_provider.image.credentials import require_libraries
 from biot_provider.image.dockerfile.builders import probe
 
-from .findings import Note
+from ..findings import Note
 
 
 def images() -> str:

@@ -10,8 +10,8 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..findings import Note, Problem
 from .connection import NO_PLUGIN, PLUGINS, code, describe, send
-from .findings import Note, Problem
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client

@@ -13,7 +13,7 @@ from typing import Any
 from biot_provider.errors import InputError
 from biot_provider.plugin.manifest.yaml_file import read_yaml
 
-from .findings import Note, Problem
+from ..findings import Note, Problem
 
 ENGINE = "pulumi"
 PARTS = ("pulumi-language-python", "pulumi-resource-pulumi-python")
@@ -54,6 +54,11 @@ class Project:
     def stack_file(self, stack: str) -> Path:
         """Return the configuration file of a stack; the name may include organization and project."""
         return self.stacks / f"{self.file.stem}.{stack.rpartition('/')[2]}{self.file.suffix}"
+
+    def stack_names(self) -> list[str]:
+        """Return the stacks that have a configuration file."""
+        files = sorted(self.stacks.glob(f"{self.file.stem}.*{self.file.suffix}"))
+        return [file.name.removeprefix(f"{self.file.stem}.").removesuffix(self.file.suffix) for file in files]
 
     def shown(self, path: Path) -> str:
         """Return a path as the user would type it in the project's folder."""
@@ -146,8 +151,7 @@ def check_project(found: Project) -> str:
     virtual = options.get("virtualenv") if isinstance(options, dict) else None
     if virtual and not (found.folder / str(virtual)).is_dir():
         raise Problem(f"there is no virtual environment {virtual!r}: make it with `pulumi install`", "BIOT-8020")
-    files = sorted(found.stacks.glob(f"{found.file.stem}.*{found.file.suffix}"))
-    stacks = [file.name.split(".", 1)[1].removesuffix(found.file.suffix) for file in files]
+    stacks = found.stack_names()
     if not stacks:
         raise Problem(f"there is no stack in {found.shown(found.stacks)}: run `pulumi stack init dev`", "BIOT-8005")
     return f"{found.name}: {found.shown(program)}, stacks {', '.join(stacks)}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from biot_provider.api.request_log import is_debugging, log_file, open_log
 
-from .findings import Note, Problem
+from ..findings import Note, Problem
 from .project import reason
 
 _WRITTEN_BYTES = 64 * 1024

@@ -48,9 +48,11 @@ def read_local_plugin(place: Path, runtime: str | None, handler: str | None) -> 
     Raises InputError or UsageProblem.
     """
     manifest = place / MANIFEST
+    if not place.exists():
+        raise InputError(f"{place} does not exist: name a folder with a plugin.yaml, or a .zip", "BIOT-8060")
     if manifest.is_file():
         arguments = read_plugin(manifest)
-    elif runtime is None and place.exists():
+    elif runtime is None:
         raise UsageProblem(
             f"{place} has no {MANIFEST}, so say what runs it: --runtime python3.13, for example", "BIOT-8060"
         )

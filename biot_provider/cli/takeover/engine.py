@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..doctor.findings import Problem
 from ..doctor.project import ENGINE, INSTALL, run_engine
+from ..findings import Problem
 from ..stack import kind_of
 from .import_file import MIN_ENGINE
 from .target import StoppedError, Target

@@ -69,10 +69,10 @@ def taken_over(kind: Kind, answer: PluginAnswer, context: Context, content: Cont
     stamp = Stamp.found(answer)
     if stamp is not None and not stamp.belongs_to(context.owner):
         text = (
-            f"belongs to another stack or resource (owner {stamp.owner}): this stack leaves it"
-            " alone until its declaration has adopt=True, which takes it over with the next `pulumi up`"
+            "belongs to another stack or resource: this stack leaves it alone until its declaration has adopt=True,"
+            " which takes it over with the next `pulumi up`"
         )
-        note(subject, coded(text, "BIOT-5107"))
+        note(f"{subject} (owner {stamp.owner})", coded(text, "BIOT-5107"))
     if is_image:
         _report_image(state, stamp, content, partial(note, subject))
         return state

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,22 +38,36 @@ _IGNORE_FILE = ".gitignore"
 _IGNORED = f"# It holds secrets in plain text.\n/{IMPORT_FILE}\n"
 
 
-def export(arguments: argparse.Namespace, closing: ExitStack) -> ExportReport:
-    """Export what the arguments say; ``closing`` closes what stays open until the outcome is printed.
+@dataclass(frozen=True)
+class ExportOptions:
+    """What the user gives."""
+
+    patterns: tuple[str, ...]
+    out: Path
+    stack: str | None
+    own_account: Path | None
+    variables_file: Path | None
+    force: bool
+    json: bool
+
+
+def export(options: ExportOptions, closing: ExitStack) -> ExportReport:
+    """Export what the options say; ``closing`` closes what stays open until the outcome is printed.
 
     Raises BiotError: no file is written then, but values may be in the stack's configuration already.
     """
-    if os.path.lexists(arguments.out) and not arguments.out.is_dir():
-        raise StoppedError(f"{arguments.out} is no folder: name another one with --out", "BIOT-8050")
+    if os.path.lexists(options.out) and not options.out.is_dir():
+        raise StoppedError(f"{options.out} is no folder: name another one with --out", "BIOT-8050")
     require_engine()
-    out = arguments.out.absolute()
-    own_file, variables_file = (path and path.absolute() for path in (arguments.own_account, arguments.variables_file))
+    out = options.out.absolute()
+    own_file, variables_file = (path and path.absolute() for path in (options.own_account, options.variables_file))
     progress = closing.enter_context(Progress())
+    progress.show("reading the stack")
     # From here on the working folder is the project's, from which a program names its files.
-    target = closing.enter_context(opened(arguments.stack))
+    target = closing.enter_context(opened(options.stack))
     own_file, variables_file = (path and _relative(path) for path in (own_file, variables_file))
     variables = Variables(target, variables_file)
-    return _Export(target, _relative(out), own_file, variables, progress, force=arguments.force).run(arguments)
+    return _Export(target, _relative(out), own_file, variables, progress, force=options.force).run(options)
 
 
 class _Export:
@@ -78,10 +92,10 @@ class _Export:
         self._force = force
         self._notes = Notes()
 
-    def run(self, arguments: argparse.Namespace) -> ExportReport:
+    def run(self, options: ExportOptions) -> ExportReport:
         """Export and give the outcome."""
         live = live_plugins(self._client, self._progress)
-        manifests = list(self._manifests(live, arguments.patterns))
+        manifests = list(self._manifests(live, options.patterns))
         others = list(self._own_account(live)) if self._own_file else []
         note_surprises(others, self._target, self._notes.add)
         resources = [*(manifest.resource for manifest in manifests), *others]
@@ -104,7 +118,7 @@ class _Export:
         for manifest in due:
             self._compare(manifest, values.get(manifest.folder, {}))
         return ExportReport(
-            folder=str(arguments.out),
+            folder=str(options.out),
             program_folder=str(self._out),
             manifests=manifests,
             outcomes=outcomes,
@@ -114,8 +128,8 @@ class _Export:
             missing=missing,
             gone=sorted(folder for name, folder in described(self._out).items() if name not in live),
             warnings=self._notes.lines(),
-            import_file=str(arguments.out / IMPORT_FILE),
-            commands=commands(self._target, arguments.out / IMPORT_FILE),
+            import_file=str(options.out / IMPORT_FILE),
+            commands=commands(self._target, options.out / IMPORT_FILE),
             variables_file=str(self._variables.file) if self._variables.file else None,
             own_program=str(self._own_file) if self._own_file else None,
             prompts=[key for other in others for key, _ in secret_values(other)] if self._variables.file else [],
@@ -134,7 +148,9 @@ class _Export:
                 continue
             path = self._out / folders[name] / MANIFEST
             if (PLUGIN, name) in self._variables.in_state and not (name in patterns or os.path.lexists(path)):
-                text = f"the stack has it already and declares it elsewhere: {MANIFEST} is written where you name it"
+                text = (
+                    f"the stack has it already and declares it elsewhere: its {MANIFEST} is written where you name it"
+                )
                 self._notes.add(f"plugin {name!r}", coded(text, "BIOT-8080"))
                 continue
             content = declared_content(path, _unheard)

@@ -12,10 +12,11 @@ from biot_provider.lifecycle.kind import Context
 from biot_provider.lifecycle.validation import nearest
 from biot_provider.plugin.manifest.folders import MANIFEST
 
+from ...findings import WrongUsageError
 from ..kinds import PLUGIN, PROVIDERS, REFUSED, Existing, Kind
 from ..notes import Note, note_surprises
 from ..plugins import Content, declared_content, taken_over
-from ..target import Parent, StoppedError, Target, WrongUsageError
+from ..target import Parent, StoppedError, Target
 
 _PLUGINS = Path("plugins")
 """The folder that `declare_plugins` reads by default."""

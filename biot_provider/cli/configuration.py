@@ -12,8 +12,8 @@ from biot_provider.config import KEYS, SECRET_KEYS, Settings
 from biot_provider.errors import ConfigError
 from biot_provider.lifecycle.validation import nearest
 
+from .doctor.project import ENGINE, INSTALL, Project, read_map, run_engine
 from .findings import Problem
-from .project import ENGINE, INSTALL, Project, read_map, run_engine
 
 NAMESPACE = "biot:"
 VARIABLES: Mapping[str, str | None] = {key.name: key.variable for key in KEYS}
@@ -21,7 +21,7 @@ VARIABLES: Mapping[str, str | None] = {key.name: key.variable for key in KEYS}
 
 
 @dataclass(frozen=True)
-class Stack:
+class StackFile:
     """A stack's configuration file: the plain values of the namespace, and which of its keys are encrypted.
 
     ``defaults`` is the configuration that stands in Pulumi.yaml, for all stacks.
@@ -50,7 +50,7 @@ class Stack:
         return [key for key, value in self.given.items() if isinstance(value, dict) and "secure" in value]
 
 
-def read_stack(project: Project, stack: str) -> Stack:
+def read_stack(project: Project, stack: str) -> StackFile:
     """Read the stack's configuration file. Raises Problem."""
     file = project.stack_file(stack)
     if not file.is_file():
@@ -60,7 +60,7 @@ def read_stack(project: Project, stack: str) -> Stack:
     content = read_map(file).get("config") or {}
     if not isinstance(content, dict):
         raise Problem(f"config in {project.shown(file)} is not a map: correct it", "BIOT-8006")
-    return Stack(project.shown(file), content, _defaults(project))
+    return StackFile(project.shown(file), content, _defaults(project))
 
 
 def _defaults(project: Project) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def _defaults(project: Project) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
 
-def decrypt(project: Project, name: str, stack: Stack) -> dict[str, Any]:
+def decrypt(project: Project, name: str, stack: StackFile) -> dict[str, Any]:
     """Return every key of the namespace in plain text; Pulumi decrypts the encrypted ones. Raises Problem."""
     values = stack.given
     if not stack.encrypted:
@@ -99,8 +99,10 @@ def decrypt(project: Project, name: str, stack: Stack) -> dict[str, Any]:
         ) from None
 
 
-def settings(stack: Stack, values: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[str, Settings]:
-    """Return the source of each key, and the settings. Raises Problem."""
+def settings(
+    stack: StackFile, values: Mapping[str, Any], environment: Mapping[str, str], suffix: str
+) -> tuple[str, Settings]:
+    """Return the source of each key, and the settings; a variable with the suffix counts first. Raises Problem."""
     unknown = [key for key in values if key not in VARIABLES]
     if unknown:
         wrong = ", ".join(f"{NAMESPACE}{key}{nearest(key, sorted(VARIABLES))}" for key in unknown)
@@ -114,22 +116,31 @@ def settings(stack: Stack, values: Mapping[str, Any], environment: Mapping[str, 
             "BIOT-1013",
         )
     try:
-        read = Settings.read(lambda key: values.get(key.removeprefix(NAMESPACE)), environment)
+        read = Settings.read(lambda key: values.get(key.removeprefix(NAMESPACE)), _effective(environment, suffix))
     except ConfigError as error:
         raise Problem(error.text, error.message_code) from None
-    return ", ".join(_sources(stack, values, environment)), read
+    return ", ".join(_sources(stack, values, environment, suffix)), read
 
 
-def secrets(source: Mapping[str, Any]) -> list[str]:
+def secrets(source: Mapping[str, Any], suffix: str = "") -> list[str]:
     """Return every secret in the stack's values or in the environment, to redact it."""
-    found = [source.get(name) for key in SECRET_KEYS for name in (key, VARIABLES[key]) if name is not None]
+    names = [name for key in SECRET_KEYS for name in (key, VARIABLES[key]) if name is not None]
+    found = [source.get(name) for name in (*names, *(f"{name}_{suffix}" for name in names if suffix))]
     return [value for value in found if isinstance(value, str) and value]
 
 
-def _sources(stack: Stack, values: Mapping[str, Any], environment: Mapping[str, str]) -> Iterable[str]:
+def _effective(environment: Mapping[str, str], suffix: str) -> dict[str, str]:
+    """The environment, in which a variable with the suffix stands for the one without."""
+    own = {name: environment.get(f"{name}_{suffix}") for name in VARIABLES.values() if name and suffix}
+    return {**environment, **{name: value for name, value in own.items() if value}}
+
+
+def _sources(stack: StackFile, values: Mapping[str, Any], environment: Mapping[str, str], suffix: str) -> Iterable[str]:
     for key, variable in VARIABLES.items():
         if values.get(key) is not None:
             encrypted = ", encrypted" if key in stack.encrypted else ""
             yield f"{NAMESPACE}{key} from {stack.where(key)}{encrypted}"
+        elif variable is not None and suffix and environment.get(f"{variable}_{suffix}"):
+            yield f"{NAMESPACE}{key} from {variable}_{suffix}, which `pulumi` does not read"
         elif variable is not None and environment.get(variable):
             yield f"{NAMESPACE}{key} from {variable}"

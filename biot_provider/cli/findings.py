@@ -1,12 +1,16 @@
-"""Results of a check. A check returns one line about what it found, or raises `Problem` or `Note`."""
+"""What stops a command, or what a check of `doctor` finds; a check returns one line where all is well."""
 
 from __future__ import annotations
 
-from biot_provider.errors import coded
+from biot_provider.errors import BiotError, coded
 
 
-class Problem(Exception):  # noqa: N818  (the result of a check, not a fault of the program)
-    """A failed check; the text is one line with the cause and the remedy, ``code`` names it in the catalogue."""
+class WrongUsageError(BiotError):
+    """The arguments of the command make no sense together; each line of the text is one problem."""
+
+
+class Problem(Exception):  # noqa: N818  (something that a user can mend, not a fault of the program)
+    """The text is one line with the cause and the remedy; ``code`` names it in the catalogue of messages."""
 
     def __init__(self, text: str, code: str | None) -> None:
         super().__init__(coded(text, code))
