@@ -67,7 +67,7 @@ def test_a_write_that_took_all_the_time_is_followed_by_a_read_and_by_no_write(cl
         done.append("read")
         return "nothing"
 
-    with pytest.raises(LifecycleError, match=r"^lost\. It is not there$"):
+    with pytest.raises(LifecycleError, match=r"^lost\. It is not there \[BIOT-5004\]$"):
         settle(deadline, write, read, lambda *_: None, "It is not there")
     assert done == ["write", "read"]
     assert clock.slept == []

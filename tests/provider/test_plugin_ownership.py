@@ -94,7 +94,7 @@ def test_the_same_stack_on_another_backend_says_that_the_plugin_existed_since_wh
     world.create(world.inputs(code=world.code(), timeout=9))
     assert capfd.readouterr().err.splitlines() == [
         f"warning: plugin 'guard' existed already, since {created}, with the stamp of this very resource:"
-        " it is updated, not created (timeout)"
+        " it is updated, not created (timeout) [BIOT-5104]"
     ]
 
 
