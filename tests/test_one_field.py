@@ -37,6 +37,8 @@ GENERATED = (
     "biot_provider/program/resources/plugin_info.py",
     "biot_provider/native/schema.json",
     "docs/reference/plugin.md",
+    "docs/reference/functions.md",
+    "docs/reference/plugin-yaml.md",
 )
 """What follows, by `make docs`."""
 
@@ -172,5 +174,5 @@ def test_a_plugin_yaml_may_hold_it(found: dict[str, Any]) -> None:
 
 def test_the_reference_page_describes_it(generated: Path) -> None:
     page = (generated / "docs" / "reference" / "plugin.md").read_text("utf-8")
-    row = "| `retention_days` | `retentionDays` | 1 to 365 (days) | `30` | how long the platform keeps the logs |"
+    row = "| `retention_days` | `int` | 1 to 365 (days) | `30` | how long the platform keeps the logs |"
     assert row in page.splitlines()

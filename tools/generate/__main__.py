@@ -8,8 +8,7 @@ from pathlib import Path
 
 from . import ROOT
 from .classes import resource_modules
-from .kinds import KINDS
-from .pages import page
+from .reference import reference
 from .schema import schema
 
 RESOURCES = ROOT / "biot_provider" / "program" / "resources"
@@ -20,7 +19,7 @@ REFERENCE = ROOT / "docs" / "reference"
 def generated() -> Mapping[Path, str]:
     """The text of every generated file."""
     modules = {RESOURCES / name: text for name, text in resource_modules().items()}
-    return modules | {SCHEMA: schema()} | {REFERENCE / f"{kind.words('-')}.md": page(kind) for kind in KINDS}
+    return modules | {SCHEMA: schema()} | {REFERENCE / name: text for name, text in reference().items()}
 
 
 def main(arguments: list[str]) -> int:
