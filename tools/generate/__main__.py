@@ -8,18 +8,21 @@ from pathlib import Path
 
 from . import ROOT
 from .classes import resource_modules
+from .diagrams import diagrams
 from .reference import reference
 from .schema import schema
 
 RESOURCES = ROOT / "biot_provider" / "program" / "resources"
 SCHEMA = ROOT / "biot_provider" / "native" / "schema.json"
 REFERENCE = ROOT / "docs" / "reference"
+IMAGES = ROOT / "docs" / "images"
 
 
 def generated() -> Mapping[Path, str]:
     """The text of every generated file."""
     modules = {RESOURCES / name: text for name, text in resource_modules().items()}
-    return modules | {SCHEMA: schema()} | {REFERENCE / name: text for name, text in reference().items()}
+    pages = {REFERENCE / name: text for name, text in reference().items()}
+    return modules | {SCHEMA: schema()} | pages | {IMAGES / name: text for name, text in diagrams().items()}
 
 
 def main(arguments: list[str]) -> int:
