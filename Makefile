@@ -85,7 +85,7 @@ docs: $(VENV)/.installed  ## write docs/reference and the classes of program/res
 	@$(BIN)/python -m tools.generate
 
 site: $(VENV)/.installed  ## write the documentation site to site/; what is warned of (links, anchors) is an error
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo 'site/index.html; to read it with its search: $(BIN)/python -m http.server --directory site'
 
 lock:  ## renew requirements.lock from pyproject.toml

@@ -24,6 +24,9 @@ ROOT_PAGES = {
 }
 """Files of the root, and what they are called in the site."""
 
+_WITHOUT_NAVIGATION = "---\nhide: [navigation]\n---\n"
+"""The first page is alone in its part of the site."""
+
 _NOTE = re.compile(r"^ *<!--.*?-->\n", re.MULTILINE | re.DOTALL)
 """What is said to the tests of the pages, or to who edits a generated one."""
 
@@ -52,7 +55,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the files of the root."""
     for name, shown in ROOT_PAGES.items():
         text = (ROOT / name).read_text("utf-8")
-        files.append(File.generated(config, shown, content=_links_from_root(text) if shown.endswith(".md") else text))
+        if shown.endswith(".md"):
+            text = _links_from_root(text)
+        if shown == "index.md":
+            text = _WITHOUT_NAVIGATION + text
+        files.append(File.generated(config, shown, content=text))
     return files
 
 

@@ -123,7 +123,8 @@ class Drawing:
 
 
 def _style() -> str:
-    font = f'text{{font:{FONT_SIZE}px system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif}}.title{{font-weight:600}}'
+    family = 'system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif'
+    font = f"text{{font:{FONT_SIZE}px {family}}}.title{{font-weight:600}}"
     shape = "polyline{fill:none;stroke-width:1.5}rect{stroke-width:1.3}"
     return f"{font}{shape}{_colours(LIGHT)}@media (prefers-color-scheme:dark){{{_colours(DARK)}}}"
 

@@ -6,7 +6,7 @@ import biot_provider as biot
 
 image = biot.PluginImage(
     "rhythm-check",
-    code="plugins/rhythm-check",  # written by: biot-provider new rhythm-check --runtime python3.13
+    code="plugins/rhythm-check",  # made by `biot-provider new`
     base_image=pulumi.Config().get("baseImage") or "public.ecr.aws/lambda/python:3.13",
     handler="index.handler",
 )

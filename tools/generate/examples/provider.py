@@ -11,5 +11,5 @@ eu = biot.Provider(
     service_id=config.require("euServiceId"),
     service_secret_key=config.require_secret("euServiceSecretKey"),
 )
-biot.Plugin("hello", code="plugins/hello")  # written by: biot-provider new hello --runtime nodejs22.x
+biot.Plugin("hello", code="plugins/hello")  # made by `biot-provider new`
 biot.Plugin("hello-eu", name="hello", code="plugins/hello", opts=pulumi.ResourceOptions(provider=eu))
