@@ -70,7 +70,7 @@ def _options(words: Sequence[str]) -> list[str]:
 
 def _check_ours(words: Sequence[str]) -> None:
     """Of this project: by its own help, which names each option."""
-    path = [words[0]] if words and not words[0].startswith("-") else []
+    path = [words[0]] if words and not words[0].startswith("-") and words[0] != "COMMAND" else []
     if path == ["cache"] and len(words) > 1:
         path.append(words[1])
     code, text = _our_help(*path)

@@ -11,13 +11,14 @@ import pytest
 from .blocks import PAGES, Block, in_language
 from .commands import Command, commands_in
 
+PLACEHOLDER = re.compile(r"(?<![<\w])<[A-Za-z][^<>\n]*>")
 INLINE = re.compile(r"`((?:biot-provider|pulumi|make|pip) [^`]+)`")
 
 
 def shell(block: Block) -> str:
-    """The commands of a block; on a console they stand behind `$`."""
+    """The commands of a block, with a word for each `<placeholder>`; on a console they stand behind `$`."""
     if block.language == "sh":
-        return block.text
+        return PLACEHOLDER.sub("placeholder", block.text)
     typed = re.findall(r"^\$ (.*)$", block.text, re.MULTILINE)
     assert typed, f"{block.place}: a console without a command"
     return "\n".join(typed)
@@ -39,7 +40,7 @@ def test_a_sentence_names_commands_that_there_are(page: Path) -> None:
     prose = re.sub(r"^ *```.*?^ *```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
     for text in INLINE.findall(prose):
         # `NAME`, `<name>` and `...` stand for something.
-        (command, *_) = commands_in(re.sub(r"<([^<>]*)>", r"'\1'", " ".join(text.split())).replace("...", ""))
+        (command, *_) = commands_in(PLACEHOLDER.sub("placeholder", " ".join(text.split())).replace("...", ""))
         command.check()
 
 

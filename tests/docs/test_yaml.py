@@ -34,9 +34,7 @@ def test_it_is_what_its_reader_takes(block: Block, tmp_path: Path) -> None:
         _steps(found)
     elif "jobs" in found:
         _workflow(found)
-    elif found.keys() <= PROJECT_KEYS and found.keys() & {"plugins", "resources", "runtime", "stackConfigDir"} != {
-        "runtime"
-    }:
+    elif found.keys() <= PROJECT_KEYS and ("plugins" in found or isinstance(found.get("runtime"), dict)):
         _project(found)
     elif "config" in found:
         _stack(found)
