@@ -35,7 +35,7 @@ def test_each_block_has_a_language_that_is_checked() -> None:
 
 def test_what_is_printed_holds_no_command_to_run() -> None:
     # A usage, with [OPTIONS] in it, is printed by --help.
-    command = re.compile(r"^(\$ )?(pulumi|biot-provider|make|pip|import|from) (?!.*\[OPTIONS\])\S", re.MULTILINE)
+    command = re.compile(r"^(\$ )?(pulumi|biot-provider|make|import|from) (?!.*\[OPTIONS\])\S", re.MULTILINE)
     assert [block.place for block in BLOCKS if block.language == "text" and command.search(block.text)] == []
 
 
