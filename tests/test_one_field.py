@@ -98,7 +98,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the package with the attribute in it, the generated files still without."""
     folder = tmp_path_factory.mktemp("copy")
-    for name in ("biot_provider", "tools/generate", "docs/reference"):
+    for name in ("biot_provider", "tools/generate", "docs/reference", "docs/images"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "pyproject.toml", folder)
     for name, (anchor, text) in WRITTEN.items():
