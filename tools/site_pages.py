@@ -30,6 +30,9 @@ _WITHOUT_NAVIGATION = "---\nhide: [navigation]\n---\n"
 _NOTE = re.compile(r"^ *<!--.*?-->\n", re.MULTILINE | re.DOTALL)
 """What is said to the tests of the pages, or to who edits a generated one."""
 
+_CODE_IN_ROW = re.compile(r"`[^`\n]*\\\|[^`\n]*`")
+"""Code with a bar in it, which GitHub's tables want escaped, and Python-Markdown's show as it is written."""
+
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Put the pages that there are in the place of names with a star."""
@@ -68,7 +71,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     up = "../" * page.file.src_uri.count("/")
     for name, shown in ROOT_PAGES.items():
         markdown = markdown.replace(f"](../{up}{name}", f"]({up}{shown}")
-    return _NOTE.sub("", markdown)
+    return _CODE_IN_ROW.sub(lambda code: code[0].replace(r"\|", "|"), _NOTE.sub("", markdown))
 
 
 def _links_from_root(text: str) -> str:

@@ -100,6 +100,11 @@ def test_a_page_is_whole_without_another_server(
     assert browser.reports() == []
 
 
+def test_code_in_a_table_is_shown_as_it_is(browser: Browser, site: str) -> None:
+    browser.open(f"{site}/reference/functions.html")
+    assert "str | os.PathLike[str]" in browser.text("article")
+
+
 def test_the_search_finds_a_word(browser: Browser, site: str) -> None:
     shown_as(browser, DESK, "light")
     browser.open(f"{site}/index.html")
