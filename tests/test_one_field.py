@@ -37,6 +37,8 @@ GENERATED = (
     "biot_provider/program/resources/plugin_info.py",
     "biot_provider/native/schema.json",
     "docs/reference/plugin.md",
+    "docs/reference/functions.md",
+    "docs/reference/plugin-yaml.md",
 )
 """What follows, by `make docs`."""
 
@@ -96,7 +98,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the package with the attribute in it, the generated files still without."""
     folder = tmp_path_factory.mktemp("copy")
-    for name in ("biot_provider", "tools/generate", "docs/reference"):
+    for name in ("biot_provider", "tools/generate", "docs/reference", "docs/images"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "pyproject.toml", folder)
     for name, (anchor, text) in WRITTEN.items():
@@ -172,5 +174,5 @@ def test_a_plugin_yaml_may_hold_it(found: dict[str, Any]) -> None:
 
 def test_the_reference_page_describes_it(generated: Path) -> None:
     page = (generated / "docs" / "reference" / "plugin.md").read_text("utf-8")
-    row = "| `retention_days` | `retentionDays` | 1 to 365 (days) | `30` | how long the platform keeps the logs |"
+    row = "| `retention_days` | `int` | 1 to 365 (days) | `30` | how long the platform keeps the logs |"
     assert row in page.splitlines()

@@ -185,7 +185,7 @@ def _what_staging_and_production_have_is_taken_over(company: Company) -> None:
     assert "device-alerts: only in dev\n" in shown
     assert "vitals-guard: only in dev\n" in production
     (left,) = company.carry_out(3)
-    printed = next(text for text in blocks("") if text.startswith("plugins: 1 plugin"))
+    printed = next(text for text in blocks("text") if text.startswith("plugins: 1 plugin"))
     assert left.startswith(printed)
     preview = company.carry_out(4)[3]
     assert "+ 1 to create\n    2 unchanged\n" in preview
@@ -246,7 +246,7 @@ def _drift_is_found_at_night_and_put_back(company: Company) -> None:
     company.job("drift", "production")
     company.platforms["production"].plugins.update("Plugin-vitals-guard", {"memorySize": 1024}, None, "http://x")
     company.job("drift", "production", code=1)
-    printed = next(text for text in blocks("") if text.startswith("vitals-guard: different"))
+    printed = next(text for text in blocks("text") if text.startswith("vitals-guard: different"))
     assert printed in company.carry_out(9)[0]
     assert "2 equal" in company.carry_out(10)[1]
     # What is right goes from dev into the file of all; what a stack decides by itself does not.

@@ -9,25 +9,27 @@ from pathlib import Path
 from . import ROOT
 from .classes import resource_modules
 from .command_line import command_line
-from .kinds import KINDS
+from .diagrams import diagrams
 from .messages import messages_page
-from .pages import page
+from .reference import reference
 from .schema import schema
 
 RESOURCES = ROOT / "biot_provider" / "program" / "resources"
 SCHEMA = ROOT / "biot_provider" / "native" / "schema.json"
 REFERENCE = ROOT / "docs" / "reference"
+IMAGES = ROOT / "docs" / "images"
 
 
 def generated() -> Mapping[Path, str]:
     """The text of every generated file."""
     modules = {RESOURCES / name: text for name, text in resource_modules().items()}
-    others = {
-        SCHEMA: schema(),
-        REFERENCE / "command-line.md": command_line(),
-        REFERENCE / "messages.md": messages_page(),
-    }
-    return modules | others | {REFERENCE / f"{kind.words('-')}.md": page(kind) for kind in KINDS}
+    pages = {"command-line.md": command_line(), "messages.md": messages_page(), **reference()}
+    return (
+        modules
+        | {SCHEMA: schema()}
+        | {REFERENCE / name: text for name, text in pages.items()}
+        | {IMAGES / name: text for name, text in diagrams().items()}
+    )
 
 
 def main(arguments: list[str]) -> int:

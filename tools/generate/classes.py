@@ -119,8 +119,13 @@ def _resource_class(kind: Kind) -> str:
     )
 
 
+def plugin_info_types() -> Mapping[str, str]:
+    """The attributes of ``biot.PluginInfo``, with the type of each."""
+    shown = {name: _shown(field) for name, field in PluginShown.model_fields.items()}
+    return {"name": "str"} | shown | {"environment_variables": "Mapping[str, str]"}
+
+
 def _plugin_info() -> str:
-    fields = PluginShown.model_fields
     lines = [
         "from collections.abc import Mapping",
         "from typing import Any",
@@ -131,16 +136,15 @@ def _plugin_info() -> str:
         '    """A plugin as the platform shows it: names bare, without the variables the platform sets itself."""',
         "    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)",
         "",
-        "    name: str",
     ]
-    for name, field in fields.items():
+    for name, type_ in plugin_info_types().items():
         if name == "environment_variables":
             lines += [
-                f"    {name}: Mapping[str, str] = Field(repr=False)",
+                f"    {name}: {type_} = Field(repr=False)",
                 '    """Their values are secrets: wrap what you take of them in ``pulumi.Output.secret``."""',
             ]
         else:
-            lines.append(f"    {name}: {_shown(field)}")
+            lines.append(f"    {name}: {type_}")
     return _formatted(_HEADER.format(source="biot_provider/api/models/plugins.py") + "\n".join(lines))
 
 

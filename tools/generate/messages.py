@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import groupby
 
 from biot_provider.messages import Message, catalogue
+
+_COMMAND = re.compile(r"(pulumi|biot-provider|make|pip|npm|pnpm|uv|docker|curl|export|chmod|cd|cp|mv|BIOT_LOG=\S+) ")
 
 
 def messages_page() -> str:
@@ -32,7 +35,8 @@ def _entry(message: Message) -> Iterator[str]:
     yield from (f"### {message.code}", "")
     yield from ("```text", *message.texts, "```", "")
     yield from (_in_markdown(message.meaning), "", f"**What to do:** {_in_markdown(message.action)}", "")
-    yield from ("```text", *message.example.splitlines(), "```", "")
+    language = "sh" if _COMMAND.match(message.example) else "text"
+    yield from (f"```{language}", *message.example.splitlines(), "```", "")
 
 
 def _in_markdown(text: str) -> str:
