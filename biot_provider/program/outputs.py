@@ -1,0 +1,125 @@
+"""The outputs of a resource, each made when a program reads it.
+
+Pulumi's SDK makes an output, which is a task and four futures, for each property of each resource, and looks at all of
+them each time one is done. A program reads few of a plugin's thirty. So what the engine answers is kept by name, in
+the place where the SDK would make the outputs of a resource. Where that is not the expected one, the SDK makes them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import Callable, Collection, Coroutine, KeysView, Mapping
+from typing import Any, NamedTuple
+
+import pulumi
+from pulumi.runtime import rpc
+
+_TRANSFER = "transfer_properties"
+"""The SDK's function that makes a resource's outputs, and returns what resolves each of them."""
+
+
+class Settled(NamedTuple):
+    """An output once the engine has answered."""
+
+    value: Any
+    is_known: bool
+    is_secret: bool
+    resources: set[pulumi.Resource]
+
+
+class Attributes(dict[str, Any]):
+    """The ``__dict__`` of a resource: an output is there when it is looked up.
+
+    With ``shown`` it is what that makes of a name, else what the engine answers.
+    """
+
+    def __init__(
+        self, resource: pulumi.Resource, shown: Callable[[str, Attributes], Coroutine[Any, Any, Settled]] | None
+    ) -> None:
+        super().__init__()
+        self._resource = resource
+        self._shown = shown
+        self._settled: dict[str, Settled] = {}
+        self._made: dict[str, pulumi.Output[Any]] = {}
+        self._names: Collection[str] = ()
+        self._failure: Exception | None = None
+        self._is_answered: asyncio.Future[None] | None = None
+
+    def __missing__(self, name: str) -> pulumi.Output[Any]:
+        if name not in self._names:
+            raise KeyError(name)
+        settled = asyncio.ensure_future(self._shown(name, self) if self._shown else self.settled(name))
+
+        async def part(index: int) -> Any:
+            return (await settled)[index]
+
+        self[name] = output = pulumi.Output[Any](part(3), part(0), part(1), part(2))
+        return output
+
+    def keys(self) -> KeysView[str]:
+        """The names of all attributes: by these a program exports a whole resource."""
+        return dict.fromkeys((*super().keys(), *self._names)).keys()
+
+    async def settled(self, name: str) -> Settled:
+        """What the engine answers. Raises what the registration of the resource raised."""
+        if name in self._made:
+            output = self._made[name]
+            return Settled(
+                await output.future(with_unknowns=True),
+                await output.is_known(),
+                await output.is_secret(),
+                await output.resources(),
+            )
+        if self._is_answered is not None:
+            await self._is_answered
+        if self._failure is not None:
+            raise self._failure
+        return self._settled[name]
+
+    def resolvers(self, names: Collection[str]) -> dict[str, Callable[..., None]]:
+        """What the SDK calls with the engine's answer, by name."""
+        self._names = names
+        self._is_answered = asyncio.Future()
+        return {name: functools.partial(self._resolve, name) for name in names}
+
+    def take_over(self, names: Collection[str]) -> None:
+        """Where the SDK has made the outputs, have these show what they are to be."""
+        if self._is_answered is None:
+            self._made = {name: self.pop(name) for name in names if name in self}
+            self._names = self._made
+
+    def _resolve(
+        self,
+        name: str,
+        value: Any,
+        is_known: bool,
+        is_secret: bool,
+        dependencies: set[pulumi.Resource] | None,
+        failure: Exception | None,
+    ) -> None:
+        self._settled[name] = Settled(value, is_known, is_secret, {*(dependencies or ()), self._resource})
+        self._failure = failure
+        # Whoever waits goes on when the SDK has resolved all of them.
+        if self._is_answered is not None and not self._is_answered.done():
+            self._is_answered.set_result(None)
+
+
+def _make_outputs_when_read() -> None:
+    """Have the SDK leave the outputs of a resource with ``Attributes`` to these."""
+    original = getattr(rpc, _TRANSFER, None)
+    if original is None or [*inspect.signature(original).parameters] != ["res", "props", "custom"]:
+        return
+
+    @functools.wraps(original)
+    def transfer(res: pulumi.Resource, props: Mapping[str, Any], custom: bool) -> Any:
+        attributes = vars(res)
+        if isinstance(attributes, Attributes):
+            return attributes.resolvers([name for name in props if name not in ("urn", "id")])
+        return original(res, props, custom)
+
+    setattr(rpc, _TRANSFER, transfer)
+
+
+_make_outputs_when_read()
