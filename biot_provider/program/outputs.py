@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import Callable, Collection, Coroutine, KeysView, Mapping
+from _collections_abc import dict_keys
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from typing import Any, NamedTuple
 
 import pulumi
@@ -58,7 +59,7 @@ class Attributes(dict[str, Any]):
         self[name] = output = pulumi.Output[Any](part(3), part(0), part(1), part(2))
         return output
 
-    def keys(self) -> KeysView[str]:
+    def keys(self) -> dict_keys[str, Any]:
         """The names of all attributes: by these a program exports a whole resource."""
         return dict.fromkeys((*super().keys(), *self._names)).keys()
 

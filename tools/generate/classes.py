@@ -182,13 +182,7 @@ def _docstring(text: str, fields: Mapping[str, FieldInfo], indent: int = 4) -> s
     """A docstring of this text and of the parameters, each a sentence."""
     margin = " " * indent
     parameters = [
-        textwrap.fill(
-            f":param {name}: {_sentence(summary(field))}",
-            _WIDTH - indent,
-            subsequent_indent="    ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        _filled(f":param {name}: {_sentence(summary(field))}", _WIDTH - indent, "    ")
         for name, field in fields.items()
     ]
     whole = "\n\n".join(part for part in (text, "\n".join(parameters)) if part)
@@ -199,16 +193,21 @@ def _docstring(text: str, fields: Mapping[str, FieldInfo], indent: int = 4) -> s
 def _property(name: str, field: FieldInfo, is_nullable: bool = False) -> str:
     """An output, in the form whose type Pulumi evaluates once for a class."""
     text = _sentence(meaning(field))
+    text = _filled(text[:1].upper() + text[1:], _WIDTH - 8 - len('""""""'))
     return "\n".join(
         [
             "",
             "    @property",
             "    @pulumi.getter",
             f"    def {name}(self) -> {_output(field, is_nullable)}:",
-            _docstring(text[:1].upper() + text[1:], {}, indent=8),
+            _docstring(text, {}, indent=8),
             f"        return self._output({name!r})",
         ]
     )
+
+
+def _filled(text: str, width: int, indent: str = "") -> str:
+    return textwrap.fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _sentence(text: str) -> str:

@@ -105,7 +105,9 @@ class PluginImage(DeclaredPluginImage, module="biot", name="PluginImage"):
     @property
     @pulumi.getter
     def secrets(self) -> pulumi.Output[Mapping[str, str] | None]:
-        """Values by the ids of ``RUN --mount=type=secret,id=...``; no part of the digest, nor of the image; secret in state."""
+        """Values by the ids of ``RUN --mount=type=secret,id=...``; no part of the digest, nor of the image; secret
+        in state.
+        """
         return self._output("secrets")
 
     @property

@@ -59,7 +59,9 @@ class InterceptionSubscription(DeclaredInterceptionSubscription, module="biot", 
     @property
     @pulumi.getter
     def type(self) -> pulumi.Output[str]:
-        """Before or after an API call, both with ``api_id``; or an entity, with ``entity_name``; a change replaces the resource."""
+        """Before or after an API call, both with ``api_id``; or an entity, with ``entity_name``; a change replaces
+        the resource.
+        """
         return self._output("type")
 
     @property
@@ -83,7 +85,9 @@ class InterceptionSubscription(DeclaredInterceptionSubscription, module="biot", 
     @property
     @pulumi.getter
     def path_filters(self) -> pulumi.Output[Mapping[str, str] | None]:
-        """Values of placeholders in ``api_id``, to intercept only calls with these (2.4.1 and later); a change replaces the resource."""
+        """Values of placeholders in ``api_id``, to intercept only calls with these (2.4.1 and later); a change
+        replaces the resource.
+        """
         return self._output("path_filters")
 
     @property
