@@ -16,7 +16,7 @@ from pulumi.runtime.settings import get_monitor
 
 from biot_provider.program.arguments import owner, path
 from biot_provider.program.connection import with_encrypted_credentials
-from biot_provider.program.outputs import Attributes, Settled
+from biot_provider.program.outputs import Attributes, Settled, wait_for_registration_alone
 from biot_provider.program.sendable import sendable
 from biot_provider.provider.secret_arguments import KEY as SECRETS
 from biot_provider.provider.secret_arguments import secret_names
@@ -68,6 +68,7 @@ class DeclaredResource(Resource):
             additional_secret_outputs=[*self._secret_outputs] or None,
             aliases=[_native(type(self).__name__, resource_name, opts)],
         )
+        opts = pulumi.ResourceOptions.merge(self._options(arguments), opts)
         opts = with_encrypted_credentials(pulumi.ResourceOptions.merge(opts, of_every))
         if opts.import_ is not None:
             raise pulumi.RunError(
@@ -91,6 +92,7 @@ class DeclaredResource(Resource):
         self._updates, self._unset = updates, self._left_none(arguments)
         super().__init__(self._managed_by(), resource_name, properties, opts)
         attributes.take_over(properties)
+        wait_for_registration_alone(self)
 
     @classmethod
     def get(
@@ -111,6 +113,10 @@ class DeclaredResource(Resource):
         opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id_))
         resource: Self = kind(resource_name, **{**dict.fromkeys(cls._required), **arguments}, opts=opts)
         return resource
+
+    def _options(self, _arguments: Mapping[str, Any]) -> pulumi.ResourceOptions:
+        """The options of a resource with these arguments, where the program gives no others."""
+        return pulumi.ResourceOptions()
 
     def _completed(self, resource_name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments with the resource's name where they have none, and paths as text."""

@@ -8,6 +8,7 @@ the place where the SDK would make the outputs of a resource. Where that is not 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import inspect
 from _collections_abc import dict_keys
@@ -17,8 +18,8 @@ from typing import Any, NamedTuple
 import pulumi
 from pulumi.runtime import rpc
 
-_TRANSFER = "transfer_properties"
-"""The SDK's function that makes a resource's outputs, and returns what resolves each of them."""
+_TRANSFER, _RESOLVE = "transfer_properties", "resolve_outputs"
+"""The SDK's functions that make a resource's outputs, and that take the engine's answer apart and resolve each."""
 
 
 class Settled(NamedTuple):
@@ -46,6 +47,7 @@ class Attributes(dict[str, Any]):
         self._made: dict[str, pulumi.Output[Any]] = {}
         self._names: Collection[str] = ()
         self._failure: Exception | None = None
+        self._take_apart: Callable[[], None] | None = None
         self._is_answered: asyncio.Future[None] | None = None
 
     def __missing__(self, name: str) -> pulumi.Output[Any]:
@@ -75,6 +77,12 @@ class Attributes(dict[str, Any]):
             )
         if self._is_answered is not None:
             await self._is_answered
+        if self._take_apart is not None:
+            self._take_apart, take_apart = None, self._take_apart
+            try:
+                take_apart()
+            except Exception as error:
+                self._failure = error
         if self._failure is not None:
             raise self._failure
         return self._settled[name]
@@ -84,6 +92,11 @@ class Attributes(dict[str, Any]):
         self._names = names
         self._is_answered = asyncio.Future()
         return {name: functools.partial(self._resolve, name) for name in names}
+
+    def answered(self, take_apart: Callable[[], None]) -> None:
+        """The engine has answered; ``take_apart`` calls the resolvers with it."""
+        self._take_apart = take_apart
+        self._let_go_on()
 
     def take_over(self, names: Collection[str]) -> None:
         """Where the SDK has made the outputs, have these show what they are to be."""
@@ -102,25 +115,50 @@ class Attributes(dict[str, Any]):
     ) -> None:
         self._settled[name] = Settled(value, is_known, is_secret, {*(dependencies or ()), self._resource})
         self._failure = failure
-        # Whoever waits goes on when the SDK has resolved all of them.
+        self._let_go_on()  # whoever waits goes on when the SDK has resolved all of them
+
+    def _let_go_on(self) -> None:
         if self._is_answered is not None and not self._is_answered.done():
             self._is_answered.set_result(None)
 
 
+def wait_for_registration_alone(resource: pulumi.CustomResource) -> None:
+    """Have the SDK wait for the resource's registration, which sets its URN and its id, and not for these two too.
+
+    It looks at all outputs that it waits for each time one of them is done: the square of the number of resources.
+    """
+    with contextlib.suppress(AttributeError):
+        resource.urn._untrack()
+        resource.id._untrack()
+
+
 def _make_outputs_when_read() -> None:
     """Have the SDK leave the outputs of a resource with ``Attributes`` to these."""
-    original = getattr(rpc, _TRANSFER, None)
-    if original is None or [*inspect.signature(original).parameters] != ["res", "props", "custom"]:
+    transfer, resolve = getattr(rpc, _TRANSFER, None), getattr(rpc, _RESOLVE, None)
+    if _parameters(transfer)[:3] != ["res", "props", "custom"] or _parameters(resolve)[:1] != ["res"]:
         return
 
-    @functools.wraps(original)
-    def transfer(res: pulumi.Resource, props: Mapping[str, Any], custom: bool) -> Any:
+    @functools.wraps(transfer)
+    def transfer_properties(res: pulumi.Resource, props: Mapping[str, Any], *others: Any, **named: Any) -> Any:
         attributes = vars(res)
         if isinstance(attributes, Attributes):
             return attributes.resolvers([name for name in props if name not in ("urn", "id")])
-        return original(res, props, custom)
+        return transfer(res, props, *others, **named)
 
-    setattr(rpc, _TRANSFER, transfer)
+    @functools.wraps(resolve)
+    def resolve_outputs(res: pulumi.Resource, *others: Any, **named: Any) -> None:
+        attributes = vars(res)
+        if isinstance(attributes, Attributes):
+            attributes.answered(functools.partial(resolve, res, *others, **named))
+        else:
+            resolve(res, *others, **named)
+
+    setattr(rpc, _TRANSFER, transfer_properties)
+    setattr(rpc, _RESOLVE, resolve_outputs)
+
+
+def _parameters(function: Any) -> list[str]:
+    return [*inspect.signature(function).parameters] if callable(function) else []
 
 
 _make_outputs_when_read()

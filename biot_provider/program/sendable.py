@@ -28,7 +28,7 @@ def sendable(kind: str, resource_name: str, arguments: Mapping[str, Any]) -> dic
 
 
 def _declared(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in arguments.items() if not name.startswith("__")}
+    return {name: value for name, value in arguments.items() if value is not None and not name.startswith("__")}
 
 
 def _sent(place: str, path: str, value: Any, depth: int = 0) -> Any:
