@@ -16,7 +16,7 @@ from pulumi.runtime.settings import get_monitor
 
 from biot_provider.program.arguments import owner, path
 from biot_provider.program.connection import with_encrypted_credentials
-from biot_provider.program.outputs import Attributes, Settled, wait_for_registration_alone
+from biot_provider.program.outputs import Attributes, Settled, known_secret
 from biot_provider.program.sendable import sendable
 from biot_provider.provider.secret_arguments import KEY as SECRETS
 from biot_provider.provider.secret_arguments import secret_names
@@ -92,7 +92,6 @@ class DeclaredResource(Resource):
         self._updates, self._unset = updates, self._left_none(arguments)
         super().__init__(self._managed_by(), resource_name, properties, opts)
         attributes.take_over(properties)
-        wait_for_registration_alone(self)
 
     @classmethod
     def get(
@@ -194,18 +193,11 @@ def _native(kind: str, resource_name: str, opts: pulumi.ResourceOptions | None) 
 
 def _each_secret(values: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None) -> Any:
     if isinstance(values, Mapping):
-        return {key: _secret(value) for key, value in values.items()}
+        return {
+            key: known_secret(value) if isinstance(value, str) else pulumi.Output.secret(value)
+            for key, value in values.items()
+        }
     return None if values is None else pulumi.Output.secret(values)
-
-
-def _secret(value: pulumi.Input[str]) -> pulumi.Output[str]:
-    if not isinstance(value, str):
-        return pulumi.Output.secret(value)
-
-    async def this(given: Any) -> Any:
-        return given
-
-    return pulumi.Output(set(), this(value), this(True), this(True))
 
 
 def _whole(value: Any) -> Any:

@@ -12,8 +12,9 @@ import contextlib
 import functools
 import inspect
 from _collections_abc import dict_keys
-from collections.abc import Callable, Collection, Coroutine, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Mapping
+from typing import Any, ClassVar, NamedTuple
+from weakref import WeakKeyDictionary
 
 import pulumi
 from pulumi.runtime import rpc
@@ -53,12 +54,7 @@ class Attributes(dict[str, Any]):
     def __missing__(self, name: str) -> pulumi.Output[Any]:
         if name not in self._names:
             raise KeyError(name)
-        settled = asyncio.ensure_future(self._shown(name, self) if self._shown else self.settled(name))
-
-        async def part(index: int) -> Any:
-            return (await settled)[index]
-
-        self[name] = output = pulumi.Output[Any](part(3), part(0), part(1), part(2))
+        self[name] = output = _output(self._shown(name, self) if self._shown else self.settled(name))
         return output
 
     def keys(self) -> dict_keys[str, Any]:
@@ -77,8 +73,8 @@ class Attributes(dict[str, Any]):
             )
         if self._is_answered is not None:
             await self._is_answered
-        if self._take_apart is not None:
-            self._take_apart, take_apart = None, self._take_apart
+        if (take_apart := self._take_apart) is not None:
+            self._take_apart = None
             try:
                 take_apart()
             except Exception as error:
@@ -91,6 +87,7 @@ class Attributes(dict[str, Any]):
         """What the SDK calls with the engine's answer, by name."""
         self._names = names
         self._is_answered = asyncio.Future()
+        _Registrations.of(self._is_answered.get_loop()).add(self["urn"], self["id"])
         return {name: functools.partial(self._resolve, name) for name in names}
 
     def answered(self, take_apart: Callable[[], None]) -> None:
@@ -122,19 +119,70 @@ class Attributes(dict[str, Any]):
             self._is_answered.set_result(None)
 
 
-def wait_for_registration_alone(resource: pulumi.CustomResource) -> None:
-    """Have the SDK wait for the resource's registration, which sets its URN and its id, and not for these two too.
+class _Registrations:
+    """What the SDK waits for at the end of a program, in place of the URN and the id of each resource.
 
     It looks at all outputs that it waits for each time one of them is done: the square of the number of resources.
     """
-    with contextlib.suppress(AttributeError):
-        resource.urn._untrack()
-        resource.id._untrack()
+
+    _all: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, _Registrations]] = WeakKeyDictionary()
+
+    def __init__(self) -> None:
+        self._urns: list[pulumi.Output[str]] = []
+        self._is_waiting = False
+
+    @classmethod
+    def of(cls, loop: asyncio.AbstractEventLoop) -> _Registrations:
+        """Return those of a loop."""
+        return cls._all.setdefault(loop, cls())
+
+    def add(self, urn: pulumi.Output[str], id_: pulumi.Output[str]) -> None:
+        """Wait for one more resource."""
+        with contextlib.suppress(AttributeError):
+            urn._untrack()
+            id_._untrack()
+        self._urns.append(urn)
+        if not self._is_waiting:
+            self._is_waiting = True
+            _output(self._wait())
+
+    async def _wait(self) -> Settled:
+        try:
+            while self._urns:
+                await self._urns.pop().future()
+        finally:
+            self._is_waiting = False
+        return Settled(None, True, False, set())
+
+
+def known_secret(value: str) -> pulumi.Output[str]:
+    """A text as a secret: what ``pulumi.Output.secret`` gives for it, by one output in place of two."""
+    settled: asyncio.Future[Settled] = asyncio.Future()
+    settled.set_result(Settled(value, True, True, set()))
+    return _output(settled)
+
+
+class _Part:
+    """A part of what is settled, to be awaited; unlike a coroutine it need not be."""
+
+    def __init__(self, settled: asyncio.Future[Settled], index: int) -> None:
+        self._settled = settled
+        self._index = index
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        settled = yield from self._settled.__await__()
+        return settled[self._index]
+
+
+def _output(settled: Awaitable[Settled]) -> pulumi.Output[Any]:
+    future = asyncio.ensure_future(settled)
+    return pulumi.Output(_Part(future, 3), _Part(future, 0), _Part(future, 1), _Part(future, 2))
 
 
 def _make_outputs_when_read() -> None:
     """Have the SDK leave the outputs of a resource with ``Attributes`` to these."""
-    transfer, resolve = getattr(rpc, _TRANSFER, None), getattr(rpc, _RESOLVE, None)
+    transfer: Any = getattr(rpc, _TRANSFER, None)
+    resolve: Any = getattr(rpc, _RESOLVE, None)
     if _parameters(transfer)[:3] != ["res", "props", "custom"] or _parameters(resolve)[:1] != ["res"]:
         return
 
