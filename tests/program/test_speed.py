@@ -1,4 +1,4 @@
-"""What a plugin costs a program beside a bare resource, counted in calls, which no other load of the machine changes."""
+"""What a plugin costs a program beside a bare resource, in calls: no other load of the machine changes these."""
 
 from __future__ import annotations
 
