@@ -70,7 +70,7 @@ with Platform(data) as platform:
 print(json.dumps({
     "package": biot.__file__,
     "parameter": str(inspect.signature(biot.Plugin.__init__).parameters["retention_days"].annotation),
-    "output": "retention_days" in biot.Plugin.__annotations__,
+    "output": isinstance(vars(biot.Plugin).get("retention_days"), property),
     "info": "retention_days" in biot.PluginInfo.model_fields,
     "problems": [failure.reason for failure in checked(retention_days=0).failures],
     "default": plain["retention_days"],

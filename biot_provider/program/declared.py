@@ -5,8 +5,6 @@ The classes themselves, in ``resources/``, are generated from the models; ``kind
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import uuid
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Self
@@ -19,6 +17,7 @@ from pulumi.runtime.settings import get_monitor
 from biot_provider.errors import coded
 from biot_provider.program.arguments import owner, path
 from biot_provider.program.connection import with_encrypted_credentials
+from biot_provider.program.outputs import Attributes, Settled, known_secret
 from biot_provider.program.sendable import sendable
 from biot_provider.provider.secret_arguments import KEY as SECRETS
 from biot_provider.provider.secret_arguments import secret_names
@@ -68,9 +67,9 @@ class DeclaredResource(Resource):
     def __init__(self, resource_name: str, arguments: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> None:
         of_every = pulumi.ResourceOptions(
             additional_secret_outputs=[*self._secret_outputs] or None,
-            # A stack may have it from the native provider.
-            aliases=[pulumi.Alias(type_=f"biot:index:{type(self).__name__}")],
+            aliases=[_native(type(self).__name__, resource_name, opts)],
         )
+        opts = pulumi.ResourceOptions.merge(self._options(arguments), opts)
         opts = with_encrypted_credentials(pulumi.ResourceOptions.merge(opts, of_every))
         if opts.import_ is not None:
             raise pulumi.RunError(
@@ -86,17 +85,17 @@ class DeclaredResource(Resource):
         if updates and self._lasting and opts.id is None:
             opts.hooks = pulumi.ResourceHookBinding.merge(opts.hooks, updates.binding)
         arguments = sendable(type(self).__name__, resource_name, self._completed(resource_name, arguments))
+        arguments |= {name: _each_secret(arguments[name]) for name in self._secret_maps}
         properties = {
             **arguments,
             **dict.fromkeys((*self._outputs, _PLATFORM)),
             "__owner": owner(resource_name, opts),
             SECRETS: secret_names(arguments),
         }
+        attributes = self.__dict__ = Attributes(self, self._previewed if updates else None)
+        self._updates, self._unset = updates, self._left_none(arguments)
         super().__init__(self._managed_by(), resource_name, properties, opts)
-        if updates:
-            unset = self._left_none(arguments)
-            for name in {*self._optional, *self._lasting, *unset}:
-                vars(self)[name] = self._previewed(name, unset, updates)
+        attributes.take_over(properties)
 
     @classmethod
     def get(
@@ -118,15 +117,17 @@ class DeclaredResource(Resource):
         resource: Self = kind(resource_name, **{**dict.fromkeys(cls._required), **arguments}, opts=opts)
         return resource
 
+    def _options(self, _arguments: Mapping[str, Any]) -> pulumi.ResourceOptions:
+        """The options of a resource with these arguments, where the program gives no others."""
+        return pulumi.ResourceOptions()
+
     def _completed(self, resource_name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments with the resource's name where they have none, paths as text, and secrets as such."""
+        """The arguments with the resource's name where they have none, and paths as text."""
         completed = dict(arguments)
         if "name" in completed and completed["name"] is None:
             completed["name"] = resource_name
         for name in self._paths:
             completed[name] = path(completed[name])
-        for name in self._secret_maps:
-            completed[name] = _each_secret(completed[name])
         return completed
 
     def _left_none(self, arguments: Mapping[str, Any]) -> Collection[str]:
@@ -137,35 +138,29 @@ class DeclaredResource(Resource):
         """The outputs that an update from these to those leaves as they are."""
         return self._lasting
 
-    def _previewed(self, name: str, unset: Collection[str], updates: _Updates) -> pulumi.Output[Any]:
+    def _output(self, name: str) -> pulumi.Output[Any]:
+        """The output of this name."""
+        try:
+            output: pulumi.Output[Any] = vars(self)[name]
+        except KeyError:  # a transformation has taken the property away
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}") from None
+        return output
+
+    async def _previewed(self, name: str, attributes: Attributes) -> Settled:
         """The output of a preview, in which the SDK takes whatever is None for unknown."""
-        shown: pulumi.Output[Any] = vars(self)[name]
-        platform: pulumi.Output[Any] = vars(self)[_PLATFORM]
-
-        async def settle() -> tuple[Any, bool, bool]:
-            value, known, secret = (
-                await shown.future(with_unknowns=True),
-                await shown.is_known(),
-                await shown.is_secret(),
-            )
-            if known or value is not None:
-                return value, known, secret
-            old, new = updates.seen.get(str(await self.urn.future()), ({}, {}))
-            if old and name in self._lasts(old, new):
-                kept = old.get(name)
-                if isinstance(kept, pulumi.Output):  # a secret
-                    return _whole(await kept.future()), True, True
-                return _whole(kept), True, secret
-            return None, name in unset or await platform.is_known(), secret
-
-        settled = asyncio.ensure_future(settle())
-        with contextlib.suppress(AttributeError):  # as the SDK does for its own: the time of a preview grows with these
-            shown._untrack()
-
-        async def part(index: int) -> Any:
-            return (await settled)[index]
-
-        return pulumi.Output(shown.resources(), part(0), part(1), part(2))
+        shown = await attributes.settled(name)
+        if shown.is_known or shown.value is not None or self._updates is None:
+            return shown
+        is_unset = name in self._unset
+        if name not in self._lasting and name not in self._optional and not is_unset:
+            return shown
+        old, new = self._updates.seen.get(str(await self.urn.future()), ({}, {}))
+        if old and name in self._lasts(old, new):
+            kept = old.get(name)
+            if isinstance(kept, pulumi.Output):
+                return shown._replace(value=_whole(await kept.future()), is_known=True, is_secret=True)
+            return shown._replace(value=_whole(kept), is_known=True)
+        return shown._replace(value=None, is_known=is_unset or (await attributes.settled(_PLATFORM)).is_known)
 
 
 class _Updates:
@@ -192,9 +187,20 @@ class _Updates:
         self.seen[args.urn] = (args.old_outputs or {}, args.new_inputs or {})
 
 
+def _native(kind: str, resource_name: str, opts: pulumi.ResourceOptions | None) -> pulumi.Alias | str:
+    """The resource as one of the native provider, which a stack may have it from."""
+    type_ = f"biot:index:{kind}"
+    if opts is None or opts.parent is None:  # a text costs the SDK less than an alias
+        return f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{type_}::{resource_name}"
+    return pulumi.Alias(type_=type_)
+
+
 def _each_secret(values: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None) -> Any:
     if isinstance(values, Mapping):
-        return {key: pulumi.Output.secret(value) for key, value in values.items()}
+        return {
+            key: known_secret(value) if isinstance(value, str) else pulumi.Output.secret(value)
+            for key, value in values.items()
+        }
     return None if values is None else pulumi.Output.secret(values)
 
 

@@ -28,12 +28,11 @@ class DeclaredPlugin(DeclaredResource):
     _managed_by = PluginProvider
     _instead_of_import = "give adopt=True, which takes over the plugin of that name, or run `biot-provider import`"
 
-    def __init__(self, resource_name: str, arguments: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> None:
+    def _options(self, arguments: Mapping[str, Any]) -> pulumi.ResourceOptions:
         # Names are unique, so the old plugin goes first, also where the user forces a replacement and the engine does
         # not let the provider decide. With an image the provider must decide: the platform deletes an image with the
         # last plugin that runs it.
-        first = pulumi.ResourceOptions(delete_before_replace=True if arguments["image_tag"] is None else None)
-        super().__init__(resource_name, arguments, pulumi.ResourceOptions.merge(first, opts))
+        return pulumi.ResourceOptions(delete_before_replace=True if arguments["image_tag"] is None else None)
 
     @classmethod
     def get(

@@ -11,8 +11,7 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Mapping
-from types import UnionType
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from pulumi.dynamic import (
@@ -31,7 +30,7 @@ from pulumi.runtime.rpc import wrap_rpc_secret
 
 from biot_provider.api.request_log import is_debugging
 from biot_provider.errors import DEFECT, BiotError, coded
-from biot_provider.lifecycle.codec import UNKNOWN, Secret, Unknown, without_secrets
+from biot_provider.lifecycle.codec import LEAVES, UNKNOWN, Secret, Unknown, without_secrets
 from biot_provider.lifecycle.connection import Connection
 from biot_provider.lifecycle.fields import Mark, marked
 from biot_provider.lifecycle.ignored import with_ignored
@@ -73,14 +72,15 @@ def operation(method: Callable[..., ResultT]) -> Callable[..., ResultT]:
     @functools.wraps(method)
     def run(*arguments: Any) -> ResultT:
         secrets = SecretArguments(*(given for given in arguments if isinstance(given, dict)))
-        debugging = is_debugging(os.environ)
         try:
             with secrets.redacting():
                 result: ResultT = secrets.kept_in(method(*map(without_names, arguments)))
             return result
         except BiotError as error:
+            debugging = is_debugging(os.environ)
             text = secrets.redact_all("".join(traceback.format_exception(error))) if debugging else str(error)
         except Exception as error:
+            debugging = is_debugging(os.environ)
             frames = "".join(traceback.format_tb(error.__traceback__, limit=50))
             text = coded(f"a defect of biot-provider, please report it: {type(error).__name__}\n{frames}", DEFECT)
             # The text of such an error may hold what no log should: it is shown only when debugging.
@@ -137,11 +137,11 @@ class DynamicProvider(ResourceProvider):
     @operation
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """See ``Operations``."""
-        old = self._state(_olds)
-        given = self._without_ignored(old, _decoded(_news))
-        for digest in self._content_digests:
+        old, ignored = self._state(_olds), ignored_changes()
+        given = self._without_ignored(old, _decoded(_news), ignored)
+        for digest in self._content_digests if ignored else ():
             what = self.kind.name(_id, self._operations.codec.state(old))
-            refuse_unseen_ignore(what, self._content, digest)
+            refuse_unseen_ignore(what, self._content, digest, ignored)
         diff = self._operations.diff(_id, old, given)
         report_changes(_olds, _news, diff.changed)
         return DiffResult(
@@ -174,7 +174,7 @@ class DynamicProvider(ResourceProvider):
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """See ``Operations``."""
         old = self._state(_olds)
-        given = self._without_ignored(old, _decoded(_news))
+        given = self._without_ignored(old, _decoded(_news), ignored_changes())
         moved = self._operations.moved(_id, old, given) if _is_moved(_olds, _news) else None
         updated = moved or self._operations.update(_id, old, given)
         return UpdateResult(_encoded(updated.outputs))
@@ -184,9 +184,10 @@ class DynamicProvider(ResourceProvider):
         """See ``Operations``."""
         self._operations.delete(_id, self._state(_props))
 
-    def _without_ignored(self, old: Mapping[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    def _without_ignored(
+        self, old: Mapping[str, Any], given: dict[str, Any], ignored: Collection[str]
+    ) -> dict[str, Any]:
         """The inputs, where their changes are ignored as the state has them."""
-        ignored = ignored_changes()
         if not ignored:
             return given
         return with_ignored(given, without_secrets(self._operations.declared(old)), ignored)
@@ -219,21 +220,23 @@ def _decoded(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 def _encoded(properties: Mapping[str, Any]) -> dict[str, Any]:
     """Properties with the engine's own marks."""
-    return dict(_mapped(properties, Secret | Unknown, _engines_mark))
+    return dict(_mapped(properties, (Secret, Unknown), _engines_mark))
 
 
 def _engines_mark(value: Secret | Unknown) -> Any:
     return wrap_rpc_secret(value.value) if isinstance(value, Secret) else _PULUMI_UNKNOWN
 
 
-def _mapped(value: Any, kind: type | UnionType, convert: Callable[[Any], Any], depth: int = 0) -> Any:
+def _mapped(value: Any, kind: type | tuple[type, ...], convert: Callable[[Any], Any], depth: int = 0) -> Any:
     """The value, with each of this kind inside converted; what is nested too deep stays: the check refuses it."""
+    if type(value) in LEAVES:
+        return value
     if isinstance(value, kind):
         return convert(value)
     if depth > MAX_DEPTH:
         return value
     if isinstance(value, Mapping):
         return {key: _mapped(item, kind, convert, depth + 1) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [_mapped(item, kind, convert, depth + 1) for item in value]
     return value

@@ -67,13 +67,12 @@ def report_changes(olds: Mapping[str, Any], news: Mapping[str, Any], names: Iter
     _DIFF.changed = changed_paths(olds, news, names)
 
 
-def refuse_unseen_ignore(what: str, content: Collection[str], digest: str) -> None:
+def refuse_unseen_ignore(what: str, content: Collection[str], digest: str, ignored: Collection[str]) -> None:
     """Stop when a transformation ignores changes of what names the content, but not of the content's digest.
 
     The resource's class adds the digest where the resource itself is given the option; what is added later it cannot
     see. Raises InputError.
     """
-    ignored = ignored_changes()
     named = [name for name in content if name in ignored]
     if named and digest not in ignored and "*" not in ignored:
         raise InputError(
