@@ -18,7 +18,7 @@ from biot_provider.lifecycle.codec import holds_unknown, is_unknown
 from biot_provider.lifecycle.fields import Mark, marked
 from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError, declared_arguments
 from biot_provider.lifecycle.validation import Problem
-from biot_provider.package.package import read_package
+from biot_provider.package.package import reread_package
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client
@@ -156,7 +156,7 @@ def _derived(inputs: PluginImageInputs) -> tuple[dict[str, Any], list[Problem]]:
             digest = context.digest(build_args=inputs.build_args or {}, target=inputs.target)
             files = context.file_digests()
         else:
-            package = read_package(Path(str(inputs.code)), limit=MAX_CODE_BYTES)
+            package = reread_package(Path(str(inputs.code)), limit=MAX_CODE_BYTES)
             digest = package_digest(package, inputs)
             files = package.file_digests()
     except (ImageError, PackagingError) as error:

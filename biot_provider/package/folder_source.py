@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from pathlib import Path
 
 from biot_provider.errors import PackagingError
 from biot_provider.package.ignore import BIOTIGNORE, GITIGNORE, FolderRules, Verdict
+from biot_provider.package.known_files import stamp
 from biot_provider.package.node_links import as_files, check_dependencies
 from biot_provider.package.pip_installed import Installed, dist_infos, is_target
 from biot_provider.package.source_file import SourceFile, check_name, executable, reading, shown
@@ -17,6 +19,7 @@ _LEAVE_IT_OUT = f"name it in {BIOTIGNORE}"
 
 def list_folder(root: Path, without: frozenset[str] = frozenset()) -> list[SourceFile]:
     """Return the files of a folder that would be deployed, but for `without`. Raises `PackagingError`."""
+    now = time.time_ns()
     real_root = os.path.realpath(root)
     found: list[SourceFile] = []
     # Each folder with its rules and the real paths of the folders that lead to it, its own last.
@@ -44,11 +47,14 @@ def list_folder(root: Path, without: frozenset[str] = frozenset()) -> list[Sourc
             if is_dir:
                 folders.append((entry.path, rules.entered(name, verdict), _extended(root, path, chain, real or "")))
                 continue
-            with reading(root, path):
-                status = entry.stat()
+            try:
+                status = os.stat(entry.path)  # noqa: PTH116 (what Windows lists may be out of date)
+            except OSError:
+                with reading(root, path):
+                    raise
             if not stat.S_ISREG(status.st_mode):
                 raise PackagingError(f"{root}: {shown(path)} is a socket, pipe or device; remove it or {_LEAVE_IT_OUT}")
-            found.append(SourceFile(path, status.st_size, executable(status.st_mode)))
+            found.append(SourceFile(path, status.st_size, executable(status.st_mode), stamp(status, now)))
     return found
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,9 +16,8 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from biot_provider.errors import PackagingError
+from biot_provider.package.cache_folder import FOLDER_VARIABLE, cache_folder
 
-FOLDER_VARIABLE = "BIOT_CACHE_DIR"
-"""Names another folder than the user's."""
 MAX_BYTES = 2 * 1024**3
 """Bytes of all entries, at most, but for those in use."""
 
@@ -125,19 +123,5 @@ class Cache:
 
 
 def user_cache(environment: Mapping[str, str] | None = None) -> Cache:
-    """Return this user's cache of built packages."""
-    given = os.environ if environment is None else environment
-    if named := given.get(FOLDER_VARIABLE):
-        return Cache(Path(named).expanduser().absolute())
-    try:
-        return Cache(_user_folder(given) / "biot-provider" / "packages")
-    except RuntimeError:  # an account without a home
-        raise PackagingError("this account has no home folder", advice=f"name a folder in {FOLDER_VARIABLE}") from None
-
-
-def _user_folder(given: Mapping[str, str]) -> Path:
-    if named := given.get("XDG_CACHE_HOME"):
-        return Path(named).expanduser().absolute()
-    if sys.platform == "win32" and (local := given.get("LOCALAPPDATA")):
-        return Path(local)
-    return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    """Return this user's cache of built packages. Raises PackagingError for an account without a home."""
+    return Cache(cache_folder(environment))
