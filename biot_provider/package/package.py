@@ -17,6 +17,7 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from biot_provider.errors import PackagingError
+from biot_provider.package.content import Content
 from biot_provider.package.kept_zips import keep_zip, kept_zip, kept_zip_size
 from biot_provider.package.known_files import KnownFiles, forget_all
 from biot_provider.package.limits import (
@@ -26,10 +27,11 @@ from biot_provider.package.limits import (
     too_big,
     too_big_files,
 )
-from biot_provider.package.reading import Reading, pack, read_whole
+from biot_provider.package.reading import Reading
 from biot_provider.package.source import opened
 from biot_provider.package.source_file import PackageFile, SourceFile, reading
 from biot_provider.package.zip_writer import Writable, ZipWriter
+from biot_provider.package.zipping import zipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -125,10 +127,16 @@ def write_zip(packages: Iterable[Package], target: Writable, compression: int = 
     archive = ZipWriter(target, compression)
     with ExitStack() as closing:
         readers = [(package, closing.enter_context(opened(package.source))) for package in packages]
-        everything = ((file, package, open_file) for package, open_file in readers for file in package.files)
-        for file, package, open_file in sorted(everything, key=lambda item: item[0].path):
-            listed = SourceFile(file.path, file.size, file.executable)
-            if pack(archive, listed, read_whole(package.source, open_file, listed, file.size)) != file:
+        everything = sorted(
+            ((file, package, open_file) for package, open_file in readers for file in package.files),
+            key=lambda item: item[0].path,
+        )
+        contents = (
+            Content(SourceFile(file.path, file.size, file.executable), package.source, open_file, file.size)
+            for file, package, open_file in everything
+        )
+        for found, (file, package, _) in zip(zipped(archive, contents), everything, strict=True):
+            if found != file:
                 forget_all()
                 raise PackagingError(f"{package.place}: {file.path} changed after the package was read; run it again")
     return archive.finish()

@@ -12,7 +12,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import deflate
 
@@ -45,6 +45,15 @@ class Writable(Protocol):
         """Write the next bytes."""
 
 
+class Packed(NamedTuple):
+    """A file's content as it stands in a .zip."""
+
+    content: bytes | bytearray
+    crc: int
+    size: int
+    """Bytes of the file."""
+
+
 class ZipWriter:
     """A .zip that is being written. It holds less than 4 GB; `method` is one of zipfile's two, deflated or stored."""
 
@@ -55,14 +64,17 @@ class ZipWriter:
         self.size = 0
         """Bytes written."""
 
-    def add(self, path: str, content: bytes, *, executable: bool) -> None:
-        """Write a file whose content is at hand."""
-        is_stored = self._method == zipfile.ZIP_STORED
-        packed = content if is_stored else deflate.deflate_compress(content, _LEVEL)
+    def pack(self, content: bytes) -> Packed:
+        """Compress the content of a file; several threads may do that at once."""
+        packed = content if self._method == zipfile.ZIP_STORED else deflate.deflate_compress(content, _LEVEL)
+        return Packed(packed, deflate.crc32(content), len(content))
+
+    def add(self, path: str, packed: Packed, *, executable: bool) -> None:
+        """Write a file that is compressed already."""
         start = self.size
-        sizes = (deflate.crc32(content), len(packed), len(content))
+        sizes = (packed.crc, len(packed.content), packed.size)
         self._write(self._head(path, 0, sizes))
-        self._write(packed)
+        self._write(packed.content)
         self._list(path, 0, sizes, start, executable=executable)
 
     def stream(self, path: str, chunks: Iterable[bytes], *, executable: bool) -> None:

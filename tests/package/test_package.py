@@ -750,7 +750,7 @@ class TestLimits:
                 reads.append(size)
                 return bytes(size)
 
-        monkeypatch.setattr(Path, "open", lambda *_, **__: Endless())
+        monkeypatch.setattr("biot_provider.package.source.open", lambda *_, **__: Endless(), raising=False)
 
         with pytest.raises(PackagingError, match="the biggest files are endless"):
             read_package(tmp_path, limit=1 << 20)
