@@ -147,15 +147,17 @@ def _report_not_looked_for(state: PluginImageState, error: Exception, context: C
 
 def _derived(inputs: PluginImageInputs) -> tuple[dict[str, Any], list[Problem]]:
     """What follows from the files: their digests, and the tag."""
-    from biot_provider.image.code import MAX_CODE_BYTES, package_digest
-    from biot_provider.image.dockerfile.context import read_context
-
     try:
+        # Imported where they are needed: a check of an unchanged image takes few milliseconds.
         if inputs.context is not None:
+            from biot_provider.image.dockerfile.context import read_context
+
             context = read_context(Path(inputs.context), inputs.dockerfile)
             digest = context.digest(build_args=inputs.build_args or {}, target=inputs.target)
             files = context.file_digests()
         else:
+            from biot_provider.image.code import MAX_CODE_BYTES, package_digest
+
             package = reread_package(Path(str(inputs.code)), limit=MAX_CODE_BYTES)
             digest = package_digest(package, inputs)
             files = package.file_digests()

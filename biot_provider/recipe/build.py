@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from biot_provider.errors import PackagingError
+from biot_provider.package.known_files import forget_all
 from biot_provider.package.package import Package, read_package, reread_package, write_zip
 from biot_provider.package.source import opened
 from biot_provider.recipe.cache import Cache, user_cache
@@ -125,6 +126,7 @@ def _copy(package: Package, folder: Path) -> None:
                 shutil.copyfileobj(content, copy)
             with target.open("rb") as copy:
                 if hashlib.file_digest(copy, "sha256").hexdigest() != file.digest:
+                    forget_all()
                     raise PackagingError(f"{package.place}: {file.path} changed while it was copied; run it again")
             target.chmod(0o755 if file.executable else 0o644)
     folder.mkdir(exist_ok=True)
