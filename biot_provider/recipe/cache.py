@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from biot_provider.errors import PackagingError
+from biot_provider.package import known_files
 from biot_provider.package.cache_folder import FOLDER_VARIABLE, cache_folder
 
 MAX_BYTES = 2 * 1024**3
@@ -23,6 +24,7 @@ MAX_BYTES = 2 * 1024**3
 
 _IN_USE_SECONDS = 3600.0
 _ENDING = ".zip"
+_ENDINGS = frozenset({_ENDING, known_files.ENDING})
 _DRAFT = ".draft-"
 
 
@@ -107,7 +109,7 @@ class Cache:
 
     def _entries(self) -> Iterator[CacheEntry]:
         for path in self.folder.glob("*/*"):
-            if path.suffix == _ENDING or path.name.startswith(_DRAFT):
+            if path.suffix in _ENDINGS or path.name.startswith(_DRAFT):
                 with contextlib.suppress(OSError):
                     status = path.stat()
                     yield CacheEntry(path, status.st_size, status.st_mtime)

@@ -76,7 +76,7 @@ def test_a_command_that_fails_shows_its_last_lines_and_no_secret(project: Projec
     failed = project.preview().failed("the command", "failed (exit code 3); its last lines:\n", "  over")
     assert "passphrase: token:\n" in failed.output
     assert "t" * 20 not in failed.output
-    assert not list(cache.glob("*/*"))
+    assert {path.parent.name for path in cache.glob("*/*")} <= {"digests"}
 
 
 def test_a_command_s_output_is_what_is_deployed(new_project: Callable[[], Project]) -> None:
