@@ -44,7 +44,10 @@ class Content:
         try:
             with self.open_file(self.file.path) as stream:
                 content = stream.read(self.file.size + 1)
-                while len(content) <= limit and (more := stream.read(_BUFFER_BYTES)):
+                # There is no more where there is less than was asked for.
+                more = content if len(content) > self.file.size else b""
+                while more and len(content) <= limit:
+                    more = stream.read(_BUFFER_BYTES)
                     content += more
         except Exception:
             with reading(self.source, self.file.path):

@@ -30,6 +30,8 @@ _SIZES_BEHIND = 0x8
 # A zip records when its files were modified: that alone would make equal files give different zips. 1980-01-01, 0:00.
 _TIME, _DATE = 0, 1 << 5 | 1
 _MAX_ENTRIES = 0xFFFF
+_JOINED_BYTES = 64 * 1024
+"""What is written in one piece with its head, at most."""
 _LOCAL = struct.Struct("<4s5H3L2H")
 _DESCRIPTOR = struct.Struct("<4s3L")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
@@ -73,8 +75,12 @@ class ZipWriter:
         """Write a file that is compressed already."""
         start = self.size
         sizes = (packed.crc, len(packed.content), packed.size)
-        self._write(self._head(path, 0, sizes))
-        self._write(packed.content)
+        head = self._head(path, 0, sizes)
+        if len(packed.content) < _JOINED_BYTES:
+            self._write(head + packed.content)
+        else:
+            self._write(head)
+            self._write(packed.content)
         self._list(path, 0, sizes, start, executable=executable)
 
     def stream(self, path: str, chunks: Iterable[bytes], *, executable: bool) -> None:

@@ -46,7 +46,9 @@ class Cache:
         """Return the file of an entry, which counts as used now; None where there is none."""
         path = self._path(kind, digest)
         try:
-            os.utime(path)
+            # Not each time: by its time it is known not to have changed.
+            if time.time() - path.stat().st_mtime > _IN_USE_SECONDS / 2:
+                os.utime(path)
         except FileNotFoundError:
             return None
         except OSError:  # a cache that can only be read serves all the same
