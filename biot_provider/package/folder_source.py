@@ -36,8 +36,8 @@ def list_folder(root: Path, without: frozenset[str] = frozenset()) -> list[Sourc
         for name, entry in entries.items():
             path = rules.prefix + name
             link = entry.is_symlink()
-            real = _real_path(entry) if link else os.path.join(chain[-1], name)  # noqa: PTH118 (a Path per file is slow)
-            is_dir = real is not None and entry.is_dir()
+            real = _real_path(entry) if link else None
+            is_dir = (real is not None or not link) and entry.is_dir()
             verdict = rules.verdict(name, is_folder=is_dir)
             if verdict is Verdict.LEFT_OUT or (verdict is Verdict.IGNORED and not _is_installed(rules, entry, is_dir)):
                 continue
@@ -45,7 +45,8 @@ def list_folder(root: Path, without: frozenset[str] = frozenset()) -> list[Sourc
             if link:
                 real = _inside(root, real_root, path, real)
             if is_dir:
-                folders.append((entry.path, rules.entered(name, verdict), _extended(root, path, chain, real or "")))
+                real = real or os.path.join(chain[-1], name)  # noqa: PTH118 (a Path for each is slow)
+                folders.append((entry.path, rules.entered(name, verdict), _extended(root, path, chain, real)))
                 continue
             try:
                 status = os.stat(entry.path)  # noqa: PTH116 (what Windows lists may be out of date)

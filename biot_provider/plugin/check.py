@@ -82,7 +82,8 @@ def code_digests(values: Given, old: Given, report: Callable[[str], None]) -> tu
     if problem:
         return {}, [Problem("code" if recipe is None else "build", problem)]
     runtime, handler = values["runtime"], values["handler"]
-    if isinstance(runtime, str) and isinstance(handler, str):
+    is_new = (digest, runtime, handler) != tuple(old.get(name) for name in ("code_digest", "runtime", "handler"))
+    if is_new and isinstance(runtime, str) and isinstance(handler, str):
         try:
             problem = handler_problem(package, runtime, handler)
         except OSError as error:  # such as a name too long for a file
