@@ -18,40 +18,39 @@ if TYPE_CHECKING:
     from biot_provider.package.content import Content
     from biot_provider.package.zip_writer import Packed, ZipWriter
 
-    Done = tuple[PackageFile, Packed] | Content
+    Batch = list[Content]
+    Done = list[tuple[PackageFile, Packed] | Content]
 
 _WHOLE_BYTES = 8 * 1024**2
 """What is compressed as a whole, at most: a bigger file goes through zlib in pieces."""
-_SMALL_BYTES = 32 * 1024
-"""What is compressed at once, at most: to have another thread do it takes as long."""
-_AHEAD_BYTES = 2 * 1024**2
-"""What waits for its turn to be written, at most, for each .zip."""
+_BATCH_BYTES = 1024**2
+"""What a thread does at a time, at least: the fewer the turns, the less they wait for each other."""
+_AHEAD_BYTES = 3 * 1024**2
+"""What is compressed before it is written, at most, for each .zip."""
 _MAX_THREADS = 4
-"""Files held whole at once, in this process: so they bound its memory, however many .zips are written."""
+"""Files held whole at once by threads of this process: so they bound its memory, however many .zips are written."""
 
 
 def zipped(archive: ZipWriter, contents: Iterable[Content]) -> Iterator[PackageFile]:
     """Write the files in their order, and give each as its content showed it. Raises `PackagingError`."""
-    waiting: deque[tuple[Future[Done] | Done, int]] = deque()
+    waiting: deque[tuple[Future[Done], int]] = deque()
     ahead = 0
     try:
-        for content in contents:
-            size = content.file.size
-            is_small = size <= _SMALL_BYTES
-            waiting.append(
-                (_compressed(archive, content) if is_small else _pool().submit(_compressed, archive, content), size)
-            )
+        for batch, size in _batches(contents):
+            if size < _BATCH_BYTES and not waiting:  # the only one: it is not worth a thread
+                yield from _written(archive, _compressed(archive, batch))
+                continue
+            waiting.append((_pool().submit(_compressed, archive, batch), size))
             ahead += size
             while ahead > _AHEAD_BYTES:
                 done, size = waiting.popleft()
+                yield from _written(archive, done.result())
                 ahead -= size
-                yield _written(archive, done)
         while waiting:
-            yield _written(archive, waiting.popleft()[0])
+            yield from _written(archive, waiting.popleft()[0].result())
     finally:
         for done, _ in waiting:
-            if isinstance(done, Future):
-                done.cancel()
+            done.cancel()
 
 
 @functools.cache
@@ -59,20 +58,37 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(min(_MAX_THREADS, os.cpu_count() or 1), thread_name_prefix="zip")
 
 
-def _compressed(archive: ZipWriter, content: Content) -> Done:
-    """Read, hash and compress a file; one that is too big is left for later."""
-    whole = content.whole(_WHOLE_BYTES) if content.file.size <= _WHOLE_BYTES else None
-    return content if whole is None else (content.found(whole), archive.pack(whole))
+def _batches(contents: Iterable[Content]) -> Iterator[tuple[Batch, int]]:
+    """Give the files a few at a time, with their bytes: threads are not to wait for each other all the time."""
+    batch: Batch = []
+    total = 0
+    for content in contents:
+        batch.append(content)
+        total += content.file.size
+        if total >= _BATCH_BYTES:
+            yield batch, total
+            batch, total = [], 0
+    if batch:
+        yield batch, total
 
 
-def _written(archive: ZipWriter, done: Future[Done] | Done) -> PackageFile:
-    if isinstance(done, Future):
-        done = done.result()
-    if not isinstance(done, tuple):
-        return _written_in_pieces(archive, done)
-    file, packed = done
-    archive.add(file.path, packed, executable=file.executable)
-    return file
+def _compressed(archive: ZipWriter, batch: Batch) -> Done:
+    """Read, hash and compress files; those that are too big are left for later."""
+    done: Done = []
+    for content in batch:
+        whole = content.whole(_WHOLE_BYTES) if content.file.size <= _WHOLE_BYTES else None
+        done.append(content if whole is None else (content.found(whole), archive.pack(whole)))
+    return done
+
+
+def _written(archive: ZipWriter, done: Done) -> Iterator[PackageFile]:
+    for item in done:
+        if isinstance(item, tuple):
+            file, packed = item
+            archive.add(file.path, packed, executable=file.executable)
+            yield file
+        else:
+            yield _written_in_pieces(archive, item)
 
 
 def _written_in_pieces(archive: ZipWriter, content: Content) -> PackageFile:
