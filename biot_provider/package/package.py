@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 from biot_provider.errors import PackagingError
 from biot_provider.package.content import Content
-from biot_provider.package.kept_zips import keep_zip, kept_zip, kept_zip_size
 from biot_provider.package.known_files import KnownFiles, forget_all
 from biot_provider.package.limits import (
     MAX_UNZIPPED_BYTES,
@@ -30,8 +29,9 @@ from biot_provider.package.limits import (
 from biot_provider.package.reading import Reading
 from biot_provider.package.source import opened
 from biot_provider.package.source_file import PackageFile, SourceFile, reading
-from biot_provider.package.zip_writer import Writable, ZipWriter
-from biot_provider.package.zipping import zipped
+from biot_provider.package.zips.kept import keep_zip, kept_zip, kept_zip_size
+from biot_provider.package.zips.packing import zipped
+from biot_provider.package.zips.writer import Writable, ZipWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -11,13 +11,13 @@ from biot_provider.package.known_files import stamp
 from biot_provider.package.limits import refuse_too_big
 from biot_provider.package.source import is_folder, list_files, opened
 from biot_provider.package.source_file import PackageFile, SourceFile, reading
-from biot_provider.package.zipping import zipped
+from biot_provider.package.zips.packing import zipped
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from biot_provider.package.known_files import KnownFiles
-    from biot_provider.package.zip_writer import ZipWriter
+    from biot_provider.package.zips.writer import ZipWriter
 
 _HELD_BYTES = 1024**2
 """The content that is held until it is known whether the package changed, at most."""

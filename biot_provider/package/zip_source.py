@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from biot_provider.errors import PackagingError
 from biot_provider.package.known_files import stamp
 from biot_provider.package.source_file import SourceFile, check_name, executable, reading, shown
-from biot_provider.package.zip_writer import ON_UNIX
+from biot_provider.package.zips.writer import ON_UNIX
 
 if TYPE_CHECKING:
     from pathlib import Path

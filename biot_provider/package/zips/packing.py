@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from biot_provider.package.content import Content
-    from biot_provider.package.zip_writer import Packed, ZipWriter
+    from biot_provider.package.zips.writer import Packed, ZipWriter
 
     Batch = list[Content]
     Done = list[tuple[PackageFile, Packed] | Content]
