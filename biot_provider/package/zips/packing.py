@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
+import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
@@ -25,10 +27,11 @@ _WHOLE_BYTES = 8 * 1024**2
 """What is compressed as a whole, at most: a bigger file goes through zlib in pieces."""
 _BATCH_BYTES = 1024**2
 """What a thread does at a time, at least: the fewer the turns, the less they wait for each other."""
-_AHEAD_BYTES = 3 * 1024**2
+_AHEAD_BYTES = 2 * 1024**2
 """What is compressed before it is written, at most, for each .zip."""
+_BIG = threading.Semaphore(2)
+"""Files of more than that which this process holds at once, however many .zips it writes."""
 _MAX_THREADS = 4
-"""Files held whole at once by threads of this process: so they bound its memory, however many .zips are written."""
 
 
 def zipped(archive: ZipWriter, contents: Iterable[Content]) -> Iterator[PackageFile]:
@@ -40,12 +43,13 @@ def zipped(archive: ZipWriter, contents: Iterable[Content]) -> Iterator[PackageF
             if size < _BATCH_BYTES and not waiting:  # the only one: it is not worth a thread
                 yield from _written(archive, _compressed(archive, batch))
                 continue
-            waiting.append((_pool().submit(_compressed, archive, batch), size))
-            ahead += size
-            while ahead > _AHEAD_BYTES:
-                done, size = waiting.popleft()
-                yield from _written(archive, done.result())
-                ahead -= size
+            with _BIG if size > _AHEAD_BYTES else contextlib.nullcontext():
+                waiting.append((_pool().submit(_compressed, archive, batch), size))
+                ahead += size
+                while ahead > _AHEAD_BYTES:
+                    done, size = waiting.popleft()
+                    yield from _written(archive, done.result())
+                    ahead -= size
         while waiting:
             yield from _written(archive, waiting.popleft()[0].result())
     finally:
