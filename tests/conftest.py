@@ -34,6 +34,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache of this run's own, which the processes that tests start have too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BIOT_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 class _Asked(socketserver.StreamRequestHandler):
     server: _Proxy
 

@@ -18,7 +18,7 @@ from biot_provider.lifecycle.codec import holds_unknown, is_unknown
 from biot_provider.lifecycle.fields import Mark, marked
 from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError, declared_arguments
 from biot_provider.lifecycle.validation import Problem
-from biot_provider.package.package import read_package
+from biot_provider.package.package import reread_package
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client
@@ -151,16 +151,18 @@ def _report_not_looked_for(state: PluginImageState, reason: str, context: Contex
 
 def _derived(inputs: PluginImageInputs) -> tuple[dict[str, Any], list[Problem]]:
     """What follows from the files: their digests, and the tag."""
-    from biot_provider.image.code import MAX_CODE_BYTES, package_digest
-    from biot_provider.image.dockerfile.context import read_context
-
     try:
+        # Imported where they are needed: a check of an unchanged image takes few milliseconds.
         if inputs.context is not None:
+            from biot_provider.image.dockerfile.context import read_context
+
             context = read_context(Path(inputs.context), inputs.dockerfile)
             digest = context.digest(build_args=inputs.build_args or {}, target=inputs.target)
             files = context.file_digests()
         else:
-            package = read_package(Path(str(inputs.code)), limit=MAX_CODE_BYTES)
+            from biot_provider.image.code import MAX_CODE_BYTES, package_digest
+
+            package = reread_package(Path(str(inputs.code)), limit=MAX_CODE_BYTES)
             digest = package_digest(package, inputs)
             files = package.file_digests()
     except (ImageError, PackagingError) as error:

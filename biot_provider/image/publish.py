@@ -23,7 +23,7 @@ from biot_provider.image.dockerfile.staged import stage
 from biot_provider.image.reference import EMBEDDED_HOST, Reference
 from biot_provider.image.registry import Registry, megabytes
 from biot_provider.image.registry_errors import ForbiddenError
-from biot_provider.package.package import read_package
+from biot_provider.package.package import reread_package
 
 if TYPE_CHECKING:
     from biot_provider.image.credentials import RegistryLogin
@@ -126,7 +126,7 @@ class Publisher:
 
     def _layered(self, inputs: PluginImageInputs, registry: Registry, folder: Path) -> Image:
         """Put code on a base image: one more layer, no builder."""
-        package = read_package(Path(str(inputs.code)), limit=MAX_CODE_BYTES)
+        package = reread_package(Path(str(inputs.code)), limit=MAX_CODE_BYTES)
         if package_digest(package, inputs) != inputs.context_digest:
             raise ImageError(f"{package.source} changed after it was read; run it again", "BIOT-4004")
         reference = Reference.parse(str(inputs.base_image))

@@ -29,6 +29,22 @@ class SourceFile:
     size: int
     executable: bool | None
     """None where the mode is no evidence and the content decides: see `is_program`."""
+    stamp: str | None = None
+    """What changes with the file (`known_files.stamp`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackageFile:
+    """One file of a package."""
+
+    path: str
+    """Relative to the package's root, with slashes."""
+    size: int
+    """Bytes."""
+    digest: str
+    """SHA-256 of the content, in hex."""
+    executable: bool
+    """Whether its owner may execute it, the only permission that counts; see `executable`."""
 
 
 def executable(mode: int) -> bool | None:

@@ -7,17 +7,17 @@ the entries, so how they were written (zip64, data descriptors, a mode of 0) doe
 from __future__ import annotations
 
 import stat
+import time
 import zipfile
 from typing import TYPE_CHECKING
 
 from biot_provider.errors import PackagingError
+from biot_provider.package.known_files import stamp
 from biot_provider.package.source_file import SourceFile, check_name, executable, reading, shown
+from biot_provider.package.zips.writer import ON_UNIX
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-ON_UNIX = 3
-"""A zip entry's `create_system` when its attributes hold Unix permissions."""
 
 _UTF8_NAME = 0x800
 _ENCRYPTED = 0x1
@@ -25,9 +25,12 @@ _ENCRYPTED = 0x1
 
 def list_zip(source: Path) -> list[SourceFile]:
     """Return the files of a .zip. Raises `PackagingError`."""
-    with reading(source), zipfile.ZipFile(source) as archive:
-        entries = zip_entries(source, archive)
-    return [SourceFile(path, entry.file_size, _executable(entry)) for path, entry in entries.items()]
+    now = time.time_ns()
+    with reading(source):
+        its_stamp = stamp(source.stat(), now)
+        with zipfile.ZipFile(source) as archive:
+            entries = zip_entries(source, archive)
+    return [SourceFile(path, entry.file_size, _executable(entry), its_stamp) for path, entry in entries.items()]
 
 
 def zip_entries(source: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:

@@ -15,7 +15,7 @@ from biot_provider.errors import PackagingError
 from biot_provider.lifecycle.codec import is_unknown
 from biot_provider.lifecycle.kind import Given, declared_arguments
 from biot_provider.lifecycle.validation import Problem, shown
-from biot_provider.package.package import read_package, zipped_size_problem
+from biot_provider.package.package import package_to_deploy, zipped_size_problem
 from biot_provider.plugin.handler.problem import handler_problem
 from biot_provider.plugin.model import DEFAULT_HANDLER, DEFAULT_RUNTIME, UNDECLARED
 from biot_provider.plugin.package import recipe_of
@@ -77,7 +77,7 @@ def code_digests(values: Given, old: Given, report: Callable[[str], None]) -> tu
             package, digest, files = build_package(sources, report), sources.digest, sources.file_digests()
             problem = built_size_problem(package)
         else:
-            package = read_package(Path(values["code"]))
+            package = package_to_deploy(Path(values["code"]), old.get("code_digest"))
             digest, files = package.digest, package.file_digests()
             problem = zipped_size_problem(package) if package.digest != old.get("code_digest") else None
     except PackagingError as error:
@@ -86,7 +86,8 @@ def code_digests(values: Given, old: Given, report: Callable[[str], None]) -> tu
     if problem:
         return {}, [Problem("code" if recipe is None else "build", problem, "BIOT-3006")]
     runtime, handler = values["runtime"], values["handler"]
-    if isinstance(runtime, str) and isinstance(handler, str):
+    is_new = (digest, runtime, handler) != tuple(old.get(name) for name in ("code_digest", "runtime", "handler"))
+    if is_new and isinstance(runtime, str) and isinstance(handler, str):
         try:
             problem = handler_problem(package, runtime, handler)
         except OSError as error:  # such as a name too long for a file

@@ -6,7 +6,6 @@ Nothing here knows Pulumi.
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING
 
@@ -199,11 +198,8 @@ def zipped(wanted: PluginState) -> Iterator[IO[bytes] | None]:
     if wanted.code is None:
         yield None
         return
-    package = deployed_package(wanted)
-    with tempfile.TemporaryFile() as target:
-        package.write_zip(target)
-        target.seek(0)
-        yield target
+    with deployed_package(wanted).zip() as file:
+        yield file
 
 
 def _refuse_kept_schedule(answer: PluginAnswer, wanted: PluginState) -> None:

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from biot_provider.errors import PackagingError
-from biot_provider.package.package import Package, read_package, write_zip
+from biot_provider.package.known_files import forget_all
+from biot_provider.package.package import Package, read_package, reread_package, write_zip
 from biot_provider.package.source import opened
 from biot_provider.recipe.cache import Cache, user_cache
 from biot_provider.recipe.dependencies import INSTALLED, install_for_command, lambda_dependencies
@@ -53,7 +54,7 @@ def build_package(sources: Sources, report: Report = lambda _line: None) -> Pack
 
 
 def _read(path: Path, place: str) -> Package:
-    return read_package(path, limit=MAX_SOURCE_BYTES, name=f"what was built of {place}")
+    return reread_package(path, limit=MAX_SOURCE_BYTES, name=f"what was built of {place}")
 
 
 def _build(sources: Sources, cache: Cache, report: Report) -> Path:
@@ -133,6 +134,7 @@ def _copy(package: Package, folder: Path) -> None:
                 shutil.copyfileobj(content, copy)
             with target.open("rb") as copy:
                 if hashlib.file_digest(copy, "sha256").hexdigest() != file.digest:
+                    forget_all()
                     raise PackagingError(
                         f"{package.place}: {file.path} changed while it was copied; run it again", "BIOT-3007"
                     )

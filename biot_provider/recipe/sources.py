@@ -17,7 +17,7 @@ from functools import cached_property
 
 from biot_provider.errors import PackagingError
 from biot_provider.package.ignore import IgnoreFile
-from biot_provider.package.package import Package, read_package
+from biot_provider.package.package import Package, reread_package
 from biot_provider.package.source import is_folder
 from biot_provider.recipe.lock_files import LockFile, find_lock_file
 from biot_provider.recipe.recipe import NONE, Recipe
@@ -87,7 +87,7 @@ def read_sources(recipe: Recipe) -> Sources:
     without = frozenset() if recipe.dependencies == NONE else _DEPENDENCIES
     if not recipe.keeps_sources:
         without |= {"/" + posixpath.normpath(str(recipe.output))}
-    return Sources(recipe, read_package(recipe.folder, limit=MAX_SOURCE_BYTES, without=without), lock)
+    return Sources(recipe, reread_package(recipe.folder, limit=MAX_SOURCE_BYTES, without=without), lock)
 
 
 def dependencies_digest(lock: LockFile, runtime: str) -> str:

@@ -13,6 +13,7 @@ import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -467,14 +468,14 @@ class TestWhatCannotBecomeAPackage:
 
     def test_a_file_that_cannot_be_read(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write_tree(tmp_path, FILES)
-        real_open = Path.open
 
-        def refuse(path: Path, *args: object, **options: object) -> object:
-            if path.name == "a.js":
-                raise PermissionError(13, "Permission denied", str(path))
-            return real_open(path, *args, **options)  # type: ignore[call-overload]
+        def refuse(path: str, *args: Any, **options: Any) -> object:
+            if path.endswith("a.js"):
+                raise PermissionError(13, "Permission denied", path)
+            return open(path, *args, **options)  # noqa: PTH123
 
-        monkeypatch.setattr(Path, "open", refuse)  # An administrator may read everything, so a mode would not do.
+        # An administrator may read everything, so a mode would not do.
+        monkeypatch.setattr("biot_provider.package.source.open", refuse, raising=False)
 
         with pytest.raises(PackagingError, match=r"src/a\.js cannot be read: Permission denied"):
             read_package(tmp_path)
@@ -751,7 +752,7 @@ class TestLimits:
                 reads.append(size)
                 return bytes(size)
 
-        monkeypatch.setattr(Path, "open", lambda *_, **__: Endless())
+        monkeypatch.setattr("biot_provider.package.source.open", lambda *_, **__: Endless(), raising=False)
 
         with pytest.raises(PackagingError, match="the biggest files are endless"):
             read_package(tmp_path, limit=1 << 20)

@@ -158,7 +158,7 @@ def test_an_end_in_the_middle_leaves_nothing(
         time.sleep(0.05)
     assert list((tmp_path / "tmp").iterdir()) == []
     assert not _is_running("97.6")
-    assert not list(cache.glob("*/*"))
+    assert {path.parent.name for path in cache.glob("*/*")} <= {"digests"}
 
 
 def _is_running(text: str) -> bool:

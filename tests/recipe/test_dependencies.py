@@ -75,7 +75,7 @@ def test_two_processes_that_build_the_same_at_once_do_not_meet(
     with ThreadPoolExecutor(3) as pool:
         runs = list(pool.map(lambda _: in_a_process(), range(3)))
     assert len({built_in(run) for run in runs}) == 1
-    assert len(list(cache.glob("*/*"))) == 2
+    assert len(list(cache.glob("*/*.zip"))) == 2
 
 
 def test_a_change_of_the_sources_takes_the_dependencies_from_the_cache(
