@@ -17,6 +17,7 @@ from pulumi.dynamic import Resource, ResourceProvider
 from pulumi.runtime.settings import get_monitor
 
 from biot_provider.program.arguments import owner, path
+from biot_provider.program.call_site import program_frames
 from biot_provider.program.connection import with_encrypted_credentials
 from biot_provider.program.sendable import sendable
 from biot_provider.provider.secret_arguments import KEY as SECRETS
@@ -88,7 +89,8 @@ class DeclaredResource(Resource):
             "__owner": owner(resource_name, opts),
             SECRETS: secret_names(arguments),
         }
-        super().__init__(self._managed_by(), resource_name, properties, opts)
+        with program_frames():
+            super().__init__(self._managed_by(), resource_name, properties, opts)
         if updates:
             unset = self._left_none(arguments)
             for name in {*self._optional, *self._lasting, *unset}:
