@@ -49,7 +49,7 @@ class SharedReads(Generic[AnswerT]):
     """The reads of one kind by one process, for all its threads.
 
     ``read`` reads one resource alone. ``search`` gives a page by its number, in an order that stays, and takes its
-    time in seconds; ``key`` is what ``read`` takes of a row.
+    time in seconds; ``key`` is what ``read`` takes of a row. ``meaning`` is what of a resource both must show alike.
     """
 
     def __init__(
@@ -57,12 +57,14 @@ class SharedReads(Generic[AnswerT]):
         read: Callable[[str], AnswerT],
         search: Callable[[int, float], Page[AnswerT]],
         key: Callable[[AnswerT], str],
+        meaning: Callable[[AnswerT], object],
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._read = read
         self._search_page = search
         self._key = key
+        self._meaning = meaning
         self._clock = clock
         self._lock = threading.Lock()
         self._searching: SingleFlight[None] = SingleFlight()
@@ -162,7 +164,8 @@ class SharedReads(Generic[AnswerT]):
     def _compare(self, alone: AnswerT, row: AnswerT) -> None:
         """Compare what a read alone and a search show of one resource. A first difference ends the searches."""
         if not self._are_alike:
-            self._are_alike = row == alone and row.model_fields_set == alone.model_fields_set
+            are_whole = row.model_fields_set == alone.model_fields_set
+            self._are_alike = are_whole and self._meaning(row) == self._meaning(alone)
             self._is_off = not self._are_alike
 
 

@@ -110,8 +110,8 @@ class Package:
     def file_digests(self, most: int = MAX_FILE_DIGESTS) -> dict[str, str]:
         """Return a short digest for each path, followed by `+x` when executable, so that a diff names changed files.
 
-        Beyond `most` entries a folder (`src/`) stands for its files, the deepest and fullest folders first; at last `./`
-        stands for the root's own files that are too many.
+        Beyond `most` entries a folder (`src/`) stands for its files, the deepest and fullest folders first; at last
+        `./` stands for the root's own files that are too many.
         """
         return {path: _short_digest(path, files) for path, files in sorted(_folded(self.files, most).items())}
 

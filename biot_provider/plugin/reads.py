@@ -11,7 +11,7 @@ from biot_provider.lifecycle.shared_reads import Page, SharedReads
 from biot_provider.plugin.imported import imported
 from biot_provider.plugin.model import PluginState
 from biot_provider.plugin.stamp import SEED, Stamp, is_remade
-from biot_provider.plugin.state import has_code, observed, observed_code
+from biot_provider.plugin.state import VARIABLES, has_code, observed, observed_code, own_variables
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -55,7 +55,15 @@ class PluginReads:
             answer = client.search_plugins_page(page, timeout=seconds)
             return Page(answer.data, answer.total)
 
-        return self._shared.setdefault(client, SharedReads(client.get_plugin, search, lambda row: row.bare_name))
+        return self._shared.setdefault(
+            client, SharedReads(client.get_plugin, search, lambda row: row.bare_name, _meaning)
+        )
+
+
+def _meaning(answer: PluginAnswer) -> object:
+    """What counts of a plugin: a search may well hide the platform's own variables, keys among them."""
+    own = own_variables(answer.environment_variables)
+    return answer.model_copy(update={VARIABLES: own}), Stamp.found(answer), answer.environment_variables is None
 
 
 def _unchanged(shown: PluginAnswer, id_: str, known: PluginState, context: Context) -> Found[PluginState] | None:

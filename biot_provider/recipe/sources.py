@@ -53,7 +53,9 @@ class Sources:
         return recipe_digest(said)
 
     def file_digests(self, most: int = MAX_FILE_DIGESTS) -> dict[str, str]:
-        """Return a short digest for each file that counts, folded to ``most`` entries, and the version of each distribution that is locked."""
+        """Return a short digest for each file that counts, folded to ``most`` entries, and the version of each
+        distribution that is locked.
+        """
         digests = self._counted.file_digests(most)
         if self.lock is None:
             return digests

@@ -117,6 +117,14 @@ def test_a_search_that_shows_less_counts_for_nothing(fleet: Fleet, shown: dict[s
     assert found["p7"]["environment_variables"] == {"MODE": "lax"}
 
 
+def test_a_search_may_hide_the_platforms_own_variables(fleet: Fleet) -> None:
+    fleet.world.platform.variants.add(
+        "plugin", "environmentVariables.BIOT_SERVICE_USER_SECRET_KEY", missing=True, path=SEARCH
+    )
+    assert fleet.changed(fleet.refreshed()) == set()
+    assert len(fleet.world.platform.requests()) <= 4
+
+
 def test_a_row_that_lacks_a_member_counts_for_nothing(fleet: Fleet) -> None:
     fleet.world.platform.variants.add("plugin", "subscriptions", missing=True, path=SEARCH, of="p7")
     told = {"entityTypeName": "patient", "actionName": "_create"}
@@ -127,7 +135,7 @@ def test_a_row_that_lacks_a_member_counts_for_nothing(fleet: Fleet) -> None:
 
 
 def test_names_with_the_platforms_prefix_are_the_same(fleet: Fleet) -> None:
-    fleet.world.platform.switches.update({"names": "prefixed"})
+    fleet.world.platform.switches.set(names="prefixed")
     assert fleet.changed(fleet.refreshed()) == set()
     assert fleet.asked["search"] == 1
 
