@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pulumi
 
-_SDK = (str(Path(pulumi.__file__).parent), "<frozen ")
+_SDK = (f"{Path(pulumi.__file__).parent}{os.sep}", "<frozen ")
 _SDK_FRAMES = 5
 """Of the SDK's own, from the constructor of a dynamic resource to where it takes the stack trace."""
 
@@ -19,7 +20,7 @@ def program_frames() -> Iterator[None]:
     """Register a resource in the block with a stack trace that ends with the program's outermost frame.
 
     The SDK sends the frames below it too, those of its own, of asyncio and of the language host: for each resource a
-    kilobyte of state, with this machine's paths in it, and half of the time that its registration takes.
+    kilobyte of state, with this machine's paths in it.
     """
     frame = sys._getframe(2)  # whoever is in the block
     depth = _SDK_FRAMES
