@@ -74,6 +74,7 @@ bench: $(VENV)/.installed  ## the benchmarks, as ratios measured side by side in
 	@$(WITH_ENGINE) $(BIN)/python benchmarks/run.py
 	@$(WITH_ENGINE) $(BIN)/python benchmarks/many.py
 	@$(WITH_ENGINE) $(BIN)/python benchmarks/package.py
+	@$(WITH_ENGINE) $(BIN)/python benchmarks/fleet.py
 	@$(BIN)/python benchmarks/build.py
 	@$(BIN)/python tools/test_servers.py
 	@$(WITH_ENGINE) $(BIN)/python benchmarks/image.py

@@ -56,7 +56,7 @@ __all__ = [
 ]
 
 MAX_FILE_DIGESTS = 50
-"""Entries of `Package.file_digests`, at most."""
+"""Entries of `Package.file_digests`, at most, unless fewer are wanted."""
 
 _SHORT_DIGEST = 16
 # More than a zip adds: 100 bytes of headers and twice the name; to what will not shrink, 5 bytes per 5,000.
@@ -97,13 +97,13 @@ class Package:
         with opened(self.source) as open_file, reading(self.source, path), open_file(path) as content:
             return content.read()
 
-    def file_digests(self) -> dict[str, str]:
+    def file_digests(self, most: int = MAX_FILE_DIGESTS) -> dict[str, str]:
         """Return a short digest for each path, followed by `+x` when executable, so that a diff names changed files.
 
-        Beyond 50 entries a folder (`src/`) stands for its files, the deepest and fullest folders first; at last `./`
-        stands for the root's own files that are too many.
+        Beyond `most` entries a folder (`src/`) stands for its files, the deepest and fullest folders first; at last
+        `./` stands for the root's own files that are too many.
         """
-        return {path: _short_digest(path, files) for path, files in sorted(_folded(self.files).items())}
+        return {path: _short_digest(path, files) for path, files in sorted(_folded(self.files, most).items())}
 
     def write_zip(self, target: Writable) -> int:
         """Write the package as a .zip that depends on nothing but the files; return its size in bytes.
@@ -215,17 +215,17 @@ def _short_digest(path: str, files: list[PackageFile]) -> str:
     return files[0].digest[:_SHORT_DIGEST] + ("+x" if files[0].executable else "")
 
 
-def _folded(files: Iterable[PackageFile]) -> dict[str, list[PackageFile]]:
+def _folded(files: Iterable[PackageFile], most: int) -> dict[str, list[PackageFile]]:
     entries = {file.path: [file] for file in files}
 
     def fold(paths: Iterable[str], into: str) -> None:
         entries[into] = sorted((file for path in paths for file in entries.pop(path)), key=lambda file: file.path)
 
-    while len(entries) > MAX_FILE_DIGESTS:
+    while len(entries) > most:
         deepest = max(_depth(path) for path in entries)
         if deepest == 0:
             # The root's own files come before its folders.
-            fold(sorted(entries, key=lambda path: (path.endswith("/"), path))[MAX_FILE_DIGESTS - 1 :], into="./")
+            fold(sorted(entries, key=lambda path: (path.endswith("/"), path))[most - 1 :], into="./")
             break
         folders: defaultdict[str, list[str]] = defaultdict(list)
         for path in entries:
@@ -233,7 +233,7 @@ def _folded(files: Iterable[PackageFile]) -> dict[str, list[PackageFile]]:
                 folders[path.removesuffix("/").rpartition("/")[0] + "/"].append(path)
         for folder, paths in sorted(folders.items(), key=lambda item: (-len(item[1]), item[0])):
             fold(paths, into=folder)
-            if len(entries) <= MAX_FILE_DIGESTS:
+            if len(entries) <= most:
                 break
     return entries
 

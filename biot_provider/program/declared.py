@@ -16,6 +16,7 @@ from pulumi.runtime.settings import get_monitor
 
 from biot_provider.errors import coded
 from biot_provider.program.arguments import owner, path
+from biot_provider.program.call_site import program_frames
 from biot_provider.program.connection import with_encrypted_credentials
 from biot_provider.program.outputs import Attributes, Settled, known_secret
 from biot_provider.program.sendable import sendable
@@ -94,7 +95,8 @@ class DeclaredResource(Resource):
         }
         attributes = self.__dict__ = Attributes(self, self._previewed if updates else None)
         self._updates, self._unset = updates, self._left_none(arguments)
-        super().__init__(self._managed_by(), resource_name, properties, opts)
+        with program_frames():
+            super().__init__(self._managed_by(), resource_name, properties, opts)
         attributes.take_over(properties)
 
     @classmethod

@@ -17,7 +17,7 @@ from functools import cached_property
 
 from biot_provider.errors import PackagingError
 from biot_provider.package.ignore import IgnoreFile
-from biot_provider.package.package import Package, reread_package
+from biot_provider.package.package import MAX_FILE_DIGESTS, Package, reread_package
 from biot_provider.package.source import is_folder
 from biot_provider.recipe.lock_files import LockFile, find_lock_file
 from biot_provider.recipe.recipe import NONE, Recipe
@@ -52,9 +52,11 @@ class Sources:
         }
         return recipe_digest(said)
 
-    def file_digests(self) -> dict[str, str]:
-        """Return a short digest for each file that counts, and the version of each distribution that is locked."""
-        digests = self._counted.file_digests()
+    def file_digests(self, most: int = MAX_FILE_DIGESTS) -> dict[str, str]:
+        """Return a short digest for each file that counts, folded to ``most`` entries, and the version of each
+        distribution that is locked.
+        """
+        digests = self._counted.file_digests(most)
         if self.lock is None:
             return digests
         versions = self.lock.versions(with_dev=self.recipe.command is not None)

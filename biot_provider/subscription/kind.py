@@ -31,6 +31,7 @@ from biot_provider.subscription.model import (
     NotificationSubscriptionState,
     SubscriptionState,
 )
+from biot_provider.subscription.reads import SubscriptionReads
 from biot_provider.subscription.rules import (
     interception_problems,
     interception_warning,
@@ -96,6 +97,7 @@ class SubscriptionKind:
         self._known: dict[tuple[str, ...], SubscriptionState] = {}
         """What the stack has: a resource that is replaced may declare the same subscription anew."""
         self._had = HadSubscriptions(RunNotes.of_this_run(type_.noun))
+        self._reads = SubscriptionReads()
 
     def name(self, id_: str, state: SubscriptionState) -> str:
         """What messages call a subscription."""
@@ -130,6 +132,7 @@ class SubscriptionKind:
     def create(self, new: SubscriptionState, context: Context) -> Found[SubscriptionState]:
         """Subscribe the endpoint; what is subscribed already is taken as this resource's."""
         state = self._writes(context).subscribe(new, self._known.get(new.identity()))
+        self._reads.forget()
         self._had.add(state)
         return Found(id_of(state), state)
 
@@ -137,7 +140,7 @@ class SubscriptionKind:
         """Look whether it is subscribed, and whether it is still the one that was; its order stays as declared."""
         writes = self._writes(context)
         if known.endpoint:
-            found = writes.find(known)
+            found = self._reads.find(known, writes)
             state = None if found is None else self._refreshed(known, found, context)
         else:
             digest = digest_in(id_)
@@ -155,6 +158,7 @@ class SubscriptionKind:
     def update(self, _id: str, old: SubscriptionState, new: SubscriptionState, context: Context) -> SubscriptionState:
         """Subscribe once more with what has changed, with no gap in service."""
         state = self._writes(context).subscribe(new, old)
+        self._reads.forget()
         self._had.add(state)
         return state
 
@@ -170,6 +174,7 @@ class SubscriptionKind:
             context.report(f"{self.name(id_, old)} stays subscribed: another resource of this stack has taken it over")
             return
         self._writes(context).delete(old)
+        self._reads.forget()
 
     def is_there(self, _id: str, old: SubscriptionState, context: Context) -> bool:
         """Whether the platform has a subscription of these parts."""

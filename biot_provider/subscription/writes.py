@@ -92,9 +92,11 @@ class SubscriptionWrites:
 
     def find(self, state: SubscriptionState) -> SubscriptionAnswer | None:
         """The platform's subscription of the state's id there, however it is shown, else the one of the same parts."""
-        rows = self._rows({"endpoint": {"eq": state.endpoint}})
-        known = (row for row in rows if state.platform_id and row.id == state.platform_id)
-        return next(known, None) or next((row for row in rows if row.identity() == state.identity()), None)
+        return found_among(self.search(state), state)
+
+    def search(self, state: SubscriptionState) -> Sequence[SubscriptionAnswer]:
+        """All subscriptions of the state's endpoint."""
+        return self._rows({"endpoint": {"eq": state.endpoint}})
 
     def find_by_digest(self, digest: str) -> SubscriptionAnswer | None:
         """The platform's subscription whose id has this digest."""
@@ -153,6 +155,12 @@ class SubscriptionWrites:
                 "BIOT-5121",
             )
         )
+
+
+def found_among(rows: Sequence[SubscriptionAnswer], state: SubscriptionState) -> SubscriptionAnswer | None:
+    """The one of the state's id there, however it is shown, else the one of the same parts."""
+    known = (row for row in rows if state.platform_id and row.id == state.platform_id)
+    return next(known, None) or next((row for row in rows if row.identity() == state.identity()), None)
 
 
 def is_the_one_of(state: SubscriptionState, found: SubscriptionAnswer) -> bool:

@@ -183,7 +183,7 @@ class TestWhatIsKept:
 
     def test_leaves_nothing_of_one_that_was_not_finished(self, code: Path, tmp_path: Path) -> None:
         def stop(_target: object) -> str:
-            raise PackagingError("stopped")
+            raise PackagingError("stopped", "BIOT-3120")
 
         with pytest.raises(PackagingError, match="stopped"):
             keep_zip(stop)
