@@ -26,7 +26,6 @@ from biot_provider.plugin.check import (
     schedule_problems,
     with_defaults,
 )
-from biot_provider.plugin.imported import imported
 from biot_provider.plugin.kept import KeptPlugins
 from biot_provider.plugin.model import PluginInputs, PluginState
 from biot_provider.plugin.stamp import SEED, Stamp, is_foreign, is_remade, is_same_plugin
@@ -40,12 +39,12 @@ from biot_provider.plugin.state import (
     observed_code,
     replacing_fields,
 )
-from biot_provider.plugin.writes import PluginWrites
 from biot_provider.recipe.versions import changed_versions
 
 if TYPE_CHECKING:
     from biot_provider.api.models.plugins import PluginAnswer
     from biot_provider.plugin.hooks.new import NewHooks
+    from biot_provider.plugin.writes import PluginWrites
 
 _MOST_VERSIONS = 10
 """Changes of dependencies that one line names."""
@@ -119,7 +118,7 @@ class PluginKind:
 
     def create(self, new: PluginState, context: Context) -> Found[PluginState]:
         """Create the plugin, or continue with the one that this resource has on the platform already."""
-        state = PluginWrites(context).create(new)
+        state = _writes(context).create(new)
         if state.kept is True:
             self._keep(state)
         return Found(new.name, state)
@@ -136,6 +135,8 @@ class PluginKind:
                 raise  # the platform's own words say more than that there is none
             return None
         if is_import:
+            from biot_provider.plugin.imported import imported
+
             return Found(id_, imported(answer, known))
         state = observed(answer, known)
         if has_no_state:
@@ -158,7 +159,7 @@ class PluginKind:
 
     def update(self, _id: str, old: PluginState, new: PluginState, context: Context) -> PluginState:
         """Send what changed, and code only when it changed."""
-        updated = PluginWrites(context).update(old, _image_alone(new))
+        updated = _writes(context).update(old, _image_alone(new))
         self._keep(updated)
         return updated
 
@@ -168,7 +169,7 @@ class PluginKind:
         if old in self._kept:
             context.report(f"plugin {id_!r}: is kept, not made anew: its replacement has taken it over")
             return
-        PluginWrites(context).delete(old)
+        _writes(context).delete(old)
 
     def is_there(self, id_: str, old: PluginState, context: Context) -> bool:
         """Whether the platform has the plugin with this resource's stamp, or the one that was made at its time."""
@@ -214,6 +215,12 @@ class PluginKind:
         if shown == resource_name(owner):  # below another parent: the types distinguish the two
             shown = path_in_stack(other)
         return [Problem("name", f"{name!r} is the plugin of resource {shown!r} too: leave one out")]
+
+
+def _writes(context: Context) -> PluginWrites:
+    from biot_provider.plugin.writes import PluginWrites  # a preview starts without it
+
+    return PluginWrites(context)
 
 
 def _is_build_unknown(values: Given) -> bool:

@@ -6,14 +6,18 @@ The classes themselves, in ``resources/``, are generated from the models; ``kind
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import functools
+import pickle
 import uuid
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
 import pulumi
-from pulumi.dynamic import Resource, ResourceProvider
+from pulumi.dynamic import Resource
+from pulumi.dynamic.dynamic import PROVIDER_KEY
 from pulumi.runtime.settings import get_monitor
 
 from biot_provider.program.arguments import owner, path
@@ -29,8 +33,8 @@ _PLATFORM = "__platform"
 class DeclaredResource(Resource):
     """A resource as a program declares it."""
 
-    _managed_by: ClassVar[type[ResourceProvider]]
-    """What manages resources of the kind."""
+    _managed_by: ClassVar[tuple[str, str]]
+    """The module and the name of the class that manages resources of the kind, in the provider's process."""
 
     _instead_of_import: ClassVar[str]
     """How a resource that exists is taken over."""
@@ -87,8 +91,12 @@ class DeclaredResource(Resource):
             **dict.fromkeys((*self._outputs, _PLATFORM)),
             "__owner": owner(resource_name, opts),
             SECRETS: secret_names(arguments),
+            PROVIDER_KEY: pickled_by_name(*self._managed_by),
         }
-        super().__init__(self._managed_by(), resource_name, properties, opts)
+        # Past the SDK's class, which would pickle the provider, and so import it and all that it needs.
+        pulumi.CustomResource.__init__(
+            self, f"pulumi-python:{self._resource_type_name}", resource_name, properties, opts
+        )
         if updates:
             unset = self._left_none(arguments)
             for name in {*self._optional, *self._lasting, *unset}:
@@ -186,6 +194,17 @@ class _Updates:
 
     def _see(self, args: pulumi.ResourceHookArgs) -> None:
         self.seen[args.urn] = (args.old_outputs or {}, args.new_inputs or {})
+
+
+@functools.cache
+def pickled_by_name(module: str, name: str) -> str:
+    """The persisted reference to a provider: a class without attributes, pickled by its name, as the SDK writes it."""
+    memoize = pickle.MEMOIZE
+    words = [pickle.SHORT_BINUNICODE + bytes([len(word)]) + word.encode() + memoize for word in (module, name)]
+    made = [*words, pickle.STACK_GLOBAL, memoize, pickle.EMPTY_TUPLE, pickle.NEWOBJ, memoize, pickle.STOP]
+    frame = b"".join(made)
+    head = pickle.PROTO + bytes([4]) + pickle.FRAME + len(frame).to_bytes(8, "little")
+    return base64.b64encode(head + frame).decode()
 
 
 def _each_secret(values: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None) -> Any:
