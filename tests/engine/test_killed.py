@@ -1,4 +1,7 @@
-"""Runs that are interrupted or killed in the middle of a write: the next one repairs what they left."""
+"""Runs that are interrupted or killed in the middle of a write: the next one repairs what they left.
+
+Of a provider that is killed too see tests/provider/test_plugin_process.py.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +32,6 @@ def interrupted_twice(run: subprocess.Popen[bytes]) -> None:
 def killed(run: subprocess.Popen[bytes]) -> None:
     """The engine alone is killed; the dynamic provider's process lives on and finishes its write."""
     run.kill()
-
-
-def all_killed(run: subprocess.Popen[bytes]) -> None:
-    """The engine and everything it started are killed."""
-    os.killpg(run.pid, signal.SIGKILL)
 
 
 def run_until(project: Project, asked: str, end: Callable[[subprocess.Popen[bytes]], None]) -> None:
@@ -68,7 +66,6 @@ def run_until(project: Project, asked: str, end: Callable[[subprocess.Popen[byte
     [
         ("dynamic", interrupted_twice, "before", "after"),
         ("dynamic", killed, "after", "before"),
-        ("dynamic", all_killed, "before", "after"),
         ("native", interrupted_twice, "before", "after"),
         ("native", killed, "after", "before"),
     ],
