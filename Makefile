@@ -72,6 +72,7 @@ format: $(VENV)/.installed  ## rewrite the sources as the formatter wants them
 
 bench: $(VENV)/.installed  ## the benchmarks, as ratios measured side by side in one run
 	@$(WITH_ENGINE) $(BIN)/python benchmarks/run.py
+	@$(WITH_ENGINE) $(BIN)/python benchmarks/start.py
 	@$(WITH_ENGINE) $(BIN)/python benchmarks/many.py
 	@$(WITH_ENGINE) $(BIN)/python benchmarks/package.py
 	@$(WITH_ENGINE) $(BIN)/python benchmarks/fleet.py

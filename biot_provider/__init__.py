@@ -4,8 +4,8 @@
 for all that a folder describes.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from biot_provider._version import __version__
 
@@ -58,23 +58,27 @@ __all__ = [
 ]
 
 _MODULES = {
-    "connection": ("Provider",),
-    "declare_plugins": ("declare_plugins",),
-    "functions": ("get_plugin", "get_public_key", "list_plugins"),
-    "resources.image": ("PluginImage",),
-    "resources.plugin": tuple(name for name in __all__ if name == "Plugin" or name.endswith(("Args", "ArgsDict"))),
-    "resources.plugin_info": ("PluginInfo",),
-    "resources.service_user": ("ServiceUser", "ServiceUserKey"),
-    "resources.subscription": ("InterceptionSubscription", "NotificationSubscription"),
+    "InterceptionSubscription": "resources.subscription",
+    "NotificationSubscription": "resources.subscription",
+    "PluginImage": "resources.image",
+    "PluginInfo": "resources.plugin_info",
+    "Provider": "connection",
+    "ServiceUser": "resources.service_user",
+    "ServiceUserKey": "resources.service_user",
+    "declare_plugins": "declare_plugins",
+    "get_plugin": "functions",
+    "get_public_key": "functions",
+    "list_plugins": "functions",
 }
-_PLACES = {name: f"biot_provider.program.{module}" for module, names in _MODULES.items() for name in names}
+"""Where the names are below ``program/``; the others are beside the class ``Plugin``."""
 
 
-def __getattr__(name: str) -> object:
-    """Import a public name when it is used: the command line and the provider's processes need few of them."""
-    if name not in _PLACES:
+def __getattr__(name: str) -> Any:
+    """Import a name when it is used: the provider's process uses none of them, and a program few."""
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    globals()[name] = found = getattr(import_module(_PLACES[name]), name)
+    module = importlib.import_module(f"{__name__}.program.{_MODULES.get(name, 'resources.plugin')}")
+    globals()[name] = found = getattr(module, name)
     return found
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-PRE_REQUEST, POST_REQUEST, ADAPT_ENTITY = "PRE_REQUEST", "POST_REQUEST", "ADAPT_ENTITY"
-
-DEFAULT_ORDER = 1
-"""The order of a plugin's interceptions where it gives none (BioT API 2.4.2, interceptionOrder)."""
+from biot_provider.hooks import ADAPT_ENTITY as ADAPT_ENTITY
+from biot_provider.hooks import DEFAULT_ORDER as DEFAULT_ORDER
+from biot_provider.hooks import POST_REQUEST as POST_REQUEST
+from biot_provider.hooks import PRE_REQUEST as PRE_REQUEST
 
 
 @dataclass(frozen=True, slots=True)

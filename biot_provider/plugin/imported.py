@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from biot_provider.api.models.plugins import InterceptionAnswer, PluginAnswer, SubscriptionsAnswer
-from biot_provider.hooks.model import ADAPT_ENTITY
+from biot_provider.hooks import ADAPT_ENTITY
 from biot_provider.plugin.model import AS_DEPLOYED, PluginState
 from biot_provider.plugin.stamp import Stamp, is_digest
 from biot_provider.plugin.state import observed

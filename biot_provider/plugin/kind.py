@@ -37,11 +37,11 @@ from biot_provider.plugin.state import (
     must_create_before_delete,
     replacing_fields,
 )
-from biot_provider.plugin.writes import PluginWrites
 from biot_provider.recipe.versions import changed_versions
 
 if TYPE_CHECKING:
     from biot_provider.plugin.hooks.new import NewHooks
+    from biot_provider.plugin.writes import PluginWrites
 
 _MOST_VERSIONS = 10
 """Changes of dependencies that one line names."""
@@ -117,7 +117,7 @@ class PluginKind:
     def create(self, new: PluginState, context: Context) -> Found[PluginState]:
         """Create the plugin, or continue with the one that this resource has on the platform already."""
         with self._reads.written(new.name, context):
-            state = PluginWrites(context).create(new)
+            state = _writes(context).create(new)
         if state.kept is True:
             self._keep(state)
         return Found(new.name, state)
@@ -133,7 +133,7 @@ class PluginKind:
     def update(self, _id: str, old: PluginState, new: PluginState, context: Context) -> PluginState:
         """Send what changed, and code only when it changed."""
         with self._reads.written(new.name, context):
-            updated = PluginWrites(context).update(old, _image_alone(new))
+            updated = _writes(context).update(old, _image_alone(new))
         self._keep(updated)
         return updated
 
@@ -144,7 +144,7 @@ class PluginKind:
             context.report(f"plugin {id_!r}: is kept, not made anew: its replacement has taken it over")
             return
         with self._reads.written(old.name, context):
-            PluginWrites(context).delete(old)
+            _writes(context).delete(old)
 
     def is_there(self, id_: str, old: PluginState, context: Context) -> bool:
         """Whether the platform has the plugin with this resource's stamp, or the one that was made at its time."""
@@ -190,6 +190,12 @@ class PluginKind:
         if shown == resource_name(owner):  # below another parent: the types distinguish the two
             shown = path_in_stack(other)
         return [Problem("name", f"{name!r} is the plugin of resource {shown!r} too: leave one out", "BIOT-2142")]
+
+
+def _writes(context: Context) -> PluginWrites:
+    from biot_provider.plugin.writes import PluginWrites  # a preview starts without it
+
+    return PluginWrites(context)
 
 
 def _is_build_unknown(values: Given) -> bool:

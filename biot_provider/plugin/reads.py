@@ -103,7 +103,8 @@ def _with_code(state: PluginState, answer: PluginAnswer, known: PluginState, con
         context.report(
             coded(
                 f"warning: plugin {state.name!r} belongs to another stack or resource by now (owner {stamp.owner}):"
-                " this stack leaves it alone. What to do: take it out of the program, or set adopt=True to take it over",
+                " this stack leaves it alone. What to do: take it out of the program, or set adopt=True to take it"
+                " over",
                 "BIOT-5107",
             )
         )

@@ -11,8 +11,8 @@ from pathlib import Path
 import pulumi
 
 _SDK = (f"{Path(pulumi.__file__).parent}{os.sep}", "<frozen ")
-_SDK_FRAMES = 5
-"""Of the SDK's own, from the constructor of a dynamic resource to where it takes the stack trace."""
+_SDK_FRAMES = 4
+"""Of the SDK's own, from the constructor of a resource to where it takes the stack trace."""
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import pulumi
 from pulumi.runtime import get_config, get_root_directory
 
 from biot_provider.errors import InputError, coded
-from biot_provider.lifecycle.validation import nearest
+from biot_provider.lifecycle.problems import nearest
 from biot_provider.plugin.manifest.arguments import MANIFEST_KEYS, PluginManifest
 from biot_provider.plugin.manifest.folders import MANIFEST, find_manifests
 from biot_provider.plugin.manifest.overrides import read_overrides

@@ -5,13 +5,17 @@ The classes themselves, in ``resources/``, are generated from the models; ``kind
 
 from __future__ import annotations
 
+import base64
+import functools
+import pickle
 import uuid
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
 import pulumi
-from pulumi.dynamic import Resource, ResourceProvider
+from pulumi.dynamic import Resource
+from pulumi.dynamic.dynamic import PROVIDER_KEY
 from pulumi.runtime.settings import get_monitor
 
 from biot_provider.errors import coded
@@ -30,8 +34,8 @@ _PLATFORM = "__platform"
 class DeclaredResource(Resource):
     """A resource as a program declares it."""
 
-    _managed_by: ClassVar[type[ResourceProvider]]
-    """What manages resources of the kind."""
+    _managed_by: ClassVar[tuple[str, str]]
+    """The module and the name of the class that manages resources of the kind, in the provider's process."""
 
     _instead_of_import: ClassVar[str]
     """How a resource that exists is taken over."""
@@ -92,11 +96,14 @@ class DeclaredResource(Resource):
             **dict.fromkeys((*self._outputs, _PLATFORM)),
             "__owner": owner(resource_name, opts),
             SECRETS: secret_names(arguments),
+            PROVIDER_KEY: pickled_by_name(*self._managed_by),
         }
         attributes = self.__dict__ = Attributes(self, self._previewed if updates else None)
         self._updates, self._unset = updates, self._left_none(arguments)
+        type_ = f"pulumi-python:{self._resource_type_name}"
         with program_frames():
-            super().__init__(self._managed_by(), resource_name, properties, opts)
+            # Past the SDK's class, which would pickle the provider, and so import it and all that it needs.
+            pulumi.CustomResource.__init__(self, type_, resource_name, properties, opts)
         attributes.take_over(properties)
 
     @classmethod
@@ -195,6 +202,17 @@ def _native(kind: str, resource_name: str, opts: pulumi.ResourceOptions | None) 
     if opts is None or opts.parent is None:  # a text costs the SDK less than an alias
         return f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{type_}::{resource_name}"
     return pulumi.Alias(type_=type_)
+
+
+@functools.cache
+def pickled_by_name(module: str, name: str) -> str:
+    """The persisted reference to a provider: a class without attributes, pickled by its name, as the SDK writes it."""
+    memoize = pickle.MEMOIZE
+    words = [pickle.SHORT_BINUNICODE + bytes([len(word)]) + word.encode() + memoize for word in (module, name)]
+    made = [*words, pickle.STACK_GLOBAL, memoize, pickle.EMPTY_TUPLE, pickle.NEWOBJ, memoize, pickle.STOP]
+    frame = b"".join(made)
+    head = pickle.PROTO + bytes([4]) + pickle.FRAME + len(frame).to_bytes(8, "little")
+    return base64.b64encode(head + frame).decode()
 
 
 def _each_secret(values: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None) -> Any:

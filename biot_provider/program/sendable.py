@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 from pulumi._types import input_type_to_dict, is_input_type
 
-from biot_provider.lifecycle.validation import MAX_DEPTH, in_path, plain_problems
+from biot_provider.lifecycle.problems import MAX_DEPTH, in_path, plain_problems
 
 _PLAIN = (str, int, float, dict, list, type(None))
 

@@ -6,8 +6,10 @@ An error leaves as one line that stands alone; the frames of a traceback are sho
 from __future__ import annotations
 
 import functools
+import gc
 import logging
 import os
+import pkgutil
 import sys
 import traceback
 import warnings
@@ -37,7 +39,7 @@ from biot_provider.lifecycle.ignored import with_ignored
 from biot_provider.lifecycle.kind import ResourceKind
 from biot_provider.lifecycle.names import snake_case
 from biot_provider.lifecycle.operations import Operations
-from biot_provider.lifecycle.validation import MAX_DEPTH
+from biot_provider.lifecycle.problems import MAX_DEPTH
 from biot_provider.provider.host import (
     ignored_changes,
     let_more_run_at_once,
@@ -100,7 +102,9 @@ class DynamicProvider(ResourceProvider):
 
     serialize_as_secret_always = False  # it is a class's name, and one decryption per resource would be its price
 
-    kind_type: ClassVar[Callable[[], ResourceKind[Any, Any]]]
+    kind_path: ClassVar[str]
+    """Where the kind is, ``module:class``: a program imports this class for its name, and the kind is much more."""
+
     connection: Connection
     kind: ResourceKind[Any, Any]
 
@@ -112,14 +116,21 @@ class DynamicProvider(ResourceProvider):
         """
         warnings.simplefilter("ignore")
         logging.disable()
+        gc.freeze()  # what is imported by now stays, and need not be gone through for garbage again and again
         send_changed_paths()
         let_more_run_at_once(_MAX_THREADS)
         self.connect(Connection.configured(req.config.get))
 
+    @classmethod
+    def kind_type(cls) -> ResourceKind[Any, Any]:
+        """The kind, for one run."""
+        kind: Callable[[], ResourceKind[Any, Any]] = pkgutil.resolve_name(cls.kind_path)
+        return kind()
+
     def connect(self, connection: Connection) -> None:
         """Begin a run over this connection."""
         self.connection = connection
-        self.kind = type(self).kind_type()
+        self.kind = self.kind_type()
         self._operations: Operations[Any, Any] = Operations(self.kind, connection, report)
         self._content = marked(self.kind.inputs, Mark.CONTENT)
         self._content_digests = marked(self.kind.inputs, Mark.CONTENT_DIGEST)

@@ -336,6 +336,7 @@ def test_words_that_nobody_knows_stop_nothing_and_are_named(run: Run, platform: 
     assert manifest(doctor, "guard")["enabledState"] == "SUSPENDED"
 
 
+@pytest.mark.usefixtures("pauses")
 @pytest.mark.parametrize("fault", ["forbidden", "bad-gateway", "not-json"])
 def test_a_platform_that_stops_at_the_second_page_leaves_nothing(
     run: Run, platform: Platform, doctor: Doctor, fault: str

@@ -144,6 +144,7 @@ def test_an_identity_that_may_read_plugins_alone_sees_these_and_what_is_missing(
     assert len(problem.splitlines()) == 1
 
 
+@pytest.mark.usefixtures("pauses")
 def test_an_unreachable_platform_is_one_line(graph: Graph, doctor: Doctor) -> None:
     doctor.as_user("http://127.0.0.1:9", ("id", "key"))
     code, output, problem = graph()

@@ -1,4 +1,7 @@
-"""Runs that are interrupted or killed in the middle of a write: the next one repairs what they left."""
+"""Runs that are interrupted or killed in the middle of a write: the next one repairs what they left.
+
+Of a provider that is killed too see tests/provider/test_plugin_process.py.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,6 @@ def run_until(project: Project, asked: str, end: Callable[[subprocess.Popen[byte
     [
         ("dynamic", interrupted_twice, "before", "after"),
         ("dynamic", killed, "after", "before"),
-        ("dynamic", all_killed, "before", "after"),
         ("native", interrupted_twice, "before", "after"),
         ("native", killed, "after", "before"),
     ],

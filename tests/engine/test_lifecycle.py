@@ -65,7 +65,7 @@ def _the_same_files_in_another_folder_are_no_change(project: Project) -> None:
     (project.root / "plugins").rename(project.root / "functions")
     _program(project, "functions/hello")
     project.forget_requests()
-    unchanged = project.pulumi("up", "--yes", "--expect-no-changes", log=True).succeeded()
+    unchanged = project.up("--expect-no-changes").succeeded()
     assert unchanged.steps == {}
     assert project.requests() == []
 

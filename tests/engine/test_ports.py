@@ -40,7 +40,7 @@ class Listening:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._over.wait(0.1):
+        while not self._over.wait(0.25):
             for port in listening() - self.ports - self.before:
                 self.ports.add(port)
                 with contextlib.suppress(OSError, http.client.HTTPException):

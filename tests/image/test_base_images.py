@@ -160,6 +160,7 @@ def test_a_registry_whose_certificate_is_not_trusted_is_named(
     assert uncoded(error).endswith("What to do: name a file with its authority in SSL_CERT_FILE")
 
 
+@pytest.mark.usefixtures("pauses")
 def test_a_registry_that_cannot_be_reached_is_named(images: Images) -> None:
     images.file("code/index.py", "")
     error = images.failure(code="code", base_image="localhost:1/base:1")
