@@ -7,14 +7,14 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from . import cache, compare, doctor, emulator, graph, invoke, new
+from . import cache, compare, doctor, emulator, graph, init, invoke, new
 from .console import print_problem
 from .takeover import exporting, importing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COMMANDS = (cache, compare, doctor, emulator, exporting, graph, importing, invoke, new)
+_COMMANDS = (cache, compare, doctor, emulator, exporting, graph, importing, init, invoke, new)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -14,7 +14,7 @@ import shutil
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from .console import print_problem, print_result
@@ -80,11 +80,11 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def run(arguments: argparse.Namespace) -> int:
     """Write the plugin; the exit code is 0, 1 when that fails, 2 for a wrong name or runtime."""
     runtime = arguments.runtime or (TYPESCRIPT.runtime if arguments.typescript else DEFAULT_RUNTIME)
-    problem = _name_problem(arguments.name) or _runtime_problem(runtime, typescript=arguments.typescript)
+    problem = _name_problem(arguments.name) or runtime_problem(runtime, typescript=arguments.typescript)
     if problem is not None:
         print_problem(problem)
         return 2
-    starter = TYPESCRIPT if arguments.typescript else _starters(runtime)[0]
+    starter = TYPESCRIPT if arguments.typescript else starter_of(runtime)
     folder: Path = arguments.out / arguments.name
     if os.path.lexists(folder):
         print_problem(f"{folder} is there already: choose another name, or take it away")
@@ -100,6 +100,11 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def starter_of(runtime: str) -> Starter:
+    """Return the starter for a runtime that `runtime_problem` finds nothing wrong with."""
+    return _starters(runtime)[0]
+
+
 def _starters(runtime: str) -> list[Starter]:
     return [starter for starter in (PYTHON, NODEJS) if starter.pattern.fullmatch(runtime)]
 
@@ -112,7 +117,8 @@ def _name_problem(name: str) -> str | None:
     return next((f"the name {problem.text}" for problem in problems if problem.path == "name"), None)
 
 
-def _runtime_problem(runtime: str, *, typescript: bool) -> str | None:
+def runtime_problem(runtime: str, *, typescript: bool = False) -> str | None:
+    """Return why there is no starter for the runtime, in one line, or None."""
     from biot_provider.lifecycle.validation import shown
     from biot_provider.plugin.aws_lambda import is_deprecated
 
@@ -127,8 +133,8 @@ def _runtime_problem(runtime: str, *, typescript: bool) -> str | None:
     return None
 
 
-def _write(starter: Starter, folder: Path, name: str, runtime: str) -> int:
-    """Copy the starter and return the number of files. Raises OSError and leaves no folder then."""
+def starter_files(starter: Starter, folder: PurePath, name: str, runtime: str) -> dict[str, str]:
+    """Return the text of each file of a plugin, by its place in the folder that it is for."""
     replacements = {
         "plugins/my-plugin": folder.as_posix(),
         "my-plugin": name,
@@ -136,18 +142,28 @@ def _write(starter: Starter, folder: Path, name: str, runtime: str) -> int:
         starter.runtime: runtime,
         **starter.replaced,
     }
-    pattern = re.compile("|".join(map(re.escape, replacements)))
     own = STARTERS / starter.folder
-    files = {str(file.relative_to(own)): file for file in _files(own)}
+    files = {file.relative_to(own).as_posix(): file for file in _files(own)}
     files |= {place: STARTERS / source for place, source in starter.shared.items()}
+    return {place: replaced(source.read_text(encoding="utf-8"), replacements) for place, source in files.items()}
+
+
+def replaced(text: str, replacements: Mapping[str, str]) -> str:
+    """Return the text with each key replaced by its value, of the keys that fit at one place the first."""
+    pattern = re.compile("|".join(map(re.escape, replacements)))
+    return pattern.sub(lambda found: replacements[found[0]], text)
+
+
+def _write(starter: Starter, folder: Path, name: str, runtime: str) -> int:
+    """Copy the starter and return the number of files. Raises OSError and leaves no folder then."""
+    files = starter_files(starter, folder, name, runtime)
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir()
     try:
-        for place, source in files.items():
+        for place, text in files.items():
             target = folder / place
             target.parent.mkdir(exist_ok=True)
-            text = source.read_text(encoding="utf-8")
-            target.write_text(pattern.sub(lambda found: replacements[found[0]], text), encoding="utf-8", newline="\n")
+            target.write_text(text, encoding="utf-8", newline="\n")
     except OSError:
         shutil.rmtree(folder, ignore_errors=True)
         raise

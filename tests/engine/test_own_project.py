@@ -1,0 +1,283 @@
+"""Somebody with a project of their own: the wheel in a fresh environment, the guide's commands, `init` and its workflow."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import biot_provider
+from biot_provider.emulator import Platform
+from biot_provider.emulator.http.server import running
+
+from .conftest import ROOT
+
+pytestmark = pytest.mark.story
+
+GUIDE = (ROOT / "docs/guides/your-project.md").read_text()
+EMBEDDED = "biot-provider emulator --data .biot/local --open"
+
+
+def blocks(heading: str) -> list[tuple[str, str]]:
+    """The language and the text of each block of code in the sections whose heading begins so."""
+    sections = re.split(r"^## ", GUIDE, flags=re.MULTILINE)
+    text = "".join(section for section in sections if section.startswith(heading))
+    return re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+@dataclass
+class Machine:
+    """A folder, and a shell on a machine with Python, the Pulumi CLI and this project's wheel on its package index."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def shell(self, text: str, cwd: Path | None = None, code: int = 0, **more: str) -> str:
+        """Run the commands in a shell without a terminal; gives all that they print."""
+        run = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", text],
+            cwd=cwd or self.folder,
+            env=self.environment | more,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=300,
+        )
+        assert run.returncode == code, text + run.stdout
+        return run.stdout
+
+    def plugins(self, data: Path) -> dict[str, int]:
+        """The plugins that a platform has, with their versions."""
+        with Platform(data) as platform:
+            return {row["name"]: row["version"] for row in platform.plugins.search({})["data"]}
+
+
+@pytest.fixture(scope="module")
+def machine(pulumi_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    folder = tmp_path_factory.mktemp("machine")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "index")]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    # The versions of the lock file; a file of hashes would want one of the wheel too.
+    locked = re.findall(r"^[\w.\[\]-]+==.*?(?= \\?$)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    (folder / "constraints.txt").write_text("\n".join(locked))
+    (folder / "bin").mkdir()
+    python = Path(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}")
+    (folder / "bin/python3").symlink_to(python)
+    (folder / "bin/python").symlink_to(python)
+    environment = pulumi_environment | {
+        "PATH": os.pathsep.join([str(folder / "bin"), pulumi_environment["PATH"]]),
+        "PIP_FIND_LINKS": str(folder / "index"),
+        "PIP_CONSTRAINT": str(folder / "constraints.txt"),
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PULUMI_SKIP_CONFIRMATIONS": "true",  # nobody is there to say yes
+    }
+    environment.pop("PULUMI_CONFIG_PASSPHRASE")
+    environment.pop("DISPLAY", None)
+    return Machine(folder, environment)
+
+
+@pytest.fixture(scope="module")
+def guided(machine: Machine) -> tuple[Path, str]:
+    """The folder that the guide's first three sections make, and all that was printed."""
+    script = ""
+    for kind, text in blocks("1.") + blocks("2.") + blocks("3."):
+        name = re.match("# (.*)\n", text)
+        if kind != "sh" and name:
+            script += f"mkdir -p $(dirname {name[1]}); cat > {name[1]} <<'END'\n{text}END\n"
+        else:
+            script += text
+    output = machine.shell(script)
+    return machine.folder / "my-plugins", output
+
+
+def test_the_guide_leads_to_a_deployed_plugin(machine: Machine, guided: tuple[Path, str]) -> None:
+    folder, output = guided
+    program = (folder / "__main__.py").read_text()
+    assert len([line for line in program.splitlines() if line and not line.startswith("#")]) == 8
+    assert re.search(r"\+ +pulumi-python:dynamic/biot:Plugin hello created", output)
+    assert machine.plugins(folder / ".biot/local") == {"hello": 1}
+    assert ".pulumi" in os.listdir(folder)
+    # It is the wheel that ran, not this tree.
+    where = machine.shell(".venv/bin/python -c 'import biot_provider; print(biot_provider.__file__)'", folder)
+    assert str(folder / ".venv") in where
+
+
+def test_a_change_is_deployed_and_no_change_is_unchanged(machine: Machine, guided: tuple[Path, str]) -> None:
+    folder, _ = guided
+    (again,) = re.findall(r"^export PULUMI.*$", GUIDE, re.MULTILINE)
+    assert "unchanged" in machine.shell(f"{again}; pulumi preview --expect-no-changes", folder)
+    code = folder / "plugins/hello/index.py"
+    code.write_text(code.read_text().replace("Hello", "Hi"))
+    machine.shell(f"{again}; pulumi up", folder)
+    assert machine.plugins(folder / ".biot/local") == {"hello": 2}
+
+
+def test_the_platform_is_looked_at_as_the_guide_says(machine: Machine, guided: tuple[Path, str]) -> None:
+    folder, _ = guided
+    ((_, text),) = blocks("4.")
+    command = [folder / ".venv/bin" / text.split()[0], *text.split()[1:], "--port", "0"]
+    with subprocess.Popen(command, cwd=folder, env=machine.environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            console = [process.stdout.readline() for _ in range(4)][-1]
+            assert re.match(r"Its console is at http://127\.0\.0\.1:\d+/#key=", console)
+        finally:
+            process.send_signal(signal.SIGINT)
+    assert process.returncode == 130
+
+
+def test_the_commands_of_the_wheel_start(machine: Machine, guided: tuple[Path, str]) -> None:
+    folder, _ = guided
+    bin_ = folder / ".venv/bin"
+    assert "init" in machine.shell(f"{bin_}/biot-provider --help")
+    with subprocess.Popen([bin_ / "pulumi-resource-biot", "127.0.0.1:1"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline().strip().isdecimal()  # the port, as the engine wants it
+        finally:
+            process.terminate()
+
+
+def _printed_commands(output: str) -> str:
+    lines = output.splitlines()
+    assert lines[-3] == "next:"
+    return "\n".join(line.strip() for line in lines[-2:])
+
+
+@pytest.mark.parametrize("where", ["of its own", "elsewhere"])
+def test_what_init_prints_deploys_its_plugin(where: str, machine: Machine, guided: tuple[Path, str]) -> None:
+    folder = machine.folder / f"Plugins of ours, {where}"
+    folder.mkdir()
+    if where == "of its own":
+        machine.shell("python3 -m venv .venv && .venv/bin/pip install 'biot-provider[embedded]'", folder)
+        command = ".venv/bin/biot-provider init"
+    else:
+        command = f"{guided[0]}/.venv/bin/biot-provider init"
+    output = machine.shell(command, folder)
+    commands = _printed_commands(output)
+    assert ("pip install" in commands) == (where == "elsewhere")
+
+    shown = machine.shell(commands, folder)
+
+    assert machine.plugins(folder / ".biot/local") == {"hello": 1}
+    assert "created" in shown
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and ".venv" not in path.parts}
+    again = machine.shell(command, folder)
+    assert _printed_commands(again) == commands
+    for path, content in before.items():
+        assert path.read_bytes() == content, path
+    environment = commands.splitlines()[-1].partition(" && ")[0] if where == "elsewhere" else commands.splitlines()[0]
+    assert "unchanged" in machine.shell(f"{environment}; pulumi preview --expect-no-changes", folder)
+
+
+# -- the workflow that `init` writes
+
+
+def evaluated(text: str, scopes: Mapping[str, Mapping[str, str]]) -> str:
+    return re.sub(r"\$\{\{ (\w+)\.(\w+) \}\}", lambda found: scopes[found[1]].get(found[2], ""), text)
+
+
+def carry_out(machine: Machine, folder: Path, job_name: str, stack: str, user: tuple[str, str]) -> str:
+    """Do what a job of the workflow does, on GitHub's side too."""
+    job: dict[str, Any] = yaml.safe_load((folder / ".github/workflows/plugins.yml").read_text())["jobs"][job_name]
+    scopes = {
+        "vars": {"BIOT_SERVICE_ID": user[0], "PULUMI_BACKEND_URL": f"file://{machine.folder}/bucket"},
+        "secrets": {"BIOT_SERVICE_SECRET_KEY": user[1], "PULUMI_CONFIG_PASSPHRASE": "of the team"},
+        "matrix": {"stack": stack},
+    }
+    path = machine.folder / "github-path"
+    path.write_text("")
+    env = {name: evaluated(str(value), scopes) for name, value in job["env"].items()}
+    output = ""
+    for step in job["steps"]:
+        if "run" in step:
+            more = "".join(f"{line}:" for line in path.read_text().splitlines())
+            env |= {"PATH": more + machine.environment["PATH"], "GITHUB_PATH": str(path), "GITHUB_JOB": job_name}
+            output += machine.shell(evaluated(step["run"], scopes), folder, **env)
+        else:
+            assert re.fullmatch(r"(actions/checkout|actions/setup-python|pulumi/actions)@v\d+", step["uses"])
+    return output
+
+
+def test_the_workflow_that_init_writes_previews_and_deploys(machine: Machine, guided: tuple[Path, str]) -> None:
+    folder = machine.folder / "pipeline"
+    folder.mkdir()
+    machine.shell(f"{guided[0]}/.venv/bin/biot-provider init --name acme", folder)
+    carry_out(machine, folder, "local", "local", ("", ""))
+    assert machine.plugins(folder / ".biot/local") == {"hello": 1}
+
+    (machine.folder / "bucket").mkdir()
+    team = {"PULUMI_BACKEND_URL": f"file://{machine.folder}/bucket", "PULUMI_CONFIG_PASSPHRASE": "of the team"}
+    with Platform(machine.folder / "dev") as platform, running(machine.folder / "dev") as address:
+        machine.shell("pulumi stack init dev", folder, **team)
+        machine.shell(f"pulumi config set --stack dev biot:baseUrl {address}", folder, **team)
+        reader = platform.add_service_user(["SETTINGS_PLUGIN_GET", "SETTINGS_PLUGIN_SEARCH"])
+        writer = platform.add_service_user()
+        preview = carry_out(machine, folder, "preview", "dev", reader)
+        assert "2 to create" in preview
+        assert platform.plugins.search({})["data"] == []
+        deployed = carry_out(machine, folder, "dev", "dev", writer)
+        assert "2 created" in deployed
+        assert [row["name"] for row in platform.plugins.search({})["data"]] == ["hello"]
+
+
+def test_the_workflow_deploys_one_stack_after_the_other_and_only_where_it_is_set_up(tmp_path: Path) -> None:
+    workflow = yaml.safe_load((Path(biot_provider.__file__).parent / "starters/project/workflow.yml").read_text())
+    jobs = workflow["jobs"]
+    assert set(workflow[True]) == {"pull_request", "push"}  # YAML 1.1 reads the key `on` as true
+    assert [(name, job.get("needs"), job.get("environment")) for name, job in jobs.items()] == [
+        ("local", None, None),
+        ("preview", None, "${{ matrix.stack }}-preview"),
+        ("dev", "local", "dev"),
+        ("staging", "dev", "staging"),
+        ("production", "staging", "production"),
+    ]
+    assert jobs["preview"]["if"] == "github.event_name == 'pull_request' && vars.PULUMI_BACKEND_URL"
+    assert jobs["dev"]["if"] == "github.event_name == 'push' && vars.PULUMI_BACKEND_URL"
+    assert jobs["dev"]["steps"] == jobs["staging"]["steps"] == jobs["production"]["steps"]
+
+
+# -- the rest of the guide
+
+
+def test_a_project_that_exists_gets_a_plugin_as_the_guide_says(machine: Machine, guided: tuple[Path, str]) -> None:
+    folder = machine.folder / "existing"
+    shutil.copytree(guided[0], folder, ignore=shutil.ignore_patterns(".*", "hello"))
+    (_, commands), (_, program) = blocks("In a Pulumi project")
+    (folder / "__main__.py").write_text(program)
+    machine.shell(f". {guided[0]}/.venv/bin/activate\n{commands}", folder)
+    (setting,) = re.findall(r"^export PULUMI.*$", GUIDE, re.MULTILINE)
+    (folder / ".venv").symlink_to(guided[0] / ".venv")
+    machine.shell(f"{setting}\npulumi stack init dev\npulumi config set biot:baseUrl embedded\npulumi up", folder)
+    assert machine.plugins(folder / ".biot/dev") == {"vitals-watch": 1}
+
+
+def test_a_platform_of_ones_own_is_deployed_to_as_the_guide_says(machine: Machine, guided: tuple[Path, str]) -> None:
+    folder = guided[0]
+    with Platform(machine.folder / "own") as platform, running(machine.folder / "own") as address:
+        user, key = platform.add_service_user()
+        ((_, commands),) = blocks("On your own")
+        commands = commands.replace("https://api.dev.acme.biot-med.com", address).replace("<id>", user)
+        (setting,) = re.findall(r"^export PULUMI.*$", GUIDE, re.MULTILINE)
+        output = machine.shell(f". .venv/bin/activate\n{setting}\n{commands}".replace("read -rs", f"<<<{key} read -rs"), folder)
+        assert "logged in" in output
+        assert key not in output
+        assert [row["name"] for row in platform.plugins.search({})["data"]] == ["hello"]
+
+
+def test_the_description_on_the_package_index_has_the_guides_program() -> None:
+    (program,) = re.findall(r"^```python\n(.*?)^```$", (ROOT / "PYPI.md").read_text(), re.MULTILINE | re.DOTALL)
+    guide = "".join(text for kind, text in blocks("2.") if "__main__.py" in text)
+    shown = {line.partition("  #")[0] for line in program.splitlines()}
+    assert shown - {line.partition("  #")[0] for line in guide.splitlines()} == set()
