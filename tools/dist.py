@@ -133,7 +133,7 @@ def release_problems() -> Iterator[str]:
 def source_version() -> str:
     """Return the version that the package names."""
     text = (PROJECT / NAME / "_version.py").read_text(encoding="utf-8")
-    return re.findall(r'^__version__ = "(.*)"$', text, re.MULTILINE)[0]
+    return str(re.findall(r'^__version__ = "(.*)"$', text, re.MULTILINE)[0])
 
 
 def sdist_files(sdist: Path) -> list[str]:

@@ -172,6 +172,10 @@ def _report_project(folder: Path) -> None:
     files = _files("my-project", DEFAULT_RUNTIME, with_plugin=False)
     lacking = [(place, _lacks(folder, place, files[place])) for place in (REQUIREMENTS, PROGRAM, IGNORED)]
     wanted = [(place, lacks) for place, lacks in lacking if lacks]
+    language = _language(folder / file)
+    if language != "python":
+        print_result(f"its program is in {language}: declare biot.Plugin of the native provider, pulumi-resource-biot")
+        wanted = []
     if not _has_plugins(folder):
         wanted.append((f"{PLUGINS}/", f"add a plugin: biot-provider new {PLUGIN}"))
     if wanted:
@@ -183,6 +187,19 @@ def _report_project(folder: Path) -> None:
         print_result("next:")
         print_result("  pulumi config set biot:baseUrl embedded  # or your platform's address")
         print_result("  pulumi preview")
+
+
+def _language(file: Path) -> str:
+    """Return the runtime that a project's file names; Python where it cannot be read."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        content = None
+    runtime = content.get("runtime") if isinstance(content, dict) else None
+    name = runtime.get("name") if isinstance(runtime, dict) else runtime
+    return name if isinstance(name, str) else "python"
 
 
 def _repository(folder: Path) -> Path | None:

@@ -39,7 +39,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def test_both_are_as_they_should_be(tmp_path: Path) -> None:
-    command = [sys.executable, ROOT / "tools/dist.py", tmp_path / "dist"]
+    command = [sys.executable, str(ROOT / "tools/dist.py"), str(tmp_path / "dist")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert len(done.stderr.splitlines()) == len(list((tmp_path / "dist").iterdir())) == 2
@@ -55,7 +55,7 @@ def test_no_test_of_ours_is_in_them(built: tuple[Path, Path]) -> None:
 
 
 def _without(name: str) -> Callable[[dict[str, bytes]], None]:
-    return lambda files: files.pop(name) and None
+    return lambda files: files.__delitem__(name)
 
 
 def _with(name: str) -> Callable[[dict[str, bytes]], None]:

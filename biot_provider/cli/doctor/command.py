@@ -256,7 +256,8 @@ class Doctor:
         project = None if isinstance(self._project, Problem) else self._project
         folder = self._plugins or (project.folder if project else Path.cwd()) / "plugins"
         key = f"{project.name}:plugins" if project else ""
-        return plugins(folder, self._stack.content.get(key) if self._stack else None)
+        program = project.program if project and not self._plugins else None
+        return plugins(folder, self._stack.content.get(key) if self._stack else None, program)
 
     def _base_folder(self) -> Path:
         """Return the folder that relative paths start from: the provider runs in the project's folder."""
