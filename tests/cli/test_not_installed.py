@@ -1,4 +1,4 @@
-"""Without the extra `embedded`, and on Windows: whoever wants the embedded platform gets one line with the command that installs it."""
+"""Without the extra `embedded`, and on Windows: who wants the embedded platform gets one line that says what to do."""
 
 from __future__ import annotations
 
