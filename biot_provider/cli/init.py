@@ -134,11 +134,11 @@ def _has_plugins(folder: Path) -> bool:
 def _overview(written: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     meanings = {
         "Pulumi.yaml": "the project; its program runs in .venv",
-        PROGRAM: "the program: it declares every plugins/*/plugin.yaml",
+        PROGRAM: "declares every plugins/*/plugin.yaml",
         REQUIREMENTS: "what .venv holds",
         IGNORED: "what is of this machine alone",
-        "stacks/": "what differs: local (the embedded platform), dev, staging, production",
-        WORKFLOW: "a preview for each pull request, `up` for each merge",
+        "stacks/": "what differs: local, dev, staging, production",
+        WORKFLOW: "previews pull requests, deploys merges",
         f"{PLUGINS}/{PLUGIN}/": "a plugin that verifies BioT's tokens",
     }
     for place, meaning in meanings.items():

@@ -158,11 +158,12 @@ def _printed_commands(output: str) -> str:
 def test_what_init_prints_deploys_its_plugin(where: str, machine: Machine, guided: tuple[Path, str]) -> None:
     folder = machine.folder / f"Plugins of ours, {where}"
     folder.mkdir()
+    ((_, command),) = blocks("All at once")
     if where == "of its own":
         (folder / ".venv").symlink_to(guided[0] / ".venv")
-        command = ".venv/bin/biot-provider init"
+        command = f".venv/bin/{command}"
     else:
-        command = f"{guided[0]}/.venv/bin/biot-provider init"
+        command = f"{guided[0]}/.venv/bin/{command}"
     output = machine.shell(command, folder)
     commands = _printed_commands(output)
     assert ("pip install" in commands) == (where == "elsewhere")
