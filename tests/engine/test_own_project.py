@@ -22,9 +22,8 @@ from biot_provider.emulator.http.server import running
 
 from .conftest import ROOT
 
-pytestmark = pytest.mark.story
-
 GUIDE = (ROOT / "docs/guides/your-project.md").read_text()
+(BACKEND,) = re.findall(r"^export PULUMI.*$", GUIDE, re.MULTILINE)
 
 
 def blocks(heading: str) -> list[tuple[str, str]]:
@@ -51,7 +50,7 @@ class Machine:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=300,
+            timeout=600,
         )
         assert run.returncode == 0, text + run.stdout
         return run.stdout
@@ -62,9 +61,9 @@ class Machine:
             return {row["name"]: row["version"] for row in platform.plugins.search({})["data"]}
 
 
-@pytest.fixture(scope="module")
-def machine(pulumi_environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    folder = tmp_path_factory.mktemp("machine")
+@pytest.fixture
+def machine(pulumi_environment: dict[str, str], tmp_path: Path) -> Machine:
+    folder = tmp_path
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "index")]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     # The versions of the lock file; a file of hashes would want one of the wheel too.
@@ -86,9 +85,19 @@ def machine(pulumi_environment: dict[str, str], tmp_path_factory: pytest.TempPat
     return Machine(folder, environment)
 
 
-@pytest.fixture(scope="module")
-def guided(machine: Machine) -> tuple[Path, str]:
-    """The folder that the guide's first three sections make, and all that was printed."""
+@pytest.mark.story
+@pytest.mark.timeout(1500)  # pip installs the wheel and all that it needs
+def test_the_guide_leads_to_a_deployed_plugin(machine: Machine) -> None:
+    folder = machine.folder / "my-plugins"
+    _its_first_three_sections_deploy_the_plugin(machine, folder)
+    _a_change_is_deployed_and_no_change_is_unchanged(machine, folder)
+    _the_platform_is_looked_at(machine, folder)
+    _the_commands_of_the_wheel_start(machine, folder)
+    _a_platform_of_ones_own_is_deployed_to(machine, folder)
+    _a_project_that_exists_gets_a_plugin(machine, folder)
+
+
+def _its_first_three_sections_deploy_the_plugin(machine: Machine, folder: Path) -> None:
     script = ""
     for kind, text in blocks("1.") + blocks("2.") + blocks("3."):
         name = re.match("# (.*)\n", text)
@@ -97,11 +106,6 @@ def guided(machine: Machine) -> tuple[Path, str]:
         else:
             script += text
     output = machine.shell(script)
-    return machine.folder / "my-plugins", output
-
-
-def test_the_guide_leads_to_a_deployed_plugin(machine: Machine, guided: tuple[Path, str]) -> None:
-    folder, output = guided
     program = (folder / "__main__.py").read_text()
     assert len([line for line in program.splitlines() if line and not line.startswith("#")]) == 8
     assert re.search(r"\+ +pulumi-python:dynamic/biot:Plugin hello created", output)
@@ -112,18 +116,15 @@ def test_the_guide_leads_to_a_deployed_plugin(machine: Machine, guided: tuple[Pa
     assert str(folder / ".venv") in where
 
 
-def test_a_change_is_deployed_and_no_change_is_unchanged(machine: Machine, guided: tuple[Path, str]) -> None:
-    folder, _ = guided
-    (again,) = re.findall(r"^export PULUMI.*$", GUIDE, re.MULTILINE)
-    assert "unchanged" in machine.shell(f"{again}; pulumi preview --expect-no-changes", folder)
+def _a_change_is_deployed_and_no_change_is_unchanged(machine: Machine, folder: Path) -> None:
+    assert "unchanged" in machine.shell(f"{BACKEND}; pulumi preview --expect-no-changes", folder)
     code = folder / "plugins/hello/index.py"
     code.write_text(code.read_text().replace("Hello", "Hi"))
-    machine.shell(f"{again}; pulumi up", folder)
+    machine.shell(f"{BACKEND}; pulumi up", folder)
     assert machine.plugins(folder / ".biot/local") == {"hello": 2}
 
 
-def test_the_platform_is_looked_at_as_the_guide_says(machine: Machine, guided: tuple[Path, str]) -> None:
-    folder, _ = guided
+def _the_platform_is_looked_at(machine: Machine, folder: Path) -> None:
     ((_, text),) = blocks("4.")
     command = [str(folder / ".venv/bin" / text.split()[0]), *text.split()[1:], "--port", "0"]
     with subprocess.Popen(command, cwd=folder, env=machine.environment, stdout=subprocess.PIPE, text=True) as process:
@@ -136,8 +137,7 @@ def test_the_platform_is_looked_at_as_the_guide_says(machine: Machine, guided: t
     assert process.returncode == 130
 
 
-def test_the_commands_of_the_wheel_start(machine: Machine, guided: tuple[Path, str]) -> None:
-    folder, _ = guided
+def _the_commands_of_the_wheel_start(machine: Machine, folder: Path) -> None:
     bin_ = folder / ".venv/bin"
     assert "init" in machine.shell(f"{bin_}/biot-provider --help")
     with subprocess.Popen([bin_ / "pulumi-resource-biot", "127.0.0.1:1"], stdout=subprocess.PIPE, text=True) as process:
@@ -148,37 +148,69 @@ def test_the_commands_of_the_wheel_start(machine: Machine, guided: tuple[Path, s
             process.terminate()
 
 
+def _a_platform_of_ones_own_is_deployed_to(machine: Machine, folder: Path) -> None:
+    with Platform(machine.folder / "own") as platform, running(machine.folder / "own") as address:
+        user, key = platform.add_service_user()
+        ((_, commands),) = blocks("On your own")
+        commands = commands.replace("https://api.dev.acme.biot-med.com", address).replace("<id>", user)
+        commands = commands.replace("read -rs", f"<<<{key} read -rs")
+        output = machine.shell(f". .venv/bin/activate\n{BACKEND}\n{commands}", folder)
+        assert "logged in" in output
+        assert key not in output
+        assert [row["name"] for row in platform.plugins.search({})["data"]] == ["hello"]
+
+
+def _a_project_that_exists_gets_a_plugin(machine: Machine, first: Path) -> None:
+    folder = machine.folder / "existing"
+    shutil.copytree(first, folder, ignore=shutil.ignore_patterns(".*", "hello"))
+    (folder / ".venv").symlink_to(first / ".venv")
+    (_, commands), (_, program) = blocks("In a Pulumi project")
+    (folder / "__main__.py").write_text(program)
+    machine.shell(f". .venv/bin/activate\n{commands}", folder)
+    machine.shell(f"{BACKEND}\npulumi stack init test\npulumi config set biot:baseUrl embedded\npulumi up", folder)
+    assert machine.plugins(folder / ".biot/test") == {"vitals-watch": 1}
+
+
+@pytest.mark.story
+@pytest.mark.timeout(1500)
+def test_what_init_writes_is_deployed_by_the_commands_that_it_prints_and_by_its_workflow(machine: Machine) -> None:
+    ((_, init),) = blocks("All at once")
+    first, second, third = (machine.folder / name for name in ("Plugins, of ours", "second", "third"))
+    for folder in (first, second, third):
+        folder.mkdir()
+
+    commands = _printed_commands(machine.shell(f"{sys.prefix}/bin/{init}", first))
+    assert "pip install" in commands
+    _the_commands_deploy(machine, first, commands)
+    (second / ".venv").symlink_to(first / ".venv")
+    commands = _printed_commands(machine.shell(f".venv/bin/{init}", second))
+    assert "pip install" not in commands
+    _the_commands_deploy(machine, second, commands)
+    _a_second_time_changes_nothing(machine, second, f".venv/bin/{init}", commands)
+
+    (third / ".venv").symlink_to(first / ".venv")
+    machine.shell(f".venv/bin/{init.strip()} --name acme", third)
+    _the_workflow_previews_and_deploys(machine, third)
+
+
 def _printed_commands(output: str) -> str:
     lines = output.splitlines()
     assert lines[-3] == "next:"
     return "\n".join(line.strip() for line in lines[-2:])
 
 
-@pytest.mark.parametrize("where", ["of its own", "elsewhere"])
-def test_what_init_prints_deploys_its_plugin(where: str, machine: Machine, guided: tuple[Path, str]) -> None:
-    folder = machine.folder / f"Plugins of ours, {where}"
-    folder.mkdir()
-    ((_, command),) = blocks("All at once")
-    if where == "of its own":
-        (folder / ".venv").symlink_to(guided[0] / ".venv")
-        command = f".venv/bin/{command}"
-    else:
-        command = f"{guided[0]}/.venv/bin/{command}"
-    output = machine.shell(command, folder)
-    commands = _printed_commands(output)
-    assert ("pip install" in commands) == (where == "elsewhere")
-
+def _the_commands_deploy(machine: Machine, folder: Path, commands: str) -> None:
     shown = machine.shell(commands, folder)
-
+    assert re.search(r"\+ +pulumi-python:dynamic/biot:Plugin hello created", shown)
     assert machine.plugins(folder / ".biot/local") == {"hello": 1}
-    assert "created" in shown
+
+
+def _a_second_time_changes_nothing(machine: Machine, folder: Path, init: str, commands: str) -> None:
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and ".venv" not in path.parts}
-    again = machine.shell(command, folder)
-    assert _printed_commands(again) == commands
+    assert _printed_commands(machine.shell(init, folder)) == commands
     for path, content in before.items():
         assert path.read_bytes() == content, path
-    environment = commands.splitlines()[-1].partition(" && ")[0] if where == "elsewhere" else commands.splitlines()[0]
-    assert "unchanged" in machine.shell(f"{environment}; pulumi preview --expect-no-changes", folder)
+    assert "unchanged" in machine.shell(f"{BACKEND}; pulumi preview --expect-no-changes", folder)
 
 
 # -- the workflow that `init` writes
@@ -210,29 +242,24 @@ def carry_out(machine: Machine, folder: Path, job_name: str, stack: str, user: t
     return output
 
 
-def test_the_workflow_that_init_writes_previews_and_deploys(machine: Machine, guided: tuple[Path, str]) -> None:
-    folder = machine.folder / "pipeline"
-    folder.mkdir()
-    machine.shell(f"{guided[0]}/.venv/bin/biot-provider init --name acme", folder)
+def _the_workflow_previews_and_deploys(machine: Machine, folder: Path) -> None:
     carry_out(machine, folder, "local", "local", ("", ""))
     assert machine.plugins(folder / ".biot/local") == {"hello": 1}
 
     (machine.folder / "bucket").mkdir()
     team = {"PULUMI_BACKEND_URL": f"file://{machine.folder}/bucket", "PULUMI_CONFIG_PASSPHRASE": "of the team"}
     with Platform(machine.folder / "dev") as platform, running(machine.folder / "dev") as address:
-        machine.shell("pulumi stack init dev", folder, **team)
-        machine.shell(f"pulumi config set --stack dev biot:baseUrl {address}", folder, **team)
+        machine.shell(f"pulumi stack init dev; pulumi config set --stack dev biot:baseUrl {address}", folder, **team)
         reader = platform.add_service_user(["SETTINGS_PLUGIN_GET", "SETTINGS_PLUGIN_SEARCH"])
-        writer = platform.add_service_user()
         preview = carry_out(machine, folder, "preview", "dev", reader)
         assert "2 to create" in preview
         assert platform.plugins.search({})["data"] == []
-        deployed = carry_out(machine, folder, "dev", "dev", writer)
+        deployed = carry_out(machine, folder, "dev", "dev", platform.add_service_user())
         assert "2 created" in deployed
         assert [row["name"] for row in platform.plugins.search({})["data"]] == ["hello"]
 
 
-def test_the_workflow_deploys_one_stack_after_the_other_and_only_where_it_is_set_up(tmp_path: Path) -> None:
+def test_the_workflow_deploys_one_stack_after_the_other_and_only_where_it_is_set_up() -> None:
     workflow = yaml.safe_load((Path(biot_provider.__file__).parent / "starters/project/workflow.yml").read_text())
     jobs = workflow["jobs"]
     assert set(workflow[True]) == {"pull_request", "push"}  # YAML 1.1 reads the key `on` as true
@@ -246,36 +273,6 @@ def test_the_workflow_deploys_one_stack_after_the_other_and_only_where_it_is_set
     assert jobs["preview"]["if"] == "github.event_name == 'pull_request' && vars.PULUMI_BACKEND_URL"
     assert jobs["dev"]["if"] == "github.event_name == 'push' && vars.PULUMI_BACKEND_URL"
     assert jobs["dev"]["steps"] == jobs["staging"]["steps"] == jobs["production"]["steps"]
-
-
-# -- the rest of the guide
-
-
-def test_a_project_that_exists_gets_a_plugin_as_the_guide_says(machine: Machine, guided: tuple[Path, str]) -> None:
-    folder = machine.folder / "existing"
-    shutil.copytree(guided[0], folder, ignore=shutil.ignore_patterns(".*", "hello"))
-    (_, commands), (_, program) = blocks("In a Pulumi project")
-    (folder / "__main__.py").write_text(program)
-    machine.shell(f". {guided[0]}/.venv/bin/activate\n{commands}", folder)
-    (setting,) = re.findall(r"^export PULUMI.*$", GUIDE, re.MULTILINE)
-    (folder / ".venv").symlink_to(guided[0] / ".venv")
-    machine.shell(f"{setting}\npulumi stack init dev\npulumi config set biot:baseUrl embedded\npulumi up", folder)
-    assert machine.plugins(folder / ".biot/dev") == {"vitals-watch": 1}
-
-
-def test_a_platform_of_ones_own_is_deployed_to_as_the_guide_says(machine: Machine, guided: tuple[Path, str]) -> None:
-    folder = guided[0]
-    with Platform(machine.folder / "own") as platform, running(machine.folder / "own") as address:
-        user, key = platform.add_service_user()
-        ((_, commands),) = blocks("On your own")
-        commands = commands.replace("https://api.dev.acme.biot-med.com", address).replace("<id>", user)
-        (setting,) = re.findall(r"^export PULUMI.*$", GUIDE, re.MULTILINE)
-        output = machine.shell(
-            f". .venv/bin/activate\n{setting}\n{commands}".replace("read -rs", f"<<<{key} read -rs"), folder
-        )
-        assert "logged in" in output
-        assert key not in output
-        assert [row["name"] for row in platform.plugins.search({})["data"]] == ["hello"]
 
 
 def test_the_description_on_the_package_index_has_the_guides_program() -> None:
