@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest -q -n auto --dist worksteal
 # The local stack keeps its state beside the project and its only secrets belong to the embedded platform.
 LOCAL := PULUMI_BACKEND_URL=file://$(CURDIR)/.pulumi/state PULUMI_CONFIG_PASSPHRASE= PULUMI_SKIP_UPDATE_CHECK=1
 
-.PHONY: up down test test-all test-stories test-builders test-long test-pythons check lint format bench docs site lock env clean
+.PHONY: up down test test-all test-stories test-builders test-long test-pythons check lint format bench dist docs site lock env clean
 .DEFAULT_GOAL := up
 
 # Every install goes by the lock file: exact versions, verified hashes.
@@ -84,6 +84,9 @@ env: $(VENV)/.installed  ## print what a shell needs for `pulumi` on the local s
 	@engine="$$($(BIN)/python tools/engine/ensure.py)" && \
 	  echo "export $(LOCAL) PATH=\"$$engine:$(CURDIR)/$(BIN):\$$PATH\""
 
+dist: $(VENV)/.installed  ## build the sdist and the wheel into dist/ and check what is in them
+	@$(BIN)/python tools/dist.py dist $(if $(RELEASE),--release)
+
 docs: $(VENV)/.installed  ## write docs/reference and the classes of program/resources from the models
 	@$(BIN)/python -m tools.generate
 
@@ -98,4 +101,4 @@ lock:  ## renew requirements.lock from pyproject.toml
 	  -o requirements.lock
 
 clean:  ## remove what the commands above made here; the engine's cache stays
-	rm -rf $(VENV) site .pulumi .biot .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) dist site .pulumi .biot .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

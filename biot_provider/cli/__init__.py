@@ -33,6 +33,7 @@ _MODULES = {
     "export": "takeover.exporting.command",
     "graph": "graph.command",
     "import": "takeover.importing.command",
+    "init": "init",
     "invoke": "invoke.command",
     "new": "new",
 }

@@ -13,7 +13,7 @@ import shutil
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 import click
@@ -82,11 +82,11 @@ TYPESCRIPT = Starter(
 def command(name: str, runtime: str | None, typescript: bool, out: Path) -> int:
     """Write the plugin."""
     runtime = runtime or (TYPESCRIPT.runtime if typescript else DEFAULT_RUNTIME)
-    problem = _name_problem(name) or _runtime_problem(runtime, typescript=typescript)
+    problem = _name_problem(name) or runtime_problem(runtime, typescript=typescript)
     if problem is not None:
         print_problem(coded(problem, "BIOT-8070"))
         return 2
-    starter = TYPESCRIPT if typescript else _starters(runtime)[0]
+    starter = TYPESCRIPT if typescript else starter_of(runtime)
     folder = out / name
     if os.path.lexists(folder):
         print_problem(coded(f"{folder} is there already: choose another name, or take it away", "BIOT-8050"))
@@ -102,6 +102,11 @@ def command(name: str, runtime: str | None, typescript: bool, out: Path) -> int:
     return 0
 
 
+def starter_of(runtime: str) -> Starter:
+    """Return the starter for a runtime that `runtime_problem` finds nothing wrong with."""
+    return _starters(runtime)[0]
+
+
 def _starters(runtime: str) -> list[Starter]:
     return [starter for starter in (PYTHON, NODEJS) if starter.pattern.fullmatch(runtime)]
 
@@ -114,7 +119,8 @@ def _name_problem(name: str) -> str | None:
     return next((f"the name {problem.text}" for problem in problems if problem.path == "name"), None)
 
 
-def _runtime_problem(runtime: str, *, typescript: bool) -> str | None:
+def runtime_problem(runtime: str, *, typescript: bool = False) -> str | None:
+    """Return why there is no starter for the runtime, in one line, or None."""
     from biot_provider.lifecycle.validation import shown
     from biot_provider.plugin.aws_lambda import is_deprecated
 
@@ -129,8 +135,8 @@ def _runtime_problem(runtime: str, *, typescript: bool) -> str | None:
     return None
 
 
-def _write(starter: Starter, folder: Path, name: str, runtime: str) -> int:
-    """Copy the starter and return the number of files. Raises OSError and leaves no folder then."""
+def starter_files(starter: Starter, folder: PurePath, name: str, runtime: str) -> dict[str, str]:
+    """Return the text of each file of a plugin, by its place in the folder that it is for."""
     replacements = {
         "plugins/my-plugin": folder.as_posix(),
         "my-plugin": name,
@@ -138,18 +144,28 @@ def _write(starter: Starter, folder: Path, name: str, runtime: str) -> int:
         starter.runtime: runtime,
         **starter.replaced,
     }
-    pattern = re.compile("|".join(map(re.escape, replacements)))
     own = STARTERS / starter.folder
-    files = {str(file.relative_to(own)): file for file in _files(own)}
+    files = {file.relative_to(own).as_posix(): file for file in _files(own)}
     files |= {place: STARTERS / source for place, source in starter.shared.items()}
+    return {place: replaced(source.read_text(encoding="utf-8"), replacements) for place, source in files.items()}
+
+
+def replaced(text: str, replacements: Mapping[str, str]) -> str:
+    """Return the text with each key replaced by its value, of the keys that fit at one place the first."""
+    pattern = re.compile("|".join(map(re.escape, replacements)))
+    return pattern.sub(lambda found: replacements[found[0]], text)
+
+
+def _write(starter: Starter, folder: Path, name: str, runtime: str) -> int:
+    """Copy the starter and return the number of files. Raises OSError and leaves no folder then."""
+    files = starter_files(starter, folder, name, runtime)
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir()
     try:
-        for place, source in files.items():
+        for place, text in files.items():
             target = folder / place
             target.parent.mkdir(exist_ok=True)
-            text = source.read_text(encoding="utf-8")
-            target.write_text(pattern.sub(lambda found: replacements[found[0]], text), encoding="utf-8", newline="\n")
+            target.write_text(text, encoding="utf-8", newline="\n")
     except OSError:
         shutil.rmtree(folder, ignore_errors=True)
         raise

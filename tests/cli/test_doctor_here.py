@@ -214,6 +214,15 @@ def test_a_folder_of_plugins_is_looked_at_where_it_is_said_to_be(doctor: Doctor)
     assert f"there is no plugin in '{doctor.folder}/empty'" in doctor.run("--plugins", "empty").problems["plugins"]
 
 
+def test_code_of_a_program_that_declares_its_plugins_one_by_one_needs_no_description(doctor: Doctor) -> None:
+    doctor.environment(BIOT_BASE_URL="embedded")
+    (doctor.folder / "plugins/hello/plugin.yaml").rename(doctor.folder / "plugins/hello/index.py")
+    doctor.file("__main__.py", 'biot.Plugin("hello", code="plugins/hello")\n')
+    assert "program describes its plugins itself" in doctor.run().findings["plugins"][1]
+    doctor.file("__main__.py", "biot.declare_plugins()\n")
+    assert "there is no plugin in" in doctor.run().problems["plugins"]
+
+
 def test_each_place_that_is_written_to_is_named_and_left_as_it_was(doctor: Doctor) -> None:
     doctor.stack({"biot:baseUrl": "embedded"})
     before = sorted(doctor.folder.rglob("*"))

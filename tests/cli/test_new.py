@@ -191,7 +191,7 @@ def test_a_disk_that_fills_up_leaves_no_half_plugin(project: Path) -> None:
 def test_the_wheel_holds_the_starters_and_nothing_that_came_of_running_them(project: Path) -> None:
     source = project / "source"
     shutil.copytree(PROJECT / "biot_provider", source / "biot_provider", ignore=shutil.ignore_patterns(*LITTER))
-    for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
+    for name in ("pyproject.toml", "PYPI.md", "LICENSE", ".gitignore"):
         shutil.copy(PROJECT / name, source)
     starters = source / "biot_provider" / "starters"
     wanted = {str(file.relative_to(source)) for file in starters.rglob("*") if file.is_file()}

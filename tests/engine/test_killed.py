@@ -11,8 +11,8 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 
+import psutil
 import pytest
 
 from .conftest import HANDLER, NATIVE, ROOT, Project
@@ -60,10 +60,10 @@ def run_until(project: Project, asked: str, end: Callable[[subprocess.Popen[byte
         end(run)
         run.wait(timeout=30)
     time.sleep(SLOW + 0.5)  # an orphaned provider may still finish its write: that is the point
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if (process / "cwd").resolve(strict=True) == project.root.resolve():
-                os.kill(int(process.name), signal.SIGKILL)
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.cwd() == str(project.root.resolve()):
+                process.kill()
 
 
 @pytest.mark.parametrize(

@@ -255,7 +255,8 @@ class Doctor:
         project = self._stack.project
         folder = self._plugins or self._stack.folder / "plugins"
         key = f"{project.name}:plugins" if project else ""
-        return plugins(folder, self._file.content.get(key) if self._file else None)
+        program = project.program if project and not self._plugins else None
+        return plugins(folder, self._file.content.get(key) if self._file else None, program)
 
     def _required_project(self) -> Project:
         if isinstance(self._project, Problem):

@@ -36,6 +36,12 @@ class Project:
         return self.file.parent
 
     @property
+    def program(self) -> Path:
+        """The file of a program in Python, whether it is there or not."""
+        main = self.folder / str(self.content.get("main") or "")
+        return main / "__main__.py" if main.is_dir() else main
+
+    @property
     def name(self) -> str:
         """The project's name, which is the namespace of its configuration."""
         return str(self.content.get("name", ""))
@@ -140,8 +146,7 @@ def check_project(found: Project) -> str:
         raise Problem(f"{found.file.name} has no runtime: set it to python", "BIOT-8018")
     if found.runtime != "python":
         raise Note(f"{found.name}: its runtime is {found.runtime}: only a Python program is checked", None)
-    main = found.folder / str(found.content.get("main") or "")
-    program = main / "__main__.py" if main.is_dir() else main
+    program = found.program
     if not program.is_file():
         raise Problem(
             f"there is no program {found.shown(program)}: write it, or correct main in {found.file.name}", "BIOT-8018"
@@ -157,14 +162,19 @@ def check_project(found: Project) -> str:
     return f"{found.name}: {found.shown(program)}, stacks {', '.join(stacks)}"
 
 
-def plugins(folder: Path, overrides: Any) -> str:
-    """Check every plugin.yaml below the folder, merged with the stack's overrides. Raises Problem."""
+def plugins(folder: Path, overrides: Any, program: Path | None = None) -> str:
+    """Check every plugin.yaml below the folder, merged with the stack's overrides. Raises Problem.
+
+    A folder without any may hold the code of what the program declares one by one, if that reads no folder.
+    """
     # Imported here: it loads Pulumi's SDK, which only this check needs.
     from biot_provider.program.declare_plugins import read_fleet
 
     shown = Path(os.path.relpath(folder))
     if not folder.is_dir() and not overrides:
         return f"there is no folder {str(shown)!r}, so the program describes its plugins itself"
+    if not overrides and program is not None and not any(folder.glob("*/plugin.*")) and not _reads_folder(program):
+        return f"there is no plugin.yaml in {str(shown)!r}, so the program describes its plugins itself"
     try:
         fleet = read_fleet(shown, without_ciphers(overrides or {}))
     except InputError as error:
@@ -172,6 +182,13 @@ def plugins(folder: Path, overrides: Any) -> str:
     if not fleet:
         raise Problem(f"there is no plugin in {str(shown)!r}: add a folder with a plugin.yaml", "BIOT-2157")
     return f"{len(fleet)} described in {str(shown)!r}: {', '.join(fleet)}"
+
+
+def _reads_folder(program: Path) -> bool:
+    try:
+        return "declare_plugins" in program.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return True
 
 
 def without_ciphers(value: Any) -> Any:

@@ -284,5 +284,5 @@ def _has_user_namespaces() -> bool:
     limit = Path("/proc/sys/user/max_user_namespaces")
     try:
         return os.geteuid() != 0 and int(limit.read_text()) > 0
-    except (OSError, ValueError):
+    except (OSError, ValueError, AttributeError):  # AttributeError: Windows has no such ids
         return True
