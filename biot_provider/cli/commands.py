@@ -100,6 +100,8 @@ class Command(click.Command):
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments. Raises click.UsageError, also where the value of an option is the next option."""
+        if context.resilient_parsing:  # for a shell that completes what is not whole yet
+            return super().parse_args(context, args)
         _, _, order = self.make_parser(context).parse_args(list(args))
         names = dict.fromkeys(param.opts[0] for param in order if isinstance(param, click.Option))
         given = [repr(name) for name in names if name in self._exclusive]
