@@ -65,8 +65,8 @@ def command(name: str | None, runtime: str) -> int:
 def initialize(folder: Path, name: str | None = None, runtime: str = DEFAULT_RUNTIME) -> int:
     """Write the project; the exit code is 0, 1 when that fails, 2 for a wrong name or runtime."""
     # Imported here: it loads the checks of `doctor`, which the other commands need not wait for.
-    from .findings import Problem
     from .files import NewFile, write_files
+    from .findings import Problem
 
     problem = _name_problem(name) or runtime_problem(runtime)
     if problem is not None:
