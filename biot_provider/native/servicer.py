@@ -25,10 +25,10 @@ from biot_provider.errors import ConfigError, InputError, coded
 from biot_provider.lifecycle.codec import Secret, is_unknown, without_secrets
 from biot_provider.lifecycle.connection import Connection
 from biot_provider.lifecycle.fields import Mark, marked
-from biot_provider.lifecycle.ignored import with_ignored
 from biot_provider.lifecycle.kind import ResourceKind
 from biot_provider.lifecycle.operations import Operations
 from biot_provider.lifecycle.owner import Urn
+from biot_provider.lifecycle.paths import with_ignored
 from biot_provider.native.call import Call, answer, current_call
 from biot_provider.native.detailed_diff import detailed_diff
 from biot_provider.native.functions import FUNCTIONS

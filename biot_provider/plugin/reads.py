@@ -1,23 +1,28 @@
-"""Reads of plugins for a refresh: of one that is as it was known by a search that many share, of any other alone."""
+"""Reads of plugins for a refresh: of one that is as it was known by a search that many share, of any other alone.
+
+A plugin that a stack takes over is read here too. The platform gives neither the code nor the image's tag back: what a
+stamp says of them is a digest, and a plugin without a stamp of this resource is taken over without code, which leaves
+the deployed code alone.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from biot_provider.errors import NotFoundError, coded
+from biot_provider.hooks import ADAPT_ENTITY
 from biot_provider.lifecycle.kind import Context, Found
 from biot_provider.lifecycle.shared_reads import Page, SharedReads
-from biot_provider.plugin.imported import imported
-from biot_provider.plugin.model import PluginState
-from biot_provider.plugin.stamp import SEED, Stamp, is_remade
+from biot_provider.plugin.model import AS_DEPLOYED, PluginState
+from biot_provider.plugin.stamp import SEED, Stamp, is_digest, is_remade
 from biot_provider.plugin.state import VARIABLES, has_code, observed, observed_code, own_variables
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from biot_provider.api.client import Client
-    from biot_provider.api.models.plugins import PluginAnswer
+    from biot_provider.api.models.plugins import InterceptionAnswer, PluginAnswer, SubscriptionsAnswer
 
 
 class PluginReads:
@@ -116,3 +121,37 @@ def _with_code(state: PluginState, answer: PluginAnswer, known: PluginState, con
             " no code is declared"
         )
     return observed_code(state, answer, stamp if context.settings.stamp else None, known)
+
+
+def as_declared(answer: PluginAnswer, known: PluginState) -> PluginState:
+    """The state of the plugin that the platform shows, without what the platform fills in and without its code.
+
+    ``known`` is what is known of it without having read it.
+    """
+    state = observed(answer, known)
+    update: dict[str, Any] = {"subscriptions": _without_echoes(state.subscriptions)}
+    if state.deployment_package_type == "IMAGE":
+        update |= {"image_tag": state.image_tag or AS_DEPLOYED, "runtime": None, "handler": None}
+    return state.model_copy(update=update)
+
+
+def imported(answer: PluginAnswer, known: PluginState) -> PluginState:
+    """The state of the plugin, with the digest of the code that this very resource has deployed."""
+    state = as_declared(answer, known)
+    stamp = Stamp.found(answer)
+    if stamp is not None and stamp.is_of(known.owner) and is_digest(stamp.digest):
+        state = state.model_copy(update={"code_digest": stamp.digest})
+    return state
+
+
+def _without_echoes(shown: SubscriptionsAnswer | None) -> SubscriptionsAnswer | None:
+    """Subscriptions without what the platform fills in: an order that is the plugin's, the entity of an API call."""
+    if shown is None or not shown.interceptions:
+        return shown
+
+    def declared(item: InterceptionAnswer) -> InterceptionAnswer:
+        order = None if item.order == shown.interception_order else item.order
+        entity = item.entity_type_name if item.type == ADAPT_ENTITY else None
+        return item.model_copy(update={"order": order, "entity_type_name": entity})
+
+    return shown.model_copy(update={"interceptions": tuple(map(declared, shown.interceptions))})

@@ -35,10 +35,10 @@ from biot_provider.errors import DEFECT, BiotError, coded
 from biot_provider.lifecycle.codec import LEAVES, UNKNOWN, Secret, Unknown, without_secrets
 from biot_provider.lifecycle.connection import Connection
 from biot_provider.lifecycle.fields import Mark, marked
-from biot_provider.lifecycle.ignored import with_ignored
 from biot_provider.lifecycle.kind import ResourceKind
 from biot_provider.lifecycle.names import snake_case
 from biot_provider.lifecycle.operations import Operations
+from biot_provider.lifecycle.paths import with_ignored
 from biot_provider.lifecycle.problems import MAX_DEPTH
 from biot_provider.provider.host import (
     ignored_changes,

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from biot_provider.errors import InputError
-from biot_provider.lifecycle.diff import changed_paths
+from biot_provider.lifecycle.paths import changed_paths
 
 _DIFF = threading.local()
 """The host answers a diff in the thread that called it."""

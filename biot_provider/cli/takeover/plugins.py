@@ -17,8 +17,8 @@ from biot_provider.api.models.plugins import PluginAnswer
 from biot_provider.errors import InputError, coded
 from biot_provider.lifecycle.codec import without_secrets
 from biot_provider.lifecycle.kind import Context, InvalidInputsError
-from biot_provider.plugin.imported import as_declared
 from biot_provider.plugin.model import AS_DEPLOYED, UNDECLARED, PluginInputs, PluginState
+from biot_provider.plugin.reads import as_declared
 from biot_provider.plugin.stamp import Stamp, code_identity, is_digest
 from biot_provider.plugin.state import has_code
 
