@@ -202,7 +202,7 @@ def test_a_name_or_a_runtime_that_cannot_be_is_one_line(
 ) -> None:
     assert main(["init", *arguments]) == 2
 
-    assert capsys.readouterr() == ("", f"biot-provider: {problem}\n")
+    assert capsys.readouterr() == ("", f"biot-provider: {problem} [BIOT-8070]\n")
     assert list(folder.iterdir()) == []
 
 

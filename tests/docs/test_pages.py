@@ -114,9 +114,7 @@ def test_the_build_is_strict(copy: Path) -> None:
 
 
 def test_pages_that_arrive_have_their_place(copy: Path) -> None:
-    (copy / "docs" / "messages").mkdir()
-    for name in ("reference/command-line", "reference/messages", "messages/one"):
-        (copy / f"docs/{name}.md").write_text("# Arrived\n", "utf-8")
+    (copy / "docs" / "decisions" / "0009-one.md").write_text("# Arrived\n", "utf-8")
     code, said = build(copy)
     assert (code, said.count("WARNING")) == (0, 0), said
-    assert "messages/one.html" in (copy / "site" / "reference" / "index.html").read_text("utf-8")
+    assert "0009-one.html" in (copy / "site" / "explanation" / "index.html").read_text("utf-8")
