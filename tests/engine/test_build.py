@@ -73,7 +73,7 @@ def test_a_command_that_fails_shows_its_last_lines_and_no_secret(project: Projec
     project.environment = project.environment | {"AWS_SESSION_TOKEN": "t" * 20}
     command = 'echo "passphrase:${PULUMI_CONFIG_PASSPHRASE+seen} token:${AWS_SESSION_TOKEN}"; echo over; exit 3'
     project.declare({"hello": {"code": "plugins/hello", "build": {"command": command, "output": "dist"}}})
-    failed = project.preview().failed("the command", "failed (exit code 3); its last lines:\n", "  over")
+    failed = project.preview().failed("the command", "failed (exit code 3); its last lines: [BIOT-3110]\n", "  over")
     assert "passphrase: token:\n" in failed.output
     assert "t" * 20 not in failed.output
     assert {path.parent.name for path in cache.glob("*/*")} <= {"digests"}

@@ -103,7 +103,7 @@ def _its_first_three_sections_deploy_the_plugin(machine: Machine, folder: Path) 
         name = re.match("# (.*)\n", text)
         if kind != "sh" and name:
             script += f"mkdir -p $(dirname {name[1]}); cat > {name[1]} <<'END'\n{text}END\n"
-        else:
+        elif kind != "text":
             script += text
     output = machine.shell(script)
     program = (folder / "__main__.py").read_text()

@@ -162,9 +162,9 @@ class _Export:
 
     def _own_account(self, live: Mapping[str, PluginAnswer]) -> Iterable[Existing]:
         """The resources of one's own account, but those that the stack declares elsewhere."""
-        text = _text(self._own_file) if self._own_file else ""
+        program = _text(self._own_file) if self._own_file else ""
         for resource in own_account(self._target, live, self._notes.add):
-            if self._is_in_state(resource) and not declares(text, resource):
+            if self._is_in_state(resource) and not declares(program, resource):
                 name = resource.kind.lifecycle.name(resource.id, resource.state)
                 text = "the stack has it already and declares it elsewhere, so it is left out"
                 self._notes.add(name, coded(text, "BIOT-8080"))
