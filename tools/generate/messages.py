@@ -9,6 +9,8 @@ from itertools import groupby
 from biot_provider.messages import Message, catalogue
 
 _COMMAND = re.compile(r"(pulumi|biot-provider|make|pip|npm|pnpm|uv|docker|curl|export|chmod|cd|cp|mv|BIOT_LOG=\S+) ")
+_STATEMENT = re.compile(r"^(\w+ = )?biot\.\w+", re.MULTILINE)
+_DOCUMENT = re.compile(r"\w+:( |$)", re.MULTILINE)
 
 
 def messages_page() -> str:
@@ -35,8 +37,16 @@ def _entry(message: Message) -> Iterator[str]:
     yield from (f"### {message.code}", "")
     yield from ("```text", *message.texts, "```", "")
     yield from (_in_markdown(message.meaning), "", f"**What to do:** {_in_markdown(message.action)}", "")
-    language = "sh" if _COMMAND.match(message.example) else "text"
-    yield from (f"```{language}", *message.example.splitlines(), "```", "")
+    yield from (f"```{_language(message.example)}", *message.example.splitlines(), "```", "")
+
+
+def _language(example: str) -> str:
+    """The language by which an example is checked: a command, statements or a document; a part of one is text."""
+    if _COMMAND.match(example):
+        return "sh"
+    if _STATEMENT.search(example):
+        return "python"
+    return "yaml" if _DOCUMENT.match(example) else "text"
 
 
 def _in_markdown(text: str) -> str:
