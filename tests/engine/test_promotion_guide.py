@@ -27,6 +27,7 @@ pytestmark = pytest.mark.story
 
 GUIDE = (ROOT / "docs/guides/promotion.md").read_text()
 STACKS = ("dev", "staging", "production")
+INSTALL = "python -m venv .venv\n.venv/bin/pip install -r requirements.txt\n"
 READING = ["SETTINGS_PLUGIN_GET", "SETTINGS_PLUGIN_SEARCH"]
 PATIENTS = "PATCH/organization/v1/users/patients/{id}"
 HOOKS = {"interceptionOrder": 3, "interceptions": [{"type": "PRE_REQUEST", "apiId": PATIENTS}]}
@@ -98,7 +99,7 @@ class Company:
             scopes = {"vars": users, "secrets": users, "matrix": {"stack": stack}, "github": {"event.number": "7"}}
             scopes["github"]["token"] = "none"
             given = re.sub(r"\$\{\{ (\w+)\.([\w.]+) \}\}", lambda found: scopes[found[1]][found[2]], text)
-            return given.replace("python tools/setup_venv.py .venv", f"ln -sfn {shlex.quote(sys.prefix)} .venv")
+            return given.replace(INSTALL, f"ln -sfn {shlex.quote(sys.prefix)} .venv\n")
 
         files = {key: str(self.folder.parent / key) for key in ("GITHUB_PATH", "GITHUB_STEP_SUMMARY")}
         env = {key: evaluated(value) for key, value in job["env"].items()} | files | {"GITHUB_JOB": name}
