@@ -7,7 +7,7 @@ import json
 import click
 
 from .commands import Command
-from .console import counted, print_problem, print_result
+from .console import counted, print_result
 
 
 @click.command(
@@ -20,16 +20,11 @@ from .console import counted, print_problem, print_result
 @click.option("--json", "as_json", is_flag=True, help="print one JSON object")
 def command(action: str, as_json: bool) -> int:
     """Show or clear the cache."""
-    from biot_provider.errors import PackagingError
-    from biot_provider.package.package import megabytes
+    from biot_provider.package.limits import megabytes
     from biot_provider.recipe.cache import MAX_BYTES, user_cache
 
-    try:
-        cache = user_cache()
-        entries = cache.clear() if action == "clear" else cache.entries()
-    except (PackagingError, OSError) as error:
-        print_problem(str(error))
-        return 1
+    cache = user_cache()
+    entries = cache.clear() if action == "clear" else cache.entries()
     size = sum(entry.size for entry in entries)
     files = f"{counted(len(entries), 'file')}, {megabytes(size)}"
     if as_json:

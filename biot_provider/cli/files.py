@@ -31,8 +31,10 @@ def write_files(files: Iterable[NewFile], staging: Path | None = None) -> None:
     """
     made: list[Path] = []
     folders: list[Path] = []
+    current = None
     try:
         for file in files:
+            current = file.path
             place = staging if staging and file.path.is_relative_to(staging) else file.path.parent
             folders += _make_folders(place) + _make_folders(file.path.parent)
             is_new = not os.path.lexists(file.path)
@@ -47,7 +49,7 @@ def write_files(files: Iterable[NewFile], staging: Path | None = None) -> None:
             with contextlib.suppress(OSError):
                 folder.rmdir()
         if isinstance(error, OSError):
-            name = error.filename2 or error.filename
+            name = error.filename2 or error.filename or current  # a full disk names no file
             raise Problem(
                 f"{name} cannot be written ({error.strerror or error}): nothing new is left", "BIOT-8003"
             ) from None

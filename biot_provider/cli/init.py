@@ -16,10 +16,10 @@ from pathlib import Path, PurePosixPath
 
 import click
 
-from biot_provider.errors import coded
-
 from .commands import Command
-from .console import counted, print_problem, print_result
+from .console import counted, print_result
+from .files import NewFile, write_files
+from .findings import WrongUsageError
 from .new import DEFAULT_RUNTIME, NODEJS, PYTHON, STARTERS, replaced, runtime_problem, starter_files, starter_of
 
 PLUGIN = "hello"
@@ -63,29 +63,17 @@ def command(name: str | None, runtime: str) -> int:
 
 
 def initialize(folder: Path, name: str | None = None, runtime: str = DEFAULT_RUNTIME) -> int:
-    """Write the project; the exit code is 0, 1 when that fails, 2 for a wrong name or runtime."""
-    # Imported here: it loads the checks of `doctor`, which the other commands need not wait for.
-    from .files import NewFile, write_files
-    from .findings import Problem
-
+    """Write the project; the exit code is 0. Raises WrongUsageError for a wrong name or runtime, and Problem."""
     problem = _name_problem(name) or runtime_problem(runtime)
     if problem is not None:
-        print_problem(coded(problem, "BIOT-8070"))
-        return 2
-    try:
-        if any(os.path.lexists(folder / file) for file in PROJECT_FILES):
-            _report_project(folder)
-            return 0
-        files = _files(name or project_name(folder.resolve().name), runtime, with_plugin=not _has_plugins(folder))
-        there = [place for place in files if os.path.lexists(folder / place)]
-        new = {place: text for place, text in files.items() if place not in there}
-        write_files(NewFile(folder / place, text) for place, text in new.items())
-    except Problem as error:
-        print_problem(str(error))
-        return 1
-    except OSError as error:
-        print_problem(coded(f"cannot write {error.filename or folder}: {error.strerror or error}", "BIOT-8003"))
-        return 1
+        raise WrongUsageError(problem, "BIOT-8070")
+    if any(os.path.lexists(folder / file) for file in PROJECT_FILES):
+        _report_project(folder)
+        return 0
+    files = _files(name or project_name(folder.resolve().name), runtime, with_plugin=not _has_plugins(folder))
+    there = [place for place in files if os.path.lexists(folder / place)]
+    new = {place: text for place, text in files.items() if place not in there}
+    write_files(NewFile(folder / place, text) for place, text in new.items())
     print_result(f"{folder.resolve().name}: a Pulumi project, {counted(len(new), 'file')} written")
     _print_table(_overview(new))
     left = {place: _lacks(folder, place, files[place]) for place in there}

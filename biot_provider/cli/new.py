@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,10 +17,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from biot_provider.errors import coded
-
 from .commands import FOLDER, Command
-from .console import print_problem, print_result
+from .console import print_result
+from .files import NewFile, write_files
+from .findings import Problem, WrongUsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -84,19 +83,14 @@ def command(name: str, runtime: str | None, typescript: bool, out: Path) -> int:
     runtime = runtime or (TYPESCRIPT.runtime if typescript else DEFAULT_RUNTIME)
     problem = _name_problem(name) or runtime_problem(runtime, typescript=typescript)
     if problem is not None:
-        print_problem(coded(problem, "BIOT-8070"))
-        return 2
+        raise WrongUsageError(problem, "BIOT-8070")
     starter = TYPESCRIPT if typescript else starter_of(runtime)
     folder = out / name
     if os.path.lexists(folder):
-        print_problem(coded(f"{folder} is there already: choose another name, or take it away", "BIOT-8050"))
-        return 1
-    try:
-        files = _write(starter, folder, name, runtime)
-    except OSError as error:
-        print_problem(coded(f"cannot write {error.filename or folder}: {error.strerror or error}", "BIOT-8003"))
-        return 1
-    print_result(f"{folder}: a {starter.language} plugin of {files} files that verifies BioT's tokens")
+        raise Problem(f"{folder} is there already: choose another name, or take it away", "BIOT-8050")
+    files = starter_files(starter, folder, name, runtime)
+    write_files(NewFile(folder / place, text) for place, text in files.items())
+    print_result(f"{folder}: a {starter.language} plugin of {len(files)} files that verifies BioT's tokens")
     for line in _next_steps(folder, declared=out == DEFAULT_FOLDER):
         print_result(line)
     return 0
@@ -121,7 +115,7 @@ def _name_problem(name: str) -> str | None:
 
 def runtime_problem(runtime: str, *, typescript: bool = False) -> str | None:
     """Return why there is no starter for the runtime, in one line, or None."""
-    from biot_provider.lifecycle.validation import shown
+    from biot_provider.lifecycle.problems import shown
     from biot_provider.plugin.aws_lambda import is_deprecated
 
     starters = _starters(runtime)
@@ -154,22 +148,6 @@ def replaced(text: str, replacements: Mapping[str, str]) -> str:
     """Return the text with each key replaced by its value, of the keys that fit at one place the first."""
     pattern = re.compile("|".join(map(re.escape, replacements)))
     return pattern.sub(lambda found: replacements[found[0]], text)
-
-
-def _write(starter: Starter, folder: Path, name: str, runtime: str) -> int:
-    """Copy the starter and return the number of files. Raises OSError and leaves no folder then."""
-    files = starter_files(starter, folder, name, runtime)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    folder.mkdir()
-    try:
-        for place, text in files.items():
-            target = folder / place
-            target.parent.mkdir(exist_ok=True)
-            target.write_text(text, encoding="utf-8", newline="\n")
-    except OSError:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    return len(files)
 
 
 def _files(folder: Path) -> Iterator[Path]:

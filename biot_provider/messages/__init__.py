@@ -50,11 +50,6 @@ class Message:
         """What the code is about."""
         return GROUPS[self.code.removeprefix("BIOT-")[0]]
 
-    def fragments(self) -> Iterator[str]:
-        """The parts of its texts that are always the same."""
-        for text in self.texts:
-            yield from (part for part in _PLACEHOLDER.split(text) if part.strip())
-
     def lines(self, width: int) -> Iterator[str]:
         """The whole entry as text for a terminal."""
         yield f"{self.code}: {self.group}"

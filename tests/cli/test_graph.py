@@ -117,7 +117,7 @@ def test_svg_goes_into_a_file_that_appears_whole(graph: Graph, platform: Platfor
     code, _, problem = graph("--svg", "--out", "nowhere/hooks.svg")
     assert (code, problem) == (
         2,
-        "biot-provider: nowhere/hooks.svg cannot be written: No such file or directory [BIOT-8003]\n",
+        "biot-provider: nowhere/hooks.svg cannot be written (No such file or directory) [BIOT-8003]\n",
     )
     assert {path.name for path in doctor.folder.iterdir() if "hooks" in path.name} == {"hooks.svg"}
 

@@ -173,7 +173,9 @@ def test_a_folder_that_cannot_be_is_one_line(project: Path, capsys: pytest.Captu
     (project / "plugins").write_text("mine")
     assert main(["new", "ward-watch"]) == 1
 
-    assert capsys.readouterr().err == "biot-provider: cannot write plugins: File exists [BIOT-8003]\n"
+    assert capsys.readouterr().err == (
+        "biot-provider: plugins cannot be written (File exists): nothing new is left [BIOT-8003]\n"
+    )
 
 
 def test_a_disk_that_fills_up_leaves_no_half_plugin(project: Path) -> None:
@@ -184,8 +186,9 @@ def test_a_disk_that_fills_up_leaves_no_half_plugin(project: Path) -> None:
     result = subprocess.run(command, cwd=project, capture_output=True, text=True)
 
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == "biot-provider: cannot write plugins/ward-watch: File too large [BIOT-8003]\n"
-    assert list((project / "plugins").iterdir()) == []
+    assert result.stderr.startswith("biot-provider: plugins/ward-watch/biot")
+    assert result.stderr.endswith(" cannot be written (File too large): nothing new is left [BIOT-8003]\n")
+    assert list(project.iterdir()) == []
 
 
 def test_the_wheel_holds_the_starters_and_nothing_that_came_of_running_them(project: Path) -> None:

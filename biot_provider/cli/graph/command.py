@@ -103,5 +103,5 @@ def _write(text: str, file: Path | None) -> None:
     from ..findings import Problem
 
     if not file.parent.is_dir():
-        raise Problem(f"{file} cannot be written: No such file or directory", "BIOT-8003")
+        raise Problem(f"{file} cannot be written (No such file or directory)", "BIOT-8003")
     write_files([NewFile(file, text)])

@@ -17,10 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from biot_provider.errors import BiotError
+
 from ..commands import FILE, FILE_OR_FOLDER, Command
 from ..console import counted, print_problem, print_result
+from ..findings import WrongUsageError
 from ..progress import Progress
-from .usage import UsageProblem, read_text
+from .usage import read_text
 
 if TYPE_CHECKING:
     from biot_provider.emulator.functions.runtime import Invocation
@@ -90,10 +93,7 @@ def command(**given: Any) -> int:
         with ExitStack() as closing:
             session = _Session(options, closing)
             return session.watch() if options.watch else session.run()
-    except UsageProblem as problem:
-        print_problem(str(problem))
-        return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # which is how --watch ends
         return 130
 
 
@@ -105,25 +105,15 @@ class _Session:
         self._closing = closing
         self._sender: Sender | None = None
 
-    def run(self) -> int:
-        """Read the plugin, make its calls and return the exit code."""
-        from biot_provider.errors import BiotError
-
-        try:
-            return self._run()
-        except BiotError as error:
-            for line in str(error).splitlines():
-                print_problem(line)
-            return 1
-
     def watch(self) -> int:
         """Run, and run again at each save, until Ctrl-C. A mistake is printed and does not end the loop."""
         while True:
             before = self._fingerprint()
             try:
                 self.run()
-            except UsageProblem as problem:
-                print_problem(str(problem))
+            except BiotError as error:
+                for line in str(error).splitlines():
+                    print_problem(line)
             print_result("")
             print_result(f"waiting for a save in {self._options.folder}; Ctrl-C ends")
             while (now := self._fingerprint()) == before:
@@ -134,7 +124,8 @@ class _Session:
             changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
             print_result(f"--- {time.strftime('%H:%M:%S')} saved: {', '.join(Path(name).name for name in changed[:3])}")
 
-    def _run(self) -> int:
+    def run(self) -> int:
+        """Read the plugin, make its calls and return the exit code."""
         from biot_provider.emulator.functions.runtime import Function, FunctionSettings
 
         from .calls import EventOptions, notes, plan_calls
@@ -249,14 +240,14 @@ def _bytes(size: int) -> str:
 def _variables(file: Path | None, pairs: Iterable[str]) -> dict[str, str]:
     """Return the variables of the file, overridden by those of the options.
 
-    Raises UsageProblem, which quotes no value.
+    Raises WrongUsageError, which quotes no value.
     """
     found: dict[str, str] = {}
     try:
         lines = read_text(file).splitlines() if file else []
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise UsageProblem(f"--env-file: {file} cannot be read ({reason})", "BIOT-8060") from None
+        raise WrongUsageError(f"--env-file: {file} cannot be read ({reason})", "BIOT-8060") from None
     for number, line in enumerate(lines, start=1):
         text = line.strip().removeprefix("export ").lstrip()
         if text and not text.startswith("#"):
@@ -270,5 +261,7 @@ def _pair(text: str, place: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     name = name.strip()
     if not equals or not name.isidentifier() or not name.isascii():
-        raise UsageProblem(f"{place}: a variable is written KEY=VALUE, the key of letters, digits and _", "BIOT-8060")
+        raise WrongUsageError(
+            f"{place}: a variable is written KEY=VALUE, the key of letters, digits and _", "BIOT-8060"
+        )
     return name, value.strip()

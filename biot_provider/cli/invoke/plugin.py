@@ -21,7 +21,7 @@ from biot_provider.recipe.build import build_package
 from biot_provider.recipe.size import built_size_problem
 from biot_provider.recipe.sources import read_sources
 
-from .usage import UsageProblem
+from ..findings import WrongUsageError
 
 _UNWATCHED = frozenset({".git", "__pycache__", "node_modules", "site-packages", ".venv", ".biot"})
 
@@ -45,7 +45,7 @@ class LocalPlugin:
 def read_local_plugin(place: Path, runtime: str | None, handler: str | None) -> LocalPlugin:
     """Read the plugin of a folder or .zip; `runtime` and `handler` override its plugin.yaml.
 
-    Raises InputError or UsageProblem.
+    Raises InputError or WrongUsageError.
     """
     manifest = place / MANIFEST
     if not place.exists():
@@ -53,7 +53,7 @@ def read_local_plugin(place: Path, runtime: str | None, handler: str | None) -> 
     if manifest.is_file():
         arguments = read_plugin(manifest)
     elif runtime is None:
-        raise UsageProblem(
+        raise WrongUsageError(
             f"{place} has no {MANIFEST}, so say what runs it: --runtime python3.13, for example", "BIOT-8060"
         )
     else:
