@@ -52,7 +52,9 @@ class _Port(click.ParamType[int]):
     exit_codes={0: "after SIGTERM", 1: "it cannot serve", 2: "wrong usage", 130: "after Ctrl-C"},
 )
 @click.option("--port", type=_Port(), default=DEFAULT_PORT, show_default=True, help="the port; 0 takes a free one")
-@click.option("--data", type=FOLDER, default=DEFAULT_FOLDER, show_default=True, metavar="FOLDER", help="its data")
+@click.option(
+    "--data", type=FOLDER, default=DEFAULT_FOLDER, show_default=True, metavar="FOLDER", help="where its data is"
+)
 @click.option("--quiet", is_flag=True, help="do not print what the deployed functions write")
 @click.option("--open", "opens", is_flag=True, help="open its console in the browser")
 @click.option("--json", "as_json", is_flag=True, help="print a JSON object for each line, the address and keys first")

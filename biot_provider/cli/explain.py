@@ -25,7 +25,7 @@ _MOST_WHOLE = 4
     help="Explain a message by its code or its text.",
     exit_codes={0: "the messages are explained", 1: "there is none of that code or text", 2: "wrong usage"},
 )
-@click.argument("message", nargs=-1, metavar="MESSAGE", help="a code, or a message; left out: list all")
+@click.argument("message", nargs=-1, metavar="[MESSAGE]", help="a code, or a message; left out: list all")
 @click.option("--json", "as_json", is_flag=True, help="print a JSON object for each message")
 def command(message: tuple[str, ...], as_json: bool) -> int:
     """Explain the messages."""

@@ -189,6 +189,7 @@ def test_without_a_project_the_connection_is_still_checked(doctor: Doctor) -> No
     found = doctor.run()
     assert found.problem[0] == "project"
     assert found.findings["identity"][0] == "ok"
+    assert found.findings["plugins"] == ("not checked", "")
     assert set(doctor.run("--stack", "dev").problems) == {"configuration", "project"}
 
 

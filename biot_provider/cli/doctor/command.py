@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 )
 @click.option("--plugins", type=FOLDER, metavar="FOLDER", help="where the plugins are described (default: plugins)")
 @click.option("-v", "--verbose", "is_long", is_flag=True, help="print every check, and the whole of what is fine")
-@click.option("--json", "as_json", is_flag=True, help="print a JSON object for each line")
+@click.option("--json", "as_json", is_flag=True, help="print a JSON object for each check")
 def command(stack: str | None, plugins: Path | None, is_long: bool, as_json: bool) -> int:
     """Run all checks."""
     with ExitStack() as closing:
@@ -98,7 +98,8 @@ class Doctor:
         yield self._thing("builds", builds)
         yield self._thing("writing", self._check_places)
         yield self._thing("project", self._check_project)
-        yield self._thing("plugins", self._check_plugins)
+        is_wanted = self._plugins is not None or not isinstance(self._project, Problem)
+        yield self._thing("plugins", self._check_plugins, when=is_wanted)
 
     def next_step(self, problems: int) -> str:
         """Return what to do after the report."""
@@ -108,7 +109,8 @@ class Doctor:
         if not self._stack_name and not self._settings and not isinstance(self._project, Problem):
             stacks = self._project.stack_names()
             if stacks:
-                return f"name a stack, as in `biot-provider doctor --stack {stacks[0]}`"
+                stack = "local" if "local" in stacks else stacks[0]  # which needs no account
+                return f"name a stack, as in `biot-provider doctor --stack {stack}`"
         return f"correct {'it' if problems == 1 else 'them'}, then run `biot-provider doctor{option}` again"
 
     def _platform(self) -> Iterator[Thing]:

@@ -77,7 +77,7 @@ def find_project(start: Path) -> Project:
         for name in ("Pulumi.yaml", "Pulumi.yml"):
             if (folder / name).is_file():
                 return Project(folder / name, read_map(folder / name))
-    raise Problem("no Pulumi.yaml here or above: go to the project's folder, or run `pulumi new python`", "BIOT-8004")
+    raise Problem("no Pulumi.yaml here or above: go to the project's folder, or run `biot-provider init`", "BIOT-8004")
 
 
 def read_map(file: Path) -> Mapping[str, Any]:
