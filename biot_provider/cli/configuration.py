@@ -10,7 +10,7 @@ from typing import Any
 
 from biot_provider.config import KEYS, SECRET_KEYS, Settings
 from biot_provider.errors import ConfigError
-from biot_provider.lifecycle.validation import nearest
+from biot_provider.lifecycle.problems import nearest
 
 from .doctor.project import ENGINE, INSTALL, Project, read_map, run_engine
 from .findings import Problem

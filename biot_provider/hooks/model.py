@@ -6,11 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from biot_provider.hooks import ADAPT_ENTITY as ADAPT_ENTITY
-from biot_provider.hooks import DEFAULT_ORDER as DEFAULT_ORDER
-from biot_provider.hooks import POST_REQUEST as POST_REQUEST
-from biot_provider.hooks import PRE_REQUEST as PRE_REQUEST
-
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:

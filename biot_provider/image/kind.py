@@ -17,7 +17,7 @@ from biot_provider.image.rules import image_problems
 from biot_provider.lifecycle.codec import holds_unknown, is_unknown
 from biot_provider.lifecycle.fields import Mark, marked
 from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError, declared_arguments
-from biot_provider.lifecycle.validation import Problem
+from biot_provider.lifecycle.problems import Problem
 from biot_provider.package.package import reread_package
 
 if TYPE_CHECKING:

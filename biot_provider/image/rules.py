@@ -8,7 +8,8 @@ from typing import Any
 
 from biot_provider.image.model import PluginImageInputs
 from biot_provider.image.reference import Reference
-from biot_provider.lifecycle.validation import Arguments, IsUnknown, Problem, by_path, in_path, shown
+from biot_provider.lifecycle.problems import IsUnknown, Problem, by_path, in_path, shown
+from biot_provider.lifecycle.validation import Arguments
 
 _WITH_CONTEXT = ("dockerfile", "target", "build_args", "secrets", "builder")
 _WITH_CODE = ("base_image", "handler")

@@ -11,7 +11,7 @@ from biot_provider.api.single_flight import SingleFlight
 from biot_provider.config import LOOPBACK, Settings
 from biot_provider.errors import CancelledError, ConfigError, LifecycleError, TransportError
 from biot_provider.lifecycle.owner import stack_of
-from biot_provider.lifecycle.validation import Problem
+from biot_provider.lifecycle.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from biot_provider.errors import BiotError
 from biot_provider.lifecycle.codec import InputsT, StateT
+from biot_provider.lifecycle.problems import Problem
 from biot_provider.lifecycle.settle import Deadline
-from biot_provider.lifecycle.validation import Problem
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client

@@ -18,15 +18,12 @@ from biot_provider.lifecycle.problems import (
     SKIPPED,
     IsUnknown,
     Problem,
-    by_path,
     in_path,
     kind_of,
     nearest,
     shown,
     sound,
 )
-
-__all__ = ["SKIPPED", "Arguments", "IsUnknown", "Problem", "by_path", "in_path", "nearest", "shown", "snake"]
 
 _WRONG_TYPE: Mapping[str, str] = {
     **dict.fromkeys(

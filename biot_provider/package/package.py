@@ -19,13 +19,7 @@ from typing import TYPE_CHECKING
 from biot_provider.errors import PackagingError
 from biot_provider.package.content import Content
 from biot_provider.package.known_files import KnownFiles, forget_all
-from biot_provider.package.limits import (
-    MAX_UNZIPPED_BYTES,
-    MAX_ZIPPED_BYTES,
-    megabytes,
-    too_big,
-    too_big_files,
-)
+from biot_provider.package.limits import MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES, too_big_files
 from biot_provider.package.reading import Reading
 from biot_provider.package.source import opened
 from biot_provider.package.source_file import PackageFile, SourceFile, reading
@@ -38,25 +32,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import IO
 
-__all__ = [
-    "MAX_FILE_DIGESTS",
-    "MAX_UNZIPPED_BYTES",
-    "MAX_ZIPPED_BYTES",
-    "Package",
-    "PackageFile",
-    "Writable",
-    "excessive_zipped_size",
-    "megabytes",
-    "package_to_deploy",
-    "read_package",
-    "reread_package",
-    "too_big",
-    "write_zip",
-    "zipped_size_problem",
-]
-
 MAX_FILE_DIGESTS = 50
-"""Entries of `Package.file_digests`, at most, unless fewer are wanted."""
+"""Entries of `Package.file_digests`, at most, unless fewer are wanted; a plugin wants ten (`plugin/check.py`)."""
 
 _SHORT_DIGEST = 16
 # More than a zip adds: 100 bytes of headers and twice the name; to what will not shrink, 5 bytes per 5,000.

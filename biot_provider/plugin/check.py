@@ -14,7 +14,7 @@ from typing import Any
 from biot_provider.errors import PackagingError
 from biot_provider.lifecycle.codec import is_unknown
 from biot_provider.lifecycle.kind import Given, declared_arguments
-from biot_provider.lifecycle.validation import Problem, shown
+from biot_provider.lifecycle.problems import Problem, shown
 from biot_provider.package.package import MAX_FILE_DIGESTS, package_to_deploy, zipped_size_problem
 from biot_provider.plugin.handler.problem import handler_problem
 from biot_provider.plugin.model import DEFAULT_HANDLER, DEFAULT_RUNTIME, UNDECLARED

@@ -16,8 +16,8 @@ from biot_provider.lifecycle.declarations import Declarations
 from biot_provider.lifecycle.fields import Mark, marked
 from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError
 from biot_provider.lifecycle.owner import path_in_stack, resource_name, stack_of
+from biot_provider.lifecycle.problems import Problem
 from biot_provider.lifecycle.run_notes import RunNotes
-from biot_provider.lifecycle.validation import Problem
 from biot_provider.plugin.aws_lambda import runtime_warning
 from biot_provider.plugin.check import (
     argument_problems,

@@ -14,7 +14,8 @@ from pydantic.alias_generators import to_camel
 
 from biot_provider.api.models.plugins import NAME_PREFIX
 from biot_provider.lifecycle.fields import API_ID
-from biot_provider.lifecycle.validation import SKIPPED, Arguments, IsUnknown, Problem, in_path, shown
+from biot_provider.lifecycle.problems import SKIPPED, IsUnknown, Problem, in_path, shown
+from biot_provider.lifecycle.validation import Arguments
 from biot_provider.plugin.aws_lambda import RESERVED_VARIABLES
 from biot_provider.plugin.model import PluginInputs
 from biot_provider.plugin.schedule import schedule_problem

@@ -9,16 +9,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from biot_provider.errors import PackagingError
-from biot_provider.package.package import (
-    MAX_UNZIPPED_BYTES,
-    MAX_ZIPPED_BYTES,
-    Package,
-    PackageFile,
-    excessive_zipped_size,
-    too_big,
-)
+from biot_provider.package.limits import MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES, too_big
+from biot_provider.package.package import Package, excessive_zipped_size
 from biot_provider.package.source import list_files
-from biot_provider.package.source_file import SourceFile
+from biot_provider.package.source_file import PackageFile, SourceFile
 from biot_provider.recipe.node_modules import MODULES
 
 _BIGGEST = 5

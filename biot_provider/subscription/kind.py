@@ -14,8 +14,8 @@ from biot_provider.lifecycle.codec import holds_unknown, is_unknown
 from biot_provider.lifecycle.declarations import Declarations
 from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError, declared_arguments
 from biot_provider.lifecycle.owner import resource_name
+from biot_provider.lifecycle.problems import Problem
 from biot_provider.lifecycle.run_notes import RunNotes
-from biot_provider.lifecycle.validation import Problem
 from biot_provider.subscription.had import HadSubscriptions
 from biot_provider.subscription.ids import (
     digest_in,

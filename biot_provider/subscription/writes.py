@@ -18,8 +18,8 @@ from biot_provider.api.models.wide import are_ids_alike, is_same_moment
 from biot_provider.errors import ApiError, BiotError, LifecycleError, NotFoundError, coded
 from biot_provider.lifecycle.fields import State
 from biot_provider.lifecycle.kind import Context
+from biot_provider.lifecycle.problems import nearest
 from biot_provider.lifecycle.settle import settle, unclear
-from biot_provider.lifecycle.validation import nearest
 from biot_provider.subscription.ids import digest_of, id_of
 from biot_provider.subscription.model import SubscriptionState
 

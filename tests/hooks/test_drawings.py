@@ -7,8 +7,9 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from biot_provider.hooks import ADAPT_ENTITY, PRE_REQUEST
 from biot_provider.hooks.mermaid import MAX_CONFLICTS, mermaid
-from biot_provider.hooks.model import ADAPT_ENTITY, PRE_REQUEST, Interception, Notification, Picture, Subscriber
+from biot_provider.hooks.model import Interception, Notification, Picture, Subscriber
 from biot_provider.hooks.picture import picture_of
 from biot_provider.hooks.svg import svg
 from biot_provider.hooks.text import lines

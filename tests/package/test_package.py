@@ -18,15 +18,9 @@ from typing import Any
 import pytest
 
 from biot_provider.errors import PackagingError
-from biot_provider.package.package import (
-    MAX_FILE_DIGESTS,
-    MAX_UNZIPPED_BYTES,
-    MAX_ZIPPED_BYTES,
-    Package,
-    PackageFile,
-    read_package,
-    zipped_size_problem,
-)
+from biot_provider.package.limits import MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES
+from biot_provider.package.package import MAX_FILE_DIGESTS, Package, read_package, zipped_size_problem
+from biot_provider.package.source_file import PackageFile
 
 from ..uncoded import uncoded
 from .trees import write_tree

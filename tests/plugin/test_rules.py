@@ -13,7 +13,7 @@ from pulumi.output import Unknown
 from biot_provider.config import Settings
 from biot_provider.errors import ConfigError
 from biot_provider.lifecycle.connection import Connection
-from biot_provider.lifecycle.validation import nearest
+from biot_provider.lifecycle.problems import nearest
 from biot_provider.package.package import read_package
 from biot_provider.plugin.rules import VARIABLES_BYTES, plugin_problems
 from biot_provider.plugin.stamp import STAMP_BYTES

@@ -23,8 +23,8 @@ from biot_provider.errors import ImageError
 from biot_provider.image.dockerfile.dockerignore import DOCKERIGNORE, DockerIgnore
 from biot_provider.package.ignore import WORKING_FOLDERS
 from biot_provider.package.known_files import KnownFiles, stamp
-from biot_provider.package.package import Package, PackageFile
-from biot_provider.package.source_file import executable, is_program, shown
+from biot_provider.package.package import Package
+from biot_provider.package.source_file import PackageFile, executable, is_program, shown
 
 DOCKERFILE = "Dockerfile"
 PLATFORM = "linux/amd64"

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from biot_provider.api.models.plugins import NAME_PREFIX, PluginAnswer
 from biot_provider.errors import coded
-from biot_provider.lifecycle.validation import IsUnknown, nearest, shown
+from biot_provider.lifecycle.problems import IsUnknown, nearest, shown
 from biot_provider.plugin.manifest.overrides import Time
 from biot_provider.plugin.manifest.yaml_file import Plain, value_of
 from biot_provider.plugin.model import UNDECLARED, Interception, PluginInputs

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from biot_provider.api.models.plugins import NAME_PREFIX, PluginAnswer
 from biot_provider.errors import InputError, NotFoundError, coded
-from biot_provider.lifecycle.validation import nearest
+from biot_provider.lifecycle.problems import nearest
 from biot_provider.plugin.manifest.folders import MANIFEST, NO_PLACE_FOR_PLUGINS
 from biot_provider.plugin.manifest.yaml_file import read_yaml
 

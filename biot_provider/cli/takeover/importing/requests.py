@@ -9,7 +9,7 @@ from pathlib import Path
 from biot_provider.api.models.plugins import NAME_PREFIX
 from biot_provider.errors import ApiError, InputError, LoginError, NotFoundError, coded
 from biot_provider.lifecycle.kind import Context
-from biot_provider.lifecycle.validation import nearest
+from biot_provider.lifecycle.problems import nearest
 from biot_provider.plugin.manifest.folders import MANIFEST
 
 from ...findings import WrongUsageError
