@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import augment_usage_errors
 
 from biot_provider.errors import BiotError
 
@@ -102,7 +103,8 @@ class Command(click.Command):
         """Parse the arguments. Raises click.UsageError, also where the value of an option is the next option."""
         if context.resilient_parsing:  # for a shell that completes what is not whole yet
             return super().parse_args(context, args)
-        _, _, order = self.make_parser(context).parse_args(list(args))
+        with augment_usage_errors(context):  # the parser alone does not say of which command
+            _, _, order = self.make_parser(context).parse_args(list(args))
         names = dict.fromkeys(param.opts[0] for param in order if isinstance(param, click.Option))
         given = [repr(name) for name in names if name in self._exclusive]
         if len(given) > 1:

@@ -76,6 +76,7 @@ def test_the_help_of_a_command_names_its_options_and_exit_codes_and_fits_a_termi
         (["doctor", "--stak", "dev"], "No such option '--stak'. Did you mean '--stack'?", " doctor"),
         (["export"], "Missing option '--out'.", " export"),
         (["export", "--out", "--force"], "Option '--out' requires an argument.", " export"),
+        (["invoke", "plugins/hello", "--data"], "Option '--data' requires an argument.", " invoke"),
         (["import"], "Missing argument 'NAME=ID...'.", " import"),
         (["cache", "drop"], "Invalid value for '[show|clear]': 'drop' is not one of 'show', 'clear'.", " cache"),
         (["doctor", "dev"], "Got unexpected extra argument (dev)", " doctor"),
