@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from biot_provider.errors import PackagingError
-from biot_provider.package.ignore import IgnoreFile
+from biot_provider.package.ignore import DEPENDENCIES, IgnoreFile
 from biot_provider.package.package import MAX_FILE_DIGESTS, Package, reread_package
 from biot_provider.package.source import is_folder
 from biot_provider.recipe.lock_files import LockFile, find_lock_file
@@ -28,7 +28,6 @@ VERSION = "biot build v1"
 
 MAX_SOURCE_BYTES = 1024**3
 _MAX_VERSIONS = 300
-_DEPENDENCIES = frozenset({"node_modules", "site-packages"})
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ def read_sources(recipe: Recipe) -> Sources:
             f"{recipe.folder}: build needs the folder of the sources: a .zip is deployed as it is", "BIOT-3142"
         )
     lock = find_lock_file(recipe)
-    without = frozenset() if recipe.dependencies == NONE else _DEPENDENCIES
+    without = frozenset() if recipe.dependencies == NONE else DEPENDENCIES
     if not recipe.keeps_sources:
         without |= {"/" + posixpath.normpath(str(recipe.output))}
     return Sources(recipe, reread_package(recipe.folder, limit=MAX_SOURCE_BYTES, without=without), lock)
