@@ -161,12 +161,32 @@ class TestWhatIsKept:
             assert file.read() == written(package)
         assert kept(tmp_path) == []
 
-    @pytest.mark.parametrize("trouble", ["no folder", "full"])
+    @pytest.mark.parametrize("who", ["another's", "open to all"])
+    def test_is_not_sent_when_another_user_can_have_put_it_there(
+        self, code: Path, tmp_path: Path, who: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        package = package_to_deploy(code, None)
+        (path,) = kept(tmp_path)
+        path.unlink()
+        theirs = b"PK: other code"
+        planted = path.with_name(f"{package.digest}-{hashlib.sha256(theirs).hexdigest()}.zip")
+        planted.write_bytes(theirs)
+        planted.chmod(0o600)
+        if who == "another's":
+            monkeypatch.setattr(os, "geteuid", lambda: planted.stat().st_uid + 1)
+        else:
+            planted.chmod(0o666)
+        with package.zip() as file:
+            assert file.read() == written(package)
+
+    @pytest.mark.parametrize("trouble", ["no folder", "no home", "full"])
     def test_may_be_nothing_at_all(
         self, code: Path, tmp_path: Path, trouble: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         if trouble == "full":
             monkeypatch.setattr(kept_zips, "_MAX_BYTES", -1)
+        elif trouble == "no home":
+            monkeypatch.setenv("BIOT_CACHE_DIR", "~nobody-of-that-name/cache")
         else:
             monkeypatch.setenv("BIOT_CACHE_DIR", str(code / "index.js/cache"))
         package = package_to_deploy(code, None)
@@ -196,6 +216,22 @@ class TestWhatIsKept:
         code.mkdir()  # whoever reads now, fails
         assert zipped_size_problem(package, limit=path.stat().st_size) is None
         assert zipped_size_problem(package, limit=path.stat().st_size - 1) is not None
+
+
+class Sips(io.BytesIO):
+    """A file that gives less at a time than there is."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(min(5, size if size is not None and size >= 0 else 5))
+
+
+def test_a_read_that_gives_less_than_there_is_cuts_no_file(code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = read_package(code)
+    monkeypatch.setattr(
+        "biot_provider.package.source.open", lambda path, *_, **__: Sips(Path(path).read_bytes()), raising=False
+    )
+    assert package_to_deploy(code, None) == package
+    assert zipfile.ZipFile(io.BytesIO(written(package))).testzip() is None
 
 
 class TestBetweenCheckAndCreate:
