@@ -74,7 +74,10 @@ class Attributes(dict[str, Any]):
 
     def get(self, name: str, default: Any = None) -> Any:
         """The attribute of this name."""
-        return self[name] if name in self else default
+        try:
+            return self[name]
+        except KeyError:
+            return default
 
     def items(self) -> dict_items[str, Any]:
         """All attributes."""

@@ -17,7 +17,7 @@ import pytest
 import biot_provider
 from biot_provider.errors import PackagingError
 from biot_provider.package import known_files
-from biot_provider.package.package import Package, package_to_deploy, read_package, zipped_size_problem
+from biot_provider.package.package import Package, package_to_deploy, read_package, reread_package, zipped_size_problem
 from biot_provider.package.zips import kept as kept_zips
 from biot_provider.package.zips.kept import keep_zip, kept_zip
 from biot_provider.package.zips.writer import ZipWriter
@@ -254,3 +254,20 @@ class TestBetweenCheckAndCreate:
             wrong.zip().__enter__()
         assert package_to_deploy(code, "anything") == package
         assert index.digest == hashlib.sha256((code / "index.js").read_bytes()).hexdigest()
+
+    def test_what_is_known_of_a_damaged_archive_is_known_no_more(self, archive: Path) -> None:
+        time.sleep(0.05)
+        package = package_to_deploy(archive, "anything")
+        content = bytearray(archive.read_bytes())
+        content[len(content) // 2] ^= 1
+        archive.write_bytes(content)
+        time.sleep(0.05)
+        now = known_files.stamp(archive.stat(), time.time_ns())
+        assert now is not None
+        for known in known_files._MEMORY.values():  # as on a disk that loses a bit
+            known |= {path: (now, file) for path, (_, file) in known.items()}
+        assert reread_package(archive) == package
+        with pytest.raises(PackagingError):
+            package.write_zip(io.BytesIO())
+        with pytest.raises(PackagingError, match="damaged"):
+            reread_package(archive)

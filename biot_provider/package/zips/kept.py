@@ -1,7 +1,8 @@
 """Packages that were zipped while they were read, for the process that sends them: a preview's serves its `pulumi up`.
 
 A zip lies in the user's cache folder under its package's digest and its own, by which it is verified before it is used.
-One that another user can have written is not used. It is kept for an hour. What cannot be kept is zipped when it is sent.
+One that another user can have written is not used. It is kept for an hour. What cannot be kept is zipped when it is
+sent.
 """
 
 from __future__ import annotations
