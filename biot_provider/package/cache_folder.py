@@ -16,14 +16,19 @@ FOLDER_VARIABLE = "BIOT_CACHE_DIR"
 def cache_folder(environment: Mapping[str, str] | None = None) -> Path:
     """Return the folder, which may not exist yet. Raises PackagingError for an account without a home."""
     given = os.environ if environment is None else environment
-    if named := given.get(FOLDER_VARIABLE):
-        return Path(named).expanduser().absolute()
     try:
+        if named := given.get(FOLDER_VARIABLE):
+            return Path(named).expanduser().absolute()
         return _user_folder(given) / "biot-provider" / "packages"
     except RuntimeError:
         raise PackagingError(
             "this account has no home folder", "BIOT-3120", advice=f"name a folder in {FOLDER_VARIABLE}"
         ) from None
+
+
+def is_own(status: os.stat_result) -> bool:
+    """Whether nobody but this user can have written a file: what others put into a shared folder is not believed."""
+    return os.name != "posix" or (status.st_uid == os.geteuid() and not status.st_mode & 0o022)
 
 
 def _user_folder(given: Mapping[str, str]) -> Path:

@@ -44,8 +44,9 @@ class Content:
         try:
             with self.open_file(self.file.path) as stream:
                 content = stream.read(self.file.size + 1)
-                # There is no more where there is less than was asked for.
-                more = content if len(content) > self.file.size else b""
+                # There is no more where the file is as long as it was. A single read may also give less than there
+                # is, as some filesystems in user space do.
+                more = content if len(content) != self.file.size else b""
                 while more and len(content) <= limit:
                     more = stream.read(_BUFFER_BYTES)
                     content += more

@@ -3,8 +3,10 @@
 The rule is git's: a file is the same while its size, its time of change, its inode and its time of change of the inode
 are, and its mode. A file that changed a moment before it was read may change again within one tick of the clock,
 without a trace: nothing is noted of it, and it is read again the next time. `ctime` shows what `touch -d` and `cp -p`
-hide; where inode or ctime are not steady, as on some network shares, files are read each time; where ctime is the time
-of creation (Windows), size and time of change decide.
+hide; where inode or ctime are not steady, as on some network shares, files are read each time, and so are those with a
+ctime of whole seconds: read-only images (squashfs, ISO 9660, layers that are loaded when they are read) have none of
+their own and show the mtime, which is often the same in each image. Where ctime is the time of creation (Windows), size
+and time of change decide.
 
 It is kept in memory, and for the next process in the user's cache folder, a file for each source. It is a convenience
 alone: what cannot be written is not kept, and what is damaged or another user's is not believed.
@@ -23,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from biot_provider.errors import PackagingError
-from biot_provider.package.cache_folder import cache_folder
+from biot_provider.package.cache_folder import cache_folder, is_own
 from biot_provider.package.source_file import PackageFile
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ _TICK = _SECOND // 50
 """Nanoseconds in which a system may give two changes the same time: its clock's tick, 16 ms on Windows."""
 _COARSE_TICK = 2 * _SECOND
 """The same on filesystems with whole seconds, FAT's being two."""
+_HAS_TIME_OF_CHANGE = os.name != "nt"
 
 Known = dict[str, tuple[str, PackageFile]]
 """By path: the stamp, and what was read."""
@@ -57,7 +60,9 @@ def stamp(status: os.stat_result, now: int) -> str | None:
     `now` is the time in nanoseconds before the file is read.
     """
     modified, changed = status.st_mtime_ns, status.st_ctime_ns
-    tick = _TICK if modified % _SECOND or changed % _SECOND else _COARSE_TICK
+    if _HAS_TIME_OF_CHANGE and not changed % _SECOND:
+        return None
+    tick = _TICK if _HAS_TIME_OF_CHANGE or modified % _SECOND else _COARSE_TICK
     if max(modified, changed) + tick >= now:
         return None
     return f"{status.st_size} {modified} {changed} {status.st_ino} {status.st_mode}"
@@ -119,7 +124,7 @@ def _place(key: str) -> Path:
 def _read(key: str) -> Known:
     try:
         with _place(key).open("rb") as file:
-            if not _is_own(os.fstat(file.fileno())):
+            if not is_own(os.fstat(file.fileno())):
                 return {}
             checksum, _, body = file.read().partition(b"\n")
         if hashlib.sha256(body).hexdigest().encode() != checksum:
@@ -131,11 +136,6 @@ def _read(key: str) -> Known:
         }
     except (OSError, PackagingError, ValueError, TypeError):
         return {}
-
-
-def _is_own(status: os.stat_result) -> bool:
-    """Whether nobody but this user can have written it."""
-    return os.name != "posix" or (status.st_uid == os.geteuid() and not status.st_mode & 0o022)
 
 
 @functools.cache

@@ -112,12 +112,15 @@ def write_zip(packages: Iterable[Package], target: Writable, compression: int = 
             Content(SourceFile(file.path, file.size, file.executable), package.source, open_file, file.size)
             for file, package, open_file in everything
         )
-        for found, (file, package, _) in zip(zipped(archive, contents), everything, strict=True):
-            if found != file:
-                forget_all()
-                raise PackagingError(
-                    f"{package.place}: {file.path} changed after the package was read; run it again", "BIOT-3007"
-                )
+        try:
+            for found, (file, package, _) in zip(zipped(archive, contents), everything, strict=True):
+                if found != file:
+                    raise PackagingError(
+                        f"{package.place}: {file.path} changed after the package was read; run it again", "BIOT-3007"
+                    )
+        except PackagingError:
+            forget_all()
+            raise
     return archive.finish()
 
 

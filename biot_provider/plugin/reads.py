@@ -73,6 +73,8 @@ def _meaning(answer: PluginAnswer) -> object:
 
 def _unchanged(shown: PluginAnswer, id_: str, known: PluginState, context: Context) -> Found[PluginState] | None:
     """The plugin that a search shows, if it is as it was known: anything new is read alone before it counts."""
+    if not _is_whole(shown):
+        return None
     lines: list[str] = []
     context.client.hide((shown.environment_variables or {}).values())
     found = _found(shown, id_, known, replace(context, report=lines.append))
@@ -81,6 +83,14 @@ def _unchanged(shown: PluginAnswer, id_: str, known: PluginState, context: Conte
     for line in lines:
         context.report(line)
     return found
+
+
+def _is_whole(shown: PluginAnswer) -> bool:
+    """Whether a row shows each part that counts as it was known where it is not shown: a null may hide an edit."""
+    parts = (shown.subscriptions, shown.cors)
+    return shown.environment_variables is not None and all(
+        part is not None and None not in dict(part).values() for part in parts
+    )
 
 
 def _found(answer: PluginAnswer, id_: str, known: PluginState, context: Context) -> Found[PluginState] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,9 @@ import pulumi
 _SDK = (f"{Path(pulumi.__file__).parent}{os.sep}", "<frozen ")
 _SDK_FRAMES = 4
 """Of the SDK's own, from the constructor of a resource to where it takes the stack trace."""
+
+_LIMIT = threading.RLock()
+"""The limit is the process's, and programs of the automation API run in threads."""
 
 
 @contextmanager
@@ -27,12 +31,13 @@ def program_frames() -> Iterator[None]:
     while frame is not None and not frame.f_code.co_filename.startswith(_SDK):
         depth += 1
         frame = frame.f_back  # type: ignore[assignment]
-    before = getattr(sys, "tracebacklimit", None)
-    sys.tracebacklimit = depth
-    try:
-        yield
-    finally:
-        if before is None:
-            del sys.tracebacklimit
-        else:
-            sys.tracebacklimit = before
+    with _LIMIT:
+        before = getattr(sys, "tracebacklimit", None)
+        sys.tracebacklimit = depth
+        try:
+            yield
+        finally:
+            if before is None:
+                del sys.tracebacklimit
+            else:
+                sys.tracebacklimit = before

@@ -11,8 +11,8 @@ import asyncio
 import contextlib
 import functools
 import inspect
-from _collections_abc import dict_keys
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Mapping
+from _collections_abc import dict_items, dict_keys, dict_values
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -41,7 +41,7 @@ class Attributes(dict[str, Any]):
     def __init__(
         self, resource: pulumi.Resource, shown: Callable[[str, Attributes], Coroutine[Any, Any, Settled]] | None
     ) -> None:
-        super().__init__()
+        super().__init__(vars(resource))  # what a class derived from ours has set before
         self._resource = resource
         self._shown = shown
         self._settled: dict[str, Settled] = {}
@@ -60,6 +60,32 @@ class Attributes(dict[str, Any]):
     def keys(self) -> dict_keys[str, Any]:
         """The names of all attributes: by these a program exports a whole resource."""
         return dict.fromkeys((*super().keys(), *self._names)).keys()
+
+    # A program that copies a resource, or looks into it, finds what it would find in a plain dict.
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __len__(self) -> int:
+        return len(self.keys())
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in self._names
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The attribute of this name."""
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+    def items(self) -> dict_items[str, Any]:
+        """All attributes."""
+        return {name: self[name] for name in self}.items()
+
+    def values(self) -> dict_values[str, Any]:
+        """The values of all attributes."""
+        return {name: self[name] for name in self}.values()
 
     async def settled(self, name: str) -> Settled:
         """What the engine answers. Raises what the registration of the resource raised."""

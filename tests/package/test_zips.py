@@ -17,7 +17,7 @@ import pytest
 import biot_provider
 from biot_provider.errors import PackagingError
 from biot_provider.package import known_files
-from biot_provider.package.package import Package, package_to_deploy, read_package, zipped_size_problem
+from biot_provider.package.package import Package, package_to_deploy, read_package, reread_package, zipped_size_problem
 from biot_provider.package.zips import kept as kept_zips
 from biot_provider.package.zips.kept import keep_zip, kept_zip
 from biot_provider.package.zips.writer import ZipWriter
@@ -161,12 +161,32 @@ class TestWhatIsKept:
             assert file.read() == written(package)
         assert kept(tmp_path) == []
 
-    @pytest.mark.parametrize("trouble", ["no folder", "full"])
+    @pytest.mark.parametrize("who", ["another's", "open to all"])
+    def test_is_not_sent_when_another_user_can_have_put_it_there(
+        self, code: Path, tmp_path: Path, who: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        package = package_to_deploy(code, None)
+        (path,) = kept(tmp_path)
+        path.unlink()
+        theirs = b"PK: other code"
+        planted = path.with_name(f"{package.digest}-{hashlib.sha256(theirs).hexdigest()}.zip")
+        planted.write_bytes(theirs)
+        planted.chmod(0o600)
+        if who == "another's":
+            monkeypatch.setattr(os, "geteuid", lambda: planted.stat().st_uid + 1)
+        else:
+            planted.chmod(0o666)
+        with package.zip() as file:
+            assert file.read() == written(package)
+
+    @pytest.mark.parametrize("trouble", ["no folder", "no home", "full"])
     def test_may_be_nothing_at_all(
         self, code: Path, tmp_path: Path, trouble: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         if trouble == "full":
             monkeypatch.setattr(kept_zips, "_MAX_BYTES", -1)
+        elif trouble == "no home":
+            monkeypatch.setenv("BIOT_CACHE_DIR", "~nobody-of-that-name/cache")
         else:
             monkeypatch.setenv("BIOT_CACHE_DIR", str(code / "index.js/cache"))
         package = package_to_deploy(code, None)
@@ -198,6 +218,22 @@ class TestWhatIsKept:
         assert zipped_size_problem(package, limit=path.stat().st_size - 1) is not None
 
 
+class Sips(io.BytesIO):
+    """A file that gives less at a time than there is."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(min(5, size if size is not None and size >= 0 else 5))
+
+
+def test_a_read_that_gives_less_than_there_is_cuts_no_file(code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = read_package(code)
+    monkeypatch.setattr(
+        "biot_provider.package.source.open", lambda path, *_, **__: Sips(Path(path).read_bytes()), raising=False
+    )
+    assert package_to_deploy(code, None) == package
+    assert zipfile.ZipFile(io.BytesIO(written(package))).testzip() is None
+
+
 class TestBetweenCheckAndCreate:
     def test_a_file_that_changed_is_an_error_and_the_next_run_finds_it(self, code: Path) -> None:
         package = package_to_deploy(code, read_package(code).digest)
@@ -218,3 +254,20 @@ class TestBetweenCheckAndCreate:
             wrong.zip().__enter__()
         assert package_to_deploy(code, "anything") == package
         assert index.digest == hashlib.sha256((code / "index.js").read_bytes()).hexdigest()
+
+    def test_what_is_known_of_a_damaged_archive_is_known_no_more(self, archive: Path) -> None:
+        time.sleep(0.05)
+        package = package_to_deploy(archive, "anything")
+        content = bytearray(archive.read_bytes())
+        content[len(content) // 2] ^= 1
+        archive.write_bytes(content)
+        time.sleep(0.05)
+        now = known_files.stamp(archive.stat(), time.time_ns())
+        assert now is not None
+        for known in known_files._MEMORY.values():  # as on a disk that loses a bit
+            known |= {path: (now, file) for path, (_, file) in known.items()}
+        assert reread_package(archive) == package
+        with pytest.raises(PackagingError):
+            package.write_zip(io.BytesIO())
+        with pytest.raises(PackagingError, match="damaged"):
+            reread_package(archive)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 PROGRAM = """
-import asyncio, json, sys
+import asyncio, copy, json, sys
 import pulumi
 from pulumi.runtime.stack import massage
 import biot_provider as biot
@@ -25,7 +25,7 @@ class Mocks(pulumi.runtime.Mocks):
         return {}
 
 def outputs(resource):
-    return {name for name, value in vars(resource).items() if isinstance(value, pulumi.Output)}
+    return {name for name, value in dict.items(vars(resource)) if isinstance(value, pulumi.Output)}
 
 async def found():
     pulumi.runtime.set_mocks(Mocks(), project="shop", stack="dev", preview=False)
@@ -48,6 +48,23 @@ async def found():
         "secret": await plugin.environment_variables.is_secret(), "plain": await plugin.code.is_secret(),
         "child": await child.display_name.future(),
         "type": str(biot.Plugin.endpoint_url.fget.__annotations__["return"]),
+    }
+
+async def copied():
+    pulumi.runtime.set_mocks(Mocks(), project="shop", stack="dev", preview=False)
+
+    class Guard(biot.Plugin):
+        def __init__(self, name, team):
+            self.team = team
+            super().__init__(name, code="code")
+
+    guard = Guard("guard", "red")
+    other = copy.copy(guard)
+    return {
+        "team": guard.team, "copy": await other.endpoint_url.future(), "in": "version" in vars(guard),
+        "got": await vars(guard).get("version").future(), "none": vars(guard).get("verison"),
+        "all": {*dict(vars(guard))} == {*vars(guard)} == {*vars(other)} and "cors" in {**vars(guard)},
+        "count": len(vars(guard)) == len([*vars(guard).values()]),
     }
 
 async def refused():
@@ -100,6 +117,15 @@ def test_a_name_that_is_no_output_is_an_error(found: dict[str, Any]) -> None:
 def test_an_exported_resource_shows_every_output(found: dict[str, Any]) -> None:
     assert {"id", "urn", "name", "endpoint_url", "version", "environment_variables", "cors"} <= {*found["whole"]}
     assert not [name for name in found["whole"] if name.startswith("_")]
+
+
+def test_a_resource_can_be_derived_from_copied_and_looked_into(tmp_path: Path) -> None:
+    done = run("copied", tmp_path)
+    assert done.returncode == 0, done.stderr
+    url = "https://here"
+    assert json.loads(done.stdout) == {
+        "team": "red", "copy": url, "in": True, "got": 3, "none": None, "all": True, "count": True,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("function", ["refused", "refused_unread"])

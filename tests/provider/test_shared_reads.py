@@ -134,6 +134,21 @@ def test_a_row_that_lacks_a_member_counts_for_nothing(fleet: Fleet) -> None:
     assert fleet.changed(fleet.refreshed()) == {"p7"}
 
 
+@pytest.mark.parametrize("part", ["subscriptions", "subscriptions.notifications"])
+def test_a_row_with_a_null_hides_no_edit(fleet: Fleet, part: str) -> None:
+    """Also where the plugin that was seen in both ways has none of it, and no time tells of the edit."""
+    platform = fleet.world.platform
+    for name in fleet.states:
+        platform.variants.add("plugin", part, value=None, of=name, path=SEARCH if name == "p7" else "")
+    time = fleet.states["p7"]["last_modified_time"]
+    platform.variants.add("plugin", "lastModifiedTime", time, of="p7")
+    told = {"entityTypeName": "patient", "actionName": "_create"}
+    platform.edits.change(
+        "plugin", "p7", "subscriptions", {"interceptionOrder": 1, "interceptions": [], "notifications": [told]}
+    )
+    assert fleet.changed(fleet.refreshed()) == {"p7"}
+
+
 def test_names_with_the_platforms_prefix_are_the_same(fleet: Fleet) -> None:
     fleet.world.platform.switches.set(names="prefixed")
     assert fleet.changed(fleet.refreshed()) == set()

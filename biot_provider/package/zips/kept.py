@@ -1,7 +1,8 @@
 """Packages that were zipped while they were read, for the process that sends them: a preview's serves its `pulumi up`.
 
 A zip lies in the user's cache folder under its package's digest and its own, by which it is verified before it is used.
-It is kept for an hour. What cannot be kept is zipped when it is sent.
+One that another user can have written is not used. It is kept for an hour. What cannot be kept is zipped when it is
+sent.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import time
 from typing import IO, TYPE_CHECKING
 
 from biot_provider.errors import PackagingError
-from biot_provider.package.cache_folder import cache_folder
+from biot_provider.package.cache_folder import cache_folder, is_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,10 +76,11 @@ def kept_zip(digest: str) -> IO[bytes] | None:
         for path in (cache_folder() / FOLDER).glob(f"{digest}-*{_ENDING}"):
             file = path.open("rb")
             try:
-                checksum = hashlib.file_digest(file, "sha256").hexdigest()
-                if path.stem == f"{digest}-{checksum}":
-                    file.seek(0)
-                    return file
+                if is_own(os.fstat(file.fileno())):
+                    checksum = hashlib.file_digest(file, "sha256").hexdigest()
+                    if path.stem == f"{digest}-{checksum}":
+                        file.seek(0)
+                        return file
             except BaseException:
                 file.close()
                 raise
