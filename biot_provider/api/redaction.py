@@ -129,7 +129,7 @@ def _inside(address: re.Match[str]) -> list[tuple[int, int]]:
 
 @functools.lru_cache(maxsize=2)
 def _all_parts(secrets: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
-    """The parts of all these; cached, since one error may have many texts, and many thousand secrets have many parts."""
+    """The parts of all these; cached, since one error may have many texts, and a thousand secrets many parts."""
     parts = [_parts(secret) for secret in secrets]
     return (
         frozenset[str]().union(*(pieces for pieces, _ in parts)),

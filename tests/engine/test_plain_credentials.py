@@ -1,27 +1,34 @@
-"""A credential that was set without `--secret`; of the native provider see tests/native/test_connection.py."""
+"""A credential that was set without `--secret`, through the dynamic resources and the native provider."""
 
 from __future__ import annotations
 
+import pytest
+
 from biot_provider.emulator.http.server import running
 
-from .conftest import Project
+from .conftest import NATIVE, Project
 
-PROGRAM = """
+PROGRAMS = {
+    "dynamic": """
 biot.Plugin("hello")
 group = pulumi.ComponentResource("shop:index:Group", "group")
 biot.Plugin("inner", opts=pulumi.ResourceOptions(parent=group))
-"""
+""",
+    "native": NATIVE + 'declare("Plugin", "hello")\ndeclare("Plugin", "inner")\n',
+}
 
 
-def test_no_credential_is_plain_in_state(project: Project) -> None:
+@pytest.mark.parametrize("provider", ["dynamic", pytest.param("native", marks=pytest.mark.story)])
+def test_no_credential_is_plain_in_state(project: Project, provider: str) -> None:
     key = project.platform.service_secret_key
-    project.program(PROGRAM)
+    project.program(PROGRAMS[provider])
     with running(project.platform_folder) as address:
         project.config |= {"biot:baseUrl": address, "biot:serviceId": project.platform.service_id}
         project.config["biot:serviceSecretKey"] = key
         up = project.up().succeeded()
         assert key not in up.output + project.state_text()
-        assert "run `pulumi config set --secret biot:serviceSecretKey`" in up.output
+        if provider == "dynamic":
+            assert "run `pulumi config set --secret biot:serviceSecretKey`" in up.output
         assert project.preview().succeeded().unchanged
 
         del project.config["biot:serviceSecretKey"]
