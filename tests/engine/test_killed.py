@@ -71,8 +71,8 @@ def run_until(project: Project, asked: str, end: Callable[[subprocess.Popen[byte
     [
         ("dynamic", interrupted_twice, "before", "after"),
         ("dynamic", killed, "after", "before"),
-        ("native", interrupted_twice, "before", "after"),
-        ("native", killed, "after", "before"),
+        pytest.param("native", interrupted_twice, "before", "after", marks=pytest.mark.story),
+        pytest.param("native", killed, "after", "before", marks=pytest.mark.story),
     ],
 )
 def test_a_run_ended_in_the_middle_of_a_write_is_made_good_by_the_next_up(

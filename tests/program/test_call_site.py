@@ -7,10 +7,13 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
+import pytest
+
 from biot_provider.program.call_site import program_frames
 
 
-def test_threads_that_declare_at_once_leave_tracebacks_as_they_were() -> None:
+def test_threads_that_declare_at_once_leave_tracebacks_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(sys, "tracebacklimit", raising=False)  # the dynamic provider sets it in a process of its own
     at_once, interval = Barrier(4), sys.getswitchinterval()
 
     def declare() -> None:
@@ -27,4 +30,4 @@ def test_threads_that_declare_at_once_leave_tracebacks_as_they_were() -> None:
         assert not hasattr(sys, "tracebacklimit")
     finally:
         sys.setswitchinterval(interval)
-        vars(sys).pop("tracebacklimit", None)
+        vars(sys).pop("tracebacklimit", None)  # monkeypatch puts back what was there before
