@@ -45,9 +45,9 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Two workers for each processor: a third of the tests' time is waiting, for processes and for time limits."""
+    """Three workers on two processors: a third of the tests' time is waiting, for processes and for time limits."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return processors * 2
+    return (processors * 3 + 1) // 2
 
 
 @pytest.fixture

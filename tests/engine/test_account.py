@@ -57,6 +57,7 @@ def asked(project: Project, *methods: str) -> list[str]:
     return [f"{e['method']} {e['path']}" for e in entries if not methods or e["method"] in methods]
 
 
+@pytest.mark.story
 def test_service_user_key_and_subscriptions_live_their_life_and_no_key_is_shown(project: Project, api: Client) -> None:
     theirs = api.create_service_user({"name": "theirs", "roleId": ROLE, "type": "INTERNAL_SERVICE"})
     assert theirs.secret_key_data is not None
@@ -141,6 +142,7 @@ def test_service_user_key_and_subscriptions_live_their_life_and_no_key_is_shown(
     assert {name for name, secret in secrets.items() for text in texts if secret in text} == set()
 
 
+@pytest.mark.story
 def test_what_a_killed_run_left_is_gone_on_with_or_told_with_what_to_do(project: Project, api: Client) -> None:
     def killed_after(path: str) -> None:
         project.platform.faults.add("kill-after-commit", method="POST", path=path)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @click.command(
     "doctor",
     cls=Command,
-    help="Check connection, permissions, engine and project.",
+    help="Check all that a deployment needs.",
     exit_codes={0: "no problem", 1: "a problem", 2: "wrong usage", 130: "after Ctrl-C"},
     exclusive=("--json", "--verbose"),
 )
