@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from biot_provider.api.client import Client
 
 from .conftest import Project
