@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest -q -n auto --dist worksteal
 # The local stack keeps its state beside the project and its only secrets belong to the embedded platform.
 LOCAL := PULUMI_BACKEND_URL=file://$(CURDIR)/.pulumi/state PULUMI_CONFIG_PASSPHRASE= PULUMI_SKIP_UPDATE_CHECK=1
 
-.PHONY: up down test test-all test-stories test-builders test-long test-pythons check lint format bench docs lock env clean
+.PHONY: up down test test-all test-stories test-builders test-long test-pythons check lint format bench dist docs site lock env clean
 .DEFAULT_GOAL := up
 
 # Every install goes by the lock file: exact versions, verified hashes.
@@ -64,7 +64,7 @@ lint: $(VENV)/.installed  ## format, lint, types, architecture
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tools.generate --check
 
-check: lint test  ## what CI runs first
+check: lint site test  ## what CI runs first
 
 format: $(VENV)/.installed  ## rewrite the sources as the formatter wants them
 	@$(BIN)/ruff format $(SOURCES)
@@ -72,7 +72,10 @@ format: $(VENV)/.installed  ## rewrite the sources as the formatter wants them
 
 bench: $(VENV)/.installed  ## the benchmarks, as ratios measured side by side in one run
 	@$(WITH_ENGINE) $(BIN)/python benchmarks/run.py
+	@$(WITH_ENGINE) $(BIN)/python benchmarks/start.py
 	@$(WITH_ENGINE) $(BIN)/python benchmarks/many.py
+	@$(WITH_ENGINE) $(BIN)/python benchmarks/package.py
+	@$(WITH_ENGINE) $(BIN)/python benchmarks/fleet.py
 	@$(BIN)/python benchmarks/build.py
 	@$(BIN)/python tools/test_servers.py
 	@$(WITH_ENGINE) $(BIN)/python benchmarks/image.py
@@ -81,8 +84,15 @@ env: $(VENV)/.installed  ## print what a shell needs for `pulumi` on the local s
 	@engine="$$($(BIN)/python tools/engine/ensure.py)" && \
 	  echo "export $(LOCAL) PATH=\"$$engine:$(CURDIR)/$(BIN):\$$PATH\""
 
+dist: $(VENV)/.installed  ## build the sdist and the wheel into dist/ and check what is in them
+	@$(BIN)/python tools/dist.py dist $(if $(RELEASE),--release)
+
 docs: $(VENV)/.installed  ## write docs/reference and the classes of program/resources from the models
 	@$(BIN)/python -m tools.generate
+
+site: $(VENV)/.installed  ## write the documentation site to site/; what is warned of (links, anchors) is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@echo 'site/index.html; to read it with its search: $(BIN)/python -m http.server --directory site'
 
 lock:  ## renew requirements.lock from pyproject.toml
 	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install -q uv==0.13.9
@@ -91,4 +101,4 @@ lock:  ## renew requirements.lock from pyproject.toml
 	  -o requirements.lock
 
 clean:  ## remove what the commands above made here; the engine's cache stays
-	rm -rf $(VENV) .pulumi .biot .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) dist site .pulumi .biot .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -5,13 +5,13 @@ Nothing here reaches Pulumi's state; a value that is secret appears in no text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from biot_provider.errors import ConfigError
+from biot_provider.errors import ConfigError, coded
 
 NAMESPACE = "biot"
 EMBEDDED = "embedded"
@@ -84,6 +84,10 @@ CONCURRENT_REQUESTS = Key(
 KEYS = (BASE_URL, *SERVICE_USER, *PERSON, REQUEST_TIMEOUT, STAMP, CONCURRENT_REQUESTS)
 """Every key of the namespace."""
 
+_Found = tuple[str, str]
+"""Something that is wrong, and its message's code."""
+_NOT_SET, _NO_ADDRESS = "BIOT-1001", "BIOT-1002"
+
 SECRET_KEYS = tuple(key.name for key in KEYS if key.is_secret)
 
 
@@ -127,7 +131,7 @@ class Settings:
         # A key that is set to an empty text in the stack is not looked up in the environment.
         values = {key: configured[key] if get(key.path) is not None else fallback[key] for key in KEYS}
 
-        problems: list[str] = []
+        problems: list[_Found] = []
         base_url = values[BASE_URL].rstrip("/")
         problems += _address_problems(base_url)
         identity = _identity(configured, fallback)
@@ -153,9 +157,9 @@ class Settings:
         )
         stamp = (values[STAMP] or "true").lower()
         if stamp not in ("true", "false"):
-            problems.append(f"{STAMP.path} must be true or false, not {stamp!r}: run {STAMP.command}")
+            problems.append((f"{STAMP.path} must be true or false, not {stamp!r}: run {STAMP.command}", "BIOT-1005"))
         if problems:
-            raise ConfigError("BioT connection: " + "; ".join(problems))
+            raise _error(problems)
         credentials = {key.argument: value for key, value in identity.items()}
         return cls(
             base_url,
@@ -164,6 +168,12 @@ class Settings:
             max_concurrent_requests=int(requests),
             **credentials,
         )
+
+
+def _error(problems: Sequence[_Found]) -> ConfigError:
+    text = "BioT connection: " + "; ".join(problem for problem, _ in problems)
+    first, *others = dict.fromkeys(code for _, code in problems)
+    return ConfigError(coded(text, ", ".join([first, *others])), None) if others else ConfigError(text, first)
 
 
 def _identity(configured: Mapping[Key, str], fallback: Mapping[Key, str]) -> dict[Key, str]:
@@ -175,40 +185,46 @@ def _identity(configured: Mapping[Key, str], fallback: Mapping[Key, str]) -> dic
     return {}
 
 
-def _identity_problems(identity: Mapping[Key, str]) -> list[str]:
+def _identity_problems(identity: Mapping[Key, str]) -> list[_Found]:
     keys = PERSON if identity.keys() & set(PERSON) else SERVICE_USER
-    return [f"{key.path} is not set: run {key.command}, or set {key.variable}" for key in keys if key not in identity]
+    missing = [key for key in keys if key not in identity]
+    return [(f"{key.path} is not set: run {key.command}, or set {key.variable}", _NOT_SET) for key in missing]
 
 
 def _is_embedded(base_url: str) -> bool:
     return base_url == EMBEDDED or base_url.startswith(EMBEDDED + ":")
 
 
-def _address_problems(base_url: str) -> list[str]:
+def _address_problems(base_url: str) -> list[_Found]:
     fix = f"run {BASE_URL.command}"
     if not base_url:
         also = f"(or `{EMBEDDED}` to try it without an account), or set {BASE_URL.variable}"
-        return [f"{BASE_URL.path} is not set: {fix} {also}"]
+        return [(f"{BASE_URL.path} is not set: {fix} {also}", _NOT_SET)]
     if _is_embedded(base_url):
         return []
     try:
         parts = urlsplit(base_url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        return [f"{BASE_URL.path} is not an address: {fix}"]
+        return [(f"{BASE_URL.path} is not an address: {fix}", _NO_ADDRESS)]
     if parts.username or parts.password:
-        return [f"{BASE_URL.path} must not hold a user name or password: {fix}"]
+        return [(f"{BASE_URL.path} must not hold a user name or password: {fix}", _NO_ADDRESS)]
     if parts.scheme not in ("http", "https") or not host or port == 0:
-        return [f"{BASE_URL.path} must be an https address or `{EMBEDDED}`, not {base_url!r}: {fix}"]
+        return [(f"{BASE_URL.path} must be an https address or `{EMBEDDED}`, not {base_url!r}: {fix}", _NO_ADDRESS)]
     if parts.path or parts.query or parts.fragment:
-        return [f"{BASE_URL.path} must be the address alone, without {parts.path or '?' + parts.query!r}: {fix}"]
+        return [
+            (
+                f"{BASE_URL.path} must be the address alone, without {parts.path or '?' + parts.query!r}: {fix}",
+                _NO_ADDRESS,
+            )
+        ]
     if parts.scheme == "http" and host not in LOOPBACK:
-        return [f"{BASE_URL.path} must be https, not {base_url!r} (http is for loopback only): {fix}"]
+        return [(f"{BASE_URL.path} must be https, not {base_url!r} (http is for loopback only): {fix}", "BIOT-1003")]
     return []
 
 
 def _number(
-    key: Key, text: str, default: float, most: float, unit: str, problems: list[str], *, is_whole: bool
+    key: Key, text: str, default: float, most: float, unit: str, problems: list[_Found], *, is_whole: bool
 ) -> float:
     """Return a key's number, from 1 to ``most``; a whole one where ``is_whole``. What is wrong joins the problems."""
     if not text:
@@ -218,6 +234,6 @@ def _number(
     except ValueError:
         number = 0.0
     if not 1 <= number <= most or (is_whole and not number.is_integer()):
-        problems.append(f"{key.path} must be 1 to {most:.0f} {unit}, not {text!r}: run {key.command}")
+        problems.append((f"{key.path} must be 1 to {most:.0f} {unit}, not {text!r}: run {key.command}", "BIOT-1004"))
         return default
     return number

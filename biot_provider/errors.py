@@ -13,8 +13,9 @@
         ├── NotFoundError     it says that what is named does not exist
         └── ConflictError     it says that the name is taken
 
-The text of each stands alone: the action, what came back, the trace id, what to do. Whoever needs a part of it takes
-the attribute, and never the text apart.
+The text of each stands alone: the action, what came back, the trace id, what to do, and the code by which
+``biot-provider explain`` and the page of messages say more. Whoever needs a part of it takes the attribute, and never
+the text apart.
 """
 
 from __future__ import annotations
@@ -22,17 +23,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+DEFECT = "BIOT-9001"
+"""The code of the message about a defect of this project's own."""
+
+
+def coded(text: str, message_code: str | None) -> str:
+    """Return a message with its code at the end of its first line; those below are what a program wrote."""
+    if message_code is None:
+        return text
+    first, line_end, rest = text.partition("\n")
+    return f"{first} [{message_code}]{line_end}{rest}"
+
 
 class BiotError(Exception):
     """Anything this project reports to its user; its text is one line and holds no secret.
 
-    ``summary`` is the text without the ``advice``, which says what to do. ``out_of_time`` is true when more time might
-    have helped.
+    ``message_code``, such as ``BIOT-1001``, names the situation in the catalogue of messages for good; it is None where
+    the text is several messages, which have codes of their own. ``summary`` is the text without the ``advice``, which
+    says what to do; ``text`` is both without the code. ``out_of_time`` is true when more time might have helped.
     """
 
-    def __init__(self, summary: str, *, advice: str | None = None, out_of_time: bool = False) -> None:
-        super().__init__(f"{summary}. What to do: {advice}" if advice else summary)
+    def __init__(
+        self, summary: str, message_code: str | None, *, advice: str | None = None, out_of_time: bool = False
+    ) -> None:
+        self.text = f"{summary}. What to do: {advice}" if advice else summary
+        super().__init__(coded(self.text, message_code))
         self.summary = summary
+        self.message_code = message_code
         self.advice = advice
         self.out_of_time = out_of_time
 
@@ -66,13 +83,15 @@ class TransportError(BiotError):
     def __init__(
         self,
         problem: str,
+        message_code: str,
         *,
         unclear: bool,
         action: str | None = None,
         advice: str | None = None,
         out_of_time: bool = False,
     ) -> None:
-        super().__init__(f"{action}: {problem}" if action else problem, advice=advice, out_of_time=out_of_time)
+        text = f"{action}: {problem}" if action else problem
+        super().__init__(text, message_code, advice=advice, out_of_time=out_of_time)
         self.action = action
         self.unclear = unclear
 
@@ -83,6 +102,7 @@ class CancelledError(TransportError):
     def __init__(self, action: str | None = None, *, unclear: bool) -> None:
         super().__init__(
             "cancelled while the platform worked on it" if unclear else "cancelled before anything was written",
+            "BIOT-7012" if unclear else "BIOT-7011",
             action=action,
             advice="run `pulumi up` again: it finds out what became of it, and continues"
             if unclear
@@ -94,15 +114,16 @@ class CancelledError(TransportError):
 class ApiError(BiotError):
     """The platform responded to ``action`` with an error (BioT API 2.4.2, ErrorResponse).
 
-    ``code``, ``message`` and ``trace_id`` are the platform's, fit to be shown. ``details`` are as the platform sent
-    them and may hold secrets; the text has ``details_shown`` instead, and of a body without code and message an
-    ``excerpt``. ``retry_after`` is the seconds the platform asks to wait before a repeat,
-    where it asks.
+    ``code``, ``message`` and ``trace_id`` are the platform's, fit to be shown; ``message_code`` is ours. ``details``
+    are as the platform sent them and may hold secrets; the text has ``details_shown`` instead, and of a body without
+    code and message an ``excerpt``. ``retry_after`` is the seconds the platform asks to wait before a repeat, where it
+    asks.
     """
 
     def __init__(
         self,
         action: str,
+        message_code: str,
         *,
         status: int,
         code: str | None = None,
@@ -121,7 +142,7 @@ class ApiError(BiotError):
         summary += f" with no error body of BioT's: {excerpt}" if excerpt else ""
         summary += f" ({details_shown})" if details_shown else ""
         summary += f" (trace id {trace_id})" if trace_id else ""
-        super().__init__(summary, advice=advice, out_of_time=out_of_time)
+        super().__init__(summary, message_code, advice=advice, out_of_time=out_of_time)
         self.action = action
         self.status = status
         self.code = code

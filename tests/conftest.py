@@ -17,6 +17,7 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from pytest_mock import MockerFixture
 
 settings.register_profile("quick", max_examples=60, derandomize=True, database=None, deadline=None)
 settings.register_profile(
@@ -32,6 +33,29 @@ settings.load_profile("quick")
 # A run in the background is started with interrupts ignored, and would hand that on to the processes tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache of this run's own, which the processes that tests start have too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BIOT_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Three workers on two processors: a third of the tests' time is waiting, for processes and for time limits."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return (processors * 3 + 1) // 2
+
+
+@pytest.fixture
+def pauses(mocker: MockerFixture) -> object:
+    """The waits between the attempts of a request take no time; gives the mock that counted them."""
+    mock = mocker.patch("biot_provider.api.transport.pause")
+    mocker.patch("biot_provider.image.registry_errors.pause", mock)
+    return mock
 
 
 class _Asked(socketserver.StreamRequestHandler):

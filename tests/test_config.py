@@ -11,6 +11,8 @@ import pytest
 from biot_provider.config import DEFAULT_REQUEST_TIMEOUT, Settings
 from biot_provider.errors import ConfigError
 
+from .uncoded import uncoded
+
 SECRET = secrets.token_urlsafe(24)
 URL = "https://api.dev.acme.biot-med.com"
 WHOLE = {"biot:baseUrl": URL, "biot:serviceId": "an-id", "biot:serviceSecretKey": SECRET}
@@ -25,7 +27,7 @@ def problems(config: dict[str, Any], environment: dict[str, str] | None = None) 
         read(config, environment)
     assert "\n" not in str(raised.value)
     assert SECRET not in str(raised.value)
-    return str(raised.value)
+    return uncoded(str(raised.value))
 
 
 def test_the_stacks_configuration_is_enough() -> None:

@@ -37,6 +37,8 @@ GENERATED = (
     "biot_provider/program/resources/plugin_info.py",
     "biot_provider/native/schema.json",
     "docs/reference/plugin.md",
+    "docs/reference/functions.md",
+    "docs/reference/plugin-yaml.md",
 )
 """What follows, by `make docs`."""
 
@@ -68,7 +70,7 @@ with Platform(data) as platform:
 print(json.dumps({
     "package": biot.__file__,
     "parameter": str(inspect.signature(biot.Plugin.__init__).parameters["retention_days"].annotation),
-    "output": "retention_days" in biot.Plugin.__annotations__,
+    "output": isinstance(vars(biot.Plugin).get("retention_days"), property),
     "info": "retention_days" in biot.PluginInfo.model_fields,
     "problems": [failure.reason for failure in checked(retention_days=0).failures],
     "default": plain["retention_days"],
@@ -96,7 +98,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the package with the attribute in it, the generated files still without."""
     folder = tmp_path_factory.mktemp("copy")
-    for name in ("biot_provider", "tools/generate", "docs/reference"):
+    for name in ("biot_provider", "tools/generate", "docs/reference", "docs/images"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "pyproject.toml", folder)
     for name, (anchor, text) in WRITTEN.items():
@@ -149,7 +151,7 @@ def test_a_program_can_give_it_and_gets_it_back(found: dict[str, Any]) -> None:
 
 
 def test_the_check_refuses_what_is_out_of_range_and_fills_in_the_default(found: dict[str, Any]) -> None:
-    assert found["problems"] == ["retention_days: must be 1 to 365 (days), not 0"]
+    assert found["problems"] == ["retention_days: must be 1 to 365 (days), not 0 [BIOT-2002]"]
     assert found["default"] == 30
 
 
@@ -172,5 +174,5 @@ def test_a_plugin_yaml_may_hold_it(found: dict[str, Any]) -> None:
 
 def test_the_reference_page_describes_it(generated: Path) -> None:
     page = (generated / "docs" / "reference" / "plugin.md").read_text("utf-8")
-    row = "| `retention_days` | `retentionDays` | 1 to 365 (days) | `30` | how long the platform keeps the logs |"
+    row = "| `retention_days` | `int` | 1 to 365 (days) | `30` | how long the platform keeps the logs |"
     assert row in page.splitlines()

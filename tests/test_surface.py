@@ -18,6 +18,7 @@ import pytest
 from pulumi.dynamic.dynamic import serialize_provider
 
 import biot_provider as biot
+from biot_provider.program.declared import DeclaredResource, pickled_by_name
 from biot_provider.provider.plugin import PluginProvider
 
 PACKAGE = Path(str(importlib.resources.files("biot_provider")))
@@ -34,8 +35,10 @@ def test_the_names_are_sorted_and_each_is_there() -> None:
 
 def test_nothing_public_is_left_out_of_the_names() -> None:
     tree = ast.parse((PACKAGE / "__init__.py").read_text())
-    imported = {alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
-    assert imported == set(biot.__all__)
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert imported - {"TYPE_CHECKING", "Any"} == set(biot.__all__) <= set(dir(biot))
+    with pytest.raises(AttributeError, match="module 'biot_provider' has no attribute 'plugin_'"):
+        getattr(biot, "plugin_")  # noqa: B009
 
 
 def test_every_public_name_says_what_it_is() -> None:
@@ -48,15 +51,43 @@ def test_the_package_tells_type_checkers_that_it_is_typed() -> None:
     assert (PACKAGE / "py.typed").is_file()
 
 
-def test_an_import_drags_in_nothing_that_a_preview_does_not_need() -> None:
-    heavy = ("httpx", "yaml", "werkzeug", "httpcore", "sqlite3", "biot_provider.emulator", "biot_provider.cli")
-    script = f"import sys, json, biot_provider; print(json.dumps([m for m in {heavy!r} if m in sys.modules]))"
-    base = f"import sys, json, pulumi.dynamic; print(json.dumps([m for m in {heavy!r} if m in sys.modules]))"
-    loaded, unavoidable = (
-        json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout)
-        for code in (script, base)
-    )
-    assert set(loaded) <= set(unavoidable)
+def _loaded(statement: str) -> set[str]:
+    code = f"import json, sys; {statement}; print(json.dumps([*sys.modules]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    return set(json.loads(done.stdout))
+
+
+SERVERS = {"httpx", "werkzeug", "sqlite3", "biot_provider.emulator", "biot_provider.cli"}
+OTHER_KINDS = {f"biot_provider.{kind}.model" for kind in ("image", "service_user", "subscription")}
+
+
+@pytest.mark.parametrize(
+    ("statement", "not_needed"),
+    [
+        ("import biot_provider", {*SERVERS, "pulumi", "pydantic"}),
+        (
+            "import biot_provider as biot; biot.Plugin, biot.ServiceUserKey, biot.PluginImage, biot.Provider",
+            {*SERVERS, *OTHER_KINDS, "pydantic", "biot_provider.plugin.model", "biot_provider.provider.dynamic"},
+        ),
+        ("import biot_provider as biot; biot.declare_plugins", {*SERVERS, *OTHER_KINDS, "biot_provider.plugin.kind"}),
+        (
+            "from biot_provider.provider.plugin import PluginProvider; PluginProvider().kind_type()",
+            {
+                *SERVERS,
+                *OTHER_KINDS,
+                "biot_provider.program",
+                "biot_provider.plugin.writes",
+                "biot_provider.hooks.model",
+            },
+        ),
+        (
+            "from biot_provider.native.servicer import BiotServicer; BiotServicer(None)",
+            {*SERVERS, *OTHER_KINDS, "biot_provider.program", "biot_provider.plugin.kind"},
+        ),
+    ],
+)
+def test_a_process_starts_without_what_it_does_not_need(statement: str, not_needed: set[str]) -> None:
+    assert not _loaded(statement) & not_needed
 
 
 def test_the_provider_is_in_state_by_its_name_alone() -> None:
@@ -86,6 +117,8 @@ def test_the_types_token_is_the_one_in_state(resource: type[pulumi.dynamic.Resou
 @pytest.mark.parametrize(
     ("module", "name"),
     [
+        ("plugin", "PluginProvider"),
+        ("image", "PluginImageProvider"),
         ("service_user", "ServiceUserProvider"),
         ("service_user_key", "ServiceUserKeyProvider"),
         ("interception_subscription", "InterceptionSubscriptionProvider"),
@@ -93,8 +126,17 @@ def test_the_types_token_is_the_one_in_state(resource: type[pulumi.dynamic.Resou
     ],
 )
 def test_each_provider_is_in_state_by_the_name_that_older_states_hold(module: str, name: str) -> None:
+    resources = (getattr(biot, public) for public in biot.__all__)
+    managing = {
+        resource._managed_by
+        for resource in resources
+        if isinstance(resource, type) and issubclass(resource, DeclaredResource)
+    }
     kind = getattr(importlib.import_module(f"biot_provider.provider.{module}"), name)
-    text = b64decode(serialize_provider(kind()))
+    reference = serialize_provider(kind())
+    assert pickled_by_name(kind.__module__, name) == reference
+    assert (kind.__module__, name) in managing
+    text = b64decode(reference)
     assert len(text) < 120
     assert f"biot_provider.provider.{module}".encode() in text
     assert type(pickle.loads(text)) is kind

@@ -84,6 +84,7 @@ class TokenAuth(httpx.Auth):
         except TimeoutError:
             raise TransportError(
                 f"another request's login got no answer within {max(timeout, 1):.0f} s",
+                "BIOT-7003",
                 action=self._action,
                 advice="run `pulumi up` again, or raise biot:requestTimeout",
                 unclear=False,
@@ -127,6 +128,7 @@ class TokenAuth(httpx.Auth):
         if not re.fullmatch(r"[!-~]+", token):
             raise TransportError(
                 "the platform's token is none, for it has characters that no header can carry",
+                "BIOT-7009",
                 action=self._action,
                 advice="check biot:baseUrl",
                 unclear=False,
@@ -145,11 +147,14 @@ class TokenAuth(httpx.Auth):
         if login.mfa_required:
             raise ConfigError(
                 f"{self._action}: the platform wants a second factor, which nobody can give here",
+                "BIOT-1010",
                 advice="use a service user (biot:serviceId and biot:serviceSecretKey)",
             )
         if login.password_reset_required:
             raise ConfigError(
-                f"{self._action}: the platform wants a new password first", advice="log in to the BioT Console once"
+                f"{self._action}: the platform wants a new password first",
+                "BIOT-1011",
+                advice="log in to the BioT Console once",
             )
         return login.access_jwt.token, login.access_jwt.expiration
 

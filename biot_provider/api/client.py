@@ -112,6 +112,13 @@ class Client:
             query["freeTextSearch"] = free_text
         return self._search(_PLUGINS, "list plugins", SearchAnswer[PluginAnswer], query, timeout)
 
+    def search_plugins_page(self, page: int, *, timeout: float = READ_TIMEOUT) -> SearchAnswer[PluginAnswer]:
+        """One page of all plugins, of which 0 is the first, in the order of their names."""
+        query = {"sort": [{"prop": "name", "order": "ASC"}], "limit": PAGE_SIZE, "page": page}
+        parameters = {"searchRequest": json.dumps(query)}
+        model, action = SearchAnswer[PluginAnswer], "list plugins"
+        return self._session.fetch(model, "GET", _PLUGINS, action, timeout=timeout, params=parameters)
+
     def search_interception_configurations(
         self, *, timeout: float = READ_TIMEOUT
     ) -> Iterator[InterceptionConfiguration]:
@@ -263,8 +270,7 @@ class Client:
             answer = self._session.fetch(model, "GET", path, action, timeout=left, secrets=secrets, params=parameters)
             yield from answer.data
             seen += len(answer.data)
-            total = answer.metadata.page.total_results if answer.metadata and answer.metadata.page else None
-            if not answer.data or (isinstance(total, int) and seen >= total):
+            if not answer.data or (answer.total is not None and seen >= answer.total):
                 return
             page += 1
 

@@ -27,12 +27,13 @@ def open_embedded(
         from biot_provider.emulator import Platform
         from biot_provider.emulator.database import StoreError
     except ModuleNotFoundError as missing:
-        raise ConfigError(f"BioT connection: {missing}") from None
+        raise ConfigError(f"BioT connection: {missing}", "BIOT-1006") from None
     try:
         platform = Platform(folder)
     except (StoreError, OSError) as error:
         raise ConfigError(
             f"BioT connection: the embedded platform's data in {str(folder)!r} cannot be used ({error})",
+            "BIOT-1007",
             advice="name another folder in biot:baseUrl (embedded:<folder>), or delete that one",
         ) from None
     settings = Settings(EMBEDDED, platform.service_id, platform.service_secret_key)

@@ -57,9 +57,7 @@ class Redaction:
     """Strikes these secrets out of texts."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        parts = [_parts(secret) for secret in set(secrets) if len(_folded(secret)) >= _SHORTEST]
-        self._pieces: set[str] = set().union(*(pieces for pieces, _ in parts))
-        self._whole: set[str] = set().union(*(whole for _, whole in parts))
+        self._pieces, self._whole = _all_parts(frozenset(secrets))
 
     def __call__(self, text: str) -> str:
         """Return the text with every secret struck out, as this module's documentation describes."""
@@ -129,9 +127,21 @@ def _inside(address: re.Match[str]) -> list[tuple[int, int]]:
     return [(start + first, start + end) for first, end in spans]
 
 
+@functools.lru_cache(maxsize=2)
+def _all_parts(secrets: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """The parts of all these; cached, since one error may have many texts, and a thousand secrets many parts."""
+    parts = [_parts(secret) for secret in secrets]
+    return (
+        frozenset[str]().union(*(pieces for pieces, _ in parts)),
+        frozenset[str]().union(*(whole for _, whole in parts)),
+    )
+
+
 @functools.lru_cache(maxsize=4096)
 def _parts(secret: str) -> tuple[frozenset[str], frozenset[str]]:
     """Return the pieces to strike out, and the forms too short to have any; cached, since secrets recur."""
+    if len(_folded(secret)) < _SHORTEST:
+        return frozenset(), frozenset()
     forms = set(_forms(secret))
     pieces = {piece for form in forms for piece in _pieces(form)} - _PLAIN_PIECES
     return frozenset(pieces), frozenset(form for form in forms if len(form) < _PIECE) - set(_PLAIN)
@@ -222,7 +232,7 @@ def _without_blanks(view: _View) -> _View:
     )
 
 
-def _found_pieces(view: _View, pieces: set[str]) -> list[tuple[int, int]]:
+def _found_pieces(view: _View, pieces: frozenset[str]) -> list[tuple[int, int]]:
     return [
         (view.starts[at], view.ends[at + _PIECE - 1])
         for at in range(len(view.text) - _PIECE + 1)

@@ -46,6 +46,7 @@ def parse(model: type[AnswerT], response: httpx.Response, action: str, *, secret
         # The platform accepted the request; only its response cannot be read. A later read shows what it did.
         raise TransportError(
             f"the platform answered {response.status_code} with something that is not its answer ({wrong}): {body}",
+            "BIOT-7008",
             action=action,
             unclear=True,
         ) from None
@@ -60,8 +61,10 @@ def api_error(
         body = ErrorAnswer.model_validate_json(response.content)
     except ValidationError:
         body = ErrorAnswer()
+    message_code, todo = advice(body.code, response.status_code, response.request.url.path)
     return (kind or _KINDS.get(body.code or "", ApiError))(
         action,
+        message_code,
         status=response.status_code,
         code=body.code if _CODE.fullmatch(body.code or "") else _line(body.code, secrets),
         message=_line(body.message, secrets),
@@ -69,7 +72,7 @@ def api_error(
         details_shown=_line(_in_words(body.details or {}), secrets),
         trace_id=_line(body.trace_id, secrets),
         excerpt=None if body.code or body.message else _excerpt(response, secrets),
-        advice=advice(body.code, response.status_code, response.request.url.path),
+        advice=todo,
         retry_after=retry_after(response.headers),
         out_of_time=response.request.extensions.get(OUT_OF_TIME, False),
     )
@@ -82,24 +85,28 @@ def transport_error(
     reason = redact(str(error), secrets) or type(error).__name__
     unclear = True
     if isinstance(error, TooManyRequestsError):
-        problem = f"it was not sent within {max(timeout, 1):.0f} s: {error}"
+        problem, code = f"it was not sent within {max(timeout, 1):.0f} s: {error}", "BIOT-7006"
         todo = f"run `pulumi up` again, or raise {CONCURRENT_REQUESTS.path}"
         unclear = False
     elif isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)):
-        problem, todo = f"{address} cannot be reached ({reason})", "check biot:baseUrl and the network"
+        problem, code = f"{address} cannot be reached ({reason})", "BIOT-7001"
+        todo = "check biot:baseUrl and the network"
         unclear = False
     elif isinstance(error, httpx.ProxyError):
-        problem, todo = f"the proxy does not lead to {address} ({reason})", "check HTTPS_PROXY and NO_PROXY"
+        problem, code = f"the proxy does not lead to {address} ({reason})", "BIOT-7002"
+        todo = "check HTTPS_PROXY and NO_PROXY"
         unclear = False
     elif isinstance(error, ResponseTooLargeError):
-        problem, todo = f"{address} gave {reason}, which the platform never does", "check biot:baseUrl"
+        problem, code = f"{address} gave {reason}, which the platform never does", "BIOT-7005"
+        todo = "check biot:baseUrl"
     elif isinstance(error, httpx.TimeoutException):
-        problem = f"no answer from {address} within {max(timeout, 1):.0f} s"
+        problem, code = f"no answer from {address} within {max(timeout, 1):.0f} s", "BIOT-7003"
         todo = "run `pulumi up` again, or raise biot:requestTimeout"
     else:
-        problem, todo = f"the connection to {address} broke ({reason})", "run `pulumi up` again"
+        problem, code = f"the connection to {address} broke ({reason})", "BIOT-7004"
+        todo = "run `pulumi up` again"
     out_of_time = isinstance(error, httpx.RequestError) and error.request.extensions.get(OUT_OF_TIME, False)
-    return TransportError(problem, action=action, advice=todo, unclear=unclear, out_of_time=out_of_time)
+    return TransportError(problem, code, action=action, advice=todo, unclear=unclear, out_of_time=out_of_time)
 
 
 def _in_words(details: Mapping[str, Any]) -> str:

@@ -243,6 +243,7 @@ def open_network(settings: Settings) -> httpx.BaseTransport:
     except (ImportError, ValueError):  # SOCKS needs a further package; no such scheme
         raise ConfigError(
             "BioT connection: the proxy in HTTPS_PROXY or ALL_PROXY cannot be used",
+            "BIOT-1008",
             advice="name one as http://host:port, or as https://host:port",
         ) from None
 

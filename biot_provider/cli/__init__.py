@@ -2,30 +2,75 @@
 
 from __future__ import annotations
 
-import argparse
+import io
 import os
 import sys
 from typing import TYPE_CHECKING
 
-from . import cache, compare, doctor, emulator, graph, invoke, new
-from .console import print_problem
-from .takeover import exporting, importing
+import click
+from click.exceptions import Exit, NoArgsIsHelpError
+from click.shell_completion import shell_complete
+
+from biot_provider._version import __version__
+from biot_provider.errors import coded
+
+from .commands import Group
+from .console import color, print_problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_COMMANDS = (cache, compare, doctor, emulator, exporting, graph, importing, invoke, new)
+PROGRAM = "biot-provider"
+COMPLETION_VARIABLE = "_BIOT_PROVIDER_COMPLETE"
+
+_MODULES = {
+    "cache": "cache",
+    "compare": "compare.command",
+    "completion": "completion",
+    "doctor": "doctor.command",
+    "emulator": "emulator",
+    "explain": "explain",
+    "export": "takeover.exporting.command",
+    "graph": "graph.command",
+    "import": "takeover.importing.command",
+    "init": "init",
+    "invoke": "invoke.command",
+    "new": "new",
+}
+
+
+@click.group(
+    cls=Group,
+    modules={name: f"{__name__}.{module}" for name, module in _MODULES.items()},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
+def program() -> None:
+    """BioT plugins as Pulumi resources."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
-    parser = argparse.ArgumentParser(prog="biot-provider", description="BioT plugins as Pulumi resources.")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in _COMMANDS:
-        command.register(commands)
-    arguments = parser.parse_args(argv)
+    """Run one command and return its exit code.
+
+    Raises SystemExit where no command is run: 0 after --help and --version, 2 after wrong usage.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # what a terminal cannot show is no reason to stop
+    if instruction := os.environ.get(COMPLETION_VARIABLE):
+        sys.exit(shell_complete(program, {}, PROGRAM, COMPLETION_VARIABLE, instruction))
     try:
-        return int(arguments.run(arguments))
+        arguments = list(sys.argv[1:] if argv is None else argv)
+        with program.make_context(PROGRAM, arguments, color=color()) as context:
+            return int(program.invoke(context))
+    except Exit as end:
+        sys.exit(end.exit_code)
+    except NoArgsIsHelpError as help_:
+        help_.show()
+        sys.exit(2)
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else PROGRAM
+        print_problem(f"{error.format_message()}\nTry '{where} --help' for help.")
+        sys.exit(2)
     except BrokenPipeError:
         # The reader has closed the pipe; Python would write to it once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -34,5 +79,5 @@ def main(argv: Sequence[str] | None = None) -> int:
         if missing.name != "biot_provider.emulator":
             raise
         # The embedded platform is an extra, which is imported by the commands that need it.
-        print_problem(str(missing))
+        print_problem(coded(str(missing), "BIOT-1006"))
         return 1

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-import argparse
+import json
 
-from .console import counted, print_problem, print_result
+import click
 
-
-def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command and its options."""
-    parser = commands.add_parser("cache", help="show or clear the cache of built packages")
-    parser.add_argument("action", nargs="?", choices=("show", "clear"), default="show", help="(default %(default)s)")
-    parser.set_defaults(run=run)
+from .commands import Command
+from .console import counted, print_result
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Show or clear the cache; the exit code is 1 where that fails."""
-    from biot_provider.errors import PackagingError
-    from biot_provider.package.package import megabytes
+@click.command(
+    "cache",
+    cls=Command,
+    help="Show or clear the cache of built packages.",
+    exit_codes={0: "the cache is shown or cleared", 1: "it cannot be read or cleared", 2: "wrong usage"},
+)
+@click.argument("action", type=click.Choice(["show", "clear"]), default="show", help="show (default) or clear")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON object")
+def command(action: str, as_json: bool) -> int:
+    """Show or clear the cache."""
+    from biot_provider.package.limits import megabytes
     from biot_provider.recipe.cache import MAX_BYTES, user_cache
 
-    try:
-        cache = user_cache()
-        entries = cache.clear() if arguments.action == "clear" else cache.entries()
-    except (PackagingError, OSError) as error:
-        print_problem(str(error))
-        return 1
-    size = megabytes(sum(entry.size for entry in entries))
-    files = f"{counted(len(entries), 'file')}, {size}"
-    if arguments.action == "clear":
+    cache = user_cache()
+    entries = cache.clear() if action == "clear" else cache.entries()
+    size = sum(entry.size for entry in entries)
+    files = f"{counted(len(entries), 'file')}, {megabytes(size)}"
+    if as_json:
+        shown = {"folder": str(cache.folder), "files": len(entries), "bytes": size, "cleared": action == "clear"}
+        print_result(json.dumps(shown))
+    elif action == "clear":
         print_result(f"{cache.folder}: {files} cleared; the next build makes what it needs")
     else:
         print_result(f"{cache.folder}: {files} of at most {megabytes(MAX_BYTES)}")

@@ -6,25 +6,26 @@ The lines may quote a plugin or a platform, so control characters are escaped be
 from __future__ import annotations
 
 import os
-import sys
 import unicodedata
 from collections.abc import Iterable
-from typing import TextIO
+from typing import Any
+
+import click
 
 _JOINERS = "\u200c\u200d"
 """Zero-width characters that words and emoji need."""
 _SHORT = {"\n": "\\n", "\r": "\\r"}
 
 
-def print_result(text: str, *, label: str = "", style: str = "") -> None:
+def print_result(text: str, *, label: str = "", **style: Any) -> None:
     """Print one line of the result and flush it, also into a pipe.
 
-    ``style`` is an ANSI number. It applies to ``label``, or to the text where there is no label.
+    ``style`` is what `click.style` takes. It applies to ``label``, or to the text where there is no label.
     """
     shown = printable(text)
-    if style and sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
-        label, shown = (_styled(style, label), shown) if label else ("", _styled(style, shown))
-    _write(sys.stdout, f"{label}{shown}\n")
+    if style:
+        label, shown = (click.style(label, **style), shown) if label else ("", click.style(shown, **style))
+    click.echo(f"{label}{shown}")
 
 
 def print_paragraph(heading: str, lines: Iterable[str]) -> None:
@@ -41,7 +42,14 @@ def counted(number: int, noun: str) -> str:
 def print_problem(text: str) -> None:
     """Print a problem, usually one line, to the error output."""
     lines = "\n".join(printable(line) for line in text.split("\n"))
-    _write(sys.stderr, f"biot-provider: {lines}\n")
+    click.echo(f"biot-provider: {lines}", err=True)
+
+
+def color() -> bool | None:
+    """Return whether the environment wants colours, or None: on a terminal alone (no-color.org, force-color.org)."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None
 
 
 def printable(text: str) -> str:
@@ -58,13 +66,3 @@ def _is_control(character: str) -> bool:
     if character == "\t" or character in _JOINERS:
         return False
     return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")
-
-
-def _styled(style: str, text: str) -> str:
-    return f"\033[{style}m{text}\033[0m"
-
-
-def _write(stream: TextIO, text: str) -> None:
-    encoding = stream.encoding or "utf-8"
-    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
-    stream.flush()

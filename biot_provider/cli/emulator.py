@@ -5,8 +5,8 @@ While it serves it prints what the deployed functions write, and how each of the
 
 from __future__ import annotations
 
-import argparse
 import contextlib
+import json
 import os
 import signal
 import sys
@@ -15,6 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
+from biot_provider.errors import coded
+
+from .commands import FOLDER, Command
 from .console import print_problem, print_result
 
 if TYPE_CHECKING:
@@ -30,72 +35,84 @@ CONSOLE_FILE = "console.html"
 _SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 
 
-def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command and its options."""
-    parser = commands.add_parser("emulator", help="serve the embedded platform on the loopback interface")
-    parser.add_argument(
-        "--port", type=_port, default=DEFAULT_PORT, help="the port; 0 takes a free one (default %(default)s)"
-    )
-    parser.add_argument(
-        "--data", type=Path, default=DEFAULT_FOLDER, metavar="FOLDER", help="its data (default %(default)s)"
-    )
-    parser.add_argument("--quiet", action="store_true", help="do not print what the deployed functions write")
-    parser.add_argument("--open", action="store_true", help="open its console in the browser")
-    parser.set_defaults(run=run)
+class _Port(click.ParamType[int]):
+    name = "port"
+
+    def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> int:
+        text = str(value)
+        if not text.isdecimal() or int(text) > 65535:
+            self.fail(f"{text!r} is no port: a number from 0 to 65535", param, context)
+        return int(text)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Serve until Ctrl-C (exit code 130) or a request to end (exit code 0)."""
+@click.command(
+    "emulator",
+    cls=Command,
+    help="Serve the embedded platform on the loopback interface.",
+    exit_codes={0: "after SIGTERM", 1: "it cannot serve", 2: "wrong usage", 130: "after Ctrl-C"},
+)
+@click.option("--port", type=_Port(), default=DEFAULT_PORT, show_default=True, help="the port; 0 takes a free one")
+@click.option(
+    "--data", type=FOLDER, default=DEFAULT_FOLDER, show_default=True, metavar="FOLDER", help="where its data is"
+)
+@click.option("--quiet", is_flag=True, help="do not print what the deployed functions write")
+@click.option("--open", "opens", is_flag=True, help="open its console in the browser")
+@click.option("--json", "as_json", is_flag=True, help="print a JSON object for each line, the address and keys first")
+def command(port: int, data: Path, quiet: bool, opens: bool, as_json: bool) -> int:
+    """Serve until Ctrl-C or a request to end."""
     # Imported here so that the other commands start without the server.
     from ..emulator.database import StoreError
     from ..emulator.http.server import HOST, serve
 
     before = signal.signal(signal.SIGTERM, _end)
     try:
-        serve(arguments.data, arguments.port, partial(_ready, quiet=arguments.quiet, opens=arguments.open))
+        serve(data, port, partial(_ready, quiet=quiet, opens=opens, as_json=as_json))
     except KeyboardInterrupt:
         return 130
     except _Ended:
         return 0
     except OSError as error:
-        what = f"the data in {arguments.data}" if error.filename else f"on {HOST}:{arguments.port}"
-        print_problem(f"cannot serve {what}: {error.strerror or error}")
+        what = f"the data in {data}" if error.filename else f"on {HOST}:{port}"
+        print_problem(coded(f"cannot serve {what}: {error.strerror or error}", "BIOT-8040"))
         return 1
     except StoreError as error:
-        print_problem(str(error))
+        print_problem(coded(str(error), "BIOT-1007"))
         return 1
     finally:
         signal.signal(signal.SIGTERM, before)
     return 0
 
 
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        message = f"{text!r} is no port: a number from 0 to 65535"
-        raise argparse.ArgumentTypeError(message)
-    return int(text)
-
-
-def _ready(base_url: str, platform: Platform, *, quiet: bool, opens: bool) -> None:
+def _ready(base_url: str, platform: Platform, *, quiet: bool, opens: bool, as_json: bool) -> None:
     from ..emulator.http.guard import KEY_HEADER
 
-    print_result(f"The embedded platform serves {base_url}; Ctrl-C ends it.")
-    print_result(
-        f"export BIOT_BASE_URL={base_url} BIOT_SERVICE_ID={platform.service_id} "
-        f"BIOT_SERVICE_SECRET_KEY={platform.service_secret_key}"
-    )
-    print_result(
-        f"Its own routes, /_emulator/..., want the header {KEY_HEADER}: the key is in {platform.control_key_file}"
-    )
     address = platform.console_key.address(base_url)
-    print_result(f"Its console is at {address}")
+    if as_json:
+        shown = {
+            "baseUrl": base_url,
+            "serviceId": platform.service_id,
+            "serviceSecretKey": platform.service_secret_key,
+            "controlKeyFile": str(platform.control_key_file),
+            "console": address,
+        }
+        print_result(json.dumps(shown))
+    else:
+        print_result(f"The embedded platform serves {base_url}; Ctrl-C ends it.")
+        print_result(
+            f"export BIOT_BASE_URL={base_url} BIOT_SERVICE_ID={platform.service_id} "
+            f"BIOT_SERVICE_SECRET_KEY={platform.service_secret_key}"
+        )
+        print_result(
+            f"Its own routes, /_emulator/..., want the header {KEY_HEADER}: the key is in {platform.control_key_file}"
+        )
+        print_result(f"Its console is at {address}")
     if opens and _has_screen():
         file = platform.control_key_file.with_name(CONSOLE_FILE)
         write_leader(file, address)
         # In a thread, as some browsers are waited for.
         threading.Thread(target=_open, args=(file.resolve().as_uri(),), daemon=True).start()
     if not quiet:
-        platform.logs.watch(_show)
+        platform.logs.watch(_show_json if as_json else _show)
 
 
 def _has_screen() -> bool:
@@ -126,6 +143,11 @@ def _show(source: str, kind: str, line: str) -> None:
     # A closed pipe is no reason for a function's call to fail.
     with contextlib.suppress(OSError):
         print_result(f"{source} | {line}" if kind == "plugin" else f"{source}: {line}")
+
+
+def _show_json(source: str, kind: str, line: str) -> None:
+    with contextlib.suppress(OSError):
+        print_result(json.dumps({"plugin": source, "kind": kind, "line": line}))
 
 
 class _Ended(BaseException):

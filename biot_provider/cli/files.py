@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .doctor.findings import Problem
+from .findings import Problem
 
 PUBLIC, PRIVATE = 0o666, 0o600
 """Modes: what the user's umask leaves of all, and the owner alone."""
@@ -31,8 +31,10 @@ def write_files(files: Iterable[NewFile], staging: Path | None = None) -> None:
     """
     made: list[Path] = []
     folders: list[Path] = []
+    current = None
     try:
         for file in files:
+            current = file.path
             place = staging if staging and file.path.is_relative_to(staging) else file.path.parent
             folders += _make_folders(place) + _make_folders(file.path.parent)
             is_new = not os.path.lexists(file.path)
@@ -47,8 +49,10 @@ def write_files(files: Iterable[NewFile], staging: Path | None = None) -> None:
             with contextlib.suppress(OSError):
                 folder.rmdir()
         if isinstance(error, OSError):
-            name = error.filename2 or error.filename
-            raise Problem(f"{name} cannot be written ({error.strerror or error}): nothing new is left") from None
+            name = error.filename2 or error.filename or current  # a full disk names no file
+            raise Problem(
+                f"{name} cannot be written ({error.strerror or error}): nothing new is left", "BIOT-8003"
+            ) from None
         raise
 
 

@@ -6,18 +6,21 @@ name and runtime.
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import shlex
-import shutil
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
-from .console import print_problem, print_result
+import click
+
+from .commands import FOLDER, Command
+from .console import print_result
+from .files import NewFile, write_files
+from .findings import Problem, WrongUsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -60,44 +63,42 @@ TYPESCRIPT = Starter(
 )
 
 
-def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command and its options."""
-    parser = commands.add_parser("new", help="write a starter plugin that verifies BioT's tokens")
-    parser.add_argument("name", metavar="NAME", help="the plugin's name: letters, digits, - and _")
-    parser.add_argument(
-        "--runtime",
-        metavar="RUNTIME",
-        help=f"of Python or Node.js, such as {PYTHON.runtime} or {NODEJS.runtime} (default {DEFAULT_RUNTIME})",
-    )
-    parser.add_argument("--typescript", action="store_true", help="for Node.js, bundled by esbuild when it is deployed")
-    parser.add_argument(
-        "--out", type=Path, default=DEFAULT_FOLDER, metavar="FOLDER", help="where to put it (default %(default)s)"
-    )
-    parser.add_argument("--no-install", action="store_true", help="no effect: a starter has no dependencies")
-    parser.set_defaults(run=run)
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Write the plugin; the exit code is 0, 1 when that fails, 2 for a wrong name or runtime."""
-    runtime = arguments.runtime or (TYPESCRIPT.runtime if arguments.typescript else DEFAULT_RUNTIME)
-    problem = _name_problem(arguments.name) or _runtime_problem(runtime, typescript=arguments.typescript)
+@click.command(
+    "new",
+    cls=Command,
+    help="Write a starter plugin that verifies BioT's tokens.",
+    exit_codes={0: "the plugin is written", 1: "nothing is written", 2: "wrong usage, name or runtime"},
+)
+@click.argument("name", metavar="NAME", help="the plugin's name: letters, digits, - and _")
+@click.option(
+    "--runtime",
+    metavar="RUNTIME",
+    help=f"of Python or Node.js, such as {PYTHON.runtime} or {NODEJS.runtime} (default: of the Python that runs this)",
+)
+@click.option("--typescript", is_flag=True, help="for Node.js, bundled by esbuild when it is deployed")
+@click.option("--out", type=FOLDER, default=DEFAULT_FOLDER, show_default=True, metavar="FOLDER", help="where to put it")
+@click.option("--no-install", is_flag=True, expose_value=False, help="no effect: a starter has no dependencies")
+def command(name: str, runtime: str | None, typescript: bool, out: Path) -> int:
+    """Write the plugin."""
+    runtime = runtime or (TYPESCRIPT.runtime if typescript else DEFAULT_RUNTIME)
+    problem = _name_problem(name) or runtime_problem(runtime, typescript=typescript)
     if problem is not None:
-        print_problem(problem)
-        return 2
-    starter = TYPESCRIPT if arguments.typescript else _starters(runtime)[0]
-    folder: Path = arguments.out / arguments.name
+        raise WrongUsageError(problem, "BIOT-8070")
+    starter = TYPESCRIPT if typescript else starter_of(runtime)
+    folder = out / name
     if os.path.lexists(folder):
-        print_problem(f"{folder} is there already: choose another name, or take it away")
-        return 1
-    try:
-        files = _write(starter, folder, arguments.name, runtime)
-    except OSError as error:
-        print_problem(f"cannot write {error.filename or folder}: {error.strerror or error}")
-        return 1
-    print_result(f"{folder}: a {starter.language} plugin of {files} files that verifies BioT's tokens")
-    for line in _next_steps(folder, declared=arguments.out == DEFAULT_FOLDER):
+        raise Problem(f"{folder} is there already: choose another name, or take it away", "BIOT-8050")
+    files = starter_files(starter, folder, name, runtime)
+    write_files(NewFile(folder / place, text) for place, text in files.items())
+    print_result(f"{folder}: a {starter.language} plugin of {len(files)} files that verifies BioT's tokens")
+    for line in _next_steps(folder, declared=out == DEFAULT_FOLDER):
         print_result(line)
     return 0
+
+
+def starter_of(runtime: str) -> Starter:
+    """Return the starter for a runtime that `runtime_problem` finds nothing wrong with."""
+    return _starters(runtime)[0]
 
 
 def _starters(runtime: str) -> list[Starter]:
@@ -112,8 +113,9 @@ def _name_problem(name: str) -> str | None:
     return next((f"the name {problem.text}" for problem in problems if problem.path == "name"), None)
 
 
-def _runtime_problem(runtime: str, *, typescript: bool) -> str | None:
-    from biot_provider.lifecycle.validation import shown
+def runtime_problem(runtime: str, *, typescript: bool = False) -> str | None:
+    """Return why there is no starter for the runtime, in one line, or None."""
+    from biot_provider.lifecycle.problems import shown
     from biot_provider.plugin.aws_lambda import is_deprecated
 
     starters = _starters(runtime)
@@ -127,8 +129,8 @@ def _runtime_problem(runtime: str, *, typescript: bool) -> str | None:
     return None
 
 
-def _write(starter: Starter, folder: Path, name: str, runtime: str) -> int:
-    """Copy the starter and return the number of files. Raises OSError and leaves no folder then."""
+def starter_files(starter: Starter, folder: PurePath, name: str, runtime: str) -> dict[str, str]:
+    """Return the text of each file of a plugin, by its place in the folder that it is for."""
     replacements = {
         "plugins/my-plugin": folder.as_posix(),
         "my-plugin": name,
@@ -136,22 +138,16 @@ def _write(starter: Starter, folder: Path, name: str, runtime: str) -> int:
         starter.runtime: runtime,
         **starter.replaced,
     }
-    pattern = re.compile("|".join(map(re.escape, replacements)))
     own = STARTERS / starter.folder
-    files = {str(file.relative_to(own)): file for file in _files(own)}
+    files = {file.relative_to(own).as_posix(): file for file in _files(own)}
     files |= {place: STARTERS / source for place, source in starter.shared.items()}
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    folder.mkdir()
-    try:
-        for place, source in files.items():
-            target = folder / place
-            target.parent.mkdir(exist_ok=True)
-            text = source.read_text(encoding="utf-8")
-            target.write_text(pattern.sub(lambda found: replacements[found[0]], text), encoding="utf-8", newline="\n")
-    except OSError:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    return len(files)
+    return {place: replaced(source.read_text(encoding="utf-8"), replacements) for place, source in files.items()}
+
+
+def replaced(text: str, replacements: Mapping[str, str]) -> str:
+    """Return the text with each key replaced by its value, of the keys that fit at one place the first."""
+    pattern = re.compile("|".join(map(re.escape, replacements)))
+    return pattern.sub(lambda found: replacements[found[0]], text)
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -5,25 +5,27 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from biot_provider.config import KEYS
 from biot_provider.lifecycle.owner import Urn
 from biot_provider.native.signatures import SIGNATURE, UNKNOWN
 
-from .doctor import configuration
-from .doctor.findings import Problem
+from . import configuration
 from .doctor.project import Project, find_project, run_engine
+from .findings import Problem
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client
+    from biot_provider.config import Settings
 
 _KINDS = ("pulumi-python:dynamic/biot:", "biot:index:")
 _ENGINE_SECONDS = 600
+_SELECTED = ("stack", "--show-name", "--non-interactive")
+STACK_VARIABLE = "PULUMI_STACK"
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,15 @@ class Platform:
 
     address: str
     client: Client
+
+
+@dataclass(frozen=True)
+class Configured:
+    """What a stack's configuration and the environment say; ``sources`` tells where each key is from."""
+
+    sources: str
+    settings: Settings
+    file: configuration.StackFile
 
 
 @dataclass(frozen=True)
@@ -70,39 +81,68 @@ class Stack:
         """What messages call it."""
         return f"stack {self.name}" if self.name else "the environment's connection"
 
+    @classmethod
+    def selected(cls, name: str | None) -> Stack:
+        """Return the stack of this name, else of PULUMI_STACK, else the selected one. Raises Problem."""
+        project = find_project(Path.cwd())
+        try:
+            name = name or os.environ.get(STACK_VARIABLE) or run_engine(*_SELECTED, folder=project.folder)
+        except Problem as problem:
+            raise Problem(f"which stack? {problem.text}; name one with --stack", "BIOT-8056") from None
+        return cls(name, project)
+
+    @property
+    def short_name(self) -> str:
+        """The name without organization and project; empty for the environment's connection."""
+        return (self.name or "").rpartition("/")[2]
+
+    @property
+    def folder(self) -> Path:
+        """The folder that relative paths start from: the provider runs in the project's."""
+        return self.project.folder if self.project else Path.cwd()
+
+    def configured(self, hide: Callable[[list[str]], object] = lambda _: None) -> Configured:
+        """Read the configuration, and the environment for what it leaves out; ``hide`` is told each secret.
+
+        A variable with the stack's name behind it counts before the one without, so that one command can have the
+        identities of two stacks: ``BIOT_SERVICE_ID_PRODUCTION`` beside ``BIOT_SERVICE_ID``. Raises Problem.
+        """
+        suffix = re.sub(r"[^A-Z0-9]", "_", self.short_name.upper())
+        hide(configuration.secrets(os.environ, suffix))
+        file = configuration.StackFile()
+        values: dict[str, Any] = {}
+        if self.name is not None:
+            project = self.required_project()
+            file = configuration.read_stack(project, self.name)
+            values = configuration.decrypt(project, self.name, file)
+            hide(configuration.secrets(values))
+        sources, settings = configuration.settings(file, values, os.environ, suffix)
+        return Configured(sources, settings, file)
+
+    def data_folder(self, settings: Settings) -> Path:
+        """Return the folder of the embedded platform. Raises Problem where there is none yet."""
+        shown = settings.embedded_folder(self.short_name)
+        if not (self.folder / shown).is_dir():
+            raise Problem(
+                f"{self.shown}: its embedded platform in {shown} has no data yet: run `pulumi up`", "BIOT-8011"
+            )
+        return self.folder / shown
+
     def connect(self, closing: ExitStack) -> Platform:
         """Open the platform of the stack's configuration, or of the environment. Raises Problem."""
         from biot_provider.api.client import Client
         from biot_provider.errors import ConfigError
 
-        stack = configuration.Stack()
-        values: dict[str, Any] = {}
-        if self.name is not None:
-            stack = configuration.read_stack(self._required_project(), self.name)
-            values = configuration.decrypt(self._required_project(), self.name, stack)
-        _, settings = configuration.settings(stack, values, self._environment())
+        settings = self.configured().settings
         address = settings.base_url
         if settings.is_embedded:
-            short = (self.name or "").rpartition("/")[2]
-            folder = (self.project.folder if self.project else Path.cwd()) / settings.embedded_folder(short)
-            if not folder.is_dir():
-                raise Problem(f"{self.shown}: its embedded platform has no data yet: run `pulumi up`")
-            settings = replace(settings, base_url=f"embedded:{folder}")
+            settings = replace(settings, base_url=f"embedded:{self.data_folder(settings)}")
         try:
             client = Client.connect(settings)
         except ConfigError as error:
-            raise Problem(str(error)) from None
+            raise Problem(error.text, error.message_code) from None
         closing.callback(client.close)
         return Platform(address, client)
-
-    def _environment(self) -> Mapping[str, str]:
-        """The environment, in which a variable with the stack's name behind it counts as the one without.
-
-        So one command can have the identities of two stacks: ``BIOT_SERVICE_ID_PRODUCTION`` beside ``BIOT_SERVICE_ID``.
-        """
-        suffix = re.sub(r"[^A-Z0-9]", "_", (self.name or "").rpartition("/")[2].upper())
-        own = {variable: os.environ.get(f"{variable}_{suffix}") for key in KEYS if (variable := key.variable)}
-        return {**os.environ, **{name: value for name, value in own.items() if suffix and value}}
 
     def overrides(self) -> Any:
         """Return what the stack's configuration changes of plugins, encrypted parts hidden. Raises Problem."""
@@ -110,7 +150,7 @@ class Stack:
 
         if self.name is None:
             return {}
-        project = self._required_project()
+        project = self.required_project()
         stack = configuration.read_stack(project, self.name)
         return without_ciphers(stack.content.get(f"{project.name}:plugins") or {})
 
@@ -136,7 +176,7 @@ class Stack:
         return list(found.values())
 
     def _run(self, *arguments: str) -> Mapping[str, Any]:
-        project = self._required_project()
+        project = self.required_project()
         words = " ".join(word for word in arguments if not word.startswith("-"))
         shown = f"`pulumi {words} --stack {self.name}`"
         command = (*arguments, "--stack", str(self.name), "--non-interactive")
@@ -146,12 +186,13 @@ class Stack:
         except ValueError:
             parsed = None
         if not isinstance(parsed, dict):
-            raise Problem(f"{shown} prints no JSON: run it by hand to see why")
+            raise Problem(f"{shown} prints no JSON: run it by hand to see why", "BIOT-8014")
         return parsed
 
-    def _required_project(self) -> Project:
+    def required_project(self) -> Project:
+        """Return the project. Raises Problem where there is none."""
         if self.project is None:
-            raise Problem("no Pulumi.yaml here or above: go to the project's folder")
+            raise Problem("no Pulumi.yaml here or above: go to the project's folder", "BIOT-8004")
         return self.project
 
 

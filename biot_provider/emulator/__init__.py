@@ -7,7 +7,7 @@ It shares no code with the client. Two readings of one contract check each other
     platform.service_id, platform.service_secret_key        # a service user that may do everything
 
 `http.server.serve` and `http.server.running` put it on a port of the loopback interface. It needs the packages of the
-extra `embedded`: without them its import is a ModuleNotFoundError that says what to install.
+extra `embedded`: without them, and on Windows, its import is a ModuleNotFoundError that says what to do.
 """
 
 from importlib.util import find_spec
@@ -20,6 +20,9 @@ def _is_installed(name: str) -> bool:
         return False
 
 
+if not _is_installed("fcntl"):
+    message = "the embedded platform runs on Linux and macOS: on Windows use it in WSL"
+    raise ModuleNotFoundError(message, name=__name__)
 if not all(_is_installed(name) for name in ("cryptography", "jwt", "psutil", "werkzeug")):
     message = "the embedded platform is not installed: pip install 'biot-provider[embedded]'"
     raise ModuleNotFoundError(message, name=__name__)

@@ -11,7 +11,8 @@ from biot_provider.api.endpoints import public_part
 from biot_provider.api.models.plugins import PluginShown
 from biot_provider.api.models.reference import InterceptionConfiguration
 from biot_provider.api.models.subscriptions import InterceptionShown, NotificationShown
-from biot_provider.hooks.model import ADAPT_ENTITY, DEFAULT_ORDER, Interception, Notification, Reference, Subscriber
+from biot_provider.hooks import ADAPT_ENTITY, DEFAULT_ORDER
+from biot_provider.hooks.model import Interception, Notification, Reference, Subscriber
 
 ItemT = TypeVar("ItemT", Interception, Notification)
 

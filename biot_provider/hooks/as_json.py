@@ -20,7 +20,10 @@ def as_json(picture: Picture) -> dict[str, Any]:
             {"entity": one.entity, "action": one.action, "notified": _links(one.links)} for one in picture.notified
         ],
         "no_hook": [_subscriber(one) for one in picture.unhooked],
-        "conflicts": [{"fault": conflict.fault.value, "text": conflict.text} for conflict in picture.conflicts],
+        "conflicts": [
+            {"fault": conflict.fault.value, "text": conflict.text, "code": conflict.fault.message_code}
+            for conflict in picture.conflicts
+        ],
         "notes": list(picture.notes),
     }
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from biot_provider.hooks import ADAPT_ENTITY, POST_REQUEST, PRE_REQUEST
 from biot_provider.hooks.api_ids import placeholder
 from biot_provider.hooks.labels import listed
 from biot_provider.hooks.model import (
-    ADAPT_ENTITY,
-    POST_REQUEST,
-    PRE_REQUEST,
     Conflict,
     Fault,
     Interception,

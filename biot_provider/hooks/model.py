@@ -6,11 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-PRE_REQUEST, POST_REQUEST, ADAPT_ENTITY = "PRE_REQUEST", "POST_REQUEST", "ADAPT_ENTITY"
-
-DEFAULT_ORDER = 1
-"""The order of a plugin's interceptions where it gives none (BioT API 2.4.2, interceptionOrder)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
@@ -66,6 +61,19 @@ class Fault(StrEnum):
     NEVER_RUNS = "never runs"
     DISABLED = "disabled"
     DUPLICATE = "duplicate"
+
+    @property
+    def message_code(self) -> str:
+        """The code of the message about it."""
+        return _CODES[self]
+
+
+_CODES = {
+    Fault.EQUAL_ORDER: "BIOT-5111",
+    Fault.NEVER_RUNS: "BIOT-5110",
+    Fault.DISABLED: "BIOT-5113",
+    Fault.DUPLICATE: "BIOT-2124",
+}
 
 
 @dataclass(frozen=True, slots=True)

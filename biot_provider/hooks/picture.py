@@ -6,12 +6,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from biot_provider.hooks import ADAPT_ENTITY, POST_REQUEST, PRE_REQUEST
 from biot_provider.hooks.api_ids import Templates, are_compatible, placeholder
 from biot_provider.hooks.faults import equal_order, never_runs, twice
 from biot_provider.hooks.model import (
-    ADAPT_ENTITY,
-    POST_REQUEST,
-    PRE_REQUEST,
     ApiChain,
     Conflict,
     EntityChain,

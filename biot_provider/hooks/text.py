@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from biot_provider.errors import coded
 from biot_provider.hooks.labels import MAX_SENTENCE, action_title, api_title, entity_title, fault_words, one_line
 from biot_provider.hooks.model import Link, Picture
 
@@ -29,7 +30,8 @@ def lines(picture: Picture) -> Iterator[str]:
         yield ""
         yield f"{len(picture.conflicts)} conflict{'' if len(picture.conflicts) == 1 else 's'}:"
         yield from (
-            f"  {conflict.fault.value}: {one_line(conflict.text, MAX_SENTENCE)}" for conflict in picture.conflicts
+            coded(f"  {conflict.fault.value}: {one_line(conflict.text, MAX_SENTENCE)}", conflict.fault.message_code)
+            for conflict in picture.conflicts
         )
     if picture.notes:
         yield ""

@@ -80,7 +80,7 @@ def check_config(config: Any, image: str) -> None:
     """Refuse an ``image``, by what the error calls it, that AWS Lambda does not run. Raises ImageError."""
     found = f"{config.get('os')}/{config.get('architecture')}" if isinstance(config, dict) else "of no platform"
     if found != "linux/amd64":
-        raise ImageError(f"{image} is {found}: AWS Lambda runs BioT's plugins on linux/amd64")
+        raise ImageError(f"{image} is {found}: AWS Lambda runs BioT's plugins on linux/amd64", "BIOT-4020")
 
 
 def gzipped(layer: Path, target: Path, known: Mapping[str, Blob]) -> tuple[Blob, str]:
@@ -94,7 +94,8 @@ def gzipped(layer: Path, target: Path, known: Mapping[str, Blob]) -> tuple[Blob,
         content.seek(0)
         if magic == b"\x28\xb5\x2f\xfd":
             raise ImageError(
-                "the builder wrote layers of zstd, which AWS Lambda does not take: have it compress by gzip"
+                "the builder wrote layers of zstd, which AWS Lambda does not take: have it compress by gzip",
+                "BIOT-4021",
             )
         unpacked = hashlib.sha256()
         if magic.startswith(b"\x1f\x8b"):

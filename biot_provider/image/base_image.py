@@ -42,6 +42,7 @@ class PlatformSource:
         except ForbiddenError as error:
             raise ImageError(
                 f"{action}: {error}",
+                "BIOT-4023",
                 advice="check base_image; the platform's temporary credentials must be allowed to read it",
             ) from None
 
@@ -65,7 +66,7 @@ class PublicSource:
         try:
             return exchange(action, lambda: call(self._repository))
         except (ExpiredError, ForbiddenError) as error:
-            raise ImageError(f"{action}: {error}", advice="check base_image; it must be public") from None
+            raise ImageError(f"{action}: {error}", "BIOT-4023", advice="check base_image; it must be public") from None
 
     def supplies(self, layer: Blob) -> bool:
         """Return whether the platform's repository has a layer."""
@@ -85,10 +86,14 @@ def read_base(base: Reference, source: BaseSource, folder: Path) -> tuple[dict[s
         check_config(config, f"the base image {base}")
         for layer in manifest["layers"]:
             if not str(layer["mediaType"]).endswith("gzip"):
-                raise ImageError(f"the base image {base} has layers that are not gzip, which AWS Lambda does not take")
+                raise ImageError(
+                    f"the base image {base} has layers that are not gzip, which AWS Lambda does not take", "BIOT-4021"
+                )
         return config, tuple(Blob(layer["digest"], layer["size"]) for layer in manifest["layers"])
     except (ValueError, KeyError, TypeError) as error:
-        raise ImageError(f"read the base image {base}: the registry's answer is no image ({error})") from None
+        raise ImageError(
+            f"read the base image {base}: the registry's answer is no image ({error})", "BIOT-4014"
+        ) from None
 
 
 def fetch(source: BaseSource, digest: str, folder: Path) -> Path:
@@ -111,4 +116,4 @@ def _for_lambda(index: dict[str, Any], base: Reference) -> str:
         platform = item.get("platform") or {}
         if (platform.get("os"), platform.get("architecture")) == ("linux", "amd64"):
             return str(item["digest"])
-    raise ImageError(f"the base image {base} has no image for linux/amd64, which AWS Lambda runs")
+    raise ImageError(f"the base image {base} has no image for linux/amd64, which AWS Lambda runs", "BIOT-4020")

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from biot_provider.errors import ImageError
-from biot_provider.image.artifact import Blob, Hashing, file_blob
 from biot_provider.image.dockerfile.context import recipe_digest
 from biot_provider.package.ignore import BIOTIGNORE
+from biot_provider.package.known_files import forget_all
 from biot_provider.package.source import opened
 from biot_provider.package.source_file import reading
 
 if TYPE_CHECKING:
+    import tarfile
+
+    from biot_provider.image.artifact import Blob
     from biot_provider.image.model import PluginImageInputs
     from biot_provider.package.package import Package
 
@@ -45,7 +46,8 @@ def check_names(package: Package) -> None:
         if any(part.startswith(_WHITEOUT) for part in file.path.split("/")):
             raise ImageError(
                 f"{package.source}: {file.path} has a name by which a layer takes files of the image away"
-                f" ({_WHITEOUT}): rename it, or name it in {BIOTIGNORE}"
+                f" ({_WHITEOUT}): rename it, or name it in {BIOTIGNORE}",
+                "BIOT-4038",
             )
 
 
@@ -54,6 +56,12 @@ def code_layer(package: Package, folder: Path) -> tuple[Blob, str]:
 
     It depends on nothing but the files. Raises ImageError when one changed after it was read.
     """
+    # Imported here: the check of an image needs its digest alone.
+    import gzip
+    import tarfile
+
+    from biot_provider.image.artifact import Hashing, file_blob
+
     path = folder / "code.tar.gz"
     unpacked = hashlib.sha256()
     with (
@@ -63,9 +71,11 @@ def code_layer(package: Package, folder: Path) -> tuple[Blob, str]:
         opened(package.source) as open_file,
     ):
         for folder_name in sorted({parent for file in package.files for parent in _parents(file.path)}):
-            archive.addfile(_member(f"var/task/{folder_name}".rstrip("/"), 0o755, tarfile.DIRTYPE))
+            archive.addfile(_member(tarfile.TarInfo(f"var/task/{folder_name}".rstrip("/")), 0o755, tarfile.DIRTYPE))
         for file in package.files:
-            member = _member(f"var/task/{file.path}", 0o755 if file.executable else 0o644, tarfile.REGTYPE)
+            member = _member(
+                tarfile.TarInfo(f"var/task/{file.path}"), 0o755 if file.executable else 0o644, tarfile.REGTYPE
+            )
             member.size = file.size
             with reading(package.source, file.path), open_file(file.path) as content:
                 checked = _Checked(content)
@@ -75,7 +85,8 @@ def code_layer(package: Package, folder: Path) -> tuple[Blob, str]:
                 except (OSError, tarfile.TarError):  # it is shorter now
                     is_same = False
             if not is_same:
-                raise ImageError(f"{package.source}: {file.path} changed after it was read; run it again")
+                forget_all()
+                raise ImageError(f"{package.source}: {file.path} changed after it was read; run it again", "BIOT-4004")
     return file_blob(path), f"sha256:{unpacked.hexdigest()}"
 
 
@@ -99,8 +110,7 @@ def _parents(path: str) -> list[str]:
     return ["", *("/".join(parts[: end + 1]) for end in range(len(parts)))]
 
 
-def _member(name: str, mode: int, kind: bytes) -> tarfile.TarInfo:
-    member = tarfile.TarInfo(name)
+def _member(member: tarfile.TarInfo, mode: int, kind: bytes) -> tarfile.TarInfo:
     member.mode, member.mtime, member.type = mode, _EPOCH, kind
     return member
 

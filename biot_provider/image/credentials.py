@@ -79,12 +79,16 @@ class RegistryLogin:
         try:
             return good() or self._flight.run(fetch, _LONGEST_LOGIN)
         except TimeoutError:
-            raise ImageError("log in to the image repository: it takes too long; run `pulumi up` again") from None
+            raise ImageError(
+                "log in to the image repository: it takes too long; run `pulumi up` again", "BIOT-4011"
+            ) from None
 
     def _log_in(self, credentials: DockerCredentials) -> Access:
         host, slash, repository = credentials.repository_uri.partition("/")
         if not (host and slash and repository):
-            raise ImageError(f"the platform's repositoryUri {credentials.repository_uri!r} is no <host>/<repository>")
+            raise ImageError(
+                f"the platform's repositoryUri {credentials.repository_uri!r} is no <host>/<repository>", "BIOT-4011"
+            )
         embedded = credentials.region == EMBEDDED_REGION and host.partition(":")[0] in LOOPBACK
         require_libraries()
         from biot_provider.image.ecr import authorization_token
@@ -105,5 +109,6 @@ def require_libraries() -> None:
     except ImportError as error:
         raise ImageError(
             f"images need {error.name or 'more libraries'}, which is not installed:"
-            " run `pip install 'biot-provider[image]'`"
+            " run `pip install 'biot-provider[image]'`",
+            "BIOT-4008",
         ) from None

@@ -67,10 +67,11 @@ def authorization_token(credentials: DockerCredentials, endpoint: str | None) ->
         text = redact(f"{refusal.get('Code')}: {refusal.get('Message')}", secrets)
         raise ImageError(
             f"{action}: AWS ECR answered {' '.join(text.split())[:200]}",
+            "BIOT-4011",
             advice="run `pulumi up` again; if it stays, ask BioT about the repository's temporary credentials",
         ) from None
     except (BotoCoreError, LookupError, ValueError) as error:
-        raise ImageError(f"{action}: AWS ECR cannot be asked ({error})") from None
+        raise ImageError(f"{action}: AWS ECR cannot be asked ({error})", "BIOT-4011") from None
 
 
 class _Body(io.BytesIO):

@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from biot_provider.errors import ApiError, ImageError, LoginError, PackagingError
+from biot_provider.errors import ApiError, ImageError, LoginError, PackagingError, coded
 from biot_provider.image.model import PluginImageInputs, PluginImageState
 from biot_provider.image.rules import image_problems
 from biot_provider.lifecycle.codec import holds_unknown, is_unknown
 from biot_provider.lifecycle.fields import Mark, marked
 from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError, declared_arguments
-from biot_provider.lifecycle.validation import Problem
-from biot_provider.package.package import read_package
+from biot_provider.lifecycle.problems import Problem
+from biot_provider.package.package import reread_package
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client
@@ -99,14 +99,16 @@ class PluginImageKind:
             uri = known.repository_uri or found_at
             known = known.model_copy(update={"digest": digest, "repository_uri": uri})
         except ForbiddenError as error:
-            _report_not_looked_for(known, error, context)
+            _report_not_looked_for(known, getattr(error, "text", str(error)), context)
         except ApiError as error:
             if error.status != 403 or isinstance(error, LoginError):
                 raise
-            _report_not_looked_for(known, error, context)
+            _report_not_looked_for(known, getattr(error, "text", str(error)), context)
         if known.digest is None and is_get:
             # Of a `get` that finds nothing, the engine would make a resource without outputs.
-            raise ImageError(f"read image {id_!r}: there is no such tag in the image repository; correct the id")
+            raise ImageError(
+                f"read image {id_!r}: there is no such tag in the image repository; correct the id", "BIOT-4006"
+            )
         return Found(id_, known)
 
     def declared(self, state: PluginImageState) -> PluginImageState:
@@ -141,28 +143,32 @@ def _publisher(context: Context) -> Publisher:
     return Publisher(login, context.report, context.connection.cancellation)
 
 
-def _report_not_looked_for(state: PluginImageState, error: Exception, context: Context) -> None:
-    context.report(f"warning: image {state.name!r} cannot be looked for, so it is taken as it was: {error}")
+def _report_not_looked_for(state: PluginImageState, reason: str, context: Context) -> None:
+    context.report(
+        coded(f"warning: image {state.name!r} cannot be looked for, so it is taken as it was: {reason}", "BIOT-4007")
+    )
 
 
 def _derived(inputs: PluginImageInputs) -> tuple[dict[str, Any], list[Problem]]:
     """What follows from the files: their digests, and the tag."""
-    from biot_provider.image.code import MAX_CODE_BYTES, package_digest
-    from biot_provider.image.dockerfile.context import read_context
-
     try:
+        # Imported where they are needed: a check of an unchanged image takes few milliseconds.
         if inputs.context is not None:
+            from biot_provider.image.dockerfile.context import read_context
+
             context = read_context(Path(inputs.context), inputs.dockerfile)
             digest = context.digest(build_args=inputs.build_args or {}, target=inputs.target)
             files = context.file_digests()
         else:
-            package = read_package(Path(str(inputs.code)), limit=MAX_CODE_BYTES)
+            from biot_provider.image.code import MAX_CODE_BYTES, package_digest
+
+            package = reread_package(Path(str(inputs.code)), limit=MAX_CODE_BYTES)
             digest = package_digest(package, inputs)
             files = package.file_digests()
     except (ImageError, PackagingError) as error:
-        return {}, [Problem("context" if inputs.context else "code", str(error))]
+        return {}, [Problem("context" if inputs.context else "code", error.text, error.message_code)]
     except OSError as error:  # such as a name too long for a file
-        return {}, [Problem("context" if inputs.context else "code", f"cannot be read: {error.strerror}")]
+        return {}, [Problem("context" if inputs.context else "code", f"cannot be read: {error.strerror}", "BIOT-3002")]
     return {
         "context_digest": digest,
         "context_files": files,
@@ -173,7 +179,9 @@ def _derived(inputs: PluginImageInputs) -> tuple[dict[str, Any], list[Problem]]:
 def _content_problems(given: Given, old: Given) -> list[Problem]:
     """Changes of what is not ignored: they need the files as they were, which are not kept."""
     return [
-        Problem(name, "cannot change while ignore_changes keeps the content as it was; ignore its changes too")
+        Problem(
+            name, "cannot change while ignore_changes keeps the content as it was; ignore its changes too", "BIOT-2210"
+        )
         for name in _CONTENT
         if (given.get(name) or None) != old.get(name) and not holds_unknown(given.get(name))
     ]
@@ -187,5 +195,5 @@ def _builder_problems(name: str | None, *, with_secrets: bool) -> list[Problem]:
     try:
         find_builder(name, with_secrets=with_secrets)
     except ImageError as error:
-        return [Problem("builder", str(error))]
+        return [Problem("builder", error.text, error.message_code)]
     return []

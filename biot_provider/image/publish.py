@@ -23,7 +23,7 @@ from biot_provider.image.dockerfile.staged import stage
 from biot_provider.image.reference import EMBEDDED_HOST, Reference
 from biot_provider.image.registry import Registry, megabytes
 from biot_provider.image.registry_errors import ForbiddenError
-from biot_provider.package.package import read_package
+from biot_provider.package.package import reread_package
 
 if TYPE_CHECKING:
     from biot_provider.image.credentials import RegistryLogin
@@ -69,7 +69,7 @@ class Publisher:
         if "tag" not in stages:
             pushed = f"while its layers were pushed; the tag {tag!r} was not"
             stage = pushed if "layers" in stages else "before anything was pushed"
-            raise ImageError(f"{action}: cancelled {stage}", advice="run `pulumi up` again")
+            raise ImageError(f"{action}: cancelled {stage}", "BIOT-4002", advice="run `pulumi up` again")
         with allowed_until(time.monotonic() + _LAST_LOOK_SECONDS):
             registry = Registry(self.login)
             try:
@@ -80,6 +80,7 @@ class Publisher:
             return Published(digest, registry.uri)
         raise ImageError(
             f"{action}: cancelled while the tag {tag!r} was pushed; what became of it is not known",
+            "BIOT-4002",
             advice="run `pulumi up` again: it looks for the tag, and pushes what is missing",
         )
 
@@ -104,6 +105,7 @@ class Publisher:
                 except ForbiddenError as error:
                     raise ImageError(
                         f"push image {inputs.name!r} to {registry.uri}: {error}",
+                        "BIOT-4001",
                         advice="ask BioT whether the temporary credentials may push to this repository",
                     ) from None
         return Published(digest, registry.uri)
@@ -112,7 +114,7 @@ class Publisher:
         """Build an image from a folder with a Dockerfile."""
         context = read_context(Path(str(inputs.context)), inputs.dockerfile)
         if context.digest(build_args=inputs.build_args or {}, target=inputs.target) != inputs.context_digest:
-            raise ImageError(f"{context.folder} changed after it was read; run it again")
+            raise ImageError(f"{context.folder} changed after it was read; run it again", "BIOT-4004")
         builder = find_builder(inputs.builder, with_secrets=bool(inputs.secrets))
         staged, scratch = folder / "staged", folder / "scratch"
         for path in (staged, scratch):
@@ -124,9 +126,9 @@ class Publisher:
 
     def _layered(self, inputs: PluginImageInputs, registry: Registry, folder: Path) -> Image:
         """Put code on a base image: one more layer, no builder."""
-        package = read_package(Path(str(inputs.code)), limit=MAX_CODE_BYTES)
+        package = reread_package(Path(str(inputs.code)), limit=MAX_CODE_BYTES)
         if package_digest(package, inputs) != inputs.context_digest:
-            raise ImageError(f"{package.source} changed after it was read; run it again")
+            raise ImageError(f"{package.source} changed after it was read; run it again", "BIOT-4004")
         reference = Reference.parse(str(inputs.base_image))
         source = self._source(reference, registry)
         config, layers = read_base(reference, source, folder)
@@ -146,6 +148,7 @@ class Publisher:
             if not access.embedded:
                 raise ImageError(
                     f"base_image {reference}: only the embedded platform has it",
+                    "BIOT-4005",
                     advice="name one of AWS's, such as public.ecr.aws/lambda/python:3.13, for this stack",
                 )
             return PlatformSource(registry, reference)

@@ -102,7 +102,7 @@ class Registry:
         except ExpiredError as error:
             place = "" if repository else f" in {access.uri}"
             raise ImageError(
-                f"{action}{place}: {error}, though the credentials are new; run `pulumi up` again"
+                f"{action}{place}: {error}, though the credentials are new; run `pulumi up` again", "BIOT-4011"
             ) from None
 
     def _exchange_once(

@@ -75,17 +75,20 @@ def _failure(action: str, error: Exception, secrets: tuple[str, ...], *, is_clos
     if is_closed:
         return ExpiredError("its port was closed after the last push")
     if isinstance(error, (InvalidResponseError, httpx.InvalidURL, httpx.UnsupportedProtocol)):
-        return ImageError(f"{action}: {redact(str(error), secrets)}")
+        return ImageError(f"{action}: {redact(str(error), secrets)}", "BIOT-4014")
     cause = _cause(error)
     reason = redact(str(cause), secrets)[:200] or type(error).__name__
     if isinstance(cause, ssl.SSLCertVerificationError):
         return ImageError(
             f"{action}: the registry's certificate is not trusted ({reason})",
+            "BIOT-4015",
             advice="name a file with its authority in SSL_CERT_FILE",
         )
     if isinstance(error, httpx.TimeoutException):
         reason = f"no byte went through for {STALL_SECONDS:.0f} s"
-    return ImageError(f"{action}: the connection broke ({reason}); no tag has changed: run `pulumi up` again")
+    return ImageError(
+        f"{action}: the connection broke ({reason}); no tag has changed: run `pulumi up` again", "BIOT-4016"
+    )
 
 
 def _refusal(action: str, status: int, explanation: str) -> Exception:
@@ -96,8 +99,8 @@ def _refusal(action: str, status: int, explanation: str) -> Exception:
     if status == 400 and "TAG_INVALID" in explanation:
         return ImmutableTagError(explanation)
     if status == 404:
-        return ImageError(f"{action}: there is no such image or repository ({status}{explanation})")
-    return ImageError(f"{action}: the registry answered {status}{explanation}")
+        return ImageError(f"{action}: there is no such image or repository ({status}{explanation})", "BIOT-4017")
+    return ImageError(f"{action}: the registry answered {status}{explanation}", "BIOT-4018")
 
 
 def _explanation(response: httpx.Response) -> str:

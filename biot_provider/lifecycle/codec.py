@@ -21,6 +21,11 @@ StateT = TypeVar("StateT", bound=State)
 
 Properties = Mapping[str, Any]
 
+LEAVES = frozenset({str, int, float, bool, type(None)})
+"""The types of most values in properties: with nothing inside, and quicker to tell than a map is."""
+
+_LISTS = (list, tuple)
+
 
 class Unknown:
     """Stands for a value that a preview does not know yet."""
@@ -107,7 +112,7 @@ class Codec(Generic[InputsT, StateT]):
 
     def _is_set(self, name: str, value: Any) -> bool:
         """Whether a value is a property: an empty list or map is none, unless it is the field's default."""
-        if isinstance(value, Mapping | list | tuple) and not value:
+        if not value and type(value) not in LEAVES and isinstance(value, (Mapping, *_LISTS)):
             field = self._inputs.model_fields.get(name)
             return field is not None and field.get_default(call_default_factory=True) is not None
         return value is not None
@@ -130,11 +135,11 @@ def is_unknown(value: object) -> bool:
 
 def holds_unknown(value: object) -> bool:
     """Whether a value is, or has inside, one that is not known yet."""
+    if type(value) in LEAVES:
+        return False
     if isinstance(value, Mapping):
-        return any(holds_unknown(item) for item in value.values())
-    if isinstance(value, list | tuple):
-        return any(holds_unknown(item) for item in value)
-    return is_unknown(value)
+        return any(map(holds_unknown, value.values()))
+    return any(map(holds_unknown, value)) if isinstance(value, _LISTS) else is_unknown(value)
 
 
 def _keys(model: type[BaseModel]) -> dict[str, str]:
@@ -146,11 +151,13 @@ def _keys(model: type[BaseModel]) -> dict[str, str]:
 
 def _plain(value: Any) -> Any:
     """A value as properties hold it: maps and lists, without the fields of a model that are not set."""
+    if type(value) in LEAVES:
+        return value
     if isinstance(value, BaseModel):
         return {name: _plain(item) for name, item in value if item is not None}
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+    return [_plain(item) for item in value] if isinstance(value, _LISTS) else value
 
 
 def _as_secret(value: Any) -> Any:

@@ -11,7 +11,7 @@ from biot_provider.api.single_flight import SingleFlight
 from biot_provider.config import LOOPBACK, Settings
 from biot_provider.errors import CancelledError, ConfigError, LifecycleError, TransportError
 from biot_provider.lifecycle.owner import stack_of
-from biot_provider.lifecycle.validation import Problem
+from biot_provider.lifecycle.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +51,11 @@ class Connection:
 
     def problems(self) -> list[Problem]:
         """What is wrong with the configuration, as a problem of no property."""
-        return [Problem("", str(self._settings))] if isinstance(self._settings, ConfigError) else []
+        return (
+            [Problem("", self._settings.text, self._settings.message_code)]
+            if isinstance(self._settings, ConfigError)
+            else []
+        )
 
     @property
     def calls_from_outside(self) -> bool:
@@ -85,6 +89,7 @@ class Connection:
             raise TransportError(
                 f"BioT connection: {self.settings.base_url} was not open within {max(seconds, 1):.0f} s:"
                 " run `pulumi up` again, or raise biot:requestTimeout",
+                "BIOT-7003",
                 unclear=False,
             ) from None
 
@@ -111,6 +116,7 @@ class Connection:
         raise LifecycleError(
             f"{action} {name}: this stack deployed it to {made_on}, and {configured}, which is configured now, has no"
             f" {name} of this stack",
+            "BIOT-5001",
             advice=f"correct the address (`pulumi config set biot:baseUrl {made_on}`, or"
             " base_url of its biot.Provider); or, to leave it there and start anew here, `pulumi state delete` it",
         )

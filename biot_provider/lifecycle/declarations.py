@@ -17,15 +17,20 @@ class Declarations(Generic[KeyT]):
 
     def __init__(self) -> None:
         self._keys: dict[str, KeyT] = {}
+        self._owners: dict[KeyT, dict[str, None]] = {}
+        """Those who declare a key, in the order in which they did."""
         self._lock = threading.Lock()
 
     def declare(self, owner: str, key: KeyT | None) -> str | None:
         """Note what an owner declares, in place of what it declared before; gives another owner of the same."""
         with self._lock:
-            self._keys.pop(owner, None)
-            other = None if key is None else self._owner(key)
-            if key is not None:
-                self._keys[owner] = key
+            if owner in self._keys:
+                del self._owners[self._keys.pop(owner)][owner]
+            if key is None:
+                return None
+            other = self._owner(key)
+            self._keys[owner] = key
+            self._owners.setdefault(key, {})[owner] = None
             return other
 
     def owner(self, key: KeyT) -> str | None:
@@ -34,4 +39,4 @@ class Declarations(Generic[KeyT]):
             return self._owner(key)
 
     def _owner(self, key: KeyT) -> str | None:
-        return next((owner for owner, declared in self._keys.items() if declared == key), None)
+        return next(iter(self._owners.get(key, ())), None)

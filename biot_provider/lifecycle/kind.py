@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from biot_provider.errors import BiotError
 from biot_provider.lifecycle.codec import InputsT, StateT
+from biot_provider.lifecycle.problems import Problem
 from biot_provider.lifecycle.settle import Deadline
-from biot_provider.lifecycle.validation import Problem
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client
@@ -31,7 +31,7 @@ class InvalidInputsError(BiotError):
     """Arguments are wrong; ``problems`` are all that is wrong with them."""
 
     def __init__(self, problems: Collection[Problem]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
+        super().__init__("\n".join(str(problem) for problem in problems), None)
         self.problems = list(problems)
 
 
@@ -39,7 +39,7 @@ class HalfMadeError(BiotError):
     """A create that has made the resource, and could not finish it: ``found`` is what there is."""
 
     def __init__(self, error: BiotError, found: Found[Any]) -> None:
-        super().__init__(error.summary, advice=error.advice)
+        super().__init__(error.summary, error.message_code, advice=error.advice)
         self.found = found
 
 

@@ -15,7 +15,7 @@ from biot_provider.lifecycle.codec import UNKNOWN, Codec, InputsT, Properties, S
 from biot_provider.lifecycle.connection import Connection
 from biot_provider.lifecycle.fields import Mark, State, marked
 from biot_provider.lifecycle.kind import Context, Diff, InvalidInputsError, ResourceKind
-from biot_provider.lifecycle.validation import Problem
+from biot_provider.lifecycle.problems import Problem
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,7 @@ class Operations(Generic[InputsT, StateT]):
         if not self.codec.is_state(state):
             raise LifecycleError(
                 f"read {self.kind.name(id_, state)}: there is none on this platform",
+                "BIOT-5002",
                 advice="check the id and biot:baseUrl",
             )
 

@@ -120,6 +120,7 @@ def settle(
             raise
         raise LifecycleError(
             f"{error.action}: cancelled; what the operation had written before that stays, and is not recorded",
+            "BIOT-5003",
             advice="run `pulumi up` again: it finds what is there, and continues",
         ) from None
 
@@ -152,7 +153,7 @@ def _settle(
             if not may_write:
                 cancelled = deadline.is_cancelled and not isinstance(failed, CancelledError)
                 stopped = ", and the run was cancelled before another attempt" if cancelled else ""
-                raise LifecycleError(f"{failed.summary}. {not_done}{stopped}", advice=failed.advice)
+                raise LifecycleError(f"{failed.summary}. {not_done}{stopped}", "BIOT-5004", advice=failed.advice)
         try:
             written = write()
             deadline.may_have_written = True
@@ -172,9 +173,9 @@ def _not_known(failed: BiotError, unread: BiotError) -> LifecycleError:
     """Return the error of a write that failed, and whose outcome cannot be read either."""
     unknown = f"{failed.summary}. What became of it is not known"
     if isinstance(unread, CancelledError):
-        return LifecycleError(f"{unknown}: reading took too long", advice=failed.advice)
+        return LifecycleError(f"{unknown}: reading took too long", "BIOT-5005", advice=failed.advice)
     return LifecycleError(
-        f"{unknown}, since reading failed too: {unread.summary}", advice=unread.advice or failed.advice
+        f"{unknown}, since reading failed too: {unread.summary}", "BIOT-5005", advice=unread.advice or failed.advice
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -10,11 +11,10 @@ import threading
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
-import grpc
-from pulumi.runtime.proto import provider_pb2_grpc
-
-from biot_provider.native.servicer import BiotServicer
+if TYPE_CHECKING:
+    from biot_provider.native.servicer import BiotServicer
 
 _MAX_MESSAGE_BYTES = 400 * 1024 * 1024
 """What Pulumi's own SDKs take."""
@@ -25,6 +25,15 @@ _MAX_THREADS = 100_000
 
 def main() -> None:
     """Serve until the engine ends this process."""
+    # Imports leave no garbage, and the collector would go through all that they make, several times.
+    gc.disable()
+    import grpc
+    from pulumi.runtime.proto import provider_pb2_grpc
+
+    from biot_provider.native.servicer import BiotServicer
+
+    gc.freeze()
+    gc.enable()
     # The engine shows its user what is written to standard error: what a library has to say may hold a secret.
     warnings.simplefilter("ignore")
     logging.disable()

@@ -18,7 +18,7 @@ from pulumi.runtime.proto.status_pb2 import Status
 
 from biot_provider.api.redaction import Redaction, texts
 from biot_provider.api.request_log import is_debugging
-from biot_provider.errors import BiotError
+from biot_provider.errors import DEFECT, BiotError, coded
 from biot_provider.lifecycle.codec import without_secrets
 from biot_provider.lifecycle.fields import Mark, marked
 from biot_provider.lifecycle.kind import HalfMadeError
@@ -118,7 +118,7 @@ def answer(
         call = Call(request, operations)
     except Exception as error:
         # Nothing is known of its secrets, so that the error's own text is never shown.
-        _abort(context, _defect(error), [])
+        _abort(context, coded(_defect(error), DEFECT), [])
     return _answer(call, context, work)
 
 
@@ -133,7 +133,8 @@ def _answer(  # noqa: RET503  (abort does not return)
         details = [call.half_made(error)] if isinstance(error, HalfMadeError) else []
     except Exception as error:
         # The text of such an error may hold what no log should: it is shown only when debugging.
-        text = call.shown(_trace(error) or f"{_defect(error)} (set BIOT_LOG=debug to see the error's own text)")
+        text = coded(f"{_defect(error)} (set BIOT_LOG=debug to see the error's own text)", DEFECT)
+        text = call.shown(_trace(error) or text)
         details = []
     finally:
         _current.reset(token)

@@ -7,7 +7,7 @@ from typing import Any
 
 from pulumi.runtime.proto.provider_pb2 import PropertyDiff
 
-from biot_provider.lifecycle.diff import differences
+from biot_provider.lifecycle.paths import differences
 
 
 def detailed_diff(

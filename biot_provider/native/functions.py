@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from biot_provider.api.client import Client
 from biot_provider.api.models.plugins import PluginAnswer
 from biot_provider.lifecycle.codec import Secret
 from biot_provider.plugin.state import own_variables
 
-Function = Callable[[Client, Mapping[str, Any]], Mapping[str, Any]]
+if TYPE_CHECKING:
+    from biot_provider.api.client import Client
+
+Function = Callable[["Client", Mapping[str, Any]], Mapping[str, Any]]
 
 
 def get_plugin(client: Client, arguments: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pkgutil
 import sys
-from collections.abc import Callable, Collection, Mapping
+import threading
+from collections.abc import Collection, Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -19,32 +21,28 @@ from pydantic.alias_generators import to_camel
 
 from biot_provider._version import __version__
 from biot_provider.config import NAMESPACE, SECRET_KEYS
-from biot_provider.errors import ConfigError, InputError
-from biot_provider.image.kind import PluginImageKind
+from biot_provider.errors import ConfigError, InputError, coded
 from biot_provider.lifecycle.codec import Secret, is_unknown, without_secrets
 from biot_provider.lifecycle.connection import Connection
 from biot_provider.lifecycle.fields import Mark, marked
-from biot_provider.lifecycle.ignored import with_ignored
 from biot_provider.lifecycle.kind import ResourceKind
 from biot_provider.lifecycle.operations import Operations
 from biot_provider.lifecycle.owner import Urn
+from biot_provider.lifecycle.paths import with_ignored
 from biot_provider.native.call import Call, answer, current_call
 from biot_provider.native.detailed_diff import detailed_diff
 from biot_provider.native.functions import FUNCTIONS
 from biot_provider.native.properties import decoded, encoded
-from biot_provider.plugin.kind import PluginKind
-from biot_provider.service_user.key_kind import ServiceUserKeyKind
-from biot_provider.service_user.kind import ServiceUserKind
-from biot_provider.subscription.kind import InterceptionKind, NotificationKind
 
-KINDS: Mapping[str, Callable[[], ResourceKind[Any, Any]]] = {
-    "biot:index:Plugin": PluginKind,
-    "biot:index:PluginImage": PluginImageKind,
-    "biot:index:ServiceUser": ServiceUserKind,
-    "biot:index:ServiceUserKey": ServiceUserKeyKind,
-    "biot:index:InterceptionSubscription": InterceptionKind,
-    "biot:index:NotificationSubscription": NotificationKind,
+KINDS: Mapping[str, str] = {
+    "biot:index:Plugin": "biot_provider.plugin.kind:PluginKind",
+    "biot:index:PluginImage": "biot_provider.image.kind:PluginImageKind",
+    "biot:index:ServiceUser": "biot_provider.service_user.kind:ServiceUserKind",
+    "biot:index:ServiceUserKey": "biot_provider.service_user.key_kind:ServiceUserKeyKind",
+    "biot:index:InterceptionSubscription": "biot_provider.subscription.kind:InterceptionKind",
+    "biot:index:NotificationSubscription": "biot_provider.subscription.kind:NotificationKind",
 }
+"""The kind of each type, ``module:class``, which is imported for the first resource of it."""
 
 
 class BiotServicer(ResourceProviderServicer):
@@ -53,7 +51,8 @@ class BiotServicer(ResourceProviderServicer):
     def __init__(self, engine_address: str | None) -> None:
         self._engine = EngineStub(grpc.insecure_channel(engine_address)) if engine_address else None
         self._owner = ""
-        self._connect(Connection(ConfigError("BioT connection: the provider is not configured")))
+        self._lock = threading.Lock()
+        self._connect(Connection(ConfigError("BioT connection: the provider is not configured", "BIOT-1009")))
 
     def Handshake(self, request: proto.ProviderHandshakeRequest, context: Any) -> proto.ProviderHandshakeResponse:
         """Say that secrets may come marked."""
@@ -197,7 +196,9 @@ class BiotServicer(ResourceProviderServicer):
         def work(call: Call) -> proto.InvokeResponse:
             function = FUNCTIONS.get(request.tok)
             if function is None:
-                raise InputError(f"there is no function {request.tok}", advice=f"call one of {', '.join(FUNCTIONS)}")
+                raise InputError(
+                    f"there is no function {request.tok}", "BIOT-2301", advice=f"call one of {', '.join(FUNCTIONS)}"
+                )
             result = function(self.connection.client(self._owner), call.plain("args"))
             returned: Any = {"return": encoded(result)}  # no name that Python takes as a keyword
             return proto.InvokeResponse(**returned)
@@ -206,17 +207,21 @@ class BiotServicer(ResourceProviderServicer):
 
     def _connect(self, connection: Connection) -> None:
         self.connection = connection
-        self._operations = {token: Operations(kind(), connection, self._report) for token, kind in KINDS.items()}
+        self._operations: dict[str, Operations[Any, Any]] = {}
 
     def _of(self, request: Any, context: grpc.ServicerContext) -> Operations[Any, Any]:
         """The operations of the request's kind; a URN without one ends the call."""
         urn = Urn.parse(request.urn)
-        operations = self._operations.get(urn.types[-1]) if urn and urn.types else None
-        if operations is None:
-            kinds = ", ".join(self._operations)
+        token = urn.types[-1] if urn and urn.types else ""
+        if token not in KINDS:
+            kinds = ", ".join(KINDS)
             message = f"{request.urn!r} is no resource of biot: its type must be one of {kinds}"
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, message)
-        return operations
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, coded(message, "BIOT-2301"))
+        with self._lock:
+            if token not in self._operations:
+                kind: ResourceKind[Any, Any] = pkgutil.resolve_name(KINDS[token])()
+                self._operations[token] = Operations(kind, self.connection, self._report)
+            return self._operations[token]
 
     def _report(self, line: str) -> None:
         """Show one line, with its resource."""

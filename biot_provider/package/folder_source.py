@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from pathlib import Path
 
 from biot_provider.errors import PackagingError
 from biot_provider.package.ignore import BIOTIGNORE, GITIGNORE, FolderRules, Verdict
+from biot_provider.package.known_files import stamp
 from biot_provider.package.node_links import as_files, check_dependencies
 from biot_provider.package.pip_installed import Installed, dist_infos, is_target
 from biot_provider.package.source_file import SourceFile, check_name, executable, reading, shown
@@ -17,6 +19,7 @@ _LEAVE_IT_OUT = f"name it in {BIOTIGNORE}"
 
 def list_folder(root: Path, without: frozenset[str] = frozenset()) -> list[SourceFile]:
     """Return the files of a folder that would be deployed, but for `without`. Raises `PackagingError`."""
+    now = time.time_ns()
     real_root = os.path.realpath(root)
     found: list[SourceFile] = []
     # Each folder with its rules and the real paths of the folders that lead to it, its own last.
@@ -33,8 +36,8 @@ def list_folder(root: Path, without: frozenset[str] = frozenset()) -> list[Sourc
         for name, entry in entries.items():
             path = rules.prefix + name
             link = entry.is_symlink()
-            real = _real_path(entry) if link else os.path.join(chain[-1], name)  # noqa: PTH118 (a Path per file is slow)
-            is_dir = real is not None and entry.is_dir()
+            real = _real_path(entry) if link else None
+            is_dir = (real is not None or not link) and entry.is_dir()
             verdict = rules.verdict(name, is_folder=is_dir)
             if verdict is Verdict.LEFT_OUT or (verdict is Verdict.IGNORED and not _is_installed(rules, entry, is_dir)):
                 continue
@@ -42,13 +45,19 @@ def list_folder(root: Path, without: frozenset[str] = frozenset()) -> list[Sourc
             if link:
                 real = _inside(root, real_root, path, real)
             if is_dir:
-                folders.append((entry.path, rules.entered(name, verdict), _extended(root, path, chain, real or "")))
+                real = real or os.path.join(chain[-1], name)  # noqa: PTH118 (a Path for each is slow)
+                folders.append((entry.path, rules.entered(name, verdict), _extended(root, path, chain, real)))
                 continue
-            with reading(root, path):
-                status = entry.stat()
+            try:
+                status = os.stat(entry.path)  # noqa: PTH116 (what Windows lists may be out of date)
+            except OSError:
+                with reading(root, path):
+                    raise
             if not stat.S_ISREG(status.st_mode):
-                raise PackagingError(f"{root}: {shown(path)} is a socket, pipe or device; remove it or {_LEAVE_IT_OUT}")
-            found.append(SourceFile(path, status.st_size, executable(status.st_mode)))
+                raise PackagingError(
+                    f"{root}: {shown(path)} is a socket, pipe or device; remove it or {_LEAVE_IT_OUT}", "BIOT-3012"
+                )
+            found.append(SourceFile(path, status.st_size, executable(status.st_mode), stamp(status, now)))
     return found
 
 
@@ -87,11 +96,14 @@ def _real_path(link: os.DirEntry[str]) -> str | None:
 
 def _inside(root: Path, real_root: str, path: str, real: str | None) -> str:
     if real is None:
-        raise PackagingError(f"{root}: the link {shown(path)} points to nothing; remove it or {_LEAVE_IT_OUT}")
+        raise PackagingError(
+            f"{root}: the link {shown(path)} points to nothing; remove it or {_LEAVE_IT_OUT}", "BIOT-3008"
+        )
     if real != real_root and not real.startswith(real_root.rstrip(os.sep) + os.sep):
         remedy = as_files(path, real) or "put a copy in its place"
         raise PackagingError(
-            f"{root}: the link {shown(path)} points out of the folder, to {shown(real)}; {remedy} or {_LEAVE_IT_OUT}"
+            f"{root}: the link {shown(path)} points out of the folder, to {shown(real)}; {remedy} or {_LEAVE_IT_OUT}",
+            "BIOT-3008",
         )
     return real
 
@@ -100,7 +112,8 @@ def _extended(root: Path, path: str, chain: tuple[str, ...], real: str) -> tuple
     if real in chain:
         remedy = as_files(path, real) or "remove it"
         raise PackagingError(
-            f"{root}: the link {shown(path)} leads back to a folder that it lies in; {remedy} or {_LEAVE_IT_OUT}"
+            f"{root}: the link {shown(path)} leads back to a folder that it lies in; {remedy} or {_LEAVE_IT_OUT}",
+            "BIOT-3008",
         )
     return (*chain, real)
 
@@ -108,4 +121,6 @@ def _extended(root: Path, path: str, chain: tuple[str, ...], real: str) -> tuple
 def _check_name(root: Path, path: str) -> None:
     check_name(root, path)
     if "\\" in path:
-        raise PackagingError(f"{root}: the name {shown(path)!r} means something else in a zip; rename the file")
+        raise PackagingError(
+            f"{root}: the name {shown(path)!r} means something else in a zip; rename the file", "BIOT-3011"
+        )

@@ -41,12 +41,13 @@ GITIGNORE = ".gitignore"
 BIOTIGNORE = ".biotignore"
 WORKING_FOLDERS = frozenset({".biot", ".pulumi", ".venv"})
 """Folders that this package, Pulumi and a project's Python keep beside the program: no part of any code or image."""
+DEPENDENCIES = frozenset({"node_modules", "site-packages"})
+"""Folders of dependencies that are installed."""
 
 _NEVER_DEPLOYED = WORKING_FOLDERS | {".git", GITIGNORE, BIOTIGNORE}
 _NEVER_DEPLOYED_IN_ROOT = "plugin.yaml"
 _OF_THE_MACHINE = frozenset({"__pycache__", ".DS_Store"})
 _PULUMI_PROJECT = re.compile(r"Pulumi(\..+)?\.(yaml|yml|json)")
-_DEPENDENCIES = frozenset({"node_modules", "site-packages"})
 # They hold the time of the installation and paths of the machine.
 _PNPM_NOTES = re.compile(r"\.modules\.yaml|\.pnpm-workspace-state.*\.json")
 
@@ -119,7 +120,7 @@ class FolderRules:
     def _is_ignored(self, name: str, path: str, *, is_folder: bool) -> bool:
         if self.is_left_out or name.endswith(".pyc"):
             return True
-        if self.in_dependencies or (is_folder and name in _DEPENDENCIES):
+        if self.in_dependencies or (is_folder and name in DEPENDENCIES):
             return False
         if _PULUMI_PROJECT.fullmatch(name):
             return True
@@ -131,7 +132,7 @@ class FolderRules:
 
     def entered(self, name: str, verdict: Verdict) -> FolderRules:
         """Return the rules inside the subfolder `name`, given its verdict, before its own ignore file is read."""
-        in_dependencies = self.in_dependencies or (name in _DEPENDENCIES and not self.is_left_out)
+        in_dependencies = self.in_dependencies or (name in DEPENDENCIES and not self.is_left_out)
         is_left_out = verdict is Verdict.IGNORED
         return replace(self, prefix=f"{self.prefix}{name}/", in_dependencies=in_dependencies, is_left_out=is_left_out)
 

@@ -40,7 +40,8 @@ def check_dependencies(root: Path, real_root: str, path: str, real: str) -> None
         if found is not None and _found(real_root, path, name) != found:
             raise PackagingError(
                 f"{root}: {shown(path)} comes from {shown(real_path)} by a link, and its copy would not find the "
-                f"dependency {shown(name)}; {_without_links(real_path)}"
+                f"dependency {shown(name)}; {_without_links(real_path)}",
+                "BIOT-3013",
             )
 
 

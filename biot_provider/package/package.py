@@ -7,74 +7,41 @@ the files, never over a zip. `ignore` describes what is left out of a folder; a 
 from __future__ import annotations
 
 import hashlib
-import stat
+import os
+import threading
 import zipfile
 from collections import defaultdict
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING
 
 from biot_provider.errors import PackagingError
-from biot_provider.package.ignore import BIOTIGNORE
-from biot_provider.package.source import is_folder, list_files, opened
-from biot_provider.package.source_file import SourceFile, is_program, reading
-from biot_provider.package.zip_source import ON_UNIX
+from biot_provider.package.content import Content
+from biot_provider.package.known_files import KnownFiles, forget_all
+from biot_provider.package.limits import MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES, too_big_files
+from biot_provider.package.reading import Reading
+from biot_provider.package.source import opened
+from biot_provider.package.source_file import PackageFile, SourceFile, reading
+from biot_provider.package.zips.kept import keep_zip, kept_zip, kept_zip_size
+from biot_provider.package.zips.packing import zipped
+from biot_provider.package.zips.writer import Writable, ZipWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
     from typing import IO
 
-__all__ = [
-    "MAX_FILE_DIGESTS",
-    "MAX_UNZIPPED_BYTES",
-    "MAX_ZIPPED_BYTES",
-    "Package",
-    "PackageFile",
-    "Writable",
-    "excessive_zipped_size",
-    "megabytes",
-    "read_package",
-    "too_big",
-    "write_zip",
-    "zipped_size_problem",
-]
-
-MAX_ZIPPED_BYTES = 50 * 1024**2
-"""AWS Lambda quotas, deployment package (.zip file archive) size: zipped, for direct upload."""
-MAX_UNZIPPED_BYTES = 250 * 1024**2
-"""AWS Lambda quotas, deployment package (.zip file archive) size: unzipped."""
 MAX_FILE_DIGESTS = 50
-"""Entries of `Package.file_digests`, at most."""
+"""Entries of `Package.file_digests`, at most, unless fewer are wanted; a plugin wants ten (`plugin/check.py`)."""
 
-_BIGGEST_FILES = 5
-_BUFFER_BYTES = 256 * 1024
 _SHORT_DIGEST = 16
-_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
-# More than a zip adds: 100 bytes of headers and twice the name; to what will not shrink, 5 bytes per 16 KB.
+# More than a zip adds: 100 bytes of headers and twice the name; to what will not shrink, 5 bytes per 5,000.
 _ZIP_FILE_OVERHEAD = 128
 _ZIP_OVERHEAD = 128
 
-
-class Writable(Protocol):
-    """A target that a .zip is written to, front to back."""
-
-    def write(self, data: bytes, /) -> object:
-        """Write the next bytes."""
-
-
-@dataclass(frozen=True, slots=True)
-class PackageFile:
-    """One file of a package."""
-
-    path: str
-    """Relative to the package's root, with slashes."""
-    size: int
-    """Bytes."""
-    digest: str
-    """SHA-256 of the content, in hex."""
-    executable: bool
-    """Whether its owner may execute it, the only permission that counts; see `source_file.executable`."""
+_LOCKS: dict[Path, threading.Lock] = {}
+"""By source: threads that need the same package read it once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +71,16 @@ class Package:
 
     def content(self, path: str) -> bytes:
         """Read the content of one file again. Raises `PackagingError`."""
-        with opened(self.source) as open_file:
-            return b"".join(_chunks(self.source, open_file, path))
+        with opened(self.source) as open_file, reading(self.source, path), open_file(path) as content:
+            return content.read()
 
-    def file_digests(self) -> dict[str, str]:
+    def file_digests(self, most: int = MAX_FILE_DIGESTS) -> dict[str, str]:
         """Return a short digest for each path, followed by `+x` when executable, so that a diff names changed files.
 
-        Beyond 50 entries a folder (`src/`) stands for its files, the deepest and fullest folders first; at last `./`
-        stands for the root's own files that are too many.
+        Beyond `most` entries a folder (`src/`) stands for its files, the deepest and fullest folders first; at last
+        `./` stands for the root's own files that are too many.
         """
-        return {path: _short_digest(path, files) for path, files in sorted(_folded(self.files).items())}
+        return {path: _short_digest(path, files) for path, files in sorted(_folded(self.files, most).items())}
 
     def write_zip(self, target: Writable) -> int:
         """Write the package as a .zip that depends on nothing but the files; return its size in bytes.
@@ -122,28 +89,39 @@ class Package:
         """
         return write_zip([self], target)
 
+    @contextmanager
+    def zip(self) -> Iterator[IO[bytes]]:
+        """Give the .zip as a file: the one that was kept when the package was read, or one that is written now."""
+        with kept_zip(self.digest) or TemporaryFile() as file:
+            if file.seek(0, os.SEEK_END) == 0:
+                self.write_zip(file)
+            file.seek(0)
+            yield file
+
 
 def write_zip(packages: Iterable[Package], target: Writable, compression: int = zipfile.ZIP_DEFLATED) -> int:
     """Write packages that have no file in common as one .zip, as `Package.write_zip` does."""
-    counted = _Counted(target)
-    with ExitStack() as closing, zipfile.ZipFile(counted, "w") as archive:
+    archive = ZipWriter(target, compression)
+    with ExitStack() as closing:
         readers = [(package, closing.enter_context(opened(package.source))) for package in packages]
-        everything = ((file, package, open_file) for package, open_file in readers for file in package.files)
-        for file, package, open_file in sorted(everything, key=lambda item: item[0].path):
-            # A zip records when its files were modified: that alone would make equal files give different zips.
-            entry = zipfile.ZipInfo(file.path, _ZIP_EPOCH)
-            entry.compress_type = compression
-            entry.create_system = ON_UNIX
-            entry.external_attr = (stat.S_IFREG | (0o755 if file.executable else 0o644)) << 16
-            entry.file_size = file.size
-            checksum = hashlib.sha256()
-            with archive.open(entry, "w") as compressed:
-                for chunk in _chunks(package.source, open_file, file.path):
-                    checksum.update(chunk)
-                    compressed.write(chunk)
-            if checksum.hexdigest() != file.digest:
-                raise PackagingError(f"{package.place}: {file.path} changed after the package was read; run it again")
-    return counted.size
+        everything = sorted(
+            ((file, package, open_file) for package, open_file in readers for file in package.files),
+            key=lambda item: item[0].path,
+        )
+        contents = (
+            Content(SourceFile(file.path, file.size, file.executable), package.source, open_file, file.size)
+            for file, package, open_file in everything
+        )
+        try:
+            for found, (file, package, _) in zip(zipped(archive, contents), everything, strict=True):
+                if found != file:
+                    raise PackagingError(
+                        f"{package.place}: {file.path} changed after the package was read; run it again", "BIOT-3007"
+                    )
+        except PackagingError:
+            forget_all()
+            raise
+    return archive.finish()
 
 
 def read_package(
@@ -156,35 +134,35 @@ def read_package(
     file and what to do.
     """
     source = source.absolute()  # a message names it for readers in other folders
-    found = list_files(source, without)
-    if not found:
-        raise PackagingError(f"{source} holds nothing to deploy: it is empty, or its ignore files leave everything out")
-    _check_size(source, found, limit)
-    files: list[PackageFile] = []
-    left = limit
-    with opened(source) as open_file:
-        for file in found:
-            checksum = hashlib.sha256()
-            size, executable = 0, file.executable
-            for chunk in _chunks(source, open_file, file.path):
-                if executable is None:
-                    executable = is_program(chunk)
-                checksum.update(chunk)
-                size += len(chunk)
-                # The bytes are counted as they come: the size that a zip announces may be wrong.
-                if size > left:
-                    break
-            files.append(PackageFile(file.path, size, checksum.hexdigest(), bool(executable)))
-            left -= size
-            if left < 0:
-                _check_size(source, files, limit)
-    return Package(source, tuple(files), name)
+    return Package(source, Reading(source, limit, without, None).hashed(), name)
+
+
+def reread_package(
+    source: Path, *, limit: int = MAX_UNZIPPED_BYTES, without: frozenset[str] = frozenset(), name: str = ""
+) -> Package:
+    """Read a package as `read_package` does, but for files that are as they were when they were read last."""
+    source = source.absolute()
+    known = KnownFiles(str(source), *sorted(without))
+    return Package(source, Reading(source, limit, without, known).hashed(), name)
+
+
+def package_to_deploy(source: Path, deployed: str | None) -> Package:
+    """Read a package as `reread_package` does; unless `deployed` is its digest, zip it in the same pass and keep that.
+
+    A package without a changed file is zipped when it is sent, if it was not before.
+    """
+    source = source.absolute()
+    with _LOCKS.setdefault(source, threading.Lock()):
+        files = Reading(source, MAX_UNZIPPED_BYTES, frozenset(), KnownFiles(str(source)))
+        if not files.are_known and (deployed is None or _digest(files.hashed(hold=True)) != deployed):
+            keep_zip(lambda target: _digest(files.zipped(ZipWriter(target))))
+        return Package(source, files.hashed())
 
 
 def zipped_size_problem(package: Package, *, limit: int = MAX_ZIPPED_BYTES) -> str | None:
     """Return a sentence that names the biggest files when the package's .zip exceeds `limit` bytes, else None."""
     size = excessive_zipped_size(package, limit)
-    return None if size is None else _too_big(package.source, package.files, size, limit, "zipped")
+    return None if size is None else too_big_files(package.source, package.files, size, limit, "zipped")
 
 
 def excessive_zipped_size(package: Package, limit: int = MAX_ZIPPED_BYTES) -> int | None:
@@ -193,45 +171,14 @@ def excessive_zipped_size(package: Package, limit: int = MAX_ZIPPED_BYTES) -> in
     A package too small to exceed the limit costs nothing; any other is compressed once.
     """
     names = sum(2 * len(file.path.encode()) for file in package.files)
-    overhead = names + _ZIP_FILE_OVERHEAD * len(package.files) + package.size // 1024 + _ZIP_OVERHEAD
+    overhead = names + _ZIP_FILE_OVERHEAD * len(package.files) + package.size // 512 + _ZIP_OVERHEAD
     if package.size + overhead <= limit:
         return None
-    size = package.write_zip(_Nowhere())
+    size = kept_zip_size(package.digest)
+    if size is None:
+        keep_zip(lambda target: package.digest if package.write_zip(target) else "")
+        size = kept_zip_size(package.digest) or package.write_zip(_Nowhere())
     return size if size > limit else None
-
-
-def _chunks(source: Path, open_file: Callable[[str], IO[bytes]], path: str) -> Iterator[bytes]:
-    with reading(source, path), open_file(path) as content:
-        while chunk := content.read(_BUFFER_BYTES):
-            yield chunk
-
-
-def _check_size(source: Path, files: Iterable[SourceFile | PackageFile], limit: int) -> None:
-    files = tuple(files)
-    size = sum(file.size for file in files)
-    if size > limit:
-        raise PackagingError(_too_big(source, files, size, limit, "unzipped"))
-
-
-def _too_big(source: Path, files: Iterable[SourceFile | PackageFile], size: int, limit: int, form: str) -> str:
-    biggest = sorted(files, key=lambda file: (-file.size, file.path))[:_BIGGEST_FILES]
-    named = {file.path: file.size for file in biggest}
-    remedy = f"name in {BIOTIGNORE} what is not needed" if is_folder(source) else "leave out what is not needed"
-    return too_big(str(source), size, limit, form, "files", named, remedy)
-
-
-def too_big(place: str, size: int, limit: int, form: str, parts: str, biggest: Mapping[str, int], remedy: str) -> str:
-    """Return the sentence about a package over a limit, with the biggest of its parts and their bytes."""
-    named = ", ".join(f"{name} ({megabytes(size)})" for name, size in biggest.items())
-    return (
-        f"{place}: the package has {megabytes(size)} {form}, over AWS Lambda's limit of {megabytes(limit)}; "
-        f"the biggest {parts} are {named}; {remedy}, or deploy the plugin as an image"
-    )
-
-
-def megabytes(size: int) -> str:
-    """Return bytes as a message shows them."""
-    return f"{size / 1024**2:.1f} MB".replace(".0 ", " ")
 
 
 def _digest(files: Iterable[PackageFile]) -> str:
@@ -248,17 +195,17 @@ def _short_digest(path: str, files: list[PackageFile]) -> str:
     return files[0].digest[:_SHORT_DIGEST] + ("+x" if files[0].executable else "")
 
 
-def _folded(files: Iterable[PackageFile]) -> dict[str, list[PackageFile]]:
+def _folded(files: Iterable[PackageFile], most: int) -> dict[str, list[PackageFile]]:
     entries = {file.path: [file] for file in files}
 
     def fold(paths: Iterable[str], into: str) -> None:
         entries[into] = sorted((file for path in paths for file in entries.pop(path)), key=lambda file: file.path)
 
-    while len(entries) > MAX_FILE_DIGESTS:
+    while len(entries) > most:
         deepest = max(_depth(path) for path in entries)
         if deepest == 0:
             # The root's own files come before its folders.
-            fold(sorted(entries, key=lambda path: (path.endswith("/"), path))[MAX_FILE_DIGESTS - 1 :], into="./")
+            fold(sorted(entries, key=lambda path: (path.endswith("/"), path))[most - 1 :], into="./")
             break
         folders: defaultdict[str, list[str]] = defaultdict(list)
         for path in entries:
@@ -266,7 +213,7 @@ def _folded(files: Iterable[PackageFile]) -> dict[str, list[PackageFile]]:
                 folders[path.removesuffix("/").rpartition("/")[0] + "/"].append(path)
         for folder, paths in sorted(folders.items(), key=lambda item: (-len(item[1]), item[0])):
             fold(paths, into=folder)
-            if len(entries) <= MAX_FILE_DIGESTS:
+            if len(entries) <= most:
                 break
     return entries
 
@@ -275,25 +222,6 @@ def _depth(path: str) -> int:
     return path.removesuffix("/").count("/")
 
 
-class _Counted:
-    """Counts the bytes written. It cannot seek, so that equal packages give equal bytes whatever the target can do."""
-
-    def __init__(self, target: Writable) -> None:
-        self._target = target
-        self.size = 0
-
-    def write(self, data: bytes, /) -> int:
-        self._target.write(data)
-        self.size += len(data)
-        return len(data)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def close(self) -> None:
-        """Leave the target open: whoever opened it closes it."""
-
-
 class _Nowhere:
-    def write(self, data: bytes, /) -> None:
+    def write(self, data: bytes | bytearray, /) -> None:
         pass

@@ -68,7 +68,7 @@ class Installed:
             yield from filter(None, (row[0] for row in csv.reader(io.StringIO(text, newline="")) if row))
         except csv.Error as problem:
             raise PackagingError(
-                f"{self._root}: {record} is no list of files ({problem}); install that distribution again"
+                f"{self._root}: {record} is no list of files ({problem}); install that distribution again", "BIOT-3015"
             ) from None
 
 

@@ -29,6 +29,22 @@ class SourceFile:
     size: int
     executable: bool | None
     """None where the mode is no evidence and the content decides: see `is_program`."""
+    stamp: str | None = None
+    """What changes with the file (`known_files.stamp`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackageFile:
+    """One file of a package."""
+
+    path: str
+    """Relative to the package's root, with slashes."""
+    size: int
+    """Bytes."""
+    digest: str
+    """SHA-256 of the content, in hex."""
+    executable: bool
+    """Whether its owner may execute it, the only permission that counts; see `executable`."""
 
 
 def executable(mode: int) -> bool | None:
@@ -53,11 +69,13 @@ def reading(source: Path, path: str | None = None) -> Iterator[None]:
     try:
         yield
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as problem:
-        raise PackagingError(f"{_place(source, path)} is damaged, or not a zip: {problem}") from problem
+        raise PackagingError(f"{_place(source, path)} is damaged, or not a zip: {problem}", "BIOT-3016") from problem
     except (KeyError, FileNotFoundError) as problem:
-        raise PackagingError(f"{_place(source, path)} went away while it was being read; run it again") from problem
+        raise PackagingError(
+            f"{_place(source, path)} went away while it was being read; run it again", "BIOT-3007"
+        ) from problem
     except OSError as problem:
-        raise PackagingError(f"{_place(source, path)} cannot be read: {reason(problem)}") from problem
+        raise PackagingError(f"{_place(source, path)} cannot be read: {reason(problem)}", "BIOT-3002") from problem
 
 
 def _place(source: Path, path: str | None) -> str:
@@ -67,11 +85,13 @@ def _place(source: Path, path: str | None) -> str:
 def check_name(source: Path, path: str) -> None:
     """Raise `PackagingError` for a name that is not UTF-8, or that would be cut where it is unpacked."""
     if "\0" in path:
-        raise PackagingError(f"{source}: the name {shown(path)!r} means something else in a zip; rename the file")
+        raise PackagingError(
+            f"{source}: the name {shown(path)!r} means something else in a zip; rename the file", "BIOT-3011"
+        )
     try:
         path.encode()
     except UnicodeEncodeError:
-        raise PackagingError(f"{source}: the name {shown(path)} is not UTF-8; rename the file") from None
+        raise PackagingError(f"{source}: the name {shown(path)} is not UTF-8; rename the file", "BIOT-3014") from None
 
 
 def shown(path: str) -> str:

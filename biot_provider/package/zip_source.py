@@ -7,17 +7,17 @@ the entries, so how they were written (zip64, data descriptors, a mode of 0) doe
 from __future__ import annotations
 
 import stat
+import time
 import zipfile
 from typing import TYPE_CHECKING
 
 from biot_provider.errors import PackagingError
+from biot_provider.package.known_files import stamp
 from biot_provider.package.source_file import SourceFile, check_name, executable, reading, shown
+from biot_provider.package.zips.writer import ON_UNIX
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-ON_UNIX = 3
-"""A zip entry's `create_system` when its attributes hold Unix permissions."""
 
 _UTF8_NAME = 0x800
 _ENCRYPTED = 0x1
@@ -25,9 +25,12 @@ _ENCRYPTED = 0x1
 
 def list_zip(source: Path) -> list[SourceFile]:
     """Return the files of a .zip. Raises `PackagingError`."""
-    with reading(source), zipfile.ZipFile(source) as archive:
-        entries = zip_entries(source, archive)
-    return [SourceFile(path, entry.file_size, _executable(entry)) for path, entry in entries.items()]
+    now = time.time_ns()
+    with reading(source):
+        its_stamp = stamp(source.stat(), now)
+        with zipfile.ZipFile(source) as archive:
+            entries = zip_entries(source, archive)
+    return [SourceFile(path, entry.file_size, _executable(entry), its_stamp) for path, entry in entries.items()]
 
 
 def zip_entries(source: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -39,12 +42,16 @@ def zip_entries(source: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.Zip
             continue
         known = entries.setdefault(path, entry)
         if (known.CRC, known.file_size) != (entry.CRC, entry.file_size):
-            raise PackagingError(f"{source}: {shown(path)} is in it twice, with two contents; zip the folder again")
+            raise PackagingError(
+                f"{source}: {shown(path)} is in it twice, with two contents; zip the folder again", "BIOT-3022"
+            )
         if (problem := _problem(path, entry)) is not None:
-            raise PackagingError(f"{source}: {shown(path)} {problem}")
+            raise PackagingError(f"{source}: {shown(path)} {problem}", "BIOT-3022")
     for path in entries:
         if any(path[:end] in entries for end, letter in enumerate(path) if letter == "/"):
-            raise PackagingError(f"{source}: {shown(path)} lies in a folder that is also a file; zip the folder again")
+            raise PackagingError(
+                f"{source}: {shown(path)} lies in a folder that is also a file; zip the folder again", "BIOT-3022"
+            )
     return entries
 
 
@@ -56,7 +63,8 @@ def _path(source: Path, entry: zipfile.ZipInfo) -> str:
         raise PackagingError(
             f"{source}: the name {shown(name)!r} means something else in a zip: Windows PowerShell's Compress-Archive "
             "writes backslashes, of which AWS Lambda makes no folders; give the folder itself as code, or zip it by "
-            "tar.exe or PowerShell 7"
+            "tar.exe or PowerShell 7",
+            "BIOT-3011",
         )
     while name.startswith("./"):
         name = name.removeprefix("./")
@@ -64,7 +72,8 @@ def _path(source: Path, entry: zipfile.ZipInfo) -> str:
     if any(part in ("", ".", "..") for part in parts) or (parts and parts[0].endswith(":")):
         raise PackagingError(
             f"{source}: the name {entry.orig_filename!r} is no place within a package; zip what is in the folder again,"
-            " from inside it"
+            " from inside it",
+            "BIOT-3011",
         )
     return name
 
@@ -77,7 +86,7 @@ def _name(source: Path, entry: zipfile.ZipInfo) -> str:
     try:
         return name.encode("cp437").decode()
     except UnicodeError:
-        raise PackagingError(f"{source}: the name {shown(name)!r} is not UTF-8; rename the file") from None
+        raise PackagingError(f"{source}: the name {shown(name)!r} is not UTF-8; rename the file", "BIOT-3014") from None
 
 
 def _problem(path: str, entry: zipfile.ZipInfo) -> str | None:

@@ -14,13 +14,17 @@ from typing import Any
 from biot_provider.errors import PackagingError
 from biot_provider.lifecycle.codec import is_unknown
 from biot_provider.lifecycle.kind import Given, declared_arguments
-from biot_provider.lifecycle.validation import Problem, shown
-from biot_provider.package.package import read_package, zipped_size_problem
+from biot_provider.lifecycle.problems import Problem, shown
+from biot_provider.package.package import MAX_FILE_DIGESTS, package_to_deploy, zipped_size_problem
 from biot_provider.plugin.handler.problem import handler_problem
 from biot_provider.plugin.model import DEFAULT_HANDLER, DEFAULT_RUNTIME, UNDECLARED
 from biot_provider.plugin.package import recipe_of
 from biot_provider.plugin.rules import plugin_problems
 from biot_provider.plugin.schedule import in_words, next_runs, schedule_problem
+from biot_provider.recipe.versions import VERSION_MARK
+
+_FEW_FILE_DIGESTS = 10
+"""Entries of a plugin's ``code_files``, at most."""
 
 
 def argument_problems(given: Given, old: Given) -> list[Problem]:
@@ -37,7 +41,11 @@ def schedule_problems(given: Given, old: Given) -> list[Problem]:
     schedule = _new_schedule(given, old)
     if schedule is None or next_runs(schedule, datetime.now(UTC), 1):
         return []
-    return [Problem("cron_schedule", f"never fires again, its last time is past (it reads: {in_words(schedule)})")]
+    return [
+        Problem(
+            "cron_schedule", f"never fires again, its last time is past (it reads: {in_words(schedule)})", "BIOT-2131"
+        )
+    ]
 
 
 def next_runs_of(given: Given, old: Given) -> str | None:
@@ -70,26 +78,42 @@ def code_digests(values: Given, old: Given, report: Callable[[str], None]) -> tu
             sources = read_sources(recipe)
             if sources.digest == old.get("code_digest") and values["handler"] == old.get("handler"):
                 return {"code_digest": sources.digest, "code_files": old.get("code_files") or {}}, []
-            package, digest, files = build_package(sources, report), sources.digest, sources.file_digests()
+            package, digest = build_package(sources, report), sources.digest
+            files = _code_files(digest, sources.file_digests, old)
             problem = built_size_problem(package)
         else:
-            package = read_package(Path(values["code"]))
-            digest, files = package.digest, package.file_digests()
+            package = package_to_deploy(Path(values["code"]), old.get("code_digest"))
+            digest = package.digest
+            files = _code_files(digest, package.file_digests, old)
             problem = zipped_size_problem(package) if package.digest != old.get("code_digest") else None
     except PackagingError as error:
-        text, *output = str(error).split("\n")
-        return {}, [Problem("code" if recipe is None else "build", text, tuple(output))]
+        text, *output = error.text.split("\n")
+        return {}, [Problem("code" if recipe is None else "build", text, error.message_code, tuple(output))]
     if problem:
-        return {}, [Problem("code" if recipe is None else "build", problem)]
+        return {}, [Problem("code" if recipe is None else "build", problem, "BIOT-3006")]
     runtime, handler = values["runtime"], values["handler"]
-    if isinstance(runtime, str) and isinstance(handler, str):
+    is_new = (digest, runtime, handler) != tuple(old.get(name) for name in ("code_digest", "runtime", "handler"))
+    if is_new and isinstance(runtime, str) and isinstance(handler, str):
         try:
             problem = handler_problem(package, runtime, handler)
         except OSError as error:  # such as a name too long for a file
             problem = f"the handler {shown(handler)} cannot be looked for: {error.strerror}"
         if problem:
-            return {}, [Problem("handler", problem)]
+            return {}, [Problem("handler", problem, "BIOT-2140")]
     return {"code_digest": digest, "code_files": files}, []
+
+
+def _code_files(digest: str, digests: Callable[[int], dict[str, str]], old: Given) -> Given:
+    """What a preview shows of the files: few entries, since state holds them twice.
+
+    Of code that stays they stay too, and where a state of before has more, so has the next one: only files that
+    changed differ.
+    """
+    before: Given = old.get("code_files") or {}
+    if before and digest == old.get("code_digest"):
+        return before
+    entries = sum(VERSION_MARK not in path for path in before)
+    return digests(_FEW_FILE_DIGESTS if entries <= _FEW_FILE_DIGESTS else MAX_FILE_DIGESTS)
 
 
 def _arguments(properties: Given) -> dict[str, Any]:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from biot_provider.api.models.wide import number
 from biot_provider.api.request_log import is_debugging
-from biot_provider.errors import InputError, NotFoundError
+from biot_provider.errors import InputError, NotFoundError, coded
 from biot_provider.lifecycle.codec import holds_unknown, is_unknown
 from biot_provider.lifecycle.declarations import Declarations
 from biot_provider.lifecycle.fields import Mark, marked
 from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError
 from biot_provider.lifecycle.owner import path_in_stack, resource_name, stack_of
+from biot_provider.lifecycle.problems import Problem
 from biot_provider.lifecycle.run_notes import RunNotes
-from biot_provider.lifecycle.validation import Problem
 from biot_provider.plugin.aws_lambda import runtime_warning
 from biot_provider.plugin.check import (
     argument_problems,
@@ -26,26 +26,22 @@ from biot_provider.plugin.check import (
     schedule_problems,
     with_defaults,
 )
-from biot_provider.plugin.imported import imported
 from biot_provider.plugin.kept import KeptPlugins
 from biot_provider.plugin.model import PluginInputs, PluginState
-from biot_provider.plugin.stamp import SEED, Stamp, is_foreign, is_remade, is_same_plugin
+from biot_provider.plugin.reads import PluginReads
+from biot_provider.plugin.stamp import is_foreign, is_same_plugin
 from biot_provider.plugin.state import (
     CODE,
     VARIABLES,
     changed_fields,
-    has_code,
     must_create_before_delete,
-    observed,
-    observed_code,
     replacing_fields,
 )
-from biot_provider.plugin.writes import PluginWrites
 from biot_provider.recipe.versions import changed_versions
 
 if TYPE_CHECKING:
-    from biot_provider.api.models.plugins import PluginAnswer
     from biot_provider.plugin.hooks.new import NewHooks
+    from biot_provider.plugin.writes import PluginWrites
 
 _MOST_VERSIONS = 10
 """Changes of dependencies that one line names."""
@@ -63,6 +59,7 @@ class PluginKind:
         self._declared: Declarations[tuple[tuple[str, str], str]] = Declarations()
         """The stack and the name of the plugins of this run."""
         self._kept = KeptPlugins(RunNotes.of_this_run("plugin"))
+        self._reads = PluginReads()
 
     def name(self, id_: str, state: PluginState) -> str:
         """What messages call a plugin."""
@@ -89,7 +86,7 @@ class PluginKind:
         if problems:
             raise InvalidInputsError(problems)
         if warning := runtime_warning(given.get("runtime"), datetime.now(UTC).date()):
-            context.report(f"warning: plugin {values.get('name')!r}: {warning}")
+            context.report(coded(f"warning: plugin {values.get('name')!r}: {warning}", "BIOT-5109"))
         if runs := next_runs_of(given, old):
             context.report(f"plugin {values.get('name')!r}: {runs}")
         self._report_hooks(given, old, context)
@@ -119,38 +116,15 @@ class PluginKind:
 
     def create(self, new: PluginState, context: Context) -> Found[PluginState]:
         """Create the plugin, or continue with the one that this resource has on the platform already."""
-        state = PluginWrites(context).create(new)
+        with self._reads.written(new.name, context):
+            state = _writes(context).create(new)
         if state.kept is True:
             self._keep(state)
         return Found(new.name, state)
 
     def read(self, id_: str, known: PluginState, context: Context) -> Found[PluginState] | None:
         """Read the plugin; one of that name which is another counts as gone."""
-        has_no_state = known.creation_time is None and known.platform is None
-        is_import = has_no_state and not known.name
-        known = known.model_copy(update={"name": known.name or id_})
-        try:
-            answer = context.client.get_plugin(id_)
-        except NotFoundError:
-            if has_no_state and not is_import:
-                raise  # the platform's own words say more than that there is none
-            return None
-        if is_import:
-            return Found(id_, imported(answer, known))
-        state = observed(answer, known)
-        if has_no_state:
-            return Found(id_, state)
-        if is_remade(answer, known):
-            # Even with this resource's stamp: this state may be one that is to be deleted, of before a replacement.
-            stamp = Stamp.found(answer)
-            outlook = "; its stamp is this resource's, so `pulumi up` continues with it"
-            context.report(
-                f"warning: plugin {id_!r} of this stack no longer exists: the one of that name was created at"
-                f" {answer.creation_time}, not at {known.creation_time}, and is left alone"
-                f"{outlook if stamp is not None and stamp.is_of(known.owner) else ''}"
-            )
-            return None
-        return Found(id_, _with_code(state, answer, known, context))
+        return self._reads.read(id_, known, context)
 
     def declared(self, state: PluginState) -> PluginState:
         """The state with the version given by hand: a managed version is no input."""
@@ -158,7 +132,8 @@ class PluginKind:
 
     def update(self, _id: str, old: PluginState, new: PluginState, context: Context) -> PluginState:
         """Send what changed, and code only when it changed."""
-        updated = PluginWrites(context).update(old, _image_alone(new))
+        with self._reads.written(new.name, context):
+            updated = _writes(context).update(old, _image_alone(new))
         self._keep(updated)
         return updated
 
@@ -168,7 +143,8 @@ class PluginKind:
         if old in self._kept:
             context.report(f"plugin {id_!r}: is kept, not made anew: its replacement has taken it over")
             return
-        PluginWrites(context).delete(old)
+        with self._reads.written(old.name, context):
+            _writes(context).delete(old)
 
     def is_there(self, id_: str, old: PluginState, context: Context) -> bool:
         """Whether the platform has the plugin with this resource's stamp, or the one that was made at its time."""
@@ -213,7 +189,13 @@ class PluginKind:
         shown = resource_name(other)
         if shown == resource_name(owner):  # below another parent: the types distinguish the two
             shown = path_in_stack(other)
-        return [Problem("name", f"{name!r} is the plugin of resource {shown!r} too: leave one out")]
+        return [Problem("name", f"{name!r} is the plugin of resource {shown!r} too: leave one out", "BIOT-2142")]
+
+
+def _writes(context: Context) -> PluginWrites:
+    from biot_provider.plugin.writes import PluginWrites  # a preview starts without it
+
+    return PluginWrites(context)
 
 
 def _is_build_unknown(values: Given) -> bool:
@@ -226,24 +208,6 @@ def _about(name: str, line: str) -> str:
     """The line with what it is about, behind its severity."""
     warning = "warning: "
     return f"{warning}{name}: {line.removeprefix(warning)}" if line.startswith(warning) else f"{name}: {line}"
-
-
-def _with_code(state: PluginState, answer: PluginAnswer, known: PluginState, context: Context) -> PluginState:
-    """The state with its code and its stamp as they are on the platform."""
-    stamp = Stamp.found(answer)
-    if stamp is not None and not stamp.belongs_to(known.owner):
-        context.report(
-            f"warning: plugin {state.name!r} belongs to another stack or resource by now (owner {stamp.owner}):"
-            " this stack leaves it alone. What to do: take it out of the program, or set adopt=True to take it over"
-        )
-        # The adoption that is declared is due again.
-        return observed_code(state, answer, None, known).model_copy(update={"adopt": False})
-    if not has_code(known) and answer.version != known.version and (stamp is None or stamp.digest == SEED):
-        context.report(
-            f"plugin {state.name!r}: version {answer.version} of its code was deployed elsewhere; it stays, since"
-            " no code is declared"
-        )
-    return observed_code(state, answer, stamp if context.settings.stamp else None, known)
 
 
 def _image_alone(new: PluginState) -> PluginState:
@@ -266,20 +230,23 @@ def _check_version(old: PluginState, new: PluginState, changed: set[str]) -> Non
         if number(new.version) <= last and not is_foreign(old.code_digest):
             raise InputError(
                 f"version: plugin {new.name!r} has new code, so its version must be above {last},"
-                f" not {new.version}; or leave version out to have it managed"
+                f" not {new.version}; or leave version out to have it managed",
+                "BIOT-2143",
             )
     elif new.version not in (last, old.version):
         raise InputError(
             f"version: plugin {new.name!r} has no new code, so its version must stay {last},"
-            f" not {new.version}; or leave version out to have it managed"
+            f" not {new.version}; or leave version out to have it managed",
+            "BIOT-2143",
         )
 
 
 def _diff_warnings(old: PluginState, new: PluginState, changed: set[str], replaces: list[str]) -> Iterator[str]:
     if replaces:
-        yield (
+        yield coded(
             f"warning: plugin {old.name!r} is made anew ({', '.join(replaces)} cannot change in place):"
-            " its endpoint_url and its service user on the platform change"
+            " its endpoint_url and its service user on the platform change",
+            "BIOT-5108",
         )
     if versions := changed_versions(old.code_files or {}, new.code_files or {}):
         more = f", and {len(versions) - _MOST_VERSIONS} more" if len(versions) > _MOST_VERSIONS else ""

@@ -18,7 +18,7 @@ from biot_provider.api.models.wide import (
     Wide,
     number,
 )
-from biot_provider.hooks.model import DEFAULT_ORDER
+from biot_provider.hooks import DEFAULT_ORDER
 from biot_provider.lifecycle.fields import (
     Default,
     Expected,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from biot_provider.errors import PackagingError
-from biot_provider.package.package import Package, read_package
+from biot_provider.package.package import Package, reread_package
 from biot_provider.plugin.model import AUTO_BUILD, DEFAULT_RUNTIME, PluginState
 from biot_provider.recipe.recipe import AUTO, Recipe
 
@@ -32,7 +32,7 @@ def deployed_package(wanted: PluginState) -> Package:
     build = None if wanted.build is None else wanted.build.model_dump()
     recipe = recipe_of(wanted.code, build, wanted.runtime)
     if recipe is None:
-        package = read_package(Path(str(wanted.code)))
+        package = reread_package(Path(str(wanted.code)))
         digest = package.digest
     else:
         from biot_provider.recipe.build import build_package
@@ -43,5 +43,7 @@ def deployed_package(wanted: PluginState) -> Package:
         package = build_package(sources) if digest == wanted.code_digest else sources.files
     if digest != wanted.code_digest:
         place = package.source
-        raise PackagingError(f"code: {place} changed after the preview looked at it: run `pulumi up` again")
+        raise PackagingError(
+            f"code: {place} changed after the preview looked at it: run `pulumi up` again", "BIOT-3007"
+        )
     return package

@@ -14,7 +14,8 @@ from pydantic.alias_generators import to_camel
 
 from biot_provider.api.models.plugins import NAME_PREFIX
 from biot_provider.lifecycle.fields import API_ID
-from biot_provider.lifecycle.validation import SKIPPED, Arguments, IsUnknown, Problem, in_path, shown
+from biot_provider.lifecycle.problems import SKIPPED, IsUnknown, Problem, in_path, shown
+from biot_provider.lifecycle.validation import Arguments
 from biot_provider.plugin.aws_lambda import RESERVED_VARIABLES
 from biot_provider.plugin.model import PluginInputs
 from biot_provider.plugin.schedule import schedule_problem
@@ -59,7 +60,7 @@ def plugin_problems(
 def _name_problems(name: object) -> Iterator[Problem]:
     if isinstance(name, str) and name.startswith(NAME_PREFIX):
         bare = name.removeprefix(NAME_PREFIX)
-        yield Problem("name", f"must not start with {NAME_PREFIX!r}, the platform adds it: use {bare!r}")
+        yield Problem("name", f"must not start with {NAME_PREFIX!r}, the platform adds it: use {bare!r}", "BIOT-2101")
 
 
 def _package_problems(values: Mapping[str, Any], naming: Naming) -> Iterator[Problem]:
@@ -69,9 +70,13 @@ def _package_problems(values: Mapping[str, Any], naming: Naming) -> Iterator[Pro
     for other in ("code", "build", "runtime", "handler"):
         if values.get(other) is not None:
             image_tag = naming("image_tag", other)
-            yield Problem(other, f"does not go with {image_tag}: an image brings its own code, runtime and handler")
+            yield Problem(
+                other, f"does not go with {image_tag}: an image brings its own code, runtime and handler", "BIOT-2105"
+            )
     if isinstance(tag, str) and tag and not _IMAGE_TAG.fullmatch(tag) and len(tag) <= 128:
-        yield Problem("image_tag", f"must be an image tag alone (letters, digits, _ . -), not {shown(tag)}")
+        yield Problem(
+            "image_tag", f"must be an image tag alone (letters, digits, _ . -), not {shown(tag)}", "BIOT-2102"
+        )
 
 
 def _build_problems(values: Mapping[str, Any], naming: Naming) -> Iterator[Problem]:
@@ -79,17 +84,19 @@ def _build_problems(values: Mapping[str, Any], naming: Naming) -> Iterator[Probl
     if build is None or values.get("image_tag") is not None:
         return
     if values.get("code") is None:
-        yield Problem("build", f"needs {naming('code', 'build')}: the folder of the sources")
+        yield Problem("build", f"needs {naming('code', 'build')}: the folder of the sources", "BIOT-2103")
     if not isinstance(build, Mapping):
         return
     for name in ("output", "inputs"):
         if build.get(name) is not None and build.get("command") is None:
-            yield Problem(f"build.{name}", "goes with a command alone: dependencies are installed beside the sources")
+            yield Problem(
+                f"build.{name}", "goes with a command alone: dependencies are installed beside the sources", "BIOT-2103"
+            )
     output = build.get("output")
     if isinstance(output, str) and (
         output.startswith(("/", "~")) or ".." in re.split(r"[/\\]", output) or "\\" in output
     ):
-        yield Problem("build.output", f"must be a path within code, such as dist, not {shown(output)}")
+        yield Problem("build.output", f"must be a path within code, such as dist, not {shown(output)}", "BIOT-2104")
 
 
 def _variable_problems(variables: object) -> Iterator[Problem]:
@@ -98,13 +105,13 @@ def _variable_problems(variables: object) -> Iterator[Problem]:
     for key, value in variables.items():
         path = f"{_VARIABLES}.{in_path(key)}"
         if problem := _variable_name_problem(key):
-            yield Problem(path, problem)
+            yield Problem(path, problem, "BIOT-2110")
         if value is SKIPPED:
             continue
         if not isinstance(value, str):
-            yield Problem(path, f"must be a string, not {type(value).__name__}: put it in quotes")
+            yield Problem(path, f"must be a string, not {type(value).__name__}: put it in quotes", "BIOT-2110")
         elif not value:
-            yield Problem(path, "must not be empty: leave the variable out instead")
+            yield Problem(path, "must not be empty: leave the variable out instead", "BIOT-2110")
     texts = [text for pair in variables.items() for text in pair if isinstance(text, str)]
     size = sum(len(text.encode()) for text in texts)
     if size + STAMP_BYTES > VARIABLES_BYTES:
@@ -112,6 +119,7 @@ def _variable_problems(variables: object) -> Iterator[Problem]:
             _VARIABLES,
             f"must be at most {VARIABLES_BYTES - STAMP_BYTES} bytes in all (AWS Lambda's {VARIABLES_BYTES}"
             f" less this provider's stamp), not {size}",
+            "BIOT-2113",
         )
 
 
@@ -140,19 +148,26 @@ def _subscription_problems(subscriptions: object, naming: Naming) -> Iterator[Pr
         kind, api_id, entity = item.get("type"), _get(item, "api_id"), _get(item, "entity_type_name")
         if kind in ("PRE_REQUEST", "POST_REQUEST"):
             if api_id is None:
-                yield Problem(f"{path}.api_id", f"is required for {kind}, such as POST/organization/v1/users/patients")
+                yield Problem(
+                    f"{path}.api_id",
+                    f"is required for {kind}, such as POST/organization/v1/users/patients",
+                    "BIOT-2120",
+                )
             elif isinstance(api_id, str) and api_id and not API_ID.fullmatch(api_id):
                 yield Problem(
                     f"{path}.api_id",
                     f"must be a method and a path, such as POST/organization/v1/users/patients, not {shown(api_id)}",
+                    "BIOT-2120",
                 )
             yield from _twice(seen, (kind, api_id), path)
         elif kind == "ADAPT_ENTITY":
             if api_id is not None:
                 entity_type_name = naming("entity_type_name", path)
-                yield Problem(f"{path}.api_id", f"must be left out for ADAPT_ENTITY: name the {entity_type_name}")
+                yield Problem(
+                    f"{path}.api_id", f"must be left out for ADAPT_ENTITY: name the {entity_type_name}", "BIOT-2120"
+                )
             if entity is None:
-                yield Problem(f"{path}.entity_type_name", "is required for ADAPT_ENTITY")
+                yield Problem(f"{path}.entity_type_name", "is required for ADAPT_ENTITY", "BIOT-2123")
             yield from _twice(seen, (kind, entity), path)
     seen = {}
     for path, item in _items(_get(subscriptions, "notifications"), "subscriptions.notifications"):
@@ -171,7 +186,7 @@ def _twice(seen: dict[tuple[object, ...], str], key: tuple[object, ...], path: s
     if not all(part is None or isinstance(part, str) for part in key):
         return
     if key in seen:
-        yield Problem(path, f"is the same subscription as {seen[key]}: leave one out")
+        yield Problem(path, f"is the same subscription as {seen[key]}: leave one out", "BIOT-2124")
     seen.setdefault(key, path)
 
 
@@ -179,4 +194,4 @@ def _schedule_problems(schedule: object) -> Iterator[Problem]:
     if isinstance(schedule, str) and len(schedule) <= 250:
         problem = schedule_problem(schedule)
         if problem:
-            yield Problem("cron_schedule", problem)
+            yield Problem("cron_schedule", problem, "BIOT-2130")

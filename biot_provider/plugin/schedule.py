@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-PATTERN = re.compile(
+PATTERN = (
     r"^(?:(?:(?:(?:[0-5]?[0-9])|[*])(?:(?:[-](?:(?:[0-5]?[0-9])|[*]))|(?:[\/][0-9]+))?(?:[,](?:(?:[0-5]?[0"
     r"-9])|[*])(?:(?:[-](?:(?:[0-5]?[0-9])|[*]))|(?:[\/][0-9]+))?)*)[ ]+(?:(?:(?:[0-2]?[0-9])|[*])(?:(?:[-"
     r"](?:(?:[0-2]?[0-9])|[*]))|(?:[\/][0-9]+))?(?:[,](?:(?:[0-2]?[0-9])|[*])(?:(?:[-](?:(?:[0-2]?[0-9])|["
@@ -34,7 +34,7 @@ PATTERN = re.compile(
     r"2][0-9]{3})|[*])(?:(?:[-](?:(?:[12][0-9]{3})|[*]))|(?:[\/][0-9]+))?(?:[,](?:(?:[12][0-9]{3})|[*])(?:"
     r"(?:[-](?:(?:[12][0-9]{3})|[*]))|(?:[\/][0-9]+))?)*))$"
 )
-"""The platform's pattern, as published."""
+"""The platform's pattern, as published. Compiled on use: few plugins have a schedule, and it takes its time."""
 
 _FIELDS = ("minutes", "hours", "day of month", "month", "day of week", "year")
 _DAY_OF_MONTH = 2
@@ -51,7 +51,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def schedule_problem(schedule: str) -> str | None:
     """Return what is wrong with a schedule, whatever the current day, or None."""
     fields = schedule.split()
-    if not PATTERN.fullmatch(schedule):
+    if not re.fullmatch(PATTERN, schedule):
         return _shape_problem(schedule, fields)
     problems = [problem for index, text in enumerate(fields) for problem in _field_problems(index, text)]
     if not problems and not next_runs(schedule, _EPOCH - timedelta(minutes=1), 1):

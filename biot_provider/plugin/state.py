@@ -18,7 +18,7 @@ from biot_provider.api.models.plugins import (
     PluginAnswer,
     SubscriptionsAnswer,
 )
-from biot_provider.hooks.model import ADAPT_ENTITY, DEFAULT_ORDER
+from biot_provider.hooks import ADAPT_ENTITY, DEFAULT_ORDER
 from biot_provider.lifecycle.fields import updatable
 from biot_provider.plugin.model import AS_DEPLOYED, Cors, PluginInputs, PluginState
 from biot_provider.plugin.stamp import SEED, STAMP_VARIABLE, Stamp, code_identity, is_digest, is_foreign

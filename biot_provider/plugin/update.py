@@ -6,7 +6,6 @@ Nothing here knows Pulumi.
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING
 
@@ -97,13 +96,16 @@ class PluginUpdate:
         advice = "check that biot:baseUrl is this stack's platform; then set adopt=True to take it over"
         if stamp is not None and not stamp.belongs_to(self._before.owner, self._wanted.owner):
             raise LifecycleError(
-                f"{refused} the plugin belongs to another stack or resource (owner {stamp.owner})", advice=advice
+                f"{refused} the plugin belongs to another stack or resource (owner {stamp.owner})",
+                "BIOT-5013",
+                advice=advice,
             )
         is_new = stamp is not None and stamp.owner == owner_hash(self._wanted.owner)
         if is_another(found, self._before) and not is_new:
             raise LifecycleError(
                 f"{refused} it is not the plugin that this stack deployed: it carries no stamp of it and was created at"
                 f" {found.creation_time}, not {self._before.creation_time}",
+                "BIOT-5013",
                 advice=f"{advice}, or choose another name",
             )
 
@@ -196,11 +198,8 @@ def zipped(wanted: PluginState) -> Iterator[IO[bytes] | None]:
     if wanted.code is None:
         yield None
         return
-    package = deployed_package(wanted)
-    with tempfile.TemporaryFile() as target:
-        package.write_zip(target)
-        target.seek(0)
-        yield target
+    with deployed_package(wanted).zip() as file:
+        yield file
 
 
 def _refuse_kept_schedule(answer: PluginAnswer, wanted: PluginState) -> None:
@@ -208,5 +207,6 @@ def _refuse_kept_schedule(answer: PluginAnswer, wanted: PluginState) -> None:
         raise LifecycleError(
             f"update plugin {wanted.name!r}: the platform keeps the schedule {answer.cron_schedule!r}"
             " although it was to clear it",
+            "BIOT-5015",
             advice="give enabled_state='DISABLED', or replace the plugin (`pulumi up --replace <urn>`)",
         )

@@ -11,7 +11,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from biot_provider.api.models.plugins import PluginAnswer
-from biot_provider.errors import BiotError, ConflictError, LifecycleError, NotFoundError
+from biot_provider.errors import BiotError, ConflictError, LifecycleError, NotFoundError, coded
 from biot_provider.lifecycle.kind import Found, HalfMadeError
 from biot_provider.lifecycle.settle import rollback_failed, settle, unclear
 from biot_provider.plugin.body import create_body
@@ -95,8 +95,11 @@ class PluginWrites:
             return PluginUpdate(self._context, before, wanted).run()
         except NotFoundError:
             self._report(
-                f"warning: plugin {wanted.name!r} no longer exists: it is created anew, with another endpoint_url and"
-                " another service user on the platform"
+                coded(
+                    f"warning: plugin {wanted.name!r} no longer exists: it is created anew, with another endpoint_url"
+                    " and another service user on the platform",
+                    "BIOT-5101",
+                )
             )
             return self.create(wanted)
 
@@ -108,7 +111,7 @@ class PluginWrites:
             found = self._find(state.name)
             kept = None if found is None else why_kept(found, state)
             if kept is not None:
-                self._report(f"warning: plugin {state.name!r} is left alone: {kept}")
+                self._report(coded(f"warning: plugin {state.name!r} is left alone: {kept}", "BIOT-5102"))
                 return None
             return found
 
@@ -140,11 +143,15 @@ class PluginWrites:
             if not may_remake:
                 raise LifecycleError(
                     f"create plugin {wanted.name!r}: the platform still has the one that was deleted for it",
+                    "BIOT-5012",
                     advice="run `pulumi up` again",
                 )
             self._report(
-                f"warning: plugin {wanted.name!r}: the one that this resource has on the platform already, since"
-                f" {found.creation_time}, cannot become this one: it is made anew"
+                coded(
+                    f"warning: plugin {wanted.name!r}: the one that this resource has on the platform already, since"
+                    f" {found.creation_time}, cannot become this one: it is made anew",
+                    "BIOT-5103",
+                )
             )
             self.delete(observed(found, wanted))
             return self.create(wanted, may_remake=False).model_copy(update={"kept": True})
@@ -155,8 +162,11 @@ class PluginWrites:
         if not unclear_errors:
             changed = ", ".join(sorted(changed_fields(before, wanted))) or "nothing differs"
             self._report(
-                f"warning: plugin {wanted.name!r} existed already, since {found.creation_time}, with the stamp of this"
-                f" very resource: it is updated, not created ({changed})"
+                coded(
+                    f"warning: plugin {wanted.name!r} existed already, since {found.creation_time}, with the stamp of"
+                    f" this very resource: it is updated, not created ({changed})",
+                    "BIOT-5104",
+                )
             )
         force = fits or any(rollback_failed(error) for error in unclear_errors)
         # The plugin may be in state still, to be deleted since this create replaces it, in this run or in another.
@@ -172,13 +182,17 @@ class PluginWrites:
             raise LifecycleError(
                 f"create plugin {wanted.name!r}: the existing plugin is of package type"
                 f" {found.deployment_package_type}, which cannot change",
+                "BIOT-5011",
                 advice="delete it, or choose another name",
             )
         stamp = Stamp.found(found)
         owner = f" of owner {stamp.owner}" if stamp else ""
         self._report(
-            f"warning: plugin {wanted.name!r}: takes over the existing plugin{owner} (adopt is set); it was created at"
-            f" {found.creation_time}"
+            coded(
+                f"warning: plugin {wanted.name!r}: takes over the existing plugin{owner} (adopt is set); it was created"
+                f" at {found.creation_time}",
+                "BIOT-5105",
+            )
         )
         before = found_before_create(found, wanted).model_copy(update={"kept": True})
         if has_code(wanted):
@@ -218,5 +232,6 @@ def _name_is_taken(wanted: PluginState, found: PluginAnswer, stamp: Stamp | None
     return LifecycleError(
         f"create plugin {wanted.name!r}: a plugin of that name exists already and {owner}; it was created at"
         f" {found.creation_time}",
+        "BIOT-5010",
         advice=f"choose another name, or set adopt=True to take it over{aliases}",
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import pulumi
 
+from biot_provider.errors import coded
 from biot_provider.lifecycle.owner import Urn, owner_of
 
 FilePath = str | os.PathLike[str] | pulumi.FileArchive
@@ -46,7 +47,10 @@ def path(value: Any) -> Any:
         if isinstance(value, pulumi.AssetArchive) and value.assets:
             kind += f" of {', '.join(value.assets)[:80]}"
         raise pulumi.RunError(
-            f"code must be the path of a folder or a .zip, not a {kind}: put the files into one folder, and give its"
-            " path, such as code='plugins/hello'"
+            coded(
+                f"code must be the path of a folder or a .zip, not a {kind}: put the files into one folder, and give"
+                " its path, such as code='plugins/hello'",
+                "BIOT-2141",
+            )
         )
     return os.fsdecode(value) if isinstance(value, bytes | os.PathLike) else value

@@ -14,6 +14,7 @@ import pulumi
 from pulumi.runtime.settings import get_monitor
 
 from biot_provider.config import KEYS, NAMESPACE, PERSON, SERVICE_USER, Key
+from biot_provider.errors import coded
 
 _PACKAGE = "pulumi-python"
 
@@ -89,8 +90,11 @@ def with_encrypted_credentials(opts: pulumi.ResourceOptions) -> pulumi.ResourceO
     if monitor not in _PROVIDERS:
         commands = ", ".join(key.command for key in plain)
         pulumi.log.warn(
-            f"{', '.join(key.path for key in plain)}: a secret in plain text in the stack's file: run {commands}."
-            " In state it is encrypted: this program uses a provider `biot-configuration` for it"
+            coded(
+                f"{', '.join(key.path for key in plain)}: a secret in plain text in the stack's file: run {commands}."
+                " In state it is encrypted: this program uses a provider `biot-configuration` for it",
+                "BIOT-1013",
+            )
         )
         _PROVIDERS[monitor] = Provider("biot-configuration")
     return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(provider=_PROVIDERS[monitor]))

@@ -10,8 +10,8 @@ from typing import Any
 import pulumi
 from pulumi.runtime import get_config, get_root_directory
 
-from biot_provider.errors import InputError
-from biot_provider.lifecycle.validation import nearest
+from biot_provider.errors import InputError, coded
+from biot_provider.lifecycle.problems import nearest
 from biot_provider.plugin.manifest.arguments import MANIFEST_KEYS, PluginManifest
 from biot_provider.plugin.manifest.folders import MANIFEST, find_manifests
 from biot_provider.plugin.manifest.overrides import read_overrides
@@ -52,12 +52,12 @@ def read_fleet(folder: Path, overrides: Mapping[str, Any], place: str = STACK) -
     problems: list[str] = []
     manifests = {manifest.parent.name: manifest for manifest in find_manifests(folder, MANIFEST_KEYS, problems)}
     if not isinstance(overrides, Mapping):
-        problems.append(f"{place.format('')}: must be a map of plugin names")
+        problems.append(coded(f"{place.format('')}: must be a map of plugin names", "BIOT-2154"))
         overrides = {}
     for name in overrides if manifests else ():
         if name not in manifests:
             near = nearest(name, list(manifests))
-            problems.append(f"{place.format('')}: no plugin {name!r} in {folder.absolute()}{near}")
+            problems.append(coded(f"{place.format('')}: no plugin {name!r} in {folder.absolute()}{near}", "BIOT-2163"))
     fleet: dict[str, dict[str, Any]] = {}
     for name, manifest in manifests.items():
         try:
@@ -66,7 +66,7 @@ def read_fleet(folder: Path, overrides: Mapping[str, Any], place: str = STACK) -
             problems.append(str(error))
     problems += _shared_names(fleet, manifests)
     if problems:
-        raise InputError("\n".join(problems))
+        raise InputError("\n".join(problems), None)
     return fleet
 
 
@@ -78,7 +78,7 @@ def read_plugin(manifest: Path, override: Any = None, place: str = "override") -
     problems: list[str] = []
     arguments = _plugin(manifest, override, place, problems)
     if problems:
-        raise InputError("\n".join(problems))
+        raise InputError("\n".join(problems), None)
     return arguments
 
 
@@ -106,7 +106,8 @@ def _shared_names(fleet: Mapping[str, Mapping[str, Any]], manifests: Mapping[str
         name = arguments["name"]
         if isinstance(name, str) and first.setdefault(name, folder) != folder:
             other = manifests[first[name]].absolute()
-            problems.append(f"{manifests[folder].absolute()}: name: {name!r} is the name of {other} too")
+            problem = f"{manifests[folder].absolute()}: name: {name!r} is the name of {other} too"
+            problems.append(coded(problem, "BIOT-2142"))
     return problems
 
 
@@ -118,7 +119,7 @@ def _stack_overrides() -> Any:
     try:
         return read_overrides(text, Path(get_root_directory()))
     except InputError as error:
-        raise InputError(f"{STACK.format('')}: {error}") from None
+        raise InputError(f"{STACK.format('')}: {error.text}", error.message_code) from None
 
 
 def _code_beside(manifest: Path) -> Path | None:

@@ -5,19 +5,24 @@ The classes themselves, in ``resources/``, are generated from the models; ``kind
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
+import base64
+import functools
+import pickle
 import uuid
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
 import pulumi
-from pulumi.dynamic import Resource, ResourceProvider
+from pulumi.dynamic import Resource
+from pulumi.dynamic.dynamic import PROVIDER_KEY
 from pulumi.runtime.settings import get_monitor
 
+from biot_provider.errors import coded
 from biot_provider.program.arguments import owner, path
+from biot_provider.program.call_site import program_frames
 from biot_provider.program.connection import with_encrypted_credentials
+from biot_provider.program.outputs import Attributes, Settled, known_secret
 from biot_provider.program.sendable import sendable
 from biot_provider.provider.secret_arguments import KEY as SECRETS
 from biot_provider.provider.secret_arguments import secret_names
@@ -29,8 +34,8 @@ _PLATFORM = "__platform"
 class DeclaredResource(Resource):
     """A resource as a program declares it."""
 
-    _managed_by: ClassVar[type[ResourceProvider]]
-    """What manages resources of the kind."""
+    _managed_by: ClassVar[tuple[str, str]]
+    """The module and the name of the class that manages resources of the kind, in the provider's process."""
 
     _instead_of_import: ClassVar[str]
     """How a resource that exists is taken over."""
@@ -67,14 +72,17 @@ class DeclaredResource(Resource):
     def __init__(self, resource_name: str, arguments: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> None:
         of_every = pulumi.ResourceOptions(
             additional_secret_outputs=[*self._secret_outputs] or None,
-            # A stack may have it from the native provider.
-            aliases=[pulumi.Alias(type_=f"biot:index:{type(self).__name__}")],
+            aliases=[_native(type(self).__name__, resource_name, opts)],
         )
+        opts = pulumi.ResourceOptions.merge(self._options(arguments), opts)
         opts = with_encrypted_credentials(pulumi.ResourceOptions.merge(opts, of_every))
         if opts.import_ is not None:
             raise pulumi.RunError(
-                f"{type(self).__name__} {resource_name!r}: the option import_ does not work with Pulumi's dynamic"
-                f" providers. What to do: {self._instead_of_import}"
+                coded(
+                    f"{type(self).__name__} {resource_name!r}: the option import_ does not work with Pulumi's dynamic"
+                    f" providers. What to do: {self._instead_of_import}",
+                    "BIOT-2145",
+                )
             )
         if any(name in (opts.ignore_changes or ()) for name in self._content):
             opts.ignore_changes = [*(opts.ignore_changes or ()), *self._content_digest]
@@ -82,17 +90,21 @@ class DeclaredResource(Resource):
         if updates and self._lasting and opts.id is None:
             opts.hooks = pulumi.ResourceHookBinding.merge(opts.hooks, updates.binding)
         arguments = sendable(type(self).__name__, resource_name, self._completed(resource_name, arguments))
+        arguments |= {name: _each_secret(arguments[name]) for name in self._secret_maps}
         properties = {
             **arguments,
             **dict.fromkeys((*self._outputs, _PLATFORM)),
             "__owner": owner(resource_name, opts),
             SECRETS: secret_names(arguments),
+            PROVIDER_KEY: pickled_by_name(*self._managed_by),
         }
-        super().__init__(self._managed_by(), resource_name, properties, opts)
-        if updates:
-            unset = self._left_none(arguments)
-            for name in {*self._optional, *self._lasting, *unset}:
-                vars(self)[name] = self._previewed(name, unset, updates)
+        attributes = self.__dict__ = Attributes(self, self._previewed if updates else None)
+        self._updates, self._unset = updates, self._left_none(arguments)
+        type_ = f"pulumi-python:{self._resource_type_name}"
+        with program_frames():
+            # Past the SDK's class, which would pickle the provider, and so import it and all that it needs.
+            pulumi.CustomResource.__init__(self, type_, resource_name, properties, opts)
+        attributes.take_over(properties)
 
     @classmethod
     def get(
@@ -114,15 +126,17 @@ class DeclaredResource(Resource):
         resource: Self = kind(resource_name, **{**dict.fromkeys(cls._required), **arguments}, opts=opts)
         return resource
 
+    def _options(self, _arguments: Mapping[str, Any]) -> pulumi.ResourceOptions:
+        """The options of a resource with these arguments, where the program gives no others."""
+        return pulumi.ResourceOptions()
+
     def _completed(self, resource_name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments with the resource's name where they have none, paths as text, and secrets as such."""
+        """The arguments with the resource's name where they have none, and paths as text."""
         completed = dict(arguments)
         if "name" in completed and completed["name"] is None:
             completed["name"] = resource_name
         for name in self._paths:
             completed[name] = path(completed[name])
-        for name in self._secret_maps:
-            completed[name] = _each_secret(completed[name])
         return completed
 
     def _left_none(self, arguments: Mapping[str, Any]) -> Collection[str]:
@@ -133,35 +147,29 @@ class DeclaredResource(Resource):
         """The outputs that an update from these to those leaves as they are."""
         return self._lasting
 
-    def _previewed(self, name: str, unset: Collection[str], updates: _Updates) -> pulumi.Output[Any]:
+    def _output(self, name: str) -> pulumi.Output[Any]:
+        """The output of this name."""
+        try:
+            output: pulumi.Output[Any] = vars(self)[name]
+        except KeyError:  # a transformation has taken the property away
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}") from None
+        return output
+
+    async def _previewed(self, name: str, attributes: Attributes) -> Settled:
         """The output of a preview, in which the SDK takes whatever is None for unknown."""
-        shown: pulumi.Output[Any] = vars(self)[name]
-        platform: pulumi.Output[Any] = vars(self)[_PLATFORM]
-
-        async def settle() -> tuple[Any, bool, bool]:
-            value, known, secret = (
-                await shown.future(with_unknowns=True),
-                await shown.is_known(),
-                await shown.is_secret(),
-            )
-            if known or value is not None:
-                return value, known, secret
-            old, new = updates.seen.get(str(await self.urn.future()), ({}, {}))
-            if old and name in self._lasts(old, new):
-                kept = old.get(name)
-                if isinstance(kept, pulumi.Output):  # a secret
-                    return _whole(await kept.future()), True, True
-                return _whole(kept), True, secret
-            return None, name in unset or await platform.is_known(), secret
-
-        settled = asyncio.ensure_future(settle())
-        with contextlib.suppress(AttributeError):  # as the SDK does for its own: the time of a preview grows with these
-            shown._untrack()
-
-        async def part(index: int) -> Any:
-            return (await settled)[index]
-
-        return pulumi.Output(shown.resources(), part(0), part(1), part(2))
+        shown = await attributes.settled(name)
+        if shown.is_known or shown.value is not None or self._updates is None:
+            return shown
+        is_unset = name in self._unset
+        if name not in self._lasting and name not in self._optional and not is_unset:
+            return shown
+        old, new = self._updates.seen.get(str(await self.urn.future()), ({}, {}))
+        if old and name in self._lasts(old, new):
+            kept = old.get(name)
+            if isinstance(kept, pulumi.Output):
+                return shown._replace(value=_whole(await kept.future()), is_known=True, is_secret=True)
+            return shown._replace(value=_whole(kept), is_known=True)
+        return shown._replace(value=None, is_known=is_unset or (await attributes.settled(_PLATFORM)).is_known)
 
 
 class _Updates:
@@ -188,9 +196,31 @@ class _Updates:
         self.seen[args.urn] = (args.old_outputs or {}, args.new_inputs or {})
 
 
+def _native(kind: str, resource_name: str, opts: pulumi.ResourceOptions | None) -> pulumi.Alias | str:
+    """The resource as one of the native provider, which a stack may have it from."""
+    type_ = f"biot:index:{kind}"
+    if opts is None or opts.parent is None:  # a text costs the SDK less than an alias
+        return f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{type_}::{resource_name}"
+    return pulumi.Alias(type_=type_)
+
+
+@functools.cache
+def pickled_by_name(module: str, name: str) -> str:
+    """The persisted reference to a provider: a class without attributes, pickled by its name, as the SDK writes it."""
+    memoize = pickle.MEMOIZE
+    words = [pickle.SHORT_BINUNICODE + bytes([len(word)]) + word.encode() + memoize for word in (module, name)]
+    made = [*words, pickle.STACK_GLOBAL, memoize, pickle.EMPTY_TUPLE, pickle.NEWOBJ, memoize, pickle.STOP]
+    frame = b"".join(made)
+    head = pickle.PROTO + bytes([4]) + pickle.FRAME + len(frame).to_bytes(8, "little")
+    return base64.b64encode(head + frame).decode()
+
+
 def _each_secret(values: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None) -> Any:
     if isinstance(values, Mapping):
-        return {key: pulumi.Output.secret(value) for key, value in values.items()}
+        return {
+            key: known_secret(value) if isinstance(value, str) else pulumi.Output.secret(value)
+            for key, value in values.items()
+        }
     return None if values is None else pulumi.Output.secret(values)
 
 

@@ -12,12 +12,6 @@ from typing import Any, Self
 import pulumi
 
 from biot_provider.program.declared import DeclaredResource
-from biot_provider.provider.image import PluginImageProvider
-from biot_provider.provider.interception_subscription import InterceptionSubscriptionProvider
-from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider
-from biot_provider.provider.plugin import PluginProvider
-from biot_provider.provider.service_user import ServiceUserProvider
-from biot_provider.provider.service_user_key import ServiceUserKeyProvider
 
 _DECLARE_ALONE = "leave it out: one that is subscribed already, equal in every part, is taken as this resource's"
 
@@ -25,15 +19,14 @@ _DECLARE_ALONE = "leave it out: one that is subscribed already, equal in every p
 class DeclaredPlugin(DeclaredResource):
     """A plugin that runs on the platform."""
 
-    _managed_by = PluginProvider
+    _managed_by = "biot_provider.provider.plugin", "PluginProvider"
     _instead_of_import = "give adopt=True, which takes over the plugin of that name, or run `biot-provider import`"
 
-    def __init__(self, resource_name: str, arguments: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> None:
+    def _options(self, arguments: Mapping[str, Any]) -> pulumi.ResourceOptions:
         # Names are unique, so the old plugin goes first, also where the user forces a replacement and the engine does
         # not let the provider decide. With an image the provider must decide: the platform deletes an image with the
         # last plugin that runs it.
-        first = pulumi.ResourceOptions(delete_before_replace=True if arguments["image_tag"] is None else None)
-        super().__init__(resource_name, arguments, pulumi.ResourceOptions.merge(first, opts))
+        return pulumi.ResourceOptions(delete_before_replace=True if arguments["image_tag"] is None else None)
 
     @classmethod
     def get(
@@ -59,21 +52,21 @@ class DeclaredPlugin(DeclaredResource):
 class DeclaredPluginImage(DeclaredResource):
     """An image that plugins run."""
 
-    _managed_by = PluginImageProvider
+    _managed_by = "biot_provider.provider.image", "PluginImageProvider"
     _instead_of_import = "leave it out: a tag that is in the repository already is not pushed again"
 
 
 class DeclaredServiceUser(DeclaredResource):
     """An identity of a program outside the platform."""
 
-    _managed_by = ServiceUserProvider
+    _managed_by = "biot_provider.provider.service_user", "ServiceUserProvider"
     _instead_of_import = "run `biot-provider import NAME=ServiceUser:<uuid>`"
 
 
 class DeclaredServiceUserKey(DeclaredResource):
     """A secret key of a service user."""
 
-    _managed_by = ServiceUserKeyProvider
+    _managed_by = "biot_provider.provider.service_user_key", "ServiceUserKeyProvider"
     _instead_of_import = (
         "leave it out, which makes a new key: the platform shows a key once; or run `pulumi import --file` with the"
         " inputs and outputs of the stack that made it"
@@ -83,12 +76,12 @@ class DeclaredServiceUserKey(DeclaredResource):
 class DeclaredInterceptionSubscription(DeclaredResource):
     """An interception by an endpoint of one's own."""
 
-    _managed_by = InterceptionSubscriptionProvider
+    _managed_by = "biot_provider.provider.interception_subscription", "InterceptionSubscriptionProvider"
     _instead_of_import = _DECLARE_ALONE
 
 
 class DeclaredNotificationSubscription(DeclaredResource):
     """A notification of an endpoint of one's own."""
 
-    _managed_by = NotificationSubscriptionProvider
+    _managed_by = "biot_provider.provider.notification_subscription", "NotificationSubscriptionProvider"
     _instead_of_import = _DECLARE_ALONE

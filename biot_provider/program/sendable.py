@@ -9,7 +9,9 @@ from typing import Any
 import pulumi
 from pulumi._types import input_type_to_dict, is_input_type
 
-from biot_provider.lifecycle.validation import MAX_DEPTH, in_path, plain_problems
+from biot_provider.lifecycle.problems import MAX_DEPTH, in_path, plain_problems
+
+_PLAIN = (str, int, float, dict, list, type(None))
 
 
 def sendable(kind: str, resource_name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -21,12 +23,12 @@ def sendable(kind: str, resource_name: str, arguments: Mapping[str, Any]) -> dic
     place = f"{kind} {resource_name!r}"
     _refuse(place, {"resource_name": resource_name, **_declared(arguments)})
     sent = {name: _sent(place, name, value) for name, value in arguments.items()}
-    _refuse(place, _declared(sent))
+    _refuse(place, {name: value for name, value in _declared(sent).items() if value is not arguments[name]})
     return sent
 
 
 def _declared(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in arguments.items() if not name.startswith("__")}
+    return {name: value for name, value in arguments.items() if value is not None and not name.startswith("__")}
 
 
 def _sent(place: str, path: str, value: Any, depth: int = 0) -> Any:
@@ -56,4 +58,6 @@ def _refuse(place: str, arguments: Mapping[str, Any]) -> None:
 
 
 def _is_later(value: object) -> bool:
+    if isinstance(value, _PLAIN):  # which is most of them, and quick to say
+        return False
     return isinstance(value, pulumi.Output) or inspect.isawaitable(value)

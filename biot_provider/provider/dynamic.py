@@ -6,13 +6,14 @@ An error leaves as one line that stands alone; the frames of a traceback are sho
 from __future__ import annotations
 
 import functools
+import gc
 import logging
 import os
+import pkgutil
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Mapping
-from types import UnionType
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from pulumi.dynamic import (
@@ -30,15 +31,15 @@ from pulumi.output import Unknown as PulumiUnknown
 from pulumi.runtime.rpc import wrap_rpc_secret
 
 from biot_provider.api.request_log import is_debugging
-from biot_provider.errors import BiotError
-from biot_provider.lifecycle.codec import UNKNOWN, Secret, Unknown, without_secrets
+from biot_provider.errors import DEFECT, BiotError, coded
+from biot_provider.lifecycle.codec import LEAVES, UNKNOWN, Secret, Unknown, without_secrets
 from biot_provider.lifecycle.connection import Connection
 from biot_provider.lifecycle.fields import Mark, marked
-from biot_provider.lifecycle.ignored import with_ignored
 from biot_provider.lifecycle.kind import ResourceKind
 from biot_provider.lifecycle.names import snake_case
 from biot_provider.lifecycle.operations import Operations
-from biot_provider.lifecycle.validation import MAX_DEPTH
+from biot_provider.lifecycle.paths import with_ignored
+from biot_provider.lifecycle.problems import MAX_DEPTH
 from biot_provider.provider.host import (
     ignored_changes,
     let_more_run_at_once,
@@ -73,16 +74,17 @@ def operation(method: Callable[..., ResultT]) -> Callable[..., ResultT]:
     @functools.wraps(method)
     def run(*arguments: Any) -> ResultT:
         secrets = SecretArguments(*(given for given in arguments if isinstance(given, dict)))
-        debugging = is_debugging(os.environ)
         try:
             with secrets.redacting():
                 result: ResultT = secrets.kept_in(method(*map(without_names, arguments)))
             return result
         except BiotError as error:
+            debugging = is_debugging(os.environ)
             text = secrets.redact_all("".join(traceback.format_exception(error))) if debugging else str(error)
         except Exception as error:
+            debugging = is_debugging(os.environ)
             frames = "".join(traceback.format_tb(error.__traceback__, limit=50))
-            text = f"a defect of biot-provider, please report it: {type(error).__name__}\n{frames}"
+            text = coded(f"a defect of biot-provider, please report it: {type(error).__name__}\n{frames}", DEFECT)
             # The text of such an error may hold what no log should: it is shown only when debugging.
             text += secrets.redact_all(str(error)) if debugging else "(set BIOT_LOG=debug to see the error's own text)"
         sys.tracebacklimit = 0
@@ -100,7 +102,9 @@ class DynamicProvider(ResourceProvider):
 
     serialize_as_secret_always = False  # it is a class's name, and one decryption per resource would be its price
 
-    kind_type: ClassVar[Callable[[], ResourceKind[Any, Any]]]
+    kind_path: ClassVar[str]
+    """Where the kind is, ``module:class``: a program imports this class for its name, and the kind is much more."""
+
     connection: Connection
     kind: ResourceKind[Any, Any]
 
@@ -112,14 +116,21 @@ class DynamicProvider(ResourceProvider):
         """
         warnings.simplefilter("ignore")
         logging.disable()
+        gc.freeze()  # what is imported by now stays, and need not be gone through for garbage again and again
         send_changed_paths()
         let_more_run_at_once(_MAX_THREADS)
         self.connect(Connection.configured(req.config.get))
 
+    @classmethod
+    def kind_type(cls) -> ResourceKind[Any, Any]:
+        """The kind, for one run."""
+        kind: Callable[[], ResourceKind[Any, Any]] = pkgutil.resolve_name(cls.kind_path)
+        return kind()
+
     def connect(self, connection: Connection) -> None:
         """Begin a run over this connection."""
         self.connection = connection
-        self.kind = type(self).kind_type()
+        self.kind = self.kind_type()
         self._operations: Operations[Any, Any] = Operations(self.kind, connection, report)
         self._content = marked(self.kind.inputs, Mark.CONTENT)
         self._content_digests = marked(self.kind.inputs, Mark.CONTENT_DIGEST)
@@ -137,11 +148,11 @@ class DynamicProvider(ResourceProvider):
     @operation
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """See ``Operations``."""
-        old = self._state(_olds)
-        given = self._without_ignored(old, _decoded(_news))
-        for digest in self._content_digests:
+        old, ignored = self._state(_olds), ignored_changes()
+        given = self._without_ignored(old, _decoded(_news), ignored)
+        for digest in self._content_digests if ignored else ():
             what = self.kind.name(_id, self._operations.codec.state(old))
-            refuse_unseen_ignore(what, self._content, digest)
+            refuse_unseen_ignore(what, self._content, digest, ignored)
         diff = self._operations.diff(_id, old, given)
         report_changes(_olds, _news, diff.changed)
         return DiffResult(
@@ -174,7 +185,7 @@ class DynamicProvider(ResourceProvider):
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """See ``Operations``."""
         old = self._state(_olds)
-        given = self._without_ignored(old, _decoded(_news))
+        given = self._without_ignored(old, _decoded(_news), ignored_changes())
         moved = self._operations.moved(_id, old, given) if _is_moved(_olds, _news) else None
         updated = moved or self._operations.update(_id, old, given)
         return UpdateResult(_encoded(updated.outputs))
@@ -184,9 +195,10 @@ class DynamicProvider(ResourceProvider):
         """See ``Operations``."""
         self._operations.delete(_id, self._state(_props))
 
-    def _without_ignored(self, old: Mapping[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    def _without_ignored(
+        self, old: Mapping[str, Any], given: dict[str, Any], ignored: Collection[str]
+    ) -> dict[str, Any]:
         """The inputs, where their changes are ignored as the state has them."""
-        ignored = ignored_changes()
         if not ignored:
             return given
         return with_ignored(given, without_secrets(self._operations.declared(old)), ignored)
@@ -219,21 +231,23 @@ def _decoded(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 def _encoded(properties: Mapping[str, Any]) -> dict[str, Any]:
     """Properties with the engine's own marks."""
-    return dict(_mapped(properties, Secret | Unknown, _engines_mark))
+    return dict(_mapped(properties, (Secret, Unknown), _engines_mark))
 
 
 def _engines_mark(value: Secret | Unknown) -> Any:
     return wrap_rpc_secret(value.value) if isinstance(value, Secret) else _PULUMI_UNKNOWN
 
 
-def _mapped(value: Any, kind: type | UnionType, convert: Callable[[Any], Any], depth: int = 0) -> Any:
+def _mapped(value: Any, kind: type | tuple[type, ...], convert: Callable[[Any], Any], depth: int = 0) -> Any:
     """The value, with each of this kind inside converted; what is nested too deep stays: the check refuses it."""
+    if type(value) in LEAVES:
+        return value
     if isinstance(value, kind):
         return convert(value)
     if depth > MAX_DEPTH:
         return value
     if isinstance(value, Mapping):
         return {key: _mapped(item, kind, convert, depth + 1) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [_mapped(item, kind, convert, depth + 1) for item in value]
     return value

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from biot_provider.errors import InputError
-from biot_provider.lifecycle.diff import changed_paths
+from biot_provider.lifecycle.paths import changed_paths
 
 _DIFF = threading.local()
 """The host answers a diff in the thread that called it."""
@@ -67,17 +67,17 @@ def report_changes(olds: Mapping[str, Any], news: Mapping[str, Any], names: Iter
     _DIFF.changed = changed_paths(olds, news, names)
 
 
-def refuse_unseen_ignore(what: str, content: Collection[str], digest: str) -> None:
+def refuse_unseen_ignore(what: str, content: Collection[str], digest: str, ignored: Collection[str]) -> None:
     """Stop when a transformation ignores changes of what names the content, but not of the content's digest.
 
     The resource's class adds the digest where the resource itself is given the option; what is added later it cannot
     see. Raises InputError.
     """
-    ignored = ignored_changes()
     named = [name for name in content if name in ignored]
     if named and digest not in ignored and "*" not in ignored:
         raise InputError(
             f"ignore_changes: {what}: a transformation adds {named[0]!r}, which leaves out what the files hold",
+            "BIOT-2146",
             advice=f"add {digest!r} there too, or give ignore_changes to the resource itself",
         )
 

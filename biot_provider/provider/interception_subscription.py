@@ -1,7 +1,6 @@
 """The dynamic provider of ``biot.InterceptionSubscription``."""
 
 from biot_provider.provider.dynamic import DynamicProvider
-from biot_provider.subscription.kind import InterceptionKind
 
 
 class InterceptionSubscriptionProvider(DynamicProvider):
@@ -10,4 +9,4 @@ class InterceptionSubscriptionProvider(DynamicProvider):
     State refers to it by this module and name: they must not change.
     """
 
-    kind_type = InterceptionKind
+    kind_path = "biot_provider.subscription.kind:InterceptionKind"

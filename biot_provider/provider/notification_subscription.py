@@ -1,7 +1,6 @@
 """The dynamic provider of ``biot.NotificationSubscription``."""
 
 from biot_provider.provider.dynamic import DynamicProvider
-from biot_provider.subscription.kind import NotificationKind
 
 
 class NotificationSubscriptionProvider(DynamicProvider):
@@ -10,4 +9,4 @@ class NotificationSubscriptionProvider(DynamicProvider):
     State refers to it by this module and name: they must not change.
     """
 
-    kind_type = NotificationKind
+    kind_path = "biot_provider.subscription.kind:NotificationKind"

@@ -1,10 +1,9 @@
 """The dynamic provider of ``biot.ServiceUser``."""
 
 from biot_provider.provider.dynamic import DynamicProvider
-from biot_provider.service_user.kind import ServiceUserKind
 
 
 class ServiceUserProvider(DynamicProvider):
     """Pulumi's provider of ``biot.ServiceUser``. State refers to it by this module and name: they must not change."""
 
-    kind_type = ServiceUserKind
+    kind_path = "biot_provider.service_user.kind:ServiceUserKind"

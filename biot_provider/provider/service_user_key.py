@@ -1,7 +1,6 @@
 """The dynamic provider of ``biot.ServiceUserKey``."""
 
 from biot_provider.provider.dynamic import DynamicProvider
-from biot_provider.service_user.key_kind import ServiceUserKeyKind
 
 
 class ServiceUserKeyProvider(DynamicProvider):
@@ -10,4 +9,4 @@ class ServiceUserKeyProvider(DynamicProvider):
     State refers to it by this module and name: they must not change.
     """
 
-    kind_type = ServiceUserKeyKind
+    kind_path = "biot_provider.service_user.key_kind:ServiceUserKeyKind"

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from biot_provider.errors import PackagingError
-from biot_provider.package.package import Package, read_package, write_zip
+from biot_provider.package.known_files import forget_all
+from biot_provider.package.package import Package, read_package, reread_package, write_zip
 from biot_provider.package.source import opened
 from biot_provider.recipe.cache import Cache, user_cache
 from biot_provider.recipe.dependencies import INSTALLED, install_for_command, lambda_dependencies
@@ -53,7 +54,7 @@ def build_package(sources: Sources, report: Report = lambda _line: None) -> Pack
 
 
 def _read(path: Path, place: str) -> Package:
-    return read_package(path, limit=MAX_SOURCE_BYTES, name=f"what was built of {place}")
+    return reread_package(path, limit=MAX_SOURCE_BYTES, name=f"what was built of {place}")
 
 
 def _build(sources: Sources, cache: Cache, report: Report) -> Path:
@@ -84,12 +85,16 @@ def _run_command(sources: Sources, command: str, cache: Cache, runner: Runner) -
         runner.run(_in_a_shell(command), stage, f"the command {command!r}", path)
     except FailedRunError as error:
         raise PackagingError(
-            f"{place}: the command {command!r} failed ({error}); its last lines:\n{error.last_lines}"
+            f"{place}: the command {command!r} failed ({error}); its last lines:\n{error.last_lines}", "BIOT-3110"
         ) from None
     if outside := {entry.name for entry in runner.folder.iterdir()} - _OWN_ENTRIES:
-        raise PackagingError(f"{place}: the command {command!r} wrote outside its folder: ../{min(outside)}")
+        raise PackagingError(
+            f"{place}: the command {command!r} wrote outside its folder: ../{min(outside)}", "BIOT-3111"
+        )
     if read_sources(recipe).files.files != sources.files.files:
-        raise PackagingError(f"{place} changed while it was built: the command must not write there; run it again")
+        raise PackagingError(
+            f"{place} changed while it was built: the command must not write there; run it again", "BIOT-3111"
+        )
     return _output(sources, stage, command)
 
 
@@ -98,9 +103,11 @@ def _output(sources: Sources, stage: Path, command: str) -> Package:
     recipe, place = sources.recipe, str(sources.recipe.folder)
     output = stage / (recipe.output or ".")
     if not output.exists():
-        raise PackagingError(f"{place}: the command {command!r} wrote no {recipe.output}, which output names")
+        raise PackagingError(
+            f"{place}: the command {command!r} wrote no {recipe.output}, which output names", "BIOT-3113"
+        )
     if not output.resolve().is_relative_to(stage):
-        raise PackagingError(f"{place}: output {recipe.output} leads out of the folder")
+        raise PackagingError(f"{place}: output {recipe.output} leads out of the folder", "BIOT-3113")
     without: frozenset[str] = frozenset()
     if recipe.keeps_sources and sources.lock is not None:
         # Dependencies for development and of this machine lie there, and manifests that an ignore file leaves out.
@@ -109,7 +116,9 @@ def _output(sources: Sources, stage: Path, command: str) -> Package:
     try:
         return read_package(output, limit=MAX_SOURCE_BYTES, without=without)
     except PackagingError as error:
-        raise PackagingError(str(error).replace(str(output), os.path.normpath(f"{place}/{recipe.output}"))) from None
+        raise PackagingError(
+            error.text.replace(str(output), os.path.normpath(f"{place}/{recipe.output}")), error.message_code
+        ) from None
 
 
 def _in_a_shell(command: str) -> list[str]:
@@ -125,7 +134,10 @@ def _copy(package: Package, folder: Path) -> None:
                 shutil.copyfileobj(content, copy)
             with target.open("rb") as copy:
                 if hashlib.file_digest(copy, "sha256").hexdigest() != file.digest:
-                    raise PackagingError(f"{package.place}: {file.path} changed while it was copied; run it again")
+                    forget_all()
+                    raise PackagingError(
+                        f"{package.place}: {file.path} changed while it was copied; run it again", "BIOT-3007"
+                    )
             target.chmod(0o755 if file.executable else 0o644)
     folder.mkdir(exist_ok=True)
 
@@ -137,6 +149,7 @@ def _refuse_common_files(folder: Path, parts: Iterable[Package]) -> None:
             if file.path in seen:
                 raise PackagingError(
                     f"{folder}: {file.path} is in the sources and in a dependency too",
+                    "BIOT-3115",
                     advice=f"rename it, or name {posixpath.dirname(file.path) or file.path} in .biotignore",
                 )
             seen.add(file.path)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,14 +16,15 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from biot_provider.errors import PackagingError
+from biot_provider.package import known_files
+from biot_provider.package.cache_folder import FOLDER_VARIABLE, cache_folder
 
-FOLDER_VARIABLE = "BIOT_CACHE_DIR"
-"""Names another folder than the user's."""
 MAX_BYTES = 2 * 1024**3
 """Bytes of all entries, at most, but for those in use."""
 
 _IN_USE_SECONDS = 3600.0
 _ENDING = ".zip"
+_ENDINGS = frozenset({_ENDING, known_files.ENDING})
 _DRAFT = ".draft-"
 
 
@@ -46,7 +46,9 @@ class Cache:
         """Return the file of an entry, which counts as used now; None where there is none."""
         path = self._path(kind, digest)
         try:
-            os.utime(path)
+            # Not each time: by its time it is known not to have changed.
+            if time.time() - path.stat().st_mtime > _IN_USE_SECONDS / 2:
+                os.utime(path)
         except FileNotFoundError:
             return None
         except OSError:  # a cache that can only be read serves all the same
@@ -70,7 +72,9 @@ class Cache:
             with contextlib.suppress(PermissionError):  # on Windows, where another process reads an equal one
                 draft.replace(path)
             if not path.is_file():
-                raise PackagingError(f"the cache {self.folder} lost what was written to it", advice="run it again")
+                raise PackagingError(
+                    f"the cache {self.folder} lost what was written to it", "BIOT-3120", advice="run it again"
+                )
         except OSError as error:
             raise self._not_writable(error) from None
         finally:
@@ -109,7 +113,7 @@ class Cache:
 
     def _entries(self) -> Iterator[CacheEntry]:
         for path in self.folder.glob("*/*"):
-            if path.suffix == _ENDING or path.name.startswith(_DRAFT):
+            if path.suffix in _ENDINGS or path.name.startswith(_DRAFT):
                 with contextlib.suppress(OSError):
                     status = path.stat()
                     yield CacheEntry(path, status.st_size, status.st_mtime)
@@ -120,24 +124,11 @@ class Cache:
     def _not_writable(self, error: OSError) -> PackagingError:
         return PackagingError(
             f"the cache {self.folder} cannot be written ({error.strerror or error})",
+            "BIOT-3120",
             advice=f"make room or give yourself access to it, or name another folder in {FOLDER_VARIABLE}",
         )
 
 
 def user_cache(environment: Mapping[str, str] | None = None) -> Cache:
-    """Return this user's cache of built packages."""
-    given = os.environ if environment is None else environment
-    if named := given.get(FOLDER_VARIABLE):
-        return Cache(Path(named).expanduser().absolute())
-    try:
-        return Cache(_user_folder(given) / "biot-provider" / "packages")
-    except RuntimeError:  # an account without a home
-        raise PackagingError("this account has no home folder", advice=f"name a folder in {FOLDER_VARIABLE}") from None
-
-
-def _user_folder(given: Mapping[str, str]) -> Path:
-    if named := given.get("XDG_CACHE_HOME"):
-        return Path(named).expanduser().absolute()
-    if sys.platform == "win32" and (local := given.get("LOCALAPPDATA")):
-        return Path(local)
-    return Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    """Return this user's cache of built packages. Raises PackagingError for an account without a home."""
+    return Cache(cache_folder(environment))

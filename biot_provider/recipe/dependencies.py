@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from biot_provider.errors import PackagingError
+from biot_provider.errors import PackagingError, coded
 from biot_provider.package.package import Package, read_package, write_zip
 from biot_provider.recipe.cache import Cache
 from biot_provider.recipe.lock_files import LockFile
@@ -47,8 +47,11 @@ def lambda_dependencies(
             unnamed = install_wheels(lock, runtime, target, runner)
             if unnamed:
                 report(
-                    f"warning: {lock.name} does not name {', '.join(unnamed)}, which it needs: another machine may"
-                    " get another version; compile the file with all that it needs"
+                    coded(
+                        f"warning: {lock.name} does not name {', '.join(unnamed)}, which it needs: another machine may"
+                        " get another version; compile the file with all that it needs",
+                        "BIOT-3144",
+                    )
                 )
         else:
             install_modules(lock, target, runner, for_lambda=True)

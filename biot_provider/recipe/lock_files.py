@@ -62,7 +62,7 @@ class LockFile:
         try:
             return self.files[self.name].decode()
         except UnicodeDecodeError:
-            raise PackagingError(f"{self.place}: {self.name} is not UTF-8: write it again") from None
+            raise PackagingError(f"{self.place}: {self.name} is not UTF-8: write it again", "BIOT-3107") from None
 
     def versions(self, *, with_dev: bool = False) -> dict[str, str]:
         """Return the version of each distribution by its name; several are joined. Raises PackagingError."""
@@ -71,6 +71,7 @@ class LockFile:
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise PackagingError(
                 f"{self.place}: {self.name} is no lock file of {self.kind} ({type(error).__name__})",
+                "BIOT-3107",
                 advice="write it again",
             ) from None
         return dict(sorted(found.items()))
@@ -93,15 +94,17 @@ def find_lock_file(recipe: Recipe) -> LockFile | None:
         if not found:
             raise PackagingError(
                 f"{folder}: there are two lock files, pnpm-lock.yaml and package-lock.json",
+                "BIOT-3102",
                 advice="delete one, or name one: build: {dependencies: package-lock.json}",
             )
     if found:
         return _read(folder, found[0], _KINDS[found[0]])
     if problem := _unlocked(folder, recipe.language):
-        raise PackagingError(f"{folder}: {problem}")
+        raise PackagingError(f"{folder}: {problem}", "BIOT-3108")
     if recipe.command is None and recipe.language not in _WRITES:
         raise PackagingError(
             f"{folder}: there is nothing to build: dependencies are installed for Python and Node.js",
+            "BIOT-3101",
             advice="give a command, such as build: {command: make, output: dist}",
         )
     return None
@@ -111,11 +114,13 @@ def _named(recipe: Recipe, name: str) -> LockFile:
     kind = _KINDS.get(name) or (PIP if name.endswith((".txt", ".lock")) else None)
     if kind is None:
         known = ", ".join(_KINDS)
-        raise PackagingError(f"{recipe.folder}: {name} is no lock file that is known: {known}, or another .txt of pip")
+        raise PackagingError(
+            f"{recipe.folder}: {name} is no lock file that is known: {known}, or another .txt of pip", "BIOT-3103"
+        )
     if not (recipe.folder / name).is_file():
-        raise PackagingError(f"{recipe.folder}: {name}, which dependencies names, is not there")
+        raise PackagingError(f"{recipe.folder}: {name}, which dependencies names, is not there", "BIOT-3103")
     if _LANGUAGES[kind] != recipe.language:
-        raise PackagingError(f"{recipe.folder}: {name} is not for the runtime {recipe.runtime}")
+        raise PackagingError(f"{recipe.folder}: {name} is not for the runtime {recipe.runtime}", "BIOT-3103")
     return _read(recipe.folder, name, kind)
 
 

@@ -68,7 +68,7 @@ def install_wheels(lock: LockFile, runtime: str, target: Path, runner: Runner) -
     try:
         text = requirements.read_text("utf-8")
     except UnicodeDecodeError:
-        raise PackagingError(f"{lock.place}: {lock.name} is not UTF-8: write it again") from None
+        raise PackagingError(f"{lock.place}: {lock.name} is not UTF-8: write it again", "BIOT-3107") from None
     named = read_requirements(lock.place, lock.name, text)
     if not named.versions:
         return []
@@ -82,7 +82,9 @@ def install_wheels(lock: LockFile, runtime: str, target: Path, runner: Runner) -
                    *platforms, "--only-binary", ":all:", "--no-compile", "--no-input", "--quiet",
                    "--disable-pip-version-check", "--no-warn-script-location"]  # fmt: skip
     else:
-        raise PackagingError(f"{lock.place}: {lock.name} needs uv or pip, and neither is here", advice=GET_UV)
+        raise PackagingError(
+            f"{lock.place}: {lock.name} needs uv or pip, and neither is here", "BIOT-3130", advice=GET_UV
+        )
     hashes = ["--require-hashes"] if named.has_hashes else []
     try:
         runner.run([*command, *hashes, "-r", str(requirements)], scratch, f"the installation of {lock.name}")
@@ -116,11 +118,11 @@ def _uv() -> str | None:
 def _exported(lock: LockFile, uv: str | None, scratch: Path, runner: Runner) -> Path:
     """Write what uv.lock says of the project's own dependencies as a requirements.txt, with its hashes."""
     if uv is None:
-        raise PackagingError(f"{lock.place}: uv.lock needs uv, which is not here", advice=GET_UV)
+        raise PackagingError(f"{lock.place}: uv.lock needs uv, which is not here", "BIOT-3130", advice=GET_UV)
     if "pyproject.toml" not in lock.files:
-        raise PackagingError(f"{lock.place}: uv.lock has no pyproject.toml beside it")
+        raise PackagingError(f"{lock.place}: uv.lock has no pyproject.toml beside it", "BIOT-3103")
     if not _fits(lock):
-        raise PackagingError(f"{lock.place}: uv.lock does not fit pyproject.toml: run `uv lock`")
+        raise PackagingError(f"{lock.place}: uv.lock does not fit pyproject.toml: run `uv lock`", "BIOT-3132")
     requirements = scratch / "exported.txt"
     command = [uv, "export", "--frozen", "--no-dev", "--no-emit-project", "--no-annotate", "--no-header", "--quiet",
                "--format", "requirements-txt", "--python", sys.executable, "-o", str(requirements)]  # fmt: skip
@@ -128,7 +130,7 @@ def _exported(lock: LockFile, uv: str | None, scratch: Path, runner: Runner) -> 
         runner.run(command, scratch, "uv export")
     except FailedRunError as error:
         raise PackagingError(
-            f"{lock.place}: uv.lock cannot be read by uv; its last lines:\n{error.last_lines}"
+            f"{lock.place}: uv.lock cannot be read by uv; its last lines:\n{error.last_lines}", "BIOT-3107"
         ) from None
     return requirements
 
@@ -208,28 +210,35 @@ def _told(lock: LockFile, runtime: str, error: FailedRunError) -> PackagingError
         if found := pattern.search(text):
             version = found.groupdict().get("version")
             wanted = f"{found['name']} {version}" if version else found["name"]
-            return PackagingError(f"{place}: {wanted} is in no index: correct it, or name the index that has it")
+            return PackagingError(
+                f"{place}: {wanted} is in no index: correct it, or name the index that has it", "BIOT-3134"
+            )
     if found := _MISMATCH.search(error.output):
         return PackagingError(
             f"{place}: {found['uv'] or found['pip']} is not what was locked: the index has a file with another hash",
+            "BIOT-3133",
             advice="find out why, before you lock it anew",
         )
     if found := _UNHASHED.search(text) or _UNHASHED.search(error.output):
         name = next(filter(None, found.groups()))
-        return PackagingError(f"{place}: {name} has no hash, and the others have: compile the file anew with hashes")
+        return PackagingError(
+            f"{place}: {name} has no hash, and the others have: compile the file anew with hashes", "BIOT-3138"
+        )
     if _OFFLINE.search(error.output):
         return PackagingError(
             f"{place}: the package index cannot be reached, and the cache does not have what it locks",
+            "BIOT-3135",
             advice="build once with a network",
         )
     if found := _PIP_FOUND_NONE.search(text):
         return _no_wheel(place, found["name"], found["version"], runtime)
-    return PackagingError(f"{place} cannot be installed; the last lines:\n{error.last_lines}")
+    return PackagingError(f"{place} cannot be installed; the last lines:\n{error.last_lines}", "BIOT-3131")
 
 
 def _no_wheel(place: str, name: str, version: str | None, runtime: str) -> PackagingError:
     wanted = f"{name} {version}" if version else name
     return PackagingError(
         f"{place}: {wanted} has no wheel for {runtime} on x86_64, and nothing is compiled here",
+        "BIOT-3137",
         advice="choose a version that has one, or deploy the plugin as an image",
     )

@@ -43,14 +43,18 @@ def read_requirements(place: str, name: str, text: str) -> Requirements:
         if line.startswith("-"):
             option = re.split(r"[=\s]", line, maxsplit=1)[0]
             if option not in _ALLOWED_OPTIONS:
-                raise PackagingError(f"{place}: {name}: the line {line!r} is not followed: {_remedy(line, name)}")
+                raise PackagingError(
+                    f"{place}: {name}: the line {line!r} is not followed: {_remedy(line, name)}", "BIOT-3141"
+                )
             continue
         has_hashes = has_hashes or "--hash" in line
         requirement = _OPTION.sub("", f" {line}").strip()
         found = _PINNED.match(requirement)
         rest = requirement[found.end() :].strip() if found else requirement
         if found is None or (rest and not rest.startswith(";")):
-            raise PackagingError(f"{place}: {name}: {_without_address(requirement)} {_remedy(requirement, name)}")
+            raise PackagingError(
+                f"{place}: {name}: {_without_address(requirement)} {_remedy(requirement, name)}", "BIOT-3141"
+            )
         key = normalized(found["name"])
         known = versions.get(key)
         versions[key] = found["version"] if known in (None, found["version"]) else f"{known} or {found['version']}"

@@ -86,7 +86,9 @@ class Runner:
         except ValueError:
             seconds = 0.0
         if not 0 < seconds < float("inf"):
-            raise PackagingError(f"{TIME_VARIABLE} must be seconds, such as {DEFAULT_SECONDS:.0f}, not {given!r}")
+            raise PackagingError(
+                f"{TIME_VARIABLE} must be seconds, such as {DEFAULT_SECONDS:.0f}, not {given!r}", "BIOT-3117"
+            )
         (folder / "tmp").mkdir()
         return cls(folder, place, seconds, time.monotonic() + seconds, _environment(folder / "tmp"))
 
@@ -111,7 +113,9 @@ class Runner:
                     umask=0o022,
                 )
             except OSError as error:
-                raise PackagingError(f"{self.place}: {what} cannot be started: {error.strerror or error}") from None
+                raise PackagingError(
+                    f"{self.place}: {what} cannot be started: {error.strerror or error}", "BIOT-3119"
+                ) from None
             # At its end the block closes the pipe that the guard listens to, and waits for the guard.
             with process:
                 try:
@@ -123,7 +127,8 @@ class Runner:
         if code is None:
             raise PackagingError(
                 f"{self.place}: {what} did not end within the {self.seconds:g} s of a build: see what it waits for, or"
-                f" give it more in {TIME_VARIABLE}; its last lines:\n{FailedRunError(0, text).last_lines}"
+                f" give it more in {TIME_VARIABLE}; its last lines:\n{FailedRunError(0, text).last_lines}",
+                "BIOT-3118",
             )
         if code != 0:
             raise FailedRunError(code, text)

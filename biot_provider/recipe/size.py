@@ -9,16 +9,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from biot_provider.errors import PackagingError
-from biot_provider.package.package import (
-    MAX_UNZIPPED_BYTES,
-    MAX_ZIPPED_BYTES,
-    Package,
-    PackageFile,
-    excessive_zipped_size,
-    too_big,
-)
+from biot_provider.package.limits import MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES, too_big
+from biot_provider.package.package import Package, excessive_zipped_size
 from biot_provider.package.source import list_files
-from biot_provider.package.source_file import SourceFile
+from biot_provider.package.source_file import PackageFile, SourceFile
 from biot_provider.recipe.node_modules import MODULES
 
 _BIGGEST = 5
@@ -43,7 +37,9 @@ def refuse_too_much(folder: Path, place: str) -> None:
     size = sum(file.size for file in files)
     if size > MAX_UNZIPPED_BYTES:
         biggest = _biggest(files, lambda path: (folder / path).read_bytes())
-        raise PackagingError(too_big(place, size, MAX_UNZIPPED_BYTES, "unzipped", "parts", biggest, _REMEDY))
+        raise PackagingError(
+            too_big(place, size, MAX_UNZIPPED_BYTES, "unzipped", "parts", biggest, _REMEDY), "BIOT-3005"
+        )
 
 
 def _biggest(files: Iterable[PackageFile | SourceFile], content: Callable[[str], bytes]) -> dict[str, int]:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from biot_provider.errors import PackagingError
-from biot_provider.package.ignore import IgnoreFile
-from biot_provider.package.package import Package, read_package
+from biot_provider.package.ignore import DEPENDENCIES, IgnoreFile
+from biot_provider.package.package import MAX_FILE_DIGESTS, Package, reread_package
 from biot_provider.package.source import is_folder
 from biot_provider.recipe.lock_files import LockFile, find_lock_file
 from biot_provider.recipe.recipe import NONE, Recipe
@@ -28,7 +28,6 @@ VERSION = "biot build v1"
 
 MAX_SOURCE_BYTES = 1024**3
 _MAX_VERSIONS = 300
-_DEPENDENCIES = frozenset({"node_modules", "site-packages"})
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,11 @@ class Sources:
         }
         return recipe_digest(said)
 
-    def file_digests(self) -> dict[str, str]:
-        """Return a short digest for each file that counts, and the version of each distribution that is locked."""
-        digests = self._counted.file_digests()
+    def file_digests(self, most: int = MAX_FILE_DIGESTS) -> dict[str, str]:
+        """Return a short digest for each file that counts, folded to ``most`` entries, and the version of each
+        distribution that is locked.
+        """
+        digests = self._counted.file_digests(most)
         if self.lock is None:
             return digests
         versions = self.lock.versions(with_dev=self.recipe.command is not None)
@@ -71,19 +72,23 @@ class Sources:
         patterns = IgnoreFile("\n".join(recipe.inputs).encode())
         counted = tuple(file for file in self.files.files if _matches(patterns, file.path))
         if not counted:
-            raise PackagingError(f"{recipe.folder}: no file of the folder matches inputs ({', '.join(recipe.inputs)})")
+            raise PackagingError(
+                f"{recipe.folder}: no file of the folder matches inputs ({', '.join(recipe.inputs)})", "BIOT-3143"
+            )
         return Package(self.files.source, counted)
 
 
 def read_sources(recipe: Recipe) -> Sources:
     """Read the sources of a recipe. Raises PackagingError."""
     if not is_folder(recipe.folder):
-        raise PackagingError(f"{recipe.folder}: build needs the folder of the sources: a .zip is deployed as it is")
+        raise PackagingError(
+            f"{recipe.folder}: build needs the folder of the sources: a .zip is deployed as it is", "BIOT-3142"
+        )
     lock = find_lock_file(recipe)
-    without = frozenset() if recipe.dependencies == NONE else _DEPENDENCIES
+    without = frozenset() if recipe.dependencies == NONE else DEPENDENCIES
     if not recipe.keeps_sources:
         without |= {"/" + posixpath.normpath(str(recipe.output))}
-    return Sources(recipe, read_package(recipe.folder, limit=MAX_SOURCE_BYTES, without=without), lock)
+    return Sources(recipe, reread_package(recipe.folder, limit=MAX_SOURCE_BYTES, without=without), lock)
 
 
 def dependencies_digest(lock: LockFile, runtime: str) -> str:

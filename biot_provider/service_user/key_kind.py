@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from biot_provider.api.models.service_users import SecretKeyAnswer
 from biot_provider.api.models.wide import are_ids_alike, is_same_moment, moment
-from biot_provider.errors import InputError, NotFoundError
+from biot_provider.errors import InputError, NotFoundError, coded
 from biot_provider.lifecycle.codec import is_unknown
 from biot_provider.lifecycle.fields import Mark, marked
 from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError, declared_arguments
@@ -45,9 +45,10 @@ class ServiceUserKeyKind:
         replaces = [*differing, *(name for name in _REPLACING if name in unknown)]
         if replaces or not _is_past(old.expiration_time):
             return Diff(replaces=replaces)
-        warning = (
+        warning = coded(
             f"warning: secret key {resource_name(old.owner)!r} expired at {old.expiration_time}:"
-            " change its keepers, or run `pulumi up --refresh`, to have a new one"
+            " change its keepers, or run `pulumi up --refresh`, to have a new one",
+            "BIOT-5134",
         )
         return Diff(warnings=[warning])
 
@@ -66,7 +67,7 @@ class ServiceUserKeyKind:
         """Look whether the key is still listed: one that was deleted or has expired is gone, so it is made anew."""
         service_user_id, slash, key_id = id_.partition("/")
         if not (service_user_id and slash and key_id):
-            raise InputError(f"read secret key {id_!r}: the id must be <service user's id>/<key's id>")
+            raise InputError(f"read secret key {id_!r}: the id must be <service user's id>/<key's id>", "BIOT-2160")
         try:
             keys = context.client.get_service_user(service_user_id).secret_keys
         except NotFoundError:
@@ -78,7 +79,11 @@ class ServiceUserKeyKind:
         update = {"service_user_id": known.service_user_id or service_user_id, "key_id": key_id}
         if found is None:
             context.report(
-                f"warning: secret key {id_!r}: the platform does not show which keys there are; it is taken as it was"
+                coded(
+                    f"warning: secret key {id_!r}: the platform does not show which keys there are; it is taken as"
+                    " it was",
+                    "BIOT-5131",
+                )
             )
         else:
             update |= _changed_times(found, known)

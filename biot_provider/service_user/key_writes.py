@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from biot_provider.api.models.service_users import NewSecretKeyAnswer, SecretKeyAnswer
-from biot_provider.errors import ApiError, BiotError, LifecycleError, NotFoundError
+from biot_provider.errors import ApiError, BiotError, LifecycleError, NotFoundError, coded
 from biot_provider.lifecycle.settle import settle
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class SecretKeyWrites:
                 raise LifecycleError(
                     f"{error.summary}. Meanwhile the keys {', '.join(lost)} came into being, and their secrets were not"
                     " received",
+                    "BIOT-5024",
                     advice="delete those that nobody uses, then run `pulumi up` again",
                 )
 
@@ -63,9 +64,12 @@ class SecretKeyWrites:
         finally:
             for key_id in lost:
                 self._report(
-                    f"warning: service user {service_user_id!r}: key {key_id} came into being while the answer with a"
-                    " new key's secret was lost. It is left, since somebody else may have made it."
-                    " What to do: delete it in the BioT Console if nobody uses it"
+                    coded(
+                        f"warning: service user {service_user_id!r}: key {key_id} came into being while the answer with"
+                        " a new key's secret was lost. It is left, since somebody else may have made it."
+                        " What to do: delete it in the BioT Console if nobody uses it",
+                        "BIOT-5130",
+                    )
                 )
 
     def delete(self, service_user_id: str, key_id: str) -> None:
@@ -118,5 +122,6 @@ def at_limit(
     return LifecycleError(
         f"{error.summary}. A new key is made before the old one is dropped, so there must be room for one more."
         f" Its keys are: {'; '.join(described)}",
+        "BIOT-5023",
         advice=f"delete {which}, in the BioT Console, then run `pulumi up` again",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from biot_provider.errors import NotFoundError
+from biot_provider.errors import NotFoundError, coded
 from biot_provider.lifecycle.codec import is_unknown
 from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError, declared_arguments
 from biot_provider.lifecycle.owner import resource_name
@@ -48,15 +48,21 @@ class ServiceUserKind:
             HELD[old.secret_key_id] = resource_name(old.owner)
         replaces = [*replacing_fields(old, new), *(name for name in REPLACING if name in unknown)]
         warnings = [
-            f"warning: service user {old.name!r}: the platform shows {name} {getattr(old, name)!r}, which is"
-            f" none that this version knows: it is left as it is, not made {getattr(new, name)!r}"
+            coded(
+                f"warning: service user {old.name!r}: the platform shows {name} {getattr(old, name)!r}, which is"
+                f" none that this version knows: it is left as it is, not made {getattr(new, name)!r}",
+                "BIOT-5132",
+            )
             for name in undeclarable_fields(old, new)
         ]
         if replaces:
             warnings.insert(
                 0,
-                f"warning: service user {old.name!r} is made anew ({', '.join(replaces)} cannot change in place):"
-                " its id and its secret key change, and the old key ends",
+                coded(
+                    f"warning: service user {old.name!r} is made anew ({', '.join(replaces)} cannot change in place):"
+                    " its id and its secret key change, and the old key ends",
+                    "BIOT-5133",
+                ),
             )
         # Deleted first, too, when the engine replaces on a change that would be one in place: names are unique.
         return Diff(changed_fields(old, new), replaces, "name" not in replaces, warnings=warnings)

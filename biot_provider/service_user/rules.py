@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from biot_provider.lifecycle.validation import Arguments, IsUnknown, Problem, by_path
+from biot_provider.lifecycle.problems import IsUnknown, Problem, by_path
+from biot_provider.lifecycle.validation import Arguments
 from biot_provider.service_user.model import ServiceUserInputs, ServiceUserKeyInputs
 
 _SERVICE_USER = Arguments(ServiceUserInputs)

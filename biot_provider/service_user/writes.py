@@ -162,6 +162,7 @@ class ServiceUserWrites:
                 raise LifecycleError(
                     f"update service user {inputs.name!r}: the platform keeps {', '.join(kept)} as it was"
                     " although it was to change it",
+                    "BIOT-5021",
                     advice="change it in the BioT Console, or take it back",
                 )
             return answer
@@ -172,6 +173,7 @@ class ServiceUserWrites:
         except NotFoundError as error:
             raise LifecycleError(
                 f"update service user {inputs.name!r}: it no longer exists (trace id {error.trace_id})",
+                "BIOT-5022",
                 advice="run `pulumi up --refresh`, which creates it again",
             ) from None
         written = {name: getattr(inputs, name) for name in (*UPDATABLE, "owner")}
@@ -204,6 +206,7 @@ class ServiceUserWrites:
         raise LifecycleError(
             f"create service user {found.name!r}: one of that name exists already (id {found.id}). It is another"
             " resource's, somebody else's, or what a run that was killed has left; its secret key cannot be had again",
+            "BIOT-5020",
             advice="where a resource was renamed, give it `aliases`; to replace one, set delete_before_replace;"
             " else delete it in the BioT Console if nothing uses it and run `pulumi up` again; or choose another name;"
             f" or use it as it is, by biot.ServiceUserKey with service_user_id={found.id!r}",

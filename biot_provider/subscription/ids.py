@@ -51,7 +51,8 @@ def parse_interception_id(id_: str) -> InterceptionSubscriptionState:
     if not endpoint or not all("=" in word for word in words[3:]):
         raise InputError(
             f"read interception {without_secrets(id_)!r}: the id must be <type> <api_id or entity_name> <endpoint>"
-            " [<placeholder>=<value> ...], with blanks between them"
+            " [<placeholder>=<value> ...], with blanks between them",
+            "BIOT-2160",
         )
     pairs = (word.partition("=") for word in words[3:])
     return InterceptionSubscriptionState(
@@ -69,7 +70,8 @@ def parse_notification_id(id_: str) -> NotificationSubscriptionState:
     if len(words) not in (3, 4):
         raise InputError(
             f"read notification {without_secrets(id_)!r}: the id must be <entity_type_name> <action_name> <endpoint>"
-            " [<template_name>], with blanks between them"
+            " [<template_name>], with blanks between them",
+            "BIOT-2160",
         )
     entity, action, endpoint, *template = words
     return NotificationSubscriptionState(

@@ -9,12 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from biot_provider.errors import coded
 from biot_provider.lifecycle.codec import holds_unknown, is_unknown
 from biot_provider.lifecycle.declarations import Declarations
 from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError, declared_arguments
 from biot_provider.lifecycle.owner import resource_name
+from biot_provider.lifecycle.problems import Problem
 from biot_provider.lifecycle.run_notes import RunNotes
-from biot_provider.lifecycle.validation import Problem
 from biot_provider.subscription.had import HadSubscriptions
 from biot_provider.subscription.ids import (
     digest_in,
@@ -30,6 +31,7 @@ from biot_provider.subscription.model import (
     NotificationSubscriptionState,
     SubscriptionState,
 )
+from biot_provider.subscription.reads import SubscriptionReads
 from biot_provider.subscription.rules import (
     interception_problems,
     interception_warning,
@@ -95,6 +97,7 @@ class SubscriptionKind:
         self._known: dict[tuple[str, ...], SubscriptionState] = {}
         """What the stack has: a resource that is replaced may declare the same subscription anew."""
         self._had = HadSubscriptions(RunNotes.of_this_run(type_.noun))
+        self._reads = SubscriptionReads()
 
     def name(self, id_: str, state: SubscriptionState) -> str:
         """What messages call a subscription."""
@@ -107,7 +110,9 @@ class SubscriptionKind:
         if problems := problems or self._declared_twice(given, context):
             raise InvalidInputsError(problems)
         if warning := self._type.warning(arguments):
-            context.report(f"warning: {self._type.noun} {resource_name(context.owner)!r}: {warning}")
+            context.report(
+                coded(f"warning: {self._type.noun} {resource_name(context.owner)!r}: {warning}", "BIOT-5110")
+            )
         return given
 
     def diff(self, old: SubscriptionState, new: SubscriptionState, unknown: frozenset[str]) -> Diff:
@@ -127,6 +132,7 @@ class SubscriptionKind:
     def create(self, new: SubscriptionState, context: Context) -> Found[SubscriptionState]:
         """Subscribe the endpoint; what is subscribed already is taken as this resource's."""
         state = self._writes(context).subscribe(new, self._known.get(new.identity()))
+        self._reads.forget()
         self._had.add(state)
         return Found(id_of(state), state)
 
@@ -134,7 +140,7 @@ class SubscriptionKind:
         """Look whether it is subscribed, and whether it is still the one that was; its order stays as declared."""
         writes = self._writes(context)
         if known.endpoint:
-            found = writes.find(known)
+            found = self._reads.find(known, writes)
             state = None if found is None else self._refreshed(known, found, context)
         else:
             digest = digest_in(id_)
@@ -152,6 +158,7 @@ class SubscriptionKind:
     def update(self, _id: str, old: SubscriptionState, new: SubscriptionState, context: Context) -> SubscriptionState:
         """Subscribe once more with what has changed, with no gap in service."""
         state = self._writes(context).subscribe(new, old)
+        self._reads.forget()
         self._had.add(state)
         return state
 
@@ -167,6 +174,7 @@ class SubscriptionKind:
             context.report(f"{self.name(id_, old)} stays subscribed: another resource of this stack has taken it over")
             return
         self._writes(context).delete(old)
+        self._reads.forget()
 
     def is_there(self, _id: str, old: SubscriptionState, context: Context) -> bool:
         """Whether the platform has a subscription of these parts."""
@@ -185,12 +193,18 @@ class SubscriptionKind:
         if not is_known and not known.taken:
             since = f" (since {found.creation_time})" if found.creation_time else ""
             context.report(
-                f"warning: {name} has ended and was subscribed anew by somebody else{since}: it is taken as it is, and"
-                " `pulumi destroy` leaves it subscribed"
+                coded(
+                    f"warning: {name} has ended and was subscribed anew by somebody else{since}: it is taken as it is,"
+                    " and `pulumi destroy` leaves it subscribed",
+                    "BIOT-5122",
+                )
             )
         if found.identity() != known.identity():
             context.report(
-                f"warning: the platform shows {name} with other parts than were subscribed: it is taken as it was"
+                coded(
+                    f"warning: the platform shows {name} with other parts than were subscribed: it is taken as it was",
+                    "BIOT-5122",
+                )
             )
         shown = {"platform_id": found.id, "creation_time": found.creation_time}
         evidence = {field: (is_known and getattr(known, field)) or value for field, value in shown.items()}
@@ -208,13 +222,18 @@ class SubscriptionKind:
         order = wanted.declared_order()
         neighbour = self._orders.declare(owner, order)
         if same:
-            return [Problem("", f"is the same subscription as resource {resource_name(same)!r}: leave one out")]
+            return [
+                Problem("", f"is the same subscription as resource {resource_name(same)!r}: leave one out", "BIOT-2124")
+            ]
         if neighbour and order:
             type_, target, number = order
             context.report(
-                f"warning: {self._type.noun}s {resource_name(owner)!r} and {resource_name(neighbour)!r} both ask for"
-                f" order {number} of {type_} {target}: the platform gives it to the one subscribed last and"
-                " moves the other up; give each its own execution_order"
+                coded(
+                    f"warning: {self._type.noun}s {resource_name(owner)!r} and {resource_name(neighbour)!r} both ask"
+                    f" for order {number} of {type_} {target}: the platform gives it to the one subscribed last and"
+                    " moves the other up; give each its own execution_order",
+                    "BIOT-5111",
+                )
             )
         return []
 

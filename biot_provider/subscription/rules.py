@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from biot_provider.lifecycle.fields import API_ID
-from biot_provider.lifecycle.validation import Arguments, IsUnknown, Problem, by_path, in_path, nearest, shown
+from biot_provider.lifecycle.problems import IsUnknown, Problem, by_path, in_path, nearest, shown
+from biot_provider.lifecycle.validation import Arguments
 from biot_provider.subscription.model import (
     ACTIONS,
     ENTITIES,
@@ -98,14 +99,18 @@ def _target_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
     kind, api_id = values.get("type"), values.get("api_id")
     if kind == "ADAPT_ENTITY":
         if api_id is not None:
-            yield Problem("api_id", "must be left out for ADAPT_ENTITY: name the entity_name")
+            yield Problem("api_id", "must be left out for ADAPT_ENTITY: name the entity_name", "BIOT-2120")
         if values.get("entity_name") is None:
-            yield Problem("entity_name", "is required for ADAPT_ENTITY, such as device")
+            yield Problem("entity_name", "is required for ADAPT_ENTITY, such as device", "BIOT-2123")
     elif kind in ("PRE_REQUEST", "POST_REQUEST"):
         if api_id is None:
-            yield Problem("api_id", f"is required for {kind}, {_EXAMPLE_API}")
+            yield Problem("api_id", f"is required for {kind}, {_EXAMPLE_API}", "BIOT-2120")
         elif isinstance(api_id, str) and api_id and not API_ID.fullmatch(api_id):
-            yield Problem("api_id", f"must be a method and a path, {_EXAMPLE_API}, not {shown(api_id)}{_meant(api_id)}")
+            yield Problem(
+                "api_id",
+                f"must be a method and a path, {_EXAMPLE_API}, not {shown(api_id)}{_meant(api_id)}",
+                "BIOT-2120",
+            )
 
 
 def _meant(api_id: str) -> str:
@@ -122,13 +127,15 @@ def _filter_problems(filters: object, api_id: object) -> Iterator[Problem]:
         if name not in places:
             there = f"it has {', '.join(places)}" if places else "it has none"
             yield Problem(
-                f"path_filters.{in_path(name)}", f"must be a placeholder of api_id, {there}{nearest(name, places)}"
+                f"path_filters.{in_path(name)}",
+                f"must be a placeholder of api_id, {there}{nearest(name, places)}",
+                "BIOT-2126",
             )
 
 
 def _endpoint_problems(endpoint: object, *, public: bool) -> Iterator[Problem]:
     if isinstance(endpoint, str) and endpoint and (problem := _endpoint_problem(endpoint, public=public)):
-        yield Problem("endpoint", problem)
+        yield Problem("endpoint", problem, "BIOT-2125")
 
 
 def _endpoint_problem(endpoint: str, *, public: bool) -> str | None:

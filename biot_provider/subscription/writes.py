@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 
 from biot_provider.api.models.subscriptions import SubscriptionAnswer
 from biot_provider.api.models.wide import are_ids_alike, is_same_moment
-from biot_provider.errors import ApiError, BiotError, LifecycleError, NotFoundError
+from biot_provider.errors import ApiError, BiotError, LifecycleError, NotFoundError, coded
 from biot_provider.lifecycle.fields import State
 from biot_provider.lifecycle.kind import Context
+from biot_provider.lifecycle.problems import nearest
 from biot_provider.lifecycle.settle import settle, unclear
-from biot_provider.lifecycle.validation import nearest
 from biot_provider.subscription.ids import digest_of, id_of
 from biot_provider.subscription.model import SubscriptionState
 
@@ -69,8 +69,11 @@ class SubscriptionWrites:
             return
         if found is not None and (state.taken or not is_the_one_of(state, found)):
             self._report(
-                f"warning: {self.named(state)} stays subscribed: this stack did not make the one that exists"
-                f"{_since(found)}. What to do: unsubscribe it where it was made, if nobody uses it"
+                coded(
+                    f"warning: {self.named(state)} stays subscribed: this stack did not make the one that exists"
+                    f"{_since(found)}. What to do: unsubscribe it where it was made, if nobody uses it",
+                    "BIOT-5120",
+                )
             )
             return
         body = _body(state)
@@ -89,9 +92,11 @@ class SubscriptionWrites:
 
     def find(self, state: SubscriptionState) -> SubscriptionAnswer | None:
         """The platform's subscription of the state's id there, however it is shown, else the one of the same parts."""
-        rows = self._rows({"endpoint": {"eq": state.endpoint}})
-        known = (row for row in rows if state.platform_id and row.id == state.platform_id)
-        return next(known, None) or next((row for row in rows if row.identity() == state.identity()), None)
+        return found_among(self.search(state), state)
+
+    def search(self, state: SubscriptionState) -> Sequence[SubscriptionAnswer]:
+        """All subscriptions of the state's endpoint."""
+        return self._rows({"endpoint": {"eq": state.endpoint}})
 
     def find_by_digest(self, digest: str) -> SubscriptionAnswer | None:
         """The platform's subscription whose id has this digest."""
@@ -144,9 +149,18 @@ class SubscriptionWrites:
         name = "execution_order"
         order = f" with order {found.updatable()[name]}, now {left[name]}" if name in left else ""
         self._report(
-            f"warning: {self.named(inputs)} exists already{_since(found)}{order}: taken as this resource's. This stack"
-            " did not make it, so `pulumi destroy` leaves it subscribed"
+            coded(
+                f"warning: {self.named(inputs)} exists already{_since(found)}{order}: taken as this resource's. This"
+                " stack did not make it, so `pulumi destroy` leaves it subscribed",
+                "BIOT-5121",
+            )
         )
+
+
+def found_among(rows: Sequence[SubscriptionAnswer], state: SubscriptionState) -> SubscriptionAnswer | None:
+    """The one of the state's id there, however it is shown, else the one of the same parts."""
+    known = (row for row in rows if state.platform_id and row.id == state.platform_id)
+    return next(known, None) or next((row for row in rows if row.identity() == state.identity()), None)
 
 
 def is_the_one_of(state: SubscriptionState, found: SubscriptionAnswer) -> bool:
@@ -192,4 +206,8 @@ def _with_suggestion(error: ApiError) -> BiotError:
     given = next((value for key, value in error.details.items() if key.startswith("invalid")), None)
     names = next((value for key, value in error.details.items() if key.startswith("valid")), None)
     near = nearest(given, [str(name) for name in names]) if given and isinstance(names, list) else ""
-    return LifecycleError(error.summary, advice=f"{error.advice or 'check the name'}{near}") if near else error
+    return (
+        LifecycleError(error.summary, error.message_code, advice=f"{error.advice or 'check the name'}{near}")
+        if near
+        else error
+    )

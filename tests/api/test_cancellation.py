@@ -20,6 +20,7 @@ from biot_provider.emulator import Platform
 from biot_provider.emulator.http.server import running
 from biot_provider.errors import CancelledError
 
+from ..uncoded import uncoded
 from .conversation import HEAD, drip, read_request, talking
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def test_a_response_that_trickles_or_never_comes_is_cut(tls: Any, act: Act, uncl
         (error,) = ends(base_url, act)
         assert no_call_is_left()
     assert error.unclear == unclear
-    assert str(error) == (
+    assert uncoded(str(error)) == (
         "create plugin 'guard': cancelled while the platform worked on it."
         " What to do: run `pulumi up` again: it finds out what became of it, and continues"
         if unclear

@@ -36,6 +36,8 @@ from biot_provider.plugin.model import PluginInputs, PluginState, Subscriptions
 from biot_provider.plugin.stamp import Stamp
 from biot_provider.plugin.state import UPDATABLE, cells
 
+from ..uncoded import uncoded
+
 CONFIG = {"name": "guard", "displayName": "Guard", "version": 1, "runtime": "python3.13", "handler": "index.handler"}
 
 Connect = Callable[..., Client]
@@ -310,7 +312,7 @@ def test_an_error_is_of_its_class_and_carries_its_parts(
     assert error.unclear is (status >= 500)
     assert error.action == "update plugin 'guard'"
     assert error.summary.startswith(f"update plugin 'guard': the platform answered {status} {code}: {error.message} (")
-    assert str(error) == error.summary + (f". What to do: {error.advice}" if error.advice else "")
+    assert uncoded(str(error)) == error.summary + (f". What to do: {error.advice}" if error.advice else "")
     assert f"(trace id {error.trace_id})" in str(error)
     assert "(class name X)" in str(error)
 

@@ -18,6 +18,8 @@ from biot_provider.emulator import Platform
 from biot_provider.emulator.http.server import running
 from biot_provider.errors import TransportError
 
+from ..uncoded import uncoded
+
 if TYPE_CHECKING:
     from tests.conftest import Tunnel
 
@@ -88,7 +90,7 @@ def test_a_proxy_that_refuses_is_named_without_its_password(
     with pytest.raises(TransportError) as raised:
         refused.create_plugin({"name": "guard"})
     refused.close()
-    assert str(raised.value) == (
+    assert uncoded(str(raised.value)) == (
         f"log in as service user an-id: the proxy does not lead to {ADDRESS} (403 Forbidden)."
         " What to do: check HTTPS_PROXY and NO_PROXY"
     )

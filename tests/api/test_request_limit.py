@@ -18,6 +18,7 @@ from biot_provider.emulator import Platform
 from biot_provider.emulator.http.server import running
 from biot_provider.errors import TransportError
 
+from ..uncoded import uncoded
 from .conversation import HEAD, read_request, talking
 
 CONFIG = {"name": "guard", "displayName": "Guard", "version": 1}
@@ -102,7 +103,7 @@ def test_the_wait_for_its_turn_counts_in_the_time_of_a_request(platform: tuple[P
         assert 0.9 < time.monotonic() - started < 2.5
         assert slow.result().timeout != 9
     assert not raised.value.unclear
-    assert str(raised.value) == (
+    assert uncoded(str(raised.value)) == (
         "update plugin 'guard': it was not sent within 1 s: other requests took all its time"
         " (biot:maxConcurrentRequests allows 1 at once). What to do: run `pulumi up` again, or raise"
         " biot:maxConcurrentRequests"

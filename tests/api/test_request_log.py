@@ -23,6 +23,8 @@ from biot_provider.emulator import Platform
 from biot_provider.emulator.http.server import running
 from biot_provider.errors import BiotError
 
+from ..uncoded import uncoded
+
 CONFIG = {"name": "guard", "displayName": "Guard", "version": 1, "runtime": "python3.13", "handler": "index.handler"}
 
 
@@ -116,7 +118,7 @@ def test_a_log_that_cannot_be_written_is_one_line_and_stops_nothing(
     (line,) = capfd.readouterr().err.splitlines()
     assert line.startswith("warning: the debug log ")
     assert "cannot be written (" in line
-    assert line.endswith("name another file in BIOT_LOG_FILE")
+    assert uncoded(line).endswith("name another file in BIOT_LOG_FILE")
 
 
 def note(file: Path, **given: Any) -> str:

@@ -10,6 +10,8 @@ import pytest
 from biot_provider.api.advice import CODES
 from biot_provider.api.responses import api_error
 
+from ..uncoded import uncoded
+
 PLUGINS = "/settings/v2/plugins"
 SERVICES = "/ums/v2/services"
 KEY_LOGIN = "/ums/v2/services/accessToken"
@@ -194,7 +196,7 @@ TABLE: list[tuple[str, int, str, dict[str, Any], str, str]] = [
 def error_text(status: int, path: str = PLUGINS, *, secrets: list[str] | None = None, **answer: Any) -> str:
     """The text of the error of this answer to a request to this path."""
     request = httpx.Request("POST", f"https://api.example{path}")
-    return str(api_error(httpx.Response(status, request=request, **answer), "do it", secrets or []))
+    return uncoded(str(api_error(httpx.Response(status, request=request, **answer), "do it", secrets or [])))
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row[2]} {row[0]}")

@@ -15,6 +15,7 @@ SIZE = 16 * 1024 * 1024
 
 UPLOAD = """
 import json, os, resource, sys
+UNIT = 1 if sys.platform == "darwin" else 1024  # of the most memory, in bytes
 from pathlib import Path
 from biot_provider.api.client import Client
 from biot_provider.config import Settings
@@ -33,7 +34,7 @@ with open(Path(folder).parent / "package.zip", "w+b") as target:
     target.seek(0)
     client.create_plugin({"name": "big", "displayName": "Big", "version": 1, "runtime": "python3.13"}, target)
 after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(json.dumps({"size": size, "grown": (after - before) * 1024}))
+print(json.dumps({"size": size, "grown": (after - before) * UNIT}))
 """
 
 

@@ -19,6 +19,7 @@ from biot_provider.api.transport import MAX_RESPONSE_BYTES, open_transport
 from biot_provider.config import Settings
 from biot_provider.errors import TransportError
 
+from ..uncoded import uncoded
 from .conversation import HEAD, drip, read_request, talking
 
 TIME = 0.6
@@ -117,7 +118,7 @@ def test_an_answer_too_large_for_memory_is_refused(kind: str) -> None:
 
     with talking(conversation) as base_url:
         error, _ = failure(base_url, lambda client: client.get_plugin("guard"))
-    assert str(error) == (
+    assert uncoded(str(error)) == (
         f"read plugin 'guard': {base_url} gave a response of more than 32 MB, which the platform never does."
         " What to do: check biot:baseUrl"
     )

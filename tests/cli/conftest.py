@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 import yaml
@@ -14,6 +22,8 @@ import yaml
 from biot_provider.cli import main
 from biot_provider.emulator import Platform
 from biot_provider.emulator.http.server import running
+
+COMMAND = Path(sys.executable).with_name("biot-provider")
 
 # Responds to `version`, and to `config` with a file beside it; without that file `config` fails as Pulumi does.
 PULUMI = """#!/bin/sh
@@ -26,6 +36,32 @@ version) echo v3.259.0 ;;
 *) echo "error: unexpected $*" >&2; exit 1 ;;
 esac
 """
+
+
+class Terminal(Protocol):
+    """Runs the command on a terminal of so many columns; returns its exit code, and the lines that stay."""
+
+    def __call__(
+        self, columns: int, *arguments: str, keeps_escapes: bool = False, **variables: str
+    ) -> tuple[int, str]: ...
+
+
+def on_a_terminal(columns: int, *arguments: str, keeps_escapes: bool = False, **variables: str) -> tuple[int, str]:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environment = {**os.environ, "TERM": "xterm", **variables}
+    with subprocess.Popen([COMMAND, *arguments], stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # Linux, where the other end is closed
+            while part := os.read(ours, 65536):
+                shown += part
+    os.close(ours)
+    text = shown.decode().replace("\r\n", "\n")
+    if not keeps_escapes:
+        text = re.sub(r"[^\n]*\r\033\[K", "", text)  # what was there before a line was erased
+        text = re.sub(r"\033\[[0-9;]*m", "", text)
+    return process.returncode, text
 
 
 class Doctor:
@@ -108,6 +144,13 @@ class Findings:
 @pytest.fixture
 def doctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Doctor:
     return Doctor(tmp_path, monkeypatch, capsys)
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    return on_a_terminal
 
 
 @pytest.fixture

@@ -107,7 +107,7 @@ def test_a_name_that_no_plugin_has_is_no_equality(run: Run, platform: Platform, 
     assert run("dev", "prod", "--plugin", "gu*", "--plugin", "gaurd", "--plugin", "x*") == (
         2,
         "",
-        "biot-provider: no plugin is named like 'gaurd', 'x*' in dev or prod\n",
+        "biot-provider: no plugin is named like 'gaurd', 'x*' in dev or prod [BIOT-8002]\n",
     )
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from biot_provider.api.models.plugins import PluginAnswer
 from biot_provider.cli.compare.differences import Compared, Environment, Verdict, compare, fingerprint
-from biot_provider.hooks.model import PRE_REQUEST, Interception, Subscriber
+from biot_provider.hooks import PRE_REQUEST
+from biot_provider.hooks.model import Interception, Subscriber
 from biot_provider.plugin.model import PluginState
 from biot_provider.plugin.stamp import STAMP_VARIABLE, owner_hash
 

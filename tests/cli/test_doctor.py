@@ -19,7 +19,7 @@ import yaml
 
 from biot_provider.cli import main
 from biot_provider.cli.doctor.connection import clock
-from biot_provider.cli.doctor.findings import Problem
+from biot_provider.cli.findings import Problem
 from biot_provider.emulator.http.server import running
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from biot_provider.emulator import Platform
 
     from ..conftest import Tunnel
-    from .conftest import Doctor
+    from .conftest import Doctor, Terminal
 
 OPERATIONS = ("GET", "SEARCH", "CREATE", "UPDATE", "DELETE")
 PERMISSIONS = [f"SETTINGS_PLUGIN_{operation}" for operation in OPERATIONS]
@@ -55,8 +55,8 @@ OF_THE_PLATFORM = {"certificate", "platform", "clock", "identity", *OF_THE_IDENT
 
 @pytest.mark.usefixtures("served")
 def test_where_all_is_well_every_line_is_ok_and_nothing_has_changed(doctor: Doctor, platform: Platform) -> None:
-    code, output = doctor.text()
-    lines = output.splitlines()
+    code, output = doctor.text("--verbose")
+    *lines, last = output.splitlines()
     assert code == 0, output
     assert [line.split()[0] for line in lines] == [
         *("configuration", "address", "certificate", "platform", "clock", "identity"),
@@ -69,8 +69,71 @@ def test_where_all_is_well_every_line_is_ok_and_nothing_has_changed(doctor: Doct
     assert platform.service_secret_key not in output
     assert "BioT 2.4.3" in lines[3]
     assert "29 min" in lines[5]
+    assert last == "next: pulumi preview"
     assert platform.plugins.search({})["data"] == []
     assert {entry["status"] for entry in platform.requests() if entry["method"] not in ("GET", "POST")} == {404}
+
+
+THINGS = [
+    *("configuration", "connection", "platform", "clock", "identity", "permissions", "resources"),
+    *("engine", "images", "builds", "writing", "project", "plugins"),
+]
+
+
+@pytest.mark.usefixtures("served")
+def test_what_is_fine_is_one_line_and_what_is_not_has_its_own(doctor: Doctor, platform: Platform) -> None:
+    code, output = doctor.text()
+    *lines, last = output.splitlines()
+    assert (code, last) == (0, "next: pulumi preview")
+    assert [line.split()[:2] for line in lines] == [[thing, "ok"] for thing in THINGS]
+
+    platform.faults.add("forbidden", method="DELETE", path="/plugins", times=None)
+    platform.faults.add("forbidden", method="GET", path="/services", times=None)
+    code, output = doctor.text()
+    *lines, last = output.splitlines()
+    assert (code, last) == (1, "next: correct it, then run `biot-provider doctor` again")
+    wrong = [line.split()[:2] for line in lines if line.split()[1] != "ok"]
+    assert wrong == [
+        ["SETTINGS_PLUGIN_DELETE", "problem"],
+        ["biot.ServiceUser", "note"],
+        ["biot.ServiceUserKey", "note"],
+    ]
+    assert [line.split()[0] for line in lines if line.split()[1] == "ok"] == [
+        thing for thing in THINGS if thing not in ("permissions", "resources")
+    ]
+
+
+def test_what_depends_on_a_problem_is_a_line_without_text(doctor: Doctor) -> None:
+    doctor.stack({})
+    _, output = doctor.text()
+    assert [line for line in output.splitlines() if line.endswith("not checked")] == [
+        f"{thing:<13}  not checked" for thing in THINGS[1:7]
+    ]
+    assert output.splitlines()[-1] == "next: name a stack, as in `biot-provider doctor --stack dev`"
+
+
+def test_a_terminal_wraps_a_problem_and_no_command_in_it(doctor: Doctor, terminal: Terminal) -> None:
+    doctor.stack({"biot:requestTimeout": 60})
+    code, output = terminal(80, "doctor", "--stack", "dev")
+    first, *more = output.partition("\nconnection")[0].splitlines()
+    assert code == 1
+    assert first.startswith("configuration  problem  BioT connection: biot:baseUrl is not set")
+    assert len(more) > 3
+    assert all(line.startswith(" " * 24) for line in more)
+    assert "`pulumi config set biot:baseUrl https://api.<env>.<project>.biot-med.com`" in output
+    assert max(len(line) for line in (first, *more) if "`pulumi config set biot:baseUrl" not in line) <= 80
+
+
+@pytest.mark.usefixtures("served")
+@pytest.mark.parametrize("columns", [80, 200])
+def test_a_terminal_of_24_lines_holds_the_report(columns: int, doctor: Doctor, terminal: Terminal) -> None:
+    for number in range(40):
+        doctor.file(f"plugins/a-plugin-with-a-long-name-{number}/plugin.yaml")
+    code, output = terminal(columns, "doctor")
+    lines = output.splitlines()
+    assert code == 0, output
+    assert [line.split()[:2] for line in lines[:-1]] == [[thing, "ok"] for thing in THINGS]
+    assert max(map(len, lines)) <= columns
 
 
 def test_the_embedded_platform_needs_no_configuration_but_its_name(doctor: Doctor) -> None:

@@ -189,6 +189,7 @@ def test_without_a_project_the_connection_is_still_checked(doctor: Doctor) -> No
     found = doctor.run()
     assert found.problem[0] == "project"
     assert found.findings["identity"][0] == "ok"
+    assert found.findings["plugins"] == ("not checked", "")
     assert set(doctor.run("--stack", "dev").problems) == {"configuration", "project"}
 
 
@@ -212,6 +213,15 @@ def test_a_folder_of_plugins_is_looked_at_where_it_is_said_to_be(doctor: Doctor)
     assert "program describes its plugins itself" in doctor.run("--plugins", "nowhere").findings["plugins"][1]
     (doctor.folder / "empty").mkdir()
     assert f"there is no plugin in '{doctor.folder}/empty'" in doctor.run("--plugins", "empty").problems["plugins"]
+
+
+def test_code_of_a_program_that_declares_its_plugins_one_by_one_needs_no_description(doctor: Doctor) -> None:
+    doctor.environment(BIOT_BASE_URL="embedded")
+    (doctor.folder / "plugins/hello/plugin.yaml").rename(doctor.folder / "plugins/hello/index.py")
+    doctor.file("__main__.py", 'biot.Plugin("hello", code="plugins/hello")\n')
+    assert "program describes its plugins itself" in doctor.run().findings["plugins"][1]
+    doctor.file("__main__.py", "biot.declare_plugins()\n")
+    assert "there is no plugin in" in doctor.run().problems["plugins"]
 
 
 def test_each_place_that_is_written_to_is_named_and_left_as_it_was(doctor: Doctor) -> None:
@@ -257,3 +267,19 @@ def test_a_missing_installer_is_a_note_with_the_command(doctor: Doctor, monkeypa
     note = doctor.run().texts("note")["builds"]
     assert "neither uv nor pip: `pip install 'biot-provider[build]'`" in note
     assert "neither npm nor pnpm: install Node.js" in note
+
+
+def test_an_identity_of_the_stack_alone_counts_first_and_pulumi_is_said_to_read_another(
+    doctor: Doctor, platform: Any, served: str
+) -> None:
+    doctor.stack({"biot:baseUrl": served})
+    wrong = secrets.token_hex(20)
+    doctor.environment(BIOT_SERVICE_ID_DEV=platform.service_id, BIOT_SERVICE_SECRET_KEY_DEV=wrong)
+    code, output = doctor.text("--stack", "acme/shop/dev")
+    assert code == 1
+    assert "biot:serviceSecretKey from BIOT_SERVICE_SECRET_KEY_DEV, which `pulumi` does not read" in output
+    assert "LOGIN_FAILED" in output
+    assert wrong not in output
+
+    doctor.environment(BIOT_SERVICE_SECRET_KEY_DEV=platform.service_secret_key, BIOT_SERVICE_SECRET_KEY=wrong)
+    assert doctor.run("--stack", "dev").problems == {}

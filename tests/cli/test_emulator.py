@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import signal
 import socket
@@ -184,7 +185,7 @@ def test_a_port_in_use_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureF
         assert main(["emulator", "--port", port, "--data", str(tmp_path)]) == 1
     output, problems = capsys.readouterr()
     assert output == ""
-    assert problems == f"biot-provider: cannot serve on 127.0.0.1:{port}: Address already in use\n"
+    assert problems == f"biot-provider: cannot serve on 127.0.0.1:{port}: Address already in use [BIOT-8040]\n"
 
 
 def test_a_folder_that_is_a_file_is_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -192,7 +193,7 @@ def test_a_folder_that_is_a_file_is_one_clear_line(tmp_path: Path, capsys: pytes
     file.write_text("")
     assert main(["emulator", "--port", "0", "--data", str(file)]) == 1
     _, problems = capsys.readouterr()
-    assert problems == f"biot-provider: cannot serve the data in {file}: File exists\n"
+    assert problems == f"biot-provider: cannot serve the data in {file}: File exists [BIOT-8040]\n"
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "http"])
@@ -208,3 +209,22 @@ def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--help"])
     assert raised.value.code == 0
     assert "emulator" in capsys.readouterr().out
+
+
+def test_a_program_reads_the_address_and_what_the_functions_write(tmp_path: Path) -> None:
+    deploy(tmp_path, "def handler(event, context):\n    print('hello')\n")
+    command = [*COMMAND, "--port", "0", "--data", str(tmp_path), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            shown = json.loads(process.stdout.readline())
+            names = ("baseUrl", "serviceId", "serviceSecretKey")
+            variables = ("BIOT_BASE_URL", "BIOT_SERVICE_ID", "BIOT_SERVICE_SECRET_KEY")
+            call_in_vain(endpoint({variable: shown[name] for variable, name in zip(variables, names, strict=True)}))
+            assert shown["console"].startswith(f"{shown['baseUrl']}/#key=")
+            assert Path(shown["controlKeyFile"]).is_file()
+            lines = iter(process.stdout.readline, "")
+            said = next(line for line in map(json.loads, lines) if line["kind"] == "plugin")
+            assert said == {"plugin": "talker", "kind": "plugin", "line": "hello"}
+        finally:
+            process.kill()

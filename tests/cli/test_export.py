@@ -9,6 +9,7 @@ import os
 import re
 import stat
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -228,8 +229,19 @@ def test_what_lists_leave_out_is_read_and_a_plugin_that_goes_meanwhile_is_named(
     platform.faults.add(method="GET", path="Plugin-gone", status=404, json={"code": "PLUGIN_NOT_FOUND", "message": "-"})
     code, _, problems = run()
     assert code == 0
-    assert problems == "biot-provider: warning: plugin 'gone': was deleted meanwhile, so it is left out\n"
+    assert problems == "biot-provider: warning: plugin 'gone': was deleted meanwhile, so it is left out [BIOT-8080]\n"
     assert "API_KEY" in (doctor.folder / "fleet/guard/plugin.yaml").read_text()
+
+
+def test_plugins_of_another_stack_are_one_warning(run: Run, platform: Platform) -> None:
+    for name in ("a", "b", "c", "d"):
+        owner = owner_hash(f"shop/prod/{name}")
+        deploy(platform, name, environmentVariables={STAMP_VARIABLE: str(Stamp(owner, "0" * 64))})
+    code, _, problems = run()
+    assert code == 0
+    (line,) = problems.splitlines()
+    owners = [f"plugin '{name}' (owner {owner_hash(f'shop/prod/{name}')})" for name in ("a", "b", "c")]
+    assert f"{', '.join(owners)} and 1 more: belongs to another stack or resource: this stack leaves it alone" in line
 
 
 def test_code_that_this_very_stack_has_deployed_is_asked_for(run: Run, platform: Platform, doctor: Doctor) -> None:
@@ -274,7 +286,7 @@ def test_a_program_in_another_language_is_sent_to_the_native_import(run: Run, do
     assert (code, output) == (1, "")
     assert problems == (
         "biot-provider: this project's runtime is yaml, whose programs use the native provider:"
-        " use `pulumi import biot:index:Plugin NAME ID`\n"
+        " use `pulumi import biot:index:Plugin NAME ID` [BIOT-8055]\n"
     )
 
 
@@ -324,6 +336,7 @@ def test_words_that_nobody_knows_stop_nothing_and_are_named(run: Run, platform: 
     assert manifest(doctor, "guard")["enabledState"] == "SUSPENDED"
 
 
+@pytest.mark.usefixtures("pauses")
 @pytest.mark.parametrize("fault", ["forbidden", "bad-gateway", "not-json"])
 def test_a_platform_that_stops_at_the_second_page_leaves_nothing(
     run: Run, platform: Platform, doctor: Doctor, fault: str
@@ -390,8 +403,28 @@ def test_progress_is_for_terminals_and_for_what_takes_long(monkeypatch: pytest.M
         now[0] = 1.5
         progress.show("late")
     assert shown.getvalue() == "\r\033[Klate\r\033[K"
+    with Progress() as progress:
+        now[0] = 9.6
+        progress.show("a long one" * 50)
+        deadline = time.perf_counter() + 10
+        while "8 s" not in shown.getvalue() and time.perf_counter() < deadline:
+            progress.show("a long one")
+            time.sleep(0.1)
+    assert "\r\033[Ka long one (8 s)" in shown.getvalue()
+    assert max(map(len, shown.getvalue().split("\r\033[K"))) < 80
     shown.is_terminal = False
     with Progress() as progress:
         now[0] = 5.0
         progress.show("unseen")
     assert "unseen" not in shown.getvalue()
+
+
+def test_an_identity_of_the_stack_alone_is_the_one_that_reads(
+    doctor: Doctor, platform: Platform, served: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deploy(platform, "guard")
+    doctor.stack({"biot:baseUrl": served})
+    doctor.environment(BIOT_SERVICE_SECRET_KEY="wrong", BIOT_SERVICE_SECRET_KEY_DEV=platform.service_secret_key)
+    (doctor.bin / "pulumi").unlink()
+    for arguments in (["export", "--out", "fleet", "--variables-file", "variables.json"], ["import", "guard=guard"]):
+        assert main([*arguments, "--stack", "dev"]) == 0, capsys.readouterr()

@@ -115,7 +115,10 @@ def test_svg_goes_into_a_file_that_appears_whole(graph: Graph, platform: Platfor
     drawing = (doctor.folder / "hooks.svg").read_text(encoding="utf-8")
     assert "5 · guard" in "".join(ET.fromstring(drawing).itertext())
     code, _, problem = graph("--svg", "--out", "nowhere/hooks.svg")
-    assert (code, problem) == (2, "biot-provider: nowhere/hooks.svg cannot be written: No such file or directory\n")
+    assert (code, problem) == (
+        2,
+        "biot-provider: nowhere/hooks.svg cannot be written (No such file or directory) [BIOT-8003]\n",
+    )
     assert {path.name for path in doctor.folder.iterdir() if "hooks" in path.name} == {"hooks.svg"}
 
 
@@ -141,6 +144,7 @@ def test_an_identity_that_may_read_plugins_alone_sees_these_and_what_is_missing(
     assert len(problem.splitlines()) == 1
 
 
+@pytest.mark.usefixtures("pauses")
 def test_an_unreachable_platform_is_one_line(graph: Graph, doctor: Doctor) -> None:
     doctor.as_user("http://127.0.0.1:9", ("id", "key"))
     code, output, problem = graph()

@@ -159,6 +159,7 @@ def test_an_engine_that_is_too_old_is_named(run: Run, doctor: Doctor) -> None:
     assert not (doctor.folder / "import.json").exists()
 
 
+@pytest.mark.usefixtures("pauses")
 @pytest.mark.parametrize(("fault", "says"), [("forbidden", "403"), ("bad-gateway", "502"), ("reset", "reset")])
 def test_a_platform_that_refuses_is_one_line(
     run: Run, platform: Platform, doctor: Doctor, fault: str, says: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -21,7 +20,7 @@ import pytest
 
 from biot_provider.cli import main
 from biot_provider.cli.invoke.calls import Call, notes
-from biot_provider.cli.invoke.command import _Session
+from biot_provider.cli.invoke.command import Options, _Session
 from biot_provider.cli.invoke.samples import ACTIONS
 from biot_provider.cli.invoke.sender import Sender
 from biot_provider.cli.invoke.usage import read_text
@@ -51,7 +50,7 @@ Invoke = Callable[..., Ran]
 def sender() -> Iterator[Sender]:
     """The sender of all tests: making the keys of its platform takes most of the time of a run."""
     with contextlib.ExitStack() as closing:
-        yield _Session(argparse.Namespace(), closing)._start_sender()
+        yield _Session(Options(Path()), closing)._start_sender()
 
 
 @pytest.fixture
@@ -443,8 +442,8 @@ def test_a_file_that_is_no_event_needs_its_kind(made: Made, invoke: Invoke, tmp_
     file.write_text('{"data": {}}')
     code, _, problems = invoke(made(ECHO), "--event", file)
     assert code == 2
-    assert (
-        problems == f"biot-provider: --event: {file} is no whole event: say with --kind which call it is the body of\n"
+    assert problems == (
+        f"biot-provider: --event: {file} is no whole event: say with --kind which call it is the body of [BIOT-8060]\n"
     )
 
 
@@ -471,7 +470,7 @@ def test_a_mistake_in_the_plugin_is_reported_in_a_line_each(
 def test_a_folder_without_a_plugin_yaml_needs_the_runtime(invoke: Invoke, tmp_path: Path) -> None:
     code, _, problems = invoke(tmp_path)
     assert code == 2
-    assert problems.endswith("has no plugin.yaml, so say what runs it: --runtime python3.13, for example\n")
+    assert problems.endswith("has no plugin.yaml, so say what runs it: --runtime python3.13, for example [BIOT-8060]\n")
 
 
 @contextlib.contextmanager
@@ -535,3 +534,28 @@ def test_ctrl_c_ends_a_call_that_runs_and_its_process(made: Made) -> None:
     finally:
         process.kill()
         process.communicate()
+
+
+def test_a_program_gets_an_object_for_each_call(made: Made, invoke: Invoke, sender: Sender) -> None:
+    subscriptions = {"interceptions": [{"type": "PRE_REQUEST", "apiId": "POST/device/v2/devices"}]}
+    code = "import json\ndef handler(event, context):\n    print(json.dumps(event))\n    return {'nothing': 1}\n"
+    folder = made(code, subscriptions=subscriptions, cronSchedule="0 6 ? * MON-FRI *")
+
+    code_, output, problems = invoke(folder, "--json")
+
+    assert (code_, problems) == (1, "")
+    first, second = (json.loads(line) for line in output.splitlines())
+    assert (first["call"], second["call"]) == ("PRE_REQUEST POST/device/v2/devices", "SCHEDULE")
+    assert (first["succeeded"], second["succeeded"]) == (False, True)
+    assert "the answer has no request" in first["problems"][0]
+    assert (first["status"], json.loads(first["body"])) == (200, {"nothing": 1})
+    assert "hooktype" in first["log"][-1]
+    assert all(secret not in output for secret in sender.secrets)
+
+
+def test_a_folder_that_is_not_there_is_one_line(invoke: Invoke, tmp_path: Path) -> None:
+    code, output, problems = invoke(tmp_path / "none", "--event", "pre")
+    line = (
+        f"biot-provider: {tmp_path / 'none'} does not exist: name a folder with a plugin.yaml, or a .zip [BIOT-8060]\n"
+    )
+    assert (code, output, problems) == (1, "", line)

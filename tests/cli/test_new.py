@@ -132,7 +132,9 @@ def test_what_is_there_already_is_not_touched(there: str, capsys: pytest.Capture
 
     output, problems = capsys.readouterr()
     assert output == ""
-    assert problems == ("biot-provider: plugins/ward-watch is there already: choose another name, or take it away\n")
+    assert problems == (
+        "biot-provider: plugins/ward-watch is there already: choose another name, or take it away [BIOT-8050]\n"
+    )
     assert [path.name for path in Path("plugins").rglob("*")] == ["ward-watch"]
 
 
@@ -163,7 +165,7 @@ def test_a_name_or_a_runtime_that_cannot_be_is_one_line(
 ) -> None:
     assert main(["new", *arguments]) == 2
 
-    assert capsys.readouterr() == ("", f"biot-provider: {problem}\n")
+    assert capsys.readouterr() == ("", f"biot-provider: {problem} [BIOT-8070]\n")
     assert list(project.iterdir()) == []
 
 
@@ -171,7 +173,9 @@ def test_a_folder_that_cannot_be_is_one_line(project: Path, capsys: pytest.Captu
     (project / "plugins").write_text("mine")
     assert main(["new", "ward-watch"]) == 1
 
-    assert capsys.readouterr().err == "biot-provider: cannot write plugins: File exists\n"
+    assert capsys.readouterr().err == (
+        "biot-provider: plugins cannot be written (File exists): nothing new is left [BIOT-8003]\n"
+    )
 
 
 def test_a_disk_that_fills_up_leaves_no_half_plugin(project: Path) -> None:
@@ -182,14 +186,15 @@ def test_a_disk_that_fills_up_leaves_no_half_plugin(project: Path) -> None:
     result = subprocess.run(command, cwd=project, capture_output=True, text=True)
 
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == "biot-provider: cannot write plugins/ward-watch: File too large\n"
-    assert list((project / "plugins").iterdir()) == []
+    assert result.stderr.startswith("biot-provider: plugins/ward-watch/biot")
+    assert result.stderr.endswith(" cannot be written (File too large): nothing new is left [BIOT-8003]\n")
+    assert list(project.iterdir()) == []
 
 
 def test_the_wheel_holds_the_starters_and_nothing_that_came_of_running_them(project: Path) -> None:
     source = project / "source"
     shutil.copytree(PROJECT / "biot_provider", source / "biot_provider", ignore=shutil.ignore_patterns(*LITTER))
-    for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
+    for name in ("pyproject.toml", "PYPI.md", "LICENSE", ".gitignore"):
         shutil.copy(PROJECT / name, source)
     starters = source / "biot_provider" / "starters"
     wanted = {str(file.relative_to(source)) for file in starters.rglob("*") if file.is_file()}

@@ -1,4 +1,4 @@
-"""Without the extra `embedded`: whoever wants the embedded platform gets one line with the command that installs it."""
+"""Without the extra `embedded`, and on Windows: who wants the embedded platform gets one line that says what to do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-LINE = "the embedded platform is not installed: pip install 'biot-provider[embedded]'"
+LINE = "the embedded platform is not installed: pip install 'biot-provider[embedded]' [BIOT-1006]"
+WINDOWS = "the embedded platform runs on Linux and macOS: on Windows use it in WSL [BIOT-1006]"
 SCRIPT = """
 import sys
 from pathlib import Path
@@ -34,8 +35,11 @@ for arguments in (["emulator"], ["invoke", ".", "--runtime", "python3.13"], ["ne
 """
 
 
-@pytest.mark.parametrize("missing", [["jwt", "psutil", "werkzeug"], ["cryptography"]])
-def test_what_needs_it_says_so_in_one_line_and_the_rest_works(tmp_path: Path, missing: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("missing", "line"),
+    [(["jwt", "psutil", "werkzeug"], LINE), (["cryptography"], LINE), (["fcntl", "resource"], WINDOWS)],
+)
+def test_what_needs_it_says_so_in_one_line_and_the_rest_works(tmp_path: Path, missing: list[str], line: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT.format(missing=missing)],
         check=True,
@@ -45,8 +49,8 @@ def test_what_needs_it_says_so_in_one_line_and_the_rest_works(tmp_path: Path, mi
         cwd=tmp_path,
     )
     connection, emulator, code, invoke, invoke_code, *new = done.stdout.splitlines()
-    assert connection == f"BioT connection: {LINE}"
-    assert (emulator.endswith(LINE), code) == (True, "1")
-    assert (invoke.endswith(LINE), invoke_code) == (True, "1")
+    assert connection == f"BioT connection: {line}"
+    assert (emulator.endswith(line), code) == (True, "1")
+    assert (invoke.endswith(line), invoke_code) == (True, "1")
     assert new[-1] == "0"
     assert {path.name for path in tmp_path.iterdir()} == {"plugins"}

@@ -34,6 +34,7 @@ MB = 1 << 20
 
 SERVED = """
 import resource, sys
+UNIT = 1 if sys.platform == "darwin" else 1024  # of the most memory, in bytes
 from pathlib import Path
 from biot_provider.emulator import Platform
 from biot_provider.emulator.http.server import running
@@ -41,7 +42,7 @@ from biot_provider.emulator.http.server import running
 with Platform(Path(sys.argv[1])) as platform, running(Path(sys.argv[1])) as base_url:
     print(base_url, flush=True)
     for _ in sys.stdin:
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, len(str(platform.requests())), flush=True)
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * UNIT, len(str(platform.requests())), flush=True)
 """
 REFUSED = [
     (PLUGINS, "multipart/form-data; boundary=x", 401),

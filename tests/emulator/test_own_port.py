@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import socket
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import psutil
 import pytest
 
 from biot_provider.emulator import Platform
@@ -32,18 +32,8 @@ def handler(event, context):
 
 def listening() -> set[int]:
     """The ports that this process listens on."""
-    sockets = set()
-    for descriptor in Path("/proc/self/fd").iterdir():
-        try:
-            sockets.add(str(descriptor.readlink()))
-        except OSError:
-            continue
-    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return {
-        int(fields[1].rpartition(":")[2], 16)
-        for fields in lines
-        if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets
-    }
+    sockets = psutil.Process().net_connections("tcp")
+    return {socket.laddr.port for socket in sockets if socket.status == psutil.CONN_LISTEN}
 
 
 def test_looking_at_a_platform_opens_no_port(inside: Caller, deploy: Any) -> None:

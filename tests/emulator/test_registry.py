@@ -379,6 +379,7 @@ def test_the_journal_tells_what_was_pushed_and_holds_no_token(pusher: Pusher, pl
 
 STREAM = """
 import resource, sys
+UNIT = 1 if sys.platform == "darwin" else 1024  # of the most memory, in bytes
 from pathlib import Path
 import dxf
 from biot_provider.emulator import Platform
@@ -391,7 +392,7 @@ with Platform(folder / "data") as platform:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     digest = repository.push_blob(filename=str(folder / "layer"))
     size = sum(len(chunk) for chunk in repository.pull_blob(digest))
-    print(size, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+    print(size, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * UNIT)
 """
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import psutil
 import pytest
 
 from biot_provider.emulator import Platform
@@ -228,11 +229,11 @@ def test_a_process_that_cannot_start_leaves_no_descriptor_open(tmp_path: Path, m
 
 
 def open_descriptors() -> list[str]:
-    return sorted(path.name for path in Path("/proc/self/fd").iterdir())
+    return sorted(path.name for path in Path("/dev/fd").iterdir())
 
 
 def parent_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return psutil.Process(pid).ppid()
 
 
 def test_a_process_that_is_slow_to_end_holds_up_no_call(outside: Caller, deploy: Any) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import stat
 import threading
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import psutil
 import pytest
 
 from biot_provider.emulator import Platform
@@ -324,8 +324,6 @@ def test_under_another_name_it_answers_where_that_was_wanted(tmp_path: Path) -> 
 
 
 def test_it_listens_on_the_loopback_interface_alone(base_url: str) -> None:
-    port = f"{int(base_url.rpartition(':')[2]):04X}"
-    with open("/proc/net/tcp") as file:  # noqa: PTH123
-        addresses = [line.split()[1] for line in file if line.split()[3] == "0A"]
-    assert [address for address in addresses if address.endswith(f":{port}")] == [f"0100007F:{port}"]
-    assert os.path.exists("/proc/net/tcp6")  # noqa: PTH110
+    port = int(base_url.rpartition(":")[2])
+    listening = [each.laddr for each in psutil.Process().net_connections("tcp") if each.status == psutil.CONN_LISTEN]
+    assert [address for address in listening if address[1] == port] == [("127.0.0.1", port)]

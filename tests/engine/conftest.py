@@ -306,6 +306,7 @@ def pulumi_environment(engine: str, tmp_path_factory: pytest.TempPathFactory) ->
         "PULUMI_SKIP_UPDATE_CHECK": "1",
         "PULUMI_DEBUG_COMMANDS": "1",  # makes --event-log known
         "PULUMI_HOME": str(tmp_path_factory.mktemp("pulumi-home")),
+        "BIOT_CACHE_DIR": str(tmp_path_factory.mktemp("biot-cache")),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
 

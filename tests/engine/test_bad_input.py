@@ -71,11 +71,11 @@ def test_all_problems_of_a_plugin_are_listed_at_once_and_nothing_is_sent_or_reco
     project.config["biot:requestTimeout"] = "0"
     project.platform.request_log.clear()
 
-    for run in (project.preview, project.up):
-        result = run().failed(*(text.replace("{root}", str(project.root)) for text in ALL_PROBLEMS))
-        (line,) = {error for error in result.errors if CONNECTION in error}
-        assert "run `pulumi config set" in line
-        assert "\n" not in line
+    result = project.pulumi("up", "--yes", log=True)  # its preview fails
+    result.failed(*(text.replace("{root}", str(project.root)) for text in ALL_PROBLEMS))
+    (line,) = {error for error in result.errors if CONNECTION in error}
+    assert "run `pulumi config set" in line
+    assert "\n" not in line
 
     assert project.platform.requests() == []
     assert project.resources() == state

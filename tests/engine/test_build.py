@@ -55,7 +55,7 @@ def test_dependencies_are_built_once_and_run(project: Project, cache: Path) -> N
     shutil.rmtree(cache)
     again = project.preview().succeeded()
     assert again.unchanged
-    assert not cache.exists()
+    assert [path.name for path in cache.iterdir()] == ["digests"]  # of the sources, by which they are not read again
 
     project.file("plugins/hello/requirements.txt", "markupsafe==3.0.3\n")
     changed = project.preview("--diff").succeeded()
@@ -73,10 +73,10 @@ def test_a_command_that_fails_shows_its_last_lines_and_no_secret(project: Projec
     project.environment = project.environment | {"AWS_SESSION_TOKEN": "t" * 20}
     command = 'echo "passphrase:${PULUMI_CONFIG_PASSPHRASE+seen} token:${AWS_SESSION_TOKEN}"; echo over; exit 3'
     project.declare({"hello": {"code": "plugins/hello", "build": {"command": command, "output": "dist"}}})
-    failed = project.preview().failed("the command", "failed (exit code 3); its last lines:\n", "  over")
+    failed = project.preview().failed("the command", "failed (exit code 3); its last lines: [BIOT-3110]\n", "  over")
     assert "passphrase: token:\n" in failed.output
     assert "t" * 20 not in failed.output
-    assert not list(cache.glob("*/*"))
+    assert {path.parent.name for path in cache.glob("*/*")} <= {"digests"}
 
 
 def test_a_command_s_output_is_what_is_deployed(new_project: Callable[[], Project]) -> None:

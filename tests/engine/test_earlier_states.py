@@ -144,6 +144,7 @@ def test_a_stack_of_an_earlier_version_goes_on(project: Project, earlier: Path) 
 
 
 @EARLIER
+@pytest.mark.story
 def test_a_stack_of_an_earlier_version_moves_to_the_native_provider(project: Project, earlier: Path) -> None:
     _import_state(project, earlier)
     project.program(NATIVE_PROGRAM)

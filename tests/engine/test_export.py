@@ -109,6 +109,6 @@ def test_the_commands_of_the_guide_and_its_program_with_a_file_of_variables(proj
             text=True,
         )
         assert run.returncode == 0, run.stdout + run.stderr
-        assert run.stdout.endswith("Resources:\n    2 unchanged\n")
+        assert "Resources:\n    2 unchanged\n" in run.stdout.rpartition("Previewing update")[2]
         project.pulumi("state", "unprotect", "--all", "--yes").succeeded()
         project.pulumi("state", "delete", "--yes", "--all").succeeded()

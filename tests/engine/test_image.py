@@ -100,7 +100,7 @@ def test_an_image_is_pushed_once_run_renewed_and_left_to_the_platform(shop: Proj
     ]
 
     shop.forget_requests()
-    unchanged = shop.pulumi("up", "--yes", "--expect-no-changes", log=True).succeeded()
+    unchanged = shop.up("--expect-no-changes").succeeded()
     assert "image 'hello'" not in unchanged.output
     assert shop.platform.requests() == []
 

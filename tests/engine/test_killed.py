@@ -1,4 +1,7 @@
-"""Runs that are interrupted or killed in the middle of a write: the next one repairs what they left."""
+"""Runs that are interrupted or killed in the middle of a write: the next one repairs what they left.
+
+Of a provider that is killed too see tests/provider/test_plugin_process.py.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,11 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 
+import psutil
 import pytest
 
-from .conftest import HANDLER, NATIVE, Project
+from .conftest import HANDLER, NATIVE, ROOT, Project
 
 SLOW = 2.0
 """Seconds the platform takes for the write that is interrupted."""
@@ -57,10 +60,10 @@ def run_until(project: Project, asked: str, end: Callable[[subprocess.Popen[byte
         end(run)
         run.wait(timeout=30)
     time.sleep(SLOW + 0.5)  # an orphaned provider may still finish its write: that is the point
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if (process / "cwd").resolve(strict=True) == project.root.resolve():
-                os.kill(int(process.name), signal.SIGKILL)
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.cwd() == str(project.root.resolve()):
+                process.kill()
 
 
 @pytest.mark.parametrize(
@@ -68,9 +71,8 @@ def run_until(project: Project, asked: str, end: Callable[[subprocess.Popen[byte
     [
         ("dynamic", interrupted_twice, "before", "after"),
         ("dynamic", killed, "after", "before"),
-        ("dynamic", all_killed, "before", "after"),
-        ("native", interrupted_twice, "before", "after"),
-        ("native", killed, "after", "before"),
+        pytest.param("native", interrupted_twice, "before", "after", marks=pytest.mark.story),
+        pytest.param("native", killed, "after", "before", marks=pytest.mark.story),
     ],
 )
 def test_a_run_ended_in_the_middle_of_a_write_is_made_good_by_the_next_up(
@@ -97,4 +99,34 @@ def test_a_run_ended_in_the_middle_of_a_write_is_made_good_by_the_next_up(
     project.up().succeeded()
     assert project.deployed_files("hello")["index.js"].endswith(b"// second\n")
     assert project.shown("hello")["version"] == project.resources()["hello"]["outputs"]["version"] == 2
+    assert project.preview("--refresh").succeeded().unchanged
+
+
+def test_without_checkpoints_a_run_that_was_killed_is_made_good_by_the_next_up_as_well(project: Project) -> None:
+    """What the guide to stacks says of PULUMI_SKIP_CHECKPOINTS."""
+    assert "PULUMI_SKIP_CHECKPOINTS=true" in (ROOT / "docs/guides/stacks.md").read_text()
+    project.environment["PULUMI_SKIP_CHECKPOINTS"] = "true"
+    names = {"one", "two", "three", "four"}
+    project.declare({name: {"code": "plugins/hello", "timeout": 7} for name in names})
+    project.platform.faults.add(method="POST", path="/plugins$", when="after", skip=1, latency=SLOW)
+    run_until(project, "POST", all_killed)
+    made = project.names()
+    assert len(made) >= 2
+    assert project.resources() == {}
+    project.pulumi("cancel", "--yes")
+    output = project.up().succeeded().output
+    assert {name for name in names if f"plugin {name!r} existed already" in output} == made
+    assert project.names() == names
+    assert len([entry for entry in project.requests("POST") if entry["status"] == 201]) == len(names)
+
+    project.platform.faults.clear()
+    project.declare({name: {"code": "plugins/hello", "timeout": 8} for name in names})
+    project.file("plugins/hello/index.js", HANDLER + "// second\n")
+    project.platform.faults.add(method="PATCH", path="/plugins/", when="after", skip=1, latency=SLOW)
+    run_until(project, "PATCH", all_killed)
+    project.pulumi("cancel", "--yes")
+    project.up().succeeded()
+    for name in names:
+        assert (project.shown(name)["timeout"], project.shown(name)["version"]) == (8, 2)
+        assert project.resources()[name]["outputs"]["version"] == 2
     assert project.preview("--refresh").succeeded().unchanged

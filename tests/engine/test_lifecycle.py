@@ -65,7 +65,7 @@ def _the_same_files_in_another_folder_are_no_change(project: Project) -> None:
     (project.root / "plugins").rename(project.root / "functions")
     _program(project, "functions/hello")
     project.forget_requests()
-    unchanged = project.pulumi("up", "--yes", "--expect-no-changes", log=True).succeeded()
+    unchanged = project.up("--expect-no-changes").succeeded()
     assert unchanged.steps == {}
     assert project.requests() == []
 
@@ -138,3 +138,16 @@ def test_a_program_reads_plugins_that_it_does_not_manage(project: Project) -> No
     for reading in ('biot.Plugin.get("none", "nowhere")', 'biot.get_plugin("nowhere")'):
         project.program(reading)
         project.preview().failed("read plugin 'nowhere'", "404 PLUGIN_NOT_FOUND", "trace id")
+
+
+def test_a_refresh_of_many_plugins_is_one_search_and_a_read_of_what_has_changed(project: Project) -> None:
+    project.declare({f"p{number}": {"environment_variables": {"MODE": "strict"}} for number in range(12)})
+    project.up().succeeded()
+    project.forget_requests()
+    assert project.refresh().succeeded().unchanged
+    assert len(project.requests("GET")) <= 3
+
+    project.platform.plugins.update("Plugin-p7", {"timeout": 99}, None)
+    changed = project.refresh().succeeded()
+    assert changed.changes["update"] == 1
+    assert project.resources()["p7"]["outputs"]["timeout"] == 99

@@ -18,7 +18,7 @@ biot.Plugin("inner", opts=pulumi.ResourceOptions(parent=group))
 }
 
 
-@pytest.mark.parametrize("provider", PROGRAMS)
+@pytest.mark.parametrize("provider", ["dynamic", pytest.param("native", marks=pytest.mark.story)])
 def test_no_credential_is_plain_in_state(project: Project, provider: str) -> None:
     key = project.platform.service_secret_key
     project.program(PROGRAMS[provider])

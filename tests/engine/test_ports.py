@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
 import threading
 import time
-from pathlib import Path
+
+import psutil
 
 from .conftest import Project
 
@@ -40,7 +40,7 @@ class Listening:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._over.wait(0.1):
+        while not self._over.wait(0.25):
             for port in listening() - self.ports - self.before:
                 self.ports.add(port)
                 with contextlib.suppress(OSError, http.client.HTTPException):
@@ -56,26 +56,11 @@ def status(port: int, path: str) -> int:
 
 def listening() -> set[int]:
     """The ports that the descendants of this process listen on."""
-    parents: dict[int, int] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            with contextlib.suppress(OSError):
-                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-    family = {os.getpid()}
-    while more := {pid for pid, parent in parents.items() if parent in family} - family:
-        family |= more
-    sockets: set[str] = set()
-    for pid in family - {os.getpid()}:
-        with contextlib.suppress(OSError):
-            for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-                with contextlib.suppress(OSError):
-                    sockets.add(str(descriptor.readlink()))
     found = set()
-    for table in ("tcp", "tcp6"):
-        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
-                found.add(int(fields[1].rpartition(":")[2], 16))
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            sockets = process.net_connections("tcp")
+            found |= {socket.laddr.port for socket in sockets if socket.status == psutil.CONN_LISTEN}
     return found
 
 

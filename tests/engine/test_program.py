@@ -317,3 +317,11 @@ def test_a_bad_value_known_only_during_the_up_is_still_found_before_anything_is_
     project.pulumi("up", "--yes").failed("timeout: must be 1 to 900 (seconds), not 901")
 
     assert project.names() == {"first"}
+
+
+def test_the_state_says_where_the_program_declares_a_resource_and_nothing_of_the_machine(project: Project) -> None:
+    project.program('def declare():\n    biot.Plugin("hello")\n\ndeclare()\n')
+    project.up().succeeded()
+    trace = [frame["sourcePosition"] for frame in project.resources()["hello"]["stackTrace"]]
+    assert trace[-2:] == ["project:///__main__.py#5", "project:///__main__.py#7"]
+    assert all("/biot_provider/program/" in frame for frame in trace[:-2])

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.story
 
 GUIDE = (ROOT / "docs/guides/promotion.md").read_text()
 STACKS = ("dev", "staging", "production")
+INSTALL = "python -m venv .venv\n.venv/bin/pip install -r requirements.txt\n"
 READING = ["SETTINGS_PLUGIN_GET", "SETTINGS_PLUGIN_SEARCH"]
 PATIENTS = "PATCH/organization/v1/users/patients/{id}"
 HOOKS = {"interceptionOrder": 3, "interceptions": [{"type": "PRE_REQUEST", "apiId": PATIENTS}]}
@@ -98,7 +99,7 @@ class Company:
             scopes = {"vars": users, "secrets": users, "matrix": {"stack": stack}, "github": {"event.number": "7"}}
             scopes["github"]["token"] = "none"
             given = re.sub(r"\$\{\{ (\w+)\.([\w.]+) \}\}", lambda found: scopes[found[1]][found[2]], text)
-            return given.replace("python tools/setup_venv.py .venv", f"ln -sfn {shlex.quote(sys.prefix)} .venv")
+            return given.replace(INSTALL, f"ln -sfn {shlex.quote(sys.prefix)} .venv\n")
 
         files = {key: str(self.folder.parent / key) for key in ("GITHUB_PATH", "GITHUB_STEP_SUMMARY")}
         env = {key: evaluated(value) for key, value in job["env"].items()} | files | {"GITHUB_JOB": name}
@@ -185,7 +186,7 @@ def _what_staging_and_production_have_is_taken_over(company: Company) -> None:
     assert "device-alerts: only in dev\n" in shown
     assert "vitals-guard: only in dev\n" in production
     (left,) = company.carry_out(3)
-    printed = next(text for text in blocks("") if text.startswith("plugins: 1 plugin"))
+    printed = next(text for text in blocks("text") if text.startswith("plugins: 1 plugin"))
     assert left.startswith(printed)
     preview = company.carry_out(4)[3]
     assert "+ 1 to create\n    2 unchanged\n" in preview
@@ -246,7 +247,7 @@ def _drift_is_found_at_night_and_put_back(company: Company) -> None:
     company.job("drift", "production")
     company.platforms["production"].plugins.update("Plugin-vitals-guard", {"memorySize": 1024}, None, "http://x")
     company.job("drift", "production", code=1)
-    printed = next(text for text in blocks("") if text.startswith("vitals-guard: different"))
+    printed = next(text for text in blocks("text") if text.startswith("vitals-guard: different"))
     assert printed in company.carry_out(9)[0]
     assert "2 equal" in company.carry_out(10)[1]
     # What is right goes from dev into the file of all; what a stack decides by itself does not.

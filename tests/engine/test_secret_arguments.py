@@ -1,6 +1,7 @@
 """Whatever argument of whatever kind is given as a secret: no run shows it, and no state has it in plain text.
 
-The names of plugins and images are their ids, which Pulumi itself keeps and shows in plain text.
+The names of plugins and images are their ids, which Pulumi itself keeps and shows in plain text. Those of subscriptions
+are made of an endpoint and of filters, without what is secret there.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import secrets
 
 import pytest
+
+from biot_provider.api.client import Client
 
 from .conftest import Project, Result
 
@@ -37,14 +40,21 @@ plugin = biot.Plugin(
 user = biot.ServiceUser("user", role_id="9f0a4c1b-7c3e-4b3f-9a51-0a2b1c3d4e5f", type="INTERNAL_SERVICE",
     name=secret(canary("user")))
 key = biot.ServiceUserKey("key", service_user_id=user.id, keepers={"on": secret(canary("keeper"))})
+told = biot.NotificationSubscription("told", entity_type_name="patient", action_name="_create",
+    endpoint=pulumi.Output.concat("https://hooks.acme.example/biot?code=", secret(canary("query"))))
+biot.InterceptionSubscription("before", type="PRE_REQUEST", entity_name="patient", api_id=os.environ["API"],
+    endpoint=pulumi.Output.concat("https://hooks.acme.example/2?code=", secret(canary("query"))),
+    path_filters={"templateName": secret(canary("filter"))})
+pulumi.export("told", told.id)
 pulumi.export("key", key.secret_key)
 pulumi.export("user_key", user.secret_key)
 pulumi.export("name", plugin.display_name)
 """
 NAMES = (
     *("image_code", "image_handler", "display_name", "code", "handler"),
-    *("plain_variable", "variable", "template", "origin", "user", "keeper"),
+    *("plain_variable", "variable", "template", "origin", "user", "keeper", "query", "filter"),
 )
+API = "POST/organization/v1/users/patients/templates/{templateName}"
 
 WRONG = """
 biot.Plugin("plugin", **{name: secret(canary(name)) for name in os.environ["NAMES"].split()})
@@ -99,13 +109,18 @@ def write_code(project: Project, canaries: Canaries) -> None:
         project.file(f"{canaries.value(folder)}/app.py", code)
 
 
-def test_no_secret_argument_is_shown_in_a_whole_life(project: Project, canaries: Canaries) -> None:
+def test_no_secret_argument_is_shown_in_a_whole_life(project: Project, canaries: Canaries, api: Client) -> None:
     project.program(PRELUDE + PROGRAM)
+    project.environment["API"] = API
     canaries.renew(*NAMES)
     write_code(project, canaries)
     runs = [project.pulumi("up", "--yes", "--diff", log=True)]
     canaries.renew(*NAMES)
     write_code(project, canaries)
+    quoting = {"endpoint": canaries.value("query")}
+    project.platform.faults.add(status=400, code="X", details=quoting, path="/hooks/.*/subscribe", times=1)
+    refused = project.up("--diff", "--show-replacement-steps").failed("400 X")
+    canaries.assert_unseen(refused)
     runs += [project.pulumi("preview", "--json"), project.up("--diff"), project.refresh("--diff")]
     runs += [
         project.pulumi(*command.split()) for command in ("stack export", "stack output --json", "stack --show-ids")
@@ -114,6 +129,7 @@ def test_no_secret_argument_is_shown_in_a_whole_life(project: Project, canaries:
     for run in runs:
         run.succeeded()
     canaries.assert_unseen(*runs)
+    assert [*api.search_notifications({}), *api.search_interceptions({})] == []
 
 
 def test_no_secret_argument_is_shown_by_a_check_that_fails(project: Project, canaries: Canaries) -> None:

@@ -7,8 +7,9 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+from biot_provider.hooks import ADAPT_ENTITY, PRE_REQUEST
 from biot_provider.hooks.mermaid import MAX_CONFLICTS, mermaid
-from biot_provider.hooks.model import ADAPT_ENTITY, PRE_REQUEST, Interception, Notification, Picture, Subscriber
+from biot_provider.hooks.model import Interception, Notification, Picture, Subscriber
 from biot_provider.hooks.picture import picture_of
 from biot_provider.hooks.svg import svg
 from biot_provider.hooks.text import lines
@@ -108,7 +109,7 @@ def test_the_text_shows_order_condition_and_fault() -> None:
         "",
         "1 conflict:",
         "  equal order: audit, guard have order 5 at PRE_REQUEST PATCH/organization/v1/users/patients/{id}: who is"
-        " deployed last gets it, and the other moves up; give each an order of its own",
+        " deployed last gets it, and the other moves up; give each an order of its own [BIOT-5111]",
         "",
         "all there is",
     ]

@@ -5,11 +5,9 @@ from __future__ import annotations
 import pytest
 
 from biot_provider.api.models.plugins import PluginAnswer
+from biot_provider.hooks import ADAPT_ENTITY, POST_REQUEST, PRE_REQUEST
 from biot_provider.hooks.answers import hosted_by, plugin_interceptions, plugin_notifications, with_plugins
 from biot_provider.hooks.model import (
-    ADAPT_ENTITY,
-    POST_REQUEST,
-    PRE_REQUEST,
     Fault,
     Interception,
     Link,

@@ -14,6 +14,8 @@ from biot_provider.emulator import Platform
 from biot_provider.lifecycle.connection import Connection
 from biot_provider.provider.image import PluginImageProvider
 
+from ..uncoded import uncoded
+
 if TYPE_CHECKING:
     from .memory_registry import MemoryRegistry
     from .servers import DockerRegistry, Ecr
@@ -61,7 +63,7 @@ class Images:
 
     def problems(self, olds: dict[str, Any] | None = None, **arguments: Any) -> list[str]:
         """What a preview finds."""
-        return [failure.reason for failure in self._check(olds, arguments).failures or ()]
+        return [uncoded(failure.reason) for failure in self._check(olds, arguments).failures or ()]
 
     def inputs(self, olds: dict[str, Any] | None = None, **arguments: Any) -> dict[str, Any]:
         """The inputs a preview makes of the arguments."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trustme
 
+from ..uncoded import uncoded
 from .http_server import Request, Response, Server, http_server
 from .layouts import LAYER, OCI, Layout
 
@@ -137,7 +138,7 @@ def test_a_base_image_that_lambda_cannot_run_is_named(make: Any, text: str, publ
 
 def test_a_base_image_that_is_missing_is_named(public: Public, images: Images) -> None:
     error = images.failure(**declared(public))
-    assert error == (
+    assert uncoded(error) == (
         f"read the base image {public.host}/lambda/python:3.13: there is no such image or repository"
         " (404 MANIFEST_UNKNOWN: no such tag)"
     )
@@ -147,7 +148,7 @@ def test_a_base_image_that_is_not_public_is_named(public: Public, images: Images
     public.private = True
     error = images.failure(**declared(public))
     assert error.startswith(f"read the base image {public.host}/lambda/python:3.13: ")
-    assert error.endswith("What to do: check base_image; it must be public")
+    assert uncoded(error).endswith("What to do: check base_image; it must be public")
 
 
 def test_a_registry_whose_certificate_is_not_trusted_is_named(
@@ -156,9 +157,10 @@ def test_a_registry_whose_certificate_is_not_trusted_is_named(
     monkeypatch.delenv("SSL_CERT_FILE")
     error = images.failure(**declared(public))
     assert f"{public.host}/lambda/python:3.13: the registry's certificate is not trusted (" in error
-    assert error.endswith("What to do: name a file with its authority in SSL_CERT_FILE")
+    assert uncoded(error).endswith("What to do: name a file with its authority in SSL_CERT_FILE")
 
 
+@pytest.mark.usefixtures("pauses")
 def test_a_registry_that_cannot_be_reached_is_named(images: Images) -> None:
     images.file("code/index.py", "")
     error = images.failure(code="code", base_image="localhost:1/base:1")

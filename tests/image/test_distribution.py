@@ -82,7 +82,7 @@ def test_a_place_on_another_host_gets_the_layer_and_no_credentials(serve: Serve,
 
 def test_a_registry_that_names_no_place_is_an_error(serve: Serve, blob: Blob) -> None:
     repository = opened(serve(lambda _: Response(202)))
-    with pytest.raises(ImageError, match=r"^push: the registry names no place to upload to$"):
+    with pytest.raises(ImageError, match=r"^push: the registry names no place to upload to \[BIOT-4014\]$"):
         exchange("push", lambda: repository.upload(blob))
 
 
@@ -143,7 +143,7 @@ def test_a_layer_whose_rest_does_not_fit_is_read_anew(rest: bytes, serve: Serve,
 
 def test_a_layer_with_another_content_is_an_error(serve: Serve, tmp_path: Path) -> None:
     repository = opened(serve(lambda _: Response(body=b"something else")))
-    with pytest.raises(ImageError, match=f"^read: the content is not {DIGEST}$"):
+    with pytest.raises(ImageError, match=rf"^read: the content is not {DIGEST} \[BIOT-4014\]$"):
         exchange("read", lambda: repository.download(DIGEST, tmp_path / "layer"))
     assert not (tmp_path / "layer").exists()
 
@@ -200,7 +200,7 @@ def test_a_public_registrys_token_is_fetched_once(name: str, serve: Serve) -> No
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"token": ""}'])
 def test_a_token_service_that_gives_none_is_an_error(body: bytes, serve: Serve) -> None:
     repository = opened(serve(challenging(lambda _: Response(body=body))), AnonymousToken("plugins"))
-    with pytest.raises(ImageError, match=r"^read: the registry's token service gives no token$"):
+    with pytest.raises(ImageError, match=r"^read: the registry's token service gives no token \[BIOT-4014\]$"):
         exchange("read", lambda: repository.manifest("1"))
 
 

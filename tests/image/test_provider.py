@@ -14,6 +14,7 @@ import pytest
 from pulumi.output import Unknown
 from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 
+from ..uncoded import uncoded
 from .declared import plain
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ def test_deleting_leaves_the_repository_alone(images: Images, code: dict[str, An
 def test_code_that_changes_between_preview_and_push_is_an_error(images: Images, code: dict[str, Any]) -> None:
     inputs = images.inputs(**code)
     images.file("code/index.py", "later")
-    assert images.failure_of(inputs) == f"{images.folder}/code changed after it was read; run it again"
+    assert uncoded(images.failure_of(inputs)) == f"{images.folder}/code changed after it was read; run it again"
     assert images.platform.images.tags() == {}
 
 
@@ -247,7 +248,7 @@ def test_without_the_extra_the_command_that_installs_it_is_named(
     library: str, images: Images, code: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, library, None)
-    assert images.failure(**code) == (
+    assert uncoded(images.failure(**code)) == (
         f"images need {library}, which is not installed: run `pip install 'biot-provider[image]'`"
     )
 

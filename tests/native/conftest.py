@@ -21,6 +21,8 @@ from pulumi.runtime.proto.engine_pb2 import LogRequest
 from biot_provider.emulator import Platform
 from biot_provider.native.servicer import BiotServicer
 
+from ..uncoded import uncoded
+
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -97,7 +99,7 @@ class Engine:
         failures = self.check(news).failures
         assert {failure.property for failure in failures} <= {""}
         assert not any("\n" in failure.reason for failure in failures)
-        return [failure.reason for failure in failures]
+        return [uncoded(failure.reason) for failure in failures]
 
     def diff(self, state: Mapping[str, Any], olds: Any, news: Any, ignore: tuple[str, ...] = ()) -> proto.DiffResponse:
         response: proto.DiffResponse = self.calls.Diff(

@@ -16,6 +16,7 @@ from pulumi.runtime.proto import provider_pb2 as proto
 from biot_provider import __version__
 from biot_provider.native.servicer import KINDS
 
+from ..uncoded import uncoded
 from .conftest import UNKNOWN, Engine, refused, secret, struct, urn
 
 PROVIDER = "urn:pulumi:dev::shop::pulumi:providers:biot::default"
@@ -98,7 +99,9 @@ def test_a_provider_that_was_not_configured_says_so(engine: Engine) -> None:
 
     request = proto.CheckRequest(urn=urn("Plugin", "guard"), news=struct({}))
     response = BiotServicer(None).Check(request, None)
-    assert [failure.reason for failure in response.failures] == ["BioT connection: the provider is not configured"]
+    assert [uncoded(failure.reason) for failure in response.failures] == [
+        "BioT connection: the provider is not configured"
+    ]
 
 
 def test_an_engine_that_gives_no_urn_configures_too(engine: Engine) -> None:

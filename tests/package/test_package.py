@@ -13,20 +13,16 @@ import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from biot_provider.errors import PackagingError
-from biot_provider.package.package import (
-    MAX_FILE_DIGESTS,
-    MAX_UNZIPPED_BYTES,
-    MAX_ZIPPED_BYTES,
-    Package,
-    PackageFile,
-    read_package,
-    zipped_size_problem,
-)
+from biot_provider.package.limits import MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES
+from biot_provider.package.package import MAX_FILE_DIGESTS, Package, read_package, zipped_size_problem
+from biot_provider.package.source_file import PackageFile
 
+from ..uncoded import uncoded
 from .trees import write_tree
 
 FILES = {"index.js": "export const handler = 1;", "src/a.js": "a", "src/deep/b.js": "b", "über.txt": "ü"}
@@ -421,7 +417,7 @@ class TestWhatCannotBecomeAPackage:
         with pytest.raises(PackagingError) as failure:
             read_package(tmp_path / name)
 
-        assert str(failure.value) == (
+        assert uncoded(str(failure.value)) == (
             f"{tmp_path / name} is neither a folder nor a .zip: code is the path of one of them; "
             + advice.format(folder=tmp_path)
         )
@@ -466,14 +462,14 @@ class TestWhatCannotBecomeAPackage:
 
     def test_a_file_that_cannot_be_read(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write_tree(tmp_path, FILES)
-        real_open = Path.open
 
-        def refuse(path: Path, *args: object, **options: object) -> object:
-            if path.name == "a.js":
-                raise PermissionError(13, "Permission denied", str(path))
-            return real_open(path, *args, **options)  # type: ignore[call-overload]
+        def refuse(path: str, *args: Any, **options: Any) -> object:
+            if path.endswith("a.js"):
+                raise PermissionError(13, "Permission denied", path)
+            return open(path, *args, **options)  # noqa: PTH123
 
-        monkeypatch.setattr(Path, "open", refuse)  # An administrator may read everything, so a mode would not do.
+        # An administrator may read everything, so a mode would not do.
+        monkeypatch.setattr("biot_provider.package.source.open", refuse, raising=False)
 
         with pytest.raises(PackagingError, match=r"src/a\.js cannot be read: Permission denied"):
             read_package(tmp_path)
@@ -707,7 +703,7 @@ class TestLimits:
         with pytest.raises(PackagingError) as failure:
             read_package(tmp_path, limit=2 << 20)
 
-        assert str(failure.value) == (
+        assert uncoded(str(failure.value)) == (
             f"{tmp_path}: the package has 21 MB unzipped, over AWS Lambda's limit of 2 MB; the biggest files are "
             "m6.bin (6 MB), m5.bin (5 MB), m4.bin (4 MB), m3.bin (3 MB), m2.bin (2 MB); "
             "name in .biotignore what is not needed, or deploy the plugin as an image"
@@ -750,7 +746,7 @@ class TestLimits:
                 reads.append(size)
                 return bytes(size)
 
-        monkeypatch.setattr(Path, "open", lambda *_, **__: Endless())
+        monkeypatch.setattr("biot_provider.package.source.open", lambda *_, **__: Endless(), raising=False)
 
         with pytest.raises(PackagingError, match="the biggest files are endless"):
             read_package(tmp_path, limit=1 << 20)

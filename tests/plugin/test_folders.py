@@ -11,6 +11,8 @@ import pytest
 from biot_provider.errors import InputError
 from biot_provider.program.declare_plugins import read_fleet
 
+from ..uncoded import uncoded
+
 
 @pytest.fixture
 def plugins(tmp_path: Path) -> Path:
@@ -27,7 +29,7 @@ def _write(file: Path, text: str = "") -> None:
 def _problems(folder: Path) -> list[str]:
     with pytest.raises(InputError) as raised:
         read_fleet(folder, {})
-    return str(raised.value).replace(f"{folder}", "<plugins>").splitlines()
+    return uncoded(str(raised.value)).replace(f"{folder}", "<plugins>").splitlines()
 
 
 @pytest.mark.parametrize(
@@ -167,7 +169,7 @@ def test_what_may_not_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "plugins/closed").chmod(0)
     (tmp_path / "plugins/guard/plugin.yaml").chmod(0)
     run = subprocess.run([sys.executable, "-c", READ_AS_NOBODY], cwd=tmp_path, capture_output=True, text=True)
-    assert run.stdout.splitlines() == [
+    assert uncoded(run.stdout).splitlines() == [
         f"{tmp_path}/plugins/closed: cannot be read: Permission denied",
         f"{tmp_path}/plugins/guard/plugin.yaml: cannot be read: Permission denied",
     ], run.stderr

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from biot_provider.emulator.functions.runtime import Function, FunctionSettings, unpack
-from biot_provider.package.package import Package, PackageFile, read_package
+from biot_provider.package.package import Package, read_package
+from biot_provider.package.source_file import PackageFile
 from biot_provider.plugin.handler.problem import handler_problem
 
 COMMONJS = "exports.handler = async () => 1; exports.a = { b: { handler: exports.handler } };"

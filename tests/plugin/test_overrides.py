@@ -12,6 +12,8 @@ from biot_provider.errors import InputError
 from biot_provider.plugin.manifest.overrides import read_overrides
 from biot_provider.program.declare_plugins import read_fleet
 
+from ..uncoded import uncoded
+
 STACK_TIME = "2024-01-01 00:00:00 +0000 UTC"
 PROJECT_TIME = "2024-01-01T00:00:00Z"
 
@@ -46,7 +48,7 @@ def test_what_pulumi_has_made_of_a_text_is_an_error_that_quotes_none(
         override = {key: [override] if key == "allowHeaders" else override}
     with pytest.raises(InputError) as raised:
         _read(project, override)
-    assert str(raised.value) == (
+    assert uncoded(str(raised.value)) == (
         f"stack configuration 'plugins.guard': {path}: must be a string, not {kind}: put it in quotes"
     )
 
@@ -99,10 +101,10 @@ def test_null_takes_away_and_numbers_are_numbers(project: Path) -> None:
 
 @pytest.mark.parametrize("text", ["hello", '{"guard":', "[" * 100_000])
 def test_what_is_not_json_is_no_map(project: Path, text: str) -> None:
-    with pytest.raises(InputError, match=r"^must be a map of plugin names$"):
+    with pytest.raises(InputError, match=r"^must be a map of plugin names \[BIOT-2154\]$"):
         read_overrides(text, project)
 
 
 def test_a_key_given_twice_is_named(project: Path) -> None:
-    with pytest.raises(InputError, match=r"^the key 'timeout' is given twice: leave one out$"):
+    with pytest.raises(InputError, match=r"^the key 'timeout' is given twice: leave one out \[BIOT-2154\]$"):
         read_overrides('{"guard": {"timeout": 1, "timeout": 2}}', project)

@@ -13,10 +13,13 @@ from pulumi.output import Unknown
 from biot_provider.config import Settings
 from biot_provider.errors import ConfigError
 from biot_provider.lifecycle.connection import Connection
-from biot_provider.lifecycle.validation import nearest
+from biot_provider.lifecycle.problems import nearest
+from biot_provider.package.package import read_package
 from biot_provider.plugin.rules import VARIABLES_BYTES, plugin_problems
 from biot_provider.plugin.stamp import STAMP_BYTES
 from biot_provider.provider.plugin import PluginProvider
+
+from ..uncoded import uncoded
 
 PATIENTS = "POST/organization/v1/users/patients"
 PRE: dict[str, Any] = {"type": "PRE_REQUEST", "api_id": PATIENTS}
@@ -32,7 +35,7 @@ def check(given: dict[str, Any], olds: dict[str, Any] | None = None) -> list[str
     provider.connect(Connection(Settings("embedded")))
     result = provider.check(olds or {}, {"name": "guard", **given})
     assert all(failure.property == "" for failure in result.failures), "the engine would print the property's value"
-    return [failure.reason for failure in result.failures]
+    return [uncoded(failure.reason) for failure in result.failures]
 
 
 def one(**interception: Any) -> dict[str, Any]:
@@ -323,8 +326,8 @@ def test_every_mistake_is_reported_at_once() -> None:
 
 def test_a_missing_connection_is_reported_beside_the_other_mistakes() -> None:
     provider = PluginProvider()
-    provider.connect(Connection(ConfigError("BioT connection: biot:baseUrl is not set")))
-    reported = [failure.reason for failure in provider.check({}, {"name": "guard", "timeout": 0}).failures]
+    provider.connect(Connection(ConfigError("BioT connection: biot:baseUrl is not set", "BIOT-1001")))
+    reported = [uncoded(failure.reason) for failure in provider.check({}, {"name": "guard", "timeout": 0}).failures]
     assert reported == ["BioT connection: biot:baseUrl is not set", "timeout: must be 1 to 900 (seconds), not 0"]
 
 
@@ -452,6 +455,26 @@ def test_check_adds_the_digests_of_the_code_and_the_handler_must_be_in_it(tmp_pa
     assert len(inputs["code_digest"]) == 64
     assert list(inputs["code_files"]) == ["index.py"]
     assert [line.partition(":")[0] for line in check({**given, "handler": "main.run"})] == ["handler"]
+
+
+def test_few_entries_name_the_files_and_code_that_stays_keeps_those_of_before(tmp_path: Path) -> None:
+    (tmp_path / "index.py").write_text("def handler(event, context): ...\n")
+    (tmp_path / "lib").mkdir()
+    for number in range(20):
+        (tmp_path / "lib" / f"part{number:02}.py").write_text(f"NUMBER = {number}\n")
+    provider = PluginProvider()
+    provider.connect(Connection(Settings("embedded")))
+    given = {"name": "guard", "code": str(tmp_path), "runtime": "python3.13", "__provider": "x"}
+    inputs = provider.check({}, given).inputs
+    assert list(inputs["code_files"]) == ["index.py", "lib/"]
+
+    # Earlier versions had fifty entries: nothing differs while the code stays, and then only what has changed.
+    before = {**inputs, "__provider": "x", "code_files": read_package(tmp_path).file_digests()}
+    assert provider.check(before, given).inputs["code_files"] == before["code_files"]
+    (tmp_path / "lib/part07.py").write_text("NUMBER = 'seven'\n")
+    after = provider.check(before, given).inputs["code_files"]
+    assert after.keys() == before["code_files"].keys()
+    assert [path for path in after if after[path] != before["code_files"][path]] == ["lib/part07.py"]
 
 
 def test_a_runtime_that_aws_ends_is_a_warning_with_its_dates_and_no_failure(capfd: pytest.CaptureFixture[str]) -> None:

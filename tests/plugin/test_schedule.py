@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -26,13 +27,13 @@ def test_what_the_platform_and_aws_take_is_taken(schedule: str) -> None:
 
 @pytest.mark.parametrize("schedule", VECTORS["refused by the platform"])
 def test_what_the_platform_refuses_is_refused(schedule: str) -> None:
-    assert not PATTERN.fullmatch(schedule)
+    assert not re.fullmatch(PATTERN, schedule)
     assert schedule_problem(schedule)
 
 
 @pytest.mark.parametrize("schedule", VECTORS["refused by AWS"])
 def test_what_only_aws_refuses_is_refused_before(schedule: str) -> None:
-    assert PATTERN.fullmatch(schedule)
+    assert re.fullmatch(PATTERN, schedule)
     assert schedule_problem(schedule)
 
 

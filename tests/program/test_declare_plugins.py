@@ -13,6 +13,8 @@ import pytest
 from biot_provider.errors import InputError
 from biot_provider.program.declare_plugins import declare_plugins, read_fleet
 
+from ..uncoded import uncoded
+
 VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "plugins.json").read_text())
 
 
@@ -35,7 +37,7 @@ class Folder:
     def problems(self, overrides: Any = None) -> list[str]:
         with pytest.raises(InputError) as raised:
             self.read(overrides)
-        return str(raised.value).replace(f"{self.path}/", "").splitlines()
+        return uncoded(str(raised.value)).replace(f"{self.path}/", "").splitlines()
 
 
 @pytest.fixture
@@ -390,7 +392,7 @@ def test_overrides_given_by_the_program_are_named_as_its_own(folder: Folder) -> 
     folder.plugin("guard")
     with pytest.raises(pulumi.RunError) as raised:
         declare_plugins(folder.path, {"guard": {"displayName": 5}, "gard": {}})
-    assert str(raised.value).splitlines() == [
+    assert uncoded(str(raised.value)).splitlines() == [
         f"overrides: no plugin 'gard' in {folder.path}; did you mean 'guard'?",
         "overrides.guard: displayName: must be a string, not a number: put it in quotes",
     ]

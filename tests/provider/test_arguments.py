@@ -10,6 +10,8 @@ import pytest
 
 from biot_provider.program.arguments import path
 
+from ..uncoded import uncoded
+
 FOLDER = pulumi.FileArchive("plugins/hello")
 
 
@@ -51,7 +53,7 @@ def test_other_archives_and_assets_are_refused_with_what_to_do(given: Any, named
     with pytest.raises(pulumi.RunError) as failure:
         path(given)
 
-    assert str(failure.value) == (
+    assert uncoded(str(failure.value)) == (
         f"code must be the path of a folder or a .zip, not a {named}: put the files into one folder, and give its path,"
         " such as code='plugins/hello'"
     )

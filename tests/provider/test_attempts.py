@@ -34,11 +34,14 @@ def clock(mocker: MockerFixture) -> Clock:
     return clock
 
 
+CODE = "BIOT-0000"
+
+
 def api(status: int, code: str | None = None, **details: Any) -> ApiError:
-    return ApiError(f"{status} {code}", status=status, code=code, details=details)
+    return ApiError(f"{status} {code}", CODE, status=status, code=code, details=details)
 
 
-LOST = TransportError("lost", unclear=True)
+LOST = TransportError("lost", CODE, unclear=True)
 
 
 def test_writes_leave_a_little_time_for_a_last_read(clock: Clock) -> None:
@@ -64,7 +67,7 @@ def test_a_write_that_took_all_the_time_is_followed_by_a_read_and_by_no_write(cl
         done.append("read")
         return "nothing"
 
-    with pytest.raises(LifecycleError, match=r"^lost\. It is not there$"):
+    with pytest.raises(LifecycleError, match=r"^lost\. It is not there \[BIOT-5004\]$"):
         settle(deadline, write, read, lambda *_: None, "It is not there")
     assert done == ["write", "read"]
     assert clock.slept == []
@@ -116,7 +119,7 @@ def test_a_read_that_says_gone_is_an_answer(clock: Clock) -> None:
         raise LOST
 
     def read() -> None:
-        raise NotFoundError("gone", status=404, code="PLUGIN_NOT_FOUND")
+        raise NotFoundError("gone", CODE, status=404, code="PLUGIN_NOT_FOUND")
 
     with pytest.raises(NotFoundError):
         settle(Deadline(300, clock), write, read, lambda *_: None, "")
@@ -126,7 +129,7 @@ def test_a_read_that_says_gone_is_an_answer(clock: Clock) -> None:
     ("error", "acted", "repeat"),
     [
         (LOST, True, True),
-        (TransportError("no connection", unclear=False), False, False),
+        (TransportError("no connection", CODE, unclear=False), False, False),
         (api(400), False, False),
         (api(404), False, False),
         (api(429), False, True),
@@ -138,8 +141,8 @@ def test_a_read_that_says_gone_is_an_answer(clock: Clock) -> None:
         (api(500, "AWS_EXCEPTION", className="TooManyRequestsException"), True, True),
         (api(500, "AWS_EXCEPTION", className="InvalidParameterValueException"), True, False),
         (api(500, "AWS_EXCEPTION"), True, False),
-        (ConflictError("taken", status=409, code="PLUGIN_EXISTS_BY_NAME"), False, False),
-        (LifecycleError("stop"), False, False),
+        (ConflictError("taken", CODE, status=409, code="PLUGIN_EXISTS_BY_NAME"), False, False),
+        (LifecycleError("stop", CODE), False, False),
     ],
     ids=str,
 )

@@ -18,6 +18,7 @@ from biot_provider.lifecycle.connection import Connection
 from biot_provider.provider.plugin import PluginProvider
 from biot_provider.provider.service_user import ServiceUserProvider
 
+from ..uncoded import uncoded
 from .conftest import Account, World, plain
 
 SOON = 5.0
@@ -65,7 +66,7 @@ def test_a_slow_create_ends_and_the_next_run_continues_with_what_it_made(
     world.platform.faults.add(method="POST", path="/plugins", latency=5.0)
     said = cancelled(world.provider.connection, lambda: world.create(inputs), struck(world.platform))
     assert world.names == []
-    assert said == (
+    assert uncoded(said) == (
         "create plugin 'guard': cancelled while the platform worked on it. Plugin 'guard' was not found there"
         f" afterwards. {RUN_AGAIN}: it finds out what became of it, and continues"
     )
@@ -121,7 +122,7 @@ def test_what_cannot_be_read_is_said_not_to_be_known(world: World) -> None:
     world.client().get_public_key()
     world.platform.faults.add("hang", path="/plugins", times=None)
     said = cancelled(world.provider.connection, lambda: world.create(inputs), struck(world.platform))
-    assert said == (
+    assert uncoded(said) == (
         "create plugin 'guard': cancelled while the platform worked on it. What became of it is not known: reading took"
         f" too long. {RUN_AGAIN}: it finds out what became of it, and continues"
     )
@@ -149,7 +150,7 @@ def test_what_was_written_before_is_not_denied(world: World) -> None:
     world.platform.faults.add(method="DELETE", path="/plugins", latency=1.0)  # it is made anew, without code of its own
     inputs = world.inputs()
     said = cancelled(world.provider.connection, lambda: world.create(inputs), struck(world.platform))
-    assert said == (
+    assert uncoded(said) == (
         "create plugin 'guard': cancelled; what the operation had written before that stays, and is not recorded."
         f" {RUN_AGAIN}: it finds what is there, and continues"
     )

@@ -11,6 +11,7 @@ from pulumi.output import Unknown
 
 from biot_provider.api.client import Client
 
+from ..uncoded import uncoded
 from .conftest import World
 
 API = "PATCH/organization/v1/users/patients/{id}"
@@ -118,7 +119,8 @@ def test_what_the_platform_does_not_have_is_a_warning_with_the_nearest(preview: 
         }
     )
     assert all(line.startswith("warning: plugin 'guard': ") for line in lines)
-    assert [line.removeprefix("warning: plugin 'guard': ").split("; the nearest it has: ") for line in lines] == [
+    found = [uncoded(line).removeprefix("warning: plugin 'guard': ") for line in lines]
+    assert [line.split("; the nearest it has: ") for line in found] == [
         ["ADAPT_ENTITY devise: this platform has no such entity to adapt", "device"],
         [
             "POST_REQUEST PATCH/organization/v1/user/patients/{id}: this platform has no such API to intercept",

@@ -12,6 +12,8 @@ from pulumi.output import Unknown
 from biot_provider.emulator import Platform
 from biot_provider.plugin.stamp import owner_hash
 
+from ..uncoded import uncoded
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -430,7 +432,7 @@ def test_at_another_platform_nothing_is_written_and_nothing_is_forgotten(
             platform.plugins.create(theirs, None, "http://other")
         world.connect(base_url=f"embedded:{other}")
         said = error_of(lambda: OPERATIONS[operation](world, state))
-        assert said == (
+        assert uncoded(said) == (
             f"{operation} plugin 'guard': this stack deployed it to {first}, and embedded:{other}, which is configured"
             " now, has no plugin 'guard' of this stack. What to do: correct the address"
             f" (`pulumi config set biot:baseUrl {first}`, or base_url of its biot.Provider);"

@@ -10,6 +10,8 @@ import pytest
 
 from biot_provider.plugin.stamp import owner_hash
 
+from ..uncoded import uncoded
+
 if TYPE_CHECKING:
     from .conftest import World
 
@@ -58,11 +60,15 @@ def test_two_resources_that_declare_one_plugin_fail_in_the_preview(world: World)
     world.inputs(owner="project/stack/a:b:First::main")
     again = {"name": "guard", "__owner": "project/stack/a:b:Second::other"}
     failures = world.provider.check({}, again).failures
-    assert [f.reason for f in failures] == ["name: 'guard' is the plugin of resource 'main' too: leave one out"]
+    assert [uncoded(f.reason) for f in failures] == [
+        "name: 'guard' is the plugin of resource 'main' too: leave one out"
+    ]
     namesake = {"name": "guard", "__owner": "project/stack/a:b:Second::main"}
     failures = world.provider.check({}, namesake).failures
     shown = "a:b:First::main"
-    assert [f.reason for f in failures] == [f"name: 'guard' is the plugin of resource {shown!r} too: leave one out"]
+    assert [uncoded(f.reason) for f in failures] == [
+        f"name: 'guard' is the plugin of resource {shown!r} too: leave one out"
+    ]
 
 
 @pytest.mark.parametrize("operation", ["update", "refresh", "delete"])
@@ -88,7 +94,7 @@ def test_the_same_stack_on_another_backend_says_that_the_plugin_existed_since_wh
     world.create(world.inputs(code=world.code(), timeout=9))
     assert capfd.readouterr().err.splitlines() == [
         f"warning: plugin 'guard' existed already, since {created}, with the stamp of this very resource:"
-        " it is updated, not created (timeout)"
+        " it is updated, not created (timeout) [BIOT-5104]"
     ]
 
 

@@ -501,3 +501,18 @@ def test_under_every_reading_nothing_changes_after_a_write_or_a_refresh(
 def test_a_time_that_cannot_be_read_is_neither_the_same_nor_another(moment: str | None) -> None:
     assert is_same_moment(moment, GIVEN["creationTime"]) is None
     assert is_same_moment(GIVEN["creationTime"], moment) is None
+
+
+@pytest.mark.parametrize(
+    ("other", "is_same"),
+    [
+        ("2026-11-27T05:56:29.000+00:00", True),
+        ("2026-11-27T06:56:29,000+01:00", True),
+        ("2026-11-27T05:56:29Z", True),
+        ("2026-11-27T05:56:29.066Z", False),
+        ("2026-11-27T05:56:30Z", False),
+    ],
+)
+def test_a_fraction_counts_where_both_times_are_written_with_one(other: str, is_same: bool) -> None:
+    assert is_same_moment("2026-11-27T05:56:29.000Z", other) is is_same
+    assert is_same_moment(other, "2026-11-27T05:56:29.000Z") is is_same

@@ -77,7 +77,7 @@ def test_whatever_is_shown_the_plugin_is_destroyed_or_a_line_says_why_not(
         world.platform.variants.clear()
         world.platform.variants.add("plugin", **change)
         capfd.readouterr()
-        world.connect()
+        world.provider.connect(world.provider.connection)  # another run, but for its login
         world.delete(state)
         if world.names:
             assert "is left alone" in capfd.readouterr().err, name

@@ -22,6 +22,7 @@ from biot_provider.provider.plugin import PluginProvider
 from biot_provider.provider.service_user import ServiceUserProvider
 from biot_provider.provider.service_user_key import ServiceUserKeyProvider
 
+from ..uncoded import uncoded
 from .conftest import World
 
 ARGUMENTS: dict[type[DynamicProvider], str] = {
@@ -76,7 +77,7 @@ def test_without_their_being_secrets_values_are_quoted() -> None:
     provider: Any = PluginProvider()
     provider.connect(Connection(Settings("embedded")))
     result = provider.check({}, {"name": "guard", "timeout": "canary", "__owner": "shop/dev/mine"})
-    assert [failure.reason for failure in result.failures] == [
+    assert [uncoded(failure.reason) for failure in result.failures] == [
         "timeout: must be a whole number (seconds), not 'canary'"
     ]
 

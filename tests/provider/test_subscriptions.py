@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +11,8 @@ from pulumi.output import Unknown
 
 from biot_provider.provider.interception_subscription import InterceptionSubscriptionProvider as Interceptions
 from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider as Notifications
+
+from ..uncoded import uncoded
 
 if TYPE_CHECKING:
     from .conftest import Account
@@ -35,6 +38,12 @@ FAULTS: dict[str, dict[str, Any]] = {
     "500": {"kind": "internal-error"},
     "403": {"kind": "forbidden"},
 }
+
+SEVERAL = {
+    "interception": [f"{method}/organization/v1/users/patients" for method in ("POST", "GET")],
+    "notification": ["_create", "_update", "_delete", "_login"],
+}
+"""Of one endpoint."""
 
 DIGESTS = ("f0ec1217981fc6f4", "0e8aa6ffbed78677")
 
@@ -173,7 +182,7 @@ def test_a_refused_name_is_told_with_the_nearest_one_there_is(account: Account) 
     account.platform.faults.add(status=400, code="INVALID_API_ID", details=details, path="/interceptions/subscribe")
     said = error_of(lambda: make(account, api_id="POST/organization/v1/user/patients"))
     assert said.startswith(f"subscribe '{HOOK}' as an interception: the platform answered 400 INVALID_API_ID")
-    assert said.endswith(f"What to do: check api_id; did you mean '{PATIENTS}'?")
+    assert uncoded(said).endswith(f"What to do: check api_id; did you mean '{PATIENTS}'?")
 
 
 # -- what changes how
@@ -404,3 +413,27 @@ def test_another_platform_is_refused_where_the_subscription_is_not(account: Acco
     assert said.startswith(
         f"{'compare' if operation == 'diff' else operation} {kind} {id_!r}: this stack deployed it to"
     )
+
+
+@each_kind
+def test_a_refresh_searches_an_endpoint_once_and_what_it_lacks_again(account: Account, kind: str) -> None:
+    provider, given = KINDS[kind]
+    varied = "api_id" if kind == "interception" else "action_name"
+    states = [
+        account.create(provider, account.inputs(provider, f"r{number}", **{**given, varied: value}))
+        for number, value in enumerate(SEVERAL[kind])
+    ]
+    account.run_anew()
+    account.forget()
+
+    def read() -> list[str]:
+        with ThreadPoolExecutor(8) as threads:
+            return list(threads.map(lambda made: account.of(provider).read(*made).id, states))
+
+    assert read() == [id_ for id_, _ in states]
+    assert account.asked() == [f"GET {SEARCH[kind]}"]
+
+    account.of(provider).delete(*states[0])
+    account.forget()
+    assert read() == ["", *(id_ for id_, _ in states[1:])]
+    assert len(account.asked()) <= 2

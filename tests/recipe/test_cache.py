@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -67,3 +68,14 @@ def test_the_command_shows_and_clears_it(
     assert main(["cache", "clear"]) == 0
     assert capsys.readouterr().out == f"{tmp_path}: 1 file, 1 MB cleared; the next build makes what it needs\n"
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["mine.txt"]
+
+
+def test_the_command_shows_it_to_a_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("BIOT_CACHE_DIR", str(tmp_path))
+    user_cache().add("built", "aa", lambda file: file.write(b"x" * 10))
+    for action, is_cleared in (("show", False), ("clear", True)):
+        assert main(["cache", action, "--json"]) == 0
+        shown = json.loads(capsys.readouterr().out)
+        assert shown == {"folder": str(tmp_path), "files": 1, "bytes": 10, "cleared": is_cleared}

@@ -15,13 +15,14 @@ import pytest
 
 from biot_provider.errors import PackagingError
 
+from ..uncoded import uncoded
 from .conftest import Plugin, content
 
 
 def refused(plugin: Plugin) -> str:
     with pytest.raises(PackagingError) as error:
         plugin.built()
-    return str(error.value).replace(str(plugin.folder), "HERE")
+    return uncoded(str(error.value)).replace(str(plugin.folder), "HERE")
 
 
 def test_the_output_is_the_package_and_the_sources_stay_as_they_are(plugin: Plugin) -> None:
@@ -157,7 +158,7 @@ def test_an_end_in_the_middle_leaves_nothing(
         time.sleep(0.05)
     assert list((tmp_path / "tmp").iterdir()) == []
     assert not _is_running("97.6")
-    assert not list(cache.glob("*/*"))
+    assert {path.parent.name for path in cache.glob("*/*")} <= {"digests"}
 
 
 def _is_running(text: str) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from biot_provider.errors import PackagingError
 from biot_provider.recipe.requirements import read_requirements
 
+from ..uncoded import uncoded
 from .conftest import Plugin
 
 HASH = "--hash=sha256:" + "0" * 64
@@ -20,7 +21,7 @@ def refused(plugin: Plugin) -> str:
     with pytest.raises(PackagingError) as error:
         plugin.sources().file_digests()
     assert "\n" not in str(error.value)
-    return str(error.value).replace(str(plugin.folder), "HERE")
+    return uncoded(str(error.value)).replace(str(plugin.folder), "HERE")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from biot_provider.provider.dynamic import DynamicProvider
 from biot_provider.provider.service_user import ServiceUserProvider
 from biot_provider.provider.service_user_key import ServiceUserKeyProvider
 
+from ..uncoded import uncoded
+
 ROLE = "9f0a4c1b-7c3e-4b3f-9a51-0a2b1c3d4e5f"
 USER = {"name": "ci", "role_id": ROLE, "type": "EXTERNAL_SERVICE"}
 KEY = {"service_user_id": ROLE}
@@ -32,7 +34,7 @@ def check(kind: type[DynamicProvider], given: dict[str, Any]) -> list[str]:
     """What the check reports; no failure names a property, whose value the engine would print."""
     result = connected(kind).check({}, given)
     assert all(failure.property == "" for failure in result.failures)
-    return [failure.reason for failure in result.failures]
+    return [uncoded(failure.reason) for failure in result.failures]
 
 
 @pytest.mark.parametrize(
@@ -95,5 +97,5 @@ def test_what_is_not_known_yet_is_skipped() -> None:
 
 @pytest.mark.parametrize(("kind", "given"), [(ServiceUserProvider, USER), (ServiceUserKeyProvider, KEY)])
 def test_missing_configuration_is_reported(kind: type[DynamicProvider], given: dict[str, Any]) -> None:
-    result = connected(kind, ConfigError("biot:baseUrl is not set")).check({}, given)
-    assert [failure.reason for failure in result.failures] == ["biot:baseUrl is not set"]
+    result = connected(kind, ConfigError("biot:baseUrl is not set", "BIOT-1001")).check({}, given)
+    assert [uncoded(failure.reason) for failure in result.failures] == ["biot:baseUrl is not set"]

@@ -17,6 +17,8 @@ from biot_provider.provider.interception_subscription import InterceptionSubscri
 from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider
 from biot_provider.subscription.rules import interception_warning, notification_warning
 
+from ..uncoded import uncoded
+
 HOOK = "https://hooks.acme.example/biot"
 CANARY = f"c{token_hex(8)}"
 PATIENTS = "POST/organization/v1/users/patients"
@@ -36,7 +38,7 @@ def check(kind: type[DynamicProvider], given: dict[str, Any], settings: Settings
     """What the check reports; no failure names a property, whose value the engine would print."""
     result = connected(kind, settings).check({}, given)
     assert all(failure.property == "" for failure in result.failures)
-    return [failure.reason for failure in result.failures]
+    return [uncoded(failure.reason) for failure in result.failures]
 
 
 @pytest.mark.parametrize(
@@ -235,8 +237,8 @@ def test_missing_configuration_is_reported_by_each() -> None:
         NotificationSubscriptionProvider: NOTIFICATION,
     }
     for kind, given in kinds.items():
-        result = connected(kind, ConfigError("biot:baseUrl is not set")).check({}, given)
-        assert [failure.reason for failure in result.failures] == ["biot:baseUrl is not set"]
+        result = connected(kind, ConfigError("biot:baseUrl is not set", "BIOT-1001")).check({}, given)
+        assert [uncoded(failure.reason) for failure in result.failures] == ["biot:baseUrl is not set"]
 
 
 @pytest.mark.parametrize(
@@ -279,7 +281,7 @@ def test_two_resources_of_one_subscription_are_reported_and_one_checked_twice_is
         for _ in range(2):
             assert provider.check({}, owned("one", given)).failures == []
         (failure,) = provider.check({}, owned("two", given)).failures
-        assert failure.reason == "is the same subscription as resource 'one': leave one out"
+        assert uncoded(failure.reason) == "is the same subscription as resource 'one': leave one out"
     assert capsys.readouterr().err == ""
 
 

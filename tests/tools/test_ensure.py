@@ -290,7 +290,7 @@ def test_the_yaml_host_of_an_installation_is_taken(machine: Machine, tmp_path: P
 
 
 def test_what_calls_itself_another_version_is_not_kept(machine: Machine) -> None:
-    machine.play_go('echo "echo v1.2.3" > "$folder/pulumi"; sed -i "1i #!/bin/sh" "$folder/pulumi"')
+    machine.play_go('printf "#!/bin/sh\\necho v1.2.3\\n" > "$folder/pulumi"')
     code, _, messages = machine.ensure()
     assert code == 1
     assert "engine: not built from the Go module proxy: what was built calls itself v1.2.3, not v3." in messages

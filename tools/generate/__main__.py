@@ -8,19 +8,28 @@ from pathlib import Path
 
 from . import ROOT
 from .classes import resource_modules
-from .kinds import KINDS
-from .pages import page
+from .command_line import command_line
+from .diagrams import diagrams
+from .messages import messages_page
+from .reference import reference
 from .schema import schema
 
 RESOURCES = ROOT / "biot_provider" / "program" / "resources"
 SCHEMA = ROOT / "biot_provider" / "native" / "schema.json"
 REFERENCE = ROOT / "docs" / "reference"
+IMAGES = ROOT / "docs" / "images"
 
 
 def generated() -> Mapping[Path, str]:
     """The text of every generated file."""
     modules = {RESOURCES / name: text for name, text in resource_modules().items()}
-    return modules | {SCHEMA: schema()} | {REFERENCE / f"{kind.words('-')}.md": page(kind) for kind in KINDS}
+    pages = {"command-line.md": command_line(), "messages.md": messages_page(), **reference()}
+    return (
+        modules
+        | {SCHEMA: schema()}
+        | {REFERENCE / name: text for name, text in pages.items()}
+        | {IMAGES / name: text for name, text in diagrams().items()}
+    )
 
 
 def main(arguments: list[str]) -> int:

@@ -1,6 +1,6 @@
 """The modules of ``program/resources/``: the classes that a program imports, as an editor completes them.
 
-Their annotations are objects and not text: Pulumi evaluates text anew for each resource.
+Their outputs are properties, as in the SDKs that Pulumi generates.
 """
 
 from __future__ import annotations
@@ -101,9 +101,6 @@ def _resource_class(kind: Kind) -> str:
         [
             f'class {kind.name}(Declared{kind.name}, module="biot", name="{kind.name}"):',
             _docstring(kind.description, {}),
-            *(f"    {name}: {_output(field, is_left_out(field))}" for name, field in arguments.items()),
-            *(f"    {name}: {_output(field)}\n{_attribute(field)}" for name, field in outputs.items()),
-            "",
             *(f"    {name} = {tuple(value)!r}" for name, value in constants.items() if value),
             "",
             "    def __init__(self, resource_name: str, *,",
@@ -115,12 +112,19 @@ def _resource_class(kind: Kind) -> str:
             *(f"            {name!r}: {name}," for name in arguments),
             "        }",
             "        super().__init__(resource_name, arguments, opts)",
+            *(_property(name, field, is_left_out(field)) for name, field in arguments.items()),
+            *(_property(name, field) for name, field in outputs.items()),
         ]
     )
 
 
+def plugin_info_types() -> Mapping[str, str]:
+    """The attributes of ``biot.PluginInfo``, with the type of each."""
+    shown = {name: _shown(field) for name, field in PluginShown.model_fields.items()}
+    return {"name": "str"} | shown | {"environment_variables": "Mapping[str, str]"}
+
+
 def _plugin_info() -> str:
-    fields = PluginShown.model_fields
     lines = [
         "from collections.abc import Mapping",
         "from typing import Any",
@@ -131,16 +135,15 @@ def _plugin_info() -> str:
         '    """A plugin as the platform shows it: names bare, without the variables the platform sets itself."""',
         "    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)",
         "",
-        "    name: str",
     ]
-    for name, field in fields.items():
+    for name, type_ in plugin_info_types().items():
         if name == "environment_variables":
             lines += [
-                f"    {name}: Mapping[str, str] = Field(repr=False)",
+                f"    {name}: {type_} = Field(repr=False)",
                 '    """Their values are secrets: wrap what you take of them in ``pulumi.Output.secret``."""',
             ]
         else:
-            lines.append(f"    {name}: {_shown(field)}")
+            lines.append(f"    {name}: {type_}")
     return _formatted(_HEADER.format(source="biot_provider/api/models/plugins.py") + "\n".join(lines))
 
 
@@ -183,13 +186,7 @@ def _docstring(text: str, fields: Mapping[str, FieldInfo], indent: int = 4) -> s
     """A docstring of this text and of the parameters, each a sentence."""
     margin = " " * indent
     parameters = [
-        textwrap.fill(
-            f":param {name}: {_sentence(summary(field))}",
-            _WIDTH - indent,
-            subsequent_indent="    ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
+        _filled(f":param {name}: {_sentence(summary(field))}", _WIDTH - indent, "    ")
         for name, field in fields.items()
     ]
     whole = "\n\n".join(part for part in (text, "\n".join(parameters)) if part)
@@ -197,10 +194,24 @@ def _docstring(text: str, fields: Mapping[str, FieldInfo], indent: int = 4) -> s
     return textwrap.indent(f'"""{whole}{closing}"""', margin).replace(f"\n{margin}\n", "\n\n")
 
 
-def _attribute(field: FieldInfo) -> str:
-    """The docstring behind an output."""
+def _property(name: str, field: FieldInfo, is_nullable: bool = False) -> str:
+    """An output, in the form whose type Pulumi evaluates once for a class."""
     text = _sentence(meaning(field))
-    return _docstring(text[:1].upper() + text[1:], {})
+    text = _filled(text[:1].upper() + text[1:], _WIDTH - 8 - len('""""""'))
+    return "\n".join(
+        [
+            "",
+            "    @property",
+            "    @pulumi.getter",
+            f"    def {name}(self) -> {_output(field, is_nullable)}:",
+            _docstring(text, {}, indent=8),
+            f"        return self._output({name!r})",
+        ]
+    )
+
+
+def _filled(text: str, width: int, indent: str = "") -> str:
+    return textwrap.fill(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def _sentence(text: str) -> str:

@@ -33,13 +33,13 @@ from .fields import model_in
 class Kind:
     """A kind of resource, which the docstring of its inputs describes.
 
-    With ``manifest`` a plugin.yaml may hold its arguments too.
+    ``replaces`` says what replaces one besides a change of single arguments.
     """
 
     name: str
     inputs: type[Inputs]
     state: type[State]
-    manifest: bool = False
+    replaces: str = ""
 
     def __post_init__(self) -> None:
         if missing := self.arguments.keys() - self.state.model_fields.keys():
@@ -74,10 +74,26 @@ class Kind:
 
 
 KINDS = (
-    Kind("Plugin", PluginInputs, PluginState, manifest=True),
-    Kind("PluginImage", PluginImageInputs, PluginImageState),
+    Kind(
+        "Plugin",
+        PluginInputs,
+        PluginState,
+        "So does a change between ``code`` and ``image_tag``, and from ``code`` to none. The old plugin is deleted"
+        " first, and the new one gets another endpoint and another service user.",
+    ),
+    Kind(
+        "PluginImage",
+        PluginImageInputs,
+        PluginImageState,
+        "A change of the content makes another image, beside the one before.",
+    ),
     Kind("ServiceUser", ServiceUserInputs, ServiceUserState),
-    Kind("ServiceUserKey", ServiceUserKeyInputs, ServiceUserKeyState),
+    Kind(
+        "ServiceUserKey",
+        ServiceUserKeyInputs,
+        ServiceUserKeyState,
+        "The next update makes a new key in place of one that was deleted or has expired.",
+    ),
     Kind("InterceptionSubscription", InterceptionSubscriptionInputs, InterceptionSubscriptionState),
     Kind("NotificationSubscription", NotificationSubscriptionInputs, NotificationSubscriptionState),
 )

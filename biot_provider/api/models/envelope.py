@@ -42,3 +42,9 @@ class SearchAnswer(Answer, Generic[RowT]):
 
     data: tuple[RowT, ...]
     metadata: Object[MetadataAnswer] = None
+
+    @property
+    def total(self) -> int | None:
+        """The rows of all pages; None where the platform does not say."""
+        total = self.metadata.page.total_results if self.metadata and self.metadata.page else None
+        return total if isinstance(total, int) else None

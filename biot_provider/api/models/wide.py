@@ -108,14 +108,18 @@ def number(value: object) -> int:
 def is_same_moment(one: str | None, other: str | None) -> bool | None:
     """Whether two times are the same, however each is written; None where one cannot be read.
 
-    Where one of them has no fraction of a second, the other's does not count.
+    Where one of them is written without a fraction of a second, the other's does not count.
     """
     first, second = moment(one), moment(other)
     if first is None or second is None:
         return None
-    if not first.microsecond or not second.microsecond:
+    if not all(_FRACTION.search(str(text)) for text in (one, other)):
         first, second = first.replace(microsecond=0), second.replace(microsecond=0)
     return first == second
+
+
+_FRACTION = re.compile(r"[.,]\d")
+"""Behind the seconds of an ISO-8601 text."""
 
 
 def moment(value: str | None) -> datetime | None:

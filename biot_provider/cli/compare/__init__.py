@@ -1,5 +1,1 @@
 """`biot-provider compare`."""
-
-from .command import register
-
-__all__ = ["register"]

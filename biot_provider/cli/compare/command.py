@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import secrets
 from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+import click
+
+from biot_provider.errors import coded
+
+from ..commands import Command, complete_stack
 from ..console import print_problem, print_result
 from ..progress import Progress
 
@@ -16,78 +20,71 @@ if TYPE_CHECKING:
 
     from biot_provider.cli.compare.differences import Compared
 
-EPILOG = """
+_DETAILS = """\
 A and B are stacks of the project in this folder:
-  dev             what the platform shows that the configuration of stack dev leads to
-  platform:dev    the same
-  state:dev       what the state of stack dev holds, as its last `pulumi up` left it; asks no platform
-One name alone compares the stack's state with its platform.
 
-exit codes: 0 equal, 1 different, 2 one of them cannot be read, or no plugin has a name that --plugin gives
+\b
+  dev           what the platform shows that the configuration of
+                stack dev leads to
+  platform:dev  the same
+  state:dev     what the state of stack dev holds, as its last
+                `pulumi up` left it; asks no platform
+
+One name alone compares the stack's state with its platform.
 """
 
 
-def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command and its options."""
-    parser = commands.add_parser(
-        "compare",
-        help="show what differs between the plugins of two environments",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("a", metavar="A", help="a stack")
-    parser.add_argument("b", metavar="B", nargs="?", help="another stack")
-    parser.add_argument(
-        "--plugin", action="append", default=[], metavar="NAME", help="compare these plugins alone (* and ? match)"
-    )
-    parser.add_argument(
-        "--ignore",
-        action="append",
-        default=[],
-        metavar="FIELD",
-        help="leave a field out, such as code, memory_size or 'environment_variables.*'",
-    )
-    formats = parser.add_mutually_exclusive_group()
-    formats.add_argument("--json", action="store_const", const="json", dest="format", help="print one JSON object")
-    formats.add_argument(
-        "--markdown", action="store_const", const="markdown", dest="format", help="print Markdown, for a pull request"
-    )
-    parser.set_defaults(run=run, format="text")
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Compare; the exit code is 0 when nothing differs, 1 when something does, 2 after an error, 130 after Ctrl-C."""
+@click.command(
+    "compare",
+    cls=Command,
+    help="Show what differs between the plugins of two environments.",
+    details=_DETAILS,
+    exit_codes={
+        0: "equal",
+        1: "different",
+        2: "one of them cannot be read, no plugin has a name that --plugin gives, or wrong usage",
+        130: "after Ctrl-C",
+    },
+    exclusive=("--json", "--markdown"),
+    failure=2,
+)
+@click.argument("a", metavar="A", shell_complete=complete_stack, help="a stack")
+@click.argument("b", metavar="[B]", required=False, shell_complete=complete_stack, help="another stack")
+@click.option("--plugin", "plugins", multiple=True, metavar="NAME", help="compare these plugins alone (* and ? match)")
+@click.option(
+    "--ignore",
+    "ignored",
+    multiple=True,
+    metavar="FIELD",
+    help="leave a field out, such as code, memory_size or 'environment_variables.*'",
+)
+@click.option("--json", "format_", flag_value="json", help="print one JSON object")
+@click.option("--markdown", "format_", flag_value="markdown", help="print Markdown, for a pull request")
+def command(a: str, b: str | None, plugins: Sequence[str], ignored: Sequence[str], format_: str | None) -> int:
+    """Compare."""
     from biot_provider.cli.compare.differences import Verdict, compare
-    from biot_provider.errors import BiotError
 
-    from ..doctor.findings import Problem
     from .report import as_json, as_markdown, as_text
     from .sides import parse, read
 
-    try:
-        with ExitStack() as closing:
-            a, b = parse(arguments.a, arguments.b)
-            progress = closing.enter_context(Progress())
-            here, there = (read(side, closing, progress) for side in (a, b))
-    except (Problem, BiotError) as error:
-        print_problem(str(error))
-        return 2
-    except KeyboardInterrupt:
-        print_problem("stopped")
-        return 130
+    with ExitStack() as closing:
+        left, right = parse(a, b)
+        progress = closing.enter_context(Progress())
+        here, there = (read(side, closing, progress) for side in (left, right))
     unmatched = [
         pattern
-        for pattern in arguments.plugin
+        for pattern in plugins
         if not any(fnmatchcase(name, pattern) for name in (*here.plugins, *there.plugins))
     ]
     if unmatched:
-        print_problem(f"no plugin is named like {', '.join(map(repr, unmatched))} in {a.label} or {b.label}")
+        named = ", ".join(map(repr, unmatched))
+        print_problem(coded(f"no plugin is named like {named} in {left.label} or {right.label}", "BIOT-8002"))
         return 2
     # A key of this run alone: whoever reads the output cannot try values against a fingerprint.
     compared = compare(here, there, secrets.token_bytes(32))
-    found = list(_wanted(compared, arguments.plugin, arguments.ignore))
-    render = {"json": as_json, "markdown": as_markdown, "text": as_text}[arguments.format]
-    for line in render(found, a.label, b.label):
+    found = list(_wanted(compared, plugins, ignored))
+    render = {"json": as_json, "markdown": as_markdown, None: as_text}[format_]
+    for line in render(found, left.label, right.label):
         print_result(line)
     return 0 if all(one.verdict is Verdict.EQUAL for one in found) else 1
 

@@ -11,7 +11,7 @@ from biot_provider.errors import ApiError
 from biot_provider.hooks.answers import endpoint_interception
 from biot_provider.plugin.model import PluginState
 
-from ..doctor.findings import Problem
+from ..findings import Problem
 from ..progress import Progress
 from ..stack import Stack
 
@@ -31,7 +31,7 @@ def parse(a: str, b: str | None) -> tuple[Side, Side]:
     """Return the sides that the arguments name. Raises Problem."""
     if b is None:
         if ":" in a:
-            raise Problem(f"compare {a} with what? Name a second stack, or {a.rpartition(':')[2]} alone")
+            raise Problem(f"compare {a} with what? Name a second stack, or {a.rpartition(':')[2]} alone", "BIOT-8001")
         return Side(STATE, a, f"state:{a}"), Side(PLATFORM, a, f"platform:{a}")
     return _side(a), _side(b)
 
@@ -41,7 +41,7 @@ def _side(text: str) -> Side:
     if not colon:
         return Side(PLATFORM, text, text)
     if source not in (STATE, PLATFORM) or not stack:
-        raise Problem(f"{text!r} is no stack: write a stack's name, state:NAME or platform:NAME")
+        raise Problem(f"{text!r} is no stack: write a stack's name, state:NAME or platform:NAME", "BIOT-8001")
     return Side(source, stack, text)
 
 
@@ -49,6 +49,7 @@ def read(side: Side, closing: ExitStack, progress: Progress) -> Environment:
     """Return the plugins of a side. Raises Problem, and BiotError."""
     stack = Stack.find(side.stack)
     environment = Environment()
+    progress.show(f"{side.label}: reading")
     if side.source == STATE:
         for resource in stack.state():
             if resource.kind == "Plugin":
@@ -57,7 +58,7 @@ def read(side: Side, closing: ExitStack, progress: Progress) -> Environment:
     client = stack.connect(closing).client
     for answer in client.search_plugins():
         environment.add_answer(answer)
-        progress.show(f"{side.label}: {len(environment.plugins)} plugins read")
+        progress.show(f"{side.label}: reading plugins: {len(environment.plugins)}")
     try:
         environment.interceptions += map(endpoint_interception, client.search_interceptions({}))
     except ApiError as error:

@@ -1,166 +1,167 @@
-"""`biot-provider doctor`: one line for each thing a deployment needs, `ok` or the remedy.
+"""`biot-provider doctor`: one line for each thing a deployment needs, what is found, or what to do.
 
 It changes nothing on the platform and prints no secret. After a problem it runs the checks that do not depend on it.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
+import shlex
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..console import print_problem, print_result
-from .findings import Note, Problem
+import click
+
+from ..commands import FOLDER, Command, complete_stack
+from ..console import print_result
+from ..findings import Note, Problem
+from ..progress import Progress
+from .report import NOT_CHECKED, NOTE, OK, PROBLEM, Finding, Thing, print_json, print_report
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client
     from biot_provider.config import Settings
 
-    from .configuration import Stack
+    from .. import configuration
+    from ..stack import Stack
     from .permissions import Kind, Permission
     from .project import Project
 
-OK, NOTE, PROBLEM, NOT_CHECKED = "ok", "note", "problem", "not checked"
 
-
-def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command and its options."""
-    parser = commands.add_parser("doctor", help="check connection, permissions, engine and project")
-    parser.add_argument("--stack", metavar="NAME", help="take this stack's configuration, then the environment's")
-    parser.add_argument(
-        "--plugins", type=Path, metavar="FOLDER", help="where the plugins are described (default: plugins)"
-    )
-    parser.add_argument("--json", action="store_true", help="print a JSON object for each line")
-    parser.set_defaults(run=run)
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Run all checks; the exit code is 0 without a problem, 1 with one, 130 after Ctrl-C."""
-    show = _as_json if arguments.json else _as_text
-    try:
-        with ExitStack() as closing:
-            return Doctor(arguments.stack, arguments.plugins, show, closing).run()
-    except KeyboardInterrupt:
-        print_problem("stopped")
-        return 130
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The result of one check."""
-
-    check: str
-    state: str
-    text: str
-
-
-def _as_text(finding: Finding) -> None:
-    print_result(f"{finding.check:<29}  {finding.state:<11}  {finding.text}".rstrip())
-
-
-def _as_json(finding: Finding) -> None:
-    print_result(json.dumps(asdict(finding)))
+@click.command(
+    "doctor",
+    cls=Command,
+    help="Check all that a deployment needs.",
+    exit_codes={0: "no problem", 1: "a problem", 2: "wrong usage", 130: "after Ctrl-C"},
+    exclusive=("--json", "--verbose"),
+)
+@click.option(
+    "--stack",
+    metavar="NAME",
+    shell_complete=complete_stack,
+    help="take this stack's configuration, then the environment's",
+)
+@click.option("--plugins", type=FOLDER, metavar="FOLDER", help="where the plugins are described (default: plugins)")
+@click.option("-v", "--verbose", "is_long", is_flag=True, help="print every check, and the whole of what is fine")
+@click.option("--json", "as_json", is_flag=True, help="print a JSON object for each check")
+def command(stack: str | None, plugins: Path | None, is_long: bool, as_json: bool) -> int:
+    """Run all checks."""
+    with ExitStack() as closing:
+        progress = closing.enter_context(Progress())
+        doctor = Doctor(stack, plugins, progress, closing)
+        if as_json:
+            return 1 if print_json(doctor.things(), progress) else 0
+        problems = print_report(doctor.things(), progress, is_long=is_long)
+        print_result(f"next: {doctor.next_step(problems)}")
+        return 1 if problems else 0
 
 
 class Doctor:
     """One run of all checks, in the order in which they depend on each other."""
 
-    def __init__(
-        self, stack: str | None, plugins: Path | None, show: Callable[[Finding], None], closing: ExitStack
-    ) -> None:
+    def __init__(self, stack: str | None, plugins: Path | None, progress: Progress, closing: ExitStack) -> None:
         self._stack_name = stack
         self._plugins = plugins
-        self._show = show
+        self._progress = progress
         self._closing = closing
-        self._has_problem = False
         self._secrets: list[str] = []
-        self._project: Project | Problem = Problem("")
-        self._stack: Stack | None = None
+        self._project: Project | Problem = Problem("", None)
+        self._stack: Stack
+        self._file: configuration.StackFile | None = None
         self._settings: Settings | None = None
         self._client: Client | None = None
         self._date: str | None = None
 
-    def run(self) -> int:
-        """Run all checks and return the exit code."""
-        # Imported here so that `biot-provider emulator` starts without these slow modules.
+    def things(self) -> Iterator[Thing]:
+        """Run the checks, and give what each thing is found to be as soon as it is known."""
+        # Imported here so that the other commands start without these slow modules.
+        from ..stack import Stack
         from .builds import builds
         from .images import images
         from .project import find_project
 
         try:
             self._project = find_project(Path.cwd())
+            self._stack = Stack(self._stack_name, self._project)
         except Problem as problem:
             self._project = problem
-        self._check("configuration", self._check_configuration)
-        self._check_platform()
-        self._check("engine", self._check_engine)
-        self._check("images", images)
-        self._check("builds", builds)
-        self._check("writing", self._check_places)
-        self._check("project", self._check_project)
-        self._check("plugins", self._check_plugins)
-        return 1 if self._has_problem else 0
+            self._stack = Stack(self._stack_name)
+        yield self._thing("configuration", self._check_configuration)
+        yield from self._platform()
+        yield self._thing("engine", self._check_engine)
+        yield self._thing("images", images)
+        yield self._thing("builds", builds)
+        yield self._thing("writing", self._check_places)
+        yield self._thing("project", self._check_project)
+        is_wanted = self._plugins is not None or not isinstance(self._project, Problem)
+        yield self._thing("plugins", self._check_plugins, when=is_wanted)
 
-    def _check_platform(self) -> None:
+    def next_step(self, problems: int) -> str:
+        """Return what to do after the report."""
+        option = f" --stack {shlex.quote(self._stack_name)}" if self._stack_name else ""
+        if not problems:
+            return f"pulumi preview{option}"
+        if not self._stack_name and not self._settings and not isinstance(self._project, Problem):
+            stacks = self._project.stack_names()
+            if stacks:
+                stack = "local" if "local" in stacks else stacks[0]  # which needs no account
+                return f"name a stack, as in `biot-provider doctor --stack {stack}`"
+        return f"correct {'it' if problems == 1 else 'them'}, then run `biot-provider doctor{option}` again"
+
+    def _platform(self) -> Iterator[Thing]:
         from .permissions import KINDS, PERMISSIONS
 
-        reached = self._check("address", self._check_address, when=self._settings is not None)
-        trusted = self._check("certificate", self._check_certificate, when=reached)
-        answered = self._check("platform", self._check_version, when=trusted)
-        self._check("clock", self._check_clock, when=answered)
-        known = self._check("identity", self._check_identity, when=trusted)
-        for permission in PERMISSIONS:
-            self._check(permission.name, partial(self._check_permission, permission), when=known)
-        for kind in KINDS:
-            self._check(kind.resource, partial(self._check_kind, kind), when=known)
+        address = self._check("address", self._check_address, when=self._settings is not None)
+        certificate = self._check("certificate", self._check_certificate, when=address.has_passed)
+        yield Thing("connection", [address, certificate], address.text)
+        version = self._check("platform", self._check_version, when=certificate.has_passed)
+        yield Thing("platform", [version])
+        yield self._thing("clock", self._check_clock, when=version.has_passed)
+        identity = self._check("identity", self._check_identity, when=certificate.has_passed)
+        yield Thing("identity", [identity])
+        known = identity.has_passed
+        permissions = [self._check(p.name, partial(self._check_permission, p), when=known) for p in PERMISSIONS]
+        yield Thing("permissions", permissions, "all that biot.Plugin needs")
+        kinds = [self._check(kind.resource, partial(self._check_kind, kind), when=known) for kind in KINDS]
+        yield Thing("resources", kinds, "all that every other resource needs")
 
-    def _check(self, name: str, check: Callable[[], str], *, when: bool = True) -> bool:
-        """Run one check and report its result; return whether it is `ok`."""
+    def _thing(self, name: str, check: Callable[[], str], *, when: bool = True) -> Thing:
+        return Thing(name, [self._check(name, check, when=when)])
+
+    def _check(self, name: str, check: Callable[[], str], *, when: bool = True) -> Finding:
+        """Run one check."""
+        from biot_provider.api.redaction import redact
+
         if not when:
-            self._report(name, NOT_CHECKED, "")
-            return False
-        state = OK
+            return Finding(name, NOT_CHECKED, "")
+        self._progress.show(f"checking {name}")
+        state, code = OK, None
         try:
             text = check()
         except Note as note:
             state = NOTE
-            text = str(note)
+            text, code = note.text, note.code
         except Problem as problem:
             state = PROBLEM
-            text = str(problem)
+            text, code = problem.text, problem.code
         except Exception as error:
             # A defect of this program must not stop the other checks, and the text of its error may hold a secret.
             state = PROBLEM
             text = f"this check itself failed ({type(error).__name__}): please report it"
-        self._report(name, state, text)
-        return state == OK
-
-    def _report(self, name: str, state: str, text: str) -> None:
-        from biot_provider.api.redaction import redact
-
-        self._has_problem = self._has_problem or state not in (OK, NOTE)
-        self._show(Finding(name, state, " ".join(redact(text, self._secrets).split())))
+            code = "BIOT-9002"
+        return Finding(name, state, " ".join(redact(text, self._secrets).split()), code)
 
     def _check_configuration(self) -> str:
-        from . import configuration
-
-        self._secrets += configuration.secrets(os.environ)
-        self._stack = configuration.Stack()
-        values: dict[str, Any] = {}
-        if self._stack_name is not None:
-            project = self._required_project()
-            self._stack = configuration.read_stack(project, self._stack_name)
-            values = configuration.decrypt(project, self._stack_name, self._stack)
-            self._secrets += configuration.secrets(values)
-        text, self._settings = configuration.settings(self._stack, values, os.environ)
-        return text
+        if self._stack.name is not None:
+            self._required_project()
+        configured = self._stack.configured(self._secrets.extend)
+        self._file, self._settings = configured.file, configured.settings
+        return configured.sources
 
     def _check_address(self) -> str:
         from biot_provider.api.client import Client
@@ -175,7 +176,7 @@ class Doctor:
         try:
             self._client = Client.connect(settings)
         except ConfigError as error:
-            raise Problem(str(error)) from None
+            raise Problem(error.text, error.message_code) from None
         self._closing.callback(self._client.close)
         return text
 
@@ -184,8 +185,8 @@ class Doctor:
         from biot_provider.api.client import Client
         from biot_provider.errors import ConfigError
 
-        folder = settings.embedded_folder(self._short_stack_name())
-        data = self._base_folder() / folder
+        folder = settings.embedded_folder(self._stack.short_name)
+        data = self._stack.folder / folder
         text = f"in this process, its data in {folder}"
         if not data.exists():
             data = Path(self._closing.enter_context(tempfile.TemporaryDirectory()))
@@ -193,7 +194,7 @@ class Doctor:
         try:
             self._client = Client.connect(replace(settings, base_url=f"embedded:{data}"))
         except ConfigError as error:
-            raise Problem(str(error)) from None
+            raise Problem(error.text, error.message_code) from None
         self._closing.callback(self._client.close)
         return text
 
@@ -216,7 +217,7 @@ class Doctor:
     def _check_clock(self) -> str:
         from .connection import clock
 
-        return "the same one" if self._required_settings().is_embedded else clock(self._date)
+        return "this machine's own" if self._required_settings().is_embedded else clock(self._date)
 
     def _check_identity(self) -> str:
         from .connection import identity
@@ -237,8 +238,8 @@ class Doctor:
         from .writing import writing
 
         settings = self._settings
-        data = settings.embedded_folder(self._short_stack_name()) if settings and settings.is_embedded else None
-        return writing(self._base_folder(), data, os.environ)
+        data = settings.embedded_folder(self._stack.short_name) if settings and settings.is_embedded else None
+        return writing(self._stack.folder, data, os.environ)
 
     def _check_engine(self) -> str:
         from .project import engine
@@ -253,22 +254,15 @@ class Doctor:
     def _check_plugins(self) -> str:
         from .project import plugins
 
-        project = None if isinstance(self._project, Problem) else self._project
-        folder = self._plugins or (project.folder if project else Path.cwd()) / "plugins"
+        project = self._stack.project
+        folder = self._plugins or self._stack.folder / "plugins"
         key = f"{project.name}:plugins" if project else ""
-        return plugins(folder, self._stack.content.get(key) if self._stack else None)
-
-    def _base_folder(self) -> Path:
-        """Return the folder that relative paths start from: the provider runs in the project's folder."""
-        return Path.cwd() if isinstance(self._project, Problem) else self._project.folder
-
-    def _short_stack_name(self) -> str:
-        """Return the stack's name without its organization and project."""
-        return (self._stack_name or "").rpartition("/")[2]
+        program = project.program if project and not self._plugins else None
+        return plugins(folder, self._file.content.get(key) if self._file else None, program)
 
     def _required_project(self) -> Project:
         if isinstance(self._project, Problem):
-            raise Problem(str(self._project))
+            raise Problem(self._project.text, self._project.code)
         return self._project
 
     def _required_settings(self) -> Settings:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from biot_provider.errors import BiotError
 
-from .findings import Problem
+from ..findings import Note, Problem
 from .project import reason
 
 if TYPE_CHECKING:
@@ -49,17 +49,20 @@ def address(settings: Settings) -> str:
     try:
         count = len({entry[4][0] for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)})
     except (OSError, UnicodeError) as error:
-        raise Problem(f"{host} cannot be resolved ({reason(error)}): {check}") from None
+        raise Problem(f"{host} cannot be resolved ({reason(error)}): {check}", "BIOT-7001") from None
     try:
         socket.create_connection((host, port), timeout=CONNECT_TIMEOUT_SECONDS).close()
     except OSError as error:
-        raise Problem(f"{host}:{port} cannot be reached ({reason(error)}): {check}") from None
+        raise Problem(f"{host}:{port} cannot be reached ({reason(error)}): {check}", "BIOT-7001") from None
     way = f"{settings.base_url} is reached by the proxy {host}:{port}, which" if proxy else settings.base_url
     return f"{way} resolves to {count} address{'es' if count > 1 else ''} and takes connections"
 
 
 def certificate(settings: Settings, now: Callable[[], float] = time.time) -> str:
-    """Check that the certificate is trusted and for this host; return how long it is valid. Raises Problem."""
+    """Check that the certificate is trusted and for this host; return how long it is valid.
+
+    Raises Problem, and Note where it ends soon.
+    """
     import httpx
 
     from biot_provider.api.transport import open_network
@@ -71,20 +74,24 @@ def certificate(settings: Settings, now: Callable[[], float] = time.time) -> str
             with http.stream("HEAD", settings.base_url) as response:
                 shown = response.extensions["network_stream"].get_extra_info("ssl_object").getpeercert() or {}
         except httpx.ProxyError as error:
-            raise Problem(f"the proxy does not lead to {host} ({error}): check HTTPS_PROXY and NO_PROXY") from None
+            raise Problem(
+                f"the proxy does not lead to {host} ({error}): check HTTPS_PROXY and NO_PROXY", "BIOT-7002"
+            ) from None
         except httpx.ConnectError as error:
             cause = _cause(error)
             if isinstance(cause, ssl.SSLCertVerificationError):
-                raise Problem(_distrust(host, cause)) from None
+                raise Problem(_distrust(host, cause), "BIOT-7016") from None
             raise Problem(
-                f"{host}:{port} does not speak TLS ({reason(cause)}): check the port in biot:baseUrl"
+                f"{host}:{port} does not speak TLS ({reason(cause)}): check the port in biot:baseUrl", "BIOT-7015"
             ) from None
         except httpx.HTTPError as error:
-            raise Problem(f"{host}:{port} does not answer ({reason(error)}): check biot:baseUrl") from None
+            raise Problem(f"{host}:{port} does not answer ({reason(error)}): check biot:baseUrl", "BIOT-7003") from None
     ends = ssl.cert_time_to_seconds(str(shown["notAfter"]))
     days = int((ends - now()) // 86400)
-    soon = f", only {days} days: have it renewed" if days < _FEW_DAYS else ""
-    return f"trusted, valid until {datetime.fromtimestamp(ends, UTC):%Y-%m-%d}{soon}"
+    text = f"trusted, valid until {datetime.fromtimestamp(ends, UTC):%Y-%m-%d}"
+    if days < _FEW_DAYS:
+        raise Note(f"{text}, only {days} days: have it renewed", "BIOT-7017")
+    return text
 
 
 def _cause(error: BaseException) -> Exception:
@@ -100,7 +107,8 @@ def platform(client: Client) -> tuple[str, str | None]:
     version = response.body.get("biotVersion")
     if response.status != HTTPStatus.OK or not isinstance(version, str):
         raise Problem(
-            f"{describe(response)} to the question for its version: check that biot:baseUrl is BioT's REST API"
+            f"{describe(response)} to the question for its version: check that biot:baseUrl is BioT's REST API",
+            "BIOT-8031",
         )
     numbers = tuple(int(part) for part in version.split(".")[:3] if part.isdecimal())
     required = ".".join(map(str, MIN_PLATFORM_VERSION))
@@ -118,7 +126,8 @@ def clock(date: str | None, now: Callable[[], float] = time.time) -> str:
     if abs(ahead) > CLOCK_TOLERANCE_SECONDS:
         where = "ahead of" if ahead > 0 else "behind"
         raise Problem(
-            f"this machine's clock is {abs(ahead):.0f} s {where} the platform's: set it, with NTP for example"
+            f"this machine's clock is {abs(ahead):.0f} s {where} the platform's: set it, with NTP for example",
+            "BIOT-8032",
         )
     return f"within {max(1, round(abs(ahead)))} s of the platform's"
 
@@ -129,12 +138,16 @@ def identity(client: Client) -> str:
 
     response = send(client, "GET", NO_PLUGIN, "log in")
     if response.status == HTTPStatus.UNAUTHORIZED:
-        raise Problem(f"{describe(response)} to its own fresh token: check that biot:baseUrl is the right environment")
+        raise Problem(
+            f"{describe(response)} to its own fresh token: check that biot:baseUrl is the right environment",
+            "BIOT-8031",
+        )
     left = response.renewal or 0.0
     if left <= LEAST_USE:
         raise Problem(
             "a token ends within a minute or so, which makes many logins:"
-            " use a service user with a longer accessTokenExpirationInMinutes"
+            " use a service user with a longer accessTokenExpirationInMinutes",
+            "BIOT-8034",
         )
     return f"logged in; a token serves for {_duration(left)}"
 
@@ -149,7 +162,7 @@ def send(client: Client, method: str, path: str, action: str, **options: Any) ->
     try:
         return client.probe(method, path, action, **options)
     except BiotError as error:
-        raise Problem(str(error)) from None
+        raise Problem(error.text, error.message_code) from None
 
 
 def code(response: Probe) -> str | None:

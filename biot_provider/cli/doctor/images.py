@@ -6,7 +6,7 @@ from biot_provider.errors import ImageError
 from biot_provider.image.credentials import require_libraries
 from biot_provider.image.dockerfile.builders import probe
 
-from .findings import Note
+from ..findings import Note
 
 
 def images() -> str:
@@ -14,10 +14,10 @@ def images() -> str:
     try:
         require_libraries()
     except ImageError as error:
-        raise Note(f"needed only where the program has biot.PluginImage: {error}") from None
+        raise Note(f"needed only where the program has biot.PluginImage: {error.text}", error.message_code) from None
     found = probe()
     for builder, problem in found.items():
         if problem is None:
             return f"{builder} builds from a Dockerfile"
     reasons = "; ".join(f"{builder}: {problem}" for builder, problem in found.items())
-    raise Note(f"no builder, which only an image with a Dockerfile needs ({reasons})")
+    raise Note(f"no builder, which only an image with a Dockerfile needs ({reasons})", "BIOT-4030")

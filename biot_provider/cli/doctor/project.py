@@ -13,7 +13,7 @@ from typing import Any
 from biot_provider.errors import InputError
 from biot_provider.plugin.manifest.yaml_file import read_yaml
 
-from .findings import Note, Problem
+from ..findings import Note, Problem
 
 ENGINE = "pulumi"
 PARTS = ("pulumi-language-python", "pulumi-resource-pulumi-python")
@@ -36,6 +36,12 @@ class Project:
         return self.file.parent
 
     @property
+    def program(self) -> Path:
+        """The file of a program in Python, whether it is there or not."""
+        main = self.folder / str(self.content.get("main") or "")
+        return main / "__main__.py" if main.is_dir() else main
+
+    @property
     def name(self) -> str:
         """The project's name, which is the namespace of its configuration."""
         return str(self.content.get("name", ""))
@@ -55,6 +61,11 @@ class Project:
         """Return the configuration file of a stack; the name may include organization and project."""
         return self.stacks / f"{self.file.stem}.{stack.rpartition('/')[2]}{self.file.suffix}"
 
+    def stack_names(self) -> list[str]:
+        """Return the stacks that have a configuration file."""
+        files = sorted(self.stacks.glob(f"{self.file.stem}.*{self.file.suffix}"))
+        return [file.name.removeprefix(f"{self.file.stem}.").removesuffix(self.file.suffix) for file in files]
+
     def shown(self, path: Path) -> str:
         """Return a path as the user would type it in the project's folder."""
         return str(path.relative_to(self.folder)) if path.is_relative_to(self.folder) else str(path)
@@ -66,7 +77,7 @@ def find_project(start: Path) -> Project:
         for name in ("Pulumi.yaml", "Pulumi.yml"):
             if (folder / name).is_file():
                 return Project(folder / name, read_map(folder / name))
-    raise Problem("no Pulumi.yaml here or above: go to the project's folder, or run `pulumi new python`")
+    raise Problem("no Pulumi.yaml here or above: go to the project's folder, or run `biot-provider init`", "BIOT-8004")
 
 
 def read_map(file: Path) -> Mapping[str, Any]:
@@ -74,11 +85,11 @@ def read_map(file: Path) -> Mapping[str, Any]:
     try:
         content = read_yaml(file, file.name)
     except InputError as error:
-        raise Problem(f"{error}: correct it") from None
+        raise Problem(f"{error.text}: correct it", error.message_code) from None
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise Problem(f"{file.name} is not a map: correct it")
+        raise Problem(f"{file.name} is not a map: correct it", "BIOT-8006")
     return content
 
 
@@ -86,7 +97,7 @@ def engine(*, is_python: bool = True) -> str:
     """Check the engine on PATH, and the parts that a Python program needs; return its version. Raises Problem."""
     found = shutil.which(ENGINE)
     if found is None:
-        raise Problem(f"there is no {ENGINE} on PATH: {INSTALL}")
+        raise Problem(f"there is no {ENGINE} on PATH: {INSTALL}", "BIOT-8012")
     # The engine also looks in the folder of its executable.
     beside = Path(os.path.realpath(found)).parent
     missing = [
@@ -95,7 +106,7 @@ def engine(*, is_python: bool = True) -> str:
         if not shutil.which(part) and not os.access(beside / part, os.X_OK)
     ]
     if missing:
-        raise Problem(f"{found} has no {' and no '.join(missing)}: {INSTALL}")
+        raise Problem(f"{found} has no {' and no '.join(missing)}: {INSTALL}", "BIOT-8013")
     host = ", with its Python language host" if is_python else ""
     return f"{ENGINE} {run_engine('version')}{host}"
 
@@ -117,12 +128,12 @@ def run_engine(*arguments: str, folder: Path | None = None, seconds: float = _EN
             timeout=seconds,
         )
     except subprocess.TimeoutExpired:
-        raise Problem(f"`{shown}` does not end within {seconds:.0f} s: run it by hand") from None
+        raise Problem(f"`{shown}` does not end within {seconds:.0f} s: run it by hand", "BIOT-8014") from None
     except OSError as error:
-        raise Problem(f"`{shown}` cannot be run ({reason(error)}): {INSTALL}") from None
+        raise Problem(f"`{shown}` cannot be run ({reason(error)}): {INSTALL}", "BIOT-8014") from None
     if run.returncode:
         lines = [line for line in run.stderr.splitlines() if line.strip()]
-        raise Problem(f"`{shown}` fails: {lines[-1].strip() if lines else 'run it by hand to see why'}")
+        raise Problem(f"`{shown}` fails: {lines[-1].strip() if lines else 'run it by hand to see why'}", "BIOT-8014")
     return run.stdout.strip()
 
 
@@ -132,40 +143,52 @@ def check_project(found: Project) -> str:
     Raises Problem, and Note where the program is in another language.
     """
     if not found.content.get("runtime"):
-        raise Problem(f"{found.file.name} has no runtime: set it to python")
+        raise Problem(f"{found.file.name} has no runtime: set it to python", "BIOT-8018")
     if found.runtime != "python":
-        raise Note(f"{found.name}: its runtime is {found.runtime}: only a Python program is checked")
-    main = found.folder / str(found.content.get("main") or "")
-    program = main / "__main__.py" if main.is_dir() else main
+        raise Note(f"{found.name}: its runtime is {found.runtime}: only a Python program is checked", None)
+    program = found.program
     if not program.is_file():
-        raise Problem(f"there is no program {found.shown(program)}: write it, or correct main in {found.file.name}")
+        raise Problem(
+            f"there is no program {found.shown(program)}: write it, or correct main in {found.file.name}", "BIOT-8018"
+        )
     runtime = found.content["runtime"]
     options = runtime.get("options") if isinstance(runtime, dict) else None
     virtual = options.get("virtualenv") if isinstance(options, dict) else None
     if virtual and not (found.folder / str(virtual)).is_dir():
-        raise Problem(f"there is no virtual environment {virtual!r}: make it with `pulumi install`")
-    files = sorted(found.stacks.glob(f"{found.file.stem}.*{found.file.suffix}"))
-    stacks = [file.name.split(".", 1)[1].removesuffix(found.file.suffix) for file in files]
+        raise Problem(f"there is no virtual environment {virtual!r}: make it with `pulumi install`", "BIOT-8020")
+    stacks = found.stack_names()
     if not stacks:
-        raise Problem(f"there is no stack in {found.shown(found.stacks)}: run `pulumi stack init dev`")
+        raise Problem(f"there is no stack in {found.shown(found.stacks)}: run `pulumi stack init dev`", "BIOT-8005")
     return f"{found.name}: {found.shown(program)}, stacks {', '.join(stacks)}"
 
 
-def plugins(folder: Path, overrides: Any) -> str:
-    """Check every plugin.yaml below the folder, merged with the stack's overrides. Raises Problem."""
+def plugins(folder: Path, overrides: Any, program: Path | None = None) -> str:
+    """Check every plugin.yaml below the folder, merged with the stack's overrides. Raises Problem.
+
+    A folder without any may hold the code of what the program declares one by one, if that reads no folder.
+    """
     # Imported here: it loads Pulumi's SDK, which only this check needs.
     from biot_provider.program.declare_plugins import read_fleet
 
     shown = Path(os.path.relpath(folder))
     if not folder.is_dir() and not overrides:
         return f"there is no folder {str(shown)!r}, so the program describes its plugins itself"
+    if not overrides and program is not None and not any(folder.glob("*/plugin.*")) and not _reads_folder(program):
+        return f"there is no plugin.yaml in {str(shown)!r}, so the program describes its plugins itself"
     try:
         fleet = read_fleet(shown, without_ciphers(overrides or {}))
     except InputError as error:
-        raise Problem("; ".join(str(error).splitlines())) from None
+        raise Problem("; ".join(str(error).splitlines()), None) from None
     if not fleet:
-        raise Problem(f"there is no plugin in {str(shown)!r}: add a folder with a plugin.yaml")
+        raise Problem(f"there is no plugin in {str(shown)!r}: add a folder with a plugin.yaml", "BIOT-2157")
     return f"{len(fleet)} described in {str(shown)!r}: {', '.join(fleet)}"
+
+
+def _reads_folder(program: Path) -> bool:
+    try:
+        return "declare_plugins" in program.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return True
 
 
 def without_ciphers(value: Any) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from biot_provider.api.request_log import is_debugging, log_file, open_log
 
-from .findings import Note, Problem
+from ..findings import Note, Problem
 from .project import reason
 
 _WRITTEN_BYTES = 64 * 1024
@@ -26,7 +26,7 @@ def writing(start: Path, data: Path | None, environment: Mapping[str, str]) -> s
         _try_write(temporary)
     except OSError as error:
         raise Problem(
-            f"no temporary folder takes the packages ({reason(error)}): set TMPDIR to a folder with room"
+            f"no temporary folder takes the packages ({reason(error)}): set TMPDIR to a folder with room", "BIOT-8038"
         ) from None
     places = [f"packages in {temporary}"]
     if data is not None:
@@ -35,7 +35,8 @@ def writing(start: Path, data: Path | None, environment: Mapping[str, str]) -> s
         except (OSError, ValueError) as error:
             raise Problem(
                 f"the embedded platform's data cannot be written to {str(data)!r} ({reason(error)}):"
-                " name another folder in biot:baseUrl (embedded:<folder>)"
+                " name another folder in biot:baseUrl (embedded:<folder>)",
+                "BIOT-1007",
             ) from None
         places.append(f"the embedded platform in {data}")
     if is_debugging(environment):
@@ -45,7 +46,8 @@ def writing(start: Path, data: Path | None, environment: Mapping[str, str]) -> s
         except (OSError, ValueError) as error:
             raise Note(
                 f"the debug log {str(file)!r} cannot be written ({reason(error)}), and `up` continues without it:"
-                " name another file in BIOT_LOG_FILE"
+                " name another file in BIOT_LOG_FILE",
+                "BIOT-8039",
             ) from None
         places.append(f"the debug log {file}")
     return ", ".join(places)

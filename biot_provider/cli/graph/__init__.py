@@ -1,5 +1,1 @@
 """`biot-provider graph`."""
-
-from .command import register
-
-__all__ = ["register"]

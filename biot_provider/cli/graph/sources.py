@@ -26,7 +26,7 @@ from biot_provider.plugin.model import PluginState
 from biot_provider.subscription.model import InterceptionSubscriptionState, NotificationSubscriptionState
 
 from ..console import counted
-from ..doctor.findings import Problem
+from ..findings import Problem
 from ..progress import Progress
 from ..stack import Resource, Stack
 
@@ -80,7 +80,7 @@ def live(stack: Stack, closing: ExitStack, progress: Progress) -> tuple[Picture,
         found.add_plugin(answer.bare_name, answer)
         if answer.endpoint_url:
             addresses[answer.endpoint_url.rstrip("/")] = found.plugins[-1]
-        progress.show(f"{len(found.plugins)} plugins read")
+        progress.show(f"reading plugins: {len(found.plugins)}")
     found.notes.append(f"what is deployed on {platform.address}: {counted(len(found.plugins), 'hosted plugin')}")
     interceptions = found.read(
         "interceptions of endpoints in other accounts",
@@ -142,7 +142,7 @@ def _add_files(found: Subscriptions, stack: Stack, plugins: Path | None, more: s
     try:
         fleet = read_fleet(folder, stack.overrides())
     except InputError as error:
-        raise Problem(str(error)) from None
+        raise Problem(error.text, error.message_code) from None
     for arguments in fleet.values():
         found.add_plugin(str(arguments["name"]), PluginState.model_validate(arguments))
     found.notes.append(f"what is declared in {str(folder)!r}: {counted(len(fleet), 'plugin.yaml file')}{more}")

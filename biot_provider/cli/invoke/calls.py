@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from biot_provider.emulator.plugins.responses import entity_of
-from biot_provider.lifecycle.validation import nearest
+from biot_provider.lifecycle.problems import nearest
 from biot_provider.plugin.model import Subscriptions
 
+from ..findings import WrongUsageError
 from .plugin import LocalPlugin
 from .samples import ACTION, ACTIONS, ENTITY
-from .usage import UsageProblem, read_text
+from .usage import read_text
 
 PRE, POST, ADAPT, NOTIFICATION, CRON, DIRECT, WHOLE = "pre", "post", "adapt", "notification", "cron", "direct", "whole"
 KINDS = (PRE, POST, ADAPT, NOTIFICATION, CRON, DIRECT)
@@ -68,12 +69,14 @@ class Call:
 
 
 def plan_calls(plugin: LocalPlugin, options: EventOptions) -> list[Call]:
-    """Return the calls to make, in order. Raises UsageProblem."""
+    """Return the calls to make, in order. Raises WrongUsageError."""
     subscribed = _subscribed(plugin)
     if options.event is None:
         given = [name for name in ("kind", "entity", "action", "api_id", "data") if getattr(options, name) is not None]
         if given:
-            raise UsageProblem(f"--{given[0].replace('_', '-')} needs --event KIND: one of {', '.join(KINDS)}")
+            raise WrongUsageError(
+                f"--{given[0].replace('_', '-')} needs --event KIND: one of {', '.join(KINDS)}", "BIOT-8060"
+            )
         return subscribed or [Call(DIRECT)]
     kind = _WORDS.get(options.event.lower())
     if kind is None:
@@ -98,18 +101,20 @@ def notes(call: Call) -> list[str]:
 
 
 def read_json(option: str, text: str) -> Any:
-    """Return the JSON of an option, given inline or as the path of a file. Raises UsageProblem."""
+    """Return the JSON of an option, given inline or as the path of a file. Raises WrongUsageError."""
     text = text.removeprefix("\ufeff")
     inline = text.lstrip().startswith(("{", "[", '"'))
     try:
         content = text if inline else read_text(text)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise UsageProblem(f"{option}: {text} cannot be read ({reason}): give JSON or the path of a file") from None
+        raise WrongUsageError(
+            f"{option}: {text} cannot be read ({reason}): give JSON or the path of a file", "BIOT-8060"
+        ) from None
     try:
         return json.loads(content, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        raise UsageProblem(f"{option}: {'the text' if inline else text} is not JSON: {error}") from None
+        raise WrongUsageError(f"{option}: {'the text' if inline else text} is not JSON: {error}", "BIOT-8060") from None
 
 
 def _refuse(constant: str) -> None:
@@ -157,7 +162,7 @@ def _default(kind: str, options: EventOptions) -> Call:
 
 
 def _narrowed(call: Call, options: EventOptions) -> Call:
-    """Return the call with the user's options. Raises UsageProblem for an option that does not fit the call."""
+    """Return the call with the user's options. Raises WrongUsageError for an option that does not fit the call."""
     useless = {
         "--api-id": options.api_id is not None and call.kind not in (PRE, POST, ADAPT),
         "--entity": options.entity is not None and call.kind in (CRON, DIRECT),
@@ -167,9 +172,11 @@ def _narrowed(call: Call, options: EventOptions) -> Call:
     }
     for option, is_useless in useless.items():
         if is_useless:
-            raise UsageProblem(f"{option} does not go with --event {options.event}")
+            raise WrongUsageError(f"{option} does not go with --event {options.event}", "BIOT-8060")
     if options.api_id is not None and not _is_api_id(options.api_id):
-        raise UsageProblem(f"--api-id {options.api_id!r}: it is a method and a path, for example {_API_IDS[PRE]}")
+        raise WrongUsageError(
+            f"--api-id {options.api_id!r}: it is a method and a path, for example {_API_IDS[PRE]}", "BIOT-8060"
+        )
     return replace(
         call,
         entity=options.entity or call.entity,
@@ -180,27 +187,37 @@ def _narrowed(call: Call, options: EventOptions) -> Call:
 
 def _with_data(call: Call, data: Any) -> Call:
     if call.kind in (NOTIFICATION, ADAPT) and not isinstance(data, dict):
-        raise UsageProblem(f"--data: it must be a JSON object, the entity of a call of the kind {call.kind}")
+        raise WrongUsageError(
+            f"--data: it must be a JSON object, the entity of a call of the kind {call.kind}", "BIOT-8060"
+        )
     return replace(call, data=data)
 
 
 def _from_file(name: str, options: EventOptions) -> Call:
     if not os.path.isfile(name):  # noqa: PTH113  (no error for what can be no path)
         near = nearest(name, list(_WORDS))
-        raise UsageProblem(f"--event {name!r} is neither a kind ({', '.join(KINDS)}) nor a JSON file{near}")
+        raise WrongUsageError(
+            f"--event {name!r} is neither a kind ({', '.join(KINDS)}) nor a JSON file{near}", "BIOT-8060"
+        )
     content = read_json("--event", name)
     if not isinstance(content, dict):
-        raise UsageProblem(f"--event: {name} must hold a JSON object: an event, or with --kind a body")
+        raise WrongUsageError(f"--event: {name} must hold a JSON object: an event, or with --kind a body", "BIOT-8060")
     for option in ("entity", "action", "api_id", "data"):
         if getattr(options, option) is not None:
-            raise UsageProblem(f"--{option.replace('_', '-')} does not go with a file: write it into {name}")
+            raise WrongUsageError(
+                f"--{option.replace('_', '-')} does not go with a file: write it into {name}", "BIOT-8060"
+            )
     if options.kind is None:
         if content and not _EVENT_MEMBERS & content.keys():
-            raise UsageProblem(f"--event: {name} is no whole event: say with --kind which call it is the body of")
+            raise WrongUsageError(
+                f"--event: {name} is no whole event: say with --kind which call it is the body of", "BIOT-8060"
+            )
         return Call(WHOLE, data=content)
     kind = _WORDS.get(options.kind.lower())
     if kind is None or kind == CRON:
-        raise UsageProblem(f"--kind {options.kind!r}: must be one of {', '.join(k for k in KINDS if k != CRON)}")
+        raise WrongUsageError(
+            f"--kind {options.kind!r}: must be one of {', '.join(k for k in KINDS if k != CRON)}", "BIOT-8060"
+        )
     if kind == DIRECT:
         return Call(kind, data=content)
     found = content.get("metadata")

@@ -6,17 +6,24 @@ runs for the duration of the command and signs the tokens of the calls.
 
 from __future__ import annotations
 
-import argparse
 import os
-import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..console import print_problem, print_result
-from .usage import UsageProblem, read_text
+import click
+
+from biot_provider.errors import BiotError
+
+from ..commands import FILE, FILE_OR_FOLDER, Command
+from ..console import counted, print_problem, print_result
+from ..findings import WrongUsageError
+from ..progress import Progress
+from .usage import read_text
 
 if TYPE_CHECKING:
     from biot_provider.emulator.functions.runtime import Invocation
@@ -27,75 +34,76 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.2
 """Seconds between two looks at the files, and for how long they must stay unchanged before the next run."""
 
-_EPILOG = """\
+_DETAILS = """\
 KIND is pre, post, adapt (the three interceptions), notification, cron, direct, or the path of a JSON file: a whole
 event, or with --kind the body of one. Without --event each call is made that the plugin subscribes to.
-Exit code: 0 all is well, 1 the plugin failed or the platform would not take its answer, 2 wrong usage.
 """
 
 
-def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command and its options."""
-    parser = commands.add_parser(
-        "invoke",
-        help="run a plugin here with realistic events",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "folder", type=Path, metavar="FOLDER", help="the plugin: a folder with a plugin.yaml, or a .zip"
-    )
-    parser.add_argument("--event", metavar="KIND", help="which call to make (see below)")
-    parser.add_argument("--kind", metavar="KIND", help="of which call the file given with --event is the body")
-    parser.add_argument("--entity", metavar="NAME", help="the entity, such as patient")
-    parser.add_argument("--action", metavar="NAME", help="what happened to it, such as _create")
-    parser.add_argument(
-        "--api-id", metavar="ID", help="the intercepted API, such as POST/organization/v1/users/patients"
-    )
-    parser.add_argument("--data", metavar="JSON", help="the call's own body or entity: JSON, or the path of a file")
-    parser.add_argument("--env", action="append", default=[], metavar="KEY=VALUE", help="a variable; may be repeated")
-    parser.add_argument("--env-file", type=Path, metavar="FILE", help="variables, one KEY=VALUE a line")
-    parser.add_argument("--runtime", metavar="NAME", help="in place of the one in plugin.yaml, such as python3.13")
-    parser.add_argument("--handler", metavar="NAME", help="in place of the one in plugin.yaml, such as index.handler")
-    parser.add_argument("--watch", action="store_true", help="run again whenever a file is saved, until Ctrl-C")
-    parser.set_defaults(run=run)
+@dataclass(frozen=True)
+class Options:
+    """What the user gives."""
+
+    folder: Path
+    event: str | None = None
+    kind: str | None = None
+    entity: str | None = None
+    action: str | None = None
+    api_id: str | None = None
+    data: str | None = None
+    env: tuple[str, ...] = ()
+    env_file: Path | None = None
+    runtime: str | None = None
+    handler: str | None = None
+    watch: bool = False
+    json: bool = False
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Make the calls; the exit code is 0 for success, 1 for a failed call, 2 for wrong usage, 130 after Ctrl-C."""
+@click.command(
+    "invoke",
+    cls=Command,
+    help="Run a plugin here with realistic events.",
+    details=_DETAILS,
+    exit_codes={
+        0: "all is well",
+        1: "the plugin failed or the platform would not take its answer",
+        2: "wrong usage",
+        130: "after Ctrl-C",
+    },
+)
+@click.argument(
+    "folder", type=FILE_OR_FOLDER, metavar="FOLDER", help="the plugin: a folder with a plugin.yaml, or a .zip"
+)
+@click.option("--event", metavar="KIND", help="which call to make (see below)")
+@click.option("--kind", metavar="KIND", help="of which call the file given with --event is the body")
+@click.option("--entity", metavar="NAME", help="the entity, such as patient")
+@click.option("--action", metavar="NAME", help="what happened to it, such as _create")
+@click.option("--api-id", metavar="ID", help="the intercepted API, such as POST/organization/v1/users/patients")
+@click.option("--data", metavar="JSON", help="the call's own body or entity: JSON, or the path of a file")
+@click.option("--env", multiple=True, metavar="KEY=VALUE", help="a variable; may be repeated")
+@click.option("--env-file", type=FILE, metavar="FILE", help="variables, one KEY=VALUE a line")
+@click.option("--runtime", metavar="NAME", help="in place of the one in plugin.yaml, such as python3.13")
+@click.option("--handler", metavar="NAME", help="in place of the one in plugin.yaml, such as index.handler")
+@click.option("--watch", is_flag=True, help="run again whenever a file is saved, until Ctrl-C")
+@click.option("--json", is_flag=True, help="print a JSON object for each call")
+def command(**given: Any) -> int:
+    """Make the calls."""
+    options = Options(**given)
     try:
         with ExitStack() as closing:
-            session = _Session(arguments, closing)
-            return session.watch() if arguments.watch else session.run()
-    except UsageProblem as problem:
-        print_problem(str(problem))
-        return 2
-    except KeyboardInterrupt:
+            session = _Session(options, closing)
+            return session.watch() if options.watch else session.run()
+    except KeyboardInterrupt:  # which is how --watch ends
         return 130
-    except BrokenPipeError:
-        # The reader has closed the pipe; Python would write to it once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
 
 
 class _Session:
     """Runs of one plugin; `closing` closes what they share."""
 
-    def __init__(self, arguments: argparse.Namespace, closing: ExitStack) -> None:
-        self._arguments = arguments
+    def __init__(self, options: Options, closing: ExitStack) -> None:
+        self._options = options
         self._closing = closing
         self._sender: Sender | None = None
-
-    def run(self) -> int:
-        """Read the plugin, make its calls and return the exit code."""
-        from biot_provider.errors import BiotError
-
-        try:
-            return self._run()
-        except BiotError as error:
-            for line in str(error).splitlines():
-                print_problem(line)
-            return 1
 
     def watch(self) -> int:
         """Run, and run again at each save, until Ctrl-C. A mistake is printed and does not end the loop."""
@@ -103,10 +111,11 @@ class _Session:
             before = self._fingerprint()
             try:
                 self.run()
-            except UsageProblem as problem:
-                print_problem(str(problem))
+            except BiotError as error:
+                for line in str(error).splitlines():
+                    print_problem(line)
             print_result("")
-            print_result(f"waiting for a save in {self._arguments.folder}; Ctrl-C ends")
+            print_result(f"waiting for a save in {self._options.folder}; Ctrl-C ends")
             while (now := self._fingerprint()) == before:
                 time.sleep(_POLL_SECONDS)
             while (later := self._fingerprint()) != now:
@@ -115,31 +124,37 @@ class _Session:
             changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
             print_result(f"--- {time.strftime('%H:%M:%S')} saved: {', '.join(Path(name).name for name in changed[:3])}")
 
-    def _run(self) -> int:
+    def run(self) -> int:
+        """Read the plugin, make its calls and return the exit code."""
         from biot_provider.emulator.functions.runtime import Function, FunctionSettings
 
         from .calls import EventOptions, notes, plan_calls
         from .plugin import read_local_plugin, stage
-        from .report import Report
+        from .report import JsonReport, Report, outcome_of
 
-        arguments = self._arguments
-        plugin = read_local_plugin(arguments.folder, arguments.runtime, arguments.handler)
-        given_variables = _variables(arguments.env_file, arguments.env)
+        given = self._options
+        plugin = read_local_plugin(given.folder, given.runtime, given.handler)
+        given_variables = _variables(given.env_file, given.env)
         options = EventOptions(
-            event=arguments.event,
-            kind=arguments.kind,
-            entity=arguments.entity,
-            action=arguments.action,
-            api_id=arguments.api_id,
-            data=arguments.data,
+            event=given.event,
+            kind=given.kind,
+            entity=given.entity,
+            action=given.action,
+            api_id=given.api_id,
+            data=given.data,
         )
         calls = plan_calls(plugin, options)
         with tempfile.TemporaryDirectory() as folder:
             staged = Path(folder, "package")
             staged.mkdir()
-            package = stage(plugin, staged, lambda line: print_result(f"{plugin.inputs.name}: {line}"))
-            fitted = _fitted(staged, plugin.runtime)
-            sender = self._start_sender()
+            report = JsonReport() if given.json else Report()
+            with Progress() as progress:
+                progress.show("packaging")
+                package = stage(plugin, staged, lambda line: report.note(f"{plugin.inputs.name}: {line}"))
+                fitted = _fitted(staged, plugin.runtime)
+                progress.show("starting the embedded platform")
+                sender = self._start_sender()
+                report.hide(sender.secrets)
             inputs = plugin.inputs
             settings = FunctionSettings(
                 name=inputs.name,
@@ -150,20 +165,21 @@ class _Session:
                 ephemeral_storage=inputs.ephemeral_storage,
                 variables={**inputs.environment_variables, **sender.variables(plugin.display_name), **given_variables},
             )
-            _print_plugin(plugin, len(package.files), package.size)
-            report = Report(sender.secrets)
+            report.note(_described(plugin, len(package.files), package.size))
             succeeded = True
             if fitted:
-                print_result(f"note: {fitted}")
+                report.note(f"note: {fitted}")
             with Function(staged, settings) as function:
                 for number, call in enumerate(calls, start=1):
                     event = sender.event(call)
                     report.begin(call, event, notes(call))
                     invocation = function.invoke(event, log=report.log)
-                    succeeded = report.end(event, invocation, inputs.memory_size) and succeeded
+                    outcome = outcome_of(event, invocation)
+                    report.end(outcome, invocation, inputs.memory_size)
+                    succeeded = succeeded and outcome.succeeded
                     if _is_not_loaded(invocation) and number < len(calls):
-                        print_result("")
-                        print_result(f"The code cannot be loaded: {len(calls) - number} more calls were not made.")
+                        report.note("")
+                        report.note(f"The code cannot be loaded: {len(calls) - number} more calls were not made.")
                         break
         return 0 if succeeded else 1
 
@@ -184,10 +200,10 @@ class _Session:
     def _fingerprint(self) -> dict[str, tuple[int, int]]:
         from .plugin import fingerprint
 
-        arguments = self._arguments
-        texts = [text for text in (arguments.event, arguments.data) if text]
+        given = self._options
+        texts = [text for text in (given.event, given.data) if text]
         files = [Path(text) for text in texts if os.path.isfile(text)]  # noqa: PTH113  (no error for what can be no path)
-        return fingerprint(*(place for place in (arguments.folder, arguments.env_file, *files) if place))
+        return fingerprint(*(place for place in (given.folder, given.env_file, *files) if place))
 
 
 def _fitted(folder: Path, runtime: str) -> str | None:
@@ -198,7 +214,7 @@ def _fitted(folder: Path, runtime: str) -> str | None:
     try:
         return fit(folder, runtime)
     except FittingError as error:
-        raise PackagingError(str(error)) from None
+        raise PackagingError(str(error), "BIOT-8064") from None
 
 
 def _is_not_loaded(invocation: Invocation) -> bool:
@@ -207,12 +223,10 @@ def _is_not_loaded(invocation: Invocation) -> bool:
     return invocation.error is not None and not invocation.duration and not too_large
 
 
-def _print_plugin(plugin: LocalPlugin, files: int, size: int) -> None:
+def _described(plugin: LocalPlugin, files: int, size: int) -> str:
     inputs = plugin.inputs
-    what = f"{files} file{'s' if files != 1 else ''}, {_bytes(size)}"
-    print_result(
-        f"{inputs.name}: {plugin.runtime}, {plugin.handler}, {what}; {inputs.timeout} s, {inputs.memory_size} MB"
-    )
+    what = f"{counted(files, 'file')}, {_bytes(size)}"
+    return f"{inputs.name}: {plugin.runtime}, {plugin.handler}, {what}; {inputs.timeout} s, {inputs.memory_size} MB"
 
 
 def _bytes(size: int) -> str:
@@ -223,17 +237,17 @@ def _bytes(size: int) -> str:
     return f"{size / (1 << 20):.1f} MB"
 
 
-def _variables(file: Path | None, pairs: list[str]) -> dict[str, str]:
+def _variables(file: Path | None, pairs: Iterable[str]) -> dict[str, str]:
     """Return the variables of the file, overridden by those of the options.
 
-    Raises UsageProblem, which quotes no value.
+    Raises WrongUsageError, which quotes no value.
     """
     found: dict[str, str] = {}
     try:
         lines = read_text(file).splitlines() if file else []
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise UsageProblem(f"--env-file: {file} cannot be read ({reason})") from None
+        raise WrongUsageError(f"--env-file: {file} cannot be read ({reason})", "BIOT-8060") from None
     for number, line in enumerate(lines, start=1):
         text = line.strip().removeprefix("export ").lstrip()
         if text and not text.startswith("#"):
@@ -247,5 +261,7 @@ def _pair(text: str, place: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     name = name.strip()
     if not equals or not name.isidentifier() or not name.isascii():
-        raise UsageProblem(f"{place}: a variable is written KEY=VALUE, the key of letters, digits and _")
+        raise WrongUsageError(
+            f"{place}: a variable is written KEY=VALUE, the key of letters, digits and _", "BIOT-8060"
+        )
     return name, value.strip()

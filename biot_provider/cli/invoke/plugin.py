@@ -21,7 +21,7 @@ from biot_provider.recipe.build import build_package
 from biot_provider.recipe.size import built_size_problem
 from biot_provider.recipe.sources import read_sources
 
-from .usage import UsageProblem
+from ..findings import WrongUsageError
 
 _UNWATCHED = frozenset({".git", "__pycache__", "node_modules", "site-packages", ".venv", ".biot"})
 
@@ -45,17 +45,23 @@ class LocalPlugin:
 def read_local_plugin(place: Path, runtime: str | None, handler: str | None) -> LocalPlugin:
     """Read the plugin of a folder or .zip; `runtime` and `handler` override its plugin.yaml.
 
-    Raises InputError or UsageProblem.
+    Raises InputError or WrongUsageError.
     """
     manifest = place / MANIFEST
+    if not place.exists():
+        raise InputError(f"{place} does not exist: name a folder with a plugin.yaml, or a .zip", "BIOT-8060")
     if manifest.is_file():
         arguments = read_plugin(manifest)
-    elif runtime is None and place.exists():
-        raise UsageProblem(f"{place} has no {MANIFEST}, so say what runs it: --runtime python3.13, for example")
+    elif runtime is None:
+        raise WrongUsageError(
+            f"{place} has no {MANIFEST}, so say what runs it: --runtime python3.13, for example", "BIOT-8060"
+        )
     else:
         arguments = {"name": re.sub(r"[^a-zA-Z0-9_-]", "-", place.absolute().stem)[:57] or "plugin"}
     if arguments.get("image_tag") is not None:
-        raise InputError(f"{manifest}: a plugin with an imageTag runs as a container, which is not done here")
+        raise InputError(
+            f"{manifest}: a plugin with an imageTag runs as a container, which is not done here", "BIOT-8063"
+        )
     inputs = PluginInputs(**arguments)
     return LocalPlugin(
         inputs=inputs,
@@ -74,13 +80,14 @@ def stage(plugin: LocalPlugin, folder: Path, report: Callable[[str], None]) -> P
     recipe = None if build is None else recipe_of(plugin.source, build.model_dump(), plugin.runtime)
     if recipe is None:
         package = read_package(plugin.source)
-        problem = zipped_size_problem(package)
+        problem, code = zipped_size_problem(package), "BIOT-3006"
     else:
         package = build_package(read_sources(recipe), report)
-        problem = built_size_problem(package)
-    problem = problem or handler_problem(package, plugin.runtime, plugin.handler)
+        problem, code = built_size_problem(package), "BIOT-3006"
+    if problem is None:
+        problem, code = handler_problem(package, plugin.runtime, plugin.handler), "BIOT-2140"
     if problem is not None:
-        raise PackagingError(problem)
+        raise PackagingError(problem, code)
     if package.source.is_dir():
         for file in package.files:
             target = folder / file.path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from biot_provider.api.redaction import redact
@@ -28,16 +29,54 @@ _SENT = 160
 """The most characters of a request that are printed."""
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a call; without a response where the plugin failed."""
+
+    error: str | None
+    http: HttpResponse | None = None
+    problems: Sequence[str] = ()
+    meaning: str | None = None
+    """What the platform does with the response."""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the platform would take the answer."""
+        return self.error is None and not self.problems
+
+
+def outcome_of(event: Mapping[str, Any], invocation: Invocation) -> Outcome:
+    """Judge the answer to an event as the platform does."""
+    if invocation.error is not None:
+        return Outcome(f"{invocation.error_type}: {invocation.error}")
+    hook, body = _hook(event), _body(event)
+    request = body.get("request") if isinstance(body, dict) else None
+    path = request.get("path") if isinstance(request, dict) else None
+    http = http_response(invocation.answer)
+    verdict = judge(hook, http, path=path if isinstance(path, str) else None)
+    if verdict.problems:
+        return Outcome(None, http, verdict.problems)
+    return Outcome(None, http, meaning=_meaning(hook, http, verdict, body))
+
+
 class Report:
     """Printer of calls; it redacts secrets wherever they appear."""
 
-    def __init__(self, secrets: Sequence[str]) -> None:
+    def __init__(self) -> None:
+        self._secrets: Sequence[str] = ()
+
+    def hide(self, secrets: Sequence[str]) -> None:
+        """Print none of these from now on."""
         self._secrets = secrets
+
+    def note(self, line: str) -> None:
+        """Print a line about the run."""
+        print_result(line)
 
     def begin(self, call: Call, event: Mapping[str, Any], notes: Sequence[str]) -> None:
         """Print the call that is about to be made."""
         self._print("")
-        self._print(call.title, style="1")
+        self._print(call.title, bold=True)
         for note in notes:
             self._print(f"  note: {note}")
         sent = _sent(event)
@@ -47,36 +86,23 @@ class Report:
 
     def log(self, line: str) -> None:
         """Print a log line of the plugin."""
-        self._print(line, label="  log   | ", style="2")
+        self._print(line, label="  log   | ", dim=True)
 
-    def end(self, event: Mapping[str, Any], invocation: Invocation, memory_size: int) -> bool:
-        """Print the outcome, and return whether the call succeeded."""
+    def end(self, outcome: Outcome, invocation: Invocation, memory_size: int) -> None:
+        """Print the outcome."""
         for warning in invocation.warnings:
-            self._print(warning, label="  warning ", style="33")
-        if invocation.error is not None:
-            self._print(f"{invocation.error_type}: {invocation.error}", label="  failed  ", style="31")
-            self._took(invocation, memory_size)
-            return False
-        hook, body = _hook(event), _body(event)
-        request = body.get("request") if isinstance(body, dict) else None
-        path = request.get("path") if isinstance(request, dict) else None
-        http = http_response(invocation.answer)
-        verdict = judge(hook, http, path=path if isinstance(path, str) else None)
-        self._answer(http, invocation.answer)
-        self._took(invocation, memory_size)
-        if verdict.problems:
-            for problem in verdict.problems:
-                self._print(problem, label="  problem ", style="31")
-            return False
-        meaning = _meaning(hook, http, verdict, body)
-        if meaning:
-            self._print(f"  means   {meaning}")
-        return True
-
-    def _took(self, invocation: Invocation, memory_size: int) -> None:
+            self._print(warning, label="  warning ", fg="yellow")
+        if outcome.error is not None:
+            self._print(outcome.error, label="  failed  ", fg="red")
+        if outcome.http is not None:
+            self._answer(outcome.http, invocation.answer)
         took = _took(invocation, memory_size)
         if took:
             self._print(f"  took    {took}")
+        for problem in outcome.problems:
+            self._print(problem, label="  problem ", fg="red")
+        if outcome.meaning:
+            self._print(f"  means   {outcome.meaning}")
 
     def _answer(self, http: HttpResponse, answer: Any) -> None:
         headers = {name: value for name, value in http.headers.items() if name != "content-type"}
@@ -90,8 +116,42 @@ class Report:
         if len(lines) > _LINES:
             self._print(f"    ({len(lines) - _LINES} more lines)")
 
-    def _print(self, text: str, *, label: str = "", style: str = "") -> None:
-        print_result(redact(text, self._secrets), label=label, style=style)
+    def _print(self, text: str, *, label: str = "", **style: Any) -> None:
+        print_result(redact(text, self._secrets), label=label, **style)
+
+
+class JsonReport(Report):
+    """A JSON object for each call, on a line of its own."""
+
+    def note(self, line: str) -> None:
+        """Leave it out: it is for people."""
+
+    def begin(self, call: Call, event: Mapping[str, Any], notes: Sequence[str]) -> None:
+        """Begin a call."""
+        self._shown: dict[str, Any] = {"call": call.title, "notes": list(notes), "sent": _sent(event)}
+
+    def log(self, line: str) -> None:
+        """Leave it to the object of the call."""
+
+    def end(self, outcome: Outcome, invocation: Invocation, memory_size: int) -> None:
+        """Print the call with its outcome."""
+        http = outcome.http
+        text = None if http is None or _described(http, invocation.answer) else http.body.decode()
+        shown = self._shown | {
+            "succeeded": outcome.succeeded,
+            "error": outcome.error,
+            "warnings": list(invocation.warnings),
+            "status": http and http.status,
+            "headers": http and dict(http.headers),
+            "body": text,
+            "problems": list(outcome.problems),
+            "meaning": outcome.meaning,
+            "log": list(invocation.logs),
+            "seconds": invocation.duration,
+            "memoryMegabytes": invocation.peak_memory,
+            "memoryLimitMegabytes": memory_size,
+        }
+        self._print(json.dumps(shown, ensure_ascii=False))
 
 
 def _described(http: HttpResponse, answer: Any) -> str | None:

@@ -1,13 +1,9 @@
-"""Wrong usage of `biot-provider invoke`, and files that the user names."""
+"""Files that the user of `biot-provider invoke` names."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-
-
-class UsageProblem(Exception):  # noqa: N818  (a mistake of the user)
-    """An option the command cannot use; the text is one line with the option and the remedy."""
 
 
 def read_text(file: Path | str) -> str:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..doctor.findings import Problem
 from ..doctor.project import ENGINE, INSTALL, run_engine
+from ..findings import Problem
 from ..stack import kind_of
 from .import_file import MIN_ENGINE
 from .target import StoppedError, Target
@@ -29,12 +29,14 @@ def require_engine() -> None:
     try:
         shown = run_engine("version")
     except Problem as problem:
-        raise StoppedError(str(problem)) from None
+        raise StoppedError(problem.text, problem.code) from None
     numbers = tuple(map(int, re.findall(r"\d+", shown)[:3]))
     if numbers and numbers < MIN_ENGINE:
         required = ".".join(map(str, MIN_ENGINE))
         raise StoppedError(
-            f"{ENGINE} {shown} cannot import dynamic resources, which needs {required} or later", advice="upgrade it"
+            f"{ENGINE} {shown} cannot import dynamic resources, which needs {required} or later",
+            "BIOT-8016",
+            advice="upgrade it",
         )
 
 
@@ -69,9 +71,9 @@ def _json(target: Target, *arguments: str) -> Any:
         return json.loads(shown)
     except Problem as problem:
         advice = "log in to the stack's backend and give its passphrase (PULUMI_CONFIG_PASSPHRASE)"
-        raise StoppedError(str(problem), advice=advice) from None
+        raise StoppedError(problem.text, problem.code, advice=advice) from None
     except ValueError:
-        raise StoppedError(f"`{ENGINE} {' '.join(arguments)}` prints no JSON: run it by hand") from None
+        raise StoppedError(f"`{ENGINE} {' '.join(arguments)}` prints no JSON: run it by hand", "BIOT-8014") from None
 
 
 def keep_secrets(
@@ -84,7 +86,7 @@ def keep_secrets(
     """
     engine = shutil.which(ENGINE)
     if engine is None:
-        raise StoppedError(f"there is no {ENGINE} on PATH, which encrypts the values", advice=INSTALL)
+        raise StoppedError(f"there is no {ENGINE} on PATH, which encrypts the values", "BIOT-8012", advice=INSTALL)
     for number, (key, value) in enumerate(values.items()):
         progress(number, len(values))
         command = [engine, "config", "set", "--secret", "--raw", *(["--path"] if are_paths else []), "--stack"]
@@ -98,5 +100,6 @@ def keep_secrets(
         if run.returncode:
             lines = [line for line in run.stderr.decode(errors="replace").splitlines() if line.strip()]
             raise StoppedError(
-                f"`{ENGINE} config set --secret {key}` fails: {lines[-1].strip() if lines else 'no message'}"
+                f"`{ENGINE} config set --secret {key}` fails: {lines[-1].strip() if lines else 'no message'}",
+                "BIOT-8017",
             )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from biot_provider.api.endpoints import public_part
-from biot_provider.errors import InputError, NotFoundError
+from biot_provider.errors import InputError, NotFoundError, coded
 from biot_provider.lifecycle.codec import Codec, Secret, without_secrets
 from biot_provider.lifecycle.fields import Mark, State, marked
 from biot_provider.lifecycle.kind import Context, InvalidInputsError, ResourceKind
@@ -143,7 +143,11 @@ class Existing:
         given = {"name": getattr(self.state, "name", None), **without_secrets(self.arguments())}
         found = self.compared(given, context)
         phrases = [f"cannot be declared as it is: {problem}" for problem in found.problems]
-        return phrases + ([f"the preview will show a change of {', '.join(found.changed)}"] if found.changed else [])
+        return phrases + (
+            [coded(f"the preview will show a change of {', '.join(found.changed)}", "BIOT-8083")]
+            if found.changed
+            else []
+        )
 
     def _with_secrets(self, properties: dict[str, Any]) -> dict[str, Any]:
         return {key: Secret(v) if key in self.secret_arguments else v for key, v in properties.items()}

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from biot_provider.api.models.plugins import PluginAnswer
-from biot_provider.errors import InputError
+from biot_provider.errors import InputError, coded
 from biot_provider.lifecycle.codec import without_secrets
 from biot_provider.lifecycle.kind import Context, InvalidInputsError
-from biot_provider.plugin.imported import as_declared
 from biot_provider.plugin.model import AS_DEPLOYED, UNDECLARED, PluginInputs, PluginState
+from biot_provider.plugin.reads import as_declared
 from biot_provider.plugin.stamp import Stamp, code_identity, is_digest
 from biot_provider.plugin.state import has_code
 
@@ -68,16 +68,16 @@ def taken_over(kind: Kind, answer: PluginAnswer, context: Context, content: Cont
     subject = f"plugin {state.name!r}"
     stamp = Stamp.found(answer)
     if stamp is not None and not stamp.belongs_to(context.owner):
-        note(
-            subject,
-            f"belongs to another stack or resource (owner {stamp.owner}): this stack leaves it"
-            " alone until its declaration has adopt=True, which takes it over with the next `pulumi up`",
+        text = (
+            "belongs to another stack or resource: this stack leaves it alone until its declaration has adopt=True,"
+            " which takes it over with the next `pulumi up`"
         )
+        note(f"{subject} (owner {stamp.owner})", coded(text, "BIOT-5107"))
     if is_image:
         _report_image(state, stamp, content, partial(note, subject))
         return state
     if content.image_tag is not None:
-        note(subject, "runs code and no image: its image tag is ignored")
+        note(subject, coded("runs code and no image: its image tag is ignored", "BIOT-8082"))
     silent = replace(context, owner=None, report=lambda _: None)
     return _with_code(kind, state, stamp, content.code, silent, partial(note, subject))
 
@@ -94,11 +94,12 @@ def _with_code(
     deployed = stamp.digest if stamp is not None and is_digest(stamp.digest) else None
     if "code" not in code:
         if needs_code(state, stamp):
-            note(
+            text = (
                 "runs code that this very stack has deployed: it must be declared with that code (--code of `import`,"
                 " or a folder `code` beside its plugin.yaml). Without it, the next refresh sees code that the program"
                 " does not have, and `pulumi up` replaces the plugin"
             )
+            note(coded(text, "BIOT-8081"))
         return state
     given = {"name": state.name, "runtime": state.runtime, "handler": state.handler, **code}
     try:
@@ -109,7 +110,8 @@ def _with_code(
         return state
     if checked["code_digest"] != deployed:
         why = "its stamp names other code" if deployed else "nothing says which code it runs"
-        note(f"{why}, so `pulumi up` deploys {code['code']}: leave the code out to keep what runs")
+        text = f"{why}, so `pulumi up` deploys {code['code']}: leave the code out to keep what runs"
+        note(coded(text, "BIOT-8081"))
         return state
     properties = kind.codec.checked({name: checked.get(name) for name in (*code, "code_digest", "code_files")}, {})
     known = kind.codec.state(without_secrets(properties))
@@ -127,10 +129,11 @@ def needs_code(state: PluginState, stamp: Stamp | None) -> bool:
 
 def _report_image(state: PluginState, stamp: Stamp | None, content: Content, note: Callable[[str], None]) -> None:
     if content.image_tag is None:
-        note(
+        text = (
             f"runs an image whose tag the platform does not show: it is declared as {AS_DEPLOYED!r}, which keeps the"
             " image; where you know the tag, name it (--image-tag of `import`; of an export in plugin.yaml, then once"
             " more with --force)"
         )
+        note(coded(text, "BIOT-8082"))
     elif stamp is not None and is_digest(stamp.digest) and stamp.digest != code_identity(state):
-        note(f"its stamp names another image than {content.image_tag!r}: check the tag")
+        note(coded(f"its stamp names another image than {content.image_tag!r}: check the tag", "BIOT-8082"))

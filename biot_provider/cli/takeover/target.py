@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from biot_provider.errors import BiotError
 from biot_provider.lifecycle.connection import Connection
 from biot_provider.lifecycle.kind import Context
 from biot_provider.lifecycle.owner import Urn, owner_of
 
-from ..doctor.configuration import decrypt, read_stack, settings
-from ..doctor.findings import Problem
-from ..doctor.project import Project, find_project, run_engine
-
-STACK_VARIABLE = "PULUMI_STACK"
+from ..doctor.project import Project
+from ..findings import Problem, WrongUsageError
+from ..stack import Stack
 
 
 class StoppedError(BiotError):
     """The command cannot go on; the text is one line with what is wrong and what to do."""
-
-
-class WrongUsageError(BiotError):
-    """The arguments of the command make no sense together; each line of the text is one problem."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +36,9 @@ class Parent:
         found = Urn.parse(urn)
         if found is None:
             raise WrongUsageError(
-                f"--parent {urn!r} is no URN: take it from `pulumi stack --show-urns`, where the parent must be already"
+                f"--parent {urn!r} is no URN: take it from `pulumi stack --show-urns`, where the parent must be"
+                " already",
+                "BIOT-8053",
             )
         return cls(urn, found.types, found.name)
 
@@ -73,38 +67,27 @@ class Target:
 
 
 @contextlib.contextmanager
-def opened(stack: str | None) -> Iterator[Target]:
+def opened(name: str | None) -> Iterator[Target]:
     """Open the stack of this name, or the selected one; meanwhile the working folder is the project's.
 
     Relative paths in the configuration and in the program start there. Raises StoppedError.
     """
     try:
-        project = find_project(Path.cwd())
+        stack = Stack.selected(name)
+        project = stack.required_project()
         if project.runtime != "python":
             raise Problem(
                 f"this project's runtime is {project.runtime}, whose programs use the native provider: use"
-                " `pulumi import biot:index:Plugin NAME ID`"
+                " `pulumi import biot:index:Plugin NAME ID`",
+                "BIOT-8055",
             )
         with contextlib.chdir(project.folder):
-            name = stack or os.environ.get(STACK_VARIABLE) or _selected()
-            configuration = read_stack(project, name)
-            values = decrypt(project, name, configuration)
-            _, found = settings(configuration, values, os.environ)
-            target = Target(project, name, Connection(found))
-            if found.is_embedded and not (folder := found.embedded_folder(target.short_stack)).is_dir():
-                raise Problem(
-                    f"the embedded platform in {folder} has no data yet: deploy to it first, with `pulumi up`"
-                )
+            settings = stack.configured().settings
+            if settings.is_embedded:
+                stack.data_folder(settings)
+            target = Target(project, str(stack.name), Connection(settings))
             client = target.connection.client(target.owner(""))
             with contextlib.closing(client):
                 yield target
     except Problem as problem:
-        raise StoppedError(str(problem)) from None
-
-
-def _selected() -> str:
-    """The stack that is selected in the project's folder. Raises Problem."""
-    try:
-        return run_engine("stack", "--show-name", "--non-interactive")
-    except Problem as problem:
-        raise Problem(f"which stack? {problem}; name one with --stack") from None
+        raise StoppedError(problem.text, problem.code) from None

@@ -156,7 +156,9 @@ class Plugins:
         query = search.read_query(request, _SEARCHED)
         with self._store.reading() as db:
             rows = db.execute("SELECT record FROM plugins ORDER BY sequence DESC")
-            found = [_response(db, _record(row["record"]), variant, base_url) for row in rows]
+            records = [_record(row["record"]) for row in rows]
+            places = subscribers.all_positions(db)
+        found = [plugin_response(record, places.get(record["name"], {}), variant, base_url) for record in records]
         return search.run(query, found)
 
     def edit(self, name: str, change: Callable[[Record], object]) -> None:

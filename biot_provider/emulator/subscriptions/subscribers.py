@@ -102,6 +102,14 @@ def positions(db: sqlite3.Connection, plugin: str) -> Position:
     return {(row["type"], row["target"]): row["position"] for row in rows}
 
 
+def all_positions(db: sqlite3.Connection) -> dict[str, Position]:
+    """Return the positions of every plugin that has any, by its name."""
+    found: dict[str, Position] = {}
+    for row in db.execute("SELECT plugin, type, target, position FROM interceptors WHERE plugin IS NOT NULL"):
+        found.setdefault(row["plugin"], {})[row["type"], row["target"]] = row["position"]
+    return found
+
+
 def make_room(db: sqlite3.Connection, kind: str, target: str, position: int) -> None:
     """Free one place: of those who stand there and next to it without a gap, everyone moves up by one."""
     rows = db.execute(

@@ -22,7 +22,7 @@ def unpack(stream: IO[bytes], folder: Path) -> None:
             for member in archive:
                 _unpack_member(archive, member, folder)
     except (tarfile.TarError, ValueError, OSError) as error:
-        raise ImageError(f"what the builder wrote cannot be read: {error}") from None
+        raise ImageError(f"what the builder wrote cannot be read: {error}", "BIOT-4037") from None
 
 
 def _unpack_member(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
@@ -52,8 +52,8 @@ def read_image(folder: Path, scratch: Path, known: Mapping[str, Blob] | None = N
         if (folder / "index.json").is_file():
             return _layout(folder, scratch, known or {})
     except (KeyError, ValueError, TypeError, OSError) as error:
-        raise ImageError(f"what the builder wrote is no image: {type(error).__name__} {error}") from None
-    raise ImageError("what the builder wrote is no image: it has neither index.json nor manifest.json")
+        raise ImageError(f"what the builder wrote is no image: {type(error).__name__} {error}", "BIOT-4037") from None
+    raise ImageError("what the builder wrote is no image: it has neither index.json nor manifest.json", "BIOT-4037")
 
 
 def _layout(folder: Path, scratch: Path, known: Mapping[str, Blob]) -> Image:
@@ -100,7 +100,7 @@ def _only(index: dict[str, Any]) -> dict[str, Any]:
         and "vnd.docker.reference.type" not in (item.get("annotations") or {})
     ]
     if len(found) != 1:
-        raise ImageError(f"the builder wrote {len(found)} images for linux/amd64 in place of one")
+        raise ImageError(f"the builder wrote {len(found)} images for linux/amd64 in place of one", "BIOT-4037")
     return dict(found[0])
 
 

@@ -129,6 +129,7 @@ def find_builder(
         reasons.append(f"{builder.name}: {problem}")
     raise ImageError(
         f"no builder works here ({'; '.join(reasons)})",
+        "BIOT-4030",
         advice="install one, or start its daemon; or give code and base_image, which need none",
     )
 
@@ -227,7 +228,9 @@ def _run(
     if code != 0:
         lines = redact(b"\n".join(last_lines).decode(errors="replace"), hidden).split("\n")
         shown = "\n".join(f"  {line}" for line in lines)
-        raise ImageError(f"{builder.name} could not {step} the image (exit code {code}); its last lines:\n{shown}")
+        raise ImageError(
+            f"{builder.name} could not {step} the image (exit code {code}); its last lines:\n{shown}", "BIOT-4031"
+        )
     if failed is not None:
         raise failed
 
@@ -281,5 +284,5 @@ def _has_user_namespaces() -> bool:
     limit = Path("/proc/sys/user/max_user_namespaces")
     try:
         return os.geteuid() != 0 and int(limit.read_text()) > 0
-    except (OSError, ValueError):
+    except (OSError, ValueError, AttributeError):  # AttributeError: Windows has no such ids
         return True

@@ -12,16 +12,19 @@ import hashlib
 import json
 import os
 import stat
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from biot_provider.errors import ImageError
 from biot_provider.image.dockerfile.dockerignore import DOCKERIGNORE, DockerIgnore
 from biot_provider.package.ignore import WORKING_FOLDERS
-from biot_provider.package.package import Package, PackageFile
-from biot_provider.package.source_file import executable, is_program, shown
+from biot_provider.package.known_files import KnownFiles, stamp
+from biot_provider.package.package import Package
+from biot_provider.package.source_file import PackageFile, executable, is_program, shown
 
 DOCKERFILE = "Dockerfile"
 PLATFORM = "linux/amd64"
@@ -30,8 +33,7 @@ PLATFORM = "linux/amd64"
 _RECIPE = "biot image v1"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A file, a link or an empty folder of a context; ``digest`` is over a file's content or a link's target."""
 
     path: str
@@ -93,11 +95,14 @@ def read_context(folder: Path, dockerfile: str | None = None) -> Context:
     folder = folder.absolute()
     path = folder / (dockerfile or DOCKERFILE)
     if not os.path.isdir(folder):  # noqa: PTH112  (whatever text it is)
-        raise ImageError(f"{shown(str(folder))} is no folder: context is the path of a folder with a Dockerfile")
+        raise ImageError(
+            f"{shown(str(folder))} is no folder: context is the path of a folder with a Dockerfile", "BIOT-4032"
+        )
     if not os.path.isfile(path):  # noqa: PTH113
         raise ImageError(
             f"{shown(str(path))} is not there: an image is built from a Dockerfile;"
-            " name another one with dockerfile, or give code and base_image, which need none"
+            " name another one with dockerfile, or give code and base_image, which need none",
+            "BIOT-4032",
         )
     # Without .. it is known whether the Dockerfile lies in the folder.
     folder, path = folder.resolve(), path.parent.resolve() / path.name
@@ -106,12 +111,44 @@ def read_context(folder: Path, dockerfile: str | None = None) -> Context:
     try:
         ignore = DockerIgnore(rules.read_text() if rules.is_file() else "")
     except (OSError, UnicodeDecodeError) as error:
-        raise ImageError(f"{rules} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    entries = sorted(_walk(folder, "", ignore), key=lambda entry: entry.path)
-    return Context(folder, path, tuple(entries), file_digest(path))
+        raise ImageError(f"{rules} cannot be read: {getattr(error, 'strerror', None) or error}", "BIOT-4035") from None
+    files = _Files(folder)
+    entries = sorted(_walk(folder, "", ignore, files), key=lambda entry: entry.path)
+    with reading(path):
+        digest = files.read(path, str(path), path.stat()).digest
+    files.keep()
+    return Context(folder, path, tuple(entries), digest)
 
 
-def _walk(folder: Path, prefix: str, ignore: DockerIgnore) -> Iterator[Entry]:
+class _Files:
+    """The files of a context: those that did not change since they were read last are not opened."""
+
+    def __init__(self, folder: Path) -> None:
+        self._now = time.time_ns()
+        self._known = KnownFiles("image context", str(folder))
+        self._read: list[tuple[str | None, PackageFile]] = []
+
+    def read(self, source: Path, name: str, status: os.stat_result) -> PackageFile:
+        """Return a file by its name among all; its content decides what its mode does not say."""
+        its_stamp = stamp(status, self._now)
+        file = self._known.find(name, its_stamp)
+        if file is None:
+            with source.open("rb") as content:
+                is_executable = executable(status.st_mode)
+                if is_executable is None:
+                    is_executable = is_program(content.read(4))
+                    content.seek(0)
+                digest = hashlib.file_digest(content, "sha256").hexdigest()
+            file = PackageFile(name, status.st_size, digest, is_executable)
+        self._read.append((its_stamp, file))
+        return file
+
+    def keep(self) -> None:
+        """Keep what was read, for the next time."""
+        self._known.keep(self._read)
+
+
+def _walk(folder: Path, prefix: str, ignore: DockerIgnore, files: _Files) -> Iterator[Entry]:
     with reading(folder), os.scandir(folder / prefix) as scan:
         found = list(scan)
     for item in found:
@@ -120,27 +157,25 @@ def _walk(folder: Path, prefix: str, ignore: DockerIgnore) -> Iterator[Entry]:
             continue
         left_out = ignore.leaves_out(path)
         if item.is_dir(follow_symlinks=False):
-            inside = list(_walk(folder, f"{path}/", ignore)) if not left_out or ignore.opens(path) else []
+            inside = list(_walk(folder, f"{path}/", ignore, files)) if not left_out or ignore.opens(path) else []
             yield from inside
             if not inside and not left_out:
                 yield Entry(path, "folder", "")
         elif not left_out:
-            yield _entry(item, path)
+            yield _entry(item, path, files)
 
 
-def _entry(item: os.DirEntry[str], path: str) -> Entry:
+def _entry(item: os.DirEntry[str], path: str, files: _Files) -> Entry:
     source = Path(item.path)
     if item.is_symlink():
         return Entry(path, "link", hashlib.sha256(os.fsencode(source.readlink())).hexdigest())
     with reading(source):
-        status = item.stat(follow_symlinks=False)
+        status = source.stat(follow_symlinks=False)
     if not stat.S_ISREG(status.st_mode):
-        raise ImageError(f"{source} is a socket, pipe or device; remove it or name it in {DOCKERIGNORE}")
-    is_executable = executable(status.st_mode)
-    if is_executable is None:
-        with reading(source), source.open("rb") as content:
-            is_executable = is_program(content.read(4))
-    return Entry(path, "file", file_digest(source), is_executable, status.st_size)
+        raise ImageError(f"{source} is a socket, pipe or device; remove it or name it in {DOCKERIGNORE}", "BIOT-4035")
+    with reading(source):
+        file = files.read(source, path, status)
+    return Entry(path, "file", file.digest, file.executable, status.st_size)
 
 
 def file_digest(path: Path) -> str:
@@ -155,4 +190,4 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ImageError(f"{path} cannot be read: {error.strerror or error}") from None
+        raise ImageError(f"{path} cannot be read: {error.strerror or error}", "BIOT-4035") from None

@@ -66,7 +66,7 @@ def _pattern(line: str) -> tuple[str, bool]:
     takes_back = line.startswith("!")
     pattern = line[1:].strip() if takes_back else line
     if not pattern:
-        raise ImageError(f"{DOCKERIGNORE}: {line!r} names nothing")
+        raise ImageError(f"{DOCKERIGNORE}: {line!r} names nothing", "BIOT-4036")
     return posixpath.normpath(pattern).lstrip("/"), takes_back
 
 
@@ -74,7 +74,7 @@ def _compiled(line: str, pattern: str) -> re.Pattern[str]:
     try:
         return re.compile(_regex(pattern), re.DOTALL)
     except (re.error, ValueError):
-        raise ImageError(f"{DOCKERIGNORE}: {line!r} is no pattern: a [ needs its ]") from None
+        raise ImageError(f"{DOCKERIGNORE}: {line!r} is no pattern: a [ needs its ]", "BIOT-4036") from None
 
 
 def _parts(pattern: str) -> list[re.Pattern[str] | None]:

@@ -12,6 +12,7 @@ from biot_provider.api.cancellation import stop_if_cancelled
 from biot_provider.errors import ImageError
 from biot_provider.image.dockerfile.context import DOCKERFILE, Context, file_digest, reading
 from biot_provider.image.dockerfile.dockerignore import DOCKERIGNORE
+from biot_provider.package.known_files import forget_all
 
 _EPOCH = 315532800
 """The time all staged files have, 1980-01-01: one that a zip too can hold."""
@@ -91,7 +92,8 @@ def _copy(source: Path, target: Path, digest: str) -> None:
     with reading(source):
         shutil.copyfile(source, target)
     if file_digest(target) != digest:
-        raise ImageError(f"{source} changed after it was read; run it again")
+        forget_all()
+        raise ImageError(f"{source} changed after it was read; run it again", "BIOT-4004")
 
 
 def _nobodys(member: tarfile.TarInfo) -> tarfile.TarInfo:

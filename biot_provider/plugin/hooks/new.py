@@ -8,11 +8,13 @@ import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
+from biot_provider.errors import coded
+from biot_provider.hooks import ADAPT_ENTITY
 from biot_provider.hooks.answers import plugin_interceptions, plugin_notifications
 from biot_provider.hooks.api_ids import Templates
 from biot_provider.hooks.faults import EQUAL_ORDERS, why_never
 from biot_provider.hooks.labels import MAX_SENTENCE, listed, one_line
-from biot_provider.hooks.model import ADAPT_ENTITY, Interception, Notification, Reference
+from biot_provider.hooks.model import Interception, Notification, Reference
 from biot_provider.hooks.picture import Placed, neighbours, placed
 from biot_provider.lifecycle.codec import holds_unknown
 from biot_provider.lifecycle.kind import Given
@@ -22,8 +24,9 @@ from biot_provider.plugin.model import PluginState
 _NEAREST = 3
 
 
-_Line = tuple[bool, str]
-"""Whether it is a warning, and its text."""
+_Line = tuple[str | None, str]
+"""The code of a warning, None of a note, and its text."""
+_MISSING, _EQUAL_ORDERS = "BIOT-5110", "BIOT-5111"
 
 
 class NewHooks:
@@ -38,8 +41,9 @@ class NewHooks:
         """Each line about subscriptions that the inputs before did not have; no request where there is none."""
         name = given.get("name")
         if isinstance(name, str):
-            for is_warning, text in self._lines(name, given, old, live):
-                yield one_line(f"{'warning: ' if is_warning else ''}plugin {name!r}: {text}", MAX_SENTENCE)
+            for code, text in self._lines(name, given, old, live):
+                line = one_line(f"{'warning: ' if code else ''}plugin {name!r}: {text}", MAX_SENTENCE)
+                yield coded(line, code)
 
     def _lines(self, name: str, given: Given, old: Given, live: LiveHooks) -> Iterator[_Line]:
         interceptions, notifications = _subscriptions(name, given)
@@ -113,7 +117,7 @@ def _missing(item: Placed, reference: Reference) -> Iterator[_Line]:
         near = _nearest(interception.entity, reference.entities)
     elif item.target not in reference.apis:
         near = _nearest(interception.api_id, reference.apis)
-    yield True, f"{interception.type} {_target(interception)}: {why}{near}"
+    yield _MISSING, f"{interception.type} {_target(interception)}: {why}{near}"
 
 
 def _meetings(item: Placed, others: Iterable[Placed], *, is_new: bool) -> Iterator[_Line]:
@@ -122,10 +126,10 @@ def _meetings(item: Placed, others: Iterable[Placed], *, is_new: bool) -> Iterat
     hook = f"{item.interception.type} {_target(item.interception)}"
     order = item.interception.order
     if beside:
-        yield True, f"{hook}: order {order} is that of {listed(beside)} too: {EQUAL_ORDERS}"
+        yield _EQUAL_ORDERS, f"{hook}: order {order} is that of {listed(beside)} too: {EQUAL_ORDERS}"
     if is_new and (before or after):
         sides = [f"{word} {listed(names)}" for word, names in (("after", before), ("before", after)) if names]
-        yield False, f"{hook}: with order {order} it runs {' and '.join(sides)}"
+        yield None, f"{hook}: with order {order} it runs {' and '.join(sides)}"
 
 
 def _about_notifications(new: Collection[Notification], live: LiveHooks) -> Iterator[_Line]:
@@ -138,16 +142,16 @@ def _about_notifications(new: Collection[Notification], live: LiveHooks) -> Iter
             names = templates.get(item.entity)
             if names and item.template not in names:
                 near = _nearest(item.template, names)
-                yield True, f"{_hook(item)}: this platform has no template {item.template!r} of {item.entity}{near}"
+                yield _MISSING, f"{_hook(item)}: this platform has no template {item.template!r} of {item.entity}{near}"
 
 
 def _missing_action(item: Notification, actions: Mapping[str, Collection[str]]) -> Iterator[_Line]:
     entity = {_spelt(entity): entity for entity in actions}.get(_spelt(item.entity))
     if entity is None:
-        yield True, f"{_hook(item)}: this platform has no entity {item.entity!r}{_nearest(item.entity, actions)}"
+        yield _MISSING, f"{_hook(item)}: this platform has no entity {item.entity!r}{_nearest(item.entity, actions)}"
     elif _spelt(item.action) not in set(map(_spelt, actions[entity])):
         near = _nearest(item.action, actions[entity])
-        yield True, f"{_hook(item)}: this platform notifies of no action {item.action!r} of {entity}{near}"
+        yield _MISSING, f"{_hook(item)}: this platform notifies of no action {item.action!r} of {entity}{near}"
 
 
 def _hook(item: Notification) -> str:

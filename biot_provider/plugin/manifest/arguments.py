@@ -15,7 +15,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from biot_provider.api.models.plugins import NAME_PREFIX, PluginAnswer
-from biot_provider.lifecycle.validation import IsUnknown, nearest, shown
+from biot_provider.errors import coded
+from biot_provider.lifecycle.problems import IsUnknown, nearest, shown
 from biot_provider.plugin.manifest.overrides import Time
 from biot_provider.plugin.manifest.yaml_file import Plain, value_of
 from biot_provider.plugin.model import UNDECLARED, Interception, PluginInputs
@@ -41,6 +42,8 @@ _STATES = {
     **dict.fromkeys(("true", "yes", "on"), "ENABLED"),
     **dict.fromkeys(("false", "no", "off"), "DISABLED"),
 }
+_WRONG_TYPE, _PACKAGE_PROBLEM = "BIOT-2006", "BIOT-2156"
+"""Codes of messages."""
 _REPORTED = object()
 """Stands for a value with a problem that is reported already."""
 
@@ -71,7 +74,7 @@ class PluginManifest:
             return value is _REPORTED or is_unknown(value)
 
         for problem in plugin_problems(arguments, is_skipped, self._name_of_other):
-            self._add(_camel_path(problem.path), problem.text)
+            self._add(_camel_path(problem.path), problem.text, problem.code)
 
     def _name_of_other(self, argument: str, path: str) -> str:
         """Return what a problem at the path calls another argument: with its place, where that is another one."""
@@ -85,7 +88,7 @@ class PluginManifest:
         if given is None or _is_null(given):
             return {}
         if not isinstance(given, Mapping):
-            self.problems.append(f"{place}: must be a map such as 'displayName: My plugin'")
+            self.problems.append(coded(f"{place}: must be a map such as 'displayName: My plugin'", _WRONG_TYPE))
             return {}
         values = {str(key): value for key, value in given.items()}
         if "enabled" in values:
@@ -105,22 +108,24 @@ class PluginManifest:
         enabled = values.pop("enabled")
         state = _STATES.get(str(enabled).lower()) if isinstance(enabled, (bool, str)) else None
         if "enabledState" in values:
-            self.problems.append(f"{place}: enabled: is short for enabledState: leave one of them out")
+            problem = f"{place}: enabled: is short for enabledState: leave one of them out"
+            self.problems.append(coded(problem, "BIOT-2154"))
         elif state is not None or enabled is None or _is_null(enabled):
             values["enabledState"] = state
         else:
-            self.problems.append(f"{place}: enabled: must be true or false, not {shown(enabled)}")
+            self.problems.append(coded(f"{place}: enabled: must be true or false, not {shown(enabled)}", _WRONG_TYPE))
 
     def _check_package_type(self, written: Any, image_tag: Any) -> None:
         """Add a problem where the package type is given and does not follow from imageTag."""
         package_type = value_of(written)
         has_image = value_of(image_tag) is not None
         if package_type not in (None, "ZIP", "IMAGE"):
-            self._add(_PACKAGE_TYPE, f"must be ZIP or IMAGE, not {shown(package_type)}")
+            self._add(_PACKAGE_TYPE, f"must be ZIP or IMAGE, not {shown(package_type)}", "BIOT-2003")
         elif package_type == "IMAGE" and not has_image:
-            self._add(_PACKAGE_TYPE, "IMAGE needs an imageTag")
+            self._add(_PACKAGE_TYPE, "IMAGE needs an imageTag", _PACKAGE_PROBLEM)
         elif package_type == "ZIP" and has_image:
-            self._add(_PACKAGE_TYPE, f"ZIP does not go with {self._name_of_other('image_tag', _PACKAGE_TYPE)}")
+            problem = f"ZIP does not go with {self._name_of_other('image_tag', _PACKAGE_TYPE)}"
+            self._add(_PACKAGE_TYPE, problem, _PACKAGE_PROBLEM)
 
     def _model(self, given: Mapping[Any, Any], model: type[BaseModel], path: str) -> dict[str, Any]:
         """Return the members of a map under their names in snake case, without those that are null."""
@@ -132,7 +137,7 @@ class PluginManifest:
                 members[name] = self._value(value, model.model_fields[name].annotation, f"{path}{key}")
             elif key not in _IGNORED.get(model, ()):
                 known = MANIFEST_KEYS - _SHOWN_ONLY if model is PluginInputs else fields
-                self._add(f"{path}{key}", f"unknown key{nearest(key, sorted(known))}")
+                self._add(f"{path}{key}", f"unknown key{nearest(key, sorted(known))}", "BIOT-2001")
         return {name: value for name, value in members.items() if value is not None}
 
     def _value(self, value: Any, annotation: Any, path: str) -> Any:
@@ -157,12 +162,13 @@ class PluginManifest:
             return None if _is_null(value) else str(value)
         if isinstance(value, (bool, int, float, Time)):
             kinds = {bool: "true or false", Time: "a time"}
-            self._add(path, f"must be a string, not {kinds.get(type(value), 'a number')}: put it in quotes")
+            problem = f"must be a string, not {kinds.get(type(value), 'a number')}: put it in quotes"
+            self._add(path, problem, _WRONG_TYPE)
             return _REPORTED
         return value
 
-    def _add(self, path: str, text: str) -> None:
-        self.problems.append(f"{self._origin(path)}: {path}: {text}")
+    def _add(self, path: str, text: str, code: str | None) -> None:
+        self.problems.append(coded(f"{self._origin(path)}: {path}: {text}", code))
 
     def _origin(self, path: str) -> str:
         """Return the place where the value at the path stands: the plugin.yaml, the override, or both together."""

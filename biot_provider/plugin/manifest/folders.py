@@ -13,11 +13,13 @@ import stat
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from biot_provider.errors import InputError
+from biot_provider.errors import InputError, coded
 from biot_provider.plugin.manifest.yaml_file import read_written
 
 MANIFEST = "plugin.yaml"
 
+_UNREADABLE, _NO_PLUGIN, _MISPLACED, _DISGUISE = "BIOT-2152", "BIOT-2157", "BIOT-2158", "BIOT-2158"
+"""Codes of messages."""
 _SPELLINGS = frozenset({MANIFEST, "plugin.yml"})
 _PLUGIN_NAME = re.compile(r"[a-zA-Z0-9_-]+")
 _YAML_OR_JSON = re.compile(r"ya?ml|json")
@@ -40,7 +42,9 @@ def find_manifests(folder: Path, keys: Collection[str], problems: list[str]) -> 
     except (OSError, ValueError) as error:
         missing = isinstance(error, FileNotFoundError)
         why = "does not exist" if missing else f"cannot be read ({getattr(error, 'strerror', None) or error})"
-        problems.append(f"plugins: the folder {str(shown)!r} {why}: create {shown}/<name>/{MANIFEST}")
+        problems.append(
+            coded(f"plugins: the folder {str(shown)!r} {why}: create {shown}/<name>/{MANIFEST}", _NO_PLUGIN)
+        )
         return []
     manifests: list[Path] = []
     before = len(problems)
@@ -49,7 +53,7 @@ def find_manifests(folder: Path, keys: Collection[str], problems: list[str]) -> 
             names = [inner.name for inner in entry.iterdir()] if stat.S_ISDIR(entry.stat().st_mode) else None
         except OSError as error:  # a link to nowhere, for one
             if _PLUGIN_NAME.fullmatch(entry.name):
-                problems.append(f"{entry.absolute()}: cannot be read: {error.strerror}")
+                problems.append(coded(f"{entry.absolute()}: cannot be read: {error.strerror}", _UNREADABLE))
             continue
         if names is None:
             problems += _file_problems(entry)
@@ -61,10 +65,13 @@ def find_manifests(folder: Path, keys: Collection[str], problems: list[str]) -> 
             else:
                 misplaced = list(_deeper(entry, problems))
                 problems += [
-                    f"{file}: the folder of a plugin must be directly in {shown}: move it" for file in misplaced
+                    coded(f"{file}: the folder of a plugin must be directly in {shown}: move it", _MISPLACED)
+                    for file in misplaced
                 ]
     if not manifests and len(problems) == before:
-        problems.append(f"plugins: there is no plugin in {str(shown)!r}: create {shown}/<name>/{MANIFEST}")
+        problems.append(
+            coded(f"plugins: there is no plugin in {str(shown)!r}: create {shown}/<name>/{MANIFEST}", _NO_PLUGIN)
+        )
     return manifests
 
 
@@ -72,16 +79,22 @@ def _entries(folder: Path, problems: list[str]) -> list[Path]:
     try:
         return sorted(folder.iterdir())
     except OSError as error:
-        problems.append(f"{folder.absolute()}: cannot be read: {error.strerror}")
+        problems.append(coded(f"{folder.absolute()}: cannot be read: {error.strerror}", _UNREADABLE))
         return []
 
 
 def _file_problems(entry: Path) -> Iterator[str]:
     shown = entry.absolute()
     if entry.name.casefold() in _SPELLINGS:
-        yield f"{shown}: must be in a folder of its own: the folder that is declared holds a folder for each plugin"
+        yield coded(
+            f"{shown}: must be in a folder of its own: the folder that is declared holds a folder for each plugin",
+            _MISPLACED,
+        )
     elif _PLUGIN_NAME.fullmatch(entry.name) and (target := _checked_out_link(entry)):
-        yield f"{shown}: is a link to {target!r} that git has checked out as a file: make it a link, or copy the folder"
+        yield coded(
+            f"{shown}: is a link to {target!r} that git has checked out as a file: make it a link, or copy the folder",
+            "BIOT-2158",
+        )
 
 
 def _checked_out_link(entry: Path) -> str | None:
@@ -97,12 +110,18 @@ def _folder_problems(folder: Path, names: Collection[str]) -> Iterator[str]:
     """Problems with files that stand in the place of a plugin.yaml, or beside it."""
     shown = folder.absolute()
     if not names and _PLUGIN_NAME.fullmatch(folder.name):
-        yield f"{shown}: is empty: remove it, or fetch what belongs there (a submodule: `git submodule update --init`)"
+        yield coded(
+            f"{shown}: is empty: remove it, or fetch what belongs there (a submodule: `git submodule update --init`)",
+            "BIOT-2158",
+        )
     for name in sorted(names):
         if MANIFEST in names and name != MANIFEST and name.casefold() in _SPELLINGS:
-            yield f"{shown / name}: there is a {MANIFEST} beside it: remove one of them"
+            yield coded(f"{shown / name}: there is a {MANIFEST} beside it: remove one of them", _DISGUISE)
         elif MANIFEST not in names and _is_disguised(name.casefold()):
-            yield f"{shown / name}: must be named {MANIFEST} to describe a plugin; else give it quite another name"
+            yield coded(
+                f"{shown / name}: must be named {MANIFEST} to describe a plugin; else give it quite another name",
+                _DISGUISE,
+            )
 
 
 def _is_disguised(name: str) -> bool:
@@ -115,7 +134,7 @@ def _deeper(folder: Path, problems: list[str]) -> Iterator[Path]:
     """Each plugin.yaml below the folder's own level; in a folder that is a link, only on its first level."""
 
     def refused(error: OSError) -> None:
-        problems.append(f"{Path(error.filename).absolute()}: cannot be read: {error.strerror}")
+        problems.append(coded(f"{Path(error.filename).absolute()}: cannot be read: {error.strerror}", _UNREADABLE))
 
     for place, folders, files in os.walk(folder, onerror=refused):
         folders[:] = sorted(set(folders) - NO_PLACE_FOR_PLUGINS)
@@ -129,9 +148,10 @@ def _problems_within(plugin: Path, keys: Collection[str]) -> Iterator[str]:
     """Problems with plugins that were moved into another's folder, but not with other tools' files of that name."""
     for file in _deeper(plugin, []):
         if _is_another_plugins(file, plugin / MANIFEST, keys):
-            yield (
+            yield coded(
                 f"{file}: is within the plugin {plugin.name!r}, so it describes none:"
-                f" move its folder into {plugin.parent.absolute()}, or rename it"
+                f" move its folder into {plugin.parent.absolute()}, or rename it",
+                _MISPLACED,
             )
 
 

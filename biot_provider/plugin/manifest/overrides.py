@@ -37,7 +37,7 @@ def read_overrides(text: str, project: Path) -> Any:
     try:
         value = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError):
-        raise InputError("must be a map of plugin names") from None
+        raise InputError("must be a map of plugin names", "BIOT-2154") from None
     return _with_times(value, {date for name in ("Pulumi.yaml", "Pulumi.yml") for date in _dates(project / name)})
 
 
@@ -46,7 +46,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise InputError(f"the key {twice!r} is given twice: leave one out")
+        raise InputError(f"the key {twice!r} is given twice: leave one out", "BIOT-2154")
     return value
 
 

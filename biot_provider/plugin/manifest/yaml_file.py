@@ -54,12 +54,14 @@ def read_written(file: Path, shown: str) -> Any:
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise InputError(f"{shown}: cannot be read: {error.strerror or type(error).__name__}") from None
+        raise InputError(f"{shown}: cannot be read: {error.strerror or type(error).__name__}", "BIOT-2152") from None
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise InputError(f"{shown} (line {line}): cannot be read: it is not text in UTF-8: save it as UTF-8") from None
+        raise InputError(
+            f"{shown} (line {line}): cannot be read: it is not text in UTF-8: save it as UTF-8", "BIOT-2152"
+        ) from None
     return _parse(text, shown)
 
 
@@ -89,15 +91,16 @@ def _parse(text: str, shown: str) -> Any:
         code = f"U+{ord(found[0]):04X}"
         raise InputError(
             f"{shown} (line {text.count(chr(10), 0, found.start()) + 1}): is not YAML: it holds the character {code},"
-            f" which is not kept as it is: write it as \\u{ord(found[0]):04x} in double quotes"
+            f" which is not kept as it is: write it as \\u{ord(found[0]):04x} in double quotes",
+            "BIOT-2151",
         )
     loader = yaml.BaseLoader(_without_tabs(text))
     try:
         node = loader.get_single_node()
     except RecursionError:
-        raise InputError(f"{shown} (line {loader.line + 1}): is not YAML: is nested too deeply") from None
+        raise InputError(f"{shown} (line {loader.line + 1}): is not YAML: is nested too deeply", "BIOT-2151") from None
     except yaml.MarkedYAMLError as error:
-        raise InputError(f"{shown}{_where(error.problem_mark)}: is not YAML: {_why(error)}") from None
+        raise InputError(f"{shown}{_where(error.problem_mark)}: is not YAML: {_why(error)}", "BIOT-2151") from None
     return None if node is None else _Tree(shown).value(node, MAX_DEPTH)
 
 
@@ -170,7 +173,7 @@ class _Tree:
             raise self._error(node, "half a character (\\ud800 to \\udfff alone) is no text") from None
 
     def _error(self, node: yaml.Node, problem: str) -> InputError:
-        return InputError(f"{self._shown}{_where(node.start_mark)}: {problem}")
+        return InputError(f"{self._shown}{_where(node.start_mark)}: {problem}", "BIOT-2151")
 
 
 def _where(mark: yaml.Mark | None) -> str:

@@ -18,27 +18,6 @@ class PluginImage(DeclaredPluginImage, module="biot", name="PluginImage"):
     last plugin that runs it. ``get`` takes the tag as the id.
     """
 
-    name: pulumi.Output[str]
-    context: pulumi.Output[str | None]
-    dockerfile: pulumi.Output[str | None]
-    target: pulumi.Output[str | None]
-    build_args: pulumi.Output[Mapping[str, str] | None]
-    secrets: pulumi.Output[Mapping[str, str] | None]
-    builder: pulumi.Output[str | None]
-    code: pulumi.Output[str | None]
-    base_image: pulumi.Output[str | None]
-    handler: pulumi.Output[str | None]
-    context_digest: pulumi.Output[str]
-    """Digest of all that makes the image, known at preview."""
-    context_files: pulumi.Output[Mapping[str, str]]
-    """Digest of each file that counts, by its path."""
-    image_tag: pulumi.Output[str]
-    """The name and the content's digest, known at preview."""
-    digest: pulumi.Output[str]
-    """Digest of the image in the repository."""
-    repository_uri: pulumi.Output[str]
-    """The address of the repository."""
-
     _optional = ("context", "dockerfile", "target", "build_args", "secrets", "builder", "code", "base_image", "handler")
     _paths = ("context", "code")
     _content = ("context", "code")
@@ -92,3 +71,95 @@ class PluginImage(DeclaredPluginImage, module="biot", name="PluginImage"):
             "handler": handler,
         }
         super().__init__(resource_name, arguments, opts)
+
+    @property
+    @pulumi.getter
+    def name(self) -> pulumi.Output[str]:
+        """Begins the tag."""
+        return self._output("name")
+
+    @property
+    @pulumi.getter
+    def context(self) -> pulumi.Output[str | None]:
+        """Folder with a Dockerfile; ``.dockerignore`` says what of it counts."""
+        return self._output("context")
+
+    @property
+    @pulumi.getter
+    def dockerfile(self) -> pulumi.Output[str | None]:
+        """The Dockerfile's path from ``context``."""
+        return self._output("dockerfile")
+
+    @property
+    @pulumi.getter
+    def target(self) -> pulumi.Output[str | None]:
+        """The stage to build."""
+        return self._output("target")
+
+    @property
+    @pulumi.getter
+    def build_args(self) -> pulumi.Output[Mapping[str, str] | None]:
+        """Values of the Dockerfile's ``ARG``; secret in state."""
+        return self._output("build_args")
+
+    @property
+    @pulumi.getter
+    def secrets(self) -> pulumi.Output[Mapping[str, str] | None]:
+        """Values by the ids of ``RUN --mount=type=secret,id=...``; no part of the digest, nor of the image; secret
+        in state.
+        """
+        return self._output("secrets")
+
+    @property
+    @pulumi.getter
+    def builder(self) -> pulumi.Output[str | None]:
+        """What builds the Dockerfile."""
+        return self._output("builder")
+
+    @property
+    @pulumi.getter
+    def code(self) -> pulumi.Output[str | None]:
+        """Folder or .zip to put on ``base_image``, below ``/var/task``; what is left out is as for a plugin."""
+        return self._output("code")
+
+    @property
+    @pulumi.getter
+    def base_image(self) -> pulumi.Output[str | None]:
+        """Such as ``public.ecr.aws/lambda/python:3.13``; better by digest, a tag may move unnoticed."""
+        return self._output("base_image")
+
+    @property
+    @pulumi.getter
+    def handler(self) -> pulumi.Output[str | None]:
+        """What the base image runs, such as ``index.handler``."""
+        return self._output("handler")
+
+    @property
+    @pulumi.getter
+    def context_digest(self) -> pulumi.Output[str]:
+        """Digest of all that makes the image, known at preview."""
+        return self._output("context_digest")
+
+    @property
+    @pulumi.getter
+    def context_files(self) -> pulumi.Output[Mapping[str, str]]:
+        """Digest of each file that counts, by its path."""
+        return self._output("context_files")
+
+    @property
+    @pulumi.getter
+    def image_tag(self) -> pulumi.Output[str]:
+        """The name and the content's digest, known at preview."""
+        return self._output("image_tag")
+
+    @property
+    @pulumi.getter
+    def digest(self) -> pulumi.Output[str]:
+        """Digest of the image in the repository."""
+        return self._output("digest")
+
+    @property
+    @pulumi.getter
+    def repository_uri(self) -> pulumi.Output[str]:
+        """The address of the repository."""
+        return self._output("repository_uri")

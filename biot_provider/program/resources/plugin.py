@@ -203,39 +203,6 @@ class Plugin(DeclaredPlugin, module="biot", name="Plugin"):
     plugin, deleting it first; taking ``code`` away does so too. Everything else is changed in place.
     """
 
-    name: pulumi.Output[str]
-    display_name: pulumi.Output[str]
-    version: pulumi.Output[int]
-    code: pulumi.Output[str | None]
-    build: pulumi.Output[Mapping[str, Any] | None]
-    image_tag: pulumi.Output[str | None]
-    runtime: pulumi.Output[str | None]
-    handler: pulumi.Output[str | None]
-    timeout: pulumi.Output[int]
-    memory_size: pulumi.Output[int]
-    ephemeral_storage: pulumi.Output[int]
-    environment_variables: pulumi.Output[Mapping[str, str]]
-    subscriptions: pulumi.Output[Mapping[str, Any] | None]
-    enabled_state: pulumi.Output[str]
-    cron_schedule: pulumi.Output[str | None]
-    analytics_db_access: pulumi.Output[bool]
-    cors: pulumi.Output[Mapping[str, Any] | None]
-    adopt: pulumi.Output[bool]
-    deployment_package_type: pulumi.Output[str]
-    """``IMAGE`` with ``image_tag``, else ``ZIP``."""
-    endpoint_url: pulumi.Output[str]
-    """Where the function answers."""
-    link_to_console: pulumi.Output[str]
-    """The function in the AWS console."""
-    creation_time: pulumi.Output[str]
-    """ISO-8601, UTC."""
-    last_modified_time: pulumi.Output[str]
-    """ISO-8601, UTC."""
-    code_digest: pulumi.Output[str | None]
-    """Digest of the package; None without ``code``."""
-    code_files: pulumi.Output[Mapping[str, str]]
-    """Digest of each file of the package, by its path."""
-
     _optional = ("code", "build", "image_tag", "subscriptions", "cron_schedule", "cors")
     _paths = ("code",)
     _content = ("code", "build", "image_tag")
@@ -323,3 +290,153 @@ class Plugin(DeclaredPlugin, module="biot", name="Plugin"):
             "adopt": adopt,
         }
         super().__init__(resource_name, arguments, opts)
+
+    @property
+    @pulumi.getter
+    def name(self) -> pulumi.Output[str]:
+        """The bare name; a change replaces the resource."""
+        return self._output("name")
+
+    @property
+    @pulumi.getter
+    def display_name(self) -> pulumi.Output[str]:
+        """What people read."""
+        return self._output("display_name")
+
+    @property
+    @pulumi.getter
+    def version(self) -> pulumi.Output[int]:
+        """Left out, it is 1 at creation and grows by one with each change of the code."""
+        return self._output("version")
+
+    @property
+    @pulumi.getter
+    def code(self) -> pulumi.Output[str | None]:
+        """A folder or a .zip, relative to the project; left out, the platform deploys its seed."""
+        return self._output("code")
+
+    @property
+    @pulumi.getter
+    def build(self) -> pulumi.Output[Mapping[str, Any] | None]:
+        """How ``code`` becomes a package; left out, its files are deployed as they are."""
+        return self._output("build")
+
+    @property
+    @pulumi.getter
+    def image_tag(self) -> pulumi.Output[str | None]:
+        """An image in BioT's repository, instead of ``code``, ``runtime`` and ``handler``."""
+        return self._output("image_tag")
+
+    @property
+    @pulumi.getter
+    def runtime(self) -> pulumi.Output[str | None]:
+        """An AWS Lambda runtime identifier."""
+        return self._output("runtime")
+
+    @property
+    @pulumi.getter
+    def handler(self) -> pulumi.Output[str | None]:
+        """The function to run; its file must be in the package."""
+        return self._output("handler")
+
+    @property
+    @pulumi.getter
+    def timeout(self) -> pulumi.Output[int]:
+        """How long a call may last."""
+        return self._output("timeout")
+
+    @property
+    @pulumi.getter
+    def memory_size(self) -> pulumi.Output[int]:
+        """Memory, and in proportion to it the processor."""
+        return self._output("memory_size")
+
+    @property
+    @pulumi.getter
+    def ephemeral_storage(self) -> pulumi.Output[int]:
+        """The size of /tmp."""
+        return self._output("ephemeral_storage")
+
+    @property
+    @pulumi.getter
+    def environment_variables(self) -> pulumi.Output[Mapping[str, str]]:
+        """4 KB in all; ``BIOT_`` and AWS Lambda's own names are reserved; secret in state."""
+        return self._output("environment_variables")
+
+    @property
+    @pulumi.getter
+    def subscriptions(self) -> pulumi.Output[Mapping[str, Any] | None]:
+        """Interceptions and notifications."""
+        return self._output("subscriptions")
+
+    @property
+    @pulumi.getter
+    def enabled_state(self) -> pulumi.Output[str]:
+        """Whether the plugin runs."""
+        return self._output("enabled_state")
+
+    @property
+    @pulumi.getter
+    def cron_schedule(self) -> pulumi.Output[str | None]:
+        """AWS's six fields, without cron( )."""
+        return self._output("cron_schedule")
+
+    @property
+    @pulumi.getter
+    def analytics_db_access(self) -> pulumi.Output[bool]:
+        """Read access to the analytics database."""
+        return self._output("analytics_db_access")
+
+    @property
+    @pulumi.getter
+    def cors(self) -> pulumi.Output[Mapping[str, Any] | None]:
+        """For calls of the endpoint from a browser."""
+        return self._output("cors")
+
+    @property
+    @pulumi.getter
+    def adopt(self) -> pulumi.Output[bool]:
+        """True takes over a plugin of that name that exists already."""
+        return self._output("adopt")
+
+    @property
+    @pulumi.getter
+    def deployment_package_type(self) -> pulumi.Output[str]:
+        """``IMAGE`` with ``image_tag``, else ``ZIP``."""
+        return self._output("deployment_package_type")
+
+    @property
+    @pulumi.getter
+    def endpoint_url(self) -> pulumi.Output[str]:
+        """Where the function answers."""
+        return self._output("endpoint_url")
+
+    @property
+    @pulumi.getter
+    def link_to_console(self) -> pulumi.Output[str]:
+        """The function in the AWS console."""
+        return self._output("link_to_console")
+
+    @property
+    @pulumi.getter
+    def creation_time(self) -> pulumi.Output[str]:
+        """ISO-8601, UTC."""
+        return self._output("creation_time")
+
+    @property
+    @pulumi.getter
+    def last_modified_time(self) -> pulumi.Output[str]:
+        """ISO-8601, UTC."""
+        return self._output("last_modified_time")
+
+    @property
+    @pulumi.getter
+    def code_digest(self) -> pulumi.Output[str | None]:
+        """Digest of the package; None without ``code``."""
+        return self._output("code_digest")
+
+    @property
+    @pulumi.getter
+    def code_files(self) -> pulumi.Output[Mapping[str, str]]:
+        """Digest of each file of the package, by its path."""
+        return self._output("code_files")

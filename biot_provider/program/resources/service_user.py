@@ -16,18 +16,6 @@ class ServiceUser(DeclaredServiceUser, module="biot", name="ServiceUser"):
     a new service user with a new key; where the name stays the old one is deleted first, since names are unique.
     """
 
-    role_id: pulumi.Output[str]
-    type: pulumi.Output[str]
-    name: pulumi.Output[str]
-    active: pulumi.Output[bool]
-    owner_organization_id: pulumi.Output[str | None]
-    access_token_expiration_in_minutes: pulumi.Output[int | None]
-    secret_key_expiration_in_minutes: pulumi.Output[int | None]
-    secret_key: pulumi.Output[str | None]
-    """Shown once, when it is made; None where it was read; secret in state."""
-    secret_key_id: pulumi.Output[str | None]
-    """The key's id."""
-
     _required = ("role_id", "type")
     _optional = ("secret_key_expiration_in_minutes",)
     _outputs = ("secret_key", "secret_key_id")
@@ -73,6 +61,60 @@ class ServiceUser(DeclaredServiceUser, module="biot", name="ServiceUser"):
         }
         super().__init__(resource_name, arguments, opts)
 
+    @property
+    @pulumi.getter
+    def role_id(self) -> pulumi.Output[str]:
+        """Id of the role that gives its permissions."""
+        return self._output("role_id")
+
+    @property
+    @pulumi.getter
+    def type(self) -> pulumi.Output[str]:
+        """The kind of service user, in the platform's words; a change replaces the resource."""
+        return self._output("type")
+
+    @property
+    @pulumi.getter
+    def name(self) -> pulumi.Output[str]:
+        """Unique on the platform; a change replaces the resource."""
+        return self._output("name")
+
+    @property
+    @pulumi.getter
+    def active(self) -> pulumi.Output[bool]:
+        """False locks it out."""
+        return self._output("active")
+
+    @property
+    @pulumi.getter
+    def owner_organization_id(self) -> pulumi.Output[str | None]:
+        """The organization it is of; a change replaces the resource."""
+        return self._output("owner_organization_id")
+
+    @property
+    @pulumi.getter
+    def access_token_expiration_in_minutes(self) -> pulumi.Output[int | None]:
+        """How long a login lasts; a change replaces the resource."""
+        return self._output("access_token_expiration_in_minutes")
+
+    @property
+    @pulumi.getter
+    def secret_key_expiration_in_minutes(self) -> pulumi.Output[int | None]:
+        """How long keys made from now on last; left out, they never expire."""
+        return self._output("secret_key_expiration_in_minutes")
+
+    @property
+    @pulumi.getter
+    def secret_key(self) -> pulumi.Output[str | None]:
+        """Shown once, when it is made; None where it was read; secret in state."""
+        return self._output("secret_key")
+
+    @property
+    @pulumi.getter
+    def secret_key_id(self) -> pulumi.Output[str | None]:
+        """The key's id."""
+        return self._output("secret_key_id")
+
 
 class ServiceUserKey(DeclaredServiceUserKey, module="biot", name="ServiceUserKey"):
     """A further secret key of a service user.
@@ -81,17 +123,6 @@ class ServiceUserKey(DeclaredServiceUserKey, module="biot", name="ServiceUserKey
     uses it is updated, then the old key is deleted; so the platform's limit of keys must leave room for one more.
     A refresh finds that a key was deleted or has expired, and the next update makes a new one.
     """
-
-    service_user_id: pulumi.Output[str]
-    keepers: pulumi.Output[Mapping[str, Any] | None]
-    key_id: pulumi.Output[str]
-    """The second part of the id."""
-    secret_key: pulumi.Output[str | None]
-    """Shown once, when it is made; None where it was read; secret in state."""
-    creation_time: pulumi.Output[str | None]
-    """ISO-8601, UTC."""
-    expiration_time: pulumi.Output[str | None]
-    """ISO-8601, UTC; None for a key that never expires."""
 
     _required = ("service_user_id",)
     _optional = ("keepers",)
@@ -117,3 +148,39 @@ class ServiceUserKey(DeclaredServiceUserKey, module="biot", name="ServiceUserKey
             "keepers": keepers,
         }
         super().__init__(resource_name, arguments, opts)
+
+    @property
+    @pulumi.getter
+    def service_user_id(self) -> pulumi.Output[str]:
+        """Id of the service user; a change replaces the resource."""
+        return self._output("service_user_id")
+
+    @property
+    @pulumi.getter
+    def keepers(self) -> pulumi.Output[Mapping[str, Any] | None]:
+        """Any values, which are no secrets; a change replaces the resource."""
+        return self._output("keepers")
+
+    @property
+    @pulumi.getter
+    def key_id(self) -> pulumi.Output[str]:
+        """The second part of the id."""
+        return self._output("key_id")
+
+    @property
+    @pulumi.getter
+    def secret_key(self) -> pulumi.Output[str | None]:
+        """Shown once, when it is made; None where it was read; secret in state."""
+        return self._output("secret_key")
+
+    @property
+    @pulumi.getter
+    def creation_time(self) -> pulumi.Output[str | None]:
+        """ISO-8601, UTC."""
+        return self._output("creation_time")
+
+    @property
+    @pulumi.getter
+    def expiration_time(self) -> pulumi.Output[str | None]:
+        """ISO-8601, UTC; None for a key that never expires."""
+        return self._output("expiration_time")

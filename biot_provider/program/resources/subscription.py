@@ -18,13 +18,6 @@ class InterceptionSubscription(DeclaredInterceptionSubscription, module="biot", 
     When the platform moves it up because another subscriber takes its order, that is no change.
     """
 
-    type: pulumi.Output[str]
-    endpoint: pulumi.Output[str]
-    api_id: pulumi.Output[str | None]
-    entity_name: pulumi.Output[str | None]
-    path_filters: pulumi.Output[Mapping[str, str] | None]
-    execution_order: pulumi.Output[int | None]
-
     _required = ("type", "endpoint")
     _optional = ("api_id", "entity_name", "path_filters", "execution_order")
 
@@ -63,6 +56,46 @@ class InterceptionSubscription(DeclaredInterceptionSubscription, module="biot", 
         }
         super().__init__(resource_name, arguments, opts)
 
+    @property
+    @pulumi.getter
+    def type(self) -> pulumi.Output[str]:
+        """Before or after an API call, both with ``api_id``; or an entity, with ``entity_name``; a change replaces
+        the resource.
+        """
+        return self._output("type")
+
+    @property
+    @pulumi.getter
+    def endpoint(self) -> pulumi.Output[str]:
+        """A public https address; a change replaces the resource."""
+        return self._output("endpoint")
+
+    @property
+    @pulumi.getter
+    def api_id(self) -> pulumi.Output[str | None]:
+        """A method and a path, such as ``POST/organization/v1/users/patients``; a change replaces the resource."""
+        return self._output("api_id")
+
+    @property
+    @pulumi.getter
+    def entity_name(self) -> pulumi.Output[str | None]:
+        """Such as ``patient``; beside ``api_id`` it is the entity of that API; a change replaces the resource."""
+        return self._output("entity_name")
+
+    @property
+    @pulumi.getter
+    def path_filters(self) -> pulumi.Output[Mapping[str, str] | None]:
+        """Values of placeholders in ``api_id``, to intercept only calls with these (2.4.1 and later); a change
+        replaces the resource.
+        """
+        return self._output("path_filters")
+
+    @property
+    @pulumi.getter
+    def execution_order(self) -> pulumi.Output[int | None]:
+        """Among the subscribers of the same API; left out, the platform's default."""
+        return self._output("execution_order")
+
 
 class NotificationSubscription(DeclaredNotificationSubscription, module="biot", name="NotificationSubscription"):
     """An endpoint of one's own that is notified of an action on an entity, after the action has succeeded.
@@ -72,11 +105,6 @@ class NotificationSubscription(DeclaredNotificationSubscription, module="biot", 
     Any change makes a new subscription before the old one ends. A subscription that exists already, equal in every
     part, is adopted, and stays when the stack goes.
     """
-
-    entity_type_name: pulumi.Output[str]
-    action_name: pulumi.Output[str]
-    endpoint: pulumi.Output[str]
-    template_name: pulumi.Output[str | None]
 
     _required = ("entity_type_name", "action_name", "endpoint")
     _optional = ("template_name",)
@@ -105,3 +133,27 @@ class NotificationSubscription(DeclaredNotificationSubscription, module="biot", 
             "template_name": template_name,
         }
         super().__init__(resource_name, arguments, opts)
+
+    @property
+    @pulumi.getter
+    def entity_type_name(self) -> pulumi.Output[str]:
+        """Such as ``patient``; a change replaces the resource."""
+        return self._output("entity_type_name")
+
+    @property
+    @pulumi.getter
+    def action_name(self) -> pulumi.Output[str]:
+        """Such as ``_create``; a change replaces the resource."""
+        return self._output("action_name")
+
+    @property
+    @pulumi.getter
+    def endpoint(self) -> pulumi.Output[str]:
+        """A public https address; a change replaces the resource."""
+        return self._output("endpoint")
+
+    @property
+    @pulumi.getter
+    def template_name(self) -> pulumi.Output[str | None]:
+        """Limits it to one template (2.4.1 and later); a change replaces the resource."""
+        return self._output("template_name")

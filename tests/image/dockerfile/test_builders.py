@@ -19,6 +19,7 @@ from pulumi.runtime.rpc import is_rpc_secret
 from biot_provider.errors import ImageError
 from biot_provider.image.dockerfile.builders import find_builder, probe
 
+from ...uncoded import uncoded
 from ..declared import plain
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ def test_a_failed_build_shows_the_builders_last_lines_without_build_arguments(
     text = images.failure(context="context", builder=builder, build_args={"TOKEN": "canary-argument"})
     first, *lines = text.split("\n")
     assert first.startswith(f"{builder} could not build the image (exit code ")
-    assert first.endswith("); its last lines:")
+    assert uncoded(first).endswith("); its last lines:")
     assert 0 < len(lines) <= 15
     assert reason in text
     assert "canary-argument" not in text

@@ -1,5 +1,1 @@
 """`biot-provider export`."""
-
-from .command import register
-
-__all__ = ["register"]

@@ -5,67 +5,66 @@ It reads the platform and changes nothing there. What is in the folder already s
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-from pathlib import Path
+from typing import Any
 
-from ...console import print_problem
+import click
 
-_EPILOG = """\
+from ...commands import FILE, FOLDER, Command, complete_stack
+
+_DETAILS = """\
 PATTERN is a plugin's name, or one with * and ? in it; without one, every plugin is exported. The values of variables go
 into the stack's configuration, encrypted, or with --variables-file into a file that only you can read.
-Exit code: 0 the folder describes what the platform has, 1 no file is written (values that were encrypted by then stay
-in the stack's configuration), 2 wrong usage, 3 something in the folder still differs from the platform, or lacks the
-code that this very stack has deployed, which is shown.
 """
 DIFFERS = 3
 
 
-def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command and its options."""
-    parser = commands.add_parser(
-        "export",
-        help="write the platform's plugins as code",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("patterns", nargs="*", metavar="PATTERN", help="which plugins (see below)")
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="FOLDER", help="where to: FOLDER/<name>/plugin.yaml, and import.json"
-    )
-    parser.add_argument("--stack", metavar="NAME", help="the stack (default: PULUMI_STACK, else the selected one)")
-    parser.add_argument(
-        "--own-account",
-        type=Path,
-        metavar="FILE",
-        help="write the service users and subscriptions of code of your own as a Python program",
-    )
-    parser.add_argument(
-        "--variables-file", type=Path, metavar="FILE", help="put the values of variables there, as JSON in plain text"
-    )
-    parser.add_argument(
-        "--force", action="store_true", help="overwrite what differs: files, and values in the configuration"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.set_defaults(run=run)
+@click.command(
+    "export",
+    cls=Command,
+    help="Write the platform's plugins as code.",
+    details=_DETAILS,
+    exit_codes={
+        0: "the folder describes what the platform has",
+        1: "no file is written (values that were encrypted by then stay in the stack's configuration)",
+        2: "wrong usage",
+        DIFFERS: "something in the folder still differs from the platform, or lacks the code that this very stack has"
+        " deployed, which is shown",
+        130: "after Ctrl-C",
+    },
+    stopped="stopped: no file is written; values that were encrypted stay in the stack's configuration",
+)
+@click.argument("patterns", nargs=-1, metavar="[PATTERN]...", help="which plugins (see below)")
+@click.option(
+    "--out",
+    type=FOLDER,
+    required=True,
+    metavar="FOLDER",
+    help="where to: FOLDER/<name>/plugin.yaml, and import.json",
+)
+@click.option(
+    "--stack",
+    metavar="NAME",
+    shell_complete=complete_stack,
+    help="the stack (default: PULUMI_STACK, else the selected one)",
+)
+@click.option(
+    "--own-account",
+    type=FILE,
+    metavar="FILE",
+    help="write the service users and subscriptions of code of your own as a Python program",
+)
+@click.option(
+    "--variables-file", type=FILE, metavar="FILE", help="put the values of variables there, as JSON in plain text"
+)
+@click.option("--force", is_flag=True, help="overwrite what differs: files, and values in the configuration")
+@click.option("--json", is_flag=True, help="print one JSON object")
+def command(**given: Any) -> int:
+    """Export."""
+    from .export import ExportOptions, export
 
-
-def run(arguments: argparse.Namespace) -> int:
-    """Export; the exit code is as in the command's help, or 130 after Ctrl-C."""
-    from biot_provider.errors import BiotError
-
-    from ...doctor.findings import Problem
-    from .export import export
-
-    try:
-        with contextlib.ExitStack() as closing:
-            report = export(arguments, closing)
-        report.print(as_json=arguments.json)
-        return DIFFERS if report.differs else 0
-    except (BiotError, Problem) as error:
-        for line in str(error).splitlines():
-            print_problem(line)
-        return 1
-    except KeyboardInterrupt:
-        print_problem("stopped: no file is written; values that were encrypted stay in the stack's configuration")
-        return 130
+    options = ExportOptions(**given)
+    with contextlib.ExitStack() as closing:
+        report = export(options, closing)
+    report.print(as_json=options.json)
+    return DIFFERS if report.differs else 0

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import difflib
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from biot_provider.errors import coded
 from biot_provider.plugin.manifest.folders import MANIFEST
 from biot_provider.plugin.stamp import Stamp
 
@@ -37,22 +38,36 @@ _IGNORE_FILE = ".gitignore"
 _IGNORED = f"# It holds secrets in plain text.\n/{IMPORT_FILE}\n"
 
 
-def export(arguments: argparse.Namespace, closing: ExitStack) -> ExportReport:
-    """Export what the arguments say; ``closing`` closes what stays open until the outcome is printed.
+@dataclass(frozen=True)
+class ExportOptions:
+    """What the user gives."""
+
+    patterns: tuple[str, ...]
+    out: Path
+    stack: str | None
+    own_account: Path | None
+    variables_file: Path | None
+    force: bool
+    json: bool
+
+
+def export(options: ExportOptions, closing: ExitStack) -> ExportReport:
+    """Export what the options say; ``closing`` closes what stays open until the outcome is printed.
 
     Raises BiotError: no file is written then, but values may be in the stack's configuration already.
     """
-    if os.path.lexists(arguments.out) and not arguments.out.is_dir():
-        raise StoppedError(f"{arguments.out} is no folder: name another one with --out")
+    if os.path.lexists(options.out) and not options.out.is_dir():
+        raise StoppedError(f"{options.out} is no folder: name another one with --out", "BIOT-8050")
     require_engine()
-    out = arguments.out.absolute()
-    own_file, variables_file = (path and path.absolute() for path in (arguments.own_account, arguments.variables_file))
+    out = options.out.absolute()
+    own_file, variables_file = (path and path.absolute() for path in (options.own_account, options.variables_file))
     progress = closing.enter_context(Progress())
+    progress.show("reading the stack")
     # From here on the working folder is the project's, from which a program names its files.
-    target = closing.enter_context(opened(arguments.stack))
+    target = closing.enter_context(opened(options.stack))
     own_file, variables_file = (path and _relative(path) for path in (own_file, variables_file))
     variables = Variables(target, variables_file)
-    return _Export(target, _relative(out), own_file, variables, progress, force=arguments.force).run(arguments)
+    return _Export(target, _relative(out), own_file, variables, progress, force=options.force).run(options)
 
 
 class _Export:
@@ -77,10 +92,10 @@ class _Export:
         self._force = force
         self._notes = Notes()
 
-    def run(self, arguments: argparse.Namespace) -> ExportReport:
+    def run(self, options: ExportOptions) -> ExportReport:
         """Export and give the outcome."""
         live = live_plugins(self._client, self._progress)
-        manifests = list(self._manifests(live, arguments.patterns))
+        manifests = list(self._manifests(live, options.patterns))
         others = list(self._own_account(live)) if self._own_file else []
         note_surprises(others, self._target, self._notes.add)
         resources = [*(manifest.resource for manifest in manifests), *others]
@@ -103,7 +118,7 @@ class _Export:
         for manifest in due:
             self._compare(manifest, values.get(manifest.folder, {}))
         return ExportReport(
-            folder=str(arguments.out),
+            folder=str(options.out),
             program_folder=str(self._out),
             manifests=manifests,
             outcomes=outcomes,
@@ -113,8 +128,8 @@ class _Export:
             missing=missing,
             gone=sorted(folder for name, folder in described(self._out).items() if name not in live),
             warnings=self._notes.lines(),
-            import_file=str(arguments.out / IMPORT_FILE),
-            commands=commands(self._target, arguments.out / IMPORT_FILE),
+            import_file=str(options.out / IMPORT_FILE),
+            commands=commands(self._target, options.out / IMPORT_FILE),
             variables_file=str(self._variables.file) if self._variables.file else None,
             own_program=str(self._own_file) if self._own_file else None,
             prompts=[key for other in others for key, _ in secret_values(other)] if self._variables.file else [],
@@ -129,12 +144,14 @@ class _Export:
             self._progress.show(f"comparing plugins: {number}")
             answer = complete(self._client, live[name])
             if answer is None:
-                self._notes.add(f"plugin {name!r}", "was deleted meanwhile, so it is left out")
+                self._notes.add(f"plugin {name!r}", coded("was deleted meanwhile, so it is left out", "BIOT-8080"))
                 continue
             path = self._out / folders[name] / MANIFEST
             if (PLUGIN, name) in self._variables.in_state and not (name in patterns or os.path.lexists(path)):
-                text = f"the stack has it already and declares it elsewhere: {MANIFEST} is written where you name it"
-                self._notes.add(f"plugin {name!r}", text)
+                text = (
+                    f"the stack has it already and declares it elsewhere: its {MANIFEST} is written where you name it"
+                )
+                self._notes.add(f"plugin {name!r}", coded(text, "BIOT-8080"))
                 continue
             content = declared_content(path, _unheard)
             state = taken_over(kind, answer, self._context(folders[name]), content, self._notes.add)
@@ -145,11 +162,12 @@ class _Export:
 
     def _own_account(self, live: Mapping[str, PluginAnswer]) -> Iterable[Existing]:
         """The resources of one's own account, but those that the stack declares elsewhere."""
-        text = _text(self._own_file) if self._own_file else ""
+        program = _text(self._own_file) if self._own_file else ""
         for resource in own_account(self._target, live, self._notes.add):
-            if self._is_in_state(resource) and not declares(text, resource):
+            if self._is_in_state(resource) and not declares(program, resource):
                 name = resource.kind.lifecycle.name(resource.id, resource.state)
-                self._notes.add(name, "the stack has it already and declares it elsewhere, so it is left out")
+                text = "the stack has it already and declares it elsewhere, so it is left out"
+                self._notes.add(name, coded(text, "BIOT-8080"))
             else:
                 yield resource
 
@@ -197,7 +215,8 @@ class _Export:
             if is_kept is False or (is_kept is None and self._force):
                 due[key] = value
             elif is_kept is None:
-                self._notes.add("", f"{key} in the stack's configuration is another value than on the platform")
+                text = f"{key} in the stack's configuration is another value than on the platform"
+                self._notes.add("", coded(text, "BIOT-8052"))
         return due
 
     def _is_forced(self, status: str) -> bool:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from biot_provider.api.models.plugins import NAME_PREFIX, PluginAnswer
-from biot_provider.errors import InputError, NotFoundError
-from biot_provider.lifecycle.validation import nearest
+from biot_provider.errors import InputError, NotFoundError, coded
+from biot_provider.lifecycle.problems import nearest
 from biot_provider.plugin.manifest.folders import MANIFEST, NO_PLACE_FOR_PLUGINS
 from biot_provider.plugin.manifest.yaml_file import read_yaml
 
@@ -46,12 +46,16 @@ def selected(live: Mapping[str, PluginAnswer], patterns: Iterable[str], note: No
     unmatched = [pattern for pattern in given if not fnmatch.filter(live, pattern)]
     if unmatched:
         raise StoppedError(
-            "\n".join(f"no plugin is named like {pattern!r}{nearest(pattern, list(live))}" for pattern in unmatched)
+            "\n".join(
+                coded(f"no plugin is named like {pattern!r}{nearest(pattern, list(live))}", "BIOT-8002")
+                for pattern in unmatched
+            ),
+            None,
         )
     chosen = [name for name in live if not given or any(fnmatch.fnmatchcase(name, pattern) for pattern in given)]
     for name in chosen:
         if not _NAME.fullmatch(name):
-            note(f"plugin {name!r}", "has a name that no declaration can have, so it is left out")
+            note(f"plugin {name!r}", coded("has a name that no declaration can have, so it is left out", "BIOT-8080"))
     return [name for name in chosen if _NAME.fullmatch(name)]
 
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from biot_provider.api.models.plugins import NAME_PREFIX, PluginAnswer
 from biot_provider.api.models.subscriptions import SubscriptionAnswer
+from biot_provider.errors import coded
 from biot_provider.hooks.answers import hosted_by, plugin_subscriber
 from biot_provider.service_user.writes import observed
 from biot_provider.subscription.ids import id_of
@@ -33,13 +34,19 @@ def _service_users(target: Target, live: Mapping[str, PluginAnswer], note: Note)
         if not row.id:
             continue
         if name.removeprefix(NAME_PREFIX) in live:
-            note(f"service user {name!r}", "has the name of a hosted plugin, so it is taken for its own and left out")
+            note(
+                f"service user {name!r}",
+                coded("has the name of a hosted plugin, so it is taken for its own and left out", "BIOT-8080"),
+            )
             continue
         if not name:
-            note("", "service users without a name, as those of hosted plugins are, are left out")
+            note("", coded("service users without a name, as those of hosted plugins are, are left out", "BIOT-8080"))
             continue
         if row.id == target.connection.settings.service_id:
-            note(f"service user {name!r}", "is the identity of this very connection, so it is left out")
+            note(
+                f"service user {name!r}",
+                coded("is the identity of this very connection, so it is left out", "BIOT-8080"),
+            )
             continue
         here = _here(target, name)
         state = observed(row, kind.codec.state(kind.checked({})))

@@ -89,10 +89,13 @@ class Variables:
     def _require(self, has_engine: bool) -> None:
         if not has_engine:
             advice = f"{INSTALL}, or name a file for them with --variables-file"
-            raise StoppedError(f"there is no {ENGINE} on PATH to encrypt the values of variables", advice=advice)
+            raise StoppedError(
+                f"there is no {ENGINE} on PATH to encrypt the values of variables", "BIOT-8012", advice=advice
+            )
         if "." in self.target.project.name:
             raise StoppedError(
                 f"`{ENGINE} config set --path` cannot write below {self._key}, since the project's name has a dot",
+                "BIOT-8051",
                 advice="name a file for the values of variables with --variables-file",
             )
 
@@ -103,7 +106,7 @@ class Variables:
         try:
             found = read_overrides(value, self.target.project.folder)
         except InputError as error:
-            raise StoppedError(f"{self._key} in the stack's configuration: {error}") from None
+            raise StoppedError(f"{self._key} in the stack's configuration: {error.text}", error.message_code) from None
         plugins = found.items() if isinstance(found, dict) else ()
         return {folder: override for folder, override in plugins if isinstance(override, dict)}
 

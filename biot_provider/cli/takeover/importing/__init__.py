@@ -1,5 +1,1 @@
 """`biot-provider import`."""
-
-from .command import register
-
-__all__ = ["register"]

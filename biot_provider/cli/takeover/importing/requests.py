@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from biot_provider.api.models.plugins import NAME_PREFIX
-from biot_provider.errors import ApiError, InputError, LoginError, NotFoundError
+from biot_provider.errors import ApiError, InputError, LoginError, NotFoundError, coded
 from biot_provider.lifecycle.kind import Context
-from biot_provider.lifecycle.validation import nearest
+from biot_provider.lifecycle.problems import nearest
 from biot_provider.plugin.manifest.folders import MANIFEST
 
+from ...findings import WrongUsageError
 from ..kinds import PLUGIN, PROVIDERS, REFUSED, Existing, Kind
 from ..notes import Note, note_surprises
 from ..plugins import Content, declared_content, taken_over
-from ..target import Parent, StoppedError, Target, WrongUsageError
+from ..target import Parent, StoppedError, Target
 
 _PLUGINS = Path("plugins")
 """The folder that `declare_plugins` reads by default."""
@@ -58,7 +59,7 @@ def requests_of(texts: Iterable[str], codes: Iterable[str], image_tags: Iterable
         if name not in plugins
     ]
     if problems:
-        raise WrongUsageError("\n".join(problems))
+        raise WrongUsageError("\n".join(coded(problem, "BIOT-8053") for problem in problems), None)
     return requests
 
 
@@ -82,11 +83,12 @@ def read(requests: Iterable[Request], target: Target, parent: Parent | None, not
         if resource is None:
             lifecycle = kinds[request.kind].lifecycle
             shown = lifecycle.name(request.id, lifecycle.state())
-            problems.append(f"{request.name}: there is no {shown} on {target.connection.settings.base_url}")
+            problem = f"{request.name}: there is no {shown} on {target.connection.settings.base_url}"
+            problems.append(coded(problem, "BIOT-5002"))
         else:
             found.append(resource)
     if problems:
-        raise StoppedError("\n".join([*problems, "nothing is written: correct the ids, or biot:baseUrl"]))
+        raise StoppedError("\n".join([*problems, "nothing is written: correct the ids, or biot:baseUrl"]), None)
     note_surprises(found, target, note)
     return found
 

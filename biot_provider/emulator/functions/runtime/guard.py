@@ -118,6 +118,8 @@ class _Guard:
 
     def end(self) -> None:
         """Kill the process, its group and all its descendants, and see them gone."""
+        # Only Linux hands the orphans of a process to this one, to be found below.
+        orphans_to_be = [] if sys.platform == "linux" else _descendants()
         self._signal(signal.SIGKILL)
         if not self._has_ended:
             # It may not have become the leader of its group yet.
@@ -127,8 +129,9 @@ class _Guard:
             # What has left the group is this one's child by now, or will be.
             while True:
                 if os.waitpid(-1, os.WNOHANG)[0] == 0:
-                    _kill_descendants()
+                    _kill(_descendants())
                     os.waitpid(-1, 0)
+        _kill(orphans_to_be)
 
     def _signal(self, number: int) -> None:
         """Send a signal to the process and its group, if they still exist."""
@@ -203,13 +206,27 @@ def _how(status: int) -> dict[str, Any]:
 
 
 def _resident(pid: int) -> int:
-    """Return the most memory that a process had in use so far, in bytes; 0 where that cannot be known."""
+    """Return the most memory that a process had in use so far, in bytes; 0 where that cannot be known.
+
+    Only Linux keeps the highest value; elsewhere it is what the process has in use now.
+    """
+    if sys.platform != "linux":
+        return _resident_now(pid)
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
     except OSError:
         return 0
     _, found, rest = status.partition("VmHWM:")
     return int(rest.split(None, 1)[0]) * 1024 if found else 0
+
+
+def _resident_now(pid: int) -> int:
+    import psutil
+
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return 0
 
 
 def _resident_family() -> int:
@@ -223,10 +240,12 @@ def _resident_family() -> int:
     return total
 
 
-def _kill_descendants() -> None:
+def _kill(processes: list[psutil.Process]) -> None:
+    if not processes:
+        return
     import psutil
 
-    for process in _descendants():
+    for process in processes:
         with contextlib.suppress(psutil.Error):
             process.kill()
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from biot_provider.config import KEYS, SECRET_KEYS, Settings
 from biot_provider.errors import ConfigError
-from biot_provider.lifecycle.validation import nearest
+from biot_provider.lifecycle.problems import nearest
 
+from .doctor.project import ENGINE, INSTALL, Project, read_map, run_engine
 from .findings import Problem
-from .project import ENGINE, INSTALL, Project, read_map, run_engine
 
 NAMESPACE = "biot:"
 VARIABLES: Mapping[str, str | None] = {key.name: key.variable for key in KEYS}
@@ -21,7 +21,7 @@ VARIABLES: Mapping[str, str | None] = {key.name: key.variable for key in KEYS}
 
 
 @dataclass(frozen=True)
-class Stack:
+class StackFile:
     """A stack's configuration file: the plain values of the namespace, and which of its keys are encrypted.
 
     ``defaults`` is the configuration that stands in Pulumi.yaml, for all stacks.
@@ -50,15 +50,17 @@ class Stack:
         return [key for key, value in self.given.items() if isinstance(value, dict) and "secure" in value]
 
 
-def read_stack(project: Project, stack: str) -> Stack:
+def read_stack(project: Project, stack: str) -> StackFile:
     """Read the stack's configuration file. Raises Problem."""
     file = project.stack_file(stack)
     if not file.is_file():
-        raise Problem(f"there is no {project.shown(file)}: name another stack, or run `pulumi stack init {stack}`")
+        raise Problem(
+            f"there is no {project.shown(file)}: name another stack, or run `pulumi stack init {stack}`", "BIOT-8005"
+        )
     content = read_map(file).get("config") or {}
     if not isinstance(content, dict):
-        raise Problem(f"config in {project.shown(file)} is not a map: correct it")
-    return Stack(project.shown(file), content, _defaults(project))
+        raise Problem(f"config in {project.shown(file)} is not a map: correct it", "BIOT-8006")
+    return StackFile(project.shown(file), content, _defaults(project))
 
 
 def _defaults(project: Project) -> dict[str, Any]:
@@ -71,14 +73,17 @@ def _defaults(project: Project) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
 
-def decrypt(project: Project, name: str, stack: Stack) -> dict[str, Any]:
+def decrypt(project: Project, name: str, stack: StackFile) -> dict[str, Any]:
     """Return every key of the namespace in plain text; Pulumi decrypts the encrypted ones. Raises Problem."""
     values = stack.given
     if not stack.encrypted:
         return values
     encrypted_keys = " and ".join(f"{NAMESPACE}{key}" for key in stack.encrypted)
     if shutil.which(ENGINE) is None:
-        raise Problem(f"{encrypted_keys} in {stack.shown} is encrypted and there is no {ENGINE} to read it: {INSTALL}")
+        raise Problem(
+            f"{encrypted_keys} in {stack.shown} is encrypted and there is no {ENGINE} to read it: {INSTALL}",
+            "BIOT-8007",
+        )
     arguments = ("config", "--show-secrets", "--json", "--stack", name, "--non-interactive")
     try:
         output = json.loads(run_engine(*arguments, folder=project.folder))
@@ -86,42 +91,56 @@ def decrypt(project: Project, name: str, stack: Stack) -> dict[str, Any]:
     except Problem as problem:
         advice = "log in to the stack's backend and give its passphrase (PULUMI_CONFIG_PASSPHRASE)"
         raise Problem(
-            f"{encrypted_keys} in {stack.shown} is encrypted and cannot be read: {problem}; {advice}"
+            f"{encrypted_keys} in {stack.shown} is encrypted and cannot be read: {problem}; {advice}", "BIOT-8007"
         ) from None
     except (ValueError, KeyError, TypeError):
-        raise Problem(f"`{ENGINE} config` does not show {encrypted_keys}: run it by hand with --stack {name}") from None
+        raise Problem(
+            f"`{ENGINE} config` does not show {encrypted_keys}: run it by hand with --stack {name}", "BIOT-8007"
+        ) from None
 
 
-def settings(stack: Stack, values: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[str, Settings]:
-    """Return the source of each key, and the settings. Raises Problem."""
+def settings(
+    stack: StackFile, values: Mapping[str, Any], environment: Mapping[str, str], suffix: str
+) -> tuple[str, Settings]:
+    """Return the source of each key, and the settings; a variable with the suffix counts first. Raises Problem."""
     unknown = [key for key in values if key not in VARIABLES]
     if unknown:
         wrong = ", ".join(f"{NAMESPACE}{key}{nearest(key, sorted(VARIABLES))}" for key in unknown)
-        raise Problem(f"unknown keys in {stack.where(unknown[0])}: {wrong}")
+        raise Problem(f"unknown keys in {stack.where(unknown[0])}: {wrong}", "BIOT-1014")
     plain = [key for key in SECRET_KEYS if key in values and key not in stack.encrypted]
     if plain:
         keys = " and ".join(f"{NAMESPACE}{key}" for key in plain)
         raise Problem(
             f"{keys} stands in plain text in {stack.where(plain[0])}: make a new one, since this one may be known,"
-            f" and run `pulumi config set --secret {NAMESPACE}{plain[0]}`"
+            f" and run `pulumi config set --secret {NAMESPACE}{plain[0]}`",
+            "BIOT-1013",
         )
     try:
-        read = Settings.read(lambda key: values.get(key.removeprefix(NAMESPACE)), environment)
+        read = Settings.read(lambda key: values.get(key.removeprefix(NAMESPACE)), _effective(environment, suffix))
     except ConfigError as error:
-        raise Problem(str(error)) from None
-    return ", ".join(_sources(stack, values, environment)), read
+        raise Problem(error.text, error.message_code) from None
+    return ", ".join(_sources(stack, values, environment, suffix)), read
 
 
-def secrets(source: Mapping[str, Any]) -> list[str]:
+def secrets(source: Mapping[str, Any], suffix: str = "") -> list[str]:
     """Return every secret in the stack's values or in the environment, to redact it."""
-    found = [source.get(name) for key in SECRET_KEYS for name in (key, VARIABLES[key]) if name is not None]
+    names = [name for key in SECRET_KEYS for name in (key, VARIABLES[key]) if name is not None]
+    found = [source.get(name) for name in (*names, *(f"{name}_{suffix}" for name in names if suffix))]
     return [value for value in found if isinstance(value, str) and value]
 
 
-def _sources(stack: Stack, values: Mapping[str, Any], environment: Mapping[str, str]) -> Iterable[str]:
+def _effective(environment: Mapping[str, str], suffix: str) -> dict[str, str]:
+    """The environment, in which a variable with the suffix stands for the one without."""
+    own = {name: environment.get(f"{name}_{suffix}") for name in VARIABLES.values() if name and suffix}
+    return {**environment, **{name: value for name, value in own.items() if value}}
+
+
+def _sources(stack: StackFile, values: Mapping[str, Any], environment: Mapping[str, str], suffix: str) -> Iterable[str]:
     for key, variable in VARIABLES.items():
         if values.get(key) is not None:
             encrypted = ", encrypted" if key in stack.encrypted else ""
             yield f"{NAMESPACE}{key} from {stack.where(key)}{encrypted}"
+        elif variable is not None and suffix and environment.get(f"{variable}_{suffix}"):
+            yield f"{NAMESPACE}{key} from {variable}_{suffix}, which `pulumi` does not read"
         elif variable is not None and environment.get(variable):
             yield f"{NAMESPACE}{key} from {variable}"

@@ -1,0 +1,165 @@
+"""What files held when they were read last, so that a file which did not change is not opened again.
+
+The rule is git's: a file is the same while its size, its time of change, its inode and its time of change of the inode
+are, and its mode. A file that changed a moment before it was read may change again within one tick of the clock,
+without a trace: nothing is noted of it, and it is read again the next time. `ctime` shows what `touch -d` and `cp -p`
+hide; where inode or ctime are not steady, as on some network shares, files are read each time, and so are those with a
+ctime of whole seconds: read-only images (squashfs, ISO 9660, layers that are loaded when they are read) have none of
+their own and show the mtime, which is often the same in each image. Where ctime is the time of creation (Windows), size
+and time of change decide.
+
+It is kept in memory, and for the next process in the user's cache folder, a file for each source. It is a convenience
+alone: what cannot be written is not kept, and what is damaged or another user's is not believed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from biot_provider.errors import PackagingError
+from biot_provider.package.cache_folder import cache_folder, is_own
+from biot_provider.package.source_file import PackageFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ENDING = ".json"
+MAX_SOURCES = 2000
+"""Sources that are kept on disk, at most."""
+
+FOLDER = "digests"
+"""Of the cache folder."""
+_VERSION = "biot digests v1"
+_MAX_FILES = 50_000
+"""Files that are kept in memory, at most: 20 MB."""
+_SECOND = 10**9
+_TICK = _SECOND // 50
+"""Nanoseconds in which a system may give two changes the same time: its clock's tick, 16 ms on Windows."""
+_COARSE_TICK = 2 * _SECOND
+"""The same on filesystems with whole seconds, FAT's being two."""
+_HAS_TIME_OF_CHANGE = os.name != "nt"
+
+Known = dict[str, tuple[str, PackageFile]]
+"""By path: the stamp, and what was read."""
+
+_MEMORY: dict[str, Known] = {}
+_LOCK = threading.Lock()
+
+
+def stamp(status: os.stat_result, now: int) -> str | None:
+    """Return what changes with a file; None for one that changed just now, as a second change might not show.
+
+    `now` is the time in nanoseconds before the file is read.
+    """
+    modified, changed = status.st_mtime_ns, status.st_ctime_ns
+    if _HAS_TIME_OF_CHANGE and not changed % _SECOND:
+        return None
+    tick = _TICK if _HAS_TIME_OF_CHANGE or modified % _SECOND else _COARSE_TICK
+    if max(modified, changed) + tick >= now:
+        return None
+    return f"{status.st_size} {modified} {changed} {status.st_ino} {status.st_mode}"
+
+
+class KnownFiles:
+    """What is known of one source's files; `source` says which, in any words."""
+
+    def __init__(self, *source: str) -> None:
+        self._key = hashlib.sha256("\0".join((_VERSION, *source)).encode(errors="surrogateescape")).hexdigest()
+        with _LOCK:
+            known = _MEMORY.get(self._key)
+        if known is None:
+            known = _read(self._key)
+            _remember(self._key, known)
+        self._known = known
+
+    def find(self, path: str, its_stamp: str | None) -> PackageFile | None:
+        """Return a file as it was read last, if it is still the same."""
+        known = self._known.get(path)
+        return known[1] if known is not None and known[0] == its_stamp else None
+
+    def all(self, stamp_of_all: str | None) -> tuple[PackageFile, ...]:
+        """Return the files of an archive, which has one stamp for all of them; none when it is not the same."""
+        found = self._known.values()
+        return tuple(file for its_stamp, file in found) if all(its[0] == stamp_of_all for its in found) else ()
+
+    def keep(self, files: Iterable[tuple[str | None, PackageFile]]) -> None:
+        """Keep what was read now, in place of all that was known."""
+        known = {file.path: (its_stamp, file) for its_stamp, file in files if its_stamp is not None}
+        if known != self._known:
+            _remember(self._key, known)
+            _write(self._key, known)
+        self._known = known
+
+
+def forget_all() -> None:
+    """Drop everything that is known: a file was found not to hold what was known of it."""
+    with _LOCK:
+        _MEMORY.clear()
+    with contextlib.suppress(OSError, PackagingError):
+        for path in (cache_folder() / FOLDER).glob(f"*{ENDING}"):
+            path.unlink(missing_ok=True)
+
+
+def _remember(key: str, known: Known) -> None:
+    with _LOCK:
+        _MEMORY.pop(key, None)
+        _MEMORY[key] = known
+        total = sum(map(len, _MEMORY.values()))
+        while total > _MAX_FILES and len(_MEMORY) > 1:
+            total -= len(_MEMORY.pop(next(iter(_MEMORY))))
+
+
+def _place(key: str) -> Path:
+    return cache_folder() / FOLDER / f"{key[:32]}{ENDING}"
+
+
+def _read(key: str) -> Known:
+    try:
+        with _place(key).open("rb") as file:
+            if not is_own(os.fstat(file.fileno())):
+                return {}
+            checksum, _, body = file.read().partition(b"\n")
+        if hashlib.sha256(body).hexdigest().encode() != checksum:
+            return {}
+        found = json.loads(body)
+        return {
+            path: (its_stamp, PackageFile(path, size, digest, executable=executable))
+            for path, its_stamp, size, digest, executable in found
+        }
+    except (OSError, PackagingError, ValueError, TypeError):
+        return {}
+
+
+@functools.cache
+def _make_room(folder: Path) -> None:
+    """Drop the sources that were not read for longest, once in a process."""
+    entries = [(entry.stat().st_mtime, entry.path) for entry in os.scandir(folder)]
+    for _, path in sorted(entries)[: max(0, len(entries) - MAX_SOURCES)]:
+        with contextlib.suppress(OSError):
+            os.unlink(path)  # noqa: PTH108
+
+
+def _write(key: str, known: Known) -> None:
+    listed = [[path, its_stamp, file.size, file.digest, file.executable] for path, (its_stamp, file) in known.items()]
+    body = json.dumps(listed, separators=(",", ":")).encode()
+    with contextlib.suppress(OSError, PackagingError):
+        place = _place(key)
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not place.exists():
+            _make_room(place.parent)
+        handle, draft = tempfile.mkstemp(prefix=".draft-", dir=place.parent)
+        try:
+            with open(handle, "wb") as file:  # noqa: PTH123  (a descriptor)
+                file.write(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+            os.replace(draft, place)  # noqa: PTH105
+        except BaseException:
+            os.unlink(draft)  # noqa: PTH108
+            raise

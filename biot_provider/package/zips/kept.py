@@ -1,0 +1,110 @@
+"""Packages that were zipped while they were read, for the process that sends them: a preview's serves its `pulumi up`.
+
+A zip lies in the user's cache folder under its package's digest and its own, by which it is verified before it is used.
+One that another user can have written is not used. It is kept for an hour. What cannot be kept is zipped when it is
+sent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+import time
+from typing import IO, TYPE_CHECKING
+
+from biot_provider.errors import PackagingError
+from biot_provider.package.cache_folder import cache_folder, is_own
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+FOLDER = "zipped"
+"""Of the cache folder."""
+
+_SECONDS = 3600.0
+_MAX_BYTES = 1024**3
+"""Bytes of all kept zips; beyond it no more are kept until some are an hour old."""
+_ENDING = ".zip"
+_DRAFT = ".draft-"
+
+
+class Hashing:
+    """A file that is hashed while it is written."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.checksum = hashlib.sha256()
+
+    def write(self, data: bytes | bytearray, /) -> None:
+        """Write the next bytes."""
+        self.checksum.update(data)
+        self._file.write(data)
+
+
+def keep_zip(write: Callable[[Hashing], str]) -> bool:
+    """Have `write` write a zip and return its package's digest; return False where nothing can be kept.
+
+    What `write` raises passes through, except for an `OSError`: that is the cache's.
+    """
+    try:
+        folder = cache_folder() / FOLDER
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if _bytes_kept(folder) > _MAX_BYTES:
+            return False
+        handle, draft = tempfile.mkstemp(prefix=_DRAFT, dir=folder)
+    except (OSError, PackagingError):
+        return False
+    try:
+        with open(handle, "wb") as file:  # noqa: PTH123 (a descriptor)
+            target = Hashing(file)
+            digest = write(target)
+        os.replace(draft, folder / f"{digest}-{target.checksum.hexdigest()}{_ENDING}")  # noqa: PTH105
+    except OSError:
+        return False
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(draft)  # noqa: PTH108
+    return True
+
+
+def kept_zip(digest: str) -> IO[bytes] | None:
+    """Return the zip of a package, open at its start; None where there is none."""
+    with contextlib.suppress(OSError, PackagingError):
+        for path in (cache_folder() / FOLDER).glob(f"{digest}-*{_ENDING}"):
+            file = path.open("rb")
+            try:
+                if is_own(os.fstat(file.fileno())):
+                    checksum = hashlib.file_digest(file, "sha256").hexdigest()
+                    if path.stem == f"{digest}-{checksum}":
+                        file.seek(0)
+                        return file
+            except BaseException:
+                file.close()
+                raise
+            file.close()
+            path.unlink()
+    return None
+
+
+def kept_zip_size(digest: str) -> int | None:
+    """Return the bytes of the zip of a package; None where there is none."""
+    with contextlib.suppress(OSError, PackagingError):
+        for path in (cache_folder() / FOLDER).glob(f"{digest}-*{_ENDING}"):
+            return path.stat().st_size
+    return None
+
+
+def _bytes_kept(folder: Path) -> int:
+    """Drop what is older than an hour; return the bytes of the rest."""
+    total = 0
+    for entry in os.scandir(folder):
+        with contextlib.suppress(OSError):
+            status = entry.stat()
+            if time.time() - status.st_mtime > _SECONDS:
+                os.unlink(entry.path)  # noqa: PTH108
+            else:
+                total += status.st_size
+    return total

@@ -1,0 +1,167 @@
+"""Reads of plugins for a refresh: of one that is as it was known by a search that many share, of any other alone.
+
+A plugin that a stack takes over is read here too. The platform gives neither the code nor the image's tag back: what a
+stamp says of them is a digest, and a plugin without a stamp of this resource is taken over without code, which leaves
+the deployed code alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from biot_provider.errors import NotFoundError, coded
+from biot_provider.hooks import ADAPT_ENTITY
+from biot_provider.lifecycle.kind import Context, Found
+from biot_provider.lifecycle.shared_reads import Page, SharedReads
+from biot_provider.plugin.model import AS_DEPLOYED, PluginState
+from biot_provider.plugin.stamp import SEED, Stamp, is_digest, is_remade
+from biot_provider.plugin.state import VARIABLES, has_code, observed, observed_code, own_variables
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from biot_provider.api.client import Client
+    from biot_provider.api.models.plugins import InterceptionAnswer, PluginAnswer, SubscriptionsAnswer
+
+
+class PluginReads:
+    """The reads of one process. What decides a write is read by the write itself."""
+
+    def __init__(self) -> None:
+        self._shared: dict[Client, SharedReads[PluginAnswer]] = {}
+
+    def read(self, id_: str, known: PluginState, context: Context) -> Found[PluginState] | None:
+        """Read the plugin; one of that name which is another counts as gone. Raises what a request raises."""
+        has_no_state = known.creation_time is None and known.platform is None
+        is_import = has_no_state and not known.name
+        known = known.model_copy(update={"name": known.name or id_})
+        shared = self._of(context.client)
+        if not has_no_state and (shown := shared.shown(id_)) and (found := _unchanged(shown, id_, known, context)):
+            return found
+        try:
+            answer = shared.alone(id_)
+        except NotFoundError:
+            if has_no_state and not is_import:
+                raise  # the platform's own words say more than that there is none
+            return None
+        if is_import:
+            return Found(id_, imported(answer, known))
+        if has_no_state:
+            return Found(id_, observed(answer, known))
+        return _found(answer, id_, known, context)
+
+    def written(self, name: str, context: Context) -> AbstractContextManager[None]:
+        """For a write of the plugin in the block: what was searched before its end no longer counts."""
+        return self._of(context.client).written(name)
+
+    def _of(self, client: Client) -> SharedReads[PluginAnswer]:
+        def search(page: int, seconds: float) -> Page[PluginAnswer]:
+            answer = client.search_plugins_page(page, timeout=seconds)
+            return Page(answer.data, answer.total)
+
+        return self._shared.setdefault(
+            client, SharedReads(client.get_plugin, search, lambda row: row.bare_name, _meaning)
+        )
+
+
+def _meaning(answer: PluginAnswer) -> object:
+    """What counts of a plugin: a search may well hide the platform's own variables, keys among them."""
+    own = own_variables(answer.environment_variables)
+    return answer.model_copy(update={VARIABLES: own}), Stamp.found(answer), answer.environment_variables is None
+
+
+def _unchanged(shown: PluginAnswer, id_: str, known: PluginState, context: Context) -> Found[PluginState] | None:
+    """The plugin that a search shows, if it is as it was known: anything new is read alone before it counts."""
+    if not _is_whole(shown):
+        return None
+    lines: list[str] = []
+    context.client.hide((shown.environment_variables or {}).values())
+    found = _found(shown, id_, known, replace(context, report=lines.append))
+    if found is None or found.state != known:
+        return None
+    for line in lines:
+        context.report(line)
+    return found
+
+
+def _is_whole(shown: PluginAnswer) -> bool:
+    """Whether a row shows each part that counts as it was known where it is not shown: a null may hide an edit."""
+    parts = (shown.subscriptions, shown.cors)
+    return shown.environment_variables is not None and all(
+        part is not None and None not in dict(part).values() for part in parts
+    )
+
+
+def _found(answer: PluginAnswer, id_: str, known: PluginState, context: Context) -> Found[PluginState] | None:
+    state = observed(answer, known)
+    if is_remade(answer, known):
+        # Even with this resource's stamp: this state may be one that is to be deleted, of before a replacement.
+        stamp = Stamp.found(answer)
+        outlook = "; its stamp is this resource's, so `pulumi up` continues with it"
+        context.report(
+            coded(
+                f"warning: plugin {id_!r} of this stack no longer exists: the one of that name was created at"
+                f" {answer.creation_time}, not at {known.creation_time}, and is left alone"
+                f"{outlook if stamp is not None and stamp.is_of(known.owner) else ''}",
+                "BIOT-5106",
+            )
+        )
+        return None
+    return Found(id_, _with_code(state, answer, known, context))
+
+
+def _with_code(state: PluginState, answer: PluginAnswer, known: PluginState, context: Context) -> PluginState:
+    """The state with its code and its stamp as they are on the platform."""
+    stamp = Stamp.found(answer)
+    if stamp is not None and not stamp.belongs_to(known.owner):
+        context.report(
+            coded(
+                f"warning: plugin {state.name!r} belongs to another stack or resource by now (owner {stamp.owner}):"
+                " this stack leaves it alone. What to do: take it out of the program, or set adopt=True to take it"
+                " over",
+                "BIOT-5107",
+            )
+        )
+        # The adoption that is declared is due again.
+        return observed_code(state, answer, None, known).model_copy(update={"adopt": False})
+    if not has_code(known) and answer.version != known.version and (stamp is None or stamp.digest == SEED):
+        context.report(
+            f"plugin {state.name!r}: version {answer.version} of its code was deployed elsewhere; it stays, since"
+            " no code is declared"
+        )
+    return observed_code(state, answer, stamp if context.settings.stamp else None, known)
+
+
+def as_declared(answer: PluginAnswer, known: PluginState) -> PluginState:
+    """The state of the plugin that the platform shows, without what the platform fills in and without its code.
+
+    ``known`` is what is known of it without having read it.
+    """
+    state = observed(answer, known)
+    update: dict[str, Any] = {"subscriptions": _without_echoes(state.subscriptions)}
+    if state.deployment_package_type == "IMAGE":
+        update |= {"image_tag": state.image_tag or AS_DEPLOYED, "runtime": None, "handler": None}
+    return state.model_copy(update=update)
+
+
+def imported(answer: PluginAnswer, known: PluginState) -> PluginState:
+    """The state of the plugin, with the digest of the code that this very resource has deployed."""
+    state = as_declared(answer, known)
+    stamp = Stamp.found(answer)
+    if stamp is not None and stamp.is_of(known.owner) and is_digest(stamp.digest):
+        state = state.model_copy(update={"code_digest": stamp.digest})
+    return state
+
+
+def _without_echoes(shown: SubscriptionsAnswer | None) -> SubscriptionsAnswer | None:
+    """Subscriptions without what the platform fills in: an order that is the plugin's, the entity of an API call."""
+    if shown is None or not shown.interceptions:
+        return shown
+
+    def declared(item: InterceptionAnswer) -> InterceptionAnswer:
+        order = None if item.order == shown.interception_order else item.order
+        entity = item.entity_type_name if item.type == ADAPT_ENTITY else None
+        return item.model_copy(update={"order": order, "entity_type_name": entity})
+
+    return shown.model_copy(update={"interceptions": tuple(map(declared, shown.interceptions))})

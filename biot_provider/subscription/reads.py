@@ -1,0 +1,72 @@
+"""Reads of subscriptions for a refresh: those of one endpoint share the search that finds them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from biot_provider.api.models.subscriptions import SubscriptionAnswer
+from biot_provider.api.single_flight import SingleFlight
+from biot_provider.lifecycle.shared_reads import MAX_AGE_SECONDS
+from biot_provider.subscription.model import SubscriptionState
+from biot_provider.subscription.writes import SubscriptionWrites, found_among
+
+_WAIT_SECONDS = 60.0
+"""For the search of another thread; then a thread searches by itself."""
+
+
+@dataclass
+class _Searched:
+    """What a search has shown; each subscription is read from it once, since another read wants to see what is new."""
+
+    rows: Sequence[SubscriptionAnswer]
+    since: float
+    read: set[object] = field(default_factory=set)
+
+
+class SubscriptionReads:
+    """The reads of one kind by one process, for all its threads."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._searches: dict[str, SingleFlight[None]] = {}
+        self._searched: dict[str, _Searched] = {}
+
+    def find(self, state: SubscriptionState, writes: SubscriptionWrites) -> SubscriptionAnswer | None:
+        """The subscription as the platform shows it; one that a shared search lacks is searched by itself."""
+        endpoint = state.endpoint
+        searched_now: list[bool] = []
+
+        def search(_seconds: float) -> None:
+            if not self._may_read(state):
+                since = self._clock()
+                searched = _Searched(writes.search(state), since)
+                with self._lock:
+                    self._searched[endpoint] = searched
+                searched_now.append(True)
+
+        try:
+            if not self._may_read(state):
+                self._searches.setdefault(endpoint, SingleFlight()).run(search, _WAIT_SECONDS)
+        except TimeoutError:
+            return writes.find(state)
+        with self._lock:
+            searched = self._searched.get(endpoint)
+            if searched is not None:
+                searched.read.add(state.identity())
+        found = None if searched is None else found_among(searched.rows, state)
+        return found if found is not None or searched_now else writes.find(state)
+
+    def forget(self) -> None:
+        """Something was written: what was searched before no longer counts."""
+        with self._lock:
+            self._searched.clear()
+
+    def _may_read(self, state: SubscriptionState) -> bool:
+        searched = self._searched.get(state.endpoint)
+        if searched is None or self._clock() - searched.since >= MAX_AGE_SECONDS:
+            return False
+        return state.identity() not in searched.read
