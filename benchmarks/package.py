@@ -22,10 +22,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import grpc
 from pulumi.dynamic.dynamic import serialize_provider
-from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
-from run import ROUNDS, say
+from pulumi.runtime.proto import provider_pb2
+from run import ROUNDS, provider_process, say
 
 from biot_provider.api.client import Client
 from biot_provider.api.session import Session
@@ -209,34 +208,23 @@ def memory(root: Path) -> None:
 
 def image_checks(given: dict[str, Any], old: Any, folder: Path) -> tuple[float, float, Any]:
     """Milliseconds of the first and of a later check of an image in a new provider process, and what it found."""
-    command = [sys.executable, "-u", "-m", "pulumi.dynamic"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=folder) as process:  # noqa: S603
-        try:
-            assert process.stdout is not None  # noqa: S101
-            port = int(process.stdout.readline())
-            with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-                stub = provider_pb2_grpc.ResourceProviderStub(channel)
-                configure = provider_pb2.ConfigureRequest()
-                configure.args["biot:baseUrl"] = "embedded"
-                stub.Configure(configure)
-                # A plugin comes first, so that what all kinds share is there.
-                request = provider_pb2.CheckRequest()
-                request.news.update({"__provider": serialize_provider(PluginProvider()), "name": "bench"})
-                stub.Check(request)
-                request = provider_pb2.CheckRequest()
-                request.news.update({"__provider": serialize_provider(PluginImageProvider()), **given})
-                if old is not None:
-                    request.olds.CopyFrom(old)
-                times = []
-                for _ in range(3):
-                    started = time.perf_counter()
-                    response = stub.Check(request)
-                    times.append(1000 * (time.perf_counter() - started))
-                    if response.failures:
-                        raise SystemExit(f"the check was to find nothing:\n{response.failures}")
-                return times[0], times[-1], response.inputs
-        finally:
-            process.kill()
+    with provider_process(folder) as stub:
+        # A plugin comes first, so that what all kinds share is there.
+        request = provider_pb2.CheckRequest()
+        request.news.update({"__provider": serialize_provider(PluginProvider()), "name": "bench"})
+        stub.Check(request)
+        request = provider_pb2.CheckRequest()
+        request.news.update({"__provider": serialize_provider(PluginImageProvider()), **given})
+        if old is not None:
+            request.olds.CopyFrom(old)
+        times = []
+        for _ in range(3):
+            started = time.perf_counter()
+            response = stub.Check(request)
+            times.append(1000 * (time.perf_counter() - started))
+            if response.failures:
+                raise SystemExit(f"the check was to find nothing:\n{response.failures}")
+        return times[0], times[-1], response.inputs
 
 
 def unchanged_image(root: Path) -> None:

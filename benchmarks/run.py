@@ -18,7 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -204,12 +205,11 @@ def _load() -> str:
     return f"{os.getloadavg()[0]:.1f}"
 
 
-def first_check(provider: ResourceProvider, folder: Path) -> float:
-    """Seconds from the start of the provider process to its first answered check."""
-    started = time.perf_counter()
-    with subprocess.Popen(
-        [sys.executable, "-u", "-m", "pulumi.dynamic"], stdout=subprocess.PIPE, cwd=folder
-    ) as process:
+@contextmanager
+def provider_process(folder: Path) -> Iterator[provider_pb2_grpc.ResourceProviderStub]:
+    """A new provider process, configured for the embedded platform."""
+    command = [sys.executable, "-u", "-m", "pulumi.dynamic"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=folder) as process:  # noqa: S603
         try:
             assert process.stdout is not None  # noqa: S101
             port = int(process.stdout.readline())
@@ -218,14 +218,21 @@ def first_check(provider: ResourceProvider, folder: Path) -> float:
                 configure = provider_pb2.ConfigureRequest()
                 configure.args["biot:baseUrl"] = "embedded"
                 stub.Configure(configure)
-                request = provider_pb2.CheckRequest()
-                request.news["__provider"] = serialize_provider(provider)
-                request.news["name"] = "bench"
-                if stub.Check(request).failures:
-                    raise SystemExit("the check was to find nothing")
-                return time.perf_counter() - started
+                yield stub
         finally:
             process.kill()
+
+
+def first_check(provider: ResourceProvider, folder: Path) -> float:
+    """Seconds from the start of the provider process to its first answered check."""
+    started = time.perf_counter()
+    with provider_process(folder) as stub:
+        request = provider_pb2.CheckRequest()
+        request.news["__provider"] = serialize_provider(provider)
+        request.news["name"] = "bench"
+        if stub.Check(request).failures:
+            raise SystemExit("the check was to find nothing")
+        return time.perf_counter() - started
 
 
 def paired(title: str, ours: Callable[[], float], bare: Callable[[], float], rounds: int, than: str = "bare") -> None:

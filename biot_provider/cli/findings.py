@@ -9,8 +9,8 @@ class WrongUsageError(BiotError):
     """The arguments of the command make no sense together; each line of the text is one problem."""
 
 
-class Problem(Exception):  # noqa: N818  (something that a user can mend, not a fault of the program)
-    """The text is one line with the cause and the remedy; ``code`` names it in the catalogue of messages."""
+class _Finding(Exception):  # noqa: N818  (something that a user can mend, not a fault of the program)
+    """The text is one line; ``code`` names it in the catalogue of messages."""
 
     def __init__(self, text: str, code: str | None) -> None:
         super().__init__(coded(text, code))
@@ -18,10 +18,9 @@ class Problem(Exception):  # noqa: N818  (something that a user can mend, not a 
         self.code = code
 
 
-class Note(Exception):  # noqa: N818
-    """Something that only some programs need is missing; the text is one line with what is missing and who needs it."""
+class Problem(_Finding):
+    """The text says the cause and the remedy."""
 
-    def __init__(self, text: str, code: str | None) -> None:
-        super().__init__(coded(text, code))
-        self.text = text
-        self.code = code
+
+class Note(_Finding):
+    """Something that only some programs need is missing; the text says what is missing and who needs it."""
