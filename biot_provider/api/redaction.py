@@ -53,23 +53,25 @@ class _View(NamedTuple):
     ends: Sequence[int]
 
 
+class _Parts(NamedTuple):
+    """What is struck out for a secret: each of its pieces, and each form of it that is too short to have any."""
+
+    pieces: frozenset[str]
+    whole: frozenset[str]
+
+
 class Redaction:
     """Strikes these secrets out of texts."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._pieces, self._whole = _all_parts(frozenset(secrets))
+        self._parts = [parts for parts in map(_parts, set(secrets)) if any(parts)]
 
     def __call__(self, text: str) -> str:
         """Return the text with every secret struck out, as this module's documentation describes."""
         struck = [span for found in _ADDRESS.finditer(text) for span in _inside(found)]
-        if self._pieces or self._whole:
+        if self._parts:
             for view in map(_without_blanks, _views(text)):
-                struck += _found_pieces(view, self._pieces)
-                struck += [
-                    (view.starts[at], view.ends[at + len(form) - 1])
-                    for form in self._whole
-                    for at in _places(form, view.text)
-                ]
+                struck += _found_parts(view, self._parts)
         return _strike(text, struck)
 
 
@@ -127,24 +129,14 @@ def _inside(address: re.Match[str]) -> list[tuple[int, int]]:
     return [(start + first, start + end) for first, end in spans]
 
 
-@functools.lru_cache(maxsize=2)
-def _all_parts(secrets: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
-    """The parts of all these; cached, since one error may have many texts, and a thousand secrets many parts."""
-    parts = [_parts(secret) for secret in secrets]
-    return (
-        frozenset[str]().union(*(pieces for pieces, _ in parts)),
-        frozenset[str]().union(*(whole for _, whole in parts)),
-    )
-
-
-@functools.lru_cache(maxsize=4096)
-def _parts(secret: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the pieces to strike out, and the forms too short to have any; cached, since secrets recur."""
+@functools.lru_cache(maxsize=16384)
+def _parts(secret: str) -> _Parts:
+    """Return the parts of a secret; cached, since a process redacts many texts with the same secrets."""
     if len(_folded(secret)) < _SHORTEST:
-        return frozenset(), frozenset()
+        return _Parts(frozenset(), frozenset())
     forms = set(_forms(secret))
     pieces = {piece for form in forms for piece in _pieces(form)} - _PLAIN_PIECES
-    return frozenset(pieces), frozenset(form for form in forms if len(form) < _PIECE) - set(_PLAIN)
+    return _Parts(frozenset(pieces), frozenset(form for form in forms if len(form) < _PIECE) - set(_PLAIN))
 
 
 def _forms(secret: str) -> Iterator[str]:
@@ -232,12 +224,20 @@ def _without_blanks(view: _View) -> _View:
     )
 
 
-def _found_pieces(view: _View, pieces: frozenset[str]) -> list[tuple[int, int]]:
-    return [
-        (view.starts[at], view.ends[at + _PIECE - 1])
-        for at in range(len(view.text) - _PIECE + 1)
-        if view.text[at : at + _PIECE] in pieces
-    ]
+def _found_parts(view: _View, parts: Sequence[_Parts]) -> Iterator[tuple[int, int]]:
+    """The spans of the text that are a part of a secret.
+
+    A text is short and the secrets may be thousands, so that the text's pieces are looked up in theirs.
+    """
+    shown = [view.text[at : at + _PIECE] for at in range(len(view.text) - _PIECE + 1)]
+    different = frozenset(shown)
+    secret = {piece for pieces, _ in parts for piece in pieces & different}
+    for at, piece in enumerate(shown):
+        if piece in secret:
+            yield view.starts[at], view.ends[at + _PIECE - 1]
+    for form in {form for _, whole in parts for form in whole}:
+        for at in _places(form, view.text):
+            yield view.starts[at], view.ends[at + len(form) - 1]
 
 
 def _places(word: str, text: str) -> Iterator[int]:

@@ -7,8 +7,11 @@ reading (``lifecycle/settle.py``).
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 import random
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -16,6 +19,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import ClassVar
+from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
@@ -239,13 +243,26 @@ def open_network(settings: Settings) -> httpx.BaseTransport:
     ConfigError for a proxy that cannot be used.
     """
     try:
-        return TimedTransport(verify=True, trust_env=True, proxy=proxy_for(settings.base_url))
+        return TimedTransport(verify=_trust(settings.base_url), proxy=proxy_for(settings.base_url))
     except (ImportError, ValueError):  # SOCKS needs a further package; no such scheme
         raise ConfigError(
             "BioT connection: the proxy in HTTPS_PROXY or ALL_PROXY cannot be used",
             "BIOT-1008",
             advice="name one as http://host:port, or as https://host:port",
         ) from None
+
+
+def _trust(address: str) -> ssl.SSLContext:
+    """Return the authorities that are trusted for an address: for one without TLS none, since reading them takes long."""
+    if urlsplit(address).scheme != "https":
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return _authorities(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+
+@functools.cache
+def _authorities(_file: str | None, _folder: str | None) -> ssl.SSLContext:
+    """Return the authorities that the environment names, read once for all connections of a process."""
+    return httpx.create_ssl_context()
 
 
 def proxy_for(base_url: str) -> str | None:
