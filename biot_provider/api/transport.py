@@ -253,7 +253,7 @@ def open_network(settings: Settings) -> httpx.BaseTransport:
 
 
 def _trust(address: str) -> ssl.SSLContext:
-    """Return the authorities that are trusted for an address: for one without TLS none, since reading them takes long."""
+    """Return the authorities that are trusted for an address: without TLS none, since reading them takes long."""
     if urlsplit(address).scheme != "https":
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return _authorities(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
