@@ -23,7 +23,7 @@ pytestmark = [
     pytest.mark.parametrize("world", [PluginProvider, NativePluginProvider], indirect=True),
 ]
 
-PLUGINS = 30
+PLUGINS = 12
 SEARCH = "/plugins$"
 """The path of a search."""
 
