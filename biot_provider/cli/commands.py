@@ -28,7 +28,7 @@ FILE, FOLDER, FILE_OR_FOLDER = _Place(dir_okay=False), _Place(file_okay=False), 
 
 def complete_stack(_context: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Return the stacks of the project in this folder, for a shell that completes one."""
-    from .doctor.project import find_project
+    from .project.project import find_project
 
     try:
         return [name for name in find_project(Path.cwd()).stack_names() if name.startswith(incomplete)]

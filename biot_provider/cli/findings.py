@@ -24,3 +24,8 @@ class Problem(_Finding):
 
 class Note(_Finding):
     """Something that only some programs need is missing; the text says what is missing and who needs it."""
+
+
+def reason(error: Exception) -> str:
+    """Return the system's reason for an error."""
+    return getattr(error, "strerror", None) or type(error).__name__

@@ -21,13 +21,12 @@ from .console import counted, print_result
 from .files import NewFile, write_files
 from .findings import WrongUsageError
 from .new import DEFAULT_RUNTIME, NODEJS, PYTHON, STARTERS, replaced, runtime_problem, starter_files, starter_of
+from .project.project import PROJECT_FILES
 
 PLUGIN = "hello"
 """The name of the first plugin."""
 PLUGINS = "plugins"
 PROGRAM, REQUIREMENTS, IGNORED = "__main__.py", "requirements.txt", ".gitignore"
-PROJECT_FILES = ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json")
-"""What makes a folder a project to the Pulumi CLI."""
 WORKFLOW = ".github/workflows/plugins.yml"
 _LOCAL_STACK = "stacks/Pulumi.local.yaml"
 DECLARATION = 'biot.declare_plugins("plugins")'

@@ -116,11 +116,11 @@ def test_a_second_time_changes_nothing(folder: Path, capsys: pytest.CaptureFixtu
     assert output[-3:] == ending
 
 
-@pytest.mark.parametrize("file", ["Pulumi.yaml", "Pulumi.yml"])
+@pytest.mark.parametrize("file", ["Pulumi.yaml", "Pulumi.yml", "Pulumi.json"])
 def test_another_project_is_not_written_to_and_hears_what_it_lacks(
     file: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (folder / file).write_text("name: shop\nruntime: python\n")
+    (folder / file).write_text('{"name": "shop", "runtime": "python"}')
     (folder / "__main__.py").write_text("import biot_provider as biot\n")
 
     assert main(["init"]) == 0

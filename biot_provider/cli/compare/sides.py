@@ -13,7 +13,7 @@ from biot_provider.plugin.model import PluginState
 
 from ..findings import Problem
 from ..progress import Progress
-from ..stack import Stack
+from ..project.stack import Stack
 
 STATE, PLATFORM = "state", "platform"
 

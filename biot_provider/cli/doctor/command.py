@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from biot_provider.api.client import Client
     from biot_provider.config import Settings
 
-    from .. import configuration
-    from ..stack import Stack
+    from ..project import configuration
+    from ..project.project import Project
+    from ..project.stack import Stack
     from .permissions import Kind, Permission
-    from .project import Project
 
 
 @click.command(
@@ -80,10 +80,10 @@ class Doctor:
     def things(self) -> Iterator[Thing]:
         """Run the checks, and give what each thing is found to be as soon as it is known."""
         # Imported here so that the other commands start without these slow modules.
-        from ..stack import Stack
+        from ..project.project import find_project
+        from ..project.stack import Stack
         from .builds import builds
         from .images import images
-        from .project import find_project
 
         try:
             self._project = find_project(Path.cwd())
@@ -262,7 +262,7 @@ class Doctor:
 
     def _required_project(self) -> Project:
         if isinstance(self._project, Problem):
-            raise Problem(self._project.text, self._project.code)
+            raise self._project
         return self._project
 
     def _required_settings(self) -> Settings:

@@ -17,8 +17,7 @@ from urllib.parse import urlsplit
 
 from biot_provider.errors import BiotError
 
-from ..findings import Note, Problem
-from .project import reason
+from ..findings import Note, Problem, reason
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client

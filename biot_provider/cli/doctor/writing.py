@@ -9,8 +9,7 @@ from pathlib import Path
 
 from biot_provider.api.request_log import is_debugging, log_file, open_log
 
-from ..findings import Note, Problem
-from .project import reason
+from ..findings import Note, Problem, reason
 
 _WRITTEN_BYTES = 64 * 1024
 """A full disk may still take a few bytes."""

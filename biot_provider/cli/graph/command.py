@@ -62,7 +62,7 @@ def command(
 ) -> int:
     """Draw the picture."""
     from ..progress import Progress
-    from ..stack import Stack
+    from ..project.stack import Stack
     from .sources import declared, live
 
     with ExitStack() as closing:

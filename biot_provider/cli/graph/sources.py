@@ -28,7 +28,7 @@ from biot_provider.subscription.model import InterceptionSubscriptionState, Noti
 from ..console import counted
 from ..findings import Problem
 from ..progress import Progress
-from ..stack import Resource, Stack
+from ..project.stack import Resource, Stack
 
 RowT = TypeVar("RowT")
 

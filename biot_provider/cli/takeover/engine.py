@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..doctor.project import ENGINE, INSTALL, run_engine
 from ..findings import Problem
-from ..stack import kind_of
+from ..project.engine import ENGINE, INSTALL, run_engine
+from ..project.stack import kind_of
 from .import_file import MIN_ENGINE
 from .target import StoppedError, Target
 

@@ -11,9 +11,9 @@ from biot_provider.lifecycle.connection import Connection
 from biot_provider.lifecycle.kind import Context
 from biot_provider.lifecycle.owner import Urn, owner_of
 
-from ..doctor.project import Project
 from ..findings import Problem, WrongUsageError
-from ..stack import Stack
+from ..project.project import Project
+from ..project.stack import Stack
 
 
 class StoppedError(BiotError):

@@ -12,7 +12,7 @@ from typing import Any
 from biot_provider.errors import InputError
 from biot_provider.plugin.manifest.overrides import read_overrides
 
-from ...doctor.project import ENGINE, INSTALL
+from ...project.engine import ENGINE, INSTALL
 from ..engine import configuration, keep_secrets, resources_in_state
 from ..target import StoppedError, Target
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from biot_provider.lifecycle.owner import Urn
 from biot_provider.native.signatures import SIGNATURE, UNKNOWN
 
+from ..findings import Problem
 from . import configuration
-from .doctor.project import Project, find_project, run_engine
-from .findings import Problem
+from .engine import run_engine
+from .project import Project, find_project
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client
@@ -146,13 +147,11 @@ class Stack:
 
     def overrides(self) -> Any:
         """Return what the stack's configuration changes of plugins, encrypted parts hidden. Raises Problem."""
-        from .doctor.project import without_ciphers
-
         if self.name is None:
             return {}
         project = self.required_project()
         stack = configuration.read_stack(project, self.name)
-        return without_ciphers(stack.content.get(f"{project.name}:plugins") or {})
+        return configuration.without_ciphers(stack.content.get(f"{project.name}:plugins") or {})
 
     def state(self) -> list[Resource]:
         """Return the resources in the stack's state, secrets in plain text. Raises Problem."""
@@ -191,9 +190,7 @@ class Stack:
 
     def required_project(self) -> Project:
         """Return the project. Raises Problem where there is none."""
-        if self.project is None:
-            raise Problem("no Pulumi.yaml here or above: go to the project's folder", "BIOT-8004")
-        return self.project
+        return self.project or find_project(Path.cwd())
 
 
 def kind_of(type_: object) -> str:

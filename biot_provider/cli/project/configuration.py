@@ -12,8 +12,9 @@ from biot_provider.config import KEYS, SECRET_KEYS, Settings
 from biot_provider.errors import ConfigError
 from biot_provider.lifecycle.problems import nearest
 
-from .doctor.project import ENGINE, INSTALL, Project, read_map, run_engine
-from .findings import Problem
+from ..findings import Problem
+from .engine import ENGINE, INSTALL, run_engine
+from .project import Project, read_map
 
 NAMESPACE = "biot:"
 VARIABLES: Mapping[str, str | None] = {key.name: key.variable for key in KEYS}
@@ -24,12 +25,13 @@ VARIABLES: Mapping[str, str | None] = {key.name: key.variable for key in KEYS}
 class StackFile:
     """A stack's configuration file: the plain values of the namespace, and which of its keys are encrypted.
 
-    ``defaults`` is the configuration that stands in Pulumi.yaml, for all stacks.
+    ``defaults`` is the configuration that stands in the project's file, for all stacks.
     """
 
     shown: str = ""
     content: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    project_file: str = ""
 
     @property
     def given(self) -> dict[str, Any]:
@@ -42,7 +44,7 @@ class StackFile:
 
     def where(self, key: str) -> str:
         """Return the file that holds a key."""
-        return self.shown if f"{NAMESPACE}{key}" in self.content else "Pulumi.yaml"
+        return self.shown if f"{NAMESPACE}{key}" in self.content else self.project_file
 
     @property
     def encrypted(self) -> list[str]:
@@ -60,11 +62,11 @@ def read_stack(project: Project, stack: str) -> StackFile:
     content = read_map(file).get("config") or {}
     if not isinstance(content, dict):
         raise Problem(f"config in {project.shown(file)} is not a map: correct it", "BIOT-8006")
-    return StackFile(project.shown(file), content, _defaults(project))
+    return StackFile(project.shown(file), content, _defaults(project), project.file.name)
 
 
 def _defaults(project: Project) -> dict[str, Any]:
-    """Return the values in Pulumi.yaml: plain, or the ``value`` or ``default`` of a key's description."""
+    """Return the values in the project's file: plain, or the ``value`` or ``default`` of a key's description."""
     declared = project.content.get("config")
     described = declared.items() if isinstance(declared, dict) else ()
     values = {
@@ -144,3 +146,12 @@ def _sources(stack: StackFile, values: Mapping[str, Any], environment: Mapping[s
             yield f"{NAMESPACE}{key} from {variable}_{suffix}, which `pulumi` does not read"
         elif variable is not None and environment.get(variable):
             yield f"{NAMESPACE}{key} from {variable}"
+
+
+def without_ciphers(value: Any) -> Any:
+    """Return a configuration value with a placeholder for each encrypted part."""
+    if isinstance(value, dict):
+        if set(value) == {"secure"}:
+            return "encrypted"
+        return {key: without_ciphers(member) for key, member in value.items()}
+    return [without_ciphers(member) for member in value] if isinstance(value, list) else value
