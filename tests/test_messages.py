@@ -20,7 +20,7 @@ PACKAGE = Path(biot_provider.__file__).parent
 CODE = re.compile(r"BIOT-\d{4}")
 # The emulator answers as the platform does; starters are a user's own files.
 NOT_OURS = ("emulator", "starters")
-CODED = {"Problem", "Note", "coded"}
+CODED = {"Problem", "coded"}
 """What takes a message and its code, beside the errors."""
 
 
@@ -80,9 +80,7 @@ def test_each_error_has_a_code_or_is_made_of_messages_that_have() -> None:
             continue
         if node.func.id not in (family() - by_itself) | CODED or name == "lifecycle/validation.py":
             continue
-        # The problem of an argument has its path first; that of doctor and of other commands has none.
-        is_path_first = node.func.id == "Problem" and not name.startswith("cli")
-        position = 2 if is_path_first else 1
+        position = 2 if node.func.id == "Problem" else 1  # whose path comes first
         code = node.args[position] if len(node.args) > position else None
         is_literal = isinstance(code, ast.Constant) and isinstance(code.value, str) and CODE.fullmatch(code.value)
         is_passed_on = isinstance(code, ast.Name | ast.Attribute | ast.BinOp) or (code and "join" in ast.unparse(code))

@@ -18,8 +18,8 @@ import click
 
 from .commands import Command
 from .console import counted, print_result
+from .errors import WrongUsageError
 from .files import NewFile, write_files
-from .findings import WrongUsageError
 from .new import DEFAULT_RUNTIME, NODEJS, PYTHON, STARTERS, replaced, runtime_problem, starter_files, starter_of
 from .project.project import PROJECT_FILES
 
@@ -62,7 +62,7 @@ def command(name: str | None, runtime: str) -> int:
 
 
 def initialize(folder: Path, name: str | None = None, runtime: str = DEFAULT_RUNTIME) -> int:
-    """Write the project; the exit code is 0. Raises WrongUsageError for a wrong name or runtime, and Problem."""
+    """Write the project; the exit code is 0. Raises WrongUsageError for a wrong name or runtime, and CommandError."""
     problem = _name_problem(name) or runtime_problem(runtime)
     if problem is not None:
         raise WrongUsageError(problem, "BIOT-8070")

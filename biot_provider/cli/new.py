@@ -19,8 +19,8 @@ import click
 
 from .commands import FOLDER, Command
 from .console import print_result
+from .errors import CommandError, WrongUsageError
 from .files import NewFile, write_files
-from .findings import Problem, WrongUsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -87,7 +87,7 @@ def command(name: str, runtime: str | None, typescript: bool, out: Path) -> int:
     starter = TYPESCRIPT if typescript else starter_of(runtime)
     folder = out / name
     if os.path.lexists(folder):
-        raise Problem(f"{folder} is there already: choose another name, or take it away", "BIOT-8050")
+        raise CommandError(f"{folder} is there already: choose another name, or take it away", "BIOT-8050")
     files = starter_files(starter, folder, name, runtime)
     write_files(NewFile(folder / place, text) for place, text in files.items())
     print_result(f"{folder}: a {starter.language} plugin of {len(files)} files that verifies BioT's tokens")

@@ -9,20 +9,21 @@ from typing import Any
 
 from biot_provider.errors import InputError
 
-from ..findings import Note, Problem
+from ..errors import CommandError
 from ..project.configuration import without_ciphers
 from ..project.engine import ENGINE, INSTALL, run_engine
 from ..project.project import Project
+from .report import NoteError
 
 PARTS = ("pulumi-language-python", "pulumi-resource-pulumi-python")
 """Executables that a Python program with dynamic resources needs beside the engine."""
 
 
 def engine(*, is_python: bool = True) -> str:
-    """Check the engine on PATH, and the parts that a Python program needs; return its version. Raises Problem."""
+    """Check the engine on PATH, and the parts that a Python program needs; return its version. Raises CommandError."""
     found = shutil.which(ENGINE)
     if found is None:
-        raise Problem(f"there is no {ENGINE} on PATH: {INSTALL}", "BIOT-8012")
+        raise CommandError(f"there is no {ENGINE} on PATH: {INSTALL}", "BIOT-8012")
     # The engine also looks in the folder of its executable.
     beside = Path(os.path.realpath(found)).parent
     missing = [
@@ -31,7 +32,7 @@ def engine(*, is_python: bool = True) -> str:
         if not shutil.which(part) and not os.access(beside / part, os.X_OK)
     ]
     if missing:
-        raise Problem(f"{found} has no {' and no '.join(missing)}: {INSTALL}", "BIOT-8013")
+        raise CommandError(f"{found} has no {' and no '.join(missing)}: {INSTALL}", "BIOT-8013")
     host = ", with its Python language host" if is_python else ""
     return f"{ENGINE} {run_engine('version')}{host}"
 
@@ -39,30 +40,32 @@ def engine(*, is_python: bool = True) -> str:
 def check_project(found: Project) -> str:
     """Check the program, the virtual environment and the stacks of a project.
 
-    Raises Problem, and Note where the program is in another language.
+    Raises CommandError, and NoteError where the program is in another language.
     """
     if not found.content.get("runtime"):
-        raise Problem(f"{found.file.name} has no runtime: set it to python", "BIOT-8018")
+        raise CommandError(f"{found.file.name} has no runtime: set it to python", "BIOT-8018")
     if found.runtime != "python":
-        raise Note(f"{found.name}: its runtime is {found.runtime}: only a Python program is checked", None)
+        raise NoteError(f"{found.name}: its runtime is {found.runtime}: only a Python program is checked", None)
     program = found.program
     if not program.is_file():
-        raise Problem(
+        raise CommandError(
             f"there is no program {found.shown(program)}: write it, or correct main in {found.file.name}", "BIOT-8018"
         )
     runtime = found.content["runtime"]
     options = runtime.get("options") if isinstance(runtime, dict) else None
     virtual = options.get("virtualenv") if isinstance(options, dict) else None
     if virtual and not (found.folder / str(virtual)).is_dir():
-        raise Problem(f"there is no virtual environment {virtual!r}: make it with `pulumi install`", "BIOT-8020")
+        raise CommandError(f"there is no virtual environment {virtual!r}: make it with `pulumi install`", "BIOT-8020")
     stacks = found.stack_names()
     if not stacks:
-        raise Problem(f"there is no stack in {found.shown(found.stacks)}: run `pulumi stack init dev`", "BIOT-8005")
+        raise CommandError(
+            f"there is no stack in {found.shown(found.stacks)}: run `pulumi stack init dev`", "BIOT-8005"
+        )
     return f"{found.name}: {found.shown(program)}, stacks {', '.join(stacks)}"
 
 
 def plugins(folder: Path, overrides: Any, program: Path | None = None) -> str:
-    """Check every plugin.yaml below the folder, merged with the stack's overrides. Raises Problem.
+    """Check every plugin.yaml below the folder, merged with the stack's overrides. Raises CommandError.
 
     A folder without any may hold the code of what the program declares one by one, if that reads no folder.
     """
@@ -77,9 +80,9 @@ def plugins(folder: Path, overrides: Any, program: Path | None = None) -> str:
     try:
         fleet = read_fleet(shown, without_ciphers(overrides or {}))
     except InputError as error:
-        raise Problem("; ".join(str(error).splitlines()), None) from None
+        raise CommandError("; ".join(str(error).splitlines()), None) from None
     if not fleet:
-        raise Problem(f"there is no plugin in {str(shown)!r}: add a folder with a plugin.yaml", "BIOT-2157")
+        raise CommandError(f"there is no plugin in {str(shown)!r}: add a folder with a plugin.yaml", "BIOT-2157")
     return f"{len(fleet)} described in {str(shown)!r}: {', '.join(fleet)}"
 
 

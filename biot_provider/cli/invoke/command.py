@@ -21,7 +21,7 @@ from biot_provider.errors import BiotError
 
 from ..commands import FILE, FILE_OR_FOLDER, Command
 from ..console import counted, print_problem, print_result
-from ..findings import WrongUsageError
+from ..errors import WrongUsageError
 from ..progress import Progress
 from .usage import read_text
 

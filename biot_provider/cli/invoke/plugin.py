@@ -21,7 +21,7 @@ from biot_provider.recipe.build import build_package
 from biot_provider.recipe.size import built_size_problem
 from biot_provider.recipe.sources import read_sources
 
-from ..findings import WrongUsageError
+from ..errors import WrongUsageError
 
 _UNWATCHED = frozenset({".git", "__pycache__", "node_modules", "site-packages", ".venv", ".biot"})
 

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from biot_provider.config import KEYS, SECRET_KEYS, Settings
-from biot_provider.errors import ConfigError
 from biot_provider.lifecycle.problems import nearest
 
-from ..findings import Problem
+from ..errors import CommandError
 from .engine import ENGINE, INSTALL, run_engine
 from .project import Project, read_map
 
@@ -53,15 +52,15 @@ class StackFile:
 
 
 def read_stack(project: Project, stack: str) -> StackFile:
-    """Read the stack's configuration file. Raises Problem."""
+    """Read the stack's configuration file. Raises CommandError."""
     file = project.stack_file(stack)
     if not file.is_file():
-        raise Problem(
+        raise CommandError(
             f"there is no {project.shown(file)}: name another stack, or run `pulumi stack init {stack}`", "BIOT-8005"
         )
     content = read_map(file).get("config") or {}
     if not isinstance(content, dict):
-        raise Problem(f"config in {project.shown(file)} is not a map: correct it", "BIOT-8006")
+        raise CommandError(f"config in {project.shown(file)} is not a map: correct it", "BIOT-8006")
     return StackFile(project.shown(file), content, _defaults(project), project.file.name)
 
 
@@ -76,13 +75,13 @@ def _defaults(project: Project) -> dict[str, Any]:
 
 
 def decrypt(project: Project, name: str, stack: StackFile) -> dict[str, Any]:
-    """Return every key of the namespace in plain text; Pulumi decrypts the encrypted ones. Raises Problem."""
+    """Return every key of the namespace in plain text; Pulumi decrypts the encrypted ones. Raises CommandError."""
     values = stack.given
     if not stack.encrypted:
         return values
     encrypted_keys = " and ".join(f"{NAMESPACE}{key}" for key in stack.encrypted)
     if shutil.which(ENGINE) is None:
-        raise Problem(
+        raise CommandError(
             f"{encrypted_keys} in {stack.shown} is encrypted and there is no {ENGINE} to read it: {INSTALL}",
             "BIOT-8007",
         )
@@ -90,13 +89,13 @@ def decrypt(project: Project, name: str, stack: StackFile) -> dict[str, Any]:
     try:
         output = json.loads(run_engine(*arguments, folder=project.folder))
         return values | {key: output[f"{NAMESPACE}{key}"]["value"] for key in stack.encrypted}
-    except Problem as problem:
+    except CommandError as problem:
         advice = "log in to the stack's backend and give its passphrase (PULUMI_CONFIG_PASSPHRASE)"
-        raise Problem(
+        raise CommandError(
             f"{encrypted_keys} in {stack.shown} is encrypted and cannot be read: {problem}; {advice}", "BIOT-8007"
         ) from None
     except (ValueError, KeyError, TypeError):
-        raise Problem(
+        raise CommandError(
             f"`{ENGINE} config` does not show {encrypted_keys}: run it by hand with --stack {name}", "BIOT-8007"
         ) from None
 
@@ -104,23 +103,23 @@ def decrypt(project: Project, name: str, stack: StackFile) -> dict[str, Any]:
 def settings(
     stack: StackFile, values: Mapping[str, Any], environment: Mapping[str, str], suffix: str
 ) -> tuple[str, Settings]:
-    """Return the source of each key, and the settings; a variable with the suffix counts first. Raises Problem."""
+    """Return the source of each key, and the settings; a variable with the suffix counts first.
+
+    Raises CommandError, and ConfigError.
+    """
     unknown = [key for key in values if key not in VARIABLES]
     if unknown:
         wrong = ", ".join(f"{NAMESPACE}{key}{nearest(key, sorted(VARIABLES))}" for key in unknown)
-        raise Problem(f"unknown keys in {stack.where(unknown[0])}: {wrong}", "BIOT-1014")
+        raise CommandError(f"unknown keys in {stack.where(unknown[0])}: {wrong}", "BIOT-1014")
     plain = [key for key in SECRET_KEYS if key in values and key not in stack.encrypted]
     if plain:
         keys = " and ".join(f"{NAMESPACE}{key}" for key in plain)
-        raise Problem(
+        raise CommandError(
             f"{keys} stands in plain text in {stack.where(plain[0])}: make a new one, since this one may be known,"
             f" and run `pulumi config set --secret {NAMESPACE}{plain[0]}`",
             "BIOT-1013",
         )
-    try:
-        read = Settings.read(lambda key: values.get(key.removeprefix(NAMESPACE)), _effective(environment, suffix))
-    except ConfigError as error:
-        raise Problem(error.text, error.message_code) from None
+    read = Settings.read(lambda key: values.get(key.removeprefix(NAMESPACE)), _effective(environment, suffix))
     return ", ".join(_sources(stack, values, environment, suffix)), read
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from biot_provider.errors import InputError
 from biot_provider.plugin.manifest.yaml_file import read_yaml
 
-from ..findings import Problem
+from ..errors import CommandError
 
 PROJECT_FILES = ("Pulumi.json", "Pulumi.yaml", "Pulumi.yml")
 """What makes a folder a project, in the order in which Pulumi takes one of them."""
@@ -65,22 +65,24 @@ class Project:
 
 
 def find_project(start: Path) -> Project:
-    """Return the project of this folder or of the nearest one above it. Raises Problem."""
+    """Return the project of this folder or of the nearest one above it. Raises CommandError."""
     for folder in (start, *start.parents):
         for name in PROJECT_FILES:
             if (folder / name).is_file():
                 return Project(folder / name, read_map(folder / name))
-    raise Problem("no Pulumi.yaml here or above: go to the project's folder, or run `biot-provider init`", "BIOT-8004")
+    raise CommandError(
+        "no Pulumi.yaml here or above: go to the project's folder, or run `biot-provider init`", "BIOT-8004"
+    )
 
 
 def read_map(file: Path) -> Mapping[str, Any]:
-    """Read a YAML file that holds a map; an empty file is an empty map. Raises Problem."""
+    """Read a YAML file that holds a map; an empty file is an empty map. Raises CommandError."""
     try:
         content = read_yaml(file, file.name)
     except InputError as error:
-        raise Problem(f"{error.text}: correct it", error.message_code) from None
+        raise CommandError(f"{error.text}: correct it", error.message_code) from None
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise Problem(f"{file.name} is not a map: correct it", "BIOT-8006")
+        raise CommandError(f"{file.name} is not a map: correct it", "BIOT-8006")
     return content

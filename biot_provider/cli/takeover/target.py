@@ -6,18 +6,13 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from biot_provider.errors import BiotError
 from biot_provider.lifecycle.connection import Connection
 from biot_provider.lifecycle.kind import Context
 from biot_provider.lifecycle.owner import Urn, owner_of
 
-from ..findings import Problem, WrongUsageError
+from ..errors import CommandError, WrongUsageError
 from ..project.project import Project
 from ..project.stack import Stack
-
-
-class StoppedError(BiotError):
-    """The command cannot go on; the text is one line with what is wrong and what to do."""
 
 
 @dataclass(frozen=True)
@@ -70,24 +65,21 @@ class Target:
 def opened(name: str | None) -> Iterator[Target]:
     """Open the stack of this name, or the selected one; meanwhile the working folder is the project's.
 
-    Relative paths in the configuration and in the program start there. Raises StoppedError.
+    Relative paths in the configuration and in the program start there. Raises BiotError.
     """
-    try:
-        stack = Stack.selected(name)
-        project = stack.required_project()
-        if project.runtime != "python":
-            raise Problem(
-                f"this project's runtime is {project.runtime}, whose programs use the native provider: use"
-                " `pulumi import biot:index:Plugin NAME ID`",
-                "BIOT-8055",
-            )
-        with contextlib.chdir(project.folder):
-            settings = stack.configured().settings
-            if settings.is_embedded:
-                stack.data_folder(settings)
-            target = Target(project, str(stack.name), Connection(settings))
-            client = target.connection.client(target.owner(""))
-            with contextlib.closing(client):
-                yield target
-    except Problem as problem:
-        raise StoppedError(problem.text, problem.code) from None
+    stack = Stack.selected(name)
+    project = stack.required_project()
+    if project.runtime != "python":
+        raise CommandError(
+            f"this project's runtime is {project.runtime}, whose programs use the native provider: use"
+            " `pulumi import biot:index:Plugin NAME ID`",
+            "BIOT-8055",
+        )
+    with contextlib.chdir(project.folder):
+        settings = stack.configured().settings
+        if settings.is_embedded:
+            stack.data_folder(settings)
+        target = Target(project, str(stack.name), Connection(settings))
+        client = target.connection.client(target.owner(""))
+        with contextlib.closing(client):
+            yield target

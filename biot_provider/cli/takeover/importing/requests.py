@@ -12,11 +12,11 @@ from biot_provider.lifecycle.kind import Context
 from biot_provider.lifecycle.problems import nearest
 from biot_provider.plugin.manifest.folders import MANIFEST
 
-from ...findings import WrongUsageError
+from ...errors import CommandError, WrongUsageError
 from ..kinds import PLUGIN, PROVIDERS, REFUSED, Existing, Kind
 from ..notes import Note, note_surprises
 from ..plugins import Content, declared_content, taken_over
-from ..target import Parent, StoppedError, Target
+from ..target import Parent, Target
 
 _PLUGINS = Path("plugins")
 """The folder that `declare_plugins` reads by default."""
@@ -66,7 +66,7 @@ def requests_of(texts: Iterable[str], codes: Iterable[str], image_tags: Iterable
 def read(requests: Iterable[Request], target: Target, parent: Parent | None, note: Note) -> list[Existing]:
     """Read the resources from the platform; ``note`` gets what the user should know.
 
-    Raises StoppedError with every resource that cannot be had, and BiotError where the platform cannot be reached.
+    Raises CommandError with every resource that cannot be had, and BiotError where the platform cannot be reached.
     """
     kinds = {word: Kind(word) for word in PROVIDERS}
     found: list[Existing] = []
@@ -88,7 +88,7 @@ def read(requests: Iterable[Request], target: Target, parent: Parent | None, not
         else:
             found.append(resource)
     if problems:
-        raise StoppedError("\n".join([*problems, "nothing is written: correct the ids, or biot:baseUrl"]), None)
+        raise CommandError("\n".join([*problems, "nothing is written: correct the ids, or biot:baseUrl"]), None)
     note_surprises(found, target, note)
     return found
 
