@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from biot_provider.errors import InputError
-from biot_provider.plugin.manifest.yaml_file import read_yaml
 
 from ..errors import CommandError
 
@@ -77,6 +76,9 @@ def find_project(start: Path) -> Project:
 
 def read_map(file: Path) -> Mapping[str, Any]:
     """Read a YAML file that holds a map; an empty file is an empty map. Raises CommandError."""
+    # Imported here, so that a command's help starts without PyYAML.
+    from biot_provider.plugin.manifest.yaml_file import read_yaml
+
     try:
         content = read_yaml(file, file.name)
     except InputError as error:
