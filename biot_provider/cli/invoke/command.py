@@ -150,7 +150,7 @@ class _Session:
             report = JsonReport() if given.json else Report()
             with Progress() as progress:
                 progress.show("packaging")
-                package = stage(plugin, staged, lambda line: report.note(f"{plugin.inputs.name}: {line}"))
+                package = stage(plugin, staged, lambda notice: report.note(f"{plugin.inputs.name}: {notice}"))
                 fitted = _fitted(staged, plugin.runtime)
                 progress.show("starting the embedded platform")
                 sender = self._start_sender()

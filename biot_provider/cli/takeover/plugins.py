@@ -78,7 +78,7 @@ def taken_over(kind: Kind, answer: PluginAnswer, context: Context, content: Cont
         return state
     if content.image_tag is not None:
         note(subject, coded("runs code and no image: its image tag is ignored", "BIOT-8082"))
-    silent = replace(context, owner=None, report=lambda _: None)
+    silent = replace(context, owner=None, show=lambda _: None)
     return _with_code(kind, state, stamp, content.code, silent, partial(note, subject))
 
 

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from biot_provider.errors import Notice
 from biot_provider.lifecycle.connection import Connection
 from biot_provider.lifecycle.kind import Context
 from biot_provider.lifecycle.owner import Urn, owner_of
@@ -56,9 +57,9 @@ class Target:
         """The owner as the program that declares the resource gives it."""
         return owner_of(self.project.name, self.short_stack, parent.types if parent else (), resource_name)
 
-    def context(self, owner: str, report: Callable[[str], None]) -> Context:
+    def context(self, owner: str, show: Callable[[Notice], None]) -> Context:
         """What an operation on a resource of this owner needs."""
-        return Context(self.connection, owner, report)
+        return Context(self.connection, owner, show)
 
 
 @contextlib.contextmanager

@@ -72,7 +72,7 @@ def read(requests: Iterable[Request], target: Target, parent: Parent | None, not
     found: list[Existing] = []
     problems: list[str] = []
     for request in requests:
-        context = target.context(target.owner(request.name, parent), lambda line: note("", line))
+        context = target.context(target.owner(request.name, parent), lambda notice: note("", notice.line))
         try:
             resource = _read(request, kinds[request.kind], context, note)
         except LoginError:
