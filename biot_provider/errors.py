@@ -40,6 +40,14 @@ def warning(text: str, message_code: str | None) -> str:
     return coded(f"warning: {text}", message_code)
 
 
+def shown_size(size: int) -> str:
+    """Return bytes as a message shows them. A MB is 1024 kB of 1024 bytes, as in the limits of AWS and the platform."""
+    if size < 1024:
+        return f"{size} byte{'' if size == 1 else 's'}"
+    number, unit = (size / 1024, "kB") if size < 1024**2 else (size / 1024**2, "MB")
+    return f"{number:.1f}".removesuffix(".0") + f" {unit}"
+
+
 class Notice(NamedTuple):
     """One line that an operation shows its user, and continues; it names its resource.
 

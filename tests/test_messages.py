@@ -13,7 +13,7 @@ import pytest
 
 import biot_provider
 from biot_provider.cli import main
-from biot_provider.errors import BiotError, coded
+from biot_provider.errors import BiotError, coded, shown_size
 from biot_provider.messages import GROUPS, RETIRED, Message, catalogue, find
 
 PACKAGE = Path(biot_provider.__file__).parent
@@ -118,6 +118,21 @@ def test_an_entry_says_what_is_printed_what_it_means_and_what_to_do(message: Mes
     for text in (message.meaning, message.action):
         assert re.search(r"[.!]$", text), text
     assert message.example
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [
+        (1, "1 byte"),
+        (1023, "1023 bytes"),
+        (1024, "1 kB"),
+        (20_582, "20.1 kB"),
+        (250 << 20, "250 MB"),
+        (2 << 30, "2048 MB"),
+    ],
+)
+def test_a_size_is_shown_in_the_units_of_aws_limits(size: int, shown: str) -> None:
+    assert shown_size(size) == shown
 
 
 def test_the_code_stands_behind_the_next_step_and_before_the_lines_of_a_program() -> None:
