@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ..project import configuration
     from ..project.project import Project
     from ..project.stack import Stack
-    from .permissions import Kind, Permission
+    from .permissions import KindPermissions, Permission
 
 
 @click.command(
@@ -220,7 +220,7 @@ class Doctor:
 
         return permission(self._required_client(), required)
 
-    def _check_kind(self, required: Kind) -> str:
+    def _check_kind(self, required: KindPermissions) -> str:
         from .permissions import kind
 
         return kind(self._required_client(), required)

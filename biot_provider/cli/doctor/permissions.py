@@ -36,7 +36,7 @@ class Permission(NamedTuple):
     """The status that only a permitted caller gets, apart from 400."""
 
 
-class Kind(NamedTuple):
+class KindPermissions(NamedTuple):
     """A kind of resource that not every program has, and the permissions it needs."""
 
     resource: str
@@ -57,7 +57,7 @@ PERMISSIONS = (
 """Permissions of ``biot.Plugin``, which every deployment needs."""
 
 KINDS = (
-    Kind(
+    KindPermissions(
         "biot.PluginImage",
         (
             Permission(
@@ -66,7 +66,7 @@ KINDS = (
             ),
         ),
     ),
-    Kind(
+    KindPermissions(
         "biot.ServiceUser",
         (
             Permission("UMS_USERS_GET_SERVICE_USER_BY_ID", "GET", _NO_SERVICE, {}, 404),
@@ -76,7 +76,7 @@ KINDS = (
             Permission("UMS_SERVICES_DELETE_SERVICE_USER", "DELETE", _NO_SERVICE, {}, 404),
         ),
     ),
-    Kind(
+    KindPermissions(
         "biot.ServiceUserKey",
         (
             Permission("UMS_USERS_GET_SERVICE_USER_BY_ID", "GET", _NO_SERVICE, {}, 404),
@@ -84,7 +84,7 @@ KINDS = (
             Permission("UMS_USERS_DELETE_SECRET_KEY_BY_ID", "DELETE", f"{_NO_SERVICE}/secret-keys/{_NO_ID}", {}, 404),
         ),
     ),
-    Kind(
+    KindPermissions(
         "biot.InterceptionSubscription",
         (
             Permission("HOOKS_INTERCEPTION_SEARCH", "GET", _INTERCEPTIONS, _search("endpoint", "nowhere"), 200),
@@ -92,7 +92,7 @@ KINDS = (
             Permission("HOOKS_INTERCEPTION_DELETE", "POST", f"{_INTERCEPTIONS}/unsubscribe", {"json": {}}, 400),
         ),
     ),
-    Kind(
+    KindPermissions(
         "biot.NotificationSubscription",
         (
             Permission("DISPATCHER_SUBSCRIPTIONS_SEARCH", "GET", _NOTIFICATIONS, _search("endpoint", "nowhere"), 200),
@@ -113,7 +113,7 @@ def permission(client: Client, required: Permission) -> str:
     raise CommandError(f"missing: give the role of this identity the permission {required.name}", "BIOT-8035")
 
 
-def kind(client: Client, required: Kind) -> str:
+def kind(client: Client, required: KindPermissions) -> str:
     """Check the permissions of a kind of resource. Raises NoteError with the missing ones."""
     missing = [needed.name for needed in required.permissions if not _is_given(client, needed)]
     if missing:

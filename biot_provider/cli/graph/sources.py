@@ -28,7 +28,7 @@ from biot_provider.subscription.model import InterceptionSubscriptionState, Noti
 from ..console import counted
 from ..errors import CommandError
 from ..progress import Progress
-from ..project.stack import Resource, Stack
+from ..project.stack import Stack, StackResource
 
 RowT = TypeVar("RowT")
 
@@ -145,7 +145,7 @@ def _add_files(found: Subscriptions, stack: Stack, plugins: Path | None, more: s
     found.notes.append(f"what is declared in {str(folder)!r}: {counted(len(fleet), 'plugin.yaml file')}{more}")
 
 
-def _add_resource(found: Subscriptions, resource: Resource) -> None:
+def _add_resource(found: Subscriptions, resource: StackResource) -> None:
     if resource.kind == "Plugin":
         plugin = PluginState.model_validate(resource.known())
         found.add_plugin(plugin.name or resource.name, plugin)

@@ -30,7 +30,7 @@ STACK_VARIABLE = "PULUMI_STACK"
 
 
 @dataclass(frozen=True)
-class Platform:
+class OpenPlatform:
     """An open platform. ``address`` says where it is."""
 
     address: str
@@ -47,7 +47,7 @@ class Configured:
 
 
 @dataclass(frozen=True)
-class Resource:
+class StackResource:
     """A resource of this package: its kind, such as ``Plugin``, its name in the program, and its properties."""
 
     kind: str
@@ -130,7 +130,7 @@ class Stack:
             )
         return self.folder / shown
 
-    def connect(self, closing: ExitStack) -> Platform:
+    def connect(self, closing: ExitStack) -> OpenPlatform:
         """Open the platform of the stack's configuration, or of the environment. Raises BiotError."""
         from biot_provider.api.client import Client
 
@@ -140,7 +140,7 @@ class Stack:
             settings = replace(settings, base_url=f"embedded:{self.data_folder(settings)}")
         client = Client.connect(settings)
         closing.callback(client.close)
-        return Platform(address, client)
+        return OpenPlatform(address, client)
 
     def overrides(self) -> Any:
         """Return what the stack's configuration changes of plugins, encrypted parts hidden. Raises CommandError."""
@@ -150,22 +150,22 @@ class Stack:
         stack = configuration.read_stack(project, self.name)
         return configuration.without_ciphers(stack.content.get(f"{project.name}:plugins") or {})
 
-    def state(self) -> list[Resource]:
+    def state(self) -> list[StackResource]:
         """Return the resources in the stack's state, secrets in plain text. Raises CommandError."""
         exported = self._run("stack", "export", "--show-secrets")
         resources = (exported.get("deployment") or {}).get("resources") or []
         return [
-            Resource(kind, _name_of(item), str(item.get("id", "")), _without_marks(item.get("outputs") or {}))
+            StackResource(kind, _name_of(item), str(item.get("id", "")), _without_marks(item.get("outputs") or {}))
             for item in resources
             if (kind := kind_of(item.get("type"))) and not item.get("delete") and not item.get("external")
         ]
 
-    def preview(self) -> list[Resource]:
+    def preview(self) -> list[StackResource]:
         """Return the resources that the stack's program declares, as a preview shows them. Raises CommandError."""
         steps = self._run("preview", "--json", "--show-sames").get("steps") or []
         new = [step.get("newState") or {} for step in steps if step.get("op") not in ("delete", "delete-replaced")]
         found = {
-            item.get("urn", ""): Resource(kind, _name_of(item), "", _without_marks(item.get("inputs") or {}))
+            item.get("urn", ""): StackResource(kind, _name_of(item), "", _without_marks(item.get("inputs") or {}))
             for item in new
             if (kind := kind_of(item.get("type"))) and not item.get("external")
         }

@@ -48,7 +48,7 @@ _NO_SUBSCRIPTIONS: Mapping[str, Any] = {
     "interceptions": [],
     "notifications": [],
 }
-_SEARCHED = search.Kind(
+_SEARCHED = search.Searched(
     words=("name", "displayName", "endpointUrl", "runtime", "handler", "enabledState", "deploymentPackageType"),
     numbers=("version", "timeout", "memorySize", "ephemeralStorage"),
     dates=("creationTime", "lastModifiedTime"),

@@ -100,7 +100,7 @@ def _run(options: ImportOptions) -> int:
     from ..notes import Notes
     from ..program_text import program_text, secret_values
     from ..target import Parent, opened
-    from .report import Report
+    from .report import ImportReport
     from .requests import read, requests_of
 
     requests = requests_of(options.resources, options.code, options.image_tag)
@@ -123,7 +123,7 @@ def _run(options: ImportOptions) -> int:
                 lambda number, count: progress.show(f"encrypting values: {number} of {count}"),
             )
     write_files([NewFile(out, import_file(resources, parent), PRIVATE)])
-    report = Report(
+    report = ImportReport(
         file=str(options.out),
         resources=[{"type": r.kind.type, "name": r.name, "id": r.id} for r in resources],
         warnings=notes.lines(),

@@ -15,7 +15,7 @@ from ..import_file import THEN
 
 
 @dataclass(frozen=True)
-class Report:
+class ImportReport:
     """The outcome of one run."""
 
     file: str

@@ -15,7 +15,7 @@ from biot_provider.plugin.manifest.folders import MANIFEST
 from ...errors import CommandError, WrongUsageError
 from ..kinds import PLUGIN, PROVIDERS, REFUSED, Existing, Kind
 from ..notes import Note, note_surprises
-from ..plugins import Content, declared_content, taken_over
+from ..plugins import DeclaredContent, declared_content, taken_over
 from ..target import Parent, Target
 
 _PLUGINS = Path("plugins")
@@ -29,7 +29,7 @@ class Request:
     name: str
     kind: str
     id: str
-    content: Content
+    content: DeclaredContent
 
 
 def requests_of(texts: Iterable[str], codes: Iterable[str], image_tags: Iterable[str]) -> list[Request]:
@@ -48,7 +48,7 @@ def requests_of(texts: Iterable[str], codes: Iterable[str], image_tags: Iterable
             problems.append(f"{name}: {kind!r} is no kind of resource{nearest(kind, [*PROVIDERS, *REFUSED])}")
         else:
             requests.append(
-                Request(name, kind, id_, Content(tags.get(name), {"code": code[name]} if name in code else {}))
+                Request(name, kind, id_, DeclaredContent(tags.get(name), {"code": code[name]} if name in code else {}))
             )
     problems += _repeated(requests)
     plugins = {request.name for request in requests if request.kind == PLUGIN}
@@ -100,7 +100,7 @@ def _read(request: Request, kind: Kind, context: Context, note: Note) -> Existin
         except NotFoundError:
             return None
         content = request.content
-        if content == Content():
+        if content == DeclaredContent():
             content = declared_content(_PLUGINS / request.name / MANIFEST, note)
         state = taken_over(kind, answer, context, content, note)
         return Existing(kind, request.name, state.name, state)
