@@ -148,9 +148,9 @@ class Plugins:
         query = search.read_query(request, _SEARCHED)
         with self._store.reading() as db:
             rows = db.execute("SELECT record FROM plugins ORDER BY sequence DESC")
-            records = [records.read_record(row["record"]) for row in rows]
+            plugins = [records.read_record(row["record"]) for row in rows]
             places = subscribers.all_positions(db)
-        found = [plugin_response(record, places.get(record["name"], {}), variant, base_url) for record in records]
+        found = [plugin_response(record, places.get(record["name"], {}), variant, base_url) for record in plugins]
         return search.run(query, found)
 
     def edit(self, name: str, change: Callable[[Record], object]) -> None:
