@@ -50,7 +50,7 @@ def seconds(action: Callable[[], object]) -> float:
 def checked(code: Path, build: Any, old: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a preview finds out about the code. Ends the program for a problem."""
     values = {"code": str(code), "build": build, "runtime": RUNTIME, "handler": "index.handler"}
-    digests, problems = code_digests(values, old, lambda line: reports.append(line))
+    digests, problems = code_digests(values, old, lambda notice: reports.append(str(notice)))
     if problems:
         raise SystemExit("\n".join(map(str, problems)))
     return digests | {"handler": "index.handler"}

@@ -1,4 +1,4 @@
-"""Every error this project raises, as one tree, and the one place that makes their texts.
+"""Every error this project raises, as one tree, what it tells besides, and the one place that makes their texts.
 
     BiotError
     ├── ConfigError       the connection's configuration is missing or wrong
@@ -21,7 +21,7 @@ the text apart.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 DEFECT = "BIOT-9001"
 """The code of the message about a defect of this project's own."""
@@ -33,6 +33,46 @@ def coded(text: str, message_code: str | None) -> str:
         return text
     first, line_end, rest = text.partition("\n")
     return f"{first} [{message_code}]{line_end}{rest}"
+
+
+def warning(text: str, message_code: str | None) -> str:
+    """Return a message as a warning."""
+    return coded(f"warning: {text}", message_code)
+
+
+def shown_size(size: int) -> str:
+    """Return bytes as a message shows them. A MB is 1024 kB of 1024 bytes, as in the limits of AWS and the platform."""
+    if size < 1024:
+        return f"{size} byte{'' if size == 1 else 's'}"
+    number, unit = (size / 1024, "kB") if size < 1024**2 else (size / 1024**2, "MB")
+    return f"{number:.1f}".removesuffix(".0") + f" {unit}"
+
+
+class Notice(NamedTuple):
+    """One line that an operation shows its user, and continues; it names its resource.
+
+    A warning has a code of the catalogue of messages, what only informs has none.
+    """
+
+    text: str
+    message_code: str | None = None
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether the user may have to do something."""
+        return self.message_code is not None
+
+    @property
+    def line(self) -> str:
+        """The text with its code, where the severity is shown in another way."""
+        return coded(self.text, self.message_code)
+
+    def about(self, subject: str) -> Notice:
+        """Return the notice with what it is about."""
+        return self._replace(text=f"{subject}: {self.text}")
+
+    def __str__(self) -> str:
+        return warning(self.text, self.message_code) if self.is_warning else self.text
 
 
 class BiotError(Exception):

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from biot_provider.api.redaction import REDACTED, Redaction
-from biot_provider.errors import coded
+from biot_provider.errors import Notice
 
 _SECRET_NAME = re.compile(r"secret|password|token|jwt|authorization|credential|accesskey", re.IGNORECASE)
 _QUOTED = 2000
@@ -102,12 +102,12 @@ class DebugLog:
         if not self._has_failed:
             self._has_failed = True
             reason = getattr(failure, "strerror", None) or type(failure).__name__
-            warning = coded(
-                f"warning: the debug log {str(self._file)!r} cannot be written ({reason}), and the run continues"
-                " without it: name another file in BIOT_LOG_FILE",
+            notice = Notice(
+                f"the debug log {str(self._file)!r} cannot be written ({reason}), and the run continues without it:"
+                " name another file in BIOT_LOG_FILE",
                 "BIOT-8039",
             )
-            sys.stderr.write(f"{warning}\n")
+            sys.stderr.write(f"{notice}\n")
             sys.stderr.flush()
 
 

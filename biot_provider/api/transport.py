@@ -28,7 +28,7 @@ from biot_provider.api.cancellation import in_thread, pause, wait_for
 from biot_provider.api.models.logins import PERSON_LOGIN, SERVICE_LOGIN
 from biot_provider.api.total_time import TimedTransport, running_clock, seconds_left
 from biot_provider.config import CONCURRENT_REQUESTS, LOOPBACK, Settings
-from biot_provider.errors import ConfigError
+from biot_provider.errors import ConfigError, shown_size
 
 CONNECT_TIMEOUT = 10.0
 """Seconds to wait for a connection."""
@@ -184,7 +184,7 @@ def _read(response: httpx.Response) -> httpx.Response:
         for chunk in response.iter_bytes():
             body += chunk
             if len(body) > MAX_RESPONSE_BYTES:
-                raise ResponseTooLargeError(f"a response of more than {MAX_RESPONSE_BYTES // 2**20} MB")
+                raise ResponseTooLargeError(f"a response of more than {shown_size(MAX_RESPONSE_BYTES)}")
     finally:
         response.close()
     of_the_transfer = ("content-encoding", "content-length", "transfer-encoding")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from biot_provider.errors import ApiError, ImageError, LoginError, PackagingError, coded
+from biot_provider.errors import ApiError, ImageError, LoginError, PackagingError
 from biot_provider.image.model import PluginImageInputs, PluginImageState
 from biot_provider.image.rules import image_problems
 from biot_provider.lifecycle.codec import holds_unknown, is_unknown
@@ -144,9 +144,7 @@ def _publisher(context: Context) -> Publisher:
 
 
 def _report_not_looked_for(state: PluginImageState, reason: str, context: Context) -> None:
-    context.report(
-        coded(f"warning: image {state.name!r} cannot be looked for, so it is taken as it was: {reason}", "BIOT-4007")
-    )
+    context.warn(f"image {state.name!r} cannot be looked for, so it is taken as it was: {reason}", "BIOT-4007")
 
 
 def _derived(inputs: PluginImageInputs) -> tuple[dict[str, Any], list[Problem]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from biot_provider.api.cancellation import Cancellation, allowed_until
-from biot_provider.errors import BiotError, CancelledError, ImageError
+from biot_provider.errors import BiotError, CancelledError, ImageError, shown_size
 from biot_provider.image.artifact import Blob, Image, assembled
 from biot_provider.image.base_image import BaseSource, PlatformSource, PublicSource, fetch, read_base
 from biot_provider.image.code import MAX_CODE_BYTES, code_layer, package_digest, with_code
@@ -21,7 +21,7 @@ from biot_provider.image.dockerfile.context import read_context
 from biot_provider.image.dockerfile.options import Options
 from biot_provider.image.dockerfile.staged import stage
 from biot_provider.image.reference import EMBEDDED_HOST, Reference
-from biot_provider.image.registry import Registry, megabytes
+from biot_provider.image.registry import Registry
 from biot_provider.image.registry_errors import ForbiddenError
 from biot_provider.package.package import reread_package
 
@@ -99,7 +99,7 @@ class Publisher:
             else:
                 image = self._layered(inputs, registry, Path(folder))
             absent = registry.absent(image)
-            with self._stage(inputs, f"pushing {megabytes(sum(blob.size for blob in absent))} as {tag}", "pushed"):
+            with self._stage(inputs, f"pushing {shown_size(sum(blob.size for blob in absent))} as {tag}", "pushed"):
                 try:
                     digest = registry.push(tag, image, absent, stages.append)
                 except ForbiddenError as error:
@@ -119,7 +119,7 @@ class Publisher:
         staged, scratch = folder / "staged", folder / "scratch"
         for path in (staged, scratch):
             path.mkdir()
-        with self._stage(inputs, f"building {megabytes(context.size)} by {builder.name}", "built"):
+        with self._stage(inputs, f"building {shown_size(context.size)} by {builder.name}", "built"):
             options = Options(inputs.target, inputs.build_args or {}, inputs.secrets or {})
             output = run_build(builder, stage(context, staged), options, folder)
             return read_image(output, scratch, _known_layers(registry, before, folder))
@@ -135,7 +135,7 @@ class Publisher:
         layer, diff_id = code_layer(package, folder)
         # Within one registry the base's layers are taken over; between two they go by this machine's disk.
         missing = [blob for blob in layers if not source.supplies(blob)]
-        note = f"reading {megabytes(sum(blob.size for blob in missing))} of {reference}"
+        note = f"reading {shown_size(sum(blob.size for blob in missing))} of {reference}"
         with self._stage(inputs, note, "read") if missing else nullcontext():
             files = {blob.digest: fetch(source, blob.digest, folder) for blob in missing}
         kept = tuple(replace(blob, file=files.get(blob.digest)) for blob in layers)

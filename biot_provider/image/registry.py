@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from biot_provider.errors import ImageError
+from biot_provider.errors import ImageError, shown_size
 from biot_provider.image.artifact import Blob, Image
 from biot_provider.image.credentials import Access, RegistryLogin
 from biot_provider.image.distribution import Authorization, Repository, open_http
@@ -68,7 +68,7 @@ class Registry:
         return image.digest
 
     def _upload(self, blob: Blob) -> None:
-        action = f"push the layer {blob.digest[:19]} ({megabytes(blob.size)})"
+        action = f"push the layer {blob.digest[:19]} ({shown_size(blob.size)})"
         self.exchange(action, lambda repository: repository.upload(blob))
 
     def has_blob(self, digest: str) -> bool:
@@ -112,8 +112,3 @@ class Registry:
         opened = Repository(self.http, access.address, repository or access.repository, auth)
         place = "" if repository else f" in {access.uri}"
         return exchange(f"{action}{place}", lambda: call(opened), access.secrets, embedded=access.embedded)
-
-
-def megabytes(size: int) -> str:
-    """Return a size as a person reads it."""
-    return f"{size / 1e6:.1f} MB" if size >= 50_000 else f"{size / 1e3:.1f} kB"

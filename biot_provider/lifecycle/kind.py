@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
-from biot_provider.errors import BiotError
+from biot_provider.errors import BiotError, Notice
 from biot_provider.lifecycle.codec import InputsT, StateT
 from biot_provider.lifecycle.problems import Problem
 from biot_provider.lifecycle.settle import Deadline
@@ -47,14 +47,22 @@ class HalfMadeError(BiotError):
 class Context:
     """What one operation needs from outside.
 
-    ``report`` shows the user one line, which names its resource. ``seconds`` is the time that the operation has, by
+    ``show`` shows the user one line, which names its resource. ``seconds`` is the time that the operation has, by
     default the connection's.
     """
 
     connection: Connection
     owner: str | None
-    report: Callable[[str], None]
+    show: Callable[[Notice], None]
     seconds: float | None = None
+
+    def report(self, text: str) -> None:
+        """Inform the user."""
+        self.show(Notice(text))
+
+    def warn(self, text: str, message_code: str) -> None:
+        """Warn the user."""
+        self.show(Notice(text, message_code))
 
     @property
     def settings(self) -> Settings:
@@ -83,8 +91,8 @@ class Diff:
     delete_before_replace: bool = False
     is_due: bool = False
     """Whether an update is due although no property differs."""
-    warnings: Collection[str] = ()
-    """Lines that the user should see before the change is made."""
+    notices: Collection[Notice] = ()
+    """What the user should see before the change is made."""
 
 
 class Found(NamedTuple, Generic[FoundT]):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic
 
-from biot_provider.errors import LifecycleError
+from biot_provider.errors import LifecycleError, Notice
 from biot_provider.lifecycle.codec import UNKNOWN, Codec, InputsT, Properties, StateT
 from biot_provider.lifecycle.connection import Connection
 from biot_provider.lifecycle.fields import Mark, State, marked
@@ -38,14 +38,14 @@ class Resource:
 
 @dataclass(frozen=True)
 class Operations(Generic[InputsT, StateT]):
-    """One kind over one connection, for a run; ``report`` shows the user one line.
+    """One kind over one connection, for a run; ``show`` shows the user one line.
 
     ``seconds`` of an operation are those that it has in all, by default the connection's ``requestTimeout``.
     """
 
     kind: ResourceKind[InputsT, StateT]
     connection: Connection
-    report: Callable[[str], None]
+    show: Callable[[Notice], None]
 
     @cached_property
     def codec(self) -> Codec[InputsT, StateT]:
@@ -72,8 +72,8 @@ class Operations(Generic[InputsT, StateT]):
         update = {name: getattr(before, name) for name in unknown}
         update["platform"] = self.connection.settings.base_url
         diff = self.kind.diff(before, self.codec.state(given).model_copy(update=update), unknown)
-        for warning in diff.warnings:
-            self.report(warning)
+        for notice in diff.notices:
+            self.show(notice)
         return Diff({*diff.changed, *diff.replaces, *unknown}, diff.replaces, diff.delete_before_replace, diff.is_due)
 
     def create(self, given: Properties, seconds: float | None = None) -> Resource:
@@ -141,7 +141,7 @@ class Operations(Generic[InputsT, StateT]):
         return {name: UNKNOWN for name in outputs if name not in given_or_unset} | kept | dict(given)
 
     def _context(self, owner: Any, seconds: float | None = None) -> Context:
-        return Context(self.connection, owner if isinstance(owner, str) else None, self.report, seconds)
+        return Context(self.connection, owner if isinstance(owner, str) else None, self.show, seconds)
 
     def _refuse_another_platform(self, action: str, id_: str, state: StateT) -> None:
         self.connection.refuse_another_platform(

@@ -21,7 +21,7 @@ from pydantic.alias_generators import to_camel
 
 from biot_provider._version import __version__
 from biot_provider.config import NAMESPACE, SECRET_KEYS
-from biot_provider.errors import ConfigError, InputError, coded
+from biot_provider.errors import ConfigError, InputError, Notice, coded
 from biot_provider.lifecycle.codec import Secret, is_unknown, without_secrets
 from biot_provider.lifecycle.connection import Connection
 from biot_provider.lifecycle.fields import Mark, marked
@@ -121,7 +121,7 @@ class BiotServicer(ResourceProviderServicer):
             replaces = call.camel_case(dict.fromkeys(diff.replaces))
             is_moved = PROVIDER_KEY in old
             if is_moved and not changed:
-                self._report("the state becomes one of this provider; nothing is written to the platform")
+                self._show(Notice("the state becomes one of this provider; nothing is written to the platform"))
             details = detailed_diff(
                 call.camel_case(call.plain("old_inputs")), call.camel_case(new), [*changed], [*replaces]
             )
@@ -220,16 +220,14 @@ class BiotServicer(ResourceProviderServicer):
         with self._lock:
             if token not in self._operations:
                 kind: ResourceKind[Any, Any] = pkgutil.resolve_name(KINDS[token])()
-                self._operations[token] = Operations(kind, self.connection, self._report)
+                self._operations[token] = Operations(kind, self.connection, self._show)
             return self._operations[token]
 
-    def _report(self, line: str) -> None:
+    def _show(self, notice: Notice) -> None:
         """Show one line, with its resource."""
         call = current_call()
-        severity = WARNING if line.startswith("warning: ") else INFO
-        text = line.removeprefix("warning: ")
-        if call is not None:
-            text = call.shown(text)
+        severity = WARNING if notice.is_warning else INFO
+        text = notice.line if call is None else call.shown(notice.line)
         if self._engine is None:
             sys.stderr.write(f"{text}\n")
         else:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from biot_provider.errors import PackagingError
+from biot_provider.errors import Notice, PackagingError
 from biot_provider.lifecycle.codec import is_unknown
 from biot_provider.lifecycle.kind import Given, declared_arguments
 from biot_provider.lifecycle.problems import Problem, shown
@@ -65,7 +65,7 @@ def with_defaults(given: Given) -> dict[str, Any]:
     return defaults | dict(given)
 
 
-def code_digests(values: Given, old: Given, report: Callable[[str], None]) -> tuple[dict[str, Any], list[Problem]]:
+def code_digests(values: Given, old: Given, show: Callable[[Notice], None]) -> tuple[dict[str, Any], list[Problem]]:
     """The digests of the package; every problem with it is one of ``code``, ``build`` or ``handler``."""
     recipe = recipe_of(values.get("code"), values.get("build"), values.get("runtime"))
     try:
@@ -78,7 +78,7 @@ def code_digests(values: Given, old: Given, report: Callable[[str], None]) -> tu
             sources = read_sources(recipe)
             if sources.digest == old.get("code_digest") and values["handler"] == old.get("handler"):
                 return {"code_digest": sources.digest, "code_files": old.get("code_files") or {}}, []
-            package, digest = build_package(sources, report), sources.digest
+            package, digest = build_package(sources, show), sources.digest
             files = _code_files(digest, sources.file_digests, old)
             problem = built_size_problem(package)
         else:

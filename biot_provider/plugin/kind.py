@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from biot_provider.api.models.wide import number
 from biot_provider.api.request_log import is_debugging
-from biot_provider.errors import InputError, NotFoundError, coded
+from biot_provider.errors import InputError, NotFoundError, Notice
 from biot_provider.lifecycle.codec import holds_unknown, is_unknown
 from biot_provider.lifecycle.declarations import Declarations
 from biot_provider.lifecycle.fields import Mark, marked
@@ -80,13 +80,13 @@ class PluginKind:
             values["code_files"] = old.get("code_files")
         elif readable and "image_tag" not in given:
             name = f"plugin {values.get('name')!r}"
-            digests, found = code_digests(values, old, lambda line: context.report(_about(name, line)))
+            digests, found = code_digests(values, old, lambda notice: context.show(notice.about(name)))
             values |= digests
             problems += found
         if problems:
             raise InvalidInputsError(problems)
         if warning := runtime_warning(given.get("runtime"), datetime.now(UTC).date()):
-            context.report(coded(f"warning: plugin {values.get('name')!r}: {warning}", "BIOT-5109"))
+            context.warn(f"plugin {values.get('name')!r}: {warning}", "BIOT-5109")
         if runs := next_runs_of(given, old):
             context.report(f"plugin {values.get('name')!r}: {runs}")
         self._report_hooks(given, old, context)
@@ -111,7 +111,7 @@ class PluginKind:
             changed=changed | code | adopted,
             replaces=replaces,
             delete_before_replace=bool(replaces) and not must_create_before_delete(old, new),
-            warnings=[*_diff_warnings(old, new, changed, replaces)],
+            notices=[*_diff_notices(old, new, changed, replaces)],
         )
 
     def create(self, new: PluginState, context: Context) -> Found[PluginState]:
@@ -174,8 +174,8 @@ class PluginKind:
         try:
             from biot_provider.plugin.hooks.live import LiveHooks
 
-            for line in self._hooks.report(given, old, LiveHooks.of(context.connection, context.owner)):
-                context.report(line)
+            for notice in self._hooks.notices(given, old, LiveHooks.of(context.connection, context.owner)):
+                context.show(notice)
         except Exception:
             if is_debugging(os.environ):
                 raise
@@ -202,12 +202,6 @@ def _is_build_unknown(values: Given) -> bool:
     """Whether what is built is not known yet."""
     build = values.get("build")
     return build is not None and (holds_unknown(build) or is_unknown(values.get("runtime")))
-
-
-def _about(name: str, line: str) -> str:
-    """The line with what it is about, behind its severity."""
-    warning = "warning: "
-    return f"{warning}{name}: {line.removeprefix(warning)}" if line.startswith(warning) else f"{name}: {line}"
 
 
 def _image_alone(new: PluginState) -> PluginState:
@@ -241,18 +235,18 @@ def _check_version(old: PluginState, new: PluginState, changed: set[str]) -> Non
         )
 
 
-def _diff_warnings(old: PluginState, new: PluginState, changed: set[str], replaces: list[str]) -> Iterator[str]:
+def _diff_notices(old: PluginState, new: PluginState, changed: set[str], replaces: list[str]) -> Iterator[Notice]:
     if replaces:
-        yield coded(
-            f"warning: plugin {old.name!r} is made anew ({', '.join(replaces)} cannot change in place):"
+        yield Notice(
+            f"plugin {old.name!r} is made anew ({', '.join(replaces)} cannot change in place):"
             " its endpoint_url and its service user on the platform change",
             "BIOT-5108",
         )
     if versions := changed_versions(old.code_files or {}, new.code_files or {}):
         more = f", and {len(versions) - _MOST_VERSIONS} more" if len(versions) > _MOST_VERSIONS else ""
-        yield f"plugin {new.name!r}: dependencies: {', '.join(versions[:_MOST_VERSIONS])}{more}"
+        yield Notice(f"plugin {new.name!r}: dependencies: {', '.join(versions[:_MOST_VERSIONS])}{more}")
     if VARIABLES in changed:  # the engine shows every secret value alike, changed or not
         before, after = old.environment_variables or {}, new.environment_variables or {}
         names = sorted(key for key in before.keys() & after.keys() if before[key] != after[key])
         if names:
-            yield f"plugin {new.name!r}: the value of {', '.join(names)} changes (environment_variables)"
+            yield Notice(f"plugin {new.name!r}: the value of {', '.join(names)} changes (environment_variables)")

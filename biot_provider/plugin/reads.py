@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from biot_provider.errors import NotFoundError, coded
+from biot_provider.errors import NotFoundError, Notice
 from biot_provider.hooks import ADAPT_ENTITY
 from biot_provider.lifecycle.kind import Context, Found
 from biot_provider.lifecycle.shared_reads import Page, SharedReads
@@ -75,13 +75,13 @@ def _unchanged(shown: PluginAnswer, id_: str, known: PluginState, context: Conte
     """The plugin that a search shows, if it is as it was known: anything new is read alone before it counts."""
     if not _is_whole(shown):
         return None
-    lines: list[str] = []
+    notices: list[Notice] = []
     context.client.hide((shown.environment_variables or {}).values())
-    found = _found(shown, id_, known, replace(context, report=lines.append))
+    found = _found(shown, id_, known, replace(context, show=notices.append))
     if found is None or found.state != known:
         return None
-    for line in lines:
-        context.report(line)
+    for notice in notices:
+        context.show(notice)
     return found
 
 
@@ -99,13 +99,11 @@ def _found(answer: PluginAnswer, id_: str, known: PluginState, context: Context)
         # Even with this resource's stamp: this state may be one that is to be deleted, of before a replacement.
         stamp = Stamp.found(answer)
         outlook = "; its stamp is this resource's, so `pulumi up` continues with it"
-        context.report(
-            coded(
-                f"warning: plugin {id_!r} of this stack no longer exists: the one of that name was created at"
-                f" {answer.creation_time}, not at {known.creation_time}, and is left alone"
-                f"{outlook if stamp is not None and stamp.is_of(known.owner) else ''}",
-                "BIOT-5106",
-            )
+        context.warn(
+            f"plugin {id_!r} of this stack no longer exists: the one of that name was created at"
+            f" {answer.creation_time}, not at {known.creation_time}, and is left alone"
+            f"{outlook if stamp is not None and stamp.is_of(known.owner) else ''}",
+            "BIOT-5106",
         )
         return None
     return Found(id_, _with_code(state, answer, known, context))
@@ -115,13 +113,11 @@ def _with_code(state: PluginState, answer: PluginAnswer, known: PluginState, con
     """The state with its code and its stamp as they are on the platform."""
     stamp = Stamp.found(answer)
     if stamp is not None and not stamp.belongs_to(known.owner):
-        context.report(
-            coded(
-                f"warning: plugin {state.name!r} belongs to another stack or resource by now (owner {stamp.owner}):"
-                " this stack leaves it alone. What to do: take it out of the program, or set adopt=True to take it"
-                " over",
-                "BIOT-5107",
-            )
+        context.warn(
+            f"plugin {state.name!r} belongs to another stack or resource by now (owner {stamp.owner}):"
+            " this stack leaves it alone. What to do: take it out of the program, or set adopt=True to take it"
+            " over",
+            "BIOT-5107",
         )
         # The adoption that is declared is due again.
         return observed_code(state, answer, None, known).model_copy(update={"adopt": False})

@@ -11,7 +11,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from biot_provider.api.models.plugins import PluginAnswer
-from biot_provider.errors import BiotError, ConflictError, LifecycleError, NotFoundError, coded
+from biot_provider.errors import BiotError, ConflictError, LifecycleError, NotFoundError
 from biot_provider.lifecycle.kind import Found, HalfMadeError
 from biot_provider.lifecycle.settle import rollback_failed, settle, unclear
 from biot_provider.plugin.body import create_body
@@ -39,7 +39,7 @@ class PluginWrites:
         self._context = context
         self._client = context.client
         self._stamps = context.settings.stamp
-        self._report = context.report
+        self._warn = context.warn
         self._deadline = context.deadline
 
     def create(self, wanted: PluginState, *, may_remake: bool = True) -> PluginState:
@@ -94,12 +94,10 @@ class PluginWrites:
                     return self._adopt(wanted, found)
             return PluginUpdate(self._context, before, wanted).run()
         except NotFoundError:
-            self._report(
-                coded(
-                    f"warning: plugin {wanted.name!r} no longer exists: it is created anew, with another endpoint_url"
-                    " and another service user on the platform",
-                    "BIOT-5101",
-                )
+            self._warn(
+                f"plugin {wanted.name!r} no longer exists: it is created anew, with another endpoint_url"
+                " and another service user on the platform",
+                "BIOT-5101",
             )
             return self.create(wanted)
 
@@ -111,7 +109,7 @@ class PluginWrites:
             found = self._find(state.name)
             kept = None if found is None else why_kept(found, state)
             if kept is not None:
-                self._report(coded(f"warning: plugin {state.name!r} is left alone: {kept}", "BIOT-5102"))
+                self._warn(f"plugin {state.name!r} is left alone: {kept}", "BIOT-5102")
                 return None
             return found
 
@@ -146,12 +144,10 @@ class PluginWrites:
                     "BIOT-5012",
                     advice="run `pulumi up` again",
                 )
-            self._report(
-                coded(
-                    f"warning: plugin {wanted.name!r}: the one that this resource has on the platform already, since"
-                    f" {found.creation_time}, cannot become this one: it is made anew",
-                    "BIOT-5103",
-                )
+            self._warn(
+                f"plugin {wanted.name!r}: the one that this resource has on the platform already, since"
+                f" {found.creation_time}, cannot become this one: it is made anew",
+                "BIOT-5103",
             )
             self.delete(observed(found, wanted))
             return self.create(wanted, may_remake=False).model_copy(update={"kept": True})
@@ -161,12 +157,10 @@ class PluginWrites:
             before = observed_code(before, found, stamp, wanted.model_copy(update={"version": deployed}))
         if not unclear_errors:
             changed = ", ".join(sorted(changed_fields(before, wanted))) or "nothing differs"
-            self._report(
-                coded(
-                    f"warning: plugin {wanted.name!r} existed already, since {found.creation_time}, with the stamp of"
-                    f" this very resource: it is updated, not created ({changed})",
-                    "BIOT-5104",
-                )
+            self._warn(
+                f"plugin {wanted.name!r} existed already, since {found.creation_time}, with the stamp of"
+                f" this very resource: it is updated, not created ({changed})",
+                "BIOT-5104",
             )
         force = fits or any(rollback_failed(error) for error in unclear_errors)
         # The plugin may be in state still, to be deleted since this create replaces it, in this run or in another.
@@ -187,12 +181,10 @@ class PluginWrites:
             )
         stamp = Stamp.found(found)
         owner = f" of owner {stamp.owner}" if stamp else ""
-        self._report(
-            coded(
-                f"warning: plugin {wanted.name!r}: takes over the existing plugin{owner} (adopt is set); it was created"
-                f" at {found.creation_time}",
-                "BIOT-5105",
-            )
+        self._warn(
+            f"plugin {wanted.name!r}: takes over the existing plugin{owner} (adopt is set); it was created"
+            f" at {found.creation_time}",
+            "BIOT-5105",
         )
         before = found_before_create(found, wanted).model_copy(update={"kept": True})
         if has_code(wanted):

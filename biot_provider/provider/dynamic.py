@@ -31,7 +31,7 @@ from pulumi.output import Unknown as PulumiUnknown
 from pulumi.runtime.rpc import wrap_rpc_secret
 
 from biot_provider.api.request_log import is_debugging
-from biot_provider.errors import DEFECT, BiotError, coded
+from biot_provider.errors import DEFECT, BiotError, Notice, coded
 from biot_provider.lifecycle.codec import LEAVES, UNKNOWN, Secret, Unknown, without_secrets
 from biot_provider.lifecycle.connection import Connection
 from biot_provider.lifecycle.fields import Mark, marked
@@ -131,7 +131,7 @@ class DynamicProvider(ResourceProvider):
         """Begin a run over this connection."""
         self.connection = connection
         self.kind = self.kind_type()
-        self._operations: Operations[Any, Any] = Operations(self.kind, connection, report)
+        self._operations: Operations[Any, Any] = Operations(self.kind, connection, show)
         self._content = marked(self.kind.inputs, Mark.CONTENT)
         self._content_digests = marked(self.kind.inputs, Mark.CONTENT_DIGEST)
 
@@ -214,9 +214,9 @@ def _is_moved(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
     return PROVIDER_KEY in news and PROVIDER_KEY not in olds
 
 
-def report(line: str) -> None:
-    """Show one line to the user; it must name its resource."""
-    sys.stderr.write(redact_secrets(line) + "\n")
+def show(notice: Notice) -> None:
+    """Show one line to the user."""
+    sys.stderr.write(redact_secrets(str(notice)) + "\n")
     sys.stderr.flush()
 
 

@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from biot_provider.errors import PackagingError
+from biot_provider.errors import Notice, PackagingError
 from biot_provider.package.known_files import forget_all
 from biot_provider.package.package import Package, read_package, reread_package, write_zip
 from biot_provider.package.source import opened
@@ -23,7 +23,7 @@ from biot_provider.recipe.node_modules import MODULES, node_paths
 from biot_provider.recipe.run import FailedRunError, Runner
 from biot_provider.recipe.sources import MAX_SOURCE_BYTES, Sources, read_sources
 
-Report = Callable[[str], None]
+Show = Callable[[Notice], None]
 
 _BUILT = "built"
 _SOURCE = "source"
@@ -34,7 +34,7 @@ _LOCKS: dict[str, threading.Lock] = {}
 """By digest: threads that need the same package build it once. Two processes may both build it; the bytes are equal."""
 
 
-def build_package(sources: Sources, report: Report = lambda _line: None) -> Package:
+def build_package(sources: Sources, show: Show = lambda _notice: None) -> Package:
     """Return the package that is built of the sources: from the cache, or built now, which is reported.
 
     Raises PackagingError, naming what is missing or wrong and what to do; of a command that failed, its last lines.
@@ -48,8 +48,8 @@ def build_package(sources: Sources, report: Report = lambda _line: None) -> Pack
             except PackagingError:
                 cache.remove(_BUILT, sources.digest)  # damaged, or gone at this moment
         started = time.monotonic()
-        path = _build(sources, cache, report)
-        report(f"built in {time.monotonic() - started:.1f} s")
+        path = _build(sources, cache, show)
+        show(Notice(f"built in {time.monotonic() - started:.1f} s"))
         return _read(path, place)
 
 
@@ -57,14 +57,14 @@ def _read(path: Path, place: str) -> Package:
     return reread_package(path, limit=MAX_SOURCE_BYTES, name=f"what was built of {place}")
 
 
-def _build(sources: Sources, cache: Cache, report: Report) -> Path:
+def _build(sources: Sources, cache: Cache, show: Show) -> Path:
     recipe = sources.recipe
     with tempfile.TemporaryDirectory(prefix="biot-build-", ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
         runner = Runner.new(folder, str(recipe.folder))
         parts = [sources.files if recipe.command is None else _run_command(sources, recipe.command, cache, runner)]
         if sources.lock is not None and (recipe.keeps_sources or recipe.language == "python"):
-            dependencies = lambda_dependencies(sources.lock, recipe.runtime, cache, runner, report)
+            dependencies = lambda_dependencies(sources.lock, recipe.runtime, cache, runner, show)
             parts += [dependencies] if dependencies.files else []
         _refuse_common_files(recipe.folder, parts)
         return cache.add(_BUILT, sources.digest, lambda file: write_zip(parts, file, compression=zipfile.ZIP_STORED))

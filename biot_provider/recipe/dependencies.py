@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from biot_provider.errors import PackagingError, coded
+from biot_provider.errors import Notice, PackagingError
 from biot_provider.package.package import Package, read_package, write_zip
 from biot_provider.recipe.cache import Cache
 from biot_provider.recipe.lock_files import LockFile
@@ -30,7 +30,7 @@ _LOCKS: dict[str, threading.Lock] = {}
 
 
 def lambda_dependencies(
-    lock: LockFile, runtime: str, cache: Cache, runner: Runner, report: Callable[[str], None]
+    lock: LockFile, runtime: str, cache: Cache, runner: Runner, show: Callable[[Notice], None]
 ) -> Package:
     """Return the dependencies for AWS Lambda as a package. Raises PackagingError."""
     digest = dependencies_digest(lock, runtime)
@@ -46,10 +46,10 @@ def lambda_dependencies(
         if runtime.startswith("python"):
             unnamed = install_wheels(lock, runtime, target, runner)
             if unnamed:
-                report(
-                    coded(
-                        f"warning: {lock.name} does not name {', '.join(unnamed)}, which it needs: another machine may"
-                        " get another version; compile the file with all that it needs",
+                show(
+                    Notice(
+                        f"{lock.name} does not name {', '.join(unnamed)}, which it needs: another machine may get"
+                        " another version; compile the file with all that it needs",
                         "BIOT-3144",
                     )
                 )

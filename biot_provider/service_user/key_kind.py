@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from biot_provider.api.models.service_users import SecretKeyAnswer
 from biot_provider.api.models.wide import are_ids_alike, is_same_moment, moment
-from biot_provider.errors import InputError, NotFoundError, coded
+from biot_provider.errors import InputError, NotFoundError, Notice
 from biot_provider.lifecycle.codec import is_unknown
 from biot_provider.lifecycle.fields import Mark, marked
 from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError, declared_arguments
@@ -45,12 +45,12 @@ class ServiceUserKeyKind:
         replaces = [*differing, *(name for name in _REPLACING if name in unknown)]
         if replaces or not _is_past(old.expiration_time):
             return Diff(replaces=replaces)
-        warning = coded(
-            f"warning: secret key {resource_name(old.owner)!r} expired at {old.expiration_time}:"
+        notice = Notice(
+            f"secret key {resource_name(old.owner)!r} expired at {old.expiration_time}:"
             " change its keepers, or run `pulumi up --refresh`, to have a new one",
             "BIOT-5134",
         )
-        return Diff(warnings=[warning])
+        return Diff(notices=[notice])
 
     def create(self, new: ServiceUserKeyState, context: Context) -> Found[ServiceUserKeyState]:
         """Make the key; its secret is in the state from then on, and can be had nowhere else."""
@@ -78,12 +78,9 @@ class ServiceUserKeyKind:
             return None
         update = {"service_user_id": known.service_user_id or service_user_id, "key_id": key_id}
         if found is None:
-            context.report(
-                coded(
-                    f"warning: secret key {id_!r}: the platform does not show which keys there are; it is taken as"
-                    " it was",
-                    "BIOT-5131",
-                )
+            context.warn(
+                f"secret key {id_!r}: the platform does not show which keys there are; it is taken as it was",
+                "BIOT-5131",
             )
         else:
             update |= _changed_times(found, known)

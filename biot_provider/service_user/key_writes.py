@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from biot_provider.api.models.service_users import NewSecretKeyAnswer, SecretKeyAnswer
-from biot_provider.errors import ApiError, BiotError, LifecycleError, NotFoundError, coded
+from biot_provider.errors import ApiError, BiotError, LifecycleError, NotFoundError
 from biot_provider.lifecycle.settle import settle
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class SecretKeyWrites:
     def __init__(self, context: Context) -> None:
         self._client = context.client
         self._deadline = context.deadline
-        self._report = context.report
+        self._warn = context.warn
 
     def create(self, service_user_id: str, resource: str) -> NewSecretKeyAnswer:
         """Make a key for a resource of this name.
@@ -63,13 +63,11 @@ class SecretKeyWrites:
             return settle(self._deadline, write, lambda: self.listed(service_user_id), judge, not_done)
         finally:
             for key_id in lost:
-                self._report(
-                    coded(
-                        f"warning: service user {service_user_id!r}: key {key_id} came into being while the answer with"
-                        " a new key's secret was lost. It is left, since somebody else may have made it."
-                        " What to do: delete it in the BioT Console if nobody uses it",
-                        "BIOT-5130",
-                    )
+                self._warn(
+                    f"service user {service_user_id!r}: key {key_id} came into being while the answer with"
+                    " a new key's secret was lost. It is left, since somebody else may have made it."
+                    " What to do: delete it in the BioT Console if nobody uses it",
+                    "BIOT-5130",
                 )
 
     def delete(self, service_user_id: str, key_id: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from biot_provider.errors import NotFoundError, coded
+from biot_provider.errors import NotFoundError, Notice
 from biot_provider.lifecycle.codec import is_unknown
 from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError, declared_arguments
 from biot_provider.lifecycle.owner import resource_name
@@ -47,25 +47,25 @@ class ServiceUserKind:
         if old.secret_key_id:
             HELD[old.secret_key_id] = resource_name(old.owner)
         replaces = [*replacing_fields(old, new), *(name for name in REPLACING if name in unknown)]
-        warnings = [
-            coded(
-                f"warning: service user {old.name!r}: the platform shows {name} {getattr(old, name)!r}, which is"
+        notices = [
+            Notice(
+                f"service user {old.name!r}: the platform shows {name} {getattr(old, name)!r}, which is"
                 f" none that this version knows: it is left as it is, not made {getattr(new, name)!r}",
                 "BIOT-5132",
             )
             for name in undeclarable_fields(old, new)
         ]
         if replaces:
-            warnings.insert(
+            notices.insert(
                 0,
-                coded(
-                    f"warning: service user {old.name!r} is made anew ({', '.join(replaces)} cannot change in place):"
+                Notice(
+                    f"service user {old.name!r} is made anew ({', '.join(replaces)} cannot change in place):"
                     " its id and its secret key change, and the old key ends",
                     "BIOT-5133",
                 ),
             )
         # Deleted first, too, when the engine replaces on a change that would be one in place: names are unique.
-        return Diff(changed_fields(old, new), replaces, "name" not in replaces, warnings=warnings)
+        return Diff(changed_fields(old, new), replaces, "name" not in replaces, notices=notices)
 
     def create(self, new: ServiceUserState, context: Context) -> Found[ServiceUserState]:
         """Create the service user; its secret key is in the state from then on, and can be had nowhere else."""

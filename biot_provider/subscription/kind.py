@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from biot_provider.errors import coded
 from biot_provider.lifecycle.codec import holds_unknown, is_unknown
 from biot_provider.lifecycle.declarations import Declarations
 from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError, declared_arguments
@@ -110,9 +109,7 @@ class SubscriptionKind:
         if problems := problems or self._declared_twice(given, context):
             raise InvalidInputsError(problems)
         if warning := self._type.warning(arguments):
-            context.report(
-                coded(f"warning: {self._type.noun} {resource_name(context.owner)!r}: {warning}", "BIOT-5110")
-            )
+            context.warn(f"{self._type.noun} {resource_name(context.owner)!r}: {warning}", "BIOT-5110")
         return given
 
     def diff(self, old: SubscriptionState, new: SubscriptionState, unknown: frozenset[str]) -> Diff:
@@ -192,19 +189,14 @@ class SubscriptionKind:
         is_known = is_the_one_of(known, found)
         if not is_known and not known.taken:
             since = f" (since {found.creation_time})" if found.creation_time else ""
-            context.report(
-                coded(
-                    f"warning: {name} has ended and was subscribed anew by somebody else{since}: it is taken as it is,"
-                    " and `pulumi destroy` leaves it subscribed",
-                    "BIOT-5122",
-                )
+            context.warn(
+                f"{name} has ended and was subscribed anew by somebody else{since}: it is taken as it is,"
+                " and `pulumi destroy` leaves it subscribed",
+                "BIOT-5122",
             )
         if found.identity() != known.identity():
-            context.report(
-                coded(
-                    f"warning: the platform shows {name} with other parts than were subscribed: it is taken as it was",
-                    "BIOT-5122",
-                )
+            context.warn(
+                f"the platform shows {name} with other parts than were subscribed: it is taken as it was", "BIOT-5122"
             )
         shown = {"platform_id": found.id, "creation_time": found.creation_time}
         evidence = {field: (is_known and getattr(known, field)) or value for field, value in shown.items()}
@@ -227,13 +219,11 @@ class SubscriptionKind:
             ]
         if neighbour and order:
             type_, target, number = order
-            context.report(
-                coded(
-                    f"warning: {self._type.noun}s {resource_name(owner)!r} and {resource_name(neighbour)!r} both ask"
-                    f" for order {number} of {type_} {target}: the platform gives it to the one subscribed last and"
-                    " moves the other up; give each its own execution_order",
-                    "BIOT-5111",
-                )
+            context.warn(
+                f"{self._type.noun}s {resource_name(owner)!r} and {resource_name(neighbour)!r} both ask"
+                f" for order {number} of {type_} {target}: the platform gives it to the one subscribed last and"
+                " moves the other up; give each its own execution_order",
+                "BIOT-5111",
             )
         return []
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from biot_provider.api.models.subscriptions import SubscriptionAnswer
 from biot_provider.api.models.wide import are_ids_alike, is_same_moment
-from biot_provider.errors import ApiError, BiotError, LifecycleError, NotFoundError, coded
+from biot_provider.errors import ApiError, BiotError, LifecycleError, NotFoundError
 from biot_provider.lifecycle.fields import State
 from biot_provider.lifecycle.kind import Context
 from biot_provider.lifecycle.problems import nearest
@@ -44,7 +44,7 @@ class SubscriptionWrites:
         self._noun = noun
         self._requests = requests
         self._deadline = context.deadline
-        self._report = context.report
+        self._warn = context.warn
 
     def subscribe(self, inputs: StateT, before: SubscriptionState | None = None) -> StateT:
         """Subscribe, unless it is subscribed already; ``before`` is the state of this very subscription.
@@ -68,12 +68,10 @@ class SubscriptionWrites:
         if found is None and state.taken:
             return
         if found is not None and (state.taken or not is_the_one_of(state, found)):
-            self._report(
-                coded(
-                    f"warning: {self.named(state)} stays subscribed: this stack did not make the one that exists"
-                    f"{_since(found)}. What to do: unsubscribe it where it was made, if nobody uses it",
-                    "BIOT-5120",
-                )
+            self._warn(
+                f"{self.named(state)} stays subscribed: this stack did not make the one that exists"
+                f"{_since(found)}. What to do: unsubscribe it where it was made, if nobody uses it",
+                "BIOT-5120",
             )
             return
         body = _body(state)
@@ -148,12 +146,10 @@ class SubscriptionWrites:
     def _report_taken(self, inputs: SubscriptionState, found: SubscriptionAnswer, left: Mapping[str, Any]) -> None:
         name = "execution_order"
         order = f" with order {found.updatable()[name]}, now {left[name]}" if name in left else ""
-        self._report(
-            coded(
-                f"warning: {self.named(inputs)} exists already{_since(found)}{order}: taken as this resource's. This"
-                " stack did not make it, so `pulumi destroy` leaves it subscribed",
-                "BIOT-5121",
-            )
+        self._warn(
+            f"{self.named(inputs)} exists already{_since(found)}{order}: taken as this resource's. This"
+            " stack did not make it, so `pulumi destroy` leaves it subscribed",
+            "BIOT-5121",
         )
 
 

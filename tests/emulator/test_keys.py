@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from biot_provider.emulator import Platform, database
+from biot_provider.emulator import Platform, schema
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,7 +73,7 @@ def test_after_a_rotation_the_key_before_is_still_published(inside: Any) -> None
 
 def test_a_key_of_an_earlier_version_is_replaced(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "platform.sqlite")
-    connection.executescript("".join(database._SCHEMAS[:5]) + "PRAGMA user_version=5")
+    connection.executescript("".join(schema.SCHEMAS[:5]) + "PRAGMA user_version=5")
     connection.execute("""INSERT INTO facts VALUES ('key pair', '["c0ffee", "beef"]')""")
     connection.commit()
     connection.close()

@@ -34,8 +34,8 @@ def test_the_state_names_the_provider_alone_so_new_code_changes_neither_state_no
     copy = project.folder / "newer"
     shutil.copytree(PACKAGE, copy / "biot_provider", ignore=shutil.ignore_patterns("__pycache__"))
     edited = copy / "biot_provider/provider/plugin.py"
-    report = "\nfrom biot_provider.provider.dynamic import report\n\nreport('the new code')\n"
-    edited.write_text(edited.read_text() + report)
+    shown = "\nfrom biot_provider.provider.dynamic import Notice, show\n\nshow(Notice('the new code'))\n"
+    edited.write_text(edited.read_text() + shown)
     project.environment |= {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": ""}
 
     preview = project.preview("--expect-no-changes").succeeded()

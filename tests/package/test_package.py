@@ -760,7 +760,7 @@ class TestLimits:
 
         assert problem == (
             f"{tmp_path}: the package has 3 MB zipped, over AWS Lambda's limit of 1 MB; the biggest files are "
-            "noise.bin (3 MB), index.js (0 MB); "
+            "noise.bin (3 MB), index.js (1 byte); "
             "name in .biotignore what is not needed, or deploy the plugin as an image"
         )
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from biot_provider.errors import Notice
 from biot_provider.package.package import Package
 from biot_provider.plugin.package import recipe_of
 from biot_provider.recipe.build import build_package
@@ -28,7 +29,7 @@ class Plugin:
     folder: Path
     runtime: str = "python3.13"
     build: Any = "auto"
-    reports: list[str] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
 
     def file(self, path: str, text: str = "def handler(event, context): ...\n") -> Path:
         target = self.folder / path
@@ -46,7 +47,7 @@ class Plugin:
         return self.sources().digest
 
     def built(self) -> Package:
-        return build_package(self.sources(), self.reports.append)
+        return build_package(self.sources(), self.notices.append)
 
     def names(self) -> set[str]:
         return {file.path for file in self.built().files}

@@ -125,7 +125,7 @@ def test_without_an_installer_the_line_says_how_to_get_one(plugin: Plugin, in_a_
 def test_what_a_lock_file_does_not_name_is_a_warning(plugin: Plugin) -> None:
     plugin.file("requirements.txt", "jinja2==3.1.6\n")
     plugin.built()
-    assert plugin.reports[0].startswith("warning: requirements.txt does not name markupsafe, which it needs")
+    assert str(plugin.notices[0]).startswith("warning: requirements.txt does not name markupsafe, which it needs")
 
 
 def test_without_a_network_the_cache_serves(plugin: Plugin, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ class Notes:
 
     def add(self, subject: str, text: str) -> None:
         """Add a note."""
-        subjects = self._subjects.setdefault(text.removeprefix("warning: "), [])
+        subjects = self._subjects.setdefault(text, [])
         if subject and subject not in subjects:
             subjects.append(subject)
 

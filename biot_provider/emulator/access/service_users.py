@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ..testing.switches import PlatformVariant, Switches
 
 TYPES = ("INTERNAL_SERVICE", "EXTERNAL_SERVICE")
-SEARCHED = search.Kind(
+SEARCHED = search.Searched(
     words=("id", "type", "ownerOrganizationId", "name"), numbers=("accessTokenExpirationInMinutes",), flags=("active",)
 )
 

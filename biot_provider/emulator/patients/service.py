@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Patient = dict[str, Any]
 
-SEARCHED = search.Kind(words=("_id", "_email"), dates=("_creationTime", "_lastModifiedTime"))
+SEARCHED = search.Searched(words=("_id", "_email"), dates=("_creationTime", "_lastModifiedTime"))
 _OWN = ("_id", "_ownerOrganization", "_template", "_creationTime", "_lastModifiedTime", "_enabled")
 """Members that the platform sets and no caller changes."""
 

@@ -7,8 +7,6 @@ are checked inside the transaction that stores it.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import secrets
 import string
 import uuid
@@ -18,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from ..access import service_users
 from ..access.permissions import POWERLESS_ROLE
 from ..http import search
-from ..http.errors import ApiError, invalid, not_found
+from ..http.errors import ApiError, invalid
 from ..subscriptions import subscribers
 from ..timestamps import iso
-from . import rules
+from . import records, rules
 from .aws import check_code, check_function
 from .responses import (
     IN_PROCESS,
@@ -40,15 +38,9 @@ if TYPE_CHECKING:
     from ..database import Store
     from ..images.service import Images
     from ..testing.switches import PlatformVariant, Switches
+    from .records import Record
 
-Record = dict[str, Any]
-
-_NO_SUBSCRIPTIONS: Mapping[str, Any] = {
-    "interceptionOrder": subscribers.DEFAULT_ORDER,
-    "interceptions": [],
-    "notifications": [],
-}
-_SEARCHED = search.Kind(
+_SEARCHED = search.Searched(
     words=("name", "displayName", "endpointUrl", "runtime", "handler", "enabledState", "deploymentPackageType"),
     numbers=("version", "timeout", "memorySize", "ephemeralStorage"),
     dates=("creationTime", "lastModifiedTime"),
@@ -69,7 +61,7 @@ class Plugins:
         sent = rules.read_new(config)
         record = _defaults(variant) | sent
         if sent.get("subscriptions"):
-            record["subscriptions"] = {**_NO_SUBSCRIPTIONS, **sent["subscriptions"]}
+            record["subscriptions"] = {**records.NO_SUBSCRIPTIONS, **sent["subscriptions"]}
         else:
             record["subscriptions"] = None
         if record["deploymentPackageType"] == "IMAGE":
@@ -81,7 +73,7 @@ class Plugins:
         now = iso(datetime.now(UTC))
         record |= _new_identity(record["name"]) | {"creationTime": now, "lastModifiedTime": now}
         with self._store.writing() as db:
-            if _find(db, record["name"]) is not None:
+            if records.find(db, record["name"]) is not None:
                 shown = shown_name(record["name"], variant)
                 message = f"Plugin with name [{shown}] already exists"
                 raise ApiError(409, "PLUGIN_EXISTS_BY_NAME", message, {"pluginName": shown})
@@ -89,7 +81,7 @@ class Plugins:
                 self._images.require(record["imageTag"])
             check_function(record, variables(record, base_url, system=True))
             _add_service_user(db, record)
-            _save(db, record, _store_code(db, code) if code is not None else None)
+            records.save(db, record, records.store_code(db, code) if code is not None else None)
             return _response(db, record, variant, base_url)
 
     def update(
@@ -107,7 +99,7 @@ class Plugins:
         elif variant.partial_subscriptions == "refused":
             _require_whole(sent["subscriptions"])
         with self._store.writing() as db:
-            record = _existing(db, path_name)
+            record = records.existing(db, path_name)
             _check_fit(record, sent, code)
             if "imageTag" in sent:
                 self._images.require(sent["imageTag"])
@@ -117,37 +109,37 @@ class Plugins:
                 record |= {
                     name: value for name, value in _defaults(variant).items() if not rules.ATTRIBUTES[name].fixed
                 }
-            for part, default in (("subscriptions", _NO_SUBSCRIPTIONS), ("cors", {})):
+            for part, default in (("subscriptions", records.NO_SUBSCRIPTIONS), ("cors", {})):
                 if part in sent:
                     sent[part] = {**(record[part] or default), **sent[part]}
             record |= sent
             record["lastModifiedTime"] = _after(record["lastModifiedTime"])
             check_function(record, variables(record, base_url, system=True))
-            digest = _store_code(db, code) if code is not None else None
-            _save(db, record, digest, subscribe=replace or "subscriptions" in sent)
+            digest = records.store_code(db, code) if code is not None else None
+            records.save(db, record, digest, subscribe=replace or "subscriptions" in sent)
             return _response(db, record, variant, base_url)
 
     def get(self, path_name: str, base_url: str = IN_PROCESS) -> dict[str, Any]:
         """Return one plugin, by its name with the prefix."""
         variant = self._switches.read()
         with self._store.reading() as db:
-            return _response(db, _existing(db, path_name), variant, base_url)
+            return _response(db, records.existing(db, path_name), variant, base_url)
 
     def delete(self, path_name: str) -> None:
         """Take away the plugin, its service user, its subscriptions, its code, and its image if nobody else uses it."""
         with self._store.writing() as db:
-            record = _existing(db, path_name)
+            record = records.existing(db, path_name)
             name, owner = record["name"], record["serviceUserId"]
             db.execute("DELETE FROM plugins WHERE name = ?", (name,))
             service_users.remove(db, owner)
             subscribers.unsubscribe(db, name)
-            _drop_unused_code(db)
+            records.drop_unused_code(db)
         tag = record["imageTag"]
         if tag is None:
             return
         # Files know no rollback: they go when the plugin is gone for sure, and while no other one can name them.
         with self._store.writing() as db, contextlib.suppress(OSError):
-            if not _uses(db, tag):
+            if not records.uses(db, tag):
                 self._images.remove(tag)
 
     def search(self, request: Any, base_url: str = IN_PROCESS) -> dict[str, Any]:
@@ -156,20 +148,20 @@ class Plugins:
         query = search.read_query(request, _SEARCHED)
         with self._store.reading() as db:
             rows = db.execute("SELECT record FROM plugins ORDER BY sequence DESC")
-            records = [_record(row["record"]) for row in rows]
+            plugins = [records.read_record(row["record"]) for row in rows]
             places = subscribers.all_positions(db)
-        found = [plugin_response(record, places.get(record["name"], {}), variant, base_url) for record in records]
+        found = [plugin_response(record, places.get(record["name"], {}), variant, base_url) for record in plugins]
         return search.run(query, found)
 
     def edit(self, name: str, change: Callable[[Record], object]) -> None:
         """Change what is stored of the plugin of this bare name, past every rule but that a response can show it."""
         with self._store.writing() as db:
-            record = _existing(db, PREFIX + name)
+            record = records.existing(db, PREFIX + name)
             modified = _after(record["lastModifiedTime"])
             change(record)
             record |= {"name": name, "lastModifiedTime": modified}
             try:
-                _save(db, record, None)
+                records.save(db, record, None)
                 _response(db, record, self._switches.read(), IN_PROCESS)
             except (KeyError, TypeError, AttributeError) as error:
                 message = f"plugin {name!r} cannot be stored so ({error!r}): a variant can show it"
@@ -186,7 +178,7 @@ class Plugins:
     def age(self, path: str) -> float | None:
         """Return the seconds since the plugin that a path ends with was last written; None without such a plugin."""
         with self._store.reading() as db:
-            record = _find(db, path.rpartition("/")[2].removeprefix(PREFIX))
+            record = records.find(db, path.rpartition("/")[2].removeprefix(PREFIX))
         if record is None:
             return None
         return (datetime.now(UTC) - datetime.fromisoformat(record["lastModifiedTime"])).total_seconds()
@@ -194,11 +186,6 @@ class Plugins:
 
 def _defaults(variant: PlatformVariant) -> Record:
     return {**rules.DEFAULTS, "timeout": int(variant.default_timeout)}
-
-
-def _record(stored: str) -> Record:
-    """Return a stored plugin; what it was stored without, by an earlier version, has its default."""
-    return {**rules.DEFAULTS, **json.loads(stored)}
 
 
 def _new_identity(name: str) -> Record:
@@ -219,7 +206,7 @@ def _refuse_code(code: bytes | None) -> None:
 
 
 def _require_whole(sent: Mapping[str, Any]) -> None:
-    for member in _NO_SUBSCRIPTIONS:
+    for member in records.NO_SUBSCRIPTIONS:
         if member not in sent:
             raise invalid(f"subscriptions.{member}", "must not be null")
 
@@ -244,49 +231,6 @@ def _check_fit(record: Record, sent: Mapping[str, Any], code: bytes | None) -> N
     if not renewed and requested not in (None, current):
         name = "PLUGIN_VERSION_MUST_NOT_BE_CHANGED_WHEN_NOT_UPDATING_CODE"
         raise ApiError(400, name, f"Version [{requested}] must stay [{current}] without new code", details)
-
-
-def _find(db: sqlite3.Connection, name: str) -> Record | None:
-    row = db.execute("SELECT record FROM plugins WHERE name = ?", (name,)).fetchone()
-    return _record(row["record"]) if row else None
-
-
-def _existing(db: sqlite3.Connection, path_name: str) -> Record:
-    """Return the plugin a path names: only the name with the prefix finds it."""
-    record = _find(db, path_name.removeprefix(PREFIX)) if path_name.startswith(PREFIX) else None
-    if record is None:
-        raise not_found(path_name)
-    return record
-
-
-def _save(db: sqlite3.Connection, record: Record, digest: str | None, *, subscribe: bool = True) -> None:
-    """Write the record; a digest replaces the code, none keeps it; `subscribe` when its subscriptions were sent."""
-    name = record["name"]
-    db.execute(
-        "INSERT INTO plugins (name, record, code_digest) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
-        "record = excluded.record, code_digest = coalesce(excluded.code_digest, code_digest)",
-        (name, json.dumps(record), digest),
-    )
-    if subscribe:
-        subscribers.subscribe(db, name, record["subscriptions"] or _NO_SUBSCRIPTIONS)
-    if digest is not None:
-        _drop_unused_code(db)
-
-
-def _store_code(db: sqlite3.Connection, content: bytes) -> str:
-    digest = hashlib.sha256(content).hexdigest()
-    db.execute("INSERT OR IGNORE INTO code VALUES (?, ?)", (digest, content))
-    return digest
-
-
-def _drop_unused_code(db: sqlite3.Connection) -> None:
-    used = "SELECT code_digest FROM plugins WHERE code_digest IS NOT NULL"
-    db.execute(f"DELETE FROM code WHERE digest NOT IN ({used})")  # noqa: S608  (a constant)
-
-
-def _uses(db: sqlite3.Connection, tag: str) -> bool:
-    row = db.execute("SELECT 1 FROM plugins WHERE json_extract(record, '$.imageTag') = ?", (tag,)).fetchone()
-    return row is not None
 
 
 def _add_service_user(db: sqlite3.Connection, record: Record) -> None:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from ..http.routes import Call
     from ..testing.switches import Switches
 
-_CONFIGURATIONS = search.Kind(words=("apiId", "entityTypeName", "servicePrefix"))
-_TEMPLATES = search.Kind(words=("name", "displayName", "entityTypeName"))
-_ENTITY_TYPES = search.Kind(words=("name", "displayName"))
+_CONFIGURATIONS = search.Searched(words=("apiId", "entityTypeName", "servicePrefix"))
+_TEMPLATES = search.Searched(words=("name", "displayName", "entityTypeName"))
+_ENTITY_TYPES = search.Searched(words=("name", "displayName"))
 
 
 def routes(switches: Switches) -> list[Route]:

@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from ..http.readers import Reader
     from ..testing.switches import PlatformVariant, Switches
 
-_INTERCEPTIONS = search.Kind(
+_INTERCEPTIONS = search.Searched(
     words=("id", "type", "apiId", "entityName", "endpoint"),
     numbers=("executionOrder",),
     dates=("creationTime", "lastModifiedTime"),
 )
-_NOTIFICATIONS = search.Kind(
+_NOTIFICATIONS = search.Searched(
     words=("id", "actionName", "entityTypeName", "endpoint", "templateName"), sorted_by=("actionName", "entityTypeName")
 )
 _API_ID = re.compile(r"[A-Z]+(/[^/\s]+)+")

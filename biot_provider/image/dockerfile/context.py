@@ -44,7 +44,7 @@ class Entry(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class BuildContext:
     """A folder with its Dockerfile, read; both paths are absolute."""
 
     folder: Path
@@ -86,7 +86,7 @@ def recipe_digest(recipe: object) -> str:
     return hashlib.sha256(f"{_RECIPE}\n{json.dumps(recipe, sort_keys=True)}".encode()).hexdigest()
 
 
-def read_context(folder: Path, dockerfile: str | None = None) -> Context:
+def read_context(folder: Path, dockerfile: str | None = None) -> BuildContext:
     """Read a build context. Raises ImageError, naming what is missing or cannot be read.
 
     ``dockerfile`` is a path from the folder, in which it need not lie; by default ``Dockerfile``. Its own ignore file
@@ -117,7 +117,7 @@ def read_context(folder: Path, dockerfile: str | None = None) -> Context:
     with reading(path):
         digest = files.read(path, str(path), path.stat()).digest
     files.keep()
-    return Context(folder, path, tuple(entries), digest)
+    return BuildContext(folder, path, tuple(entries), digest)
 
 
 class _Files:

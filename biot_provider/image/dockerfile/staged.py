@@ -10,7 +10,7 @@ from pathlib import Path
 
 from biot_provider.api.cancellation import stop_if_cancelled
 from biot_provider.errors import ImageError
-from biot_provider.image.dockerfile.context import DOCKERFILE, Context, file_digest, reading
+from biot_provider.image.dockerfile.context import DOCKERFILE, BuildContext, file_digest, reading
 from biot_provider.image.dockerfile.dockerignore import DOCKERIGNORE
 from biot_provider.package.known_files import forget_all
 
@@ -60,7 +60,7 @@ class Staged:
         return path
 
 
-def stage(context: Context, folder: Path) -> Staged:
+def stage(context: BuildContext, folder: Path) -> Staged:
     """Copy a context into an empty folder, with the same modes and times whatever they were.
 
     Raises ImageError when a file is no longer what it was when it was read, and CancelledError.

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from biot_provider.errors import coded
+from biot_provider.errors import Notice
 from biot_provider.hooks import ADAPT_ENTITY
 from biot_provider.hooks.answers import plugin_interceptions, plugin_notifications
 from biot_provider.hooks.api_ids import Templates
@@ -37,13 +37,12 @@ class NewHooks:
         self._templates = Templates()
         self._lock = threading.Lock()
 
-    def report(self, given: Given, old: Given, live: LiveHooks) -> Iterator[str]:
-        """Each line about subscriptions that the inputs before did not have; no request where there is none."""
+    def notices(self, given: Given, old: Given, live: LiveHooks) -> Iterator[Notice]:
+        """Each notice about subscriptions that the inputs before did not have; no request where there is none."""
         name = given.get("name")
         if isinstance(name, str):
             for code, text in self._lines(name, given, old, live):
-                line = one_line(f"{'warning: ' if code else ''}plugin {name!r}: {text}", MAX_SENTENCE)
-                yield coded(line, code)
+                yield Notice(one_line(f"plugin {name!r}: {text}", MAX_SENTENCE), code)
 
     def _lines(self, name: str, given: Given, old: Given, live: LiveHooks) -> Iterator[_Line]:
         interceptions, notifications = _subscriptions(name, given)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from biot_provider.errors import ImageError
-from biot_provider.image.dockerfile.context import Context, read_context
+from biot_provider.image.dockerfile.context import BuildContext, read_context
 from biot_provider.image.dockerfile.staged import Staged, stage
 
 
@@ -29,7 +29,7 @@ def digest(folder: Path, dockerfile: str | None = None, target: str | None = Non
     return read_context(folder, dockerfile).digest(build_args=build_args, target=target)
 
 
-def staged(context: Context, folder: Path) -> Staged:
+def staged(context: BuildContext, folder: Path) -> Staged:
     folder.mkdir()
     return stage(context, folder)
 

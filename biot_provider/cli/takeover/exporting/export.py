@@ -14,6 +14,7 @@ from biot_provider.errors import coded
 from biot_provider.plugin.manifest.folders import MANIFEST
 from biot_provider.plugin.stamp import Stamp
 
+from ...errors import CommandError
 from ...files import PRIVATE, NewFile, write_files
 from ...progress import Progress
 from ..engine import commands, require_engine
@@ -22,7 +23,7 @@ from ..kinds import PLUGIN, Existing, Kind
 from ..notes import Notes, note_surprises
 from ..plugins import declared_content, needs_code, taken_over
 from ..program_text import declares, program_text, secret_values
-from ..target import StoppedError, Target, opened
+from ..target import Target, opened
 from .fleet import complete, described, folders_of, live_plugins, selected
 from .manifests import DIFFERENT, NEW, UNCHANGED, Manifest
 from .own_account import own_account
@@ -57,7 +58,7 @@ def export(options: ExportOptions, closing: ExitStack) -> ExportReport:
     Raises BiotError: no file is written then, but values may be in the stack's configuration already.
     """
     if os.path.lexists(options.out) and not options.out.is_dir():
-        raise StoppedError(f"{options.out} is no folder: name another one with --out", "BIOT-8050")
+        raise CommandError(f"{options.out} is no folder: name another one with --out", "BIOT-8050")
     require_engine()
     out = options.out.absolute()
     own_file, variables_file = (path and path.absolute() for path in (options.own_account, options.variables_file))

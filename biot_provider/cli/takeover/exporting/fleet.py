@@ -14,8 +14,8 @@ from biot_provider.lifecycle.problems import nearest
 from biot_provider.plugin.manifest.folders import MANIFEST, NO_PLACE_FOR_PLUGINS
 from biot_provider.plugin.manifest.yaml_file import read_yaml
 
+from ...errors import CommandError
 from ..notes import Note
-from ..target import StoppedError
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client
@@ -40,12 +40,12 @@ def live_plugins(client: Client, progress: Progress) -> dict[str, PluginAnswer]:
 def selected(live: Mapping[str, PluginAnswer], patterns: Iterable[str], note: Note) -> list[str]:
     """The names that fit one of the patterns, or all; a name that no declaration can have is left out with a note.
 
-    Raises StoppedError with every pattern that fits none.
+    Raises CommandError with every pattern that fits none.
     """
     given = list(patterns)
     unmatched = [pattern for pattern in given if not fnmatch.filter(live, pattern)]
     if unmatched:
-        raise StoppedError(
+        raise CommandError(
             "\n".join(
                 coded(f"no plugin is named like {pattern!r}{nearest(pattern, list(live))}", "BIOT-8002")
                 for pattern in unmatched

@@ -12,9 +12,10 @@ from typing import Any
 from biot_provider.errors import InputError
 from biot_provider.plugin.manifest.overrides import read_overrides
 
-from ...doctor.project import ENGINE, INSTALL
+from ...errors import CommandError
+from ...project.engine import ENGINE, INSTALL
 from ..engine import configuration, keep_secrets, resources_in_state
-from ..target import StoppedError, Target
+from ..target import Target
 
 Override = Mapping[str, Any]
 
@@ -35,7 +36,7 @@ class Variables:
     _values: Mapping[str, Any] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Ask the engine. Raises StoppedError where it is needed and cannot be used."""
+        """Ask the engine. Raises CommandError where it is needed and cannot be used."""
         has_engine = shutil.which(ENGINE) is not None
         if self.file is None:
             self._require(has_engine)
@@ -89,11 +90,11 @@ class Variables:
     def _require(self, has_engine: bool) -> None:
         if not has_engine:
             advice = f"{INSTALL}, or name a file for them with --variables-file"
-            raise StoppedError(
+            raise CommandError(
                 f"there is no {ENGINE} on PATH to encrypt the values of variables", "BIOT-8012", advice=advice
             )
         if "." in self.target.project.name:
-            raise StoppedError(
+            raise CommandError(
                 f"`{ENGINE} config set --path` cannot write below {self._key}, since the project's name has a dot",
                 "BIOT-8051",
                 advice="name a file for the values of variables with --variables-file",
@@ -106,7 +107,7 @@ class Variables:
         try:
             found = read_overrides(value, self.target.project.folder)
         except InputError as error:
-            raise StoppedError(f"{self._key} in the stack's configuration: {error.text}", error.message_code) from None
+            raise CommandError(f"{self._key} in the stack's configuration: {error.text}", error.message_code) from None
         plugins = found.items() if isinstance(found, dict) else ()
         return {folder: override for folder, override in plugins if isinstance(override, dict)}
 

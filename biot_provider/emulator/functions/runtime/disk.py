@@ -33,8 +33,9 @@ class CodeSnapshot:
 
     def __init__(self, folder: Path) -> None:
         self._folder = str(folder)
-        self._next = 0.0
         self._seen = self._look()
+        self._next = 0.0
+        """When the next look may be: at once after the first, however long that took."""
 
     def changes(self) -> list[str]:
         """Return paths of what is new, different or gone since the last look, which may lie some calls back."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from biot_provider.config import KEYS, SECRET_KEYS, Settings
-from biot_provider.errors import ConfigError
 from biot_provider.lifecycle.problems import nearest
 
-from .doctor.project import ENGINE, INSTALL, Project, read_map, run_engine
-from .findings import Problem
+from ..errors import CommandError
+from .engine import ENGINE, INSTALL, run_engine
+from .project import Project, read_map
 
 NAMESPACE = "biot:"
 VARIABLES: Mapping[str, str | None] = {key.name: key.variable for key in KEYS}
@@ -24,12 +24,13 @@ VARIABLES: Mapping[str, str | None] = {key.name: key.variable for key in KEYS}
 class StackFile:
     """A stack's configuration file: the plain values of the namespace, and which of its keys are encrypted.
 
-    ``defaults`` is the configuration that stands in Pulumi.yaml, for all stacks.
+    ``defaults`` is the configuration that stands in the project's file, for all stacks.
     """
 
     shown: str = ""
     content: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    project_file: str = ""
 
     @property
     def given(self) -> dict[str, Any]:
@@ -42,7 +43,7 @@ class StackFile:
 
     def where(self, key: str) -> str:
         """Return the file that holds a key."""
-        return self.shown if f"{NAMESPACE}{key}" in self.content else "Pulumi.yaml"
+        return self.shown if f"{NAMESPACE}{key}" in self.content else self.project_file
 
     @property
     def encrypted(self) -> list[str]:
@@ -51,20 +52,20 @@ class StackFile:
 
 
 def read_stack(project: Project, stack: str) -> StackFile:
-    """Read the stack's configuration file. Raises Problem."""
+    """Read the stack's configuration file. Raises CommandError."""
     file = project.stack_file(stack)
     if not file.is_file():
-        raise Problem(
+        raise CommandError(
             f"there is no {project.shown(file)}: name another stack, or run `pulumi stack init {stack}`", "BIOT-8005"
         )
     content = read_map(file).get("config") or {}
     if not isinstance(content, dict):
-        raise Problem(f"config in {project.shown(file)} is not a map: correct it", "BIOT-8006")
-    return StackFile(project.shown(file), content, _defaults(project))
+        raise CommandError(f"config in {project.shown(file)} is not a map: correct it", "BIOT-8006")
+    return StackFile(project.shown(file), content, _defaults(project), project.file.name)
 
 
 def _defaults(project: Project) -> dict[str, Any]:
-    """Return the values in Pulumi.yaml: plain, or the ``value`` or ``default`` of a key's description."""
+    """Return the values in the project's file: plain, or the ``value`` or ``default`` of a key's description."""
     declared = project.content.get("config")
     described = declared.items() if isinstance(declared, dict) else ()
     values = {
@@ -74,13 +75,13 @@ def _defaults(project: Project) -> dict[str, Any]:
 
 
 def decrypt(project: Project, name: str, stack: StackFile) -> dict[str, Any]:
-    """Return every key of the namespace in plain text; Pulumi decrypts the encrypted ones. Raises Problem."""
+    """Return every key of the namespace in plain text; Pulumi decrypts the encrypted ones. Raises CommandError."""
     values = stack.given
     if not stack.encrypted:
         return values
     encrypted_keys = " and ".join(f"{NAMESPACE}{key}" for key in stack.encrypted)
     if shutil.which(ENGINE) is None:
-        raise Problem(
+        raise CommandError(
             f"{encrypted_keys} in {stack.shown} is encrypted and there is no {ENGINE} to read it: {INSTALL}",
             "BIOT-8007",
         )
@@ -88,13 +89,13 @@ def decrypt(project: Project, name: str, stack: StackFile) -> dict[str, Any]:
     try:
         output = json.loads(run_engine(*arguments, folder=project.folder))
         return values | {key: output[f"{NAMESPACE}{key}"]["value"] for key in stack.encrypted}
-    except Problem as problem:
+    except CommandError as problem:
         advice = "log in to the stack's backend and give its passphrase (PULUMI_CONFIG_PASSPHRASE)"
-        raise Problem(
+        raise CommandError(
             f"{encrypted_keys} in {stack.shown} is encrypted and cannot be read: {problem}; {advice}", "BIOT-8007"
         ) from None
     except (ValueError, KeyError, TypeError):
-        raise Problem(
+        raise CommandError(
             f"`{ENGINE} config` does not show {encrypted_keys}: run it by hand with --stack {name}", "BIOT-8007"
         ) from None
 
@@ -102,23 +103,23 @@ def decrypt(project: Project, name: str, stack: StackFile) -> dict[str, Any]:
 def settings(
     stack: StackFile, values: Mapping[str, Any], environment: Mapping[str, str], suffix: str
 ) -> tuple[str, Settings]:
-    """Return the source of each key, and the settings; a variable with the suffix counts first. Raises Problem."""
+    """Return the source of each key, and the settings; a variable with the suffix counts first.
+
+    Raises CommandError, and ConfigError.
+    """
     unknown = [key for key in values if key not in VARIABLES]
     if unknown:
         wrong = ", ".join(f"{NAMESPACE}{key}{nearest(key, sorted(VARIABLES))}" for key in unknown)
-        raise Problem(f"unknown keys in {stack.where(unknown[0])}: {wrong}", "BIOT-1014")
+        raise CommandError(f"unknown keys in {stack.where(unknown[0])}: {wrong}", "BIOT-1014")
     plain = [key for key in SECRET_KEYS if key in values and key not in stack.encrypted]
     if plain:
         keys = " and ".join(f"{NAMESPACE}{key}" for key in plain)
-        raise Problem(
+        raise CommandError(
             f"{keys} stands in plain text in {stack.where(plain[0])}: make a new one, since this one may be known,"
             f" and run `pulumi config set --secret {NAMESPACE}{plain[0]}`",
             "BIOT-1013",
         )
-    try:
-        read = Settings.read(lambda key: values.get(key.removeprefix(NAMESPACE)), _effective(environment, suffix))
-    except ConfigError as error:
-        raise Problem(error.text, error.message_code) from None
+    read = Settings.read(lambda key: values.get(key.removeprefix(NAMESPACE)), _effective(environment, suffix))
     return ", ".join(_sources(stack, values, environment, suffix)), read
 
 
@@ -144,3 +145,12 @@ def _sources(stack: StackFile, values: Mapping[str, Any], environment: Mapping[s
             yield f"{NAMESPACE}{key} from {variable}_{suffix}, which `pulumi` does not read"
         elif variable is not None and environment.get(variable):
             yield f"{NAMESPACE}{key} from {variable}"
+
+
+def without_ciphers(value: Any) -> Any:
+    """Return a configuration value with a placeholder for each encrypted part."""
+    if isinstance(value, dict):
+        if set(value) == {"secure"}:
+            return "encrypted"
+        return {key: without_ciphers(member) for key, member in value.items()}
+    return [without_ciphers(member) for member in value] if isinstance(value, list) else value

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from biot_provider.lifecycle.owner import Urn
 from biot_provider.native.signatures import SIGNATURE, UNKNOWN
 
+from ..errors import CommandError
 from . import configuration
-from .doctor.project import Project, find_project, run_engine
-from .findings import Problem
+from .engine import run_engine
+from .project import Project, find_project
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client
@@ -29,7 +30,7 @@ STACK_VARIABLE = "PULUMI_STACK"
 
 
 @dataclass(frozen=True)
-class Platform:
+class OpenPlatform:
     """An open platform. ``address`` says where it is."""
 
     address: str
@@ -46,7 +47,7 @@ class Configured:
 
 
 @dataclass(frozen=True)
-class Resource:
+class StackResource:
     """A resource of this package: its kind, such as ``Plugin``, its name in the program, and its properties."""
 
     kind: str
@@ -68,10 +69,10 @@ class Stack:
 
     @classmethod
     def find(cls, name: str | None) -> Stack:
-        """Return the stack. Raises Problem where it needs a project and there is none."""
+        """Return the stack. Raises CommandError where it needs a project and there is none."""
         try:
             return cls(name, find_project(Path.cwd()))
-        except Problem:
+        except CommandError:
             if name is not None:
                 raise
             return cls(None)
@@ -83,12 +84,12 @@ class Stack:
 
     @classmethod
     def selected(cls, name: str | None) -> Stack:
-        """Return the stack of this name, else of PULUMI_STACK, else the selected one. Raises Problem."""
+        """Return the stack of this name, else of PULUMI_STACK, else the selected one. Raises CommandError."""
         project = find_project(Path.cwd())
         try:
             name = name or os.environ.get(STACK_VARIABLE) or run_engine(*_SELECTED, folder=project.folder)
-        except Problem as problem:
-            raise Problem(f"which stack? {problem.text}; name one with --stack", "BIOT-8056") from None
+        except CommandError as problem:
+            raise CommandError(f"which stack? {problem.text}; name one with --stack", "BIOT-8056") from None
         return cls(name, project)
 
     @property
@@ -105,7 +106,8 @@ class Stack:
         """Read the configuration, and the environment for what it leaves out; ``hide`` is told each secret.
 
         A variable with the stack's name behind it counts before the one without, so that one command can have the
-        identities of two stacks: ``BIOT_SERVICE_ID_PRODUCTION`` beside ``BIOT_SERVICE_ID``. Raises Problem.
+        identities of two stacks: ``BIOT_SERVICE_ID_PRODUCTION`` beside ``BIOT_SERVICE_ID``.
+        Raises CommandError, and ConfigError.
         """
         suffix = re.sub(r"[^A-Z0-9]", "_", self.short_name.upper())
         hide(configuration.secrets(os.environ, suffix))
@@ -120,56 +122,50 @@ class Stack:
         return Configured(sources, settings, file)
 
     def data_folder(self, settings: Settings) -> Path:
-        """Return the folder of the embedded platform. Raises Problem where there is none yet."""
+        """Return the folder of the embedded platform. Raises CommandError where there is none yet."""
         shown = settings.embedded_folder(self.short_name)
         if not (self.folder / shown).is_dir():
-            raise Problem(
+            raise CommandError(
                 f"{self.shown}: its embedded platform in {shown} has no data yet: run `pulumi up`", "BIOT-8011"
             )
         return self.folder / shown
 
-    def connect(self, closing: ExitStack) -> Platform:
-        """Open the platform of the stack's configuration, or of the environment. Raises Problem."""
+    def connect(self, closing: ExitStack) -> OpenPlatform:
+        """Open the platform of the stack's configuration, or of the environment. Raises BiotError."""
         from biot_provider.api.client import Client
-        from biot_provider.errors import ConfigError
 
         settings = self.configured().settings
         address = settings.base_url
         if settings.is_embedded:
             settings = replace(settings, base_url=f"embedded:{self.data_folder(settings)}")
-        try:
-            client = Client.connect(settings)
-        except ConfigError as error:
-            raise Problem(error.text, error.message_code) from None
+        client = Client.connect(settings)
         closing.callback(client.close)
-        return Platform(address, client)
+        return OpenPlatform(address, client)
 
     def overrides(self) -> Any:
-        """Return what the stack's configuration changes of plugins, encrypted parts hidden. Raises Problem."""
-        from .doctor.project import without_ciphers
-
+        """Return what the stack's configuration changes of plugins, encrypted parts hidden. Raises CommandError."""
         if self.name is None:
             return {}
         project = self.required_project()
         stack = configuration.read_stack(project, self.name)
-        return without_ciphers(stack.content.get(f"{project.name}:plugins") or {})
+        return configuration.without_ciphers(stack.content.get(f"{project.name}:plugins") or {})
 
-    def state(self) -> list[Resource]:
-        """Return the resources in the stack's state, secrets in plain text. Raises Problem."""
+    def state(self) -> list[StackResource]:
+        """Return the resources in the stack's state, secrets in plain text. Raises CommandError."""
         exported = self._run("stack", "export", "--show-secrets")
         resources = (exported.get("deployment") or {}).get("resources") or []
         return [
-            Resource(kind, _name_of(item), str(item.get("id", "")), _without_marks(item.get("outputs") or {}))
+            StackResource(kind, _name_of(item), str(item.get("id", "")), _without_marks(item.get("outputs") or {}))
             for item in resources
             if (kind := kind_of(item.get("type"))) and not item.get("delete") and not item.get("external")
         ]
 
-    def preview(self) -> list[Resource]:
-        """Return the resources that the stack's program declares, as a preview shows them. Raises Problem."""
+    def preview(self) -> list[StackResource]:
+        """Return the resources that the stack's program declares, as a preview shows them. Raises CommandError."""
         steps = self._run("preview", "--json", "--show-sames").get("steps") or []
         new = [step.get("newState") or {} for step in steps if step.get("op") not in ("delete", "delete-replaced")]
         found = {
-            item.get("urn", ""): Resource(kind, _name_of(item), "", _without_marks(item.get("inputs") or {}))
+            item.get("urn", ""): StackResource(kind, _name_of(item), "", _without_marks(item.get("inputs") or {}))
             for item in new
             if (kind := kind_of(item.get("type"))) and not item.get("external")
         }
@@ -186,14 +182,12 @@ class Stack:
         except ValueError:
             parsed = None
         if not isinstance(parsed, dict):
-            raise Problem(f"{shown} prints no JSON: run it by hand to see why", "BIOT-8014")
+            raise CommandError(f"{shown} prints no JSON: run it by hand to see why", "BIOT-8014")
         return parsed
 
     def required_project(self) -> Project:
-        """Return the project. Raises Problem where there is none."""
-        if self.project is None:
-            raise Problem("no Pulumi.yaml here or above: go to the project's folder", "BIOT-8004")
-        return self.project
+        """Return the project. Raises CommandError where there is none."""
+        return self.project or find_project(Path.cwd())
 
 
 def kind_of(type_: object) -> str:
