@@ -7,8 +7,11 @@ reading (``lifecycle/settle.py``).
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 import random
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -239,13 +242,24 @@ def open_network(settings: Settings) -> httpx.BaseTransport:
     ConfigError for a proxy that cannot be used.
     """
     try:
-        return TimedTransport(verify=True, trust_env=True, proxy=proxy_for(settings.base_url))
+        proxy = proxy_for(settings.base_url)
+        if proxy is None and settings.base_url.startswith("http:"):
+            # Nothing is encrypted, so nobody is trusted.
+            return TimedTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+        trusted = _trusted(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+        return TimedTransport(verify=trusted, proxy=proxy)
     except (ImportError, ValueError):  # SOCKS needs a further package; no such scheme
         raise ConfigError(
             "BioT connection: the proxy in HTTPS_PROXY or ALL_PROXY cannot be used",
             "BIOT-1008",
             advice="name one as http://host:port, or as https://host:port",
         ) from None
+
+
+@functools.lru_cache(maxsize=8)
+def _trusted(*_environment: str | None) -> ssl.SSLContext:
+    """Load the authorities that this environment trusts; once in a process, as it takes longer than a request."""
+    return httpx.create_ssl_context()
 
 
 def proxy_for(base_url: str) -> str | None:
