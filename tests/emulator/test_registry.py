@@ -96,7 +96,7 @@ class Pusher:
 
 @pytest.fixture
 def pusher(request: pytest.FixtureRequest) -> Iterator[Pusher]:
-    """One that asks the platform in process, unless the test says `outside`; its registry is on a port in both cases."""
+    """One that asks the platform in process, unless the test says `outside`; its registry has a port in both."""
     call: Caller = request.getfixturevalue(getattr(request, "param", "inside"))
     answer = call.http.get(CREDENTIALS).json()
     host, token = answer["repositoryUri"].partition("/")[0], authorization(answer)

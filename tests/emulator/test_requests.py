@@ -146,7 +146,9 @@ def test_a_token_ends_by_the_clock_or_on_order(inside: Any, refused: Any) -> Non
 
 
 @pytest.mark.parametrize("operation", ["CREATE", "UPDATE", "GET", "SEARCH", "DELETE"])
-def test_each_operation_needs_its_own_permission_before_anything_else(inside: Any, refused: Any, operation: str) -> None:
+def test_each_operation_needs_its_own_permission_before_anything_else(
+    inside: Any, refused: Any, operation: str
+) -> None:
     inside.created()
     calls: dict[str, Callable[[], httpx.Response]] = {
         "CREATE": lambda: inside.create({}),
