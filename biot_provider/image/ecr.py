@@ -6,8 +6,10 @@ that certificates and proxies are those of every other request.
 
 from __future__ import annotations
 
+import functools
 import io
 import os
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +34,14 @@ _NO_AWS_CONFIGURATION = {
 }
 # Of what AWS responds, botocore knows best what may pass.
 _CONFIG = Config(retries={"total_max_attempts": 3, "mode": "standard"})
+_LOCK = threading.Lock()
+"""Held while a client is made: a session is not for use by several threads."""
+
+
+@functools.cache
+def _session() -> Any:
+    """Return what makes clients. It has no keys, and reads the description of AWS, the slow part, only once."""
+    return botocore.session.Session(session_vars=_NO_AWS_CONFIGURATION)
 
 
 def authorization_token(credentials: DockerCredentials, endpoint: str | None) -> str:
@@ -50,15 +60,16 @@ def authorization_token(credentials: DockerCredentials, endpoint: str | None) ->
         return AWSResponse(request.url, response.status_code, response.headers, _Body(response.content))
 
     try:
-        client: Any = botocore.session.Session(session_vars=_NO_AWS_CONFIGURATION).create_client(
-            "ecr",
-            region_name=credentials.region,
-            endpoint_url=endpoint,
-            aws_access_key_id=keys.access_key_id,
-            aws_secret_access_key=keys.secret_access_key,
-            aws_session_token=keys.session_token,
-            config=_CONFIG,
-        )
+        with _LOCK:
+            client: Any = _session().create_client(
+                "ecr",
+                region_name=credentials.region,
+                endpoint_url=endpoint,
+                aws_access_key_id=keys.access_key_id,
+                aws_secret_access_key=keys.secret_access_key,
+                aws_session_token=keys.session_token,
+                config=_CONFIG,
+            )
         client.meta.events.register_first("before-send.ecr", send)
         data = exchange(action, client.get_authorization_token, secrets)["authorizationData"]
         return str(data[0]["authorizationToken"])

@@ -43,12 +43,12 @@ class Call:
             for field, value in request.ListFields()
             if isinstance(value, Struct)
         }
-        self._own_keys = {
-            key for given in self.properties.values() for key in own_keys(without_secrets(given), *self._models)
-        }
         always = {name for model in self._models for name in marked(model, Mark.SECRET)}
         secrets = [given.get(name) for given in self.properties.values() for name in always]
         self._redaction = Redaction(texts(without_secrets([*secret_values(self.properties), *secrets])))
+
+    def _own_keys(self) -> set[str]:
+        return {key for given in self.properties.values() for key in own_keys(without_secrets(given), *self._models)}
 
     def plain(self, field: str) -> dict[str, Any]:
         """The properties of a field of the request, empty where it has none, without the marks of secrets."""
@@ -96,7 +96,7 @@ class Call:
 
     def shown(self, text: str) -> str:
         """A message as its user may read it."""
-        return camel_text(self._redaction(text), *self._models, keys=self._own_keys)
+        return camel_text(self._redaction(text), *self._models, keys=self._own_keys())
 
 
 _current: ContextVar[Call | None] = ContextVar("call", default=None)

@@ -13,7 +13,7 @@ import yaml
 import biot_provider
 from biot_provider.cli import main
 from biot_provider.cli.init import initialize, project_name
-from biot_provider.program.declare_plugins import read_fleet
+from biot_provider.plugin.manifest.fleet import read_fleet
 
 STACKS = ("dev", "local", "production", "staging")
 

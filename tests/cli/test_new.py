@@ -15,7 +15,7 @@ import pytest
 from biot_provider.cli import main
 from biot_provider.cli.new import NODEJS, PYTHON, STARTERS, TYPESCRIPT, Starter
 from biot_provider.plugin.aws_lambda import RUNTIME_ENDS, runtime_warning
-from biot_provider.program.declare_plugins import read_fleet
+from biot_provider.plugin.manifest.fleet import read_fleet
 
 PROJECT = Path(__file__).parent.parent.parent
 LITTER = ("__pycache__", "node_modules", "site-packages")

@@ -36,12 +36,12 @@ BODIES = [
 
 @pytest.mark.parametrize(("kind", "status", "code", "acted"), ANSWERS)
 def test_a_fault_answers_in_the_place_of_the_platform(
-    call: Any, refused: Any, kind: str, status: int, code: str, acted: bool
+    inside: Any, refused: Any, kind: str, status: int, code: str, acted: bool
 ) -> None:
-    call.platform.faults.add(kind, method="POST", path="/plugins$")
-    refused(call.create(), status, code)
-    assert call.get("guard").status_code == (200 if acted else 404)
-    assert call.create().status_code == (409 if acted else 201)
+    inside.platform.faults.add(kind, method="POST", path="/plugins$")
+    refused(inside.create(), status, code)
+    assert inside.get("guard").status_code == (200 if acted else 404)
+    assert inside.create().status_code == (409 if acted else 201)
 
 
 @pytest.mark.parametrize(("kind", "status", "body", "acted"), BODIES)
@@ -123,52 +123,52 @@ http.post("/settings/v2/plugins", files={"config": (None, config)}, headers={"Au
     assert platform.requests()[-1]["acted"] == acted
 
 
-def test_a_fault_hits_what_it_names_and_nothing_else(call: Any) -> None:
-    call.created()
-    call.created(name="other")
-    call.platform.faults.add("unavailable", method="PATCH", path="/Plugin-guard$")
-    assert call.get("guard").status_code == 200
-    assert call.patch("other", {}).status_code == 200
-    assert call.patch("guard", {}).status_code == 503
-    assert call.patch("guard", {}).status_code == 200
+def test_a_fault_hits_what_it_names_and_nothing_else(inside: Any) -> None:
+    inside.created()
+    inside.created(name="other")
+    inside.platform.faults.add("unavailable", method="PATCH", path="/Plugin-guard$")
+    assert inside.get("guard").status_code == 200
+    assert inside.patch("other", {}).status_code == 200
+    assert inside.patch("guard", {}).status_code == 503
+    assert inside.patch("guard", {}).status_code == 200
 
 
-def test_a_fault_lets_some_through_then_hits_some(call: Any) -> None:
-    call.platform.faults.add("unavailable", skip=2, times=3)
-    assert [call.search({}).status_code for _ in range(7)] == [200, 200, 503, 503, 503, 200, 200]
-    assert call.platform.faults.all()[0]["struck"] == 3
+def test_a_fault_lets_some_through_then_hits_some(inside: Any) -> None:
+    inside.platform.faults.add("unavailable", skip=2, times=3)
+    assert [inside.search({}).status_code for _ in range(7)] == [200, 200, 503, 503, 503, 200, 200]
+    assert inside.platform.faults.all()[0]["struck"] == 3
 
 
-def test_a_fault_without_a_number_of_times_stays_until_called_off(call: Any) -> None:
-    call.platform.faults.add("unavailable", times=None)
-    assert [call.search({}).status_code for _ in range(4)] == [503] * 4
-    call.platform.faults.clear()
-    assert call.search({}).status_code == 200
+def test_a_fault_without_a_number_of_times_stays_until_called_off(inside: Any) -> None:
+    inside.platform.faults.add("unavailable", times=None)
+    assert [inside.search({}).status_code for _ in range(4)] == [503] * 4
+    inside.platform.faults.clear()
+    assert inside.search({}).status_code == 200
 
 
-def test_faults_queue_up(call: Any) -> None:
-    call.platform.faults.add("unavailable")
-    call.platform.faults.add("bad-gateway")
-    assert [call.search({}).status_code for _ in range(3)] == [503, 502, 200]
+def test_faults_queue_up(inside: Any) -> None:
+    inside.platform.faults.add("unavailable")
+    inside.platform.faults.add("bad-gateway")
+    assert [inside.search({}).status_code for _ in range(3)] == [503, 502, 200]
 
 
-def test_a_plugin_that_still_settles_refuses_the_next_write(call: Any, refused: Any) -> None:
-    call.platform.faults.add("aws-conflict", method="PATCH", settling=60, times=None)
-    assert call.patch("guard", {}).status_code == 404
-    call.created()
+def test_a_plugin_that_still_settles_refuses_the_next_write(inside: Any, refused: Any) -> None:
+    inside.platform.faults.add("aws-conflict", method="PATCH", settling=60, times=None)
+    assert inside.patch("guard", {}).status_code == 404
+    inside.created()
     for _ in range(2):
-        refused(call.patch("guard", {}), 500, "AWS_EXCEPTION")
-    call.platform.faults.clear()
-    call.platform.faults.add("aws-conflict", method="PATCH", settling=0.01, times=None)
+        refused(inside.patch("guard", {}), 500, "AWS_EXCEPTION")
+    inside.platform.faults.clear()
+    inside.platform.faults.add("aws-conflict", method="PATCH", settling=0.01, times=None)
     time.sleep(0.02)
-    assert call.patch("guard", {}).status_code == 200
+    assert inside.patch("guard", {}).status_code == 200
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_late_answer_is_the_right_one(call: Any, when: str) -> None:
-    call.platform.faults.add(latency=0.15, when=when, method="POST")
+def test_a_late_answer_is_the_right_one(inside: Any, when: str) -> None:
+    inside.platform.faults.add(latency=0.15, when=when, method="POST")
     start = time.monotonic()
-    assert call.created()["name"] == "guard"
+    assert inside.created()["name"] == "guard"
     assert time.monotonic() - start >= 0.15
 
 
@@ -222,12 +222,12 @@ def test_faults_are_ordered_over_http_with_the_key_and_without_a_token(outside: 
     assert outside.http.delete("/_emulator/faults").json() == {"faults": []}
 
 
-def test_the_journal_tells_what_was_asked(call: Any, zipped: Any) -> None:
-    call.platform.request_log.clear()
-    call.created(code=zipped(), environmentVariables={"MODE": "tell-nobody"})
-    call.get("nobody")
-    call.search({"limit": 1})
-    create, get, search = call.platform.requests()
+def test_the_journal_tells_what_was_asked(inside: Any, zipped: Any) -> None:
+    inside.platform.request_log.clear()
+    inside.created(code=zipped(), environmentVariables={"MODE": "tell-nobody"})
+    inside.get("nobody")
+    inside.search({"limit": 1})
+    create, get, search = inside.platform.requests()
     assert (create["method"], create["path"], create["status"]) == ("POST", "/settings/v2/plugins", 201)
     assert [(part["name"], part["filename"]) for part in create["parts"]] == [("config", None), ("code", "code.zip")]
     assert create["parts"][1]["size"] == len(zipped())
@@ -240,7 +240,7 @@ def test_the_journal_tells_what_was_asked(call: Any, zipped: Any) -> None:
     }
     assert (get["status"], get["code"], get["parts"], get["config"]) == (404, "PLUGIN_NOT_FOUND", [], None)
     assert search["query"].startswith("searchRequest=")
-    assert "tell-nobody" not in str(call.platform.requests())
+    assert "tell-nobody" not in str(inside.platform.requests())
 
 
 def test_the_journal_tells_what_the_caller_got_and_what_really_happened(inside: Any) -> None:
@@ -256,12 +256,12 @@ def test_the_journal_tells_what_the_caller_got_and_what_really_happened(inside: 
     assert inside.found(sort=[{"prop": "name", "order": "ASC"}]) == ["b", "c"]
 
 
-def test_the_journal_holds_no_secret(call: Any) -> None:
-    credentials = {"id": call.platform.service_id, "secretKey": call.platform.service_secret_key}
-    token = call.http.post("/ums/v2/services/accessToken", json=credentials).json()["accessToken"]
-    call.created()
-    told = str(call.platform.requests())
-    assert call.platform.service_secret_key not in told
+def test_the_journal_holds_no_secret(inside: Any) -> None:
+    credentials = {"id": inside.platform.service_id, "secretKey": inside.platform.service_secret_key}
+    token = inside.http.post("/ums/v2/services/accessToken", json=credentials).json()["accessToken"]
+    inside.created()
+    told = str(inside.platform.requests())
+    assert inside.platform.service_secret_key not in told
     assert token not in told
 
 

@@ -14,8 +14,8 @@ def without_server_made(answer: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in answer.items() if name not in SERVER_MADE}
 
 
-def test_a_creation_fills_in_the_defaults(call: Any) -> None:
-    answer = call.created()
+def test_a_creation_fills_in_the_defaults(inside: Any) -> None:
+    answer = inside.created()
     system = answer["environmentVariables"]
     assert without_server_made(answer) == {
         "name": "guard",
@@ -41,7 +41,7 @@ def test_a_creation_fills_in_the_defaults(call: Any) -> None:
     }
     assert set(system) == SYSTEM
     assert system["BIOT_APP_NAME"] == "Guard"
-    assert system["BIOT_BASE_URL"] == str(call.http.base_url).rstrip("/")
+    assert system["BIOT_BASE_URL"] == str(inside.http.base_url).rstrip("/")
 
 
 def test_every_field_comes_back_as_it_was_sent(inside: Any, vectors: Any, zipped: Any) -> None:
@@ -94,12 +94,12 @@ def test_the_sample_of_the_guide_deploys_as_pasted(inside: Any, zipped: Any) -> 
     assert body["subscriptions"]["interceptions"][0]["order"] == 5
 
 
-def test_what_the_platform_makes_up_looks_right(call: Any) -> None:
+def test_what_the_platform_makes_up_looks_right(inside: Any) -> None:
     before = datetime.now(UTC)
-    answer = call.created()
-    on_a_port = re.escape(f"{call.http.base_url}/_functions/") + "[a-z]{32}/"
+    answer = inside.created()
+    on_a_port = re.escape(f"{inside.http.base_url}/_functions/") + "[a-z]{32}/"
     assert re.fullmatch(rf"https://[a-z]{{32}}\.lambda-url\.embedded\.invalid/|{on_a_port}", answer["endpointUrl"])
-    in_console = re.escape(f"{call.http.base_url}/#plugin=guard")
+    in_console = re.escape(f"{inside.http.base_url}/#plugin=guard")
     assert re.fullmatch(rf"https://[a-z.]+\.invalid/.*Plugin-guard|{in_console}", answer["linkToConsole"])
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", answer["creationTime"])
     assert abs((datetime.fromisoformat(answer["creationTime"]) - before).total_seconds()) < 10

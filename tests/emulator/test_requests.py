@@ -98,9 +98,9 @@ def test_a_path_may_be_percent_encoded(call: Any) -> None:
     assert call.http.get(f"{PLUGINS}/Plugin%2Da%5Fb%2dc").json()["name"] == "a_b-c"
 
 
-def test_a_call_without_a_valid_token_is_refused(call: Any, refused: Any) -> None:
-    call.created()
-    good = call.http.headers.pop("Authorization")
+def test_a_call_without_a_valid_token_is_refused(inside: Any, refused: Any) -> None:
+    inside.created()
+    good = inside.http.headers.pop("Authorization")
     for bad in (None, "", "Bearer", "Bearer nonsense", good.replace("Bearer", "Basic"), good[7:]):
         headers = {} if bad is None else {"Authorization": bad}
         for method, path in [
@@ -110,52 +110,54 @@ def test_a_call_without_a_valid_token_is_refused(call: Any, refused: Any) -> Non
             ("PATCH", f"{PLUGINS}/Plugin-nobody"),
             ("DELETE", f"{PLUGINS}/Plugin-guard"),
         ]:
-            refused(call.http.request(method, path, headers=headers), 401, "TOKEN_NOT_VALID")
-    assert call.http.get(PLUGINS, headers={"Authorization": good.replace("Bearer", "bearer")}).status_code == 200
+            refused(inside.http.request(method, path, headers=headers), 401, "TOKEN_NOT_VALID")
+    assert inside.http.get(PLUGINS, headers={"Authorization": good.replace("Bearer", "bearer")}).status_code == 200
 
 
-def test_wrong_credentials_are_a_403_and_a_lock_is_a_401(call: Any, refused: Any) -> None:
+def test_wrong_credentials_are_a_403_and_a_lock_is_a_401(inside: Any, refused: Any) -> None:
     login = "/ums/v2/services/accessToken"
-    service_id, secret_key = call.platform.service_id, call.platform.service_secret_key
+    service_id, secret_key = inside.platform.service_id, inside.platform.service_secret_key
     for wrong in ({"id": service_id, "secretKey": "x"}, {"id": "x", "secretKey": secret_key}):
-        refused(call.http.post(login, json=wrong), 403, "LOGIN_FAILED")
+        refused(inside.http.post(login, json=wrong), 403, "LOGIN_FAILED")
     broken: Any
     for broken in ({"id": service_id}, {"id": 1, "secretKey": 2}, []):
-        refused(call.http.post(login, json=broken), 400, "BAD_REQUEST")
-    refused(call.http.post(login, content=b"{"), 400, "BAD_REQUEST")
-    locked_id, locked_key = call.platform.add_service_user(locked=True)
-    refused(call.http.post(login, json={"id": locked_id, "secretKey": locked_key}), 401, "SERVICE_LOCKED")
-    refused(call.http.post(login, json={"id": locked_id, "secretKey": "x"}), 403, "LOGIN_FAILED")
+        refused(inside.http.post(login, json=broken), 400, "BAD_REQUEST")
+    refused(inside.http.post(login, content=b"{"), 400, "BAD_REQUEST")
+    locked_id, locked_key = inside.platform.add_service_user(locked=True)
+    refused(inside.http.post(login, json={"id": locked_id, "secretKey": locked_key}), 401, "SERVICE_LOCKED")
+    refused(inside.http.post(login, json={"id": locked_id, "secretKey": "x"}), 403, "LOGIN_FAILED")
 
 
-def test_a_token_lasts_half_an_hour(call: Any) -> None:
-    credentials = {"id": call.platform.service_id, "secretKey": call.platform.service_secret_key}
-    answers = [call.http.post("/ums/v2/services/accessToken", json=credentials).json() for _ in range(2)]
+def test_a_token_lasts_half_an_hour(inside: Any) -> None:
+    credentials = {"id": inside.platform.service_id, "secretKey": inside.platform.service_secret_key}
+    answers = [inside.http.post("/ums/v2/services/accessToken", json=credentials).json() for _ in range(2)]
     assert answers[0]["accessToken"] != answers[1]["accessToken"]
     left = datetime.fromisoformat(answers[0]["accessTokenExpiration"]) - datetime.now(UTC)
     assert timedelta(minutes=29, seconds=50) < left <= timedelta(minutes=30)
 
 
-def test_a_token_ends_by_the_clock_or_on_order(call: Any, refused: Any) -> None:
-    call.log_in(*call.platform.add_service_user(token_seconds=0))
-    refused(call.search({}), 401, "TOKEN_NOT_VALID")
-    call.log_in(call.platform.service_id, call.platform.service_secret_key)
-    assert call.search({}).status_code == 200
-    call.platform.end_tokens()
-    refused(call.search({}), 401, "TOKEN_NOT_VALID")
+def test_a_token_ends_by_the_clock_or_on_order(inside: Any, refused: Any) -> None:
+    inside.log_in(*inside.platform.add_service_user(token_seconds=0))
+    refused(inside.search({}), 401, "TOKEN_NOT_VALID")
+    inside.log_in(inside.platform.service_id, inside.platform.service_secret_key)
+    assert inside.search({}).status_code == 200
+    inside.platform.end_tokens()
+    refused(inside.search({}), 401, "TOKEN_NOT_VALID")
 
 
 @pytest.mark.parametrize("operation", ["CREATE", "UPDATE", "GET", "SEARCH", "DELETE"])
-def test_each_operation_needs_its_own_permission_before_anything_else(call: Any, refused: Any, operation: str) -> None:
-    call.created()
+def test_each_operation_needs_its_own_permission_before_anything_else(
+    inside: Any, refused: Any, operation: str
+) -> None:
+    inside.created()
     calls: dict[str, Callable[[], httpx.Response]] = {
-        "CREATE": lambda: call.create({}),
-        "UPDATE": lambda: call.patch("nobody", {}),
-        "GET": lambda: call.get("nobody"),
-        "SEARCH": lambda: call.http.get(PLUGINS, params={"searchRequest": "{"}),
-        "DELETE": lambda: call.delete("nobody"),
+        "CREATE": lambda: inside.create({}),
+        "UPDATE": lambda: inside.patch("nobody", {}),
+        "GET": lambda: inside.get("nobody"),
+        "SEARCH": lambda: inside.http.get(PLUGINS, params={"searchRequest": "{"}),
+        "DELETE": lambda: inside.delete("nobody"),
     }
-    call.log_in(*call.platform.add_service_user([f"SETTINGS_PLUGIN_{operation}"]))
+    inside.log_in(*inside.platform.add_service_user([f"SETTINGS_PLUGIN_{operation}"]))
     for name, ask in calls.items():
         if name == operation:
             assert ask().status_code in (400, 404)
@@ -163,9 +165,9 @@ def test_each_operation_needs_its_own_permission_before_anything_else(call: Any,
             refused(ask(), 403, "ACCESS_DENIED")
 
 
-def test_public_routes_need_no_token(call: Any) -> None:
-    del call.http.headers["Authorization"]
-    assert call.http.get("/settings/v1/system/properties").json() == {"biotVersion": "2.4.3"}
-    health = call.http.get("/settings/system/healthCheck").json()
+def test_public_routes_need_no_token(inside: Any) -> None:
+    del inside.http.headers["Authorization"]
+    assert inside.http.get("/settings/v1/system/properties").json() == {"biotVersion": "2.4.3"}
+    health = inside.http.get("/settings/system/healthCheck").json()
     assert set(health) == {"version", "springVersion", "traceId"}
     assert health["traceId"]

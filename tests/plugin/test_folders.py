@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from biot_provider.errors import InputError
-from biot_provider.program.declare_plugins import read_fleet
+from biot_provider.plugin.manifest.fleet import read_fleet
 
 from ..uncoded import uncoded
 
@@ -151,7 +151,7 @@ import os, sys
 from pathlib import Path
 import pulumi
 from biot_provider.errors import InputError
-from biot_provider.program.declare_plugins import read_fleet
+from biot_provider.plugin.manifest.fleet import read_fleet
 if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)

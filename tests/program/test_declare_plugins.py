@@ -11,7 +11,8 @@ import pulumi
 import pytest
 
 from biot_provider.errors import InputError
-from biot_provider.program.declare_plugins import declare_plugins, read_fleet
+from biot_provider.plugin.manifest.fleet import read_fleet
+from biot_provider.program.declare_plugins import declare_plugins
 
 from ..uncoded import uncoded
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -54,10 +56,21 @@ class Plugin:
 
     def lock(self, **dependencies: str) -> None:
         """Write package.json, and have npm write its lock file."""
-        self.file("package.json", json.dumps({"private": True, "dependencies": dependencies}))
+        manifest = json.dumps({"private": True, "dependencies": dependencies})
+        self.file("package.json", manifest)
+        self.file("package-lock.json", npm_lock(manifest))
+
+
+@functools.cache
+def npm_lock(manifest: str) -> str:
+    """The lock file that npm writes for a package.json, once in a run."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "package.json").write_text(manifest)
         command = ["npm", "install", "--package-lock-only", "--no-audit", "--no-fund", "--silent"]
-        path = os.pathsep.join([*map(str, node_paths(self.folder.parent)), os.environ["PATH"]])
-        subprocess.run(command, cwd=self.folder, env={**os.environ, "PATH": path}, check=True, capture_output=True)
+        path = os.pathsep.join([*map(str, node_paths(folder)), os.environ["PATH"]])
+        subprocess.run(command, cwd=folder, env={**os.environ, "PATH": path}, check=True, capture_output=True)
+        return (folder / "package-lock.json").read_text()
 
 
 @pytest.fixture

@@ -70,7 +70,7 @@ def plugins(folder: Path, overrides: Any, program: Path | None = None) -> str:
     A folder without any may hold the code of what the program declares one by one, if that reads no folder.
     """
     # Imported here: it loads Pulumi's SDK, which only this check needs.
-    from biot_provider.program.declare_plugins import read_fleet
+    from biot_provider.plugin.manifest.fleet import read_fleet
 
     shown = Path(os.path.relpath(folder))
     if not folder.is_dir() and not overrides:

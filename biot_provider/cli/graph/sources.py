@@ -135,7 +135,7 @@ def declared(stack: Stack, plugins: Path | None, *, whole: bool) -> tuple[Pictur
 
 def _add_files(found: Subscriptions, stack: Stack, plugins: Path | None, more: str) -> None:
     # Imported here: it loads Pulumi's SDK, which only this source needs.
-    from biot_provider.program.declare_plugins import read_fleet
+    from biot_provider.plugin.manifest.fleet import read_fleet
 
     base = stack.project.folder if stack.project else Path.cwd()
     folder = Path(os.path.relpath(plugins or base / "plugins"))

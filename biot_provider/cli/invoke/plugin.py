@@ -13,10 +13,10 @@ from pathlib import Path
 from biot_provider.errors import InputError, Notice, PackagingError
 from biot_provider.package.package import Package, read_package, zipped_size_problem
 from biot_provider.plugin.handler.problem import handler_problem
+from biot_provider.plugin.manifest.fleet import read_plugin
 from biot_provider.plugin.manifest.folders import MANIFEST
 from biot_provider.plugin.model import DEFAULT_HANDLER, DEFAULT_RUNTIME, PluginInputs
 from biot_provider.plugin.package import recipe_of
-from biot_provider.program.declare_plugins import read_plugin
 from biot_provider.recipe.build import build_package
 from biot_provider.recipe.size import built_size_problem
 from biot_provider.recipe.sources import read_sources

@@ -40,7 +40,7 @@ class DeclaredContent:
 
 def declared_content(manifest: Path, note: Note) -> DeclaredContent:
     """The code or the image that a plugin.yaml declares; none where it cannot be read."""
-    from biot_provider.program.declare_plugins import read_plugin
+    from biot_provider.plugin.manifest.fleet import read_plugin
 
     if not manifest.is_file():
         return DeclaredContent()

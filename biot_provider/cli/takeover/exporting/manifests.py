@@ -71,7 +71,7 @@ class Manifest:
 
         Variables that neither of the two declares are no difference: they are to be added.
         """
-        from biot_provider.program.declare_plugins import read_plugin
+        from biot_provider.plugin.manifest.fleet import read_plugin
 
         self._decided = frozenset("enabledState" if key == "enabled" else str(key) for key in override)
         found = override.get("environmentVariables")

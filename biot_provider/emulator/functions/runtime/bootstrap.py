@@ -1,15 +1,14 @@
 """Loads a Python handler and answers calls with it, as Lambda's own runtime does.
 
-Run as a script in the function's process by any Python from 3.8 on, with the standard library alone. Messages come in
-as JSON lines by a file descriptor of their own and go out by another: standard and error output are the plugin's.
+Run as a script in the function's process by any Python from 3.8 on, with the standard library alone, and of that what
+is loaded fast: a cold start waits for it. Messages come in as JSON lines by a file descriptor of their own and go out
+by another: standard and error output are the plugin's.
 """
 
 from __future__ import annotations
 
 import contextlib
-import decimal
 import importlib
-import inspect
 import json
 import logging
 import os
@@ -17,7 +16,12 @@ import site
 import sys
 import time
 import traceback
-from typing import Any, Callable, Dict, List, Tuple  # noqa: UP035  (for Python 3.8)
+import types
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 _REQUESTS, _ANSWERS = 3, 4
 _BINARY = "a binary body is answered in base64, with isBase64Encoded"
@@ -120,7 +124,7 @@ def _load(name: str) -> Callable[[Any, Any], Any]:
     return function  # type: ignore[no-any-return]
 
 
-def _call(handler: Callable[[Any, Any], Any], message: Dict[str, Any], most: int) -> Tuple[str, Any]:  # noqa: UP006
+def _call(handler: Callable[[Any, Any], Any], message: dict[str, Any], most: int) -> tuple[str, Any]:
     """Call the handler; return "answer" or "error", and its content."""
     try:
         answer = handler(message["event"], _Context(message["id"], message["deadline"]))
@@ -144,7 +148,7 @@ def _call(handler: Callable[[Any, Any], Any], message: Dict[str, Any], most: int
         except (ValueError, RecursionError):
             text = f"the handler's answer is {len(answer)} bytes that are no JSON: {_BINARY}"
             return "error", ["Runtime.MarshalError", text]
-    if inspect.iscoroutine(answer):
+    if isinstance(answer, types.CoroutineType):
         answer.close()
         return "error", ["Runtime.MarshalError", "the handler is async: Lambda calls it, but awaits nothing"]
     try:
@@ -161,7 +165,7 @@ def _call(handler: Callable[[Any, Any], Any], message: Dict[str, Any], most: int
 
 def _plain(value: Any) -> Any:
     """Return a value that JSON does not know as Lambda's runtime writes it."""
-    if isinstance(value, decimal.Decimal):
+    if any((kind.__module__, kind.__name__) == ("decimal", "Decimal") for kind in type(value).__mro__):
         return float(value)
     hint = f": {_BINARY}" if isinstance(value, (bytes, bytearray)) else ""
     raise TypeError(f"there is a value of type {type(value).__name__} in it{hint}")
@@ -197,7 +201,7 @@ def _place(error: BaseException) -> str:
     return f" ({_short(own[-1].filename)}, line {own[-1].lineno})" if own else ""
 
 
-def _frames(error: BaseException) -> List[traceback.FrameSummary]:  # noqa: UP006
+def _frames(error: BaseException) -> list[traceback.FrameSummary]:
     """Return the frames from the plugin's first own one on."""
     frames = list(traceback.extract_tb(error.__traceback__))
     while frames and not frames[0].filename.startswith(_ROOT + os.sep):

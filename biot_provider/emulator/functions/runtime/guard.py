@@ -1,6 +1,7 @@
 """A small process between the caller and a function's process: nothing must outlive the caller.
 
-Run as a script without the installed packages; psutil is loaded when a call takes long or leaves something behind.
+Run as a script without the installed packages. Each start of a function waits for its imports, so they are few; psutil
+is loaded when a call takes long or leaves something behind.
 It starts the function's process, watches its memory, and kills it
 with all that it has started as soon as it ends, takes too much, or the caller is gone. On its input comes one JSON line
 that says what to start, then `b` and `e` where a call begins and ends; its end means that the caller is gone. On its
@@ -17,13 +18,13 @@ import json
 import os
 import resource
 import select
-import shutil
 import signal
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     import psutil
 
 CONTROL, REPORTS = 0, 1
@@ -68,7 +69,7 @@ def main() -> None:
         ended = {"ended": "closed"} if terminated else ended or guard.look()
     guard.end()
     _report(ended | {"peak": guard.peak})
-    shutil.rmtree(spec["scratch"], ignore_errors=True)
+    _remove(spec["scratch"])
 
 
 class _Guard:
@@ -213,7 +214,8 @@ def _resident(pid: int) -> int:
     if sys.platform != "linux":
         return _resident_now(pid)
     try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:  # noqa: PTH123  (see above)
+            status = file.read()
     except OSError:
         return 0
     _, found, rest = status.partition("VmHWM:")
@@ -260,6 +262,15 @@ def _prctl(option: int, value: int) -> None:
     """Change a setting of this process that only Linux has; elsewhere do nothing."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def _remove(folder: str) -> None:
+    try:
+        os.rmdir(folder)  # noqa: PTH106  (see above)
+    except OSError:
+        import shutil
+
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _report(content: dict[str, Any]) -> None:
