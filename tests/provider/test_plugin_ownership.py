@@ -221,6 +221,22 @@ def test_the_former_owner_leaves_the_stamp_with_the_next_write(world: World) -> 
     assert stamp(world)[3:] == []
 
 
+def test_a_stack_that_was_renamed_stamps_its_plugins_anew_and_one_of_the_former_name_cannot_have_them(
+    world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    former = world.inputs()
+    state = world.create(former)
+    inputs = world.inputs(owner="project/renamed/guard")
+    world.connect()
+    assert world.provider.diff("guard", state, inputs).changes
+    assert "plugin 'guard': its stamp passes from stack project/stack to project/renamed" in capfd.readouterr().err
+    state = world.update(state, inputs)
+    assert not world.changes(state, inputs)
+    assert "belongs to another stack or resource" in error_of(lambda: world.create(former))
+    world.delete(state)
+    assert world.names == []
+
+
 def test_after_a_failed_rollback_what_was_never_sent_again_does_not_count_as_done(world: World) -> None:
     state = world.create(world.inputs())
     world.platform.faults.add("rollback-failed", method="PATCH", when="after")
