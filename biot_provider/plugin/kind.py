@@ -260,8 +260,8 @@ def _diff_warnings(old: PluginState, new: PluginState, changed: set[str], replac
             "BIOT-5108",
         )
     if _passes_to_another_stack(old, new):
-        before, now = ("/".join(stack_of(owner)) for owner in (old.owner, new.owner))
-        yield f"plugin {new.name!r}: its stamp passes from stack {before} to {now}"
+        former, now = ("/".join(stack_of(owner)) for owner in (old.owner, new.owner))
+        yield f"plugin {new.name!r}: its stamp passes from stack {former} to {now}"
     if versions := changed_versions(old.code_files or {}, new.code_files or {}):
         more = f", and {len(versions) - _MOST_VERSIONS} more" if len(versions) > _MOST_VERSIONS else ""
         yield f"plugin {new.name!r}: dependencies: {', '.join(versions[:_MOST_VERSIONS])}{more}"

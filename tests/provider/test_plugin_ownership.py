@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -235,6 +236,17 @@ def test_a_stack_that_was_renamed_stamps_its_plugins_anew_and_one_of_the_former_
     assert "belongs to another stack or resource" in error_of(lambda: world.create(former))
     world.delete(state)
     assert world.names == []
+
+
+def test_a_rename_of_a_plugin_whose_variables_leave_no_room_is_written_without_the_former_owner(world: World) -> None:
+    state = world.create(world.inputs(environment_variables={"AA": "x"}))
+    taken = len(json.dumps(world.live()["environmentVariables"], separators=(",", ":")).encode())
+    full = {"AA": "x" * (4096 - taken + 1)}
+    state = world.update(state, world.inputs(environment_variables=full))
+    world.connect()
+    world.update(state, world.inputs(owner="project/stack/renamed", environment_variables=full, timeout=9))
+    assert stamp(world)[1:2] + stamp(world)[3:] == [owner_hash("project/stack/renamed")]
+    assert world.live()["timeout"] == 9
 
 
 def test_after_a_failed_rollback_what_was_never_sent_again_does_not_count_as_done(world: World) -> None:
