@@ -12,6 +12,7 @@ import pytest
 from biot_provider.plugin.stamp import owner_hash
 
 from ..uncoded import uncoded
+from .conftest import plain
 
 if TYPE_CHECKING:
     from .conftest import World
@@ -236,6 +237,17 @@ def test_a_stack_that_was_renamed_stamps_its_plugins_anew_and_one_of_the_former_
     assert "belongs to another stack or resource" in error_of(lambda: world.create(former))
     world.delete(state)
     assert world.names == []
+
+
+def test_a_refresh_of_a_plugin_that_a_stack_only_reads_says_that_nothing_is_to_be_done(
+    world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    world.create(world.inputs())
+    world.connect()
+    read = world.provider.read("guard", {"name": "guard", "__owner": "project/reader/found"})
+    world.refreshed(plain(read.outs))
+    assert "What to do: " in (said := capfd.readouterr().err)
+    assert said.strip().endswith("; nothing where the program only reads it by get [BIOT-5107]")
 
 
 def test_a_rename_of_a_plugin_whose_variables_leave_no_room_is_written_without_the_former_owner(world: World) -> None:
