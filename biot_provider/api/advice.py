@@ -92,12 +92,15 @@ _SUBSCRIPTIONS: Mapping[str, tuple[str, str]] = {
 CODES: Mapping[str, tuple[str, str]] = {**_SETTINGS, **_LOGINS, **_SERVICE_USERS, **_SUBSCRIPTIONS}
 """The message's code, and what to do, for each documented code but two, for which it depends on the request."""
 
+_RECORDED = "; where it has changed since the last `pulumi up`, refresh and destroy with --run-program"
+"""The engine gives the configuration of the last `up` to whatever does not run the program."""
+
 _BAD_LOGIN: Mapping[str, str] = {
     SERVICE_LOGIN: (
         "check biot:serviceId and biot:serviceSecretKey of this stack; if they are right, the key has expired:"
-        " make a new one"
+        f" make a new one{_RECORDED}"
     ),
-    PERSON_LOGIN: "check biot:username and biot:password of this stack",
+    PERSON_LOGIN: f"check biot:username and biot:password of this stack{_RECORDED}",
 }
 
 _PERMISSIONS: Mapping[str, str] = {

@@ -34,7 +34,7 @@ def check_dependencies(root: Path, real_root: str, path: str, real: str) -> None
 
     `path` is relative to the root; `real` is absolute, and lies below the root's real path.
     """
-    real_path = os.path.relpath(real, real_root)
+    real_path = os.path.relpath(real, real_root).replace(os.sep, "/")
     for name in _dependencies(Path(real, "package.json")):
         found = _found(real_root, real_path, name)
         if found is not None and _found(real_root, path, name) != found:

@@ -6,6 +6,7 @@ meanwhile stays, and shows as drift in the next refresh.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any, TypeVar
 
@@ -14,7 +15,7 @@ from pydantic.alias_generators import to_camel
 from biot_provider.api.models.plugins import PluginAnswer, SubscriptionsAnswer
 from biot_provider.api.models.wide import Wide
 from biot_provider.plugin.model import Cors, PluginState
-from biot_provider.plugin.stamp import STAMP_VARIABLE, Stamp
+from biot_provider.plugin.stamp import STAMP_VARIABLE, VARIABLES_BYTES, Stamp
 from biot_provider.plugin.state import (
     CODE,
     UPDATABLE,
@@ -24,6 +25,7 @@ from biot_provider.plugin.state import (
     interception_key,
     interception_order,
     notification_key,
+    system_variables,
     variables_there,
 )
 
@@ -77,6 +79,17 @@ def update_body(
         if wanted.image_tag is not None:
             body["imageTag"] = wanted.image_tag
     return body
+
+
+def is_over_limit(body: Mapping[str, Any], found: PluginAnswer) -> bool:
+    """Whether the body's variables, with the platform's own that are shown, are more than AWS Lambda takes.
+
+    AWS measures them as one JSON object.
+    """
+    if "environmentVariables" not in body:
+        return False
+    variables = system_variables(found.environment_variables) | body["environmentVariables"]
+    return len(json.dumps(variables, separators=(",", ":"), ensure_ascii=False).encode()) > VARIABLES_BYTES
 
 
 def merged(base: Mapping[Any, ItemT], wanted: Mapping[Any, ItemT], there: Mapping[Any, ItemT]) -> dict[Any, ItemT]:

@@ -102,6 +102,7 @@ class PluginKind:
         if not (replaces or unknown):
             _check_version(old, new, changed)
         adopted = {"adopt"} if new.adopt is True and old.adopt is not True else set()
+        passes_on = _passes_to_another_stack(old, new)
         if not (changed or replaces or unknown or adopted):
             self._keep(old)
         code = {"code" if new.image_tag is None else "image_tag", "code_files", "version"} if CODE in changed else set()
@@ -111,6 +112,7 @@ class PluginKind:
             changed=changed | code | adopted,
             replaces=replaces,
             delete_before_replace=bool(replaces) and not must_create_before_delete(old, new),
+            is_due=passes_on,
             notices=[*_diff_notices(old, new, changed, replaces)],
         )
 
@@ -215,6 +217,15 @@ def _may_replace(state: PluginState, unknown: frozenset[str]) -> list[str]:
     return fields + (["image_tag"] if "image_tag" in unknown and state.deployment_package_type != "IMAGE" else [])
 
 
+def _passes_to_another_stack(old: PluginState, new: PluginState) -> bool:
+    """Whether the resource was in another stack or project, whose stamp the plugin still carries.
+
+    So it is after `pulumi stack rename`, `pulumi state move`, or with a project's alias. The stack that has the former
+    name from now on would take the plugin for its own, and could delete it.
+    """
+    return bool(old.owner and new.owner) and stack_of(old.owner) != stack_of(new.owner)
+
+
 def _check_version(old: PluginState, new: PluginState, changed: set[str]) -> None:
     """Hold a version given by hand to the platform's two rules (BioT API 2.4.2, version). Raises InputError."""
     if new.version is None:
@@ -242,6 +253,9 @@ def _diff_notices(old: PluginState, new: PluginState, changed: set[str], replace
             " its endpoint_url and its service user on the platform change",
             "BIOT-5108",
         )
+    if _passes_to_another_stack(old, new):
+        former, now = ("/".join(stack_of(owner)) for owner in (old.owner, new.owner))
+        yield Notice(f"plugin {new.name!r}: its stamp passes from stack {former} to {now}")
     if versions := changed_versions(old.code_files or {}, new.code_files or {}):
         more = f", and {len(versions) - _MOST_VERSIONS} more" if len(versions) > _MOST_VERSIONS else ""
         yield Notice(f"plugin {new.name!r}: dependencies: {', '.join(versions[:_MOST_VERSIONS])}{more}")

@@ -116,7 +116,7 @@ def _with_code(state: PluginState, answer: PluginAnswer, known: PluginState, con
         context.warn(
             f"plugin {state.name!r} belongs to another stack or resource by now (owner {stamp.owner}):"
             " this stack leaves it alone. What to do: take it out of the program, or set adopt=True to take it"
-            " over",
+            " over; nothing where the program only reads it by get",
             "BIOT-5107",
         )
         # The adoption that is declared is due again.

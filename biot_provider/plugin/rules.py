@@ -19,10 +19,7 @@ from biot_provider.lifecycle.validation import Arguments
 from biot_provider.plugin.aws_lambda import RESERVED_VARIABLES
 from biot_provider.plugin.model import PluginInputs
 from biot_provider.plugin.schedule import schedule_problem
-from biot_provider.plugin.stamp import STAMP_BYTES, STAMP_VARIABLE
-
-VARIABLES_BYTES = 4096
-"""Bytes of all variables, keys and values together (AWS Lambda quotas)."""
+from biot_provider.plugin.stamp import STAMP_BYTES, STAMP_VARIABLE, VARIABLES_BYTES
 
 _RESERVED_PREFIX = "BIOT_"
 _VARIABLE_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")

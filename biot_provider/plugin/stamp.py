@@ -14,9 +14,13 @@ from biot_provider.api.models.plugins import PluginAnswer
 from biot_provider.api.models.wide import is_same_moment
 from biot_provider.plugin.model import PluginState
 
+VARIABLES_BYTES = 4096
+"""AWS Lambda's limit of all variables of a function together."""
+
 STAMP_VARIABLE = "PULUMI_BIOT_STAMP"
 STAMP_BYTES = len(STAMP_VARIABLE) + 3 + 12 + 1 + 64
-"""Bytes of the variables' space that are kept for the stamp. After a rename it has 13 more, until the next write."""
+"""Bytes of the variables' space that are kept for the stamp. After a rename it has 13 more where there is
+room, until the next write."""
 
 SEED = "seed"
 """In place of a digest: the platform's own code runs."""

@@ -120,6 +120,11 @@ def must_create_before_delete(state: PluginState, wanted: PluginState) -> bool:
     return state.name != wanted.name and wanted.image_tag is not None and wanted.image_tag == state.image_tag
 
 
+def system_variables(variables: Mapping[str, str] | None) -> dict[str, str]:
+    """A plugin's variables that the platform sets itself."""
+    return {key: value for key, value in (variables or {}).items() if key.startswith(_SYSTEM_PREFIX)}
+
+
 def own_variables(variables: Mapping[str, str] | None) -> dict[str, str]:
     """A plugin's variables without those the platform sets itself, and without the stamp."""
     return {

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING, Any
 
 from biot_provider.api.models.plugins import PluginAnswer
 from biot_provider.api.models.wide import number
 from biot_provider.errors import ApiError, BiotError, LifecycleError
 from biot_provider.lifecycle.settle import rollback_failed, settle, unclear
-from biot_provider.plugin.body import update_body
+from biot_provider.plugin.body import is_over_limit, update_body
 from biot_provider.plugin.model import PluginState
 from biot_provider.plugin.package import deployed_package
 from biot_provider.plugin.stamp import UNKNOWN_CODE, Stamp, code_identity, is_another, is_foreign, owner_hash
@@ -122,14 +123,26 @@ class PluginUpdate:
         fields = cells | ({(CODE,)} if sends_code else set()) | ({(VARIABLES,)} if restamps else set())
         last = max(found.deployed_version, above)
         self._sent_version = max(wanted.deployed_version, last + 1) if sends_code else None
-        body = update_body(
-            fields, before=self._before, wanted=wanted, found=found, version=self._sent_version, stamp=self._stamp
-        )
+        body = self._body(fields, found)
+        if self._stamp is not None and is_over_limit(body, found):
+            # The former owner goes beyond the room that is kept for a stamp.
+            self._stamp = replace(self._stamp, former_owner="")
+            body = self._body(fields, found)
         with zipped(wanted) if sends_code else contextlib.nullcontext() as code:
             answer = self._client.update_plugin(wanted.name, body, code, timeout=self._deadline.for_write())
         if ("cron_schedule",) in cells:
             _refuse_kept_schedule(answer, wanted)
         return self._recorded(answer)
+
+    def _body(self, fields: set[Cell], found: PluginAnswer) -> dict[str, Any]:
+        return update_body(
+            fields,
+            before=self._before,
+            wanted=self._wanted,
+            found=found,
+            version=self._sent_version,
+            stamp=self._stamp,
+        )
 
     def _left(self, found: PluginAnswer) -> tuple[set[Cell], bool]:
         """What is still to change, and whether the code is, given what the platform shows now."""

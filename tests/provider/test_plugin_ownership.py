@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pytest
 from biot_provider.plugin.stamp import owner_hash
 
 from ..uncoded import uncoded
+from .conftest import plain
 
 if TYPE_CHECKING:
     from .conftest import World
@@ -219,6 +221,44 @@ def test_the_former_owner_leaves_the_stamp_with_the_next_write(world: World) -> 
     assert stamp(world)[3:] == [owner_hash(OWNER)]
     world.update(state, world.inputs(owner="project/stack/renamed", timeout=10))
     assert stamp(world)[3:] == []
+
+
+def test_a_stack_that_was_renamed_stamps_its_plugins_anew_and_one_of_the_former_name_cannot_have_them(
+    world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    former = world.inputs()
+    state = world.create(former)
+    inputs = world.inputs(owner="project/renamed/guard")
+    world.connect()
+    assert world.provider.diff("guard", state, inputs).changes
+    assert "plugin 'guard': its stamp passes from stack project/stack to project/renamed" in capfd.readouterr().err
+    state = world.update(state, inputs)
+    assert not world.changes(state, inputs)
+    assert "belongs to another stack or resource" in error_of(lambda: world.create(former))
+    world.delete(state)
+    assert world.names == []
+
+
+def test_a_refresh_of_a_plugin_that_a_stack_only_reads_says_that_nothing_is_to_be_done(
+    world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    world.create(world.inputs())
+    world.connect()
+    read = world.provider.read("guard", {"name": "guard", "__owner": "project/reader/found"})
+    world.refreshed(plain(read.outs))
+    assert "What to do: " in (said := capfd.readouterr().err)
+    assert said.strip().endswith("; nothing where the program only reads it by get [BIOT-5107]")
+
+
+def test_a_rename_of_a_plugin_whose_variables_leave_no_room_is_written_without_the_former_owner(world: World) -> None:
+    state = world.create(world.inputs(environment_variables={"AA": "x"}))
+    taken = len(json.dumps(world.live()["environmentVariables"], separators=(",", ":")).encode())
+    full = {"AA": "x" * (4096 - taken + 1)}
+    state = world.update(state, world.inputs(environment_variables=full))
+    world.connect()
+    world.update(state, world.inputs(owner="project/stack/renamed", environment_variables=full, timeout=9))
+    assert stamp(world)[1:2] + stamp(world)[3:] == [owner_hash("project/stack/renamed")]
+    assert world.live()["timeout"] == 9
 
 
 def test_after_a_failed_rollback_what_was_never_sent_again_does_not_count_as_done(world: World) -> None:
