@@ -42,7 +42,7 @@ class Templates:
 
 
 def are_compatible(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
-    """Whether a call can have the placeholders' values of both."""
+    """Return whether a call can have the placeholders' values of both."""
     return all(other.get(name, value) == value for name, value in one.items())
 
 

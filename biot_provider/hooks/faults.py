@@ -29,7 +29,7 @@ def equal_order(hook: tuple[str, str], order: int, subscribers: Sequence[Subscri
 
 
 def twice(hook: tuple[str, str], subscriber: Subscriber) -> Conflict:
-    """A subscriber that one call reaches twice."""
+    """Return a subscriber that one call reaches twice."""
     return Conflict(Fault.DUPLICATE, f"{subscriber.label} is subscribed twice to {_shown(hook)}: leave one out")
 
 

@@ -29,7 +29,7 @@ _CLASSES = (
 
 
 def mermaid(picture: Picture) -> Iterator[str]:
-    """The lines of the chart. What the platform shows cannot leave its label."""
+    """Yield the lines of the chart. What the platform shows cannot leave its label."""
     yield "flowchart LR"
     for index, api in enumerate(picture.apis):
         boxes: list[Link | str] = ["caller", *api.before, "the platform", *api.after, "response"]
@@ -100,5 +100,5 @@ def _label(text: str, limit: int = MAX_LABEL) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Every character that Mermaid, Markdown or HTML could take for its own becomes a code of Mermaid's."""
+    """Return every character that Mermaid, Markdown or HTML could take for its own becomes a code of Mermaid's."""
     return "".join(c if c.isalnum() or c in _PLAIN else f"#{ord(c)};" for c in text)

@@ -183,7 +183,7 @@ def _style(box: Link | str) -> str:
 
 
 def _width(label: str) -> float:
-    """The width of a label; characters of East Asian scripts take two places."""
+    """Return the width of a label; characters of East Asian scripts take two places."""
     return _CHARACTER * sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in label)
 
 

@@ -41,7 +41,7 @@ class PluginImageKind:
     state = PluginImageState
 
     def name(self, id_: str, state: PluginImageState) -> str:
-        """What messages call an image."""
+        """Return what messages call an image."""
         return f"image {(state.name or id_)!r}"
 
     def check(self, given: Given, old: Given, context: Context) -> Given:
@@ -69,7 +69,7 @@ class PluginImageKind:
         return {**declared, **derived, "__owner": given.get("__owner")}
 
     def diff(self, old: PluginImageState, new: PluginImageState, _unknown: frozenset[str]) -> Diff:
-        """An image changes with its content; a path that moves with the same files is no change."""
+        """Return an image changes with its content; a path that moves with the same files is no change."""
         is_new = old.image_tag != new.image_tag
         has_moved = old.platform not in (None, new.platform)
         if not (is_new or has_moved or old.digest is None):
@@ -112,7 +112,7 @@ class PluginImageKind:
         return Found(id_, known)
 
     def declared(self, state: PluginImageState) -> PluginImageState:
-        """The state as it is."""
+        """Return the state as it is."""
         return state
 
     def update(self, _id: str, old: PluginImageState, new: PluginImageState, context: Context) -> PluginImageState:
@@ -123,7 +123,7 @@ class PluginImageKind:
         """Leave the repository alone: the platform owns the images that plugins run."""
 
     def is_there(self, _id: str, _old: PluginImageState, _context: Context) -> bool:
-        """Whether the image is there does not matter: it is pushed to whichever platform is configured."""
+        """Return whether the image is there does not matter: it is pushed to whichever platform is configured."""
         return True
 
 
@@ -150,7 +150,7 @@ def _report_not_looked_for(state: PluginImageState, reason: str, context: Contex
 
 
 def _derived(inputs: PluginImageInputs) -> tuple[dict[str, Any], list[Problem]]:
-    """What follows from the files: their digests, and the tag."""
+    """Return what follows from the files: their digests, and the tag."""
     try:
         # Imported where they are needed: a check of an unchanged image takes few milliseconds.
         if inputs.context is not None:
@@ -189,7 +189,7 @@ def _content_problems(given: Given, old: Given) -> list[Problem]:
 
 @functools.cache
 def _builder_problems(name: str | None, *, with_secrets: bool) -> list[Problem]:
-    """What keeps an image from being built here; found once in a process, as a daemon may be slow to answer."""
+    """Return what keeps an image from being built here; found once in a process, as a daemon may be slow to answer."""
     from biot_provider.image.dockerfile.builders import find_builder
 
     try:

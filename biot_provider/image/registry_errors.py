@@ -104,7 +104,7 @@ def _refusal(action: str, status: int, explanation: str) -> Exception:
 
 
 def _explanation(response: httpx.Response) -> str:
-    """What the registry says of its refusal, after a blank; nothing where it says nothing."""
+    """Return what the registry says of its refusal, after a blank; nothing where it says nothing."""
     try:
         text = "; ".join(f"{error.get('code')}: {error.get('message')}" for error in response.json()["errors"])
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -113,7 +113,7 @@ def _explanation(response: httpx.Response) -> str:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """The error that the others wrap."""
+    """Return the error that the others wrap."""
     while (deeper := error.__cause__ or error.__context__) is not None:
         error = deeper
     return error

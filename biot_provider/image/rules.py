@@ -30,7 +30,7 @@ environment, where it is in nobody's sight; proxies and BUILDKIT_INLINE_CACHE an
 
 
 def image_problems(values: Mapping[str, Any], is_unknown: IsUnknown) -> list[Problem]:
-    """Every problem of an image's arguments, in the order of their paths."""
+    """Return every problem of an image's arguments, in the order of their paths."""
     values, found = _ARGUMENTS.examined(values, is_unknown)
     found += [
         *_way_problems(values),

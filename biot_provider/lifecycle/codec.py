@@ -45,7 +45,7 @@ class Secret:
 
 
 def without_secrets(value: Any) -> Any:
-    """The value, or properties, without the marks of secrets."""
+    """Return the value, or properties, without the marks of secrets."""
     if isinstance(value, Secret):
         return without_secrets(value.value)
     if isinstance(value, Mapping):
@@ -71,19 +71,19 @@ class Codec(Generic[InputsT, StateT]):
         )
 
     def unknown(self, properties: Properties) -> frozenset[str]:
-        """The names of the inputs that are not known yet, wholly or in part."""
+        """Return the names of the inputs that are not known yet, wholly or in part."""
         return frozenset(name for name in self._inputs.model_fields if holds_unknown(properties.get(self._keys[name])))
 
     def outputs(self, state: StateT) -> dict[str, Any]:
-        """The properties of a state: everything that is set."""
+        """Return the properties of a state: everything that is set."""
         return self._properties(state, self._state.model_fields)
 
     def inputs(self, state: StateT) -> dict[str, Any]:
-        """The inputs by which a state would be declared."""
+        """Return the inputs by which a state would be declared."""
         return self._properties(state, self._inputs.model_fields)
 
     def is_state(self, state: StateT) -> bool:
-        """Whether a platform has given it anything: inputs alone, as a ``get`` has them, are no state."""
+        """Return whether a platform has given it anything: inputs alone, as a ``get`` has them, are no state."""
         given = self._state.model_fields.keys() - self._inputs.model_fields.keys()
         return any(getattr(state, name) not in (None, "") for name in given)
 
@@ -111,7 +111,7 @@ class Codec(Generic[InputsT, StateT]):
         return {self._keys[name]: self._property(name, value) for name, value in values.items()}
 
     def _is_set(self, name: str, value: Any) -> bool:
-        """Whether a value is a property: an empty list or map is none, unless it is the field's default."""
+        """Return whether a value is a property: an empty list or map is none, unless it is the field's default."""
         if not value and type(value) not in LEAVES and isinstance(value, (Mapping, *_LISTS)):
             field = self._inputs.model_fields.get(name)
             return field is not None and field.get_default(call_default_factory=True) is not None
@@ -129,12 +129,12 @@ class Codec(Generic[InputsT, StateT]):
 
 
 def is_unknown(value: object) -> bool:
-    """Whether a value is not known yet, which only a preview sees."""
+    """Return whether a value is not known yet, which only a preview sees."""
     return isinstance(value, Unknown)
 
 
 def holds_unknown(value: object) -> bool:
-    """Whether a value is, or has inside, one that is not known yet."""
+    """Return whether a value is, or has inside, one that is not known yet."""
     if type(value) in LEAVES:
         return False
     if isinstance(value, Mapping):
@@ -150,7 +150,7 @@ def _keys(model: type[BaseModel]) -> dict[str, str]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as properties hold it: maps and lists, without the fields of a model that are not set."""
+    """Return a value as properties hold it: maps and lists, without the fields of a model that are not set."""
     if type(value) in LEAVES:
         return value
     if isinstance(value, BaseModel):

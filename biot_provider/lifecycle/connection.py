@@ -30,7 +30,7 @@ class Connection:
 
     @classmethod
     def configured(cls, get: Callable[[str], Any]) -> Connection:
-        """The connection of a configuration, whose keys ``get`` looks up.
+        """Return the connection of a configuration, whose keys ``get`` looks up.
 
         What is wrong with the configuration is reported by the first operation.
 
@@ -50,7 +50,7 @@ class Connection:
         return self._settings
 
     def problems(self) -> list[Problem]:
-        """What is wrong with the configuration, as a problem of no property."""
+        """Return what is wrong with the configuration, as a problem of no property."""
         return (
             [Problem("", self._settings.text, self._settings.message_code)]
             if isinstance(self._settings, ConfigError)
@@ -65,7 +65,7 @@ class Connection:
         return not (self._settings.is_embedded or urlsplit(self._settings.base_url).hostname in LOOPBACK)
 
     def client(self, owner: str | None) -> Client:
-        """The client; the owner's stack names the embedded platform's folder."""
+        """Return the client; the owner's stack names the embedded platform's folder."""
         from biot_provider.api.client import Client  # with httpx 0.1 s, and a preview makes no request
 
         _, stack = stack_of(owner)

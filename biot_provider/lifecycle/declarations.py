@@ -34,7 +34,7 @@ class Declarations(Generic[KeyT]):
             return other
 
     def owner(self, key: KeyT) -> str | None:
-        """The owner that declares this in this run."""
+        """Return the owner that declares this in this run."""
         with self._lock:
             return self._owner(key)
 

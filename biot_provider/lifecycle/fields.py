@@ -66,17 +66,17 @@ class Shorthand:
     word: str
 
     def opened(self, value: object) -> object:
-        """The map where the word is given, or true, which says the same; else the value."""
+        """Return the map where the word is given, or true, which says the same; else the value."""
         return {} if value is True or value == self.word else value
 
 
 def marked(model: type[BaseModel], mark: Mark) -> tuple[str, ...]:
-    """The names of a model's fields that have this mark, in their order."""
+    """Return the names of a model's fields that have this mark, in their order."""
     return tuple(name for name, field in model.model_fields.items() if mark in field.metadata)
 
 
 def updatable(model: type[BaseModel]) -> tuple[str, ...]:
-    """The names of the fields that a PATCH carries by themselves, in their order."""
+    """Return the names of the fields that a PATCH carries by themselves, in their order."""
     special = {Mark.REPLACES, Mark.CODE, Mark.LOCAL, Mark.FILLED_IN}
     return tuple(name for name, field in model.model_fields.items() if special.isdisjoint(field.metadata))
 
@@ -107,7 +107,7 @@ class Model(HidesValues):
     model_config = ConfigDict(extra="forbid")
 
     def wire(self) -> dict[str, Any]:
-        """The value as the API wants it: camel case, nothing that is not set."""
+        """Return the value as the API wants it: camel case, nothing that is not set."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 

@@ -103,16 +103,16 @@ class ResourceKind(Protocol[InputsT, StateT]):
     """What is known of a resource. Holds whatever the platform shows, and every input."""
 
     def name(self, id_: str, state: StateT) -> str:
-        """What messages call the resource, such as ``plugin 'hello'``."""
+        """Return what messages call the resource, such as ``plugin 'hello'``."""
 
     def check(self, given: Given, old: Given, context: Context) -> Given:
-        """The arguments with what follows from them. Raises InvalidInputsError with every problem.
+        """Return the arguments with what follows from them. Raises InvalidInputsError with every problem.
 
         A request may be made to warn, but a check needs none.
         """
 
     def diff(self, old: StateT, new: StateT, unknown: frozenset[str]) -> Diff:
-        """What the platform would change, without a request. ``new`` has old values in place of unknown ones,
+        """Return what the platform would change, without a request. ``new`` has old values in place of unknown ones,
         and the configured platform.
         """
 
@@ -120,10 +120,10 @@ class ResourceKind(Protocol[InputsT, StateT]):
         """Make the resource."""
 
     def read(self, id_: str, known: StateT, context: Context) -> Found[StateT] | None:
-        """The resource as the platform shows it; None where it is gone."""
+        """Return the resource as the platform shows it; None where it is gone."""
 
     def declared(self, state: StateT) -> StateT:
-        """The state as a program would declare it, for a read's inputs: without what only the platform gave."""
+        """Return the state as a program would declare it, for a read's inputs: without what only the platform gave."""
 
     def update(self, id_: str, old: StateT, new: StateT, context: Context) -> StateT:
         """Change what differs."""
@@ -132,9 +132,9 @@ class ResourceKind(Protocol[InputsT, StateT]):
         """End the resource; one that is gone already is ended."""
 
     def is_there(self, id_: str, old: StateT, context: Context) -> bool:
-        """Whether the platform of this connection has this very resource."""
+        """Return whether the platform of this connection has this very resource."""
 
 
 def declared_arguments(given: Given) -> dict[str, Any]:
-    """The arguments that a program gave: those that are set, without hidden ones."""
+    """Return the arguments that a program gave: those that are set, without hidden ones."""
     return {key: value for key, value in given.items() if value is not None and not key.startswith("__")}

@@ -31,7 +31,7 @@ def camel_case(properties: Mapping[str, Any], *models: type[BaseModel]) -> dict[
 
 
 def own_keys(properties: Mapping[str, Any], *models: type[BaseModel]) -> frozenset[str]:
-    """The keys of maps whose keys are names of their own, such as those of variables."""
+    """Return the keys of maps whose keys are names of their own, such as those of variables."""
     maps = [properties.get(name) for name, inside in _fields(models) if inside is None]
     return frozenset(key for value in maps if isinstance(value, Mapping) for key in value)
 
@@ -57,7 +57,7 @@ def _renamed(properties: Mapping[str, Any], models: Models, names_of: Callable[.
 
 
 def _renamed_inside(value: Any, model: type[BaseModel], names_of: Callable[..., Names]) -> Any:
-    """A value of the model, or a list of such; no list in a list is one."""
+    """Return a value of the model, or a list of such; no list in a list is one."""
     if isinstance(value, Secret):
         return Secret(_renamed_inside(value.value, model, names_of))
     if isinstance(value, Mapping):
@@ -84,7 +84,7 @@ def _field_names(*models: type[BaseModel]) -> frozenset[str]:
 
 
 def _fields(models: Models) -> Iterator[tuple[str, type[BaseModel] | None]]:
-    """Each field with the model of its value; those of the first model come last, and so count."""
+    """Yield each field with the model of its value; those of the first model come last, and so count."""
     for model in reversed(models):
         for name, field in model.model_fields.items():
             yield name, next(_models(field.annotation), None)

@@ -120,17 +120,17 @@ class Operations(Generic[InputsT, StateT]):
         self.kind.delete(id_, before, self._context(before.owner, seconds))
 
     def resource(self, id_: str, state: State) -> Resource:
-        """The resource with the connection's platform, which is the one that it was found on."""
+        """Return the resource with the connection's platform, which is the one that it was found on."""
         here: Any = state.model_copy(update={"platform": self.connection.settings.base_url})
         return Resource(id_, self.codec.outputs(here), self.codec.inputs(self.kind.declared(here)))
 
     def declared(self, old: Properties) -> dict[str, Any]:
-        """The inputs by which a program would declare a state."""
+        """Return the inputs by which a program would declare a state."""
         state = self.kind.declared(self.codec.state(old))
         return {name: value for name, value in self.codec.inputs(state).items() if not name.startswith("__")}
 
     def previewed(self, old: Properties, given: Properties, changed: Collection[str]) -> dict[str, Any]:
-        """The outputs that a preview knows of: the inputs, and of an update what lasts.
+        """Return the outputs that a preview knows of: the inputs, and of an update what lasts.
 
         ``old`` is empty for a create, ``changed`` what the update changes.
         """

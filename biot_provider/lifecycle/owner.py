@@ -36,22 +36,22 @@ class Urn(NamedTuple):
 
 
 def owner_of(project: str, stack: str, parents: Sequence[str], name: str) -> str:
-    """The owner of a resource below parents of these types."""
+    """Return the owner of a resource below parents of these types."""
     return f"{project}/{stack}/{'$'.join(parents)}{'::' if parents else ''}{name}"
 
 
 def stack_of(owner: str | None) -> tuple[str, str]:
-    """The project and the stack of an owner, empty where there is none."""
+    """Return the project and the stack of an owner, empty where there is none."""
     project, stack, *_ = [*(owner or "").split("/", 2), "", ""]
     return project, stack
 
 
 def resource_name(owner: str | None) -> str:
-    """The resource's name in its program."""
+    """Return the resource's name in its program."""
     name = path_in_stack(owner)
     return name.partition("::")[2] or name
 
 
 def path_in_stack(owner: str | None) -> str:
-    """The resource's name in its program, behind the types of its parents where it has some."""
+    """Return the resource's name in its program, behind the types of its parents where it has some."""
     return (owner or "").split("/", 2)[-1]

@@ -11,14 +11,14 @@ _PART = re.compile(r'\.?([^.\[\]"]+)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]')
 
 
 def changed_paths(old: Mapping[str, Any], new: Mapping[str, Any], names: Iterable[str]) -> list[str]:
-    """Each of these properties, and the parts of it that differ, sorted."""
+    """Return each of these properties, and the parts of it that differ, sorted."""
     return sorted(
         {path for name in names for path in (name, *(p for p, _, _ in differences(name, old.get(name), new.get(name))))}
     )
 
 
 def differences(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
-    """The paths at which two values differ, with the value before and after; None where there is none."""
+    """Yield the paths at which two values differ, with the value before and after; None where there is none."""
     if all(isinstance(value, Mapping | None) for value in (old, new)):
         old, new = old or {}, new or {}
         for key in sorted(old.keys() | new.keys()):
@@ -32,7 +32,7 @@ def differences(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]
 
 
 def with_ignored(new: Mapping[str, Any], declared: Mapping[str, Any], paths: Collection[str]) -> dict[str, Any]:
-    """The new inputs, at the paths that the option `ignore_changes` names as the state would be declared.
+    """Return the new inputs, at the paths that the option `ignore_changes` names as the state would be declared.
 
     The engine takes it from the inputs of before. A state that another adapter has made has other names: there the
     engine finds nothing, and takes the program's value out, as if there had been none. What the state has not either

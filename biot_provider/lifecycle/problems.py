@@ -56,7 +56,7 @@ SKIPPED = _Skipped()
 
 
 def plain_problems(values: Mapping[str, Any], is_unknown: IsUnknown) -> list[Problem]:
-    """What no resource can take in these values, in the order of the arguments."""
+    """Return what no resource can take in these values, in the order of the arguments."""
     problems: list[Problem] = []
     for name, value in values.items():
         sound(value, in_path(name), problems, is_unknown, named=False)
@@ -136,18 +136,18 @@ def _key_problem(key: object) -> str | None:
 
 
 def in_path(key: str) -> str:
-    """A key as part of a problem's path."""
+    """Return a key as part of a problem's path."""
     return key if len(key) <= _MAX_QUOTED else key[: _MAX_QUOTED - 3] + "..."
 
 
 def kind_of(value: object) -> str:
-    """A value's type, in a word that shows nothing of the value."""
+    """Return a value's type, in a word that shows nothing of the value."""
     names = {str: "a string", bool: "a boolean", int: "a number", float: "a number", dict: "a map", list: "a list"}
     return next((word for kind, word in names.items() if type(value) is kind), type(value).__name__)
 
 
 def shown(value: object) -> str:
-    """A value as an error quotes it: short, whole numbers without a fraction; a list or a map is not quoted."""
+    """Return a value as an error quotes it: short, whole numbers without a fraction; a list or a map is not quoted."""
     if isinstance(value, dict | list):
         return kind_of(value)
     if isinstance(value, float) and value.is_integer():
@@ -165,5 +165,5 @@ def nearest(key: object, allowed: Sequence[str]) -> str:
 
 
 def by_path(problems: Iterable[Problem]) -> list[Problem]:
-    """The problems in the order of their paths."""
+    """Return the problems in the order of their paths."""
     return sorted(problems, key=lambda problem: problem.path)

@@ -33,7 +33,7 @@ class RunNotes:
 
     @classmethod
     def of_this_run(cls, kind: str) -> RunNotes:
-        """Those of the engine that has started this process with its address."""
+        """Return those of the engine that has started this process with its address."""
         address = sys.argv[1] if len(sys.argv) > 1 else ""
         if os.name == "nt" or not address.rpartition(":")[2].isdigit():
             return cls(None)
@@ -55,7 +55,7 @@ class RunNotes:
             os.write(file, line.encode())
 
     def of_others(self) -> Iterator[dict[str, Any]]:
-        """What the other processes of this run have noted."""
+        """Yield what the other processes of this run have noted."""
         if self._file is None:
             return
         try:

@@ -180,12 +180,12 @@ def _not_known(failed: BiotError, unread: BiotError) -> LifecycleError:
 
 
 def unclear(error: BiotError) -> bool:
-    """Whether the platform may have acted although the request failed."""
+    """Return whether the platform may have acted although the request failed."""
     return isinstance(error, ApiError | TransportError) and error.unclear
 
 
 def worth_repeating(error: BiotError) -> bool:
-    """Whether the same write may succeed when it is sent again, once it is known that it did not."""
+    """Return whether the same write may succeed when it is sent again, once it is known that it did not."""
     if isinstance(error, ApiError) and error.code == "AWS_EXCEPTION":
         return any(word in str(error.details.get("className", "")) for word in _TRANSIENT_AWS)
     throttled = isinstance(error, ApiError) and error.status == 429 and not isinstance(error, LoginError)
@@ -193,5 +193,5 @@ def worth_repeating(error: BiotError) -> bool:
 
 
 def rollback_failed(error: BiotError) -> bool:
-    """Whether the platform says that it left a failed write half done."""
+    """Return whether the platform says that it left a failed write half done."""
     return isinstance(error, ApiError) and error.code == "PLUGIN_ROLLBACK_FAILED"

@@ -86,7 +86,7 @@ class SharedReads(Generic[AnswerT]):
         """Whether a resource was shown alike by a search and alone."""
 
     def shown(self, key: str) -> AnswerT | None:
-        """The resource as a search of seconds ago shows it; None where it must be read alone."""
+        """Return the resource as a search of seconds ago shows it; None where it must be read alone."""
         with self._lock:
             self._reads += 1
             if self._reads == 1 or self._is_off:  # one resource is read alone
@@ -170,5 +170,5 @@ class SharedReads(Generic[AnswerT]):
 
 
 def _pages_left(page: Page[AnswerT], rows_searched: int) -> int:
-    """The pages behind this one, the last of those that have shown so many rows."""
+    """Return the pages behind this one, the last of those that have shown so many rows."""
     return 1 if page.total is None else max(-((rows_searched - page.total) // len(page.rows)), 0)

@@ -66,7 +66,7 @@ class Arguments:
         self._unquoted = frozenset({*marked(model, Mark.SECRET), *marked(model, Mark.UNQUOTED)})
 
     def examined(self, values: Mapping[str, Any], is_unknown: IsUnknown) -> tuple[dict[str, Any], list[Problem]]:
-        """The values, ``SKIPPED`` in place of those not known yet or broken, and every problem of their form."""
+        """Return the values, ``SKIPPED`` in place of those not known yet or broken, and every problem of their form."""
         examined: dict[str, Any] = {}
         problems: list[Problem] = []
         for name, value in values.items():
@@ -121,7 +121,7 @@ def _path(location: Sequence[int | str]) -> str:
 
 
 def _field_at(model: type[BaseModel], location: Sequence[int | str]) -> FieldInfo | None:
-    """The field of a model that an error's location names."""
+    """Return the field of a model that an error's location names."""
     found: FieldInfo | None = None
     for part in location:
         if isinstance(part, str):
@@ -131,7 +131,7 @@ def _field_at(model: type[BaseModel], location: Sequence[int | str]) -> FieldInf
 
 
 def _annotations(info: FieldInfo) -> Iterator[Any]:
-    """All that a field's annotation is made of, and its limits."""
+    """Yield all that a field's annotation is made of, and its limits."""
     waiting: list[Any] = [info.annotation, *info.metadata]
     while waiting:
         part = waiting.pop()
@@ -145,7 +145,7 @@ def _model_of(info: FieldInfo) -> type[BaseModel]:
 
 
 def _said(info: FieldInfo | None, kind: type[Expected | Unit]) -> str:
-    """What a field says of itself for messages, empty where it says nothing."""
+    """Return what a field says of itself for messages, empty where it says nothing."""
     return next((part.text for part in (_annotations(info) if info else ()) if isinstance(part, kind)), "")
 
 
@@ -156,5 +156,5 @@ def _range(info: FieldInfo | None) -> tuple[int, int]:
 
 
 def snake(path: str) -> str:
-    """The API's camel case, in a name or a path, as the arguments are called here."""
+    """Return the API's camel case, in a name or a path, as the arguments are called here."""
     return re.sub(r"(?<=[a-z0-9])[A-Z]", lambda match: f"_{match[0].lower()}", path)

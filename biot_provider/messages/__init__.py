@@ -51,7 +51,7 @@ class Message:
         return GROUPS[self.code.removeprefix("BIOT-")[0]]
 
     def lines(self, width: int) -> Iterator[str]:
-        """The whole entry as text for a terminal."""
+        """Yield the whole entry as text for a terminal."""
         yield f"{self.code}: {self.group}"
         for heading, paragraphs in (
             ("message", self.texts),
@@ -66,7 +66,7 @@ class Message:
 
 @functools.cache
 def catalogue() -> Mapping[str, Message]:
-    """Every message by its code, in the order of the codes."""
+    """Return every message by its code, in the order of the codes."""
     sources = sorted((file for file in files(__package__).iterdir() if file.name.endswith(".toml")), key=str)
     entries = {code: entry for file in sources for code, entry in tomllib.loads(file.read_text("utf-8")).items()}
     return {code: _message(code, entry) for code, entry in sorted(entries.items())}
@@ -83,7 +83,7 @@ def find(query: str) -> list[Message]:
 
 
 def _may_be(message: Message, text: str) -> bool:
-    """Whether a text is part of a message, or a message with its placeholders filled in is part of the text."""
+    """Return whether a text is part of a message, or a message with its placeholders filled in is part of the text."""
     for candidate in map(str.lower, message.texts):
         fixed = [re.escape(part) for part in _PLACEHOLDER.split(candidate)]
         is_telling = sum(map(len, fixed)) >= _LEAST_LETTERS

@@ -51,7 +51,7 @@ class Call:
         self._redaction = Redaction(texts(without_secrets([*secret_values(self.properties), *secrets])))
 
     def plain(self, field: str) -> dict[str, Any]:
-        """The properties of a field of the request, empty where it has none, without the marks of secrets."""
+        """Return the properties of a field of the request, empty where it has none, without the marks of secrets."""
         properties: dict[str, Any] = without_secrets(self.properties.get(field, {}))
         return properties
 
@@ -84,7 +84,7 @@ class Call:
         return snake_case(properties, *self._models)
 
     def half_made(self, error: HalfMadeError) -> ErrorResourceInitFailed:
-        """What has the engine keep the resource in state, to be updated by the next run."""
+        """Return what has the engine keep the resource in state, to be updated by the next run."""
         assert self._operations is not None  # noqa: S101  (no other call makes a resource)
         made = self._operations.resource(*error.found)
         return ErrorResourceInitFailed(
@@ -95,7 +95,7 @@ class Call:
         )
 
     def shown(self, text: str) -> str:
-        """A message as its user may read it."""
+        """Return a message as its user may read it."""
         return camel_text(self._redaction(text), *self._models, keys=self._own_keys)
 
 
@@ -103,7 +103,7 @@ _current: ContextVar[Call | None] = ContextVar("call", default=None)
 
 
 def current_call() -> Call | None:
-    """The call that this thread works on."""
+    """Return the call that this thread works on."""
     return _current.get()
 
 
@@ -113,7 +113,7 @@ def answer(
     context: grpc.ServicerContext,
     work: Callable[[Call], ResultT],
 ) -> ResultT:
-    """The result of the work on a request; an error ends the call, as one line."""
+    """Return the result of the work on a request; an error ends the call, as one line."""
     try:
         call = Call(request, operations)
     except Exception as error:

@@ -13,7 +13,7 @@ from biot_provider.lifecycle.paths import differences
 def detailed_diff(
     old: Mapping[str, Any], new: Mapping[str, Any], changed: Collection[str], replaces: Collection[str]
 ) -> dict[str, PropertyDiff]:
-    """What differs between old and new inputs, of the properties that changed.
+    """Return what differs between old and new inputs, of the properties that changed.
 
     Where the inputs show nothing, since others have changed the platform's side, the properties stand for themselves.
     """

@@ -30,19 +30,19 @@ _UNKNOWN = frozenset(
 
 
 def decoded(struct: Struct) -> dict[str, Any]:
-    """The properties, with ``UNKNOWN`` and ``Secret`` in them; an archive or asset of a path is that path."""
+    """Return the properties, with ``UNKNOWN`` and ``Secret`` in them; an archive or asset of a path is that path."""
     return {key: _decoded(value) for key, value in struct.fields.items()}
 
 
 def encoded(properties: Mapping[str, Any]) -> Struct:
-    """The struct of these properties."""
+    """Return the struct of these properties."""
     struct = Struct()
     struct.update({key: _encoded(value) for key, value in properties.items()})
     return struct
 
 
 def marked_like(value: Any, *patterns: Any) -> Any:
-    """The value, secret wherever one of the patterns is."""
+    """Return the value, secret wherever one of the patterns is."""
     if any(isinstance(pattern, Secret) for pattern in patterns):
         return Secret(without_secrets(value))
     if isinstance(value, Mapping):
@@ -57,7 +57,7 @@ def marked_like(value: Any, *patterns: Any) -> Any:
 
 
 def secret_values(value: Any) -> Iterator[Any]:
-    """What the secrets inside hold."""
+    """Yield what the secrets inside hold."""
     if isinstance(value, Secret):
         yield value.value
     elif isinstance(value, Mapping | list | tuple):

@@ -59,11 +59,11 @@ class BiotServicer(ResourceProviderServicer):
         return proto.ProviderHandshakeResponse(accept_secrets=True)
 
     def GetPluginInfo(self, request: Empty, context: Any) -> PluginInfo:
-        """The distribution's version."""
+        """Return the distribution's version."""
         return PluginInfo(version=__version__)
 
     def GetSchema(self, request: proto.GetSchemaRequest, context: Any) -> proto.GetSchemaResponse:
-        """The schema, which tools/generate writes from the models."""
+        """Return the schema, which tools/generate writes from the models."""
         return proto.GetSchemaResponse(schema=files(__package__).joinpath("schema.json").read_text("utf-8"))
 
     def CheckConfig(self, request: proto.CheckRequest, context: Any) -> proto.CheckResponse:
@@ -210,7 +210,7 @@ class BiotServicer(ResourceProviderServicer):
         self._operations: dict[str, Operations[Any, Any]] = {}
 
     def _of(self, request: Any, context: grpc.ServicerContext) -> Operations[Any, Any]:
-        """The operations of the request's kind; a URN without one ends the call."""
+        """Return the operations of the request's kind; a URN without one ends the call."""
         urn = Urn.parse(request.urn)
         token = urn.types[-1] if urn and urn.types else ""
         if token not in KINDS:
@@ -243,7 +243,7 @@ def _changes(changes: bool) -> proto.DiffResponse.DiffChanges.ValueType:
 def _without_ignored(
     call: Call, operations: Operations[Any, Any], old: Mapping[str, Any], new: dict[str, Any], ignored: Collection[str]
 ) -> dict[str, Any]:
-    """The inputs, where their changes are ignored as the state has them.
+    """Return the inputs, where their changes are ignored as the state has them.
 
     The content stays with what follows from it: the engine only knows of its name.
     """

@@ -61,7 +61,7 @@ class Content:
         return PackageFile(self.file.path, len(content), digest, executable=self.is_executable(content))
 
     def is_executable(self, start: bytes) -> bool:
-        """Whether the file can be executed, given the start of its content."""
+        """Return whether the file can be executed, given the start of its content."""
         return is_program(start) if self.file.executable is None else self.file.executable
 
     def hashed(self) -> PackageFile:

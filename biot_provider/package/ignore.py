@@ -71,7 +71,7 @@ class IgnoreFile:
         self._rules = [rule for rule in rules if rule is not None][::-1]
 
     def verdict(self, path: str, *, is_folder: bool) -> bool | None:
-        """Whether `path`, relative to the ignore file's folder, is left out; None where no rule matches it."""
+        """Return whether `path`, relative to the ignore file's folder, is left out; None where no rule matches it."""
         name = os.fsencode(path)
         for rule in self._rules:
             if (is_folder or not rule.folders_only) and rule.regex.fullmatch(name):
@@ -110,7 +110,7 @@ class FolderRules:
         return Verdict.IGNORED if self._is_ignored(name, path, is_folder=is_folder) else Verdict.KEPT
 
     def is_installed(self, name: str) -> bool:
-        """Whether pip installed the folder's entry `name`, or something below it."""
+        """Return whether pip installed the folder's entry `name`, or something below it."""
         return any(found.holds(self.prefix + name) for found in self.installed)
 
     def _is_rubbish(self, name: str) -> bool:

@@ -35,7 +35,7 @@ def list_files(source: Path, without: frozenset[str] = frozenset()) -> list[Sour
 
 
 def is_folder(source: Path) -> bool:
-    """Whether the source is a folder; False when it is a .zip. Raises `PackagingError` when it is neither."""
+    """Return whether the source is a folder; False when it is a .zip. Raises `PackagingError` when it is neither."""
     try:
         mode = source.stat().st_mode
     except OSError as problem:

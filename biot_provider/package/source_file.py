@@ -48,7 +48,7 @@ class PackageFile:
 
 
 def executable(mode: int) -> bool | None:
-    """Whether its owner may execute a file of this mode; None where the mode is no evidence.
+    """Return whether its owner may execute a file of this mode; None where the mode is no evidence.
 
     Windows has no such permission, and every file has mode 0777 on its disks under WSL, on many mounted shares, and
     after `chmod -R 777`. Of any other mode the owner's bit counts, never the group's and the others'.

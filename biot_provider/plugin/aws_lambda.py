@@ -91,7 +91,7 @@ RESERVED_VARIABLES = frozenset(
 
 
 def is_deprecated(runtime: str, today: date) -> bool:
-    """Whether AWS has deprecated a runtime by that day."""
+    """Return whether AWS has deprecated a runtime by that day."""
     end = RUNTIME_ENDS.get(runtime)
     return end is not None and date.fromisoformat(end.deprecated) <= today
 

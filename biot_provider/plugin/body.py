@@ -55,7 +55,7 @@ def update_body(
     version: int | None,
     stamp: Stamp | None,
 ) -> dict[str, Any]:
-    """The changes of these parts from before to wanted, made to what is found.
+    """Return the changes of these parts from before to wanted, made to what is found.
 
     ``version`` goes with code and with nothing else, ``stamp`` with the variables.
     """
@@ -80,20 +80,20 @@ def update_body(
 
 
 def merged(base: Mapping[Any, ItemT], wanted: Mapping[Any, ItemT], there: Mapping[Any, ItemT]) -> dict[Any, ItemT]:
-    """What is there, with the changes from base to wanted made to it."""
+    """Return what is there, with the changes from base to wanted made to it."""
     kept = {key: item for key, item in there.items() if key in wanted or key not in base}
     return kept | {key: item for key, item in wanted.items() if key not in base or base[key] != item}
 
 
 def _variables(variables: Mapping[str, str], stamp: Stamp | None) -> dict[str, str]:
-    """The variables as they can be sent: the platform takes no empty value."""
+    """Return the variables as they can be sent: the platform takes no empty value."""
     return {k: v for k, v in variables.items() if v} | ({STAMP_VARIABLE: str(stamp)} if stamp is not None else {})
 
 
 def _merged_subscriptions(
     base: SubscriptionsAnswer | None, wanted: SubscriptionsAnswer | None, there: SubscriptionsAnswer | None
 ) -> SubscriptionsAnswer:
-    """All three members: whether a PATCH replaces subscriptions whole or member by member is not documented."""
+    """Return all three members: whether a PATCH replaces subscriptions whole or member by member is not documented."""
     order = interception_order(wanted)
     if there is not None and there.interception_order is not None and interception_order(base) == order:
         order = interception_order(there)
@@ -106,11 +106,11 @@ def _merged_subscriptions(
 
 
 def _merged_items(key: Callable[[Any], Any], *lists: Iterable[Any] | None) -> tuple[Any, ...]:
-    """The merged items; declared ones in the declared words, since the platform fills some in."""
+    """Return the merged items; declared ones in the declared words, since the platform fills some in."""
     base, wanted, there = ({key(item): item for item in items or ()} for items in lists)
     return tuple(wanted.get(name, item) for name, item in merged(base, wanted, there).items())
 
 
 def _wire(value: Any) -> Any:
-    """A value as the API wants it: camel case, in nested values nothing that is not set."""
+    """Return a value as the API wants it: camel case, in nested values nothing that is not set."""
     return value.model_dump(mode="json", by_alias=True, exclude_none=True) if isinstance(value, Wide) else value

@@ -37,7 +37,7 @@ def argument_problems(given: Given, old: Given) -> list[Problem]:
 
 
 def schedule_problems(given: Given, old: Given) -> list[Problem]:
-    """A new schedule whose times are all past is a mistake; one that has run out since is none."""
+    """Return a new schedule whose times are all past is a mistake; one that has run out since is none."""
     schedule = _new_schedule(given, old)
     if schedule is None or next_runs(schedule, datetime.now(UTC), 1):
         return []
@@ -49,7 +49,7 @@ def schedule_problems(given: Given, old: Given) -> list[Problem]:
 
 
 def next_runs_of(given: Given, old: Given) -> str | None:
-    """The next times of a schedule that is new, as a sentence."""
+    """Return the next times of a schedule that is new, as a sentence."""
     schedule = _new_schedule(given, old)
     if schedule is None:
         return None
@@ -58,7 +58,7 @@ def next_runs_of(given: Given, old: Given) -> str | None:
 
 
 def with_defaults(given: Given) -> dict[str, Any]:
-    """The arguments with those that are left out."""
+    """Return the arguments with those that are left out."""
     defaults: dict[str, Any] = {"display_name": given.get("name")}
     if given.get("image_tag") is None:
         defaults |= {"runtime": DEFAULT_RUNTIME, "handler": DEFAULT_HANDLER}
@@ -66,7 +66,7 @@ def with_defaults(given: Given) -> dict[str, Any]:
 
 
 def code_digests(values: Given, old: Given, report: Callable[[str], None]) -> tuple[dict[str, Any], list[Problem]]:
-    """The digests of the package; every problem with it is one of ``code``, ``build`` or ``handler``."""
+    """Return the digests of the package; every problem with it is one of ``code``, ``build`` or ``handler``."""
     recipe = recipe_of(values.get("code"), values.get("build"), values.get("runtime"))
     try:
         if recipe is not None:
@@ -104,7 +104,7 @@ def code_digests(values: Given, old: Given, report: Callable[[str], None]) -> tu
 
 
 def _code_files(digest: str, digests: Callable[[int], dict[str, str]], old: Given) -> Given:
-    """What a preview shows of the files: few entries, since state holds them twice.
+    """Return what a preview shows of the files: few entries, since state holds them twice.
 
     Of code that stays they stay too, and where a state of before has more, so has the next one: only files that
     changed differ.
@@ -121,7 +121,7 @@ def _arguments(properties: Given) -> dict[str, Any]:
 
 
 def _new_schedule(given: Given, old: Given) -> str | None:
-    """The schedule, when it is known, sound and not the one that was there before."""
+    """Return the schedule, when it is known, sound and not the one that was there before."""
     schedule = given.get("cron_schedule")
     if isinstance(schedule, str) and schedule != old.get("cron_schedule") and not schedule_problem(schedule):
         return schedule

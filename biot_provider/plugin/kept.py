@@ -29,7 +29,7 @@ class KeptPlugins:
             self._notes.add({name: getattr(state, name) for name in _NOTED})
 
     def __contains__(self, state: PluginState) -> bool:
-        """Whether this one is kept, by this process or another one of the run."""
+        """Return whether this one is kept, by this process or another one of the run."""
         return _holds(self._states, state) or _holds(self._of_others(), state)
 
     def _of_others(self) -> Iterator[PluginState]:

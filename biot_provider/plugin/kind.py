@@ -62,7 +62,7 @@ class PluginKind:
         self._reads = PluginReads()
 
     def name(self, id_: str, state: PluginState) -> str:
-        """What messages call a plugin."""
+        """Return what messages call a plugin."""
         return f"plugin {(state.name or id_)!r}"
 
     def check(self, given: Given, old: Given, context: Context) -> Given:
@@ -127,7 +127,7 @@ class PluginKind:
         return self._reads.read(id_, known, context)
 
     def declared(self, state: PluginState) -> PluginState:
-        """The state with the version given by hand: a managed version is no input."""
+        """Return the state with the version given by hand: a managed version is no input."""
         return state.model_copy(update={"version": state.declared_version})
 
     def update(self, _id: str, old: PluginState, new: PluginState, context: Context) -> PluginState:
@@ -199,24 +199,24 @@ def _writes(context: Context) -> PluginWrites:
 
 
 def _is_build_unknown(values: Given) -> bool:
-    """Whether what is built is not known yet."""
+    """Return whether what is built is not known yet."""
     build = values.get("build")
     return build is not None and (holds_unknown(build) or is_unknown(values.get("runtime")))
 
 
 def _about(name: str, line: str) -> str:
-    """The line with what it is about, behind its severity."""
+    """Return the line with what it is about, behind its severity."""
     warning = "warning: "
     return f"{warning}{name}: {line.removeprefix(warning)}" if line.startswith(warning) else f"{name}: {line}"
 
 
 def _image_alone(new: PluginState) -> PluginState:
-    """The plugin; of one with an image, whose changes may be ignored, without the defaults of one with code."""
+    """Return the plugin; of one with an image, whose changes may be ignored, without the defaults of one with code."""
     return new if new.image_tag is None else new.model_copy(update={"runtime": None, "handler": None})
 
 
 def _may_replace(state: PluginState, unknown: frozenset[str]) -> list[str]:
-    """The fields that are not known yet and whose change needs a new plugin."""
+    """Return the fields that are not known yet and whose change needs a new plugin."""
     fields = ["name"] if "name" in unknown else []
     return fields + (["image_tag"] if "image_tag" in unknown and state.deployment_package_type != "IMAGE" else [])
 

@@ -28,7 +28,7 @@ def recipe_of(code: Any, build: Any, runtime: Any) -> Recipe | None:
 
 
 def deployed_package(wanted: PluginState) -> Package:
-    """The package of a plugin with code. Raises PackagingError when it is not the one that was declared."""
+    """Return the package of a plugin with code. Raises PackagingError when it is not the one that was declared."""
     build = None if wanted.build is None else wanted.build.model_dump()
     recipe = recipe_of(wanted.code, build, wanted.runtime)
     if recipe is None:

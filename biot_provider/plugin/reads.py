@@ -66,13 +66,13 @@ class PluginReads:
 
 
 def _meaning(answer: PluginAnswer) -> object:
-    """What counts of a plugin: a search may well hide the platform's own variables, keys among them."""
+    """Return what counts of a plugin: a search may well hide the platform's own variables, keys among them."""
     own = own_variables(answer.environment_variables)
     return answer.model_copy(update={VARIABLES: own}), Stamp.found(answer), answer.environment_variables is None
 
 
 def _unchanged(shown: PluginAnswer, id_: str, known: PluginState, context: Context) -> Found[PluginState] | None:
-    """The plugin that a search shows, if it is as it was known: anything new is read alone before it counts."""
+    """Return the plugin that a search shows, if it is as it was known: anything new is read alone before it counts."""
     if not _is_whole(shown):
         return None
     lines: list[str] = []
@@ -112,7 +112,7 @@ def _found(answer: PluginAnswer, id_: str, known: PluginState, context: Context)
 
 
 def _with_code(state: PluginState, answer: PluginAnswer, known: PluginState, context: Context) -> PluginState:
-    """The state with its code and its stamp as they are on the platform."""
+    """Return the state with its code and its stamp as they are on the platform."""
     stamp = Stamp.found(answer)
     if stamp is not None and not stamp.belongs_to(known.owner):
         context.report(
@@ -134,7 +134,7 @@ def _with_code(state: PluginState, answer: PluginAnswer, known: PluginState, con
 
 
 def as_declared(answer: PluginAnswer, known: PluginState) -> PluginState:
-    """The state of the plugin that the platform shows, without what the platform fills in and without its code.
+    """Return the state of the plugin that the platform shows, without what the platform fills in and without its code.
 
     ``known`` is what is known of it without having read it.
     """
@@ -146,7 +146,7 @@ def as_declared(answer: PluginAnswer, known: PluginState) -> PluginState:
 
 
 def imported(answer: PluginAnswer, known: PluginState) -> PluginState:
-    """The state of the plugin, with the digest of the code that this very resource has deployed."""
+    """Return the state of the plugin, with the digest of the code that this very resource has deployed."""
     state = as_declared(answer, known)
     stamp = Stamp.found(answer)
     if stamp is not None and stamp.is_of(known.owner) and is_digest(stamp.digest):

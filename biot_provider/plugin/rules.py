@@ -41,7 +41,7 @@ def plugin_problems(
     is_unknown: IsUnknown,
     naming: Naming = lambda argument, _path: argument,
 ) -> list[Problem]:
-    """Every problem of a plugin's arguments, in the order of their paths."""
+    """Return every problem of a plugin's arguments, in the order of their paths."""
     values, problems = _ARGUMENTS.examined(values, is_unknown)
     return sorted(
         [

@@ -45,39 +45,39 @@ class Stamp:
 
     @classmethod
     def found(cls, answer: PluginAnswer) -> Stamp | None:
-        """The stamp a plugin carries, if it carries one of this project's."""
+        """Return the stamp a plugin carries, if it carries one of this project's."""
         version, _, rest = (answer.environment_variables or {}).get(STAMP_VARIABLE, "").partition(":")
         owner, _, rest = rest.partition(":")
         digest, _, former_owner = rest.partition(":")
         return cls(owner, digest, former_owner) if version == "v1" and owner and digest else None
 
     def is_of(self, *owners: str | None) -> bool:
-        """Whether the plugin is of one of these resources."""
+        """Return whether the plugin is of one of these resources."""
         return self.owner in {known for owner in owners for known in _hashes(owner)}
 
     def belongs_to(self, *owners: str | None) -> bool:
-        """Whether the plugin is of one of these resources, or was before a rename."""
+        """Return whether the plugin is of one of these resources, or was before a rename."""
         return self.is_of(*owners) or any(self.former_owner in _hashes(owner) for owner in owners)
 
 
 def owner_hash(owner: str | None) -> str:
-    """The short hash of a resource that a stamp carries."""
+    """Return the short hash of a resource that a stamp carries."""
     return hashlib.sha256((owner or "").encode()).hexdigest()[:12]
 
 
 def _hashes(owner: str | None) -> tuple[str, ...]:
-    """The hash of a resource, and the one that stamps had before they counted the types of parents."""
+    """Return the hash of a resource, and the one that stamps had before they counted the types of parents."""
     named = _TYPES.match(owner or "")
     return (owner_hash(owner), *([owner_hash(named[1] + named[2])] if named else []))
 
 
 def is_digest(text: str) -> bool:
-    """Whether the text is a package's digest, and not a word in the place of one."""
+    """Return whether the text is a package's digest, and not a word in the place of one."""
     return bool(_DIGEST.fullmatch(text))
 
 
 def is_foreign(code_digest: str | None) -> bool:
-    """Whether a state's digest says that somebody else deployed the code."""
+    """Return whether a state's digest says that somebody else deployed the code."""
     return code_digest is not None and not is_digest(code_digest)
 
 
@@ -109,7 +109,7 @@ def is_another(found: PluginAnswer, state: PluginState) -> bool:
 
 
 def is_remade(found: PluginAnswer | PluginState, state: PluginState) -> bool:
-    """Whether the plugin of that name was made at another time than the one of this state."""
+    """Return whether the plugin of that name was made at another time than the one of this state."""
     same = is_same_moment(found.creation_time, state.creation_time)
     if same is None and found.endpoint_url and state.endpoint_url:
         return found.endpoint_url != state.endpoint_url  # no two plugins have one

@@ -42,22 +42,22 @@ _DEFAULT_CORS = CorsAnswer.model_validate(Cors().model_dump())
 
 
 def package_type(wanted: PluginState) -> Literal["ZIP", "IMAGE"]:
-    """How the platform is to get the code; it follows from ``image_tag`` and cannot change in place."""
+    """Return how the platform is to get the code; it follows from ``image_tag`` and cannot change in place."""
     return "IMAGE" if wanted.image_tag is not None else "ZIP"
 
 
 def is_other_type(shown: str | None, wanted: PluginState) -> bool:
-    """Whether a plugin of the type shown cannot become this one; a word that nobody knows says nothing."""
+    """Return whether a plugin of the type shown cannot become this one; a word that nobody knows says nothing."""
     return shown in ("ZIP", "IMAGE") and shown != package_type(wanted)
 
 
 def has_code(plugin: PluginState) -> bool:
-    """Whether the plugin runs declared code, and not the platform's seed code."""
+    """Return whether the plugin runs declared code, and not the platform's seed code."""
     return plugin.code_digest is not None or plugin.image_tag is not None
 
 
 def changed_fields(state: PluginState, wanted: PluginState) -> set[str]:
-    """What an update would have to change; empty when the plugin is as declared."""
+    """Return what an update would have to change; empty when the plugin is as declared."""
     changed = {cell[0] for cell in changed_cells(state, wanted)}
     if not _is_code_as_wanted(state, wanted):
         changed.add(CODE)
@@ -73,7 +73,7 @@ def _is_code_as_wanted(state: PluginState, wanted: PluginState) -> bool:
 
 
 def changed_cells(state: PluginState, wanted: PluginState) -> set[Cell]:
-    """The smallest parts of a plugin that an update would have to change."""
+    """Return the smallest parts of a plugin that an update would have to change."""
     like = _interceptions_by_key(wanted)
     named = {key: InterceptionAnswer(order=0, entity_type_name=i.entity_type_name) for key, i in like.items()}
     return _different(cells(state, named), cells(wanted, named))
@@ -89,7 +89,7 @@ def cells_left(changed: Set[Cell], wanted: PluginState, found: PluginAnswer, kno
 
 
 def drifted_cors(found: PluginAnswer, known: PluginState) -> set[str]:
-    """The lists of CORS that the platform shows otherwise than known."""
+    """Return the lists of CORS that the platform shows otherwise than known."""
     if found.cors is None:
         return set()
     shown = found.cors.model_copy(
@@ -100,13 +100,13 @@ def drifted_cors(found: PluginAnswer, known: PluginState) -> set[str]:
 
 
 def variables_there(found: PluginAnswer, known: PluginState) -> dict[str, str]:
-    """A plugin's own variables as they are on the platform; as known where it shows none."""
+    """Return a plugin's own variables as they are on the platform; as known where it shows none."""
     shown = found.environment_variables
     return own_variables(shown if shown is not None else known.environment_variables)
 
 
 def replacing_fields(state: PluginState, wanted: PluginState) -> list[str]:
-    """The fields that changed and that the platform cannot change in place."""
+    """Return the fields that changed and that the platform cannot change in place."""
     fields = ["name"] if state.name != wanted.name else []
     if is_other_type(state.deployment_package_type, wanted):
         fields.append("image_tag")
@@ -121,7 +121,7 @@ def must_create_before_delete(state: PluginState, wanted: PluginState) -> bool:
 
 
 def own_variables(variables: Mapping[str, str] | None) -> dict[str, str]:
-    """A plugin's variables without those the platform sets itself, and without the stamp."""
+    """Return a plugin's variables without those the platform sets itself, and without the stamp."""
     return {
         key: value
         for key, value in (variables or {}).items()
@@ -130,7 +130,7 @@ def own_variables(variables: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def observed(answer: PluginAnswer, known: PluginState) -> PluginState:
-    """The state of a plugin the platform shows, in the known words where the two mean the same."""
+    """Return the state of a plugin the platform shows, in the known words where the two mean the same."""
     seen: dict[str, Any] = {
         name: shown
         for name in (*(UPDATABLE - {VARIABLES, "subscriptions", "cron_schedule", "cors"}), *_OUTPUTS)
@@ -159,7 +159,7 @@ def found_before_create(answer: PluginAnswer, wanted: PluginState) -> PluginStat
 
 
 def observed_code(state: PluginState, answer: PluginAnswer, stamp: Stamp | None, known: PluginState) -> PluginState:
-    """The state with its code as the platform's marks show it: the stamp, the version, the creation time.
+    """Return the state with its code as the platform's marks show it: the stamp, the version, the creation time.
 
     ``stamp`` is this resource's own, or None; ``known`` is what this side deployed.
     """
@@ -182,7 +182,7 @@ def observed_code(state: PluginState, answer: PluginAnswer, stamp: Stamp | None,
 def recorded(
     wanted: PluginState, answer: PluginAnswer, *, before: PluginState | None, deployed: int | None
 ) -> PluginState:
-    """The state after a write: what was written, and what the platform gave. Drift is shown by a read.
+    """Return the state after a write: what was written, and what the platform gave. Drift is shown by a read.
 
     ``before`` is the state before an update. ``deployed`` is the version under which this write, or one of ours before
     it, deployed the code; None when it left the code alone.
@@ -236,17 +236,17 @@ def _interceptions_by_key(plugin: PluginState) -> dict[Any, InterceptionAnswer]:
 
 
 def interception_key(item: InterceptionAnswer) -> tuple[str | None, str | None]:
-    """The key of an interception among those of its plugin."""
+    """Return the key of an interception among those of its plugin."""
     return item.type, item.entity_type_name if item.type == ADAPT_ENTITY else item.api_id
 
 
 def notification_key(item: NotificationAnswer) -> tuple[str | None, str | None, str | None]:
-    """The key of a notification among those of its plugin."""
+    """Return the key of a notification among those of its plugin."""
     return item.entity_type_name, item.action_name, item.template_name
 
 
 def interception_order(value: SubscriptionsAnswer | None) -> int | str:
-    """The order of a plugin's interceptions, the platform's default where there is none."""
+    """Return the order of a plugin's interceptions, the platform's default where there is none."""
     order = value.interception_order if value is not None else None
     return DEFAULT_ORDER if order is None else order
 
@@ -273,7 +273,7 @@ def _subscriptions(shown: SubscriptionsAnswer, known: SubscriptionsAnswer | None
 
 
 def _as_known(known: Iterable[Any], shown: Iterable[Any], key: Any) -> list[Any]:
-    """What is shown, in the known order and words where it is known, the rest behind."""
+    """Return what is shown, in the known order and words where it is known, the rest behind."""
     there, here = {key(item): item for item in shown}, {key(item): item for item in known}
     return [item for k, item in here.items() if k in there] + [item for k, item in there.items() if k not in here]
 

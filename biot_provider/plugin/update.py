@@ -132,7 +132,7 @@ class PluginUpdate:
         return self._recorded(answer)
 
     def _left(self, found: PluginAnswer) -> tuple[set[Cell], bool]:
-        """What is still to change, and whether the code is, given what the platform shows now."""
+        """Return what is still to change, and whether the code is, given what the platform shows now."""
         if self._resend:
             return self._cells, self._sends_code
         cells = cells_left(self._cells, self._wanted, found, self._before)
@@ -168,7 +168,7 @@ class PluginUpdate:
         return self._recorded(found) if stamped and not any(self._left(found)) else None
 
     def _is_deployed(self, found: PluginAnswer) -> bool:
-        """Whether the platform runs the wanted code already, by a write of ours with a lost answer."""
+        """Return whether the platform runs the wanted code already, by a write of ours with a lost answer."""
         stamp, code = Stamp.found(found) if self._stamps else None, code_identity(self._wanted)
         if found.deployed_version in self._possibly_deployed_versions:
             return not self._stamps or (stamp is not None and stamp.digest == code)

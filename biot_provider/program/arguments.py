@@ -32,7 +32,7 @@ async def _below(parent: pulumi.Resource, project: str, stack: str, resource_nam
 
 
 def path(value: Any) -> Any:
-    """The path alone, of a plain value or of an output: the engine cannot read back an asset in properties.
+    """Return the path alone, of a plain value or of an output: the engine cannot read back an asset in properties.
 
     Raises pulumi.RunError for an archive or asset that is no path, with what to write in its place.
     """

@@ -48,7 +48,7 @@ def declare_plugins(
 
 
 def read_fleet(folder: Path, overrides: Mapping[str, Any], place: str = STACK) -> dict[str, dict[str, Any]]:
-    """The arguments of each plugin below a folder. Raises InputError with every problem found."""
+    """Return the arguments of each plugin below a folder. Raises InputError with every problem found."""
     problems: list[str] = []
     manifests = {manifest.parent.name: manifest for manifest in find_manifests(folder, MANIFEST_KEYS, problems)}
     if not isinstance(overrides, Mapping):
@@ -99,7 +99,7 @@ def _plugin(manifest: Path, override: Any, override_place: str, problems: list[s
 
 
 def _shared_names(fleet: Mapping[str, Mapping[str, Any]], manifests: Mapping[str, Path]) -> list[str]:
-    """A folder that was copied is often left with the name of its origin."""
+    """Return a folder that was copied is often left with the name of its origin."""
     first: dict[Any, str] = {}
     problems = []
     for folder, arguments in fleet.items():

@@ -120,18 +120,18 @@ class DeclaredResource(Resource):
     def _existing(
         cls, resource_name: str, id_: pulumi.Input[str], opts: pulumi.ResourceOptions | None, **arguments: Any
     ) -> Self:
-        """The resource of this id, declared with these arguments and none of the others."""
+        """Return the resource of this id, declared with these arguments and none of the others."""
         kind: Any = cls  # the generated class, which takes arguments as keywords
         opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id_))
         resource: Self = kind(resource_name, **{**dict.fromkeys(cls._required), **arguments}, opts=opts)
         return resource
 
     def _options(self, _arguments: Mapping[str, Any]) -> pulumi.ResourceOptions:
-        """The options of a resource with these arguments, where the program gives no others."""
+        """Return the options of a resource with these arguments, where the program gives no others."""
         return pulumi.ResourceOptions()
 
     def _completed(self, resource_name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments with the resource's name where they have none, and paths as text."""
+        """Return the arguments with the resource's name where they have none, and paths as text."""
         completed = dict(arguments)
         if "name" in completed and completed["name"] is None:
             completed["name"] = resource_name
@@ -140,15 +140,15 @@ class DeclaredResource(Resource):
         return completed
 
     def _left_none(self, arguments: Mapping[str, Any]) -> Collection[str]:
-        """The outputs that are None since their argument is, unless the engine says otherwise."""
+        """Return the outputs that are None since their argument is, unless the engine says otherwise."""
         return {name for name in self._optional if arguments[name] is None}
 
     def _lasts(self, _old_outputs: Mapping[str, Any], _new_inputs: Mapping[str, Any]) -> Collection[str]:
-        """The outputs that an update from these to those leaves as they are."""
+        """Return the outputs that an update from these to those leaves as they are."""
         return self._lasting
 
     def _output(self, name: str) -> pulumi.Output[Any]:
-        """The output of this name."""
+        """Return the output of this name."""
         try:
             output: pulumi.Output[Any] = vars(self)[name]
         except KeyError:  # a transformation has taken the property away
@@ -156,7 +156,7 @@ class DeclaredResource(Resource):
         return output
 
     async def _previewed(self, name: str, attributes: Attributes) -> Settled:
-        """The output of a preview, in which the SDK takes whatever is None for unknown."""
+        """Return the output of a preview, in which the SDK takes whatever is None for unknown."""
         shown = await attributes.settled(name)
         if shown.is_known or shown.value is not None or self._updates is None:
             return shown
@@ -197,7 +197,7 @@ class _Updates:
 
 
 def _native(kind: str, resource_name: str, opts: pulumi.ResourceOptions | None) -> pulumi.Alias | str:
-    """The resource as one of the native provider, which a stack may have it from."""
+    """Return the resource as one of the native provider, which a stack may have it from."""
     type_ = f"biot:index:{kind}"
     if opts is None or opts.parent is None:  # a text costs the SDK less than an alias
         return f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{type_}::{resource_name}"
@@ -225,5 +225,5 @@ def _each_secret(values: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None) -
 
 
 def _whole(value: Any) -> Any:
-    """A number as the SDK gives it of a field of whole ones: on the wire there is no such type."""
+    """Return a number as the SDK gives it of a field of whole ones: on the wire there is no such type."""
     return int(value) if isinstance(value, float) else value

@@ -44,7 +44,7 @@ class DeclaredPlugin(DeclaredResource):
         return {*super()._left_none(arguments), *digest, *(("runtime", "handler") if image else ())}
 
     def _lasts(self, old_outputs: Mapping[str, Any], new_inputs: Mapping[str, Any]) -> Collection[str]:
-        """A version grows with the code."""
+        """Return a version grows with the code."""
         code_stays = all(old_outputs.get(name) == new_inputs.get(name) for name in ("code_digest", "image_tag"))
         return [name for name in self._lasting if code_stays or name != "version"]
 

@@ -58,7 +58,7 @@ class Attributes(dict[str, Any]):
         return output
 
     def keys(self) -> dict_keys[str, Any]:
-        """The names of all attributes: by these a program exports a whole resource."""
+        """Return the names of all attributes: by these a program exports a whole resource."""
         return dict.fromkeys((*super().keys(), *self._names)).keys()
 
     # A program that copies a resource, or looks into it, finds what it would find in a plain dict.
@@ -73,22 +73,22 @@ class Attributes(dict[str, Any]):
         return super().__contains__(name) or name in self._names
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The attribute of this name."""
+        """Return the attribute of this name."""
         try:
             return self[name]
         except KeyError:
             return default
 
     def items(self) -> dict_items[str, Any]:
-        """All attributes."""
+        """Return all attributes."""
         return {name: self[name] for name in self}.items()
 
     def values(self) -> dict_values[str, Any]:
-        """The values of all attributes."""
+        """Return the values of all attributes."""
         return {name: self[name] for name in self}.values()
 
     async def settled(self, name: str) -> Settled:
-        """What the engine answers. Raises what the registration of the resource raised."""
+        """Return what the engine answers. Raises what the registration of the resource raised."""
         if name in self._made:
             output = self._made[name]
             return Settled(
@@ -110,7 +110,7 @@ class Attributes(dict[str, Any]):
         return self._settled[name]
 
     def resolvers(self, names: Collection[str]) -> dict[str, Callable[..., None]]:
-        """What the SDK calls with the engine's answer, by name."""
+        """Return what the SDK calls with the engine's answer, by name."""
         self._names = names
         self._is_answered = asyncio.Future()
         _Registrations.of(self._is_answered.get_loop()).add(self["urn"], self["id"])
@@ -182,7 +182,7 @@ class _Registrations:
 
 
 def known_secret(value: str) -> pulumi.Output[str]:
-    """A text as a secret: what ``pulumi.Output.secret`` gives for it, by one output in place of two."""
+    """Return a text as a secret: what ``pulumi.Output.secret`` gives for it, by one output in place of two."""
     settled: asyncio.Future[Settled] = asyncio.Future()
     settled.set_result(Settled(value, True, True, set()))
     return _output(settled)

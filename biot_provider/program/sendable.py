@@ -15,7 +15,7 @@ _PLAIN = (str, int, float, dict, list, type(None))
 
 
 def sendable(kind: str, resource_name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a resource, those of classes such as ``CorsArgs`` as maps.
+    """Return the arguments of a resource, those of classes such as ``CorsArgs`` as maps.
 
     Raises pulumi.RunError with every value in them that cannot be sent. A value that is an output is examined when it
     is known, and fails then.

@@ -123,7 +123,7 @@ class DynamicProvider(ResourceProvider):
 
     @classmethod
     def kind_type(cls) -> ResourceKind[Any, Any]:
-        """The kind, for one run."""
+        """Return the kind, for one run."""
         kind: Callable[[], ResourceKind[Any, Any]] = pkgutil.resolve_name(cls.kind_path)
         return kind()
 
@@ -198,7 +198,7 @@ class DynamicProvider(ResourceProvider):
     def _without_ignored(
         self, old: Mapping[str, Any], given: dict[str, Any], ignored: Collection[str]
     ) -> dict[str, Any]:
-        """The inputs, where their changes are ignored as the state has them."""
+        """Return the inputs, where their changes are ignored as the state has them."""
         if not ignored:
             return given
         return with_ignored(given, without_secrets(self._operations.declared(old)), ignored)

@@ -28,7 +28,7 @@ _redaction: ContextVar[Redaction] = ContextVar("redaction", default=_NOTHING)
 
 
 def secret_names(arguments: Mapping[str, Any]) -> pulumi.Output[list[str] | None] | None:
-    """The names of the arguments that are secrets, or hold one; None where there is none."""
+    """Return the names of the arguments that are secrets, or hold one; None where there is none."""
     outputs = {
         name: found for name, value in arguments.items() if name not in _ALWAYS and (found := [*_outputs(value)])
     }
@@ -41,7 +41,7 @@ def secret_names(arguments: Mapping[str, Any]) -> pulumi.Output[list[str] | None
 
 
 def _outputs(value: Any) -> Iterator[pulumi.Output[Any]]:
-    """Every output inside; whatever else is awaited is no secret, and can be awaited only once."""
+    """Yield every output inside; whatever else is awaited is no secret, and can be awaited only once."""
     if isinstance(value, pulumi.Output):
         yield value
     elif isinstance(value, Mapping):
@@ -55,7 +55,7 @@ def _outputs(value: Any) -> Iterator[pulumi.Output[Any]]:
 
 
 def redact_secrets(text: str) -> str:
-    """The text without the values of arguments that the resource of this operation has as secrets."""
+    """Return the text without the values of arguments that the resource of this operation has as secrets."""
     return _redaction.get()(text)
 
 
@@ -78,11 +78,11 @@ class SecretArguments:
             _redaction.reset(before)
 
     def redact_all(self, text: str) -> str:
-        """A text that nobody has written for a user, without any value that is always a secret either."""
+        """Return a text that nobody has written for a user, without any value that is always a secret either."""
         return Redaction(texts(self._all))(text)
 
     def kept_in(self, result: Any) -> Any:
-        """An operation's result, with their names in the properties that the engine keeps."""
+        """Return an operation's result, with their names in the properties that the engine keeps."""
         if isinstance(result, CheckResult):
             result.failures = [CheckFailure(f.property, self._declared(f.reason)) for f in result.failures or ()]
         if self._names:

@@ -204,7 +204,7 @@ def _of_pnpm(lock: LockFile, _with_dev: bool) -> Iterator[tuple[str, str]]:
 
 
 def _is_for_lambda(package: Mapping[str, Any]) -> bool:
-    """Whether a package of Node.js is for every machine, or for Linux on x86-64."""
+    """Return whether a package of Node.js is for every machine, or for Linux on x86-64."""
     return "linux" in package.get("os", ["linux"]) and "x64" in package.get("cpu", ["x64"])
 
 

@@ -136,7 +136,7 @@ def _exported(lock: LockFile, uv: str | None, scratch: Path, runner: Runner) -> 
 
 
 def _fits(lock: LockFile) -> bool:
-    """Whether pyproject.toml asks for what it asked for when uv.lock was written."""
+    """Return whether pyproject.toml asks for what it asked for when uv.lock was written."""
     try:
         asked = (tomllib.loads(lock.files["pyproject.toml"].decode()).get("project") or {}).get("dependencies") or []
         packages = tomllib.loads(lock.text)["package"]

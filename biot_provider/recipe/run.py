@@ -79,7 +79,7 @@ class Runner:
 
     @classmethod
     def new(cls, folder: Path, place: str) -> Runner:
-        """A runner whose time begins now. Raises PackagingError for a time limit that is none."""
+        """Return a runner whose time begins now. Raises PackagingError for a time limit that is none."""
         given = os.environ.get(TIME_VARIABLE, "")
         try:
             seconds = float(given) if given else DEFAULT_SECONDS

@@ -29,7 +29,7 @@ class ServiceUserKeyKind:
     state = ServiceUserKeyState
 
     def name(self, id_: str, _state: ServiceUserKeyState) -> str:
-        """What messages call a key."""
+        """Return what messages call a key."""
         return f"secret key {id_!r}"
 
     def check(self, given: Given, _old: Given, _context: Context) -> Given:
@@ -39,7 +39,7 @@ class ServiceUserKeyKind:
         return given
 
     def diff(self, old: ServiceUserKeyState, new: ServiceUserKeyState, unknown: frozenset[str]) -> Diff:
-        """Any change is a new key, made before the old one is deleted."""
+        """Return any change is a new key, made before the old one is deleted."""
         HELD[old.key_id] = resource_name(old.owner)
         differing = [name for name in _REPLACING if (getattr(old, name) or None) != (getattr(new, name) or None)]
         replaces = [*differing, *(name for name in _REPLACING if name in unknown)]
@@ -90,7 +90,7 @@ class ServiceUserKeyKind:
         return Found(id_, known.model_copy(update=update))
 
     def declared(self, state: ServiceUserKeyState) -> ServiceUserKeyState:
-        """The state as it is."""
+        """Return the state as it is."""
         return state
 
     def update(
@@ -105,12 +105,12 @@ class ServiceUserKeyKind:
         SecretKeyWrites(context).delete(service_user_id, key_id)
 
     def is_there(self, id_: str, _old: ServiceUserKeyState, context: Context) -> bool:
-        """Whether the platform has the key's service user."""
+        """Return whether the platform has the key's service user."""
         return exists(context.client, id_.partition("/")[0])
 
 
 def _changed_times(found: SecretKeyAnswer, known: ServiceUserKeyState) -> dict[str, str]:
-    """The times that the platform shows, where they are other ones than those known."""
+    """Return the times that the platform shows, where they are other ones than those known."""
     times = {"creation_time": found.creation_time, "expiration_time": found.expiration_time}
     return {name: time for name, time in times.items() if time and not is_same_moment(time, getattr(known, name))}
 

@@ -90,7 +90,7 @@ class SecretKeyWrites:
         settle(self._deadline, write, look, lambda there, _: None if there else True, f"Key {key_id!r} is still there")
 
     def listed(self, service_user_id: str) -> Sequence[SecretKeyAnswer] | None:
-        """The keys that are valid now, None where the platform does not show them.
+        """Return the keys that are valid now, None where the platform does not show them.
 
         Raises NotFoundError when there is no such service user.
         """
@@ -98,7 +98,7 @@ class SecretKeyWrites:
 
 
 def _new(found: Sequence[SecretKeyAnswer] | None, before: Sequence[SecretKeyAnswer] | None) -> list[str]:
-    """The ids of keys that were not there before and that this process has not made."""
+    """Return the ids of keys that were not there before and that this process has not made."""
     if before is None:
         return []
     known = {key.id for key in before} | HELD.keys()

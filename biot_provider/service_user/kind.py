@@ -27,7 +27,7 @@ class ServiceUserKind:
     state = ServiceUserState
 
     def name(self, id_: str, state: ServiceUserState) -> str:
-        """What messages call a service user."""
+        """Return what messages call a service user."""
         return f"service user {(state.name or id_)!r}"
 
     def check(self, given: Given, old: Given, _context: Context) -> Given:
@@ -79,7 +79,7 @@ class ServiceUserKind:
             return None
 
     def declared(self, state: ServiceUserState) -> ServiceUserState:
-        """The state without what the platform filled in."""
+        """Return the state without what the platform filled in."""
         return state.model_copy(update=dict.fromkeys(state.filled_in or ()))
 
     def update(self, id_: str, old: ServiceUserState, new: ServiceUserState, context: Context) -> ServiceUserState:
@@ -91,5 +91,5 @@ class ServiceUserKind:
         ServiceUserWrites(context).delete(id_, old.name)
 
     def is_there(self, id_: str, _old: ServiceUserState, context: Context) -> bool:
-        """Whether the platform has the service user of this id."""
+        """Return whether the platform has the service user of this id."""
         return exists(context.client, id_)

@@ -32,12 +32,12 @@ Made = tuple[str, ServiceUserAnswer, NewSecretKeyAnswer]
 
 
 def changed_fields(state: ServiceUserShown, inputs: ServiceUserShown) -> list[str]:
-    """What a PATCH would have to change."""
+    """Return what a PATCH would have to change."""
     return [name for name in UPDATABLE if _meaning(state, name) != _meaning(inputs, name)]
 
 
 def replacing_fields(state: ServiceUserShown, inputs: ServiceUserShown) -> list[str]:
-    """What only a new service user can change; what is not declared stays what the platform made it.
+    """Return what only a new service user can change; what is not declared stays what the platform made it.
 
     A value that none can be declared with is a word of the platform's own: a new service user would show it too.
     """
@@ -45,12 +45,12 @@ def replacing_fields(state: ServiceUserShown, inputs: ServiceUserShown) -> list[
 
 
 def undeclarable_fields(state: ServiceUserShown, inputs: ServiceUserShown) -> list[str]:
-    """What cannot be changed and is shown as nothing that can be declared."""
+    """Return what cannot be changed and is shown as nothing that can be declared."""
     return [name for name in _differing(state, inputs) if not _can_be_declared(name, getattr(state, name))]
 
 
 def observed(answer: ServiceUserShown, known: ServiceUserState) -> ServiceUserState:
-    """The state of a service user that the platform shows; what it does not show is as it was known."""
+    """Return the state of a service user that the platform shows; what it does not show is as it was known."""
     seen = {name: getattr(answer, name) for name in (*UPDATABLE, *REPLACING)}
     return known.model_copy(
         update={
@@ -62,7 +62,7 @@ def observed(answer: ServiceUserShown, known: ServiceUserState) -> ServiceUserSt
 
 
 def exists(client: Client, id_: str) -> bool:
-    """Whether the platform has the service user of this id, which no other platform has."""
+    """Return whether the platform has the service user of this id, which no other platform has."""
     try:
         client.get_service_user(id_)
     except NotFoundError:
@@ -90,7 +90,7 @@ def _filled_in(inputs: ServiceUserShown) -> tuple[str, ...]:
 
 
 def _is_shown(answer: ServiceUserShown, name: str) -> bool:
-    """Whether the platform shows a value; no expiration of keys is a value too."""
+    """Return whether the platform shows a value; no expiration of keys is a value too."""
     return name == "secret_key_expiration_in_minutes" or getattr(answer, name) is not None
 
 
@@ -213,7 +213,7 @@ class ServiceUserWrites:
         )
 
     def _with_new_key(self, found: ServiceUserAnswer, inputs: ServiceUserState) -> Made:
-        """The service user that this very create has made, with a new key in place of the one that was lost."""
+        """Return the service user that this very create has made, with a new key in place of the one that was lost."""
         id_ = str(found.id)
         state = observed(found, inputs)
         keys = self._keys.listed(id_) or ()

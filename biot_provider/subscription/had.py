@@ -18,7 +18,7 @@ class HadSubscriptions:
         self._notes.add({"digest": digest_of(state), "id": state.platform_id})
 
     def __contains__(self, state: SubscriptionState) -> bool:
-        """Whether another process has this one: equal in every part, and of the same id where both are known."""
+        """Return whether another process has this one: equal in every part, and of the same id where both are known."""
         digest = digest_of(state)
         return any(
             note.get("digest") == digest and (note.get("id") or state.platform_id) in (state.platform_id, None)

@@ -100,7 +100,7 @@ class SubscriptionKind:
         self._reads = SubscriptionReads()
 
     def name(self, id_: str, state: SubscriptionState) -> str:
-        """What messages call a subscription."""
+        """Return what messages call a subscription."""
         return f"{self._type.noun} {id_of(state) if state.endpoint else without_secrets(id_)!r}"
 
     def check(self, given: Given, _old: Given, context: Context) -> Given:
@@ -152,7 +152,7 @@ class SubscriptionKind:
         return Found(id_of(state), state)
 
     def declared(self, state: SubscriptionState) -> SubscriptionState:
-        """The state as it is."""
+        """Return the state as it is."""
         return state
 
     def update(self, _id: str, old: SubscriptionState, new: SubscriptionState, context: Context) -> SubscriptionState:
@@ -177,17 +177,17 @@ class SubscriptionKind:
         self._reads.forget()
 
     def is_there(self, _id: str, old: SubscriptionState, context: Context) -> bool:
-        """Whether the platform has a subscription of these parts."""
+        """Return whether the platform has a subscription of these parts."""
         return self._writes(context).find(old) is not None
 
     def state_from(self, found: SubscriptionAnswer, owner: str | None) -> SubscriptionState:
-        """The state of a subscription that nobody has in state yet."""
+        """Return the state of a subscription that nobody has in state yet."""
         shown = found.model_dump(exclude={"id"}, exclude_none=True)
         state: SubscriptionState = self.state.model_validate(shown | {"platform_id": found.id, "owner": owner})
         return state
 
     def _refreshed(self, known: SubscriptionState, found: SubscriptionAnswer, context: Context) -> SubscriptionState:
-        """The known state, with what tells this very subscription from one that is made later."""
+        """Return the known state, with what tells this very subscription from one that is made later."""
         name = self.name("", known)
         is_known = is_the_one_of(known, found)
         if not is_known and not known.taken:

@@ -36,7 +36,7 @@ class SubscriptionReads:
         self._searched: dict[str, _Searched] = {}
 
     def find(self, state: SubscriptionState, writes: SubscriptionWrites) -> SubscriptionAnswer | None:
-        """The subscription as the platform shows it; one that a shared search lacks is searched by itself."""
+        """Return the subscription as the platform shows it; one that a shared search lacks is searched by itself."""
         endpoint = state.endpoint
         searched_now: list[bool] = []
 

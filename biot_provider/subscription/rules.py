@@ -68,13 +68,13 @@ def interception_problems(values: Mapping[str, Any], is_unknown: IsUnknown, *, p
 
 
 def notification_problems(values: Mapping[str, Any], is_unknown: IsUnknown, *, public: bool) -> list[Problem]:
-    """Every problem of a notification's arguments; ``public`` says whether the endpoint must be a public one."""
+    """Return every problem of a notification's arguments; ``public`` says whether the endpoint must be a public one."""
     values, problems = _NOTIFICATION.examined(values, is_unknown)
     return by_path([*problems, *_endpoint_problems(values.get("endpoint"), public=public)])
 
 
 def interception_warning(values: Mapping[str, Any]) -> str | None:
-    """A sentence when the entity's name looks like a slip; names that resemble none may be the platform's."""
+    """Return a sentence when the entity's name looks like a slip; names that resemble none may be the platform's."""
     entity = values.get("entity_name")
     near = nearest(entity, ENTITIES) if isinstance(entity, str) and entity not in ENTITIES else ""
     return f"entity_name {shown(entity)} is none that this version knows{near}" if near else None
@@ -178,7 +178,7 @@ def _is_loopback(host: str, address: _Address | None) -> bool:
 
 
 def _address(host: str) -> _Address | None:
-    """The address a host is written as, the short and numeric forms that networks take among them (127.1)."""
+    """Return the address a host is written as, the short and numeric forms that networks take among them (127.1)."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -95,15 +95,15 @@ class SubscriptionWrites:
         return found_among(self.search(state), state)
 
     def search(self, state: SubscriptionState) -> Sequence[SubscriptionAnswer]:
-        """All subscriptions of the state's endpoint."""
+        """Return all subscriptions of the state's endpoint."""
         return self._rows({"endpoint": {"eq": state.endpoint}})
 
     def find_by_digest(self, digest: str) -> SubscriptionAnswer | None:
-        """The platform's subscription whose id has this digest."""
+        """Return the platform's subscription whose id has this digest."""
         return next((row for row in self._rows({}) if digest_of(row) == digest), None)
 
     def named(self, state: SubscriptionState) -> str:
-        """What a message calls it."""
+        """Return what a message calls it."""
         return f"{self._noun} {id_of(state)!r}"
 
     def _rows(self, filters: Mapping[str, Any]) -> Sequence[SubscriptionAnswer]:
@@ -158,13 +158,13 @@ class SubscriptionWrites:
 
 
 def found_among(rows: Sequence[SubscriptionAnswer], state: SubscriptionState) -> SubscriptionAnswer | None:
-    """The one of the state's id there, however it is shown, else the one of the same parts."""
+    """Return the one of the state's id there, however it is shown, else the one of the same parts."""
     known = (row for row in rows if state.platform_id and row.id == state.platform_id)
     return next(known, None) or next((row for row in rows if row.identity() == state.identity()), None)
 
 
 def is_the_one_of(state: SubscriptionState, found: SubscriptionAnswer) -> bool:
-    """Whether this is the very subscription that the state has, and not one of the same parts made later.
+    """Return whether this is the very subscription that the state has, and not one of the same parts made later.
 
     It is where nothing says otherwise: the platform may show neither id nor time, and older states have none.
     """
@@ -183,7 +183,7 @@ def _wanted(inputs: SubscriptionState, before: SubscriptionState | None) -> dict
 
 
 def _left(found: SubscriptionAnswer, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """What of it is not as wanted."""
+    """Return what of it is not as wanted."""
     return {name: value for name, value in wanted.items() if found.updatable()[name] != value}
 
 
@@ -202,7 +202,7 @@ def _body(state: SubscriptionState) -> dict[str, Any]:
 
 
 def _with_suggestion(error: ApiError) -> BiotError:
-    """The error, with the name it lists that is nearest to the refused one."""
+    """Return the error, with the name it lists that is nearest to the refused one."""
     given = next((value for key, value in error.details.items() if key.startswith("invalid")), None)
     names = next((value for key, value in error.details.items() if key.startswith("valid")), None)
     near = nearest(given, [str(name) for name in names]) if given and isinstance(names, list) else ""

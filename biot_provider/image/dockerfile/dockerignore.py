@@ -62,7 +62,7 @@ def _with_parents(path: str) -> Iterable[str]:
 
 
 def _pattern(line: str) -> tuple[str, bool]:
-    """A line's pattern, from the context's root, and whether it takes back."""
+    """Return a line's pattern, from the context's root, and whether it takes back."""
     takes_back = line.startswith("!")
     pattern = line[1:].strip() if takes_back else line
     if not pattern:
@@ -78,7 +78,7 @@ def _compiled(line: str, pattern: str) -> re.Pattern[str]:
 
 
 def _parts(pattern: str) -> list[re.Pattern[str] | None]:
-    """The pattern's folders and its name; from ``**`` on, or a set with a slash in it, anything."""
+    """Return the pattern's folders and its name; from ``**`` on, or a set with a slash in it, anything."""
     parts: list[re.Pattern[str] | None] = []
     for part in pattern.split("/"):
         try:

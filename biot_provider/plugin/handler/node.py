@@ -76,7 +76,7 @@ def _folder_problem(files: _Files, runtime: str, handler: str, place: str, funct
 
 
 def _installed(place: str) -> Iterator[str]:
-    """The places of a package with the module's name, as Node.js looks: from the handler's folder upwards."""
+    """Yield the places of a package with the module's name, as Node.js looks: from the handler's folder upwards."""
     folder, name = posixpath.split(place)
     while True:
         if posixpath.basename(folder) != "node_modules":
@@ -94,7 +94,7 @@ class _Files:
         self.paths = {file.path for file in package.files}
 
     def is_folder(self, place: str) -> bool:
-        """Whether there are files below the path."""
+        """Return whether there are files below the path."""
         return any(path.startswith(f"{place}/") for path in self.paths)
 
     def required(self, place: str) -> str | None:
@@ -111,7 +111,7 @@ class _Files:
         return found or self._as_file(f"{place}/index")
 
     def is_es_module(self, path: str) -> bool:
-        """Whether `require` refuses the file: by its ending, or by the nearest package.json."""
+        """Return whether `require` refuses the file: by its ending, or by the nearest package.json."""
         folder = posixpath.dirname(path)
         while folder and f"{folder}/package.json" not in self.paths:
             folder = posixpath.dirname(folder)

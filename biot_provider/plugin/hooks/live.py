@@ -46,7 +46,7 @@ class LiveHooks:
 
     @classmethod
     def of(cls, connection: Connection, owner: str | None) -> LiveHooks:
-        """The hooks of a connection's platform; ``owner`` names the stack, for the embedded one."""
+        """Return the hooks of a connection's platform; ``owner`` names the stack, for the embedded one."""
         with _LOCK:
             hooks = _HOOKS.get(connection)
             if hooks is None:
@@ -54,14 +54,14 @@ class LiveHooks:
             return hooks
 
     def reference(self) -> Reference | None:
-        """The APIs that can be intercepted, and the entities that can be adapted."""
+        """Return the APIs that can be intercepted, and the entities that can be adapted."""
         found = self._once(
             "reference", lambda client, left: reference_of(client.search_interception_configurations(timeout=left))
         )
         return found if found is not None and found.apis else None
 
     def actions(self) -> Mapping[str, frozenset[str]] | None:
-        """The actions of each entity that are notified of, as the platform spells them."""
+        """Return the actions of each entity that are notified of, as the platform spells them."""
 
         def read(client: Client, left: float) -> Mapping[str, frozenset[str]]:
             rows = client.get_notifiable_actions(timeout=left).entity_types or ()
@@ -70,7 +70,7 @@ class LiveHooks:
         return self._once("actions", read) or None
 
     def templates(self) -> Mapping[str, frozenset[str]] | None:
-        """The names of each entity's templates."""
+        """Return the names of each entity's templates."""
 
         def read(client: Client, left: float) -> Mapping[str, frozenset[str]]:
             rows = client.search_templates(timeout=left)
@@ -125,7 +125,7 @@ _LOCK = threading.Lock()
 
 
 def _client(connection: Connection, owner: str | None) -> Client | None:
-    """The client; None for an embedded platform that nobody has deployed to, which opening would make."""
+    """Return the client; None for an embedded platform that nobody has deployed to, which opening would make."""
     settings = connection.settings
     if settings.is_embedded and not settings.embedded_folder(stack_of(owner)[1]).is_dir():
         return None

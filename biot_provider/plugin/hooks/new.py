@@ -38,7 +38,7 @@ class NewHooks:
         self._lock = threading.Lock()
 
     def report(self, given: Given, old: Given, live: LiveHooks) -> Iterator[str]:
-        """Each line about subscriptions that the inputs before did not have; no request where there is none."""
+        """Yield each line about subscriptions that the inputs before did not have; no request where there is none."""
         name = given.get("name")
         if isinstance(name, str):
             for code, text in self._lines(name, given, old, live):
@@ -83,7 +83,7 @@ class NewHooks:
 
 
 def _subscriptions(name: str, given: Given) -> tuple[list[Interception], list[Notification]]:
-    """The subscriptions in a plugin's arguments that are known already."""
+    """Return the subscriptions in a plugin's arguments that are known already."""
     declared = given.get("subscriptions")
     if not isinstance(declared, Mapping):
         return [], []
@@ -159,7 +159,7 @@ def _hook(item: Notification) -> str:
 
 
 def _spelt(name: str) -> str:
-    """A name without what spellings differ in: the platform may list CREATE for ``_create``."""
+    """Return a name without what spellings differ in: the platform may list CREATE for ``_create``."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 

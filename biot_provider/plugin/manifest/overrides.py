@@ -65,7 +65,7 @@ def _with_times(value: Any, dates: Collection[str]) -> Any:
 
 
 def _dates(project_file: Path) -> Iterator[str]:
-    """The dates without quotes below the plugins' key in Pulumi.yaml, their months and days with two digits."""
+    """Yield the dates without quotes below the plugins' key in Pulumi.yaml, their months and days with two digits."""
     try:
         project = read_written(project_file, str(project_file))
     except InputError:
@@ -77,7 +77,7 @@ def _dates(project_file: Path) -> Iterator[str]:
 
 
 def _plain(written: Any) -> Iterator[str]:
-    """Every scalar without quotes in the value."""
+    """Yield every scalar without quotes in the value."""
     if isinstance(written, (dict, list)):
         for member in written.values() if isinstance(written, dict) else written:
             yield from _plain(member)
