@@ -1,4 +1,4 @@
-"""AWS Lambda's limits of a package, and the sentences about one that is over them."""
+"""AWS Lambda's limits of a package, and the sentences about a package that exceeds them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BIGGEST_FILES = 5
 
 
 def refuse_too_big(source: Path, files: Iterable[SourceFile | PackageFile], limit: int) -> None:
-    """Raise `PackagingError` when the files hold more bytes than `limit`."""
+    """Raise `PackagingError` if the files have more than `limit` bytes in total."""
     files = tuple(files)
     size = sum(file.size for file in files)
     if size > limit:
@@ -31,7 +31,7 @@ def refuse_too_big(source: Path, files: Iterable[SourceFile | PackageFile], limi
 
 
 def too_big_files(source: Path, files: Iterable[SourceFile | PackageFile], size: int, limit: int, form: str) -> str:
-    """Return the sentence about a package over a limit, with the biggest of its files."""
+    """Return the sentence about a package that exceeds a limit, with its biggest files."""
     biggest = sorted(files, key=lambda file: (-file.size, file.path))[:_BIGGEST_FILES]
     named = {file.path: file.size for file in biggest}
     remedy = f"name in {BIOTIGNORE} what is not needed" if is_folder(source) else "leave out what is not needed"
@@ -39,7 +39,7 @@ def too_big_files(source: Path, files: Iterable[SourceFile | PackageFile], size:
 
 
 def too_big(place: str, size: int, limit: int, form: str, parts: str, biggest: Mapping[str, int], remedy: str) -> str:
-    """Return the sentence about a package over a limit, with the biggest of its parts and their bytes."""
+    """Return the sentence about a package that exceeds a limit, with its biggest parts and their sizes."""
     named = ", ".join(f"{name} ({megabytes(size)})" for name, size in biggest.items())
     return (
         f"{place}: the package has {megabytes(size)} {form}, over AWS Lambda's limit of {megabytes(limit)}; "
@@ -48,5 +48,5 @@ def too_big(place: str, size: int, limit: int, form: str, parts: str, biggest: M
 
 
 def megabytes(size: int) -> str:
-    """Return bytes as a message shows them."""
+    """Return a number of bytes in the form for messages."""
     return f"{size / 1024**2:.1f} MB".replace(".0 ", " ")
