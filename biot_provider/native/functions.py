@@ -21,7 +21,7 @@ def get_plugin(client: Client, arguments: Mapping[str, Any]) -> Mapping[str, Any
 
 
 def list_plugins(client: Client, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return all plugins that fit, every page of them."""
+    """Return all matching plugins, from every page."""
     found = client.search_plugins(
         filters=arguments.get("filters"), sort=arguments.get("sort") or (), free_text=arguments.get("freeText")
     )

@@ -1,4 +1,4 @@
-"""``plugins/<name>/plugin.yaml`` and the stack's overrides become declared plugins."""
+"""Declares plugins from ``plugins/<name>/plugin.yaml`` and the stack's overrides."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from biot_provider.plugin.manifest.yaml_file import read_written
 from biot_provider.program.resources.plugin import Plugin
 
 STACK = "stack configuration 'plugins{}'"
-"""Where the overrides stand, as an error names it, with a plugin's name behind a dot or without."""
+"""The place of the overrides in errors, with or without a dot and a plugin's name."""
 
 _CODE = "code"
 _NOT_CODE = frozenset({MANIFEST, ".gitignore", ".biotignore", ".git", ".DS_Store", "__pycache__"})
@@ -32,10 +32,10 @@ def declare_plugins(
 ) -> dict[str, Plugin]:
     """Declare a :class:`Plugin` for each ``<folder>/<name>/plugin.yaml``, by its folder's name.
 
-    ``overrides`` maps a plugin's name to what differs in this stack, in the same names; left out, it is the
-    stack's configuration ``<project>:plugins``. Maps are merged, lists and values are replaced, null takes a
-    value away, and ``enabled: false`` is short for ``enabledState: DISABLED``. Every mistake in every file is
-    reported at once, and so is a file that looks like a plugin.yaml and is none.
+    ``overrides`` maps a plugin's name to the values that differ in this stack, with the keys of plugin.yaml; by default
+    it is the stack's configuration ``<project>:plugins``. Maps are merged, lists and values are replaced, null removes
+    a value, and ``enabled: false`` is short for ``enabledState: DISABLED``. All mistakes in all files are reported at
+    once, including a file that looks like a plugin.yaml but is not one.
     """
     try:
         if overrides is None:
@@ -71,7 +71,7 @@ def read_fleet(folder: Path, overrides: Mapping[str, Any], place: str = STACK) -
 
 
 def read_plugin(manifest: Path, override: Any = None, place: str = "override") -> dict[str, Any]:
-    """The arguments of the plugin that this plugin.yaml describes, together with an override that stands in a place.
+    """Return the arguments of the plugin that a plugin.yaml describes, merged with an override from ``place``.
 
     Raises InputError with every problem found.
     """
@@ -83,7 +83,7 @@ def read_plugin(manifest: Path, override: Any = None, place: str = "override") -
 
 
 def _plugin(manifest: Path, override: Any, override_place: str, problems: list[str]) -> dict[str, Any]:
-    """Return the arguments of one plugin, by default named as its folder; add their mistakes to the problems."""
+    """Return the arguments of one plugin, named by default like its folder; add mistakes to ``problems``."""
     place = str(manifest.absolute())
     plugin = PluginManifest(place, read_written(manifest, place), override_place, override)
     arguments = {"name": manifest.absolute().parent.name, **plugin.arguments()}
@@ -92,14 +92,14 @@ def _plugin(manifest: Path, override: Any, override_place: str, problems: list[s
         arguments["code"] = str(manifest.parent / code)
     elif code is None and "image_tag" not in arguments and (found := _code_beside(manifest)) is not None:
         arguments["code"] = str(found)
-    # Pulumi stops at the first resource whose check fails; here the mistakes of all files come at once.
+    # Pulumi stops at the first resource that fails its check; this reports the mistakes of all files at once.
     plugin.check(arguments, lambda value: isinstance(value, pulumi.Output))
     problems += plugin.problems
     return arguments
 
 
 def _shared_names(fleet: Mapping[str, Mapping[str, Any]], manifests: Mapping[str, Path]) -> list[str]:
-    """Return a folder that was copied is often left with the name of its origin."""
+    """Return a problem for each name that two plugins share: a copied folder often keeps its origin's name."""
     first: dict[Any, str] = {}
     problems = []
     for folder, arguments in fleet.items():
@@ -112,7 +112,7 @@ def _shared_names(fleet: Mapping[str, Mapping[str, Any]], manifests: Mapping[str
 
 
 def _stack_overrides() -> Any:
-    # Config.get_object would warn that a part is secret; the resource itself keeps variables secret.
+    # Config.get_object would warn that a part is secret; but the resource keeps variables secret anyway.
     text = get_config(f"{pulumi.get_project()}:plugins")
     if not text:
         return {}
@@ -123,7 +123,7 @@ def _stack_overrides() -> Any:
 
 
 def _code_beside(manifest: Path) -> Path | None:
-    """The code in a plugin's folder: a folder `code` where it is all there is, else the plugin's folder itself."""
+    """Return the code of a plugin's folder: the folder `code` if there is nothing else, else the plugin's folder."""
     entries = [entry for entry in manifest.parent.iterdir() if entry.name not in _NOT_CODE]
     if not entries:
         return None
