@@ -1,7 +1,8 @@
-"""What a platform has to hook into, and who is there: read in a preview, to warn, and never needed.
+"""A platform's hooks and their subscribers: read in a preview, only to warn.
 
-Each kind of reference is read once a process, when the first plugin with new subscriptions asks for it. What the
-identity may not read, what the platform does not know, and what does not come in time is not known: nobody is told.
+Each kind of reference data is read once per process, for the first plugin with new subscriptions that needs it. Data
+that the identity may not read, that the platform does not have, or that does not arrive in time counts as unknown,
+without a message.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ if TYPE_CHECKING:
     from biot_provider.lifecycle.connection import Connection
 
 _TIME_LIMIT = 5.0
-"""Seconds that all this may take in one process."""
+"""Seconds that all these reads together may take in one process."""
 
 ReadT = TypeVar("ReadT")
 _NOT_READABLE = (HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
 
 
 class LiveHooks:
-    """One platform's hooks, for all threads of a process. What is not known is None."""
+    """One platform's hooks, for all threads of a process. Unknown values are None."""
 
     def __init__(self, connect: Callable[[], Client | None]) -> None:
         self._connect = connect
@@ -46,7 +47,7 @@ class LiveHooks:
 
     @classmethod
     def of(cls, connection: Connection, owner: str | None) -> LiveHooks:
-        """Return the hooks of a connection's platform; ``owner`` names the stack, for the embedded one."""
+        """Return the hooks of a connection's platform; ``owner`` names the stack, for the embedded platform."""
         with _LOCK:
             hooks = _HOOKS.get(connection)
             if hooks is None:
@@ -61,7 +62,7 @@ class LiveHooks:
         return found if found is not None and found.apis else None
 
     def actions(self) -> Mapping[str, frozenset[str]] | None:
-        """Return the actions of each entity that are notified of, as the platform spells them."""
+        """Return the actions of each entity for which there are notifications, as the platform spells them."""
 
         def read(client: Client, left: float) -> Mapping[str, frozenset[str]]:
             rows = client.get_notifiable_actions(timeout=left).entity_types or ()
@@ -116,7 +117,7 @@ class LiveHooks:
             if error.status not in _NOT_READABLE:
                 self._time_left = 0.0
         except BiotError:
-            self._time_left = 0.0  # it does not answer, or nobody can log in: the next request would wait as long
+            self._time_left = 0.0  # no response or no login: the next request would wait as long
         return None
 
 
@@ -125,7 +126,7 @@ _LOCK = threading.Lock()
 
 
 def _client(connection: Connection, owner: str | None) -> Client | None:
-    """Return the client; None for an embedded platform that nobody has deployed to, which opening would make."""
+    """Return the client; None for an embedded platform without a deployment, which opening would create."""
     settings = connection.settings
     if settings.is_embedded and not settings.embedded_folder(stack_of(owner)[1]).is_dir():
         return None
