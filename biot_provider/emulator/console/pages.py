@@ -1,4 +1,8 @@
-"""The files of the console. They contain no data of the platform: the page's script requests the data with the key. So whoever opens the address without a key only sees a text that says where to find the key."""
+"""The files of the console.
+
+They contain no data of the platform: the page's script requests the data with the key. So whoever opens the address
+without a key only sees a text that says where to find the key.
+"""
 
 from __future__ import annotations
 

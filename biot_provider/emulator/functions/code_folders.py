@@ -47,7 +47,7 @@ class CodeFolders:
         self._folder = folder
 
     def take(self, digest: str, content: Callable[[], bytes], runtime: str = "") -> CodeFolder:
-        """Return the folder of a package for a runtime, unpacked where it is not there yet.
+        """Return the folder of a package for a runtime, unpacked if it is missing.
 
         Raises OSError, ValueError.
         """

@@ -1,7 +1,7 @@
 """Search: filters with logic keys and nesting, free text, sorting and paging (BioT API 2.4.2, search requests).
 
-A query runs over the responses, hence over what a client sees: under `names=prefixed` a name is found by its prefixed
-form only.
+A query runs over the responses, and so over the values that clients see: with `names=prefixed` a name is found only in
+its prefixed form.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Kind:
-    """What is searched: the properties that filters may name, by their type."""
+    """The kind of searched objects: the properties that filters may name, by type."""
 
     words: tuple[str, ...]
     numbers: tuple[str, ...] = ()
     dates: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     sorted_by: tuple[str, ...] = ()
-    """The properties that a sort may name; all, where none is given."""
+    """The properties that a sort may name; all if none are given."""
 
     @property
     def properties(self) -> tuple[str, ...]:
-        """Those that a filter may name."""
+        """The properties that a filter may name."""
         return (*self.words, *self.numbers, *self.dates, *self.flags)
 
     @property
     def sorts(self) -> tuple[str, ...]:
-        """Those that a sort may name."""
+        """The properties that a sort may name."""
         return self.sorted_by or self.properties
 
 
 @dataclass(frozen=True)
 class Query:
-    """A search request, checked."""
+    """A checked search request."""
 
     kind: Kind
     filter: Mapping[str, Any]
@@ -57,7 +57,7 @@ class Query:
 
 
 def read_query(request: Any, kind: Kind) -> Query:
-    """Check a search request, its filter too."""
+    """Check a search request, including its filter."""
     if not isinstance(request, dict):
         raise _bad("must be an object")
     sort = _given(request, "sort", [])
@@ -78,7 +78,7 @@ def read_query(request: Any, kind: Kind) -> Query:
 
 
 def run(query: Query, rows: list[Row]) -> dict[str, Any]:
-    """Return one page of the rows that fit, with the query; `rows` come newest first."""
+    """Return one page of the matching rows, with the query; `rows` are sorted newest first."""
     fits = _matcher(query.kind, query.filter, "filter")
     found = [row for row in rows if fits(row) and _has_text(query.kind, row, query.free_text)]
     # The last key first: Python's sort keeps the order of equals. Without a sort: newest first.
@@ -169,7 +169,7 @@ _ORDERED: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def _operand(kind: Kind, name: str, operand: Any, where: str) -> Any:
-    """Return what a property is compared with: digits in a string count as the number."""
+    """Return the value with which a property is compared: digits in a string count as a number."""
     if name not in kind.numbers:
         return operand
     try:
@@ -187,7 +187,7 @@ def _moment(value: Any, where: str) -> datetime:
 
 
 def _has_text(kind: Kind, row: Row, free_text: str | None) -> bool:
-    """Return whether the row has any of the words, anywhere but in dates."""
+    """Return whether the row has any of the words, except in dates."""
     words = (free_text or "").lower().split()
     values = [str(row[name]).lower() for name in (*kind.words, *kind.numbers) if row.get(name) is not None]
     return not words or any(word in value for word in words for value in values)
