@@ -28,9 +28,7 @@ _FEW_FILE_DIGESTS = 10
 
 
 def argument_problems(given: Given, old: Given) -> list[Problem]:
-    """What is wrong with the arguments, without what was so before: ``ignore_changes`` puts back what the platform
-    shows.
-    """
+    """Return the problems of the arguments, except in values from state, which ``ignore_changes`` may put there."""
     problems = plugin_problems(_arguments(given), is_unknown)
     before = {str(problem) for problem in plugin_problems(_arguments(old), is_unknown)} if problems and old else set()
     return [problem for problem in problems if str(problem) not in before]

@@ -191,7 +191,7 @@ class PluginUpdate:
 
 @contextlib.contextmanager
 def zipped(wanted: PluginState) -> Iterator[IO[bytes] | None]:
-    """The zip of the code as a file, or None when no code is declared.
+    """Yield the zip of the code as a file, or None if no code is declared.
 
     Raises PackagingError when it is no longer the code that was declared.
     """

@@ -80,7 +80,7 @@ class LiveHooks:
         return self._once("templates", read) or None
 
     def interceptions(self) -> list[Interception] | None:
-        """The interceptions of all hosted plugins, and of endpoints in other accounts where these can be read."""
+        """Return the interceptions of all hosted plugins, and of endpoints in other accounts if they can be read."""
 
         def hosted(client: Client, left: float) -> tuple[list[Interception], dict[str, Subscriber]]:
             found: list[Interception] = []
