@@ -1,4 +1,4 @@
-"""A stack of a hundred plugins on a platform that takes 50 ms for each request: part of `make bench`.
+"""A stack of a hundred plugins on a platform with 50 ms per request: part of `make bench`.
 
 1. `pulumi refresh`, against the same on a platform that takes no time: seconds and requests.
 2. `pulumi up` that creates them, each with code, against as many bare resources on no platform, which is the engine's
@@ -99,14 +99,14 @@ with ThreadPoolExecutor(16) as threads:
 
 
 class Took(NamedTuple):
-    """Seconds by the clock, and of processor time in all processes that were started."""
+    """Wall-clock seconds, and processor seconds of all started processes."""
 
     seconds: float
     processor: float
 
 
 class Stack:
-    """A project with one program, and a platform of its own."""
+    """A project with one program, and a separate platform."""
 
     def __init__(
         self, folder: Path, program: str, *, files: int = 1, variables: int = 2, plugins: int = PLUGINS
@@ -153,7 +153,7 @@ class Stack:
         return done.stdout
 
     def measured(self, *command: str, latency: float = 0.0) -> Took:
-        """Measure a command on a platform that takes so long for each request."""
+        """Measure a command on a platform with this delay per request."""
         self.platform.faults.clear()
         self.platform.request_log.clear()
         if latency:
@@ -217,7 +217,7 @@ def creates(folder: Path) -> None:
 
 
 def state(folder: Path) -> None:
-    """Compare what the state holds of one resource."""
+    """Compare the size of one resource in state."""
     for files, variables in ((20, 0), (200, 0), (20, 10)):
         sizes = []
         for kind, program in (("ours", OURS), ("bare", BARE_SECRETS)):

@@ -13,9 +13,9 @@
         ├── NotFoundError     it says that what is named does not exist
         └── ConflictError     it says that the name is taken
 
-The text of each stands alone: the action, what came back, the trace id, what to do, and the code by which
-``biot-provider explain`` and the page of messages say more. Whoever needs a part of it takes the attribute, and never
-the text apart.
+Each text can be understood by itself: the action, the response, the trace id, what to do, and the code under which
+``biot-provider explain`` and the page of messages say more. Code that needs a part uses the attribute, and never parses
+the text.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 DEFECT = "BIOT-9001"
-"""The code of the message about a defect of this project's own."""
+"""The code of the message about a defect in this project."""
 
 
 def coded(text: str, message_code: str | None) -> str:
-    """Return a message with its code at the end of its first line; those below are what a program wrote."""
+    """Return a message with its code at the end of its first line; later lines are output of a program."""
     if message_code is None:
         return text
     first, line_end, rest = text.partition("\n")
@@ -76,11 +76,11 @@ class Notice(NamedTuple):
 
 
 class BiotError(Exception):
-    """Anything this project reports to its user; its text is one line and holds no secret.
+    """Any error that this project reports to its user; the text is one line without secrets.
 
-    ``message_code``, such as ``BIOT-1001``, names the situation in the catalogue of messages for good; it is None where
-    the text is several messages, which have codes of their own. ``summary`` is the text without the ``advice``, which
-    says what to do; ``text`` is both without the code. ``out_of_time`` is true when more time might have helped.
+    ``message_code``, such as ``BIOT-1001``, is the permanent code of the situation in the catalogue of messages; it is
+    None if the text consists of several messages with codes. ``summary`` is the text without the ``advice``, which says
+    what to do; ``text`` is both without the code. ``out_of_time`` is true when more time might have helped.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class LifecycleError(BiotError):
 class TransportError(BiotError):
     """No usable response came back to ``action``.
 
-    ``unclear`` is true when the platform may have acted on the request all the same.
+    ``unclear`` is true if the platform may still have carried out the request.
     """
 
     def __init__(
@@ -154,9 +154,9 @@ class CancelledError(TransportError):
 class ApiError(BiotError):
     """The platform responded to ``action`` with an error (BioT API 2.4.2, ErrorResponse).
 
-    ``code``, ``message`` and ``trace_id`` are the platform's, fit to be shown; ``message_code`` is ours. ``details``
-    are as the platform sent them and may hold secrets; the text has ``details_shown`` instead, and of a body without
-    code and message an ``excerpt``. ``retry_after`` is the seconds the platform asks to wait before a repeat, where it
+    ``code``, ``message`` and ``trace_id`` are the platform's, safe to show; ``message_code`` is ours. ``details`` are
+    as the platform sent them and may contain secrets; the text has ``details_shown`` instead, and an ``excerpt`` of a
+    body without code and message. ``retry_after`` is the seconds the platform asks to wait before a repeat, where it
     asks.
     """
 
@@ -193,12 +193,12 @@ class ApiError(BiotError):
 
     @property
     def unclear(self) -> bool:
-        """Whether the platform may have acted all the same: any 5xx, a failed rollback among them."""
+        """Whether the platform may still have carried out the request: any 5xx, including a failed rollback."""
         return self.status >= 500
 
 
 class LoginError(ApiError):
-    """The platform gave no token, whatever the reason: the request that needed one was never sent."""
+    """The platform gave no token, for any reason: the request that needed the token was never sent."""
 
     @property
     def unclear(self) -> bool:
@@ -207,8 +207,8 @@ class LoginError(ApiError):
 
 
 class NotFoundError(ApiError):
-    """The platform says that a plugin, service user, key or subscription is gone; other 404s stay ApiErrors."""
+    """The platform reports that a plugin, service user, key or subscription is gone; other 404s stay ApiErrors."""
 
 
 class ConflictError(ApiError):
-    """The name is taken: a plugin, or a service user, of that name is there already."""
+    """The name is taken: a plugin, or a service user, of that name exists already."""

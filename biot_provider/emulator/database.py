@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOCK_TIMEOUT_SECONDS = 30.0
-"""For which a writer waits for another one."""
+"""Seconds that a writer waits for another writer."""
 
 
 class StoreError(Exception):
@@ -36,7 +36,7 @@ class Store:
         self._closed = False
         # Images and code are kept beside the database.
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Created by us first, so that nobody else may read the secrets in it; SQLite's side files take the same mode.
+        # Created here first, so that only the owner may read its secrets; SQLite's side files get the same mode.
         path.touch(mode=0o600, exist_ok=True)
         self._prepare()
 
@@ -63,7 +63,7 @@ class Store:
                 raise
 
     def fact(self, name: str) -> str | None:
-        """Return one of the named values; None when it is not set."""
+        """Return one of the named values; None if it is not set."""
         with self.reading() as db:
             return _fact(db, name)
 
@@ -73,10 +73,10 @@ class Store:
             db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     def fact_or_new(self, name: str, make: Callable[[], str]) -> str:
-        """Return one of the named values, which is made on first use: the same one for all processes."""
+        """Return one of the named values, which is created on first use, and is the same for all processes."""
         value = self.fact(name)
         if value is None:
-            # Made outside the write lock, which others would wait for.
+            # Created outside of the write lock, for which others would wait.
             made = make()
             with self.writing() as db:
                 db.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", (name, made))
@@ -84,7 +84,7 @@ class Store:
         return value
 
     def close(self) -> None:
-        """Close what is idle now, and the rest when its user gives it back."""
+        """Close idle connections now, and the others when their users return them."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
@@ -141,7 +141,7 @@ class Store:
         found = _version(connection)
         if found < SCHEMA_VERSION:
             connection.execute("BEGIN IMMEDIATE")
-            # Asked again under the write lock: another process may be at it too.
+            # Check again under the write lock: another process may do the same.
             found = _version(connection)
             for schema in SCHEMAS[found:]:
                 for statement in schema.split(";"):

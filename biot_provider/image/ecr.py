@@ -1,7 +1,7 @@
 """Amazon ECR's token for the platform's temporary AWS keys.
 
-botocore knows ECR's address, signs the call and reads the response. The request itself goes over our own transport, so
-that certificates and proxies are those of every other request.
+botocore knows ECR's address, signs the call and reads the response. The request itself uses our own transport, so that
+certificates and proxies are those of every other request.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from biot_provider.image.registry_errors import exchange
 if TYPE_CHECKING:
     from biot_provider.api.models.images import DockerCredentials
 
-# A machine's own AWS configuration does not count: keys and region are the platform's.
+# The machine's own AWS configuration is ignored: keys and region come from the platform.
 _NO_AWS_CONFIGURATION = {
     "profile": (None, None, None, None),
     "config_file": (None, None, os.devnull, None),
     "credentials_file": (None, None, os.devnull, None),
 }
-# Of what AWS responds, botocore knows best what may pass.
+# botocore knows best which errors of AWS are transient.
 _CONFIG = Config(retries={"total_max_attempts": 3, "mode": "standard"})
 _LOCK = threading.Lock()
 """Held while a client is made: a session is not for use by several threads."""
@@ -45,7 +45,7 @@ def _session() -> Any:
 
 
 def authorization_token(credentials: DockerCredentials, endpoint: str | None) -> str:
-    """Return the token that opens the registry; ``endpoint`` is ECR's address, None for AWS's.
+    """Return the token for the registry; ``endpoint`` is ECR's address, None for that of AWS.
 
     Raises ImageError.
     """
@@ -86,7 +86,7 @@ def authorization_token(credentials: DockerCredentials, endpoint: str | None) ->
 
 
 class _Body(io.BytesIO):
-    """The body of a response as botocore reads it."""
+    """The body of a response, in the form that botocore reads."""
 
     def stream(self) -> Iterator[bytes]:
         """Yield the whole body."""

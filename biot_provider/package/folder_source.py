@@ -22,11 +22,11 @@ _LEAVE_IT_OUT = f"name it in {BIOTIGNORE}"
 
 
 def list_folder(root: Path, without: frozenset[str] = frozenset()) -> list[SourceFile]:
-    """Return the files of a folder that would be deployed, but for `without`. Raises `PackagingError`."""
+    """Return the files of a folder that would be deployed, except for `without`. Raises `PackagingError`."""
     now = time.time_ns()
     real_root = os.path.realpath(root)
     found: list[SourceFile] = []
-    # Each folder with its rules and the real paths of the folders that lead to it, its own last.
+    # Each folder with its rules and the real paths of its parents, ending with its own.
     folders: list[tuple[str, FolderRules, tuple[str, ...]]] = [
         (os.fspath(root), FolderRules(without=without), (real_root,))
     ]

@@ -1,4 +1,4 @@
-"""AWS Lambda's limits of a package, and the sentences about one that is over them."""
+"""AWS Lambda's limits of a package, and the sentences about a package that exceeds them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BIGGEST_FILES = 5
 
 
 def refuse_too_big(source: Path, files: Iterable[SourceFile | PackageFile], limit: int) -> None:
-    """Raise `PackagingError` when the files hold more bytes than `limit`."""
+    """Raise `PackagingError` if the files have more than `limit` bytes in total."""
     files = tuple(files)
     size = sum(file.size for file in files)
     if size > limit:
@@ -31,7 +31,7 @@ def refuse_too_big(source: Path, files: Iterable[SourceFile | PackageFile], limi
 
 
 def too_big_files(source: Path, files: Iterable[SourceFile | PackageFile], size: int, limit: int, form: str) -> str:
-    """Return the sentence about a package over a limit, with the biggest of its files."""
+    """Return the sentence about a package that exceeds a limit, with its biggest files."""
     biggest = sorted(files, key=lambda file: (-file.size, file.path))[:_BIGGEST_FILES]
     named = {file.path: file.size for file in biggest}
     remedy = f"name in {BIOTIGNORE} what is not needed" if is_folder(source) else "leave out what is not needed"

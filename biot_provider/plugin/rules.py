@@ -1,7 +1,7 @@
 """Rules about the arguments of a plugin that can be checked without the platform.
 
-All problems come back at once, each with the path of its property. A value not known yet is skipped: the same
-rules run again when it is known. No text here quotes the value of an environment variable.
+All problems are returned at once, each with the path of its property. Unknown values are skipped: the same rules run
+again when they are known. No text here quotes the value of an environment variable.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _ARGUMENTS = Arguments(PluginInputs, ruled={_VARIABLES})
 
 
 Naming = Callable[[str, str], str]
-"""What a problem calls another argument than the one it is about: given that argument, and the problem's path."""
+"""Returns the name of another argument in a problem's text, given that argument and the problem's path."""
 
 
 def plugin_problems(
@@ -38,7 +38,7 @@ def plugin_problems(
     is_unknown: IsUnknown,
     naming: Naming = lambda argument, _path: argument,
 ) -> list[Problem]:
-    """Every problem of a plugin's arguments, in the order of their paths."""
+    """Return every problem of a plugin's arguments, in the order of their paths."""
     values, problems = _ARGUMENTS.examined(values, is_unknown)
     return sorted(
         [

@@ -1,4 +1,4 @@
-"""``plugins/<name>/plugin.yaml`` and the stack's overrides become declared plugins."""
+"""Declares plugins from ``plugins/<name>/plugin.yaml`` and the stack's overrides."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def declare_plugins(
 ) -> dict[str, Plugin]:
     """Declare a :class:`Plugin` for each ``<folder>/<name>/plugin.yaml``, by its folder's name.
 
-    ``overrides`` maps a plugin's name to what differs in this stack, in the same names; left out, it is the
-    stack's configuration ``<project>:plugins``. Maps are merged, lists and values are replaced, null takes a
-    value away, and ``enabled: false`` is short for ``enabledState: DISABLED``. Every mistake in every file is
-    reported at once, and so is a file that looks like a plugin.yaml and is none.
+    ``overrides`` maps a plugin's name to the values that differ in this stack, with the keys of plugin.yaml; by default
+    it is the stack's configuration ``<project>:plugins``. Maps are merged, lists and values are replaced, null removes
+    a value, and ``enabled: false`` is short for ``enabledState: DISABLED``. All mistakes in all files are reported at
+    once, including a file that looks like a plugin.yaml but is not one.
     """
     try:
         if overrides is None:
@@ -43,7 +43,7 @@ def _is_output(value: Any) -> bool:
 
 
 def _stack_overrides() -> Any:
-    # Config.get_object would warn that a part is secret; the resource itself keeps variables secret.
+    # Config.get_object would warn that a part is secret; but the resource keeps variables secret anyway.
     text = get_config(f"{pulumi.get_project()}:plugins")
     if not text:
         return {}

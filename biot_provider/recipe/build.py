@@ -1,4 +1,4 @@
-"""Builds a package of its sources, once for each digest."""
+"""Builds a package from its sources, once for each digest."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ Show = Callable[[Notice], None]
 _BUILT = "built"
 _SOURCE = "source"
 _OWN_ENTRIES = frozenset({"tmp", "lock", "tools", _SOURCE, INSTALLED})
-"""What this module has in a build's folder."""
+"""The entries that this module creates in a build's folder."""
 
 _LOCKS: dict[str, threading.Lock] = {}
-"""By digest: threads that need the same package build it once. Two processes may both build it; the bytes are equal."""
+"""Locks by digest: threads build the same package once. Two processes may both build it, with equal bytes."""
 
 
 def build_package(sources: Sources, show: Show = lambda _notice: None) -> Package:
     """Return the package that is built of the sources: from the cache, or built now, which is reported.
 
-    Raises PackagingError, naming what is missing or wrong and what to do; of a command that failed, its last lines.
+    Raises PackagingError, which names the problem and what to do, and has the last lines of a failed command.
     """
     cache = user_cache()
     place = str(sources.recipe.folder)
@@ -46,7 +46,7 @@ def build_package(sources: Sources, show: Show = lambda _notice: None) -> Packag
             try:
                 return _read(path, place)
             except PackagingError:
-                cache.remove(_BUILT, sources.digest)  # damaged, or gone at this moment
+                cache.remove(_BUILT, sources.digest)  # damaged, or deleted meanwhile
         started = time.monotonic()
         path = _build(sources, cache, show)
         show(Notice(f"built in {time.monotonic() - started:.1f} s"))
@@ -71,7 +71,7 @@ def _build(sources: Sources, cache: Cache, show: Show) -> Path:
 
 
 def _run_command(sources: Sources, command: str, cache: Cache, runner: Runner) -> Package:
-    """Run the build command in a copy of the sources, and return what it wrote."""
+    """Run the build command in a copy of the sources, and return its output as a package."""
     recipe, place = sources.recipe, str(sources.recipe.folder)
     stage = runner.folder / _SOURCE
     _copy(sources.files, stage)
@@ -99,7 +99,7 @@ def _run_command(sources: Sources, command: str, cache: Cache, runner: Runner) -
 
 
 def _output(sources: Sources, stage: Path, command: str) -> Package:
-    """Return what a command wrote into the copy of the sources."""
+    """Return the package that a command wrote into the copy of the sources."""
     recipe, place = sources.recipe, str(sources.recipe.folder)
     output = stage / (recipe.output or ".")
     if not output.exists():
@@ -110,7 +110,7 @@ def _output(sources: Sources, stage: Path, command: str) -> Package:
         raise PackagingError(f"{place}: output {recipe.output} leads out of the folder", "BIOT-3113")
     without: frozenset[str] = frozenset()
     if recipe.keeps_sources and sources.lock is not None:
-        # Dependencies for development and of this machine lie there, and manifests that an ignore file leaves out.
+        # The copy also has dependencies for development and this machine, and manifests that an ignore file leaves out.
         kept = {file.path for file in sources.files.files}
         without = frozenset({f"/{MODULES}", *(f"/{name}" for name in sources.lock.files if name not in kept)})
     try:

@@ -1,4 +1,4 @@
-"""The dependencies that a lock file names, installed once on a machine: for AWS Lambda, and for build commands."""
+"""Installs the dependencies of a lock file, once on a machine: for AWS Lambda, and for build commands."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from biot_provider.recipe.size import refuse_too_much
 from biot_provider.recipe.sources import MAX_SOURCE_BYTES, dependencies_digest, recipe_digest
 
 INSTALLED = "installed"
-"""The folder of a build that dependencies are installed into."""
+"""The folder of a build into which dependencies are installed."""
 
 _FOR_LAMBDA, _FOR_COMMANDS = "dependencies", "development"
 _EMPTY_ZIP_BYTES = 22
@@ -40,7 +40,7 @@ def lambda_dependencies(
             try:
                 return _read(known)
             except PackagingError:
-                cache.remove(_FOR_LAMBDA, digest)  # damaged, or gone at this moment
+                cache.remove(_FOR_LAMBDA, digest)  # damaged, or deleted meanwhile
         target = runner.folder / INSTALLED
         target.mkdir()
         if runtime.startswith("python"):
@@ -62,13 +62,15 @@ def lambda_dependencies(
 
 
 def install_for_command(lock: LockFile, stage: Path, cache: Cache, runner: Runner) -> None:
-    """Put packages of Node.js, those for development too, beside the sources of a command. Raises PackagingError."""
+    """Install Node.js packages, with those for development, beside a command's sources. Raises PackagingError."""
     digest = recipe_digest([dependencies_digest(lock, "nodejs"), sys.platform, platform.machine()])
     known = cache.find(_FOR_COMMANDS, digest)
     if known is not None:
         try:
             with tarfile.open(known) as archive:
-                archive.extraction_filter = lambda member, _path: member  # it was written below, links and all
+                archive.extraction_filter = lambda member, _path: (
+                    member
+                )  # this function wrote the archive itself, links included
                 archive.extractall(stage)  # noqa: S202
             return
         except (tarfile.TarError, OSError, EOFError):
@@ -90,7 +92,7 @@ def _read(path: Path) -> Package:
 
 
 def _pack(folder: Path, file: IO[bytes]) -> None:
-    """Write a folder into the cache; an empty one is an empty .zip."""
+    """Write a folder into the cache; an empty folder becomes an empty .zip."""
     is_empty = not any(path.is_file() for path in folder.rglob("*"))
     packages = [] if is_empty else [read_package(folder, limit=MAX_SOURCE_BYTES)]
     write_zip(packages, file, compression=zipfile.ZIP_STORED)

@@ -1,7 +1,7 @@
 """Search: filters with logic keys and nesting, free text, sorting and paging (BioT API 2.4.2, search requests).
 
-A query runs over the responses, hence over what a client sees: under `names=prefixed` a name is found by its prefixed
-form only.
+A query runs over the responses, and so over the values that clients see: with `names=prefixed` a name is found only in
+its prefixed form.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ class Searched:
     dates: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     sorted_by: tuple[str, ...] = ()
-    """The properties that a sort may name; all, where none is given."""
+    """The properties that a sort may name; all if none are given."""
 
     @property
     def properties(self) -> tuple[str, ...]:
-        """Those that a filter may name."""
+        """The properties that a filter may name."""
         return (*self.words, *self.numbers, *self.dates, *self.flags)
 
     @property
     def sorts(self) -> tuple[str, ...]:
-        """Those that a sort may name."""
+        """The properties that a sort may name."""
         return self.sorted_by or self.properties
 
 
 @dataclass(frozen=True)
 class Query:
-    """A search request, checked."""
+    """A checked search request."""
 
     searched: Searched
     filter: Mapping[str, Any]

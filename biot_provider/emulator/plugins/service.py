@@ -1,7 +1,7 @@
 """The five operations on plugins: create, update, get, search, delete (BioT API 2.4.2, plugins).
 
-Each takes plain Python values and returns JSON or raises an ApiError. A write happens whole or not at all: its rules
-are checked inside the transaction that stores it.
+Each takes plain Python values and returns JSON or raises an ApiError. A write is atomic: its rules are checked inside
+the transaction that stores it.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _SEARCHED = search.Searched(
 
 
 class Plugins:
-    """What the platform does with plugins."""
+    """The platform's operations on plugins."""
 
     def __init__(self, store: Store, switches: Switches, images: Images) -> None:
         self._store = store
@@ -56,7 +56,7 @@ class Plugins:
         self._images = images
 
     def create(self, config: Any, code: bytes | None, base_url: str = IN_PROCESS) -> dict[str, Any]:
-        """Deploy a new plugin; without code the platform's seed. Names are unique."""
+        """Deploy a new plugin, without code the platform's seed. Names are unique."""
         variant = self._switches.read()
         sent = rules.read_new(config)
         record = _defaults(variant) | sent
@@ -87,7 +87,7 @@ class Plugins:
     def update(
         self, path_name: str, config: Any, code: bytes | None, base_url: str = IN_PROCESS, *, replace: bool = False
     ) -> dict[str, Any]:
-        """Change what was sent and keep the rest; with `replace` what was not sent goes back to its default."""
+        """Change the fields that were sent; with `replace` the others are reset to their defaults."""
         variant = self._switches.read()
         sent = rules.read_change(config)
         if replace:
@@ -126,7 +126,7 @@ class Plugins:
             return _response(db, records.existing(db, path_name), variant, base_url)
 
     def delete(self, path_name: str) -> None:
-        """Take away the plugin, its service user, its subscriptions, its code, and its image if nobody else uses it."""
+        """Delete the plugin with its service user, subscriptions, code, and its image if no other plugin uses it."""
         with self._store.writing() as db:
             record = records.existing(db, path_name)
             name, owner = record["name"], record["serviceUserId"]
@@ -137,13 +137,13 @@ class Plugins:
         tag = record["imageTag"]
         if tag is None:
             return
-        # Files know no rollback: they go when the plugin is gone for sure, and while no other one can name them.
+        # Files have no rollback: delete them after the plugin, while no other plugin can refer to them.
         with self._store.writing() as db, contextlib.suppress(OSError):
             if not records.uses(db, tag):
                 self._images.remove(tag)
 
     def search(self, request: Any, base_url: str = IN_PROCESS) -> dict[str, Any]:
-        """Return the plugins that fit a search request, one page of them."""
+        """Return one page of the plugins that match a search request."""
         variant = self._switches.read()
         query = search.read_query(request, _SEARCHED)
         with self._store.reading() as db:
@@ -154,7 +154,7 @@ class Plugins:
         return search.run(query, found)
 
     def edit(self, name: str, change: Callable[[Record], object]) -> None:
-        """Change what is stored of the plugin of this bare name, past every rule but that a response can show it."""
+        """Change the stored plugin of this bare name; the only rule is that a response can show the result."""
         with self._store.writing() as db:
             record = records.existing(db, PREFIX + name)
             modified = _after(record["lastModifiedTime"])
@@ -168,7 +168,7 @@ class Plugins:
                 raise ValueError(message) from None
 
     def code(self, name: str) -> bytes | None:
-        """Return the zip last sent for a plugin, by its bare name; None when the seed runs."""
+        """Return the zip last sent for a plugin, by its bare name; None if it runs the seed."""
         with self._store.reading() as db:
             row = db.execute(
                 "SELECT content FROM plugins JOIN code ON digest = code_digest WHERE name = ?", (name,)
@@ -176,7 +176,7 @@ class Plugins:
         return bytes(row["content"]) if row else None
 
     def age(self, path: str) -> float | None:
-        """Return the seconds since the plugin that a path ends with was last written; None without such a plugin."""
+        """Return the seconds since the last write of the plugin at the end of a path; None without such a plugin."""
         with self._store.reading() as db:
             record = records.find(db, path.rpartition("/")[2].removeprefix(PREFIX))
         if record is None:
@@ -189,7 +189,7 @@ def _defaults(variant: PlatformVariant) -> Record:
 
 
 def _new_identity(name: str) -> Record:
-    """Return what the platform assigns to a new plugin: addresses, and a service user."""
+    """Return the values that the platform assigns to a new plugin: addresses, and a service user."""
     function_id = "".join(secrets.choice(string.ascii_lowercase) for _ in range(32))
     return {
         "endpointUrl": function_host(function_id),
@@ -234,7 +234,7 @@ def _check_fit(record: Record, sent: Mapping[str, Any], code: bytes | None) -> N
 
 
 def _add_service_user(db: sqlite3.Connection, record: Record) -> None:
-    """Create the plugin's own service user: it can log in, and holds no permission on plugins."""
+    """Create the plugin's own service user, which can log in but has no permission on plugins."""
     user_id = service_users.insert(db, user_id=record["serviceUserId"], role=POWERLESS_ROLE, plugin=record["name"])
     service_users.add_key(db, user_id, secret_key=record["serviceUserSecretKey"])
 
@@ -244,5 +244,5 @@ def _response(db: sqlite3.Connection, record: Record, variant: PlatformVariant, 
 
 
 def _after(earlier: str) -> str:
-    """Return the current time, always later than that of the write before."""
+    """Return the current time, always later than that of the previous write."""
     return iso(max(datetime.now(UTC), datetime.fromisoformat(earlier) + timedelta(milliseconds=1)))

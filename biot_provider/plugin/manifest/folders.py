@@ -131,7 +131,7 @@ def _is_disguised(name: str) -> bool:
 
 
 def _deeper(folder: Path, problems: list[str]) -> Iterator[Path]:
-    """Each plugin.yaml below the folder's own level; in a folder that is a link, only on its first level."""
+    """Yield each plugin.yaml below the folder's own level; in a folder that is a link, only on its first level."""
 
     def refused(error: OSError) -> None:
         problems.append(coded(f"{Path(error.filename).absolute()}: cannot be read: {error.strerror}", _UNREADABLE))

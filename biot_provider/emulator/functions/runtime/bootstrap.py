@@ -29,7 +29,7 @@ _ROOT = os.getcwd()  # noqa: PTH109  (a text)
 
 
 class _Context:
-    """What Lambda passes to a handler about itself and the call."""
+    """The context object that Lambda passes to a handler."""
 
     def __init__(self, request_id: str, deadline: int) -> None:
         environment = os.environ
@@ -65,7 +65,7 @@ def main() -> None:
     sys.argv[:] = [""]
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
-    # `exit` and `quit`, which come with what was left out to keep installed modules away.
+    # `exit` and `quit` are missing, since the site module is left out to hide installed modules.
     site.setquit()
     _set_up_logging()
     with os.fdopen(_REQUESTS, "rb") as requests:
@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def _set_up_logging() -> None:
-    """Add a handler to all loggers, as Lambda does: without it what is below a warning would be lost."""
+    """Add a handler to all loggers, as Lambda does: otherwise records below warnings would be lost."""
     lines = logging.StreamHandler(sys.stdout)
     lines.setFormatter(logging.Formatter("[%(levelname)s] %(message)s"))
     logging.getLogger().addHandler(lines)
@@ -138,11 +138,11 @@ def _call(handler: Callable[[Any, Any], Any], message: dict[str, Any], most: int
     except SystemExit:
         raise
     except BaseException as error:
-        # Lambda's runtime ends with it.
+        # Lambda's runtime ends too.
         _show(error)
         sys.exit(1)
     if isinstance(answer, bytes):
-        # Lambda sends them as they are, and takes them for JSON.
+        # Lambda sends bytes unchanged, and treats them as JSON.
         try:
             answer = json.loads(answer)
         except (ValueError, RecursionError):
@@ -155,7 +155,7 @@ def _call(handler: Callable[[Any, Any], Any], message: dict[str, Any], most: int
         text = json.dumps(answer, default=_plain, allow_nan=False, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError) as error:
         return "error", ["Runtime.MarshalError", f"the handler's answer is not JSON: {error}"]
-    # A half character is written as JSON escapes it.
+    # Half a surrogate pair is written as a JSON escape.
     content = text.encode(errors="backslashreplace")
     if len(content) > most:
         text = f"the handler's answer has {len(content)} bytes, more than Lambda's limit of {most}"
@@ -172,7 +172,7 @@ def _plain(value: Any) -> Any:
 
 
 def _send(request_id: str, name: str, content: Any) -> None:
-    """Write one message; what the plugin has written comes first."""
+    """Write one message, after flushing the plugin's output."""
     for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
         with contextlib.suppress(Exception):
             stream.flush()  # type: ignore[union-attr]
@@ -196,7 +196,7 @@ def _describe(error: BaseException) -> str:
 
 
 def _place(error: BaseException) -> str:
-    """Return where in the plugin's own files it was raised."""
+    """Return the place in the plugin's own files where an error was raised."""
     own = [frame for frame in _frames(error) if frame.filename.startswith(_ROOT + os.sep)]
     return f" ({_short(own[-1].filename)}, line {own[-1].lineno})" if own else ""
 
@@ -210,7 +210,7 @@ def _frames(error: BaseException) -> list[traceback.FrameSummary]:
 
 
 def _show(error: BaseException) -> None:
-    """Write the error to the plugin's log, with the frames that are its own."""
+    """Write the error to the plugin's log, with the frames of the plugin's files."""
     frames = _frames(error)
     if frames:
         sys.stderr.write("Traceback (most recent call last):\n")
