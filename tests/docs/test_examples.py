@@ -12,7 +12,7 @@ from biot_provider.emulator import Platform
 from biot_provider.emulator.http.server import running
 
 from ..engine.conftest import Project
-from .blocks import BLOCKS, ROOT, Block
+from .blocks import BLOCKS, ROOT
 
 ROLE = "9f0a4c1b-7c3e-4b3f-9a51-0a2b1c3d4e5f"
 EXAMPLES = {

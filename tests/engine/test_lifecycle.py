@@ -89,7 +89,9 @@ def _changed_code_is_one_patch_with_the_next_version(project: Project) -> None:
     project.file("functions/hello/lib/names.js", "exports.names = ['Ada']\n")
     project.platform.plugins.delete("Plugin-vanished")
     _program(project, "functions/hello")
-    project.program((project.root / "__main__.py").read_text().replace('"vanished", timeout=3', '"vanished", timeout=9'))
+    project.program(
+        (project.root / "__main__.py").read_text().replace('"vanished", timeout=3', '"vanished", timeout=9')
+    )
     project.forget_requests()
     up = project.up("--diff").succeeded()
     assert "lib/names.js" in up.stdout

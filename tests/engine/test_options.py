@@ -41,10 +41,10 @@ pulumi.runtime.register_resource_transform(add)
 biot.Plugin("transformed", code="plugins/transformed")
 """
 REPLACING = """
-def plugin(name, **options):
+def plugin(name, code="plugins/hello", **options):
     biot.Plugin(
         name,
-        code="plugins/replaced",
+        code=code,
         display_name={word!r},
         environment_variables={{"MODE": {word!r}}},
         subscriptions={{"interceptions": [{{"type": {type!r}, "api_id": "GET/device/v2/devices"}}]}},
@@ -57,7 +57,14 @@ plugin("nested", replace_on_changes=["subscriptions.interceptions[0].type"])
 plugin("any-of-list", replace_on_changes=["subscriptions.interceptions[*].type"])
 plugin("variable", replace_on_changes=['environment_variables["MODE"]'])
 plugin("everything", replace_on_changes=["*"])
-plugin("replaced-code", replace_on_changes=["code"])
+plugin("code-alone", replace_on_changes=["code"])
+"""
+CODED = """
+coded = biot.Plugin("coded", code="plugins/coded")
+biot.Plugin("coded-version", environment_variables={"VERSION": coded.version.apply(str)})
+biot.Plugin("coded-url", environment_variables={"URL": coded.endpoint_url})
+biot.Plugin("coded-everything", code="plugins/coded", opts=R(replace_on_changes=["*"]))
+biot.Plugin("coded-code", code="plugins/coded", opts=R(replace_on_changes=["code"]))
 """
 IMPORTED = """
 biot.Plugin("imported", code="plugins/hello", environment_variables={"TOKEN": "canary-value"})
@@ -80,6 +87,7 @@ def _program(
             CHAIN.format(word=word, active=active),
             IGNORING.format(folder=folder, tag=tag, timeout=timeout),
             REPLACING.format(word=word, type=type_),
+            CODED,
             IMPORTED,
         ]
     )
@@ -87,7 +95,7 @@ def _program(
 
 def test_each_option_does_what_it_says_in_previews_and_in_an_up(project: Project) -> None:
     project.platform.images.add("image-1")
-    for folder in ("ignored", "replaced", "transformed"):
+    for folder in ("ignored", "coded", "transformed"):
         project.file(f"plugins/{folder}/index.js")
     project.program(_program())
     project.up().succeeded()
@@ -117,29 +125,18 @@ def _an_import_file_with_inputs_and_outputs_keeps_secrets(project: Project) -> N
 def _a_preview_knows_what_an_update_leaves_as_it_is_and_what_is_none_and_what_replaces(project: Project) -> None:
     replaced = ["delete-replaced", "replace", "create-replacement"]
     project.program(_program(word="two", active=False, type_="POST_REQUEST"))
-    steps = project.preview().succeeded().steps
-    chain = {"hello", "ci", "key", "hooked", "watcher"}
-    assert {name: found for name, found in steps.items() if name in chain} == {"hello": ["update"], "ci": ["update"]}
-    assert {name for name in steps if steps[name] == ["update"]} - chain == {"plain", "other", "replaced-code"}
-    assert {name for name in steps if steps[name] == replaced} == {
-        "field", "nested", "any-of-list", "variable", "everything",
-    }  # fmt: skip
-    assert len(steps) == 10
-
-    # With new code the version grows, so what takes it may change too; the endpoint stays.
-    project.program(_program())
-    project.file("plugins/hello/index.js", "exports.handler = async () => ({ statusCode: 201 })\n")
-    project.file("plugins/replaced/other.js")
+    project.file("plugins/coded/other.js")
     preview = project.preview("--diff").succeeded()
-    steps = preview.steps
-    assert {name for name, found in steps.items() if found == ["update"]} == {
-        "hello", "watcher", "imported", "plain", "other", "field", "nested", "any-of-list", "variable",
+    # With new code the version grows, so what takes it may change too; the endpoint stays.
+    assert {name for name, steps in preview.steps.items() if steps == ["update"]} == {
+        "hello", "ci", "plain", "other", "code-alone", "coded", "coded-version",
     }  # fmt: skip
-    assert {name for name, found in steps.items() if found == replaced} == {"everything", "replaced-code"}
-    assert len(steps) == 11
+    assert {name for name, steps in preview.steps.items() if steps == replaced} == {
+        "field", "nested", "any-of-list", "variable", "everything", "coded-everything", "coded-code",
+    }  # fmt: skip
+    assert len(preview.steps) == 14
     assert "+ other.js" in preview.output  # the engine shows the properties that a diff names, so all of them
-    project.file("plugins/hello/index.js")
-    (project.root / "plugins/replaced/other.js").unlink()
+    (project.root / "plugins/coded/other.js").unlink()
 
 
 def _ignored_code_stays_whatever_the_folder_holds_and_whoever_deployed_it(project: Project) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from biot_provider.emulator import Platform
+
 from .conftest import Project
 
 
@@ -50,12 +52,29 @@ def test_owners_are_of_the_urn_and_another_stacks_plugins_are_left_alone_until_a
     assert owner != first_owners["shared"]
 
     project.stack = "dev"
+    _a_wrong_address_stops_a_run_before_anything_is_written_and_no_plugin_is_forgotten(project)
+
+    # Without the program, a run goes where the plugins were deployed, whatever is configured.
     destroyed = project.destroy().succeeded()
     text = f"plugin 'shared' is left alone: it belongs to another stack or resource by now (owner {owner})"
     assert text in destroyed.output
     assert project.shown("shared") == adopted
     assert project.names() == {"shared"}
     assert project.resources() == {}
+
+
+def _a_wrong_address_stops_a_run_before_anything_is_written_and_no_plugin_is_forgotten(project: Project) -> None:
+    right = project.config["biot:baseUrl"]
+    wrong = f"embedded:{project.folder / 'production'}"
+    project.config["biot:baseUrl"] = wrong
+    project.declare({"hello": {"timeout": 9}, "new": {}})
+    before = project.resources()
+    report = f"deployed it to {right}, and {wrong}, which is configured now, has no plugin 'hello' of this stack"
+    for arguments in (["up", "--yes"], ["refresh", "--yes", "--run-program"]):
+        project.pulumi(*arguments).failed(report)
+    with Platform(project.folder / "production") as production:
+        assert production.plugins.search({})["data"] == []
+    assert project.resources().keys() == before.keys()
 
 
 def _an_owner_is_what_is_unique_of_the_urn_and_makes_nobody_depend_on_the_parent(project: Project) -> None:

@@ -144,7 +144,8 @@ biot.Plugin("p-code", code=known_later(lambda url: "handlers/hello"))
 biot.Plugin("p-image", image_tag=known_later(lambda url: "image-1"))
 biot.Plugin("p-runtime", runtime=known_later(lambda url: "python3.13"), handler="index.handler")
 biot.Plugin("p-handler", code="handlers/hello", handler=known_later(lambda url: "index.handler"))
-biot.Plugin("p-number", timeout=first.version.apply(lambda version: version + 8), memory_size=known_later(lambda url: 256))
+biot.Plugin("p-number", timeout=first.version.apply(lambda version: version + 8),
+    memory_size=known_later(lambda url: 256))
 biot.Plugin("p-variable", environment_variables={{"URL": first.endpoint_url, "PLAIN": "here"}})
 biot.Plugin("p-variables", environment_variables=known_later(lambda url: {{"URL": url}}))
 biot.Plugin("p-subscriptions", subscriptions=known_later(lambda url: {{"notifications": [
@@ -184,9 +185,9 @@ def test_each_way_to_write_a_program_deploys_what_it_says(project: Project) -> N
     lines = [f"  M_{number}: {text}\n" for number, text in enumerate((*CHANGED, "~"))]
     project.file("plugins/texts/plugin.yaml", f"environmentVariables:\n{''.join(lines)}")
     project.program(_program(PLAIN, "first"))
-    quoted = {f"Q_{number}": Quoted(text) for number, text in enumerate(CHANGED)}
-    plain = {f"P_{number}": Plain(text) for number, text in enumerate(UNCHANGED)}
-    changed = {f"C_{number}": Plain(text) for number, text in enumerate(CHANGED)}
+    quoted: dict[str, str] = {f"Q_{number}": Quoted(text) for number, text in enumerate(CHANGED)}
+    plain: dict[str, str] = {f"P_{number}": Plain(text) for number, text in enumerate(UNCHANGED)}
+    changed: dict[str, str] = {f"C_{number}": Plain(text) for number, text in enumerate(CHANGED)}
     hello = {"memorySize": 512, "cronSchedule": None, "environmentVariables": {"LEVEL": "debug", "PORT": "8080"}}
     overrides: dict[str, Any] = {"hello": hello, "quiet": {"enabled": False}}
 
