@@ -6,7 +6,6 @@ from typing import Any
 
 from .conftest import Project
 
-GOOD = {"code": "plugins/hello"}
 EVERYTHING_WRONG: dict[str, Any] = {
     "name": "Plugin-hello",
     "version": 32768,
@@ -64,12 +63,8 @@ CONNECTION = "BioT connection: biot:requestTimeout must be 1 to 3600 seconds, no
 
 
 def test_all_problems_of_a_plugin_are_listed_at_once_and_nothing_is_sent_or_recorded(project: Project) -> None:
-    project.declare({"hello": GOOD})
-    project.up().succeeded()
-    state, shown = project.resources(), project.shown("hello")
     project.declare({"hello": EVERYTHING_WRONG})
     project.config["biot:requestTimeout"] = "0"
-    project.platform.request_log.clear()
 
     result = project.pulumi("up", "--yes", log=True)  # its preview fails
     result.failed(*(text.replace("{root}", str(project.root)) for text in ALL_PROBLEMS))
@@ -78,8 +73,7 @@ def test_all_problems_of_a_plugin_are_listed_at_once_and_nothing_is_sent_or_reco
     assert "\n" not in line
 
     assert project.platform.requests() == []
-    assert project.resources() == state
-    assert project.shown("hello") == shown
+    assert project.resources() == {}
 
 
 UNSENDABLE = r"""
