@@ -23,6 +23,8 @@ def _authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLC
 def tls(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext | None:
     if request.param == "http":
         return None
+    file: Path
+    context: ssl.SSLContext
     file, context = request.getfixturevalue("_authority")
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     return context

@@ -94,6 +94,13 @@ class Result:
         return steps
 
     @property
+    def refreshed(self) -> dict[str, dict[str, Any]]:
+        """What the refresh of an `up` found, by the names of our resources: their outputs, where something differs."""
+        steps = [event["resOutputsEvent"]["metadata"] for event in self.events if "resOutputsEvent" in event]
+        ours = [step for step in steps if step["op"] == "refresh" and step["type"].startswith(OURS)]
+        return {step["urn"].rpartition("::")[2]: step["new"]["outputs"] for step in ours if step.get("diffs")}
+
+    @property
     def errors(self) -> set[str]:
         """The errors as the user reads them; Pulumi's own words for a failed step are reported beside them."""
         diagnostics = [event["diagnosticEvent"] for event in self.events if "diagnosticEvent" in event]

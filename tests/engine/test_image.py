@@ -19,11 +19,20 @@ import pytest
 from tests.image.servers import storage_environment
 
 from .conftest import NATIVE, Project, Result
+from .listening import SEEN_BY_NOBODY, Listening
 from .native.test_ctrl_c import interrupted
 
 BASE = "embedded/base/python:3.13"
 IMAGE = f'image = biot.PluginImage("hello", code="code", base_image="{BASE}", handler="index.handler")\n'
 PLUGIN = 'biot.Plugin("hello", image_tag=image.image_tag)\npulumi.export("tag", image.image_tag)\n'
+LATER = f"""
+first = biot.Plugin("first")
+later = biot.PluginImage(
+    "later", code="code", base_image="{BASE}", handler=first.version.apply(lambda version: f"index{{version}}.handler")
+)
+biot.Plugin("later", image_tag=later.image_tag)
+"""
+"""An image that is not known before the `up`."""
 CODE = "def handler(event, context):\n    return {'statusCode': 200}\n"
 OF_OURS = re.compile(r"ASIA[0-9A-F]{16}|\b(?:session|secret|password)\.\d|QVdTOn")
 """How a key, a session token, a secret key or a registry's token of the embedded platform begins."""
@@ -59,20 +68,21 @@ def asked(project: Project, *methods: str) -> list[str]:
     return [entry for entry in found if not methods or entry.startswith(methods)]
 
 
-def state_of(project: Project, kind: str = "PluginImage") -> dict[str, Any]:
-    """The one resource of a kind in the state."""
-    (found,) = [r for r in json.loads(project.state_text())["resources"] if r["type"].endswith(f":{kind}")]
+def state_of(project: Project, name: str = "hello") -> dict[str, Any]:
+    """The image of this name in the state."""
+    (found,) = [r for r in json.loads(project.state_text())["resources"] if r["urn"].endswith(f":PluginImage::{name}")]
     return dict(found)
 
 
-def tag_of(project: Project) -> str:
-    return str(state_of(project)["outputs"]["image_tag"])
+def tag_of(project: Project, name: str = "hello") -> str:
+    return str(state_of(project, name)["outputs"]["image_tag"])
 
 
-def running(project: Project) -> str:
+def running(project: Project, name: str = "hello") -> str:
     """The image that the last write has the plugin run: the platform shows it nowhere."""
-    writes = [entry["config"] for entry in project.requests("POST", "PATCH") if "imageTag" in (entry["config"] or {})]
-    return str(writes[-1]["imageTag"])
+    created = [entry["config"] for entry in project.requests("POST") if entry["config"]["name"] == name]
+    patches = [entry for entry in project.requests("PATCH") if entry["path"].endswith(f"/Plugin-{name}")]
+    return str([*created, *(entry["config"] for entry in patches)][-1]["imageTag"])
 
 
 def said(result: Result) -> list[str]:
@@ -83,15 +93,25 @@ def said(result: Result) -> list[str]:
 
 
 def test_an_image_is_pushed_once_run_renewed_and_left_to_the_platform(shop: Project) -> None:
-    preview = shop.preview().succeeded()
-    assert preview.changes == {"create": 3}
-    assert shop.platform.requests() == []
+    shop.program(IMAGE + PLUGIN + LATER)
+    with Listening() as watched:
+        preview = shop.preview().succeeded()
+        assert preview.changes == {"create": 6}
+        assert shop.platform.requests() == []
+        assert watched.ports, "the engine's own are seen"
+        assert watched.served == {}
 
-    up = shop.up().succeeded()
+        up = shop.up().succeeded()
 
-    tag = tag_of(shop)
-    assert running(shop) == tag
-    assert shop.platform.images.tags() == {tag: state_of(shop)["outputs"]["digest"]}
+        # While an image is pushed its registry is served, and not for longer.
+        assert set(watched.served.values()) == {SEEN_BY_NOBODY}
+        assert not watched.left(10)
+    tag, later = tag_of(shop), tag_of(shop, "later")
+    assert (running(shop), running(shop, "later")) == (tag, later)
+    assert shop.platform.images.tags() == {
+        tag: state_of(shop)["outputs"]["digest"],
+        later: state_of(shop, "later")["outputs"]["digest"],
+    }
     assert re.fullmatch("hello-[0-9a-f]{32}", tag)
     assert said(up) == ["image 'hello': pushing N kB as TAG ...", "image 'hello': pushed in N s"]
     assert [entry for entry in asked(shop) if entry.endswith(("credentials", "POST /"))] == [
@@ -100,53 +120,35 @@ def test_an_image_is_pushed_once_run_renewed_and_left_to_the_platform(shop: Proj
     ]
 
     shop.forget_requests()
-    unchanged = shop.up("--expect-no-changes").succeeded()
-    assert "image 'hello'" not in unchanged.output
-    assert shop.platform.requests() == []
-
     shop.file("code/lib/names.py", "NAMES = ['Ada']\n")
-    preview = shop.preview("--diff").succeeded()
-    shown = preview.stdout[preview.stdout.index("PluginImage") :]
+    changed = shop.up("--diff").succeeded()
+    shown = changed.stdout[changed.stdout.index("PluginImage") :]
     assert "lib/names.py" in shown
     assert '"index.py"' not in shown
     assert re.search(rf'image_tag *: "{tag}" => "hello-[0-9a-f]{{32}}"', shown), shown
-    assert preview.changes == {"same": 1, "update": 2}
-    assert shop.platform.requests() == []
-    changed = shop.up().succeeded()
+    assert changed.steps == {name: ["update", "update"] for name in ("hello", "later")}
     second = tag_of(shop)
     assert second != tag
     assert (running(shop), shop.shown("hello")["version"]) == (second, 2)
 
     # The platform deletes an image with the last plugin that ran it.
-    shop.program(IMAGE)
-    shop.up().succeeded()
-    assert shop.platform.images.tags().keys() == {tag}
-    shop.program(IMAGE + PLUGIN)
+    shop.platform.plugins.delete("Plugin-hello")
+    assert second not in shop.platform.images.tags()
+    shop.program(IMAGE + PLUGIN.replace("hello", "again") + LATER)
     shop.up().failed("PLUGIN_IMAGE_TAG_NOT_FOUND", "run `pulumi up --refresh`")
     healed = shop.up("--refresh").succeeded()
-    assert running(shop) == tag_of(shop) == second
+    assert running(shop, "again") == tag_of(shop) == second
 
     shop.forget_requests()
-    destroyed = shop.destroy().succeeded()
+    with Listening() as watched:
+        destroyed = shop.destroy().succeeded()
+    assert watched.served == {}
     assert asked(shop) == []
-    assert shop.platform.images.tags().keys() == {tag}
+    assert shop.platform.images.tags().keys() == {tag, later}
     assert shop.names() == set()
     runs = (up, changed, healed, destroyed)
     texts = [text for run in runs for text in (run.output, run.event_log)] + [shop.stored_text()]
     assert [number for number, text in enumerate(texts) if OF_OURS.search(text)] == []
-
-
-def test_an_image_known_only_during_the_up_is_a_change_in_the_preview(shop: Project) -> None:
-    shop.program(
-        'first = biot.Plugin("first")\n'
-        f'image = biot.PluginImage("hello", code="code", base_image="{BASE}",\n'
-        '    handler=first.version.apply(lambda version: f"index{version}.handler"))\n' + PLUGIN
-    )
-
-    assert shop.preview().succeeded().changes == {"create": 4}
-    shop.up().succeeded()
-
-    assert running(shop) == tag_of(shop)
 
 
 @pytest.mark.needs_builders

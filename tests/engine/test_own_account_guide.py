@@ -90,12 +90,3 @@ def test_the_guides_program_subscribes_an_endpoint_that_gets_signed_calls(projec
     assert "ACTION_NOTIFICATION" in jwt.decode(told["jwt"], key, algorithms=["RS512"])["scopes"]
     assert asked["request"]["body"] == patient
     assert told["data"]["entity"]["_id"] == made.json()["_id"]
-
-    project.destroy().succeeded()
-    platform = project.platform
-    with httpx.Client(transport=httpx.WSGITransport(platform.app), base_url="http://embedded") as http:
-        built_in = {"id": platform.service_id, "secretKey": platform.service_secret_key}
-        token = http.post("/ums/v2/services/accessToken", json=built_in).json()["accessToken"]
-        for kind in ("interceptions", "notifications"):
-            left = http.get(f"/dispatcher/v1/hooks/{kind}", headers={"Authorization": f"Bearer {token}"})
-            assert left.json()["data"] == []

@@ -1,4 +1,4 @@
-"""A credential that was set without `--secret`, through the dynamic resources and the native provider."""
+"""A credential that was set without `--secret`, through the native provider; for others see test_connection.py."""
 
 from __future__ import annotations
 
@@ -8,27 +8,16 @@ from biot_provider.emulator.http.server import running
 
 from .conftest import NATIVE, Project
 
-PROGRAMS = {
-    "dynamic": """
-biot.Plugin("hello")
-group = pulumi.ComponentResource("shop:index:Group", "group")
-biot.Plugin("inner", opts=pulumi.ResourceOptions(parent=group))
-""",
-    "native": NATIVE + 'declare("Plugin", "hello")\ndeclare("Plugin", "inner")\n',
-}
 
-
-@pytest.mark.parametrize("provider", ["dynamic", pytest.param("native", marks=pytest.mark.story)])
-def test_no_credential_is_plain_in_state(project: Project, provider: str) -> None:
+@pytest.mark.story
+def test_no_credential_is_plain_in_state(project: Project) -> None:
     key = project.platform.service_secret_key
-    project.program(PROGRAMS[provider])
+    project.program(NATIVE + 'declare("Plugin", "hello")\ndeclare("Plugin", "inner")\n')
     with running(project.platform_folder) as address:
         project.config |= {"biot:baseUrl": address, "biot:serviceId": project.platform.service_id}
         project.config["biot:serviceSecretKey"] = key
         up = project.up().succeeded()
         assert key not in up.output + project.state_text()
-        if provider == "dynamic":
-            assert "run `pulumi config set --secret biot:serviceSecretKey`" in up.output
         assert project.preview().succeeded().unchanged
 
         del project.config["biot:serviceSecretKey"]

@@ -666,6 +666,11 @@ def test_a_get_shows_the_plugin_without_the_platforms_variables_or_the_stamp(wor
     assert list(result.outs["environment_variables"]) == ["MODE"]
 
 
+def test_a_get_of_what_is_not_there_is_an_error(world: World) -> None:
+    with pytest.raises(Exception, match=r"read plugin 'nowhere': .* 404 PLUGIN_NOT_FOUND.*\(trace id \w+\)"):
+        world.provider.read("nowhere", {"name": "nowhere", "__provider": "x"})
+
+
 # -- secrets
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from biot_provider.api.models.plugins import NAME_PREFIX, PluginAnswer
 from biot_provider.api.models.wide import is_same_moment
+from biot_provider.emulator.testing.switches import readings
 from biot_provider.plugin.body import create_body, update_body
 from biot_provider.plugin.model import Cors, PluginInputs, PluginState
 from biot_provider.plugin.stamp import SEED, Stamp, code_identity, is_foreign, owner_hash
@@ -495,6 +496,43 @@ def test_under_every_reading_nothing_changes_after_a_write_or_a_refresh(
     state = world.update(state, changed)
     assert [request["config"] for request in world.requests("PATCH")] == [{"timeout": 33}]
     assert not world.changes(state, changed)
+
+
+def test_a_whole_life_under_all_the_other_readings_at_once_ends_as_declared(world: World) -> None:
+    # Each at what stands next to its default, but the one that keeps a schedule which is taken away.
+    others = {switch: possible[1] for switch, possible in readings().items() if possible[1:]} | {"nulls": "clear"}
+    world.platform.switches.set(**others)
+    given = FULL | {"cron_schedule": "0 8 ? * MON-FRI *"}
+    code = world.code()
+    inputs = world.inputs(code=code, **given)
+    state = world.create(inputs)
+    image_inputs = world.inputs("image", image_tag="image-1")
+    image = world.create(image_inputs)
+    world.create(world.inputs("rival", subscriptions=FULL["subscriptions"]))  # wants the same places: moves the first
+
+    state, _ = world.refreshed(state)
+    assert not world.changes(state, world.inputs(code=code, **_reversed(given)))
+    assert not world.changes(world.refreshed(image)[0], image_inputs)
+
+    changed = world.inputs(code=code, timeout=7)
+    state, _ = world.refreshed(world.update(state, changed))
+    assert not world.changes(state, changed)
+    world.platform.switches.reset()
+    shown = world.live()
+    assert (shown["timeout"], shown["cronSchedule"]) == (7, None)
+    assert shown["subscriptions"]["interceptions"] == shown["subscriptions"]["notifications"] == []
+    world.platform.switches.set(**others)
+    world.connect()
+    world.delete(state)
+    world.delete(image)
+    assert world.names == ["Plugin-rival"]
+
+
+def _reversed(value: Any) -> Any:
+    """The value with its lists in another order, which is no difference to the platform."""
+    if isinstance(value, dict):
+        return {key: _reversed(item) for key, item in value.items()}
+    return value[::-1] if isinstance(value, list) else value
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00", "yesterday", "", None])

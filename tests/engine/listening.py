@@ -1,4 +1,4 @@
-"""What listens while the real `pulumi` works on an embedded platform: nobody is served but who pushes an image."""
+"""What listens while the real `pulumi` works on an embedded platform."""
 
 from __future__ import annotations
 
@@ -9,11 +9,6 @@ import time
 
 import psutil
 
-from .conftest import Project
-
-IMAGE = (
-    'image = biot.PluginImage("hello", code="code", base_image="embedded/base/python:3.13", handler="index.handler")'
-)
 PATHS = ("/settings/v1/system/properties", "/_emulator/switches", "/_functions/x/", "/v2/")
 SEEN_BY_NOBODY = (404, 404, 404, 401)
 """Of a port that serves the registry alone: there is nothing else, and the registry wants a token."""
@@ -39,6 +34,13 @@ class Listening:
         self._over.set()
         self._thread.join()
 
+    def left(self, seconds: float) -> set[int]:
+        """The ports that are still listened on after that time at most."""
+        deadline = time.monotonic() + seconds
+        while (left := listening() - self.before) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return left
+
     def _run(self) -> None:
         while not self._over.wait(0.25):
             for port in listening() - self.ports - self.before:
@@ -62,25 +64,3 @@ def listening() -> set[int]:
             sockets = process.net_connections("tcp")
             found |= {socket.laddr.port for socket in sockets if socket.status == psutil.CONN_LISTEN}
     return found
-
-
-def test_nobody_is_served_but_who_pushes_an_image_and_not_for_longer(project: Project) -> None:
-    project.platform.plugins.create({"name": "other", "displayName": "Other", "version": 1}, None, "http://x")
-    project.program('biot.Plugin("hello", code="plugins/hello")\nbiot.get_plugin("other")\n')
-    with Listening() as watched:
-        project.pulumi("up", "--yes").succeeded()
-        for run in (project.refresh, project.destroy):
-            run().succeeded()
-        assert watched.ports, "the engine's own are seen"
-        assert watched.served == {}
-
-        project.file("code/index.py", "def handler(event, context): ...\n")
-        project.program(f'{IMAGE}\nbiot.Plugin("hello", image_tag=image.image_tag)\n')
-        project.preview().succeeded()
-        assert watched.served == {}
-        project.up().succeeded()
-        assert set(watched.served.values()) == {SEEN_BY_NOBODY}
-        deadline = time.monotonic() + 10
-        while (left := listening() - watched.before) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert not left
