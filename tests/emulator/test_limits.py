@@ -146,9 +146,12 @@ def test_a_function_gets_no_more_than_lambda_would_give_it(outside: Caller, depl
     url = outside.got("echo")["endpointUrl"]
     headers = {"Content-Type": "text/plain"}
     assert outside.http.post(url, content=b"x" * 5 * MB, headers=headers).json() == 5 * MB
+    logged = []
     for size in (6 * MB, 6 * MB + 1):  # what the body becomes, an event, is larger
         answer = outside.http.post(url, content=b"x" * size, headers=headers)
         assert (answer.status_code, answer.json()) == (413, {"Message": "Request Entity Too Large"})
+        logged.append(len(outside.platform.logs.lines("echo")))
+    assert logged[0] == logged[1]  # the last one does not reach the plugin
 
 
 @pytest.mark.parametrize(
