@@ -86,10 +86,10 @@ def test_a_plugin_is_called_with_what_its_caller_sent(deploy: Any, ask: Any) -> 
     assert (base64.b64decode(binary["body"]), binary["isBase64Encoded"]) == (b"\xff\0", True)
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_every_method_is_a_call(method: str, deploy: Any, ask: Any) -> None:
+def test_every_method_is_a_call(deploy: Any, ask: Any) -> None:
     deploy("echo", ECHO)
-    assert ask("echo", method).json()["requestContext"]["http"]["method"] == method
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        assert ask("echo", method).json()["requestContext"]["http"]["method"] == method
 
 
 def test_its_caller_gets_status_headers_cookies_and_body(deploy: Any, ask: Any) -> None:
@@ -111,12 +111,6 @@ def test_its_caller_gets_status_headers_cookies_and_body(deploy: Any, ask: Any) 
 def test_what_belongs_to_the_connection_is_no_plugins_to_say(deploy: Any, ask: Any) -> None:
     deploy("liar", "def handler(e, c): return {'statusCode': 204, 'headers': {'Content-Length': '9'}, 'body': 'x'}\n")
     assert [ask("liar").status_code, ask("liar").content] == [204, b""]
-
-
-def test_a_request_of_more_than_6_mb_does_not_reach_the_plugin(deploy: Any, ask: Any, outside: Any) -> None:
-    deploy("echo", ECHO)
-    assert ask("echo", "POST", content=b"x" * (6 * 2**20 + 1)).status_code == 413
-    assert logs(outside, "echo") == []
 
 
 def test_a_plugin_for_node_runs(platform: Platform, ask: Any) -> None:
@@ -251,21 +245,20 @@ HARMFUL = {
 }
 
 
-@pytest.mark.parametrize("how", HARMFUL)
 def test_a_plugin_that_fails_is_a_502_whose_reason_is_in_its_log_and_harms_nobody(
-    how: str, deploy: Any, ask: Any, outside: Any
+    deploy: Any, ask: Any, outside: Any
 ) -> None:
-    code, reason = HARMFUL[how]
-    runtime = {"runtime": "java21"} if how == "needs-another-runtime" else {}
-    deploy("bad", code, timeout=1, **runtime)
     deploy("good", ECHO)
-    answer = ask("bad", timeout=30)
-    assert (answer.status_code, answer.json()) == (502, {"Message": "Internal Server Error"})
-    last = logs(outside, "bad")[-1]
-    assert last.startswith("GET /: ")
-    assert reason in last
-    assert "\n" not in last
-    assert ask("good").status_code == 200
+    for name, (code, reason) in HARMFUL.items():
+        runtime = {"runtime": "java21"} if name == "needs-another-runtime" else {}
+        deploy(name, code, timeout=1, **runtime)
+        answer = ask(name, timeout=30)
+        assert (answer.status_code, answer.json()) == (502, {"Message": "Internal Server Error"}), name
+        last = logs(outside, name)[-1]
+        assert last.startswith("GET /: ")
+        assert reason in last
+        assert "\n" not in last
+        assert ask("good").status_code == 200, name
 
 
 def test_the_log_holds_what_a_plugin_writes_and_how_its_calls_ended(deploy: Any, ask: Any, outside: Any) -> None:

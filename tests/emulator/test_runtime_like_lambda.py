@@ -22,15 +22,15 @@ PYTHON, NODE, LATER_NODE = f"python{sys.version_info[0]}.{sys.version_info[1]}",
 Start = Callable[..., Function]
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Makes a function of one file, in a folder `code`, and of other files beside it."""
+@contextlib.contextmanager
+def starting(folder: Path) -> Iterator[Start]:
+    """What makes a function of one file, in a folder `code`, and of other files beside it."""
     with contextlib.ExitStack() as closing:
 
         def make(code: str, file: str = "index.js", others: dict[str, str] | None = None, **settings: Any) -> Function:
             for path, content in {f"code/{file}": code, **(others or {})}.items():
-                (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-                (tmp_path / path).write_text(content)
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path).write_text(content)
             given = {
                 "name": "guard",
                 "runtime": PYTHON if file.endswith(".py") else NODE,
@@ -40,9 +40,15 @@ def start(tmp_path: Path) -> Iterator[Start]:
                 "variables": {"AWS_LAMBDA_NODEJS_DISABLE_CALLBACK_WARNING": "1"},
                 **settings,
             }
-            return closing.enter_context(Function(tmp_path / "code", FunctionSettings(**given)))
+            return closing.enter_context(Function(folder / "code", FunctionSettings(**given)))
 
         yield make
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    with starting(tmp_path) as start:
+        yield start
 
 
 def outcome(call: Invocation) -> tuple[Any, str | None]:
@@ -55,9 +61,18 @@ def written(call: Invocation) -> list[str]:
 
 
 NODE_CALLS = [
-    # The handler, what comes of its call, and what it writes.
+    # The handler, what comes of its call, and what it writes. These leave nothing behind, and share a process.
     ("(e, c, cb) => { setTimeout(() => console.log('after'), 20); cb(null, 1); }", (1, None), ["after"]),
     ("(e, c, cb) => { cb(null, 1); cb(null, 2); }", (1, None), []),
+    ("async () => {}", (None, None), []),
+    ("async () => { throw 'text'; }", (None, "Handler.Raised"), ["thrown: text"]),
+    ("async () => { throw { code: 5 }; }", (None, "Handler.Raised"), ["thrown: { code: 5 }"]),
+    ("async () => { throw Object.create(null); }", (None, "Handler.Raised"), ["thrown: [Object: null prototype] {}"]),
+    ("() => Promise.reject()", (None, "Handler.Raised"), ["thrown: handled"]),
+    ("async () => 10n", (None, "Runtime.JSONStringifyError"), []),
+]
+NODE_CALLS_APART = [
+    # Likewise; these leave something behind, or end their process.
     ("(e, c, cb) => { setInterval(() => {}, 50); cb(new Error('no')); }", (None, "Handler.Raised"), ["Error: no"]),
     ("(e, c) => { setInterval(() => {}, 50); c.callbackWaitsForEmptyEventLoop = true; c.succeed(1); }", (1, None), []),
     (
@@ -78,14 +93,8 @@ NODE_CALLS = [
         (None, None),
         ["the handler's promise never settled: nothing is left to run, and it has no answer"],
     ),
-    ("async () => {}", (None, None), []),
-    ("async () => { throw 'text'; }", (None, "Handler.Raised"), ["thrown: text"]),
-    ("async () => { throw { code: 5 }; }", (None, "Handler.Raised"), ["thrown: { code: 5 }"]),
-    ("async () => { throw Object.create(null); }", (None, "Handler.Raised"), ["thrown: [Object: null prototype] {}"]),
-    ("() => Promise.reject()", (None, "Handler.Raised"), ["thrown: handled"]),
     ("async () => process.exit(0)", (None, "Runtime.ExitError"), []),
     ("(e, c) => { c.succeed(1); process.exit(3); }", (1, None), []),
-    ("async () => 10n", (None, "Runtime.JSONStringifyError"), []),
     (
         "async () => { Promise.reject(new Error('lost')); return 1; }",
         (1, None),
@@ -94,8 +103,24 @@ NODE_CALLS = [
 ]
 
 
-@pytest.mark.parametrize(("handler", "expected", "logs"), NODE_CALLS)
-def test_a_nodejs_call_ends_as_on_lambda(
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Function]:
+    """A function of all of NODE_CALLS; the event names one."""
+    handlers = ",\n".join(handler for handler, _, _ in NODE_CALLS)
+    code = f"const handlers = [{handlers}];\nexports.handler = (e, c, cb) => handlers[e.number](e, c, cb);"
+    with starting(tmp_path_factory.mktemp("node")) as start:
+        yield start(code)
+
+
+@pytest.mark.parametrize("number", range(len(NODE_CALLS)), ids=[handler for handler, _, _ in NODE_CALLS])
+def test_a_nodejs_call_ends_as_on_lambda(node: Function, number: int) -> None:
+    for _ in range(2):
+        call = node.invoke({"number": number})
+        assert (outcome(call), written(call)) == NODE_CALLS[number][1:]
+
+
+@pytest.mark.parametrize(("handler", "expected", "logs"), NODE_CALLS_APART)
+def test_a_nodejs_call_that_leaves_something_behind_ends_as_on_lambda(
     start: Start, handler: str, expected: tuple[Any, str | None], logs: list[str]
 ) -> None:
     function = start(f"exports.handler = {handler};")
@@ -172,8 +197,9 @@ MODULES = [
 AROUND = {"package.json": '{"type": "module"}', "node_modules/dep/index.js": "module.exports = 'outside';"}
 
 
-@pytest.mark.parametrize(("file", "code", "others", "expected"), MODULES)
-@pytest.mark.parametrize("around", [{}, AROUND], ids=["alone", "in a project"])
+@pytest.mark.parametrize(
+    ("file", "code", "others", "expected", "around"), [*((*one, AROUND) for one in MODULES), (*MODULES[-1], {})]
+)
 def test_modules_are_loaded_as_on_lambda_whatever_is_around_the_code(
     start: Start, file: str, code: str, others: dict[str, str], expected: Any, around: dict[str, str]
 ) -> None:
@@ -229,13 +255,28 @@ STREAMS = [
 ]
 
 
-@pytest.mark.parametrize(("handler", "expected"), STREAMS)
-def test_a_streamed_answer_is_collected(start: Start, handler: str, expected: Any) -> None:
-    function = start(f"exports.handler = awslambda.streamifyResponse({handler});")
-    first, second = function.invoke({}), function.invoke({})
-    for call in (first, second):
+@pytest.fixture(scope="module")
+def streaming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Function]:
+    """A function of all of STREAMS; the event names one."""
+    handlers = ", ".join(handler for handler, _ in STREAMS)
+    choice = "(e, s) => handlers[e.number](e, s)"
+    code = f"const handlers = [{handlers}]; exports.handler = awslambda.streamifyResponse({choice});"
+    with starting(tmp_path_factory.mktemp("streaming")) as start:
+        yield start(code)
+
+
+@pytest.mark.parametrize("number", range(len(STREAMS)), ids=[handler for handler, _ in STREAMS])
+def test_a_streamed_answer_is_collected(streaming: Function, number: int) -> None:
+    expected = STREAMS[number][1]
+    for _ in range(2):
+        call = streaming.invoke({"number": number})
         assert (call.error if isinstance(expected, str) else call.answer) == expected
-    assert first.logs[0] == "awslambda.streamifyResponse: the answer is collected here and goes out whole"
+
+
+def test_the_log_says_once_that_a_streamed_answer_is_collected(start: Start) -> None:
+    function = start("exports.handler = awslambda.streamifyResponse(async (e, s) => s.end());")
+    text = "awslambda.streamifyResponse: the answer is collected here and goes out whole"
+    assert [function.invoke({}).logs for _ in range(2)] == [(text,), ()]
 
 
 def test_status_and_headers_of_a_stream_need_a_write(start: Start) -> None:
@@ -253,21 +294,29 @@ PYTHON_CALLS = [
     ("return main()", "the handler is async: Lambda calls it, but awaits nothing"),
     ("sys.exit('bye')", "the plugin's process ended with exit code 1 before it answered"),
     ("raise KeyboardInterrupt", "the plugin's process ended with exit code 1 before it answered"),
-    ("raise Unreadable", "Unreadable: <its text cannot be read> (index.py, line 6)"),
+    ("raise Unreadable", "Unreadable: <its text cannot be read> (index.py, line 13)"),
 ]
 
 
-@pytest.mark.parametrize(("statement", "expected"), PYTHON_CALLS)
-def test_a_python_call_ends_as_on_lambda(start: Start, statement: str, expected: Any) -> None:
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Function]:
+    """A function of all of PYTHON_CALLS; the event names one."""
     code = (
         "import sys\n"
         "class Unreadable(Exception):\n"
         "    def __str__(self): raise ValueError\n"
         "async def main(): ...\n"
         "def handler(event, context):\n"
-        f"    {statement}\n"
     )
-    call = start(code, "index.py").invoke({})
+    for number, (statement, _) in enumerate(PYTHON_CALLS):
+        code += f"    if event['number'] == {number}: {statement}\n"
+    with starting(tmp_path_factory.mktemp("python")) as start:
+        yield start(code, "index.py")
+
+
+@pytest.mark.parametrize("number", range(len(PYTHON_CALLS)), ids=[statement for statement, _ in PYTHON_CALLS])
+def test_a_python_call_ends_as_on_lambda(python: Function, number: int) -> None:
+    call, expected = python.invoke({"number": number}), PYTHON_CALLS[number][1]
     assert expected in call.error if call.error is not None else call.answer == expected
     assert not any("bootstrap.py" in line for line in call.logs)
 
@@ -281,27 +330,29 @@ def test_code_that_ends_its_process_while_it_is_loaded_says_so(start: Start) -> 
 READ_ONLY = "the plugin writes into its code folder, which is read-only on Lambda (TMPDIR is not): "
 
 
-@pytest.mark.parametrize(
-    ("statement", "changed"),
-    [
-        ("open('cache.json', 'w').close()", "cache.json"),
-        ("open('index.py', 'a').write('#')", "index.py"),
-        ("os.makedirs('a/b', exist_ok=True)", "a/, a/b/"),
-        ("open('x.lock', 'w').close(); os.remove('x.lock')", "./"),
-        ("[open(f'{n}.json', 'w').close() for n in range(5)]", "0.json, 1.json, 2.json and 2 more"),
-        ("os.makedirs('__pycache__', exist_ok=True)", None),
-        ("open(os.environ['TMPDIR'] + '/x', 'w').close()", None),
-    ],
-)
-def test_a_call_that_writes_into_its_code_folder_is_warned_of(
-    start: Start, statement: str, changed: str | None
-) -> None:
-    function = start(f"import os\ndef handler(event, context):\n    if event: {statement}\n    return 1\n", "index.py")
-    assert function.invoke({}).warnings == ()
-    call = function.invoke({"write": True})
-    assert outcome(call) == (1, None)
-    assert call.warnings == (() if changed is None else (READ_ONLY + changed,))
-    assert function.invoke({}).warnings == ()
+WRITES = [
+    # What a call writes, and what the warning says has changed.
+    ("open('cache.json', 'w').close()", "cache.json"),
+    ("open('index.py', 'a').write('#')", "index.py"),
+    ("os.makedirs('a/b', exist_ok=True)", "a/, a/b/"),
+    ("open('x.lock', 'w').close(); os.remove('x.lock')", "./"),
+    ("[open(f'{n}.json', 'w').close() for n in range(5)]", "0.json, 1.json, 2.json and 2 more"),
+    ("os.makedirs('__pycache__', exist_ok=True)", None),
+    ("open(os.environ['TMPDIR'] + '/x', 'w').close()", None),
+]
+
+
+def test_a_call_that_writes_into_its_code_folder_is_warned_of(start: Start) -> None:
+    code = "import os\ndef handler(event, context):\n"
+    for number, (statement, _) in enumerate(WRITES):
+        code += f"    if event['number'] == {number}: {statement}\n"
+    function = start(code + "    return 1\n", "index.py")
+    assert function.invoke({"number": None}).warnings == ()
+    for number, (_, changed) in enumerate(WRITES):
+        call = function.invoke({"number": number})
+        assert outcome(call) == (1, None)
+        assert call.warnings == (() if changed is None else (READ_ONLY + changed,))
+        assert function.invoke({"number": None}).warnings == ()
 
 
 @pytest.mark.parametrize(("size", "kind"), [(3, None), (6, "Handler.Raised")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from secrets import token_hex
@@ -268,7 +269,8 @@ def test_a_push_after_a_pause_opens_the_registry_again(
 ) -> None:
     monkeypatch.setattr("biot_provider.emulator.platform.PUSH_SECONDS", 0.2)
     images.create(**code)
-    time.sleep(1.5)
+    while any(thread.name == "emulator" for thread in threading.enumerate()):
+        time.sleep(0.02)
     images.file("code/index.py", "x = 1\n")
     images.create(**code)
     assert len([request for request in images.requests() if request.endswith("temp-credentials")]) == 2
