@@ -1,4 +1,8 @@
-"""Projects on which the real `pulumi` runs, against an embedded platform that the test can look into and change."""
+"""Projects on which the real `pulumi` runs, against an embedded platform that the test can look into and change.
+
+Each run of `pulumi` takes seconds of processor time, so tests that need the same start share a stack: a few runs with
+many resources, each named after what it shows. A last `destroy` is a test of it; the folder goes anyway.
+"""
 
 from __future__ import annotations
 
