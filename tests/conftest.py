@@ -88,7 +88,7 @@ class _Proxy(socketserver.ThreadingTCPServer):
 
 
 class Tunnel:
-    """A proxy that leads to one port of this machine, whatever host it is asked for."""
+    """A proxy that connects to one port of this machine, whatever host a client names."""
 
     def __init__(self, address: str) -> None:
         self.address = address

@@ -88,10 +88,10 @@ class Codec(Generic[InputsT, StateT]):
         return any(getattr(state, name) not in (None, "") for name in given)
 
     def checked(self, given: Properties, old: Properties) -> dict[str, Any]:
-        """Checked inputs: defaults filled in, values in the model's types.
+        """Return checked inputs, with defaults filled in and values in the model's types.
 
-        What is not known yet stays as it came. So does what is as it was in the inputs before, or has a part of them,
-        in whatever form a read gave it: ``ignore_changes`` puts words of the platform's own there.
+        Unknown values stay unchanged. So do values that equal the former inputs, or contain a part of them, in any form
+        that a read returned: ``ignore_changes`` puts values from the platform there.
         """
         properties: dict[str, Any] = {}
         for name, field in self._inputs.model_fields.items():
@@ -111,7 +111,7 @@ class Codec(Generic[InputsT, StateT]):
         return {self._keys[name]: self._property(name, value) for name, value in values.items()}
 
     def _is_set(self, name: str, value: Any) -> bool:
-        """Return whether a value is a property: an empty list or map is none, unless it is the field's default."""
+        """Return whether a value becomes a property; an empty list or map does only if it is the default."""
         if not value and type(value) not in LEAVES and isinstance(value, (Mapping, *_LISTS)):
             field = self._inputs.model_fields.get(name)
             return field is not None and field.get_default(call_default_factory=True) is not None

@@ -1,4 +1,4 @@
-"""Properties under the names of Pulumi's schemas (camel case), and under those of the fields (snake case)."""
+"""Converts properties between the names in Pulumi's schemas (camel case) and those of the fields (snake case)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What plugins are told and may change: interceptions and notifications around the API of patients."""
+"""The events that plugins get, and the changes that they may make: interceptions and notifications of patients."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def logs(call: Any, source: str) -> list[str]:
 
 
 def seen(call: Any, name: str) -> list[Any]:
-    """What the plugin RECORD was sent, once everybody has been told."""
+    """The events of the plugin RECORD, after all notifications are sent."""
     assert call.platform.delivery.settle(10)
     lines = call.platform.logs.lines(name)
     return [json.loads(line["line"]) for line in lines if line["kind"] == "plugin"]
@@ -356,7 +356,7 @@ def test_a_failing_interceptor_fails_the_call_or_is_passed_over_as_the_switch_sa
 
 
 class Endpoint:
-    """A server in somebody's own account: keeps what it is sent, answers what it is told to."""
+    """A server in another account: records its requests, and gives the configured response."""
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.received: list[tuple[dict[str, str], Any]] = []

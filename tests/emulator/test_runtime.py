@@ -38,7 +38,7 @@ Start = Callable[..., Function]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Makes a function of one file; the file's name tells the language."""
+    """Makes a function from one file; the language follows from the file's name."""
     with contextlib.ExitStack() as closing:
 
         def make(code: str, file: str = "index.py", **settings: object) -> Function:

@@ -1,4 +1,4 @@
-"""What is wrong is told at preview: all of it, in plain words, with nothing asked of the platform."""
+"""A preview reports all problems, in plain words, without a request to the platform."""
 
 from __future__ import annotations
 

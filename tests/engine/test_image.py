@@ -86,7 +86,7 @@ def running(project: Project, name: str = "hello") -> str:
 
 
 def said(result: Result) -> list[str]:
-    """What the provider told of images, without what differs from run to run."""
+    """The provider's lines about images, without parts that differ from run to run."""
     told = [event["diagnosticEvent"]["message"] for event in result.events if "diagnosticEvent" in event]
     lines = [line.strip() for line in told if line.startswith("image 'hello'")]
     return [re.sub(r"\d+(?:\.\d)? (s|kB|MB)", r"N \1", re.sub(r"hello-[0-9a-f]{32}", "TAG", line)) for line in lines]

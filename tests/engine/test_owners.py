@@ -1,4 +1,4 @@
-"""Whose a plugin is: stacks that share a platform keep out of each other's way unless told to adopt."""
+"""Ownership of plugins: stacks that share a platform leave each other's plugins alone, except with adopt."""
 
 from __future__ import annotations
 

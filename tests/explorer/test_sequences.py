@@ -295,7 +295,7 @@ REGRESSIONS: dict[str, list[Step]] = {
         ("destroy", 2),
     ],
 }
-"""What once was broken, by what it is about."""
+"""Sequences that once failed, by topic."""
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""A plugin that is not found would be deleted: what looks like one and is none is named."""
+"""A plugin that is overlooked would be deleted, so anything that only looks like a plugin is an error."""
 
 from __future__ import annotations
 

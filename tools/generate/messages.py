@@ -23,7 +23,7 @@ def messages_page() -> str:
         " BIOT-1001` prints",
         "its entry of this page, and `biot-provider explain` with part of a message finds it by its text. In a"
         " program the code is",
-        "`error.message_code`, in JSON `code`. A code keeps its meaning for good. `<...>` stands for what differs.",
+        "`error.message_code`, in JSON `code`. A code never changes its meaning. `<...>` stands for a varying part.",
         "",
     ]
     for group, messages in groupby(catalogue().values(), lambda message: message.group):

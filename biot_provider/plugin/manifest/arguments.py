@@ -34,7 +34,7 @@ MANIFEST_KEYS = frozenset({*_ARGUMENTS, *_SHOWN_ONLY, _PACKAGE_TYPE, "enabled"})
 """The keys that a plugin.yaml may have."""
 
 _IGNORED: Mapping[type[BaseModel], frozenset[str]] = {
-    # BioT's samples have servicePrefix, its API has not.
+    # BioT's samples have servicePrefix, but its API does not.
     PluginInputs: frozenset({*_SHOWN_ONLY, "servicePrefix"}),
     Interception: frozenset({"servicePrefix"}),
 }
@@ -206,7 +206,7 @@ def _merged(declared: Mapping[str, Any], override: Mapping[str, Any]) -> dict[st
 
 
 def _kind(annotation: Any) -> tuple[type, Any]:
-    """Return the type of a field's value, str where only some words are allowed, and the annotation of its members."""
+    """Return the type of a field's value (str for a choice of words), and the annotation of its members."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return _kind(arguments[0])
@@ -222,7 +222,7 @@ def _kind(annotation: Any) -> tuple[type, Any]:
 
 
 def _camel(path: str) -> str:
-    # pydantic's `to_camel` takes one name, and would write `Interceptions` behind a dot.
+    # pydantic's `to_camel` takes a single name, and would write `Interceptions` after a dot.
     return re.sub(r"_([a-z])", lambda match: match[1].upper(), path)
 
 

@@ -39,7 +39,7 @@ class FittingError(ValueError):
 
 
 def fit(folder: Path, runtime: str) -> str | None:
-    """Install what does not load here anew, in an unpacked package; return a sentence about it when that was done.
+    """Reinstall, in an unpacked package, distributions that do not load here; return a sentence if any were.
 
     Raises FittingError when it cannot be installed.
     """
