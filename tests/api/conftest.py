@@ -23,6 +23,7 @@ def _authority(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLC
 def tls(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext | None:
     if request.param == "http":
         return None
-    file, context = request.getfixturevalue("_authority")
+    authority: tuple[Path, ssl.SSLContext] = request.getfixturevalue("_authority")
+    file, context = authority
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     return context
