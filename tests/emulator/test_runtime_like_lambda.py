@@ -286,7 +286,7 @@ def test_status_and_headers_of_a_stream_need_a_write(start: Start) -> None:
     assert call.logs[-1] == "the status and headers of HttpResponseStream need a write() before end()"
 
 
-PYTHON_CALLS = [
+PYTHON_CALLS: list[tuple[str, Any]] = [
     ("return b'{\"a\": 1}'", {"a": 1}),
     ("return b'\\x89PNG'", "the handler's answer is 4 bytes that are no JSON: a binary body is answered in base64,"),
     ("return {'body': b'x'}", "there is a value of type bytes in it: a binary body is answered in base64, with"),
