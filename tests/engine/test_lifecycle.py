@@ -66,10 +66,11 @@ def test_plugins_from_their_first_preview_to_their_destroy(project: Project) -> 
     assert (after["endpointUrl"], after["creationTime"]) == (created["endpointUrl"], created["creationTime"])
     _what_others_did_shows_in_a_refresh_and_is_made_good_and_others_plugins_are_read(project)
 
-    before = project.names()
+    project.forget_requests()
     destroyed = project.destroy().succeeded()
     assert destroyed.steps == {name: ["delete"] for name in preview.steps} | {"found": ["discard"]}
-    assert before - project.names() == set(preview.steps)
+    deleted = [entry["path"].rpartition("/Plugin-")[2] for entry in project.requests("DELETE")]
+    assert sorted(deleted) == sorted(preview.steps)
     assert project.resources() == {}
 
 
