@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from biot_provider.api.redaction import redact
 from biot_provider.errors import PackagingError
 from biot_provider.package.source_file import reading
 from biot_provider.recipe.recipe import AUTO, NONE, Recipe
@@ -189,7 +190,8 @@ def _of_npm(lock: LockFile, with_dev: bool) -> Iterator[tuple[str, str]]:
     for path, package in packages.items():
         is_left_out = not with_dev and (package.get("dev") or package.get("devOptional"))
         if path and _is_for_lambda(package) and not is_left_out and "version" in package:
-            yield path.rpartition("node_modules/")[2], str(package["version"])
+            # Of a repository it may be an address, with a token.
+            yield path.rpartition("node_modules/")[2], redact(str(package["version"]), ())
 
 
 def _of_pnpm(lock: LockFile, _with_dev: bool) -> Iterator[tuple[str, str]]:
@@ -199,7 +201,8 @@ def _of_pnpm(lock: LockFile, _with_dev: bool) -> Iterator[tuple[str, str]]:
     for path, package in (content.get("packages") or {}).items():
         if not _is_for_lambda(package):
             continue
-        name, _, version = re.sub(r"\(.*", "", posixpath.normpath(path).lstrip("/")).rpartition("@")
+        path = posixpath.normpath(redact(path, ()))
+        name, _, version = re.sub(r"\(.*", "", path.lstrip("/")).rpartition("@")
         yield name, version
 
 
