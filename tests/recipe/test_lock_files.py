@@ -133,6 +133,24 @@ def test_the_address_of_a_repository_is_kept_without_its_token(plugin: Plugin, n
     assert "pass-phrase" not in str(digests)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("package-lock.json", '{"packages": {"node_modules/@x/a": {"resolved": "packages/a", "link": true}}}'),
+        ("package-lock.json", '{"packages": {"node_modules/@x/a": {"resolved": "file:packages/a"}}}'),
+        ("package-lock.json", '{"dependencies": {"@x/a": {"version": "file:../a"}}}'),
+        ("pnpm-lock.yaml", "importers:\n  .:\n    dependencies:\n      '@x/a': {version: 'link:packages/a'}\n"),
+        ("pnpm-lock.yaml", "dependencies:\n  '@x/a': file:../a\n"),
+    ],
+)
+def test_a_package_that_is_a_folder_of_this_machine_is_named(plugin: Plugin, name: str, text: str) -> None:
+    plugin.runtime = "nodejs22.x"
+    plugin.file("package.json", "{}")
+    plugin.file(name, text)
+    with pytest.raises(PackagingError, match=f"{name}: @x/a is no package of a registry"):
+        plugin.built()
+
+
 def test_a_lock_file_that_is_none_is_one_line(plugin: Plugin) -> None:
     plugin.file("pyproject.toml", "[project]\n")
     plugin.file("uv.lock", "not = toml = at all")
