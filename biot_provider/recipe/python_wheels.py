@@ -140,7 +140,8 @@ def _fits(lock: LockFile) -> bool:
     try:
         asked = (tomllib.loads(lock.files["pyproject.toml"].decode()).get("project") or {}).get("dependencies") or []
         packages = tomllib.loads(lock.text)["package"]
-        root = next(p for p in packages if {"virtual", "editable"} & set(p.get("source") or {}))
+        # Other local projects are in it too, by their own paths.
+        root = next(p for p in packages if (p.get("source") or {}) in ({"virtual": "."}, {"editable": "."}))
         known = (root.get("metadata") or {}).get("requires-dist") or []
         locked = {(normalized(entry["name"]), _specifier(entry.get("specifier", ""))) for entry in known
                   if "extra ==" not in entry.get("marker", "")}  # fmt: skip

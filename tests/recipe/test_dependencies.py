@@ -154,6 +154,15 @@ def test_uv_lock_is_followed_and_must_fit(plugin: Plugin) -> None:
     assert refused(plugin) == "HERE: uv.lock does not fit pyproject.toml: run `uv lock`"
 
 
+def test_another_project_in_uv_lock_is_not_taken_for_this_one(plugin: Plugin) -> None:
+    project = '[project]\nname = "{}"\nversion = "0"\nrequires-python = ">=3.11"\ndependencies = [{}]\n'
+    plugin.file("../another/pyproject.toml", project.format("another", ""))
+    sources = '[tool.uv.sources]\nanother = {path = "../another", editable = true}\n'
+    plugin.file("pyproject.toml", project.format("own", '"another"') + sources)
+    subprocess.run([uv.find_uv_bin(), "lock", "--quiet"], cwd=plugin.folder, check=True)
+    assert "the line '-e ../another' is not followed" in refused(plugin)
+
+
 def test_a_file_in_the_sources_and_in_a_dependency_is_named(plugin: Plugin) -> None:
     plugin.file("six.py")
     plugin.file("requirements.txt", "six==1.17.0\n")
