@@ -111,6 +111,15 @@ def find_lock_file(recipe: Recipe) -> LockFile | None:
     return None
 
 
+def denied(place: str, status: str) -> PackagingError:
+    """Return the error about an index or registry that gives nothing to this machine."""
+    return PackagingError(
+        f"{place}: the index answers {status}: it wants credentials, or refuses those that it gets",
+        "BIOT-3145",
+        advice="give it the credentials as its tool reads them (.npmrc, .netrc, UV_INDEX_..., pip.conf)",
+    )
+
+
 def _named(recipe: Recipe, name: str) -> LockFile:
     kind = _KINDS.get(name) or (PIP if name.endswith((".txt", ".lock")) else None)
     if kind is None:

@@ -17,7 +17,7 @@ import tomllib
 from pathlib import Path
 
 from biot_provider.errors import PackagingError
-from biot_provider.recipe.lock_files import UV, LockFile
+from biot_provider.recipe.lock_files import UV, LockFile, denied
 from biot_provider.recipe.requirements import normalized, read_requirements
 from biot_provider.recipe.run import FailedRunError, Runner
 
@@ -48,6 +48,7 @@ _UNHASHED = re.compile(
     r"|must have their versions pinned with ==.*?\n\s+(?P<unpinned>\S+)",
     re.DOTALL,
 )
+_DENIED = re.compile(r"authentication credentials \((\d+) |returned a (403) Forbidden|client error \((40[13]) ")
 _OFFLINE = re.compile(
     r"error sending request|dns error|Failed to establish a new connection|Network is unreachable|ProxyError"
     r"|Could not connect|ConnectTimeoutError|NewConnectionError|network was disabled|Network connectivity is disabled"
@@ -207,6 +208,8 @@ def _told(lock: LockFile, runtime: str, error: FailedRunError) -> PackagingError
     for pattern in _NO_WHEEL:
         if found := pattern.search(text):
             return _no_wheel(place, found["name"], found["version"], runtime)
+    if found := _DENIED.search(text):
+        return denied(place, next(filter(None, found.groups())))
     for pattern in _NO_VERSION:
         if found := pattern.search(text):
             version = found.groupdict().get("version")

@@ -7,7 +7,9 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -221,3 +223,33 @@ def test_a_damaged_entry_of_the_cache_is_made_anew(plugin: Plugin, cache: Path) 
     for entry in cache.glob("*/*"):
         entry.write_bytes(entry.read_bytes()[:200])
     assert plugin.built() == first
+
+
+@pytest.fixture
+def private_index() -> Iterator[str]:
+    """The address of an index that gives nothing to anybody."""
+
+    class Refusal(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(int(self.path.split("/")[1]))
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusal) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_private_index_wants_credentials(plugin: Plugin, private_index: str, status: int) -> None:
+    denied = f"the index answers {status}: it wants credentials, or refuses those that it gets."
+    plugin.file("requirements.txt", f"--index-url {private_index}/{status}/simple\nacme-private==1.0\n")
+    assert refused(plugin).startswith(f"HERE: requirements.txt: {denied}")
+
+    plugin.runtime = "nodejs22.x"
+    tarball = {"version": "1.0.0", "resolved": f"{private_index}/{status}/a.tgz", "integrity": "sha512-AAAA"}
+    packages = {"": {"dependencies": {"a": "1.0.0"}}, "node_modules/a": tarball}
+    plugin.file("package.json", json.dumps(packages[""]))
+    plugin.file("package-lock.json", json.dumps({"lockfileVersion": 3, "packages": packages}))
+    assert refused(plugin).startswith(f"HERE: package-lock.json: {denied}")
