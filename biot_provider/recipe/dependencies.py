@@ -14,6 +14,7 @@ from typing import IO
 from biot_provider.errors import Notice, PackagingError
 from biot_provider.package.package import Package, read_package, write_zip
 from biot_provider.recipe.cache import Cache
+from biot_provider.recipe.local_packages import local_packages, refuse_local
 from biot_provider.recipe.lock_files import LockFile
 from biot_provider.recipe.node_modules import MODULES, install_modules
 from biot_provider.recipe.python_wheels import install_wheels
@@ -54,6 +55,7 @@ def lambda_dependencies(
                     )
                 )
         else:
+            refuse_local(lock)
             install_modules(lock, target, runner, for_lambda=True)
             for file in lock.files:
                 (target / file).unlink(missing_ok=True)
@@ -63,6 +65,10 @@ def lambda_dependencies(
 
 def install_for_command(lock: LockFile, stage: Path, cache: Cache, runner: Runner) -> None:
     """Install Node.js packages, with those for development, beside a command's sources. Raises PackagingError."""
+    if local_packages(lock, with_dev=True):
+        # Their tool copies them, and their content is in no digest of the lock file.
+        install_modules(lock, stage, runner, for_lambda=False)
+        return
     digest = recipe_digest([dependencies_digest(lock, "nodejs"), sys.platform, platform.machine()])
     known = cache.find(_FOR_COMMANDS, digest)
     if known is not None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from biot_provider.api.redaction import redact
 from biot_provider.errors import PackagingError
 from biot_provider.package.source_file import reading
 from biot_provider.recipe.recipe import AUTO, NONE, Recipe
@@ -110,6 +111,15 @@ def find_lock_file(recipe: Recipe) -> LockFile | None:
     return None
 
 
+def denied(place: str, status: str) -> PackagingError:
+    """Return the error about an index or registry that gives nothing to this machine."""
+    return PackagingError(
+        f"{place}: the index answers {status}: it wants credentials, or refuses those that it gets",
+        "BIOT-3145",
+        advice="give it the credentials as its tool reads them (.npmrc, .netrc, UV_INDEX_..., pip.conf)",
+    )
+
+
 def _named(recipe: Recipe, name: str) -> LockFile:
     kind = _KINDS.get(name) or (PIP if name.endswith((".txt", ".lock")) else None)
     if kind is None:
@@ -189,7 +199,8 @@ def _of_npm(lock: LockFile, with_dev: bool) -> Iterator[tuple[str, str]]:
     for path, package in packages.items():
         is_left_out = not with_dev and (package.get("dev") or package.get("devOptional"))
         if path and _is_for_lambda(package) and not is_left_out and "version" in package:
-            yield path.rpartition("node_modules/")[2], str(package["version"])
+            # Of a repository it may be an address, with a token.
+            yield path.rpartition("node_modules/")[2], redact(str(package["version"]), ())
 
 
 def _of_pnpm(lock: LockFile, _with_dev: bool) -> Iterator[tuple[str, str]]:
@@ -199,7 +210,8 @@ def _of_pnpm(lock: LockFile, _with_dev: bool) -> Iterator[tuple[str, str]]:
     for path, package in (content.get("packages") or {}).items():
         if not _is_for_lambda(package):
             continue
-        name, _, version = re.sub(r"\(.*", "", posixpath.normpath(path).lstrip("/")).rpartition("@")
+        path = posixpath.normpath(redact(path, ()))
+        name, _, version = re.sub(r"\(.*", "", path.lstrip("/")).rpartition("@")
         yield name, version
 
 

@@ -17,7 +17,7 @@ import tomllib
 from pathlib import Path
 
 from biot_provider.errors import PackagingError
-from biot_provider.recipe.lock_files import UV, LockFile
+from biot_provider.recipe.lock_files import UV, LockFile, denied
 from biot_provider.recipe.requirements import normalized, read_requirements
 from biot_provider.recipe.run import FailedRunError, Runner
 
@@ -48,6 +48,7 @@ _UNHASHED = re.compile(
     r"|must have their versions pinned with ==.*?\n\s+(?P<unpinned>\S+)",
     re.DOTALL,
 )
+_DENIED = re.compile(r"authentication credentials \((\d+) |returned a (403) Forbidden|client error \((40[13]) ")
 _OFFLINE = re.compile(
     r"error sending request|dns error|Failed to establish a new connection|Network is unreachable|ProxyError"
     r"|Could not connect|ConnectTimeoutError|NewConnectionError|network was disabled|Network connectivity is disabled"
@@ -140,7 +141,8 @@ def _fits(lock: LockFile) -> bool:
     try:
         asked = (tomllib.loads(lock.files["pyproject.toml"].decode()).get("project") or {}).get("dependencies") or []
         packages = tomllib.loads(lock.text)["package"]
-        root = next(p for p in packages if {"virtual", "editable"} & set(p.get("source") or {}))
+        # Other local projects are in it too, by their own paths.
+        root = next(p for p in packages if (p.get("source") or {}) in ({"virtual": "."}, {"editable": "."}))
         known = (root.get("metadata") or {}).get("requires-dist") or []
         locked = {(normalized(entry["name"]), _specifier(entry.get("specifier", ""))) for entry in known
                   if "extra ==" not in entry.get("marker", "")}  # fmt: skip
@@ -206,6 +208,8 @@ def _told(lock: LockFile, runtime: str, error: FailedRunError) -> PackagingError
     for pattern in _NO_WHEEL:
         if found := pattern.search(text):
             return _no_wheel(place, found["name"], found["version"], runtime)
+    if found := _DENIED.search(text):
+        return denied(place, next(filter(None, found.groups())))
     for pattern in _NO_VERSION:
         if found := pattern.search(text):
             version = found.groupdict().get("version")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from biot_provider.api.redaction import redact
 from biot_provider.errors import PackagingError
 
 _PINNED = re.compile(
@@ -44,7 +45,8 @@ def read_requirements(place: str, name: str, text: str) -> Requirements:
             option = re.split(r"[=\s]", line, maxsplit=1)[0]
             if option not in _ALLOWED_OPTIONS:
                 raise PackagingError(
-                    f"{place}: {name}: the line {line!r} is not followed: {_remedy(line, name)}", "BIOT-3141"
+                    f"{place}: {name}: the line {redact(line, ())!r} is not followed: {_remedy(line, name)}",
+                    "BIOT-3141",
                 )
             continue
         has_hashes = has_hashes or "--hash" in line
@@ -68,9 +70,9 @@ def _lines(text: str) -> list[str]:
 
 
 def _without_address(requirement: str) -> str:
-    """Return the requirement in a form that a message may quote: an address may contain a password."""
+    """Return the requirement in a form that a message may quote: an address may contain a password, which may contain an @."""
     name = requirement.partition("@")[0].strip()
-    return repr(name if "://" in requirement else requirement[:80])
+    return repr(redact(requirement, ())[:80] if "://" in name or "://" not in requirement else name)
 
 
 def _remedy(line: str, name: str) -> str:

@@ -206,6 +206,15 @@ def test_forced_colours_go_into_a_pipe_and_unwanted_ones_not_into_a_terminal(
     assert not re.search(r"\033\[\d+m", terminal(80, "doctor", keeps_escapes=True, NO_COLOR="1")[1])
 
 
+def test_a_disk_that_is_full_is_one_line(tmp_path: Path) -> None:
+    run = "import resource, sys; from biot_provider.cli import main\n"
+    run += "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\nsys.exit(main(['explain']))"
+    with (tmp_path / "output").open("w") as output:
+        result = subprocess.run([sys.executable, "-c", run], stdout=output, stderr=subprocess.PIPE, text=True)
+    problem = "biot-provider: the output cannot be written (File too large) [BIOT-8003]\n"
+    assert (result.returncode, result.stderr) == (1, problem)
+
+
 def test_what_the_output_cannot_encode_is_escaped(tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "PYTHONIOENCODING": "latin-1"}
     command = [str(COMMAND), "new", "guard", "--out", str(tmp_path / "łąka")]

@@ -185,6 +185,13 @@ def test_a_folder_that_cannot_be_is_one_line(project: Path, capsys: pytest.Captu
     )
 
 
+def test_a_folder_whose_name_is_not_utf_8_is_one_line(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["new", "ward-watch", "--out", "bad\udcff"]) == 1
+
+    assert capsys.readouterr().err.startswith("biot-provider: bad\\udcff/ward-watch/README.md cannot be written (")
+    assert list(project.iterdir()) == []
+
+
 def test_a_disk_that_fills_up_leaves_no_half_plugin(project: Path) -> None:
     # Smaller than the largest file of the starter.
     run = "import resource, sys; from biot_provider.cli import main\n"

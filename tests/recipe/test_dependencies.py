@@ -8,7 +8,9 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -154,6 +156,15 @@ def test_uv_lock_is_followed_and_must_fit(plugin: Plugin) -> None:
     assert refused(plugin) == "HERE: uv.lock does not fit pyproject.toml: run `uv lock`"
 
 
+def test_another_project_in_uv_lock_is_not_taken_for_this_one(plugin: Plugin) -> None:
+    project = '[project]\nname = "{}"\nversion = "0"\nrequires-python = ">=3.11"\ndependencies = [{}]\n'
+    plugin.file("../another/pyproject.toml", project.format("another", ""))
+    sources = '[tool.uv.sources]\nanother = {path = "../another", editable = true}\n'
+    plugin.file("pyproject.toml", project.format("own", '"another"') + sources)
+    subprocess.run([uv.find_uv_bin(), "lock", "--quiet"], cwd=plugin.folder, check=True)
+    assert "the line '-e ../another' is not followed" in refused(plugin)
+
+
 def test_a_file_in_the_sources_and_in_a_dependency_is_named(plugin: Plugin) -> None:
     plugin.file("six.py")
     plugin.file("requirements.txt", "six==1.17.0\n")
@@ -213,3 +224,33 @@ def test_a_damaged_entry_of_the_cache_is_made_anew(plugin: Plugin, cache: Path) 
     for entry in cache.glob("*/*"):
         entry.write_bytes(entry.read_bytes()[:200])
     assert plugin.built() == first
+
+
+@pytest.fixture
+def private_index() -> Iterator[str]:
+    """The address of an index that gives nothing to anybody."""
+
+    class Refusal(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(int(self.path.split("/")[1]))
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusal) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_private_index_wants_credentials(plugin: Plugin, private_index: str, status: int) -> None:
+    denied = f"the index answers {status}: it wants credentials, or refuses those that it gets."
+    plugin.file("requirements.txt", f"--index-url {private_index}/{status}/simple\nacme-private==1.0\n")
+    assert refused(plugin).startswith(f"HERE: requirements.txt: {denied}")
+
+    plugin.runtime = "nodejs22.x"
+    tarball = {"version": "1.0.0", "resolved": f"{private_index}/{status}/a.tgz", "integrity": "sha512-AAAA"}
+    packages = {"": {"dependencies": {"a": "1.0.0"}}, "node_modules/a": tarball}
+    plugin.file("package.json", json.dumps(packages[""]))
+    plugin.file("package-lock.json", json.dumps({"lockfileVersion": 3, "packages": packages}))
+    assert refused(plugin).startswith(f"HERE: package-lock.json: {denied}")

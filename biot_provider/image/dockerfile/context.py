@@ -109,7 +109,7 @@ def read_context(folder: Path, dockerfile: str | None = None) -> BuildContext:
     own = path.with_name(f"{path.name}{DOCKERIGNORE}")
     rules = own if own.is_file() else folder / DOCKERIGNORE
     try:
-        ignore = DockerIgnore(rules.read_text() if rules.is_file() else "")
+        ignore = DockerIgnore(rules.read_text("utf-8") if rules.is_file() else "")
     except (OSError, UnicodeDecodeError) as error:
         raise ImageError(f"{rules} cannot be read: {getattr(error, 'strerror', None) or error}", "BIOT-4035") from None
     files = _Files(folder)
