@@ -50,7 +50,7 @@ def write_files(files: Iterable[NewFile], staging: Path | None = None) -> None:
                 folder.rmdir()
         if isinstance(error, UnicodeEncodeError):
             problem = "its text holds a name that is not UTF-8, such as its folder's"
-            raise Problem(f"{current} cannot be written ({problem}): nothing new is left", "BIOT-8003") from None
+            raise CommandError(f"{current} cannot be written ({problem}): nothing new is left", "BIOT-8003") from None
         if isinstance(error, OSError):
             name = error.filename2 or error.filename or current  # a full disk names no file
             raise CommandError(

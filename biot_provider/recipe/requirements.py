@@ -70,7 +70,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _without_address(requirement: str) -> str:
-    """Return the requirement in a form that a message may quote: an address may contain a password, which may contain an @."""
+    """Return the requirement in a form that a message may quote: an address may hold a password with an @."""
     name = requirement.partition("@")[0].strip()
     return repr(redact(requirement, ())[:80] if "://" in name or "://" not in requirement else name)
 
