@@ -23,7 +23,7 @@ ARCHIVE = "tests/image/dockerfile/test_archive.py"
 
 PROGRAMS = {
     "docker-registry": ("docker-registry", [ARCHIVE, BUILDERS, CODE]),
-    "buildah": ("buildah", [BUILDERS, CODE, IGNORE, "tests/engine/test_image.py"]),
+    "buildah": ("buildah", [BUILDERS, CODE, IGNORE, "tests/engine/packages/test_image.py"]),
     "podman": ("podman", [BUILDERS]),
     "dockerd": ("docker.io", [BUILDERS, IGNORE]),
     "skopeo": ("skopeo", [BUILDERS, CODE, IGNORE, "tests/emulator/test_registry.py"]),

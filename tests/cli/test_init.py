@@ -1,4 +1,4 @@
-"""`biot-provider init`: what it writes, leaves and says. That it deploys: tests/engine/test_own_project.py."""
+"""`biot-provider init`: what it writes, leaves and says. That it deploys: tests/engine/guides/test_own_project.py."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ biot.Plugin("main", name="below-a-plugin", opts=R(parent=inner))
 
 
 def test_owners_are_of_the_urn_and_another_stacks_plugins_are_left_alone_until_adopted(project: Project) -> None:
-    """What becomes of each of the two stacks' later runs, tests/provider/test_plugin_lifecycle.py shows."""
+    """What becomes of each of the two stacks' later runs, tests/provider/plugin/test_lifecycle.py shows."""
     project.program(f'{PARENTS}\nbiot.Plugin("hello", timeout=5)\nbiot.Plugin("shared", timeout=5)')
     project.up().succeeded()
     _an_owner_is_what_is_unique_of_the_urn_and_makes_nobody_depend_on_the_parent(project)
