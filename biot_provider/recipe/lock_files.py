@@ -61,7 +61,7 @@ class LockFile:
     def text(self) -> str:
         """The lock file's text. Raises PackagingError if the file is not text."""
         try:
-            return self.files[self.name].decode()
+            return self.files[self.name].decode("utf-8-sig")
         except UnicodeDecodeError:
             raise PackagingError(f"{self.place}: {self.name} is not UTF-8: write it again", "BIOT-3107") from None
 

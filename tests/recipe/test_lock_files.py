@@ -151,6 +151,13 @@ def test_a_package_that_is_a_folder_of_this_machine_is_named(plugin: Plugin, nam
         plugin.built()
 
 
+def test_the_mark_that_editors_of_windows_put_first_does_not_count(plugin: Plugin) -> None:
+    plugin.runtime = "nodejs22.x"
+    plugin.file("package.json", "\ufeff{}")
+    plugin.file("package-lock.json", "\ufeff" + json.dumps({"packages": {"node_modules/a": {"version": "1.0.0"}}}))
+    assert plugin.sources().file_digests()["package-lock.json#a"] == "1.0.0"
+
+
 def test_a_lock_file_that_is_none_is_one_line(plugin: Plugin) -> None:
     plugin.file("pyproject.toml", "[project]\n")
     plugin.file("uv.lock", "not = toml = at all")
