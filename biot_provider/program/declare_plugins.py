@@ -30,15 +30,16 @@ def declare_plugins(
     """
     try:
         if overrides is None:
-            fleet = read_fleet(Path(folder), _stack_overrides(), is_unknown=_is_output)
+            fleet = read_fleet(Path(folder), _stack_overrides(), is_unknown=is_output)
         else:
-            fleet = read_fleet(Path(folder), overrides, "overrides{}", _is_output)
+            fleet = read_fleet(Path(folder), overrides, "overrides{}", is_output)
     except InputError as error:
         raise pulumi.RunError(str(error)) from None
     return {name: Plugin(name, **arguments, opts=opts) for name, arguments in fleet.items()}
 
 
-def _is_output(value: Any) -> bool:
+def is_output(value: Any) -> bool:
+    """Whether only the run of the program gives a value."""
     return isinstance(value, pulumi.Output)
 
 

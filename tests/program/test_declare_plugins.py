@@ -12,7 +12,7 @@ import pytest
 
 from biot_provider.errors import InputError
 from biot_provider.plugin.manifest.fleet import read_fleet
-from biot_provider.program.declare_plugins import declare_plugins
+from biot_provider.program.declare_plugins import declare_plugins, is_output
 
 from ..uncoded import uncoded
 
