@@ -474,6 +474,12 @@ def test_a_folder_without_a_plugin_yaml_needs_the_runtime(invoke: Invoke, tmp_pa
     assert problems.endswith("has no plugin.yaml, so say what runs it: --runtime python3.13, for example [BIOT-8060]\n")
 
 
+def test_a_plugin_yaml_stands_for_no_folder(made: Made, invoke: Invoke) -> None:
+    folder = made(ECHO)
+    problem = f"{folder / 'plugin.yaml'} is the plugin's description: name its folder, {folder} [BIOT-8060]"
+    assert invoke(folder / "plugin.yaml") == (2, "", f"biot-provider: {problem}\n")
+
+
 @contextlib.contextmanager
 def watching(folder: Path) -> Iterator[tuple[subprocess.Popen[str], Callable[[str], str]]]:
     """The command that watches, and what reads its output up to a text."""

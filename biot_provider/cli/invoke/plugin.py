@@ -50,6 +50,8 @@ def read_local_plugin(place: Path, runtime: str | None, handler: str | None) -> 
     manifest = place / MANIFEST
     if not place.exists():
         raise InputError(f"{place} does not exist: name a folder with a plugin.yaml, or a .zip", "BIOT-8060")
+    if place.name == MANIFEST and place.is_file():
+        raise WrongUsageError(f"{place} is the plugin's description: name its folder, {place.parent}", "BIOT-8060")
     if manifest.is_file():
         arguments = read_plugin(manifest)
     elif runtime is None:
