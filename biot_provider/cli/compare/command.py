@@ -90,7 +90,7 @@ def command(a: str, b: str | None, plugins: Sequence[str], ignored: Sequence[str
 
 
 def _wanted(compared: Iterator[Compared], plugins: Sequence[str], ignored: Sequence[str]) -> Iterator[Compared]:
-    """Those that are asked for, without the fields that are left out."""
+    """Yield the plugins that the user selected, without the fields that the user ignores."""
     from dataclasses import replace
 
     from biot_provider.cli.compare.differences import Verdict
