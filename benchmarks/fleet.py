@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from run import _BARE_PROVIDER, say
+from run import BARE_PROVIDER, processor_seconds, say
 
 from biot_provider.emulator import Platform
 from biot_provider.emulator.http.server import running
@@ -117,7 +116,7 @@ class Stack:
         (folder / "code" / "index.js").write_text(HANDLER)
         for number in range(files - 1):
             (folder / "code" / "lib" / f"module-{number}.js").write_text(f"exports.number = {number}\n")
-        (folder / "bare.py").write_text(_BARE_PROVIDER)
+        (folder / "bare.py").write_text(BARE_PROVIDER)
         (folder / "script.py").write_text(SCRIPT)
         settings = {"name": "bench", "runtime": {"name": "python", "options": {"virtualenv": sys.prefix}}}
         (folder / "Pulumi.yaml").write_text(json.dumps(settings))
@@ -158,18 +157,13 @@ class Stack:
         self.platform.request_log.clear()
         if latency:
             self.platform.faults.add(when="before", latency=latency, times=None)
-        before, started = _processor_seconds(), time.monotonic()
+        before, started = processor_seconds(), time.monotonic()
         self.run(*command)
-        return Took(time.monotonic() - started, _processor_seconds() - before)
+        return Took(time.monotonic() - started, processor_seconds() - before)
 
     def pulumi(self, *words: str, latency: float = 0.0) -> Took:
         """Measure a command of Pulumi's."""
         return self.measured("pulumi", *words, "--yes", "--skip-preview", "--non-interactive", latency=latency)
-
-
-def _processor_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def _load() -> str:

@@ -81,7 +81,7 @@ files = {{{{f"part_{{{{number}}}}.py": "0123456789abcdef" for number in range({F
     Bare(f"plugin-{{{{number}}}}", {{{{**arguments, **others, "code_files": files}}}})
 """
 
-_BARE_PROVIDER = """\
+BARE_PROVIDER = """\
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider
 
 
@@ -127,7 +127,7 @@ def project(folder: Path, program: str, plugins: int = PLUGINS) -> Callable[[], 
     for number in range(1, FILES):
         (folder / "code" / f"part_{number}.py").write_text(f"VALUE = {number}\n" * 50)
     (folder / "Pulumi.yaml").write_text(_PROJECT.format(venv=sys.prefix))
-    (folder / "bare.py").write_text(_BARE_PROVIDER)
+    (folder / "bare.py").write_text(BARE_PROVIDER)
     (folder / "__main__.py").write_text(program.format(plugins=plugins))
     state = folder / "state"
     state.mkdir()
@@ -147,9 +147,9 @@ def project(folder: Path, program: str, plugins: int = PLUGINS) -> Callable[[], 
         return done.stdout
 
     def preview() -> Taken:
-        started, before = time.perf_counter(), _processor_seconds()
+        started, before = time.perf_counter(), processor_seconds()
         printed = pulumi("preview", "--stack", "bench")
-        taken = Taken(time.perf_counter() - started, _processor_seconds() - before)
+        taken = Taken(time.perf_counter() - started, processor_seconds() - before)
         if f"{plugins + 1} unchanged" not in printed:
             raise SystemExit(f"the preview was to find nothing to change:\n{printed}")
         return taken
@@ -159,7 +159,7 @@ def project(folder: Path, program: str, plugins: int = PLUGINS) -> Callable[[], 
     return preview
 
 
-def _processor_seconds() -> float:
+def processor_seconds() -> float:
     """Seconds of the processor in all processes that have ended below this one."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

@@ -1,4 +1,4 @@
-"""Every error this project raises, as one tree, what it tells besides, and the one place that makes their texts.
+"""Every error that this project raises, as one tree; notices and warnings; and the one place that makes their texts.
 
     BiotError
     ├── ConfigError       the connection's configuration is missing or wrong

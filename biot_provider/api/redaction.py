@@ -225,7 +225,7 @@ def _without_blanks(view: _View) -> _View:
 
 
 def _found_parts(view: _View, parts: Sequence[_Parts]) -> Iterator[tuple[int, int]]:
-    """The spans of the text that are a part of a secret.
+    """Yield the spans of the text that are a part of a secret.
 
     A text is short and the secrets may be thousands, so that the text's pieces are looked up in theirs.
     """

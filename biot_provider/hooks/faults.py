@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from biot_provider.hooks import ADAPT_ENTITY, POST_REQUEST, PRE_REQUEST
-from biot_provider.hooks.api_ids import placeholder
+from biot_provider.hooks.api_ids import API_ID, placeholder
 from biot_provider.hooks.labels import listed
 from biot_provider.hooks.model import (
     Conflict,
@@ -15,8 +14,6 @@ from biot_provider.hooks.model import (
     Reference,
     Subscriber,
 )
-
-_API_ID = re.compile(r"(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)/\S+")
 
 EQUAL_ORDERS = "who is deployed last gets it, and the other moves up; give each an order of its own"
 """The consequence of equal orders, and what to do."""
@@ -51,7 +48,7 @@ def why_never(item: Interception, target: str, reference: Reference | None) -> s
         return None
     if item.type not in (PRE_REQUEST, POST_REQUEST):
         return "the type is none that this version knows"
-    if not _API_ID.fullmatch(item.api_id):
+    if not API_ID.fullmatch(item.api_id):
         return "its API is no method with a path behind it"
     missing = [name for name in item.filters if name not in map(placeholder, item.api_id.split("/"))]
     if missing:

@@ -7,7 +7,6 @@ default, which are added from the field.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any
@@ -93,9 +92,6 @@ Uuid = Annotated[
     Field(pattern=r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"),
     Expected("a UUID, such as 0b8f6f4e-2a55-4c4c-9d83-7f0d5b0b7a11"),
 ]
-
-API_ID = re.compile(r"(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)/\S+")
-"""The form of an API's id in interceptions: a method, directly followed by the path with its service."""
 
 
 class Model(HidesValues):

@@ -40,7 +40,7 @@ class Resource:
 class Operations(Generic[InputsT, StateT]):
     """One kind over one connection, for a run; ``show`` shows the user one line.
 
-    ``seconds`` is an operation's total time limit, by default the connection's ``requestTimeout``.
+    ``seconds`` of a write is its total time limit, by default the connection's ``requestTimeout``.
     """
 
     kind: ResourceKind[InputsT, StateT]

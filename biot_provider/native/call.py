@@ -72,15 +72,15 @@ class Call:
         return found
 
     def encoded(self, properties: Properties) -> Struct:
-        """Properties in the schema's names, secret wherever the call's own are."""
+        """Return properties by the schema's names, secret where the call's own properties are."""
         return encoded(self.camel_case(marked_like({**properties}, *self.properties.values())))
 
     def camel_case(self, properties: Properties) -> dict[str, Any]:
-        """Properties in the schema's names."""
+        """Return properties by the schema's names."""
         return camel_case(properties, *self._models)
 
     def snake_case(self, properties: Properties) -> dict[str, Any]:
-        """Properties in the fields' names."""
+        """Return properties by the fields' names."""
         return snake_case(properties, *self._models)
 
     def half_made(self, error: HalfMadeError) -> ErrorResourceInitFailed:
@@ -95,7 +95,7 @@ class Call:
         )
 
     def shown(self, text: str) -> str:
-        """A message as its user may read it."""
+        """Return a message for the user, by the schema's names and without secrets."""
         return camel_text(self._redaction(text), *self._models, keys=self._own_keys())
 
 

@@ -71,7 +71,7 @@ def _entries(folder: str) -> dict[str, os.DirEntry[str]]:
 
 
 def _is_link(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a link; npm and pnpm make junctions on Windows, which are links of its own kind to folders."""
+    """Return whether the entry is a link, or a junction: the links to folders that npm and pnpm make on Windows."""
     return entry.is_symlink() or (
         _HAS_JUNCTIONS and getattr(entry.stat(follow_symlinks=False), "st_reparse_tag", 0) == _JUNCTION
     )

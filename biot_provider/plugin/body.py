@@ -33,7 +33,7 @@ ItemT = TypeVar("ItemT")
 
 
 def create_body(wanted: PluginState, stamp: Stamp | None) -> dict[str, Any]:
-    """Everything that is set, so that no default of the platform matters."""
+    """Return the fields of a new plugin: all that are set, so that no default of the platform matters."""
     body = {to_camel(name): _wire(getattr(wanted, name)) for name in UPDATABLE}
     body |= {
         "name": wanted.name,
@@ -82,7 +82,7 @@ def update_body(
 
 
 def is_over_limit(body: Mapping[str, Any], found: PluginAnswer) -> bool:
-    """Whether the body's variables, with the platform's own that are shown, are more than AWS Lambda takes.
+    """Return whether the body's variables, with the platform's own that are shown, are more than AWS Lambda takes.
 
     AWS measures them as one JSON object.
     """

@@ -64,7 +64,7 @@ def with_defaults(given: Given) -> dict[str, Any]:
 
 
 def code_digests(values: Given, old: Given, show: Callable[[Notice], None]) -> tuple[dict[str, Any], list[Problem]]:
-    """The digests of the package; every problem with it is one of ``code``, ``build`` or ``handler``."""
+    """Return the digests of the package; every problem with it is one of ``code``, ``build`` or ``handler``."""
     recipe = recipe_of(values.get("code"), values.get("build"), values.get("runtime"))
     try:
         if recipe is not None:

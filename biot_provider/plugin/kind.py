@@ -218,10 +218,10 @@ def _may_replace(state: PluginState, unknown: frozenset[str]) -> list[str]:
 
 
 def _passes_to_another_stack(old: PluginState, new: PluginState) -> bool:
-    """Whether the resource was in another stack or project, whose stamp the plugin still carries.
+    """Return whether the resource was in another stack or project, whose stamp the plugin still carries.
 
-    So it is after `pulumi stack rename`, `pulumi state move`, or with a project's alias. The stack that has the former
-    name from now on would take the plugin for its own, and could delete it.
+    This happens after `pulumi stack rename` or `pulumi state move`, and with a project's alias. Another stack that gets
+    the former name would take the plugin for its own, and could delete it.
     """
     return bool(old.owner and new.owner) and stack_of(old.owner) != stack_of(new.owner)
 

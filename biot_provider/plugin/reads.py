@@ -151,7 +151,7 @@ def imported(answer: PluginAnswer, known: PluginState) -> PluginState:
 
 
 def _without_echoes(shown: SubscriptionsAnswer | None) -> SubscriptionsAnswer | None:
-    """Subscriptions without what the platform fills in: an order that is the plugin's, the entity of an API call."""
+    """Return subscriptions without what the platform fills in: the plugin's own order, the entity of an API call."""
     if shown is None or not shown.interceptions:
         return shown
 

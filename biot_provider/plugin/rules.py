@@ -13,7 +13,7 @@ from typing import Any
 from pydantic.alias_generators import to_camel
 
 from biot_provider.api.models.plugins import NAME_PREFIX
-from biot_provider.lifecycle.fields import API_ID
+from biot_provider.hooks.api_ids import API_ID
 from biot_provider.lifecycle.problems import SKIPPED, IsUnknown, Problem, in_path, shown
 from biot_provider.lifecycle.validation import Arguments
 from biot_provider.plugin.aws_lambda import RESERVED_VARIABLES

@@ -121,7 +121,7 @@ def must_create_before_delete(state: PluginState, wanted: PluginState) -> bool:
 
 
 def system_variables(variables: Mapping[str, str] | None) -> dict[str, str]:
-    """A plugin's variables that the platform sets itself."""
+    """Return a plugin's variables that the platform sets itself."""
     return {key: value for key, value in (variables or {}).items() if key.startswith(_SYSTEM_PREFIX)}
 
 

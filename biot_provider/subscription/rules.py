@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from biot_provider.lifecycle.fields import API_ID
+from biot_provider.hooks.api_ids import API_ID
 from biot_provider.lifecycle.problems import IsUnknown, Problem, by_path, in_path, nearest, shown
 from biot_provider.lifecycle.validation import Arguments
 from biot_provider.subscription.model import (

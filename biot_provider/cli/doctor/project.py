@@ -69,7 +69,7 @@ def plugins(folder: Path, overrides: Any, program: Path | None = None) -> str:
 
     A folder without any may hold the code of what the program declares one by one, if that reads no folder.
     """
-    # Imported here: it loads Pulumi's SDK, which only this check needs.
+    # Imported here: it loads the plugin's models, which only this check needs.
     from biot_provider.plugin.manifest.fleet import read_fleet
 
     shown = Path(os.path.relpath(folder))

@@ -134,7 +134,7 @@ def declared(stack: Stack, plugins: Path | None, *, whole: bool) -> tuple[Pictur
 
 
 def _add_files(found: Subscriptions, stack: Stack, plugins: Path | None, more: str) -> None:
-    # Imported here: it loads Pulumi's SDK, which only this source needs.
+    # Imported here: it loads the rules of plugin.yaml, which only this source needs.
     from biot_provider.plugin.manifest.fleet import read_fleet
 
     base = stack.project.folder if stack.project else Path.cwd()

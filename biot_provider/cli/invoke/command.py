@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from biot_provider.errors import BiotError, shown_size
+from biot_provider.errors import BiotError, PackagingError, shown_size
 
 from ..commands import FILE, FILE_OR_FOLDER, Command
 from ..console import counted, print_problem, print_result
@@ -218,7 +218,6 @@ class _Session:
 def _fitted(folder: Path, runtime: str) -> str | None:
     """Have the package's distributions fit the interpreter that is here, and return what was done for that."""
     from biot_provider.emulator.functions.runtime import FittingError, fit
-    from biot_provider.errors import PackagingError
 
     try:
         return fit(folder, runtime)

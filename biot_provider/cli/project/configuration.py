@@ -131,7 +131,7 @@ def secrets(source: Mapping[str, Any], suffix: str = "") -> list[str]:
 
 
 def _effective(environment: Mapping[str, str], suffix: str) -> dict[str, str]:
-    """The environment, in which a variable with the suffix stands for the one without."""
+    """Return the environment, in which a variable with the suffix stands for the one without."""
     own = {name: environment.get(f"{name}_{suffix}") for name in VARIABLES.values() if name and suffix}
     return {**environment, **{name: value for name, value in own.items() if value}}
 

@@ -56,7 +56,7 @@ class StackResource:
     properties: Mapping[str, Any]
 
     def known(self, **more: Any) -> dict[str, Any]:
-        """The properties that are known, and those given here in their place."""
+        """Return the properties that are known, and those given here in their place."""
         return {key: value for key, value in {**self.properties, **more}.items() if value is not None}
 
 

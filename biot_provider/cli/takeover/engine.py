@@ -38,7 +38,7 @@ def require_engine() -> None:
 
 
 def commands(target: Target, file: Path) -> list[str]:
-    """The two commands that follow, as the user types them where the file's path holds."""
+    """Return the two commands that follow, as the user types them where the file's path holds."""
     stack = f" --stack {shlex.quote(target.stack)}"
     return [
         f"{ENGINE} import --file {shlex.quote(str(file))} --generate-code=false{stack}",
@@ -47,7 +47,7 @@ def commands(target: Target, file: Path) -> list[str]:
 
 
 def configuration(target: Target) -> dict[str, Any]:
-    """The stack's configuration, secrets in plain text: of each key ``value`` and, of a map, ``objectValue``.
+    """Return the stack's configuration, secrets in plain text: of each key ``value`` and, of a map, ``objectValue``.
 
     Raises CommandError.
     """
@@ -56,7 +56,7 @@ def configuration(target: Target) -> dict[str, Any]:
 
 
 def resources_in_state(target: Target) -> frozenset[tuple[str, str]]:
-    """The kind, such as ``Plugin``, and the id of each resource that the stack has. Raises CommandError."""
+    """Return the kind, such as ``Plugin``, and the id of each resource that the stack has. Raises CommandError."""
     deployment = _json(target, "stack", "export").get("deployment") or {}
     resources = deployment.get("resources") or ()
     return frozenset((kind, str(item.get("id"))) for item in resources if (kind := kind_of(item.get("type"))))

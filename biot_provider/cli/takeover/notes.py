@@ -28,7 +28,7 @@ class Notes:
             subjects.append(subject)
 
     def lines(self) -> list[str]:
-        """The notes, one a line, in the order in which their texts came."""
+        """Return the notes, one a line, in the order in which their texts came."""
         return [f"{_listed(subjects)}: {text}" if subjects else text for text, subjects in self._subjects.items()]
 
 

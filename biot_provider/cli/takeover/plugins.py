@@ -39,7 +39,7 @@ class DeclaredContent:
 
 
 def declared_content(manifest: Path, note: Note) -> DeclaredContent:
-    """The code or the image that a plugin.yaml declares; none where it cannot be read."""
+    """Return the code or the image that a plugin.yaml declares; none where it cannot be read."""
     from biot_provider.plugin.manifest.fleet import read_plugin
 
     if not manifest.is_file():
@@ -56,9 +56,9 @@ def declared_content(manifest: Path, note: Note) -> DeclaredContent:
 
 
 def taken_over(kind: Kind, answer: PluginAnswer, context: Context, content: DeclaredContent, note: Note) -> PluginState:
-    """The state in which a stack has the plugin that the platform shows; ``note`` gets what the user should know.
+    """Return the state with which a stack takes over a plugin that the platform shows.
 
-    What the platform does not show is as by default.
+    What the platform does not show has its default. ``note`` gets what the user should know.
     """
     here = {"__owner": context.owner, "__platform": context.settings.base_url}
     is_image = answer.deployment_package_type == "IMAGE"
@@ -92,7 +92,7 @@ def _with_code(
     silent: Context,
     note: Callable[[str], None],
 ) -> PluginState:
-    """The state with the declared code, where the stamp says that it is what runs."""
+    """Return the state with the declared code, where the stamp says that it is what runs."""
     deployed = stamp.digest if stamp is not None and is_digest(stamp.digest) else None
     if "code" not in code:
         if needs_code(state, stamp):
@@ -121,7 +121,7 @@ def _with_code(
 
 
 def needs_code(state: PluginState, stamp: Stamp | None) -> bool:
-    """Whether the plugin runs code of this very resource that the state is without.
+    """Return whether the plugin runs code of this very resource that the state is without.
 
     A refresh shows that code, and `pulumi up` replaces a plugin whose code is not declared any more.
     """

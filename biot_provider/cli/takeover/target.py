@@ -54,11 +54,11 @@ class Target:
         return self.stack.rpartition("/")[2]
 
     def owner(self, resource_name: str, parent: Parent | None = None) -> str:
-        """The owner as the program that declares the resource gives it."""
+        """Return the owner as the program that declares the resource gives it."""
         return owner_of(self.project.name, self.short_stack, parent.types if parent else (), resource_name)
 
     def context(self, owner: str, show: Callable[[Notice], None]) -> Context:
-        """What an operation on a resource of this owner needs."""
+        """Return what an operation on a resource of this owner needs."""
         return Context(self.connection, owner, show)
 
 

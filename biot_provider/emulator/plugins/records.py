@@ -71,6 +71,6 @@ def drop_unused_code(db: sqlite3.Connection) -> None:
 
 
 def uses(db: sqlite3.Connection, tag: str) -> bool:
-    """Whether a plugin runs the image of this tag."""
+    """Return whether a plugin runs the image of this tag."""
     row = db.execute("SELECT 1 FROM plugins WHERE json_extract(record, '$.imageTag') = ?", (tag,)).fetchone()
     return row is not None

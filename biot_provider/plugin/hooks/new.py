@@ -38,7 +38,7 @@ class NewHooks:
         self._lock = threading.Lock()
 
     def notices(self, given: Given, old: Given, live: LiveHooks) -> Iterator[Notice]:
-        """Each notice about subscriptions that the inputs before did not have; no request where there is none."""
+        """Yield each notice about subscriptions that the inputs before did not have; no request where there is none."""
         name = given.get("name")
         if isinstance(name, str):
             for code, text in self._lines(name, given, old, live):

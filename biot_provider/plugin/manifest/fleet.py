@@ -14,7 +14,7 @@ from biot_provider.plugin.manifest.folders import MANIFEST, find_manifests
 from biot_provider.plugin.manifest.yaml_file import read_written
 
 STACK = "stack configuration 'plugins{}'"
-"""Where the overrides stand, as an error names it, with a plugin's name behind a dot or without."""
+"""The place of the overrides in errors. ``{}`` is empty, or a dot and a plugin's name."""
 
 _CODE = "code"
 _NOT_CODE = frozenset({MANIFEST, ".gitignore", ".biotignore", ".git", ".DS_Store", "__pycache__"})
@@ -30,9 +30,9 @@ def read_fleet(
     place: str = STACK,
     is_unknown: Callable[[Any], bool] = _never,
 ) -> dict[str, dict[str, Any]]:
-    """The arguments of each plugin below a folder. Raises InputError with every problem found.
+    """Return the arguments of each plugin below a folder. Raises InputError with every problem found.
 
-    ``is_unknown`` tells the values of overrides that only a run of the program gives.
+    ``is_unknown`` tells whether a value of an override is known only in a run of the program.
     """
     problems: list[str] = []
     manifests = {manifest.parent.name: manifest for manifest in find_manifests(folder, MANIFEST_KEYS, problems)}
@@ -56,9 +56,9 @@ def read_fleet(
 
 
 def read_plugin(manifest: Path, override: Any = None, place: str = "override") -> dict[str, Any]:
-    """The arguments of the plugin that this plugin.yaml describes, together with an override that stands in a place.
+    """Return the arguments of the plugin that a plugin.yaml describes, changed by an override.
 
-    Raises InputError with every problem found.
+    ``place`` is the override's place in errors. Raises InputError with every problem found.
     """
     problems: list[str] = []
     arguments = _plugin(manifest, override, place, problems, _never)
@@ -86,7 +86,7 @@ def _plugin(
 
 
 def _shared_names(fleet: Mapping[str, Mapping[str, Any]], manifests: Mapping[str, Path]) -> list[str]:
-    """A folder that was copied is often left with the name of its origin."""
+    """Return the problems of plugins with the same name: a copied folder often keeps the name of its origin."""
     first: dict[Any, str] = {}
     problems = []
     for folder, arguments in fleet.items():
@@ -99,7 +99,7 @@ def _shared_names(fleet: Mapping[str, Mapping[str, Any]], manifests: Mapping[str
 
 
 def _code_beside(manifest: Path) -> Path | None:
-    """The code in a plugin's folder: a folder `code` where it is all there is, else the plugin's folder itself."""
+    """Return a plugin's code: its folder `code` if that is all there is, else its folder; None for an empty folder."""
     entries = [entry for entry in manifest.parent.iterdir() if entry.name not in _NOT_CODE]
     if not entries:
         return None

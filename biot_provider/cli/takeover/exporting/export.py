@@ -138,7 +138,7 @@ class _Export:
         )
 
     def _manifests(self, live: Mapping[str, PluginAnswer], patterns: Sequence[str]) -> Iterable[Manifest]:
-        """The file of each plugin, compared with the one that is there."""
+        """Yield the file of each plugin, compared with the one that is there."""
         kind = Kind(PLUGIN)
         folders = folders_of(live, self._out)
         for number, name in enumerate(selected(live, patterns, self._notes.add), start=1):
@@ -162,7 +162,7 @@ class _Export:
             yield manifest
 
     def _own_account(self, live: Mapping[str, PluginAnswer]) -> Iterable[Existing]:
-        """The resources of one's own account, but those that the stack declares elsewhere."""
+        """Yield the resources of one's own account, but those that the stack declares elsewhere."""
         program = _text(self._own_file) if self._own_file else ""
         for resource in own_account(self._target, live, self._notes.add):
             if self._is_in_state(resource) and not declares(program, resource):
@@ -201,7 +201,7 @@ class _Export:
         return files
 
     def _difference(self, file: NewFile, status: str) -> list[str]:
-        """What differs in a file without secrets, as lines of a diff."""
+        """Return what differs in a file without secrets, as lines of a diff."""
         if status != DIFFERENT or file.mode == PRIVATE:
             return []
         there = _text(file.path).splitlines()
@@ -209,7 +209,7 @@ class _Export:
         return [*lines]
 
     def _secrets(self, others: Iterable[Existing]) -> dict[str, str]:
-        """The secrets that the program of one's own account asks for and the configuration lacks."""
+        """Return the secrets that the program of one's own account asks for and the configuration lacks."""
         due: dict[str, str] = {}
         for key, value in (item for other in others for item in secret_values(other)):
             is_kept = self._variables.is_kept(key, value)
@@ -229,7 +229,7 @@ def _unheard(_subject: str, _note: str) -> None:
 
 
 def _text(file: Path) -> str:
-    """The text of a file, empty where it cannot be read."""
+    """Return the text of a file, empty where it cannot be read."""
     try:
         return file.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -248,7 +248,7 @@ def _status(file: NewFile) -> str:
 
 
 def _relative(path: Path) -> Path:
-    """A path as a program in this folder names it."""
+    """Return a path as a program in this folder names it."""
     try:
         return Path(os.path.relpath(path))
     except ValueError:  # on another drive of Windows

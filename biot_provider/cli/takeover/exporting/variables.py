@@ -47,7 +47,7 @@ class Variables:
             self.overrides = self._overrides()
 
     def place(self, folder: str) -> str:
-        """Where the values of a plugin's variables are, as its plugin.yaml says it."""
+        """Return the place of a plugin's values, as the comment in its plugin.yaml names it."""
         if self.file is not None:
             return f"a file beside the program, {self.file.name}"
         return f"the stack's configuration, {self._key}, under {folder}.environmentVariables"
@@ -69,12 +69,12 @@ class Variables:
         keep_secrets(self.target, others, show)
 
     def is_kept(self, key: str, value: str) -> bool | None:
-        """Whether the configuration has this value at a key of the project; None where it has another one."""
+        """Return whether the configuration has this value at a key of the project; None where it has another one."""
         kept = self._values.get(f"{self.target.project.name}:{key}", {}).get("value")
         return False if kept is None else kept == value or None
 
     def text(self, variables: Mapping[str, Mapping[str, str]], folders: Collection[str]) -> str:
-        """The user's own file: overrides, as `declare_plugins` takes them; those of other folders stay in it."""
+        """Return the user's own file: overrides, as `declare_plugins` takes them; those of other folders stay in it."""
         try:
             there = json.loads(self.file.read_bytes()) if self.file else {}
         except (OSError, ValueError):
@@ -113,6 +113,6 @@ class Variables:
 
 
 def with_variables(override: Override, values: Mapping[str, str]) -> Override:
-    """An override with these variables added."""
+    """Return an override with these variables added."""
     kept = override.get("environmentVariables")
     return {**override, "environmentVariables": {**(kept if isinstance(kept, Mapping) else {}), **values}}

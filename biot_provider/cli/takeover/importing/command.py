@@ -137,7 +137,10 @@ def _run(options: ImportOptions) -> int:
 
 
 def _due(values: Mapping[str, str], target: Target, *, force: bool) -> dict[str, str]:
-    """The values that the configuration does not have. Raises CommandError where it has others, unless forced."""
+    """Return the values that the configuration lacks.
+
+    Raises CommandError for a key that has another value, unless forced.
+    """
     from ...errors import CommandError
     from ..engine import configuration
 
