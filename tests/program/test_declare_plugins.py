@@ -33,7 +33,7 @@ class Folder:
             (folder / "index.js").write_text("exports.handler = async () => ({ statusCode: 200 })\n")
 
     def read(self, overrides: Any = None) -> dict[str, dict[str, Any]]:
-        return read_fleet(self.path, overrides or {}, is_unknown=lambda value: isinstance(value, pulumi.Output))
+        return read_fleet(self.path, overrides or {}, is_unknown=is_output)
 
     def problems(self, overrides: Any = None) -> list[str]:
         with pytest.raises(InputError) as raised:
