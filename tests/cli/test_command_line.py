@@ -221,3 +221,14 @@ def test_what_the_output_cannot_encode_is_escaped(tmp_path: Path) -> None:
     done = subprocess.run(command, env=environment, capture_output=True)
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"\\u0142\\u0105ka" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["doctor", "graph", "export --out here", "import guard=guard"])
+def test_an_empty_name_of_a_stack_stands_for_no_other_stack(
+    command: str, doctor: Doctor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    doctor.environment(PULUMI_STACK="production")
+    assert main([*command.split(), "--stack", ""]) != 0
+    printed = "".join(capsys.readouterr())
+    assert "which stack? the name given is empty; name one with --stack" in printed
+    assert "production" not in printed

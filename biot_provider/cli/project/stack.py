@@ -62,10 +62,17 @@ class StackResource:
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack of the project in this folder; without a name, the environment's connection."""
+    """A stack of the project in this folder; without a name, the environment's connection.
+
+    Raises CommandError for an empty name, which a pipeline gives whose variable is not set.
+    """
 
     name: str | None
     project: Project | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        if self.name == "":
+            raise CommandError("which stack? the name given is empty; name one with --stack", "BIOT-8056")
 
     @classmethod
     def find(cls, name: str | None) -> Stack:
@@ -87,7 +94,8 @@ class Stack:
         """Return the stack of this name, else of PULUMI_STACK, else the selected one. Raises CommandError."""
         project = find_project(Path.cwd())
         try:
-            name = name or os.environ.get(STACK_VARIABLE) or run_engine(*_SELECTED, folder=project.folder)
+            if name is None:
+                name = os.environ.get(STACK_VARIABLE) or run_engine(*_SELECTED, folder=project.folder)
         except CommandError as problem:
             raise CommandError(f"which stack? {problem.text}; name one with --stack", "BIOT-8056") from None
         return cls(name, project)

@@ -525,8 +525,8 @@ from biot_provider.emulator import Platform
 from biot_provider.emulator.images.registry import RegistryError
 
 with Platform(Path(sys.argv[1])) as platform:
-    end, pushed = time.time() + 20, 0
-    while pushed < 8 and time.time() < end:
+    end, pushed = time.time() + 60, 0
+    while not Path(sys.argv[2]).exists() and time.time() < end:
         try:
             platform.images.add("same")
         except (RegistryError, FileNotFoundError):
@@ -545,10 +545,10 @@ def test_pushes_and_deletions_of_two_processes_leave_no_tag_without_its_image(
 ) -> None:
     # Without a time of grace whatever is no image yet may go at any moment.
     monkeypatch.setattr(registry, "BLOB_GRACE_SECONDS", 0.0)
-    command = script(PUSHER, tmp_path / "data")
+    command = script(PUSHER, tmp_path / "data", tmp_path / "enough")
     deleted = 0
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as pusher:
-        while pusher.poll() is None:
+        while pusher.poll() is None and deleted < 4:
             if inside.create(deploymentPackageType="IMAGE", imageTag="same").status_code == 201:
                 with platform._store.writing():
                     assert set(platform.images.tags()) == {"same"}
