@@ -197,7 +197,8 @@ def _of_npm(lock: LockFile, with_dev: bool) -> Iterator[tuple[str, str]]:
     content = json.loads(lock.text)
     packages: Mapping[str, Any] = content.get("packages") or content.get("dependencies") or {}
     for path, package in packages.items():
-        is_left_out = not with_dev and (package.get("dev") or package.get("devOptional"))
+        # One for development that something else has as an optional one ("devOptional") is installed all the same.
+        is_left_out = not with_dev and package.get("dev")
         if path and _is_for_lambda(package) and not is_left_out and "version" in package:
             # Of a repository it may be an address, with a token.
             yield path.rpartition("node_modules/")[2], redact(str(package["version"]), ())

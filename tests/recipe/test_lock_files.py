@@ -110,11 +110,12 @@ def test_npm_s_versions_are_those_that_run_on_lambda(plugin: Plugin) -> None:
         "node_modules/a": {"version": "1.0.0"},
         "node_modules/b/node_modules/a": {"version": "2.0.0"},
         "node_modules/dev": {"version": "3.0.0", "dev": True},
+        "node_modules/both": {"version": "4.0.0", "devOptional": True},
     }
     plugin.file("package.json", "{}")
     plugin.file("package-lock.json", json.dumps({"packages": packages}))
     versions = {k.partition("#")[2]: v for k, v in plugin.sources().file_digests().items() if "#" in k}
-    assert versions == {"@esbuild/linux-x64": "1.0.0", "a": "1.0.0 or 2.0.0"}
+    assert versions == {"@esbuild/linux-x64": "1.0.0", "a": "1.0.0 or 2.0.0", "both": "4.0.0"}
 
 
 @pytest.mark.parametrize(
