@@ -268,8 +268,9 @@ def test_a_push_after_a_pause_opens_the_registry_again(
     images: Images, code: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("biot_provider.emulator.platform.PUSH_SECONDS", 0.2)
+    others = {*threading.enumerate()}  # registries of other tests close later
     images.create(**code)
-    while any(thread.name == "emulator" for thread in threading.enumerate()):
+    while any(thread.name == "emulator" for thread in {*threading.enumerate()} - others):
         time.sleep(0.02)
     images.file("code/index.py", "x = 1\n")
     images.create(**code)
