@@ -58,11 +58,13 @@ def list_folder(root: Path, without: frozenset[str] = frozenset()) -> list[Sourc
                 with reading(root, path):
                     raise
             if not stat.S_ISREG(status.st_mode):
-                raise PackagingError(
-                    f"{root}: {shown(path)} is a socket, pipe or device; remove it or {_LEAVE_IT_OUT}", "BIOT-3012"
-                )
+                raise _no_file(root, path, f" or {_LEAVE_IT_OUT}")
             found.append(SourceFile(path, status.st_size, executable(status.st_mode), stamp(status, now)))
     return found
+
+
+def _no_file(root: Path, path: str, or_else: str = "") -> PackagingError:
+    return PackagingError(f"{root}: {shown(path)} is a socket, pipe or device; remove it{or_else}", "BIOT-3012")
 
 
 def _entries(folder: str) -> dict[str, os.DirEntry[str]]:
@@ -91,6 +93,8 @@ def _with_own_files(
         path = rules.prefix + name
         if _is_link(entry):
             _inside(root, real_root, path, _real_path(entry))
+        if not entry.is_file():  # to read a pipe would take forever
+            raise _no_file(root, path)
         with reading(root, path):
             return Path(entry.path).read_bytes()
 

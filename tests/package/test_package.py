@@ -481,10 +481,12 @@ class TestWhatCannotBecomeAPackage:
         with pytest.raises(PackagingError, match="holds nothing to deploy"):
             read_package(tmp_path)
 
-    def test_a_pipe(self, tmp_path: Path) -> None:
-        os.mkfifo(tmp_path / "pipe")
+    @pytest.mark.parametrize("name", ["pipe", ".gitignore", ".biotignore"])
+    def test_a_pipe(self, tmp_path: Path, name: str) -> None:
+        write_tree(tmp_path, FILES)
+        os.mkfifo(tmp_path / name)
 
-        with pytest.raises(PackagingError, match="pipe is a socket, pipe or device; remove it"):
+        with pytest.raises(PackagingError, match=f"{name} is a socket, pipe or device; remove it"):
             read_package(tmp_path)
 
     def test_a_socket(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
