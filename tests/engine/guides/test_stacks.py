@@ -303,5 +303,5 @@ def _every_command_of_the_guide_is_known(team: Team) -> None:
         words = command.split()
         known = [word for word in words[1:3] if re.fullmatch("[a-z]+", word)]
         help_text = team.shell(" ".join([words[0], *known, "--help"]))
-        for flag in re.findall(r"--[a-z-]+", command.partition(" -- ")[0]):
+        for flag in re.findall(r"--[a-z-]+", " ".join(words).partition(" -- ")[0]):
             assert flag in help_text, command
