@@ -40,6 +40,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A cache of this run's own, which the processes that tests start have too."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BIOT_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("npm_config_fetch_timeout", "30000")  # npm waits five minutes before it repeats a request
         yield
 
 
