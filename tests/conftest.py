@@ -40,7 +40,9 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A cache of this run's own, which the processes that tests start have too."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BIOT_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
-        patch.setenv("npm_config_fetch_timeout", "30000")  # npm waits five minutes before it repeats a request
+        # npm waits ten seconds before it repeats a download, then a minute, also where the hash is wrong.
+        patch.setenv("npm_config_fetch_retry_mintimeout", "100")
+        patch.setenv("npm_config_fetch_retry_maxtimeout", "1000")
         yield
 
 
