@@ -9,6 +9,9 @@ SOURCES := biot_provider tests tools benchmarks plugins __main__.py
 DEPLOYED := biot_provider/starters/python plugins/rhythm-check plugins/vitals-guard
 PYTEST := $(BIN)/python -m pytest -q -n auto --dist worksteal
 
+# Tests and `pulumi up` start hundreds of processes: what the first one compiles is there for the others.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The local stack keeps its state beside the project and its only secrets belong to the embedded platform.
 LOCAL := PULUMI_BACKEND_URL=file://$(CURDIR)/.pulumi/state PULUMI_CONFIG_PASSPHRASE= PULUMI_SKIP_UPDATE_CHECK=1
 

@@ -1,4 +1,4 @@
-"""The stack's program: declare what plugins/*/plugin.yaml describes and one plugin by hand, export what came of it."""
+"""The stack's program: declares the plugins of plugins/*/plugin.yaml and one by hand, and exports their outputs."""
 
 import pulumi
 
@@ -7,10 +7,10 @@ import biot_provider as biot
 config = pulumi.Config()
 opts = pulumi.ResourceOptions(protect=config.get_bool("protect"))
 
-# What differs in this stack stands in stacks/Pulumi.<stack>.yaml, under biot-plugins:plugins.
+# Values that differ in this stack are in stacks/Pulumi.<stack>.yaml, under biot-plugins:plugins.
 plugins = biot.declare_plugins("plugins", opts=opts)
 
-# A container image, for what no .zip can hold: here a base image with the code as one more layer, built without Docker.
+# A container image, for code that does not fit into a .zip: a base image with the code as one layer, without Docker.
 rhythm_image = biot.PluginImage(
     "rhythm-check",
     code="plugins/rhythm-check",

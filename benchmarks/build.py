@@ -48,16 +48,16 @@ def seconds(action: Callable[[], object]) -> float:
 
 
 def checked(code: Path, build: Any, old: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a preview finds out about the code. Ends the program for a problem."""
+    """Return the digests that a preview computes for the code. Ends the program on a problem."""
     values = {"code": str(code), "build": build, "runtime": RUNTIME, "handler": "index.handler"}
-    digests, problems = code_digests(values, old, lambda line: reports.append(line))
+    digests, problems = code_digests(values, old, lambda notice: reports.append(str(notice)))
     if problems:
         raise SystemExit("\n".join(map(str, problems)))
     return digests | {"handler": "index.handler"}
 
 
 reports: list[str] = []
-"""What the checks have said: a line for each build."""
+"""The lines that the checks reported: one for each build."""
 
 
 def unchanged(code: Path) -> None:
@@ -77,7 +77,7 @@ def unchanged(code: Path) -> None:
 
 
 def pip_install(code: Path, folder: Path) -> None:
-    """Make the package as the AWS documentation has it done by hand."""
+    """Make the package by hand, as in the AWS documentation."""
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(code, folder)
     where = ["--target", str(folder), "--platform", "manylinux2014_x86_64", "--python-version", RUNTIME[6:]]
@@ -88,7 +88,7 @@ def pip_install(code: Path, folder: Path) -> None:
 
 
 def sam_build(folder: Path) -> None:
-    """Have AWS's own tool make the package, without Docker."""
+    """Make the package with AWS's own tool, without Docker."""
     subprocess.run(["sam", "build", "--cached"], cwd=folder, check=True, capture_output=True)  # noqa: S607
 
 

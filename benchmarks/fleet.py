@@ -1,4 +1,4 @@
-"""A stack of a hundred plugins on a platform that takes 50 ms for each request: part of `make bench`.
+"""A stack of a hundred plugins on a platform with 50 ms per request: part of `make bench`.
 
 1. `pulumi refresh`, against the same on a platform that takes no time: seconds and requests.
 2. `pulumi up` that creates them, each with code, against as many bare resources on no platform, which is the engine's
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from run import _BARE_PROVIDER, say
+from run import BARE_PROVIDER, processor_seconds, say
 
 from biot_provider.emulator import Platform
 from biot_provider.emulator.http.server import running
@@ -99,14 +98,14 @@ with ThreadPoolExecutor(16) as threads:
 
 
 class Took(NamedTuple):
-    """Seconds by the clock, and of processor time in all processes that were started."""
+    """Wall-clock seconds, and processor seconds of all started processes."""
 
     seconds: float
     processor: float
 
 
 class Stack:
-    """A project with one program, and a platform of its own."""
+    """A project with one program, and a separate platform."""
 
     def __init__(
         self, folder: Path, program: str, *, files: int = 1, variables: int = 2, plugins: int = PLUGINS
@@ -117,7 +116,7 @@ class Stack:
         (folder / "code" / "index.js").write_text(HANDLER)
         for number in range(files - 1):
             (folder / "code" / "lib" / f"module-{number}.js").write_text(f"exports.number = {number}\n")
-        (folder / "bare.py").write_text(_BARE_PROVIDER)
+        (folder / "bare.py").write_text(BARE_PROVIDER)
         (folder / "script.py").write_text(SCRIPT)
         settings = {"name": "bench", "runtime": {"name": "python", "options": {"virtualenv": sys.prefix}}}
         (folder / "Pulumi.yaml").write_text(json.dumps(settings))
@@ -153,23 +152,18 @@ class Stack:
         return done.stdout
 
     def measured(self, *command: str, latency: float = 0.0) -> Took:
-        """Measure a command on a platform that takes so long for each request."""
+        """Measure a command on a platform with this delay per request."""
         self.platform.faults.clear()
         self.platform.request_log.clear()
         if latency:
             self.platform.faults.add(when="before", latency=latency, times=None)
-        before, started = _processor_seconds(), time.monotonic()
+        before, started = processor_seconds(), time.monotonic()
         self.run(*command)
-        return Took(time.monotonic() - started, _processor_seconds() - before)
+        return Took(time.monotonic() - started, processor_seconds() - before)
 
     def pulumi(self, *words: str, latency: float = 0.0) -> Took:
         """Measure a command of Pulumi's."""
         return self.measured("pulumi", *words, "--yes", "--skip-preview", "--non-interactive", latency=latency)
-
-
-def _processor_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def _load() -> str:
@@ -217,7 +211,7 @@ def creates(folder: Path) -> None:
 
 
 def state(folder: Path) -> None:
-    """Compare what the state holds of one resource."""
+    """Compare the size of one resource in state."""
     for files, variables in ((20, 0), (200, 0), (20, 10)):
         sizes = []
         for kind, program in (("ours", OURS), ("bare", BARE_SECRETS)):

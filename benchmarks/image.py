@@ -77,11 +77,11 @@ class Project:
             (self._folder / folder / "index.py").write_text(text)
 
     def up(self) -> None:
-        """The deployment that is measured."""
+        """Run the deployment that is measured."""
         self._pulumi("up", "--stack", "bench", "--yes", "--skip-preview")
 
     def by_hand(self, reference: str) -> None:
-        """What a user does without us, logged in already."""
+        """Do by hand what a user does without this package, already logged in."""
         for words in (("build", "--quiet", "--tag", reference, "context"), ("push", "--quiet", reference)):
             run(["docker", *words], self._folder, self._environment)
 
@@ -99,7 +99,7 @@ def run(command: list[str], folder: Path, environment: Mapping[str, str], given:
 
 
 def timed(act: Callable[[], None]) -> float:
-    """The seconds it takes."""
+    """Return the seconds it takes."""
     started = time.perf_counter()
     act()
     return time.perf_counter() - started

@@ -59,7 +59,7 @@ sys.addaudithook(note)
 
 
 def load() -> str:
-    """The machine's load, as rows show it."""
+    """Return the machine's load, as rows show it."""
     return f"load {os.getloadavg()[0]:.1f}"
 
 

@@ -1,12 +1,12 @@
-"""The benchmarks of a preview and of the provider's start, as ratios of two things measured in turn: `make bench`.
+"""Benchmarks of a preview and of the provider's start, as ratios of two measurements in turn: `make bench`.
 
 1. A preview of 200 plugins with nothing to change, each of 20 files and 2 variables, against the same program with 200
    bare dynamic resources; and against these with as many properties as a plugin has, which is the engine's own share.
 2. The processor's time for a preview of 1,000, against bare resources, and against five times that of 200.
 3. The provider process: from its start to its first answered check, against a bare dynamic provider's.
 
-Absolute times depend on the machine and on what else it does, which the load tells of; the ratio, pair by pair, is what
-is meant to be compared, and the ratio of the processor's time most of all.
+Absolute times depend on the machine and its load, which is shown; compare the ratio, pair by pair, and above all the
+ratio of processor time.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ files = {{{{f"part_{{{{number}}}}.py": "0123456789abcdef" for number in range({F
     Bare(f"plugin-{{{{number}}}}", {{{{**arguments, **others, "code_files": files}}}})
 """
 
-_BARE_PROVIDER = """\
+BARE_PROVIDER = """\
 from pulumi.dynamic import CreateResult, DiffResult, Resource, ResourceProvider
 
 
@@ -121,13 +121,13 @@ class Taken(NamedTuple):
 
 
 def project(folder: Path, program: str, plugins: int = PLUGINS) -> Callable[[], Taken]:
-    """Deploy a program once; what is returned previews it."""
+    """Deploy a program once; return a function that previews it."""
     (folder / "code").mkdir(parents=True)
     (folder / "code" / "index.py").write_text("def handler(event, context):\n    return {}\n")
     for number in range(1, FILES):
         (folder / "code" / f"part_{number}.py").write_text(f"VALUE = {number}\n" * 50)
     (folder / "Pulumi.yaml").write_text(_PROJECT.format(venv=sys.prefix))
-    (folder / "bare.py").write_text(_BARE_PROVIDER)
+    (folder / "bare.py").write_text(BARE_PROVIDER)
     (folder / "__main__.py").write_text(program.format(plugins=plugins))
     state = folder / "state"
     state.mkdir()
@@ -147,9 +147,9 @@ def project(folder: Path, program: str, plugins: int = PLUGINS) -> Callable[[], 
         return done.stdout
 
     def preview() -> Taken:
-        started, before = time.perf_counter(), _processor_seconds()
+        started, before = time.perf_counter(), processor_seconds()
         printed = pulumi("preview", "--stack", "bench")
-        taken = Taken(time.perf_counter() - started, _processor_seconds() - before)
+        taken = Taken(time.perf_counter() - started, processor_seconds() - before)
         if f"{plugins + 1} unchanged" not in printed:
             raise SystemExit(f"the preview was to find nothing to change:\n{printed}")
         return taken
@@ -159,14 +159,14 @@ def project(folder: Path, program: str, plugins: int = PLUGINS) -> Callable[[], 
     return preview
 
 
-def _processor_seconds() -> float:
+def processor_seconds() -> float:
     """Seconds of the processor in all processes that have ended below this one."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
 
 def previews(root: Path) -> None:
-    """Report what a preview takes, and how it grows."""
+    """Report the time of a preview, and its growth."""
     programs = {"ours": _OURS, "bare": _BARE, "same data": _SAME_DATA}
     measured = {name: project(root / name, program) for name, program in programs.items()}
     in_turn(measured, 1)  # a round that does not count, for the caches
@@ -207,7 +207,7 @@ def _load() -> str:
 
 @contextmanager
 def provider_process(folder: Path) -> Iterator[provider_pb2_grpc.ResourceProviderStub]:
-    """A new provider process, configured for the embedded platform."""
+    """Start a provider process, configured for the embedded platform."""
     command = [sys.executable, "-u", "-m", "pulumi.dynamic"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=folder) as process:  # noqa: S603
         try:

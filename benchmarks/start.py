@@ -1,6 +1,6 @@
-"""What passes before the first line of a program and the first resource, measured in turn in one run.
+"""The time before the first line of a program and the first resource, measured in turn in one run.
 
-All of it is work of processors, so it is given in processor seconds: other load on the machine changes little.
+All results are processor seconds, which other load on the machine changes little.
 
 1. The program: its import of ``biot.Plugin``, against ``import pulumi`` alone.
 2. The native provider's process: from its start to its first answered check, against one that imports what any
@@ -57,7 +57,7 @@ def _row(title: str, ours: Callable[[], None], bare: Callable[[], None], than: s
 
 
 def _seconds(run: Callable[[], None]) -> float:
-    """The processor seconds of the processes that it starts, and of theirs."""
+    """Return the processor seconds of the processes that it starts, and of theirs."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     run()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

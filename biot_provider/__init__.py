@@ -70,11 +70,11 @@ _MODULES = {
     "get_public_key": "functions",
     "list_plugins": "functions",
 }
-"""Where the names are below ``program/``; the others are beside the class ``Plugin``."""
+"""The modules of the names below ``program/``; other names are in the module of the class ``Plugin``."""
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name when it is used: the provider's process uses none of them, and a program few."""
+    """Import a name on first use: the provider's process uses none of them, and a program only a few."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = importlib.import_module(f"{__name__}.program.{_MODULES.get(name, 'resources.plugin')}")

@@ -1,6 +1,6 @@
-"""The connection's configuration: the stack's configuration first, environment variables as fallback.
+"""The connection's settings: from the stack's configuration, with environment variables as fallback.
 
-Nothing here reaches Pulumi's state; a value that is secret appears in no text.
+No value here reaches Pulumi's state, and no text contains a secret value.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 class Key:
     """A key of the connection's configuration.
 
-    ``argument`` is its name in ``Settings`` and ``biot.Provider``, ``variable`` the environment variable that counts
-    where the key is not set, ``example`` a value for its command, ``meaning`` what the schema says of it. The command
+    ``argument`` is its name in ``Settings`` and ``biot.Provider``, ``variable`` the environment variable that applies
+    if the key is not set, ``example`` a value for its command, ``meaning`` its description in the schema. The command
     prompts for a secret.
     """
 
@@ -45,7 +45,7 @@ class Key:
 
     @property
     def command(self) -> str:
-        """The command that sets it."""
+        """The command that sets the key."""
         arguments = f"--secret {self.path}" if self.is_secret else f"{self.path} {self.example}"
         return f"`pulumi config set {arguments}`"
 
@@ -85,7 +85,7 @@ KEYS = (BASE_URL, *SERVICE_USER, *PERSON, REQUEST_TIMEOUT, STAMP, CONCURRENT_REQ
 """Every key of the namespace."""
 
 _Found = tuple[str, str]
-"""Something that is wrong, and its message's code."""
+"""A problem, and the code of its message."""
 _NOT_SET, _NO_ADDRESS = "BIOT-1001", "BIOT-1002"
 
 SECRET_KEYS = tuple(key.name for key in KEYS if key.is_secret)
@@ -93,12 +93,12 @@ SECRET_KEYS = tuple(key.name for key in KEYS if key.is_secret)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The platform's place, and the identity that logs in.
+    """The platform's address, and the identity that logs in.
 
-    ``request_timeout`` bounds one write in seconds, its retries included. ``stamp`` says whether plugins carry
-    the owner's stamp. At most ``max_concurrent_requests`` go to the platform at once. ``base_url`` is ``embedded``,
-    ``embedded:<folder>`` or the platform's address. A person (``username``) logs in where no service user
-    (``service_id``) is given.
+    ``request_timeout`` limits one write in seconds, its retries included. ``stamp`` turns the owner's stamp in plugins
+    on. ``max_concurrent_requests`` limits the simultaneous requests to the platform. ``base_url`` is ``embedded``,
+    ``embedded:<folder>`` or the platform's address. A person (``username``) logs in if no service user (``service_id``)
+    is given.
     """
 
     base_url: str
@@ -116,19 +116,19 @@ class Settings:
         return _is_embedded(self.base_url)
 
     def embedded_folder(self, stack: str) -> Path:
-        """Return the folder of the embedded platform's data: the one that is named, else ``.biot/<stack>``."""
+        """Return the folder of the embedded platform's data: the named one, else ``.biot/<stack>``."""
         _, _, folder = self.base_url.partition(":")
         return Path(folder) if folder else Path(".biot", stack or "default")
 
     @classmethod
     def read(cls, get: Callable[[str], Any], environment: Mapping[str, str]) -> Settings:
-        """Read the settings; ``get`` looks a configuration key such as ``biot:baseUrl`` up.
+        """Read the settings; ``get`` looks up a configuration key such as ``biot:baseUrl``.
 
         Raises ConfigError with every problem found, each naming its key and the command that sets it.
         """
         configured = {key: "" if (value := get(key.path)) is None else str(value).strip() for key in KEYS}
         fallback = {key: environment.get(key.variable or "", "").strip() for key in KEYS}
-        # A key that is set to an empty text in the stack is not looked up in the environment.
+        # A key with an empty value in the stack's configuration is not looked up in the environment.
         values = {key: configured[key] if get(key.path) is not None else fallback[key] for key in KEYS}
 
         problems: list[_Found] = []
@@ -177,7 +177,7 @@ def _error(problems: Sequence[_Found]) -> ConfigError:
 
 
 def _identity(configured: Mapping[Key, str], fallback: Mapping[Key, str]) -> dict[Key, str]:
-    """Return the identity's keys: a service user's where one is named, else a person's; the stack's come first."""
+    """Return the identity's keys: a service user's if given, else a person's; the stack's take precedence."""
     for source in (configured, fallback):
         for keys in (SERVICE_USER, PERSON):
             if any(source[key] for key in keys):
@@ -226,7 +226,7 @@ def _address_problems(base_url: str) -> list[_Found]:
 def _number(
     key: Key, text: str, default: float, most: float, unit: str, problems: list[_Found], *, is_whole: bool
 ) -> float:
-    """Return a key's number, from 1 to ``most``; a whole one where ``is_whole``. What is wrong joins the problems."""
+    """Return a key's number, from 1 to ``most``, whole if ``is_whole``; append any problem to ``problems``."""
     if not text:
         return default
     try:

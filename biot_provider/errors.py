@@ -1,4 +1,4 @@
-"""Every error this project raises, as one tree, and the one place that makes their texts.
+"""Every error that this project raises, as one tree; notices and warnings; and the one place that makes their texts.
 
     BiotError
     ├── ConfigError       the connection's configuration is missing or wrong
@@ -13,34 +13,74 @@
         ├── NotFoundError     it says that what is named does not exist
         └── ConflictError     it says that the name is taken
 
-The text of each stands alone: the action, what came back, the trace id, what to do, and the code by which
-``biot-provider explain`` and the page of messages say more. Whoever needs a part of it takes the attribute, and never
-the text apart.
+Each text can be understood by itself: the action, the response, the trace id, what to do, and the code under which
+``biot-provider explain`` and the page of messages say more. Code that needs a part uses the attribute, and never parses
+the text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 DEFECT = "BIOT-9001"
-"""The code of the message about a defect of this project's own."""
+"""The code of the message about a defect in this project."""
 
 
 def coded(text: str, message_code: str | None) -> str:
-    """Return a message with its code at the end of its first line; those below are what a program wrote."""
+    """Return a message with its code at the end of its first line; later lines are output of a program."""
     if message_code is None:
         return text
     first, line_end, rest = text.partition("\n")
     return f"{first} [{message_code}]{line_end}{rest}"
 
 
-class BiotError(Exception):
-    """Anything this project reports to its user; its text is one line and holds no secret.
+def warning(text: str, message_code: str | None) -> str:
+    """Return a message as a warning."""
+    return coded(f"warning: {text}", message_code)
 
-    ``message_code``, such as ``BIOT-1001``, names the situation in the catalogue of messages for good; it is None where
-    the text is several messages, which have codes of their own. ``summary`` is the text without the ``advice``, which
-    says what to do; ``text`` is both without the code. ``out_of_time`` is true when more time might have helped.
+
+def shown_size(size: int) -> str:
+    """Return bytes as a message shows them. A MB is 1024 kB of 1024 bytes, as in the limits of AWS and the platform."""
+    if size < 1024:
+        return f"{size} byte{'' if size == 1 else 's'}"
+    number, unit = (size / 1024, "kB") if size < 1024**2 else (size / 1024**2, "MB")
+    return f"{number:.1f}".removesuffix(".0") + f" {unit}"
+
+
+class Notice(NamedTuple):
+    """One line that an operation shows its user, and continues; it names its resource.
+
+    A warning has a code of the catalogue of messages, what only informs has none.
+    """
+
+    text: str
+    message_code: str | None = None
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether the user may have to do something."""
+        return self.message_code is not None
+
+    @property
+    def line(self) -> str:
+        """The text with its code, where the severity is shown in another way."""
+        return coded(self.text, self.message_code)
+
+    def about(self, subject: str) -> Notice:
+        """Return the notice with what it is about."""
+        return self._replace(text=f"{subject}: {self.text}")
+
+    def __str__(self) -> str:
+        return warning(self.text, self.message_code) if self.is_warning else self.text
+
+
+class BiotError(Exception):
+    """Any error that this project reports to its user; the text is one line without secrets.
+
+    ``message_code``, such as ``BIOT-1001``, is the permanent code of the situation in the catalogue of messages; it is
+    None if the text consists of several messages with codes. ``summary`` is the text without the ``advice``, which says
+    what to do; ``text`` is both without the code. ``out_of_time`` is true when more time might have helped.
     """
 
     def __init__(
@@ -77,7 +117,7 @@ class LifecycleError(BiotError):
 class TransportError(BiotError):
     """No usable response came back to ``action``.
 
-    ``unclear`` is true when the platform may have acted on the request all the same.
+    ``unclear`` is true if the platform may still have carried out the request.
     """
 
     def __init__(
@@ -114,9 +154,9 @@ class CancelledError(TransportError):
 class ApiError(BiotError):
     """The platform responded to ``action`` with an error (BioT API 2.4.2, ErrorResponse).
 
-    ``code``, ``message`` and ``trace_id`` are the platform's, fit to be shown; ``message_code`` is ours. ``details``
-    are as the platform sent them and may hold secrets; the text has ``details_shown`` instead, and of a body without
-    code and message an ``excerpt``. ``retry_after`` is the seconds the platform asks to wait before a repeat, where it
+    ``code``, ``message`` and ``trace_id`` are the platform's, safe to show; ``message_code`` is ours. ``details`` are
+    as the platform sent them and may contain secrets; the text has ``details_shown`` instead, and an ``excerpt`` of a
+    body without code and message. ``retry_after`` is the seconds the platform asks to wait before a repeat, where it
     asks.
     """
 
@@ -153,12 +193,12 @@ class ApiError(BiotError):
 
     @property
     def unclear(self) -> bool:
-        """Whether the platform may have acted all the same: any 5xx, a failed rollback among them."""
+        """Whether the platform may still have carried out the request: any 5xx, including a failed rollback."""
         return self.status >= 500
 
 
 class LoginError(ApiError):
-    """The platform gave no token, whatever the reason: the request that needed one was never sent."""
+    """The platform gave no token, for any reason: the request that needed the token was never sent."""
 
     @property
     def unclear(self) -> bool:
@@ -167,8 +207,8 @@ class LoginError(ApiError):
 
 
 class NotFoundError(ApiError):
-    """The platform says that a plugin, service user, key or subscription is gone; other 404s stay ApiErrors."""
+    """The platform reports that a plugin, service user, key or subscription is gone; other 404s stay ApiErrors."""
 
 
 class ConflictError(ApiError):
-    """The name is taken: a plugin, or a service user, of that name is there already."""
+    """The name is taken: a plugin, or a service user, of that name exists already."""

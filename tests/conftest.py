@@ -40,6 +40,9 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A cache of this run's own, which the processes that tests start have too."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BIOT_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        # npm waits ten seconds before it repeats a download, then a minute, also where the hash is wrong.
+        patch.setenv("npm_config_fetch_retry_mintimeout", "100")
+        patch.setenv("npm_config_fetch_retry_maxtimeout", "1000")
         yield
 
 
@@ -88,7 +91,7 @@ class _Proxy(socketserver.ThreadingTCPServer):
 
 
 class Tunnel:
-    """A proxy that leads to one port of this machine, whatever host it is asked for."""
+    """A proxy that connects to one port of this machine, whatever host a client names."""
 
     def __init__(self, address: str) -> None:
         self.address = address

@@ -13,7 +13,7 @@ import yaml
 from biot_provider.cli.new import STARTERS
 from biot_provider.package.package import read_package
 from biot_provider.plugin.handler.problem import handler_problem
-from biot_provider.program.declare_plugins import read_fleet
+from biot_provider.plugin.manifest.fleet import read_fleet
 
 PLUGINS = Path(__file__).parent.parent / "plugins"
 SOURCES = {"py": STARTERS / "python", "js": STARTERS / "nodejs"}

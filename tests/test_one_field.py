@@ -48,7 +48,7 @@ from pathlib import Path
 from pulumi.dynamic import Config, ConfigureRequest
 import biot_provider as biot
 from biot_provider.emulator import Platform
-from biot_provider.program.declare_plugins import read_fleet
+from biot_provider.plugin.manifest.fleet import read_fleet
 from biot_provider.provider.plugin import PluginProvider
 
 data, fleet = Path(sys.argv[1]), Path(sys.argv[2])

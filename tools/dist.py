@@ -1,7 +1,7 @@
-"""Build the sdist and the wheel and check what is in them: `python tools/dist.py dist`.
+"""Build the sdist and the wheel and check their contents: `python tools/dist.py dist`.
 
-Whatever is wrong is named, a line each, and the exit code is 1. With `--release` the changelog must be cut for the
-version too. What is uploaded is what this has checked; see docs/releasing.md.
+Each problem is printed as one line, and the exit code is 1. With `--release` the changelog must have a section for the
+version too. Only checked files are uploaded; see docs/releasing.md.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from packaging.metadata import Metadata
 PROJECT = Path(__file__).resolve().parent.parent
 NAME = "biot_provider"
 MINORS = (11, 12, 13, 14)
-"""The Pythons that are supported."""
+"""The supported Python 3 minor versions."""
 BESIDE = frozenset({".gitignore", "CHANGELOG.md", "LICENSE", "PKG-INFO", "PYPI.md", "SECURITY.md", "pyproject.toml"})
-"""What an sdist has beside the package."""
+"""The files of an sdist beside the package."""
 WANTED = frozenset(
     {
         f"{NAME}/py.typed",
@@ -36,7 +36,7 @@ WANTED = frozenset(
         *(f"{NAME}/starters/project/{name}" for name in ("Pulumi.yaml", "__main__.py", "workflow.yml")),
     }
 )
-"""What is no module, and so what a mistake in pyproject.toml loses first."""
+"""Files that are not modules, which a mistake in pyproject.toml would leave out first."""
 COMMANDS = {"biot-provider": f"{NAME}.cli:main", "pulumi-resource-biot": f"{NAME}.native.__main__:main"}
 
 
@@ -68,7 +68,7 @@ def build(project: Path, folder: Path) -> tuple[Path, Path]:
 
 
 def problems_of(sdist: Path, wheel: Path) -> Iterator[str]:
-    """Yield what is wrong with the two files."""
+    """Yield the problems of the two files."""
     version = source_version()
     package = package_files(PROJECT)
     in_sdist = {name.partition("/")[2] for name in sdist_files(sdist)}
@@ -88,7 +88,7 @@ def problems_of(sdist: Path, wheel: Path) -> Iterator[str]:
 
 
 def problems_of_rebuilding(sdist: Path, wheel: Path) -> Iterator[str]:
-    """Yield what is wrong when whoever has the sdist alone builds the wheel from it."""
+    """Yield the problems of a wheel that is built from the sdist alone."""
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(sdist) as packed:
             packed.extractall(folder, filter="data")
@@ -98,7 +98,7 @@ def problems_of_rebuilding(sdist: Path, wheel: Path) -> Iterator[str]:
 
 
 def metadata_problems(text: bytes, version: str) -> Iterator[str]:
-    """Yield what is wrong with the metadata of a wheel of this version."""
+    """Yield the problems in the metadata of a wheel of this version."""
     try:
         found = Metadata.from_email(text, validate=True)
     except ExceptionGroup as invalid:
@@ -120,7 +120,7 @@ def metadata_problems(text: bytes, version: str) -> Iterator[str]:
 
 
 def release_problems() -> Iterator[str]:
-    """Yield why the changelog is not that of a release of this version."""
+    """Yield the reasons why the changelog does not fit a release of this version."""
     version = source_version()
     _, _, changes = (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8").partition("\n## Unreleased\n")
     unreleased, _, released = changes.partition("\n## ")
@@ -131,7 +131,7 @@ def release_problems() -> Iterator[str]:
 
 
 def source_version() -> str:
-    """Return the version that the package names."""
+    """Return the version in the package."""
     text = (PROJECT / NAME / "_version.py").read_text(encoding="utf-8")
     return str(re.findall(r'^__version__ = "(.*)"$', text, re.MULTILINE)[0])
 

@@ -1,7 +1,7 @@
-"""What the documentation site has besides docs/: the README as its first page, and the other files of the root.
+"""The pages of the documentation site from outside of docs/: the README as first page, and other files of the root.
 
 A hook of MkDocs (`mkdocs.yml`). The same files render in the repository, so links between the root and docs/ are
-rewritten here, and the navigation's names with a star become the pages that there are.
+rewritten here, and names with a star in the navigation are replaced by the existing pages.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ ROOT_PAGES = {
     "SECURITY.md": "SECURITY.md",
     "LICENSE": "LICENSE.txt",
 }
-"""Files of the root, and what they are called in the site."""
+"""Files of the root, with their names on the site."""
 
 _WITHOUT_NAVIGATION = "---\nhide: [navigation]\n---\n"
-"""The first page is alone in its part of the site."""
+"""The first page has no other pages in its section."""
 
 _NOTE = re.compile(r"^ *<!--.*?-->\n", re.MULTILINE | re.DOTALL)
-"""What is said to the tests of the pages, or to who edits a generated one."""
+"""A comment for the tests of the pages, or for editors of a generated page."""
 
 _CODE_IN_ROW = re.compile(r"`[^`\n]*\\\|[^`\n]*`")
-"""Code with a bar in it, which GitHub's tables want escaped, and Python-Markdown's show as it is written."""
+"""Code that contains a bar, which must be escaped in GitHub's tables, but not in Python-Markdown's."""
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Put the pages that there are in the place of names with a star."""
+    """Replace names with a star by the existing pages."""
     config.nav = _expanded(config.nav or [], Path(config.docs_dir))
     return config
 
@@ -67,7 +67,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Give the page as the site has it: without notes, its links to the root's files led to their pages."""
+    """Return the page for the site: without comments, and with links to the root's files changed to their pages."""
     up = "../" * page.file.src_uri.count("/")
     for name, shown in ROOT_PAGES.items():
         markdown = markdown.replace(f"](../{up}{name}", f"]({up}{shown}")

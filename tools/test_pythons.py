@@ -1,8 +1,8 @@
 """Run the tests that need no engine on every other supported Python: `python tools/test_pythons.py`.
 
-Each Python is taken where it is found: on PATH, of pyenv, of a CI runner, or of uv, which downloads one that is
-missing. One that cannot be had is named in one line. Each gets an environment of its own from the lock file, under
-`.venv/pythons/`, which a later run takes again.
+Each Python is looked for on PATH, in pyenv, in a CI runner's tools, and in uv, which downloads a missing one. A version
+that cannot be found is named in one line. Each gets a separate environment from the lock file, under `.venv/pythons/`,
+which a later run uses again.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def other_minors() -> list[int]:
 
 
 def made(minor: int) -> Path | None:
-    """Return the environment of a Python with the project and all that its tests need; None if it is not to be had.
+    """Return the environment of a Python with the project and its tests' packages; None if the Python is not found.
 
     Raises: subprocess.CalledProcessError: the packages cannot be installed.
     """

@@ -23,7 +23,7 @@ ARCHIVE = "tests/image/dockerfile/test_archive.py"
 
 PROGRAMS = {
     "docker-registry": ("docker-registry", [ARCHIVE, BUILDERS, CODE]),
-    "buildah": ("buildah", [BUILDERS, CODE, IGNORE, "tests/engine/test_image.py"]),
+    "buildah": ("buildah", [BUILDERS, CODE, IGNORE, "tests/engine/packages/test_image.py"]),
     "podman": ("podman", [BUILDERS]),
     "dockerd": ("docker.io", [BUILDERS, IGNORE]),
     "skopeo": ("skopeo", [BUILDERS, CODE, IGNORE, "tests/emulator/test_registry.py"]),
@@ -31,9 +31,9 @@ PROGRAMS = {
     # With Chromium, which it drives.
     "chromedriver": ("chromium-driver", [CONSOLE]),
 }
-"""Each program, the package of Debian and Ubuntu that has it, and the tests that run it."""
+"""Each program, its package in Debian and Ubuntu, and the tests that run it."""
 
-# A user's PATH may lack where daemons are.
+# A user's PATH may lack the folders of daemons.
 SEARCHED = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 
 
@@ -63,7 +63,7 @@ def install() -> int:
     packages = [PROGRAMS[program][0] for program in absent]
     if shutil.which("apt-get") is None:
         return _stop(f"{', '.join(absent)} must be installed (on Debian the packages {' '.join(packages)})")
-    # Nothing is removed for it: a machine may have a Docker of another maker.
+    # Nothing is removed: the machine may have another vendor's Docker.
     command = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "--no-remove", *packages]
     by_hand = f"sudo apt-get update && sudo {' '.join(command)}"
     sudo = _sudo()
@@ -87,7 +87,7 @@ def install() -> int:
 
 
 def missing() -> list[str]:
-    """Return the programs that are not there."""
+    """Return the missing programs."""
     return [program for program in PROGRAMS if shutil.which(program, path=SEARCHED) is None]
 
 
@@ -97,7 +97,7 @@ def report(line: str) -> None:
 
 
 def _sudo() -> list[str] | None:
-    """Return what makes a command root's: nothing, or sudo that asks no password; None where neither works."""
+    """Return the prefix that runs a command as root: nothing, or sudo without a password; None if neither works."""
     if os.geteuid() == 0:
         return []
     if shutil.which("sudo") is None:

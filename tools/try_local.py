@@ -1,7 +1,7 @@
-"""Calls the example plugin that `pulumi up` has deployed to the stack `local`, and prints the calls and the answers.
+"""Calls the example plugin that `pulumi up` has deployed to the stack `local`, and prints calls and responses.
 
-The embedded platform is served for the moment, a patient made for the occasion: a PATCH with a heart rate that no
-living patient has is refused by the plugin vitals-guard, one with a plausible heart rate is stored.
+It serves the embedded platform and creates a patient: the plugin vitals-guard refuses a PATCH with an impossible heart
+rate, and a PATCH with a plausible heart rate is stored.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ IMPOSSIBLE, PLAUSIBLE = {"heart_rate": 900}, {"heart_rate": 72}
 
 
 class Unexpected(Exception):  # noqa: N818  (what happened, not a fault of the program)
-    """The plugin did not do what it is for; the text says what it did."""
+    """The plugin did not behave as expected; the text says what it did."""
 
 
 def main(folder: Path) -> int:
-    """Try it: exit code 0 when the plugin answers as it should, 1 when it does not."""
+    """Try the plugin; return exit code 0 if it responds as expected, else 1."""
     try:
         for line in tried(folder):
             sys.stdout.write(f"{printable(line)}\n")
@@ -42,7 +42,7 @@ def main(folder: Path) -> int:
 
 
 def tried(folder: Path) -> Iterator[str]:
-    """What was called and answered, line by line. Raises Unexpected."""
+    """Yield the calls and responses, line by line. Raises Unexpected."""
     with Platform(folder) as platform, Background(platform.app, 0) as server:
         platform.set_served_host(server.host)
         with httpx.Client(base_url=server.base_url, trust_env=False, timeout=30, verify=False) as http:  # noqa: S501
@@ -64,14 +64,14 @@ def tried(folder: Path) -> Iterator[str]:
 
 
 def log_in(http: httpx.Client, platform: Platform) -> None:
-    """Call as the service user that the platform came with."""
+    """Log in as the platform's built-in service user."""
     body = {"id": platform.service_id, "secretKey": platform.service_secret_key}
     token = expect(http.post("/ums/v2/services/accessToken", json=body), 200)["accessToken"]
     http.headers["Authorization"] = f"Bearer {token}"
 
 
 def expect(answer: httpx.Response, status: int) -> Any:
-    """The JSON of an answer that has this status. Raises Unexpected."""
+    """Return the JSON of a response, which must have this status. Raises Unexpected."""
     if answer.status_code != status:
         what = f"{answer.request.method} {answer.request.url.path}"
         is_json = answer.headers.get("content-type") == "application/json"
@@ -82,7 +82,7 @@ def expect(answer: httpx.Response, status: int) -> Any:
 
 
 def shown(path: str, body: Any) -> str:
-    """A call, for the reader."""
+    """Return a call in the form for the reader."""
     return f"  PATCH {path} {json.dumps(body)}"
 
 

@@ -1,4 +1,4 @@
-"""What a user can do about a refusal: one short sentence for each documented code (BioT API 2.4.2).
+"""What a user can do about an error response: one short sentence for each documented code (BioT API 2.4.2).
 
 The codes are those of the settings, ums and dispatcher services. A response without a known code gets the advice for
 its status.
@@ -90,14 +90,17 @@ _SUBSCRIPTIONS: Mapping[str, tuple[str, str]] = {
 }
 
 CODES: Mapping[str, tuple[str, str]] = {**_SETTINGS, **_LOGINS, **_SERVICE_USERS, **_SUBSCRIPTIONS}
-"""The message's code, and what to do, for each documented code but two, for which it depends on the request."""
+"""Our message code and the advice for each documented code, except for two that depend on the request."""
+
+_RECORDED = "; where it has changed since the last `pulumi up`, refresh and destroy with --run-program"
+"""The engine gives the configuration of the last `up` to whatever does not run the program."""
 
 _BAD_LOGIN: Mapping[str, str] = {
     SERVICE_LOGIN: (
         "check biot:serviceId and biot:serviceSecretKey of this stack; if they are right, the key has expired:"
-        " make a new one"
+        f" make a new one{_RECORDED}"
     ),
-    PERSON_LOGIN: "check biot:username and biot:password of this stack",
+    PERSON_LOGIN: f"check biot:username and biot:password of this stack{_RECORDED}",
 }
 
 _PERMISSIONS: Mapping[str, str] = {
@@ -123,11 +126,11 @@ _WITHOUT_ADVICE: Mapping[int, str] = {
     422: "BIOT-6422",
 }
 _REFUSED, _FAILED = "BIOT-6400", "BIOT-6500"
-"""The codes of messages for all other statuses: below 500, and from there on."""
+"""The message codes for all other statuses: below 500, and from 500 on."""
 
 
 def advice(code: str | None, status: int, path: str) -> tuple[str, str | None]:
-    """Return the message's code and what to do about a refused request to this path; None where nothing is known."""
+    """Return the message code and the advice for a refused request to this path; the advice may be None."""
     if code == "ACCESS_DENIED":
         needed = next((names for start, names in _PERMISSIONS.items() if path.startswith(start)), "needed")
         return "BIOT-6403", f"give the service user's role the {needed} permissions"

@@ -1,9 +1,9 @@
 """The access token of one identity: a service user's, or a person's (BioT API 2.4.2, ums).
 
-Issuing a token is costly for the platform, so one is fetched when it is first needed, shared by the threads of a
+Issuing a token is costly for the platform, so the token is fetched when it is first needed, shared by the threads of a
 process, and renewed before it expires. Each refused login brings the platform nearer to locking the user, and each
-demand for a second factor sends somebody a message, so both are remembered. What passes by itself (429, 5xx, a broken
-connection) is not.
+request for a second factor sends somebody a message, so both outcomes are remembered. Transient failures (429, 5xx, a
+broken connection) are not.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ LOGIN_TIMEOUT = 60.0
 """Seconds to wait for a token."""
 
 REFUSAL_SECONDS = 300.0
-"""How long a refusal is remembered: longer than most runs, short enough that a repaired user works again."""
+"""How long a refused login is remembered: longer than most runs, but soon over after the user was repaired."""
 
 LEAST_USE = 20.0
-"""Seconds that each token is used, so that short-lived ones, or a clock that is ahead, make no login per request."""
+"""Seconds that each token is used at least: else short-lived tokens or a fast clock would cause a login per request."""
 
 _RENEWAL_MARGIN = 60.0
 _LIFETIME_IF_UNKNOWN = 300.0
 _PASSING = frozenset({408, 425, 429})
 
 Send = Callable[[str, str, float, dict[str, str | None]], httpx.Response]
-"""Posts a body as JSON without a token: its path, the action, seconds in all, and the body."""
+"""Posts JSON without a token; the arguments are the path, the action, the total seconds, and the body."""
 
 
 class TokenAuth(httpx.Auth):
     """Puts a token on each request of one identity, and renews it once after a 401.
 
-    ``secrets`` learns every token, so that no text shows one.
+    Every token is added to ``secrets``, so that no text shows it.
     """
 
     def __init__(
@@ -67,16 +67,16 @@ class TokenAuth(httpx.Auth):
         request.headers["Authorization"] = f"Bearer {token}"
         response = yield request
         if response.status_code == httpx.codes.UNAUTHORIZED:
-            # A 401 says that nothing was done, so this one repeat of a write is safe.
+            # A 401 means that the platform did nothing, so repeating even a write once is safe.
             self._forget(token)
             request.headers["Authorization"] = f"Bearer {self.token(seconds_left(request))}"
             yield request
 
     def token(self, timeout: float = math.inf) -> str:
-        """Return the token to use now, fetched within ``timeout`` seconds when there is none.
+        """Return the token to use now; fetch one within ``timeout`` seconds if there is none.
 
-        Raises LoginError when it is refused, ConfigError when a second factor is wanted, TransportError: each says that
-        the request which needs the token was not sent.
+        Raises LoginError when the login is refused, ConfigError when the platform requires a second factor, and
+        TransportError. After each of them, the request that needs the token was not sent.
         """
         timeout = min(timeout, LOGIN_TIMEOUT)
         try:
@@ -91,18 +91,18 @@ class TokenAuth(httpx.Auth):
             ) from None
 
     def renewal_in(self) -> float | None:
-        """Return the seconds until the token in use is renewed; None before there is one."""
+        """Return the seconds until the token in use is renewed; None before the first login."""
         known = self._token
         return None if known is None else known[1] - self._clock()
 
     def _forget(self, token: str) -> None:
-        """Fetch a new token next time, unless another thread has replaced this one already."""
+        """Drop this token, unless another thread has replaced it already; the next request fetches a new one."""
         known = self._token
         if known is not None and known[0] == token:
             self._token = None
 
     def _current(self) -> str | None:
-        """Return the token in use, None where one must be fetched. Raises the refusal that is remembered."""
+        """Return the token in use, None if a token must be fetched. Raises the remembered refusal."""
         known, refusal = self._token, self._refusal
         if known is not None and self._clock() < known[1]:
             return known[0]
@@ -111,7 +111,7 @@ class TokenAuth(httpx.Auth):
         return None
 
     def _log_in(self, timeout: float) -> str:
-        # Looked at once more: another thread's login may have ended after this thread found no token.
+        # Check again: another thread's login may have ended after this thread found no token.
         if token := self._current():
             return token
         try:
@@ -137,7 +137,7 @@ class TokenAuth(httpx.Auth):
         return token
 
     def _fetch(self, timeout: float) -> tuple[str, str | None]:
-        """Log in; return the token, and when it expires as the platform writes it."""
+        """Log in; return the token and its expiration as the platform writes it."""
         if not self._is_person:
             body = {"id": self._settings.service_id, "secretKey": self._settings.service_secret_key or ""}
             granted = self._post(AccessToken, SERVICE_LOGIN, body, timeout)
@@ -165,7 +165,7 @@ class TokenAuth(httpx.Auth):
         return parse(model, response, self._action, secrets=self._secrets.with_more())
 
     def _renewal(self, expiration: str | None) -> float:
-        """Return when to fetch the next token: a minute early; in five minutes when the date cannot be read."""
+        """Return when to fetch the next token: a minute before expiry; in five minutes if the date cannot be read."""
         expires = moment(expiration)
         if expires is None:
             return self._clock() + _LIFETIME_IF_UNKNOWN

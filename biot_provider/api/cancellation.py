@@ -1,8 +1,8 @@
-"""Ends what runs over one connection when its run is cancelled: waits at once, requests and builds soon.
+"""Cancellation of everything that runs over one connection: waits end at once, requests and builds soon after.
 
-What can be ended consults the ``Cancellation`` whose ``scope`` its thread is in. Where nobody opened one, nothing is
-ever cancelled. A call that may block in the network, or in the embedded platform, is made in a thread of its own: its
-caller leaves it behind, and it ends at its next wait.
+Code that can be cancelled checks the ``Cancellation`` whose ``scope`` its thread is in. Outside of any scope, nothing
+is ever cancelled. A call that may block in the network, or in the embedded platform, runs in a separate thread: on
+cancellation its caller stops waiting for it, and the call ends at its next wait.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from biot_provider.errors import CancelledError
 ResultT = TypeVar("ResultT")
 
 _SLICE = 0.1
-"""Seconds between two looks at whether the run was cancelled."""
+"""Seconds between two checks whether the run was cancelled."""
 
 END_SECONDS = 0.5
-"""What a call that is left behind has to end by itself."""
+"""Seconds that a cancelled call has to end by itself."""
 
 
 def _never(_grace: float = 0.0) -> bool:
@@ -31,19 +31,19 @@ def _never(_grace: float = 0.0) -> bool:
 
 
 _is_over: ContextVar[Callable[[float], bool]] = ContextVar("is_over", default=_never)
-"""Whether this thread's work is to end; its argument is seconds by which that is later."""
+"""Whether this thread's work must end; the argument delays that by so many seconds."""
 _call: ContextVar[_Call | None] = ContextVar("call", default=None)
 _allowed_until: ContextVar[float] = ContextVar("allowed_until", default=-math.inf)
 
 
 class Cancellation:
-    """Whether a run was cancelled; it stays so."""
+    """Whether a run was cancelled; once cancelled, it stays cancelled."""
 
     def __init__(self) -> None:
         self._at = math.inf
 
     def cancel(self) -> None:
-        """End what runs; silent, and of no use a second time."""
+        """Cancel everything that runs. Raises nothing; a second call has no effect."""
         self._at = min(self._at, time.monotonic())
 
     @property
@@ -53,7 +53,7 @@ class Cancellation:
 
     @contextmanager
     def scope(self) -> Iterator[None]:
-        """Have this cancellation end what this thread does in the block."""
+        """Let this cancellation end the work of this thread within the block."""
         before = _is_over.set(self._is_over)
         try:
             yield
@@ -61,7 +61,7 @@ class Cancellation:
             _is_over.reset(before)
 
     def run(self, action: str, call: Callable[[], ResultT], *, end_seconds: float = END_SECONDS) -> ResultT:
-        """Return the result of ``call``, made ``in_thread`` in this scope. Raises CancelledError, of ``action``."""
+        """Return the result of ``call``, run by ``in_thread`` in this scope. Raises CancelledError for ``action``."""
         try:
             with self.scope():
                 return in_thread(call, end_seconds=end_seconds)
@@ -73,7 +73,7 @@ class Cancellation:
 
 
 class _Call:
-    """A call in a thread of its own."""
+    """A call in a separate thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -88,7 +88,7 @@ class _Call:
             self.has_sent = True
 
     def leave(self, *, unless_sent: bool = False) -> bool:
-        """Have the call end; return whether it does."""
+        """Ask the call to end; return whether it does."""
         with self._lock:
             if unless_sent and self.has_sent:
                 return False
@@ -113,7 +113,7 @@ class _Call:
 
 @contextmanager
 def allowed_until(ends: float) -> Iterator[None]:
-    """Let this thread go on, though its run was cancelled, until this time of the monotonic clock."""
+    """Let this thread continue until this time of the monotonic clock, although its run was cancelled."""
     before = _allowed_until.set(ends)
     try:
         yield
@@ -122,18 +122,18 @@ def allowed_until(ends: float) -> Iterator[None]:
 
 
 def is_cancelled() -> bool:
-    """Return whether this thread's work is to end."""
+    """Return whether this thread's work must end."""
     return _is_over.get()(0.0)
 
 
 def stop_if_cancelled() -> None:
-    """Raise CancelledError when this thread's work is to end."""
+    """Raise CancelledError if this thread's work must end."""
     if is_cancelled():
         raise CancelledError(unclear=False)
 
 
 def sending() -> None:
-    """Note that this thread's request is on its way from now on. Raises CancelledError where it must not be."""
+    """Note that this thread is about to send its request. Raises CancelledError if it must not be sent."""
     stop_if_cancelled()
     call = _call.get()
     if call is not None:
@@ -141,7 +141,7 @@ def sending() -> None:
 
 
 def pause(seconds: float) -> None:
-    """Wait so long. Raises CancelledError."""
+    """Wait for so many seconds. Raises CancelledError."""
     if _is_over.get() is _never:
         time.sleep(seconds)
         return
@@ -153,7 +153,7 @@ def pause(seconds: float) -> None:
 
 
 def wait_for(happens: Callable[[float], bool], seconds: float) -> bool:
-    """Return whether ``happens``, which waits the seconds that it is given, is true in time. Raises CancelledError."""
+    """Return whether ``happens``, which waits up to the given seconds, becomes true in time. Raises CancelledError."""
     ends = time.monotonic() + seconds
     while True:
         stop_if_cancelled()
@@ -166,7 +166,7 @@ def wait_for(happens: Callable[[float], bool], seconds: float) -> bool:
 
 @contextmanager
 def ended_by(end: Callable[[], object]) -> Iterator[None]:
-    """Call ``end``, in another thread, when the call that this thread makes is to end before the block does."""
+    """Call ``end``, in another thread, if this thread's call is cancelled within the block."""
     call = _call.get()
     if call is None:
         yield
@@ -179,10 +179,10 @@ def ended_by(end: Callable[[], object]) -> Iterator[None]:
 
 
 def in_thread(call: Callable[[], ResultT], *, grace: float = 0.0, end_seconds: float = END_SECONDS) -> ResultT:
-    """Return the result of ``call``, made in a thread of its own where it may be cancelled.
+    """Return the result of ``call``, which runs in a separate thread if it may be cancelled.
 
-    When it is, what was sent has ``grace`` seconds more to come to its result, and the call then ``end_seconds`` to end
-    before it is left behind. Raises CancelledError, unclear when ``sending`` was reached.
+    After cancellation, a request that was sent has ``grace`` more seconds to give its result, and the call then
+    ``end_seconds`` to end before it is abandoned. Raises CancelledError, which is unclear if ``sending`` was reached.
     """
     is_over = _is_over.get()
     if is_over is _never:

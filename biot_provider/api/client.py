@@ -1,7 +1,7 @@
 """The platform's API: one method per endpoint, models in, models out (BioT API 2.4.2).
 
-Every method raises ApiError (LoginError, NotFoundError and ConflictError among them), TransportError, or ConfigError
-where the identity cannot log in, and nothing else. ``timeout`` is in seconds and bounds a call in total.
+Every method raises ApiError (including its subclasses LoginError, NotFoundError and ConflictError), TransportError, or
+ConfigError if the identity cannot log in, and nothing else. ``timeout`` is in seconds and limits a call in total.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _NOTIFICATIONS = "/dispatcher/v1/hooks/notifications"
 
 
 class Client:
-    """One platform as one identity, for all threads of a process."""
+    """A client of one platform with one identity, for all threads of a process."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -66,11 +66,11 @@ class Client:
         self._session.close()
 
     def hide(self, values: Iterable[str | None]) -> None:
-        """Quote these values in no error and no log: the platform may repeat them about another request."""
+        """Keep these values out of all errors and logs: the platform may quote them in responses to other requests."""
         self._session.secrets.add_long(values)
 
     def probe(self, method: str, path: str, action: str, *, login: bool = True, **content: Any) -> Probe:
-        """Return the plain response to one request, refusals included; see ``Session.probe``."""
+        """Return the raw response to one request, including error responses; see ``Session.probe``."""
         return self._session.probe(method, path, action, login=login, **content)
 
     def create_plugin(
@@ -82,7 +82,7 @@ class Client:
     def update_plugin(
         self, name: str, config: Mapping[str, Any], code: IO[bytes] | None = None, *, timeout: float = READ_TIMEOUT
     ) -> PluginAnswer:
-        """PATCH a plugin: what ``config`` leaves out stays. Raises NotFoundError."""
+        """PATCH a plugin: fields that ``config`` leaves out stay. Raises NotFoundError."""
         return self._write_plugin("PATCH", _plugin(name), f"update plugin {name!r}", config, code, timeout)
 
     def get_plugin(self, name: str, *, timeout: float = READ_TIMEOUT) -> PluginAnswer:
@@ -104,16 +104,16 @@ class Client:
         free_text: str | None = None,
         timeout: float = math.inf,
     ) -> Iterator[PluginAnswer]:
-        """Every plugin that fits, page by page, in the platform's search grammar (BioT API 2.4.2, SearchRequestV2)."""
+        """Yield every matching plugin, page by page; filters as in BioT API 2.4.2, SearchRequestV2."""
         query: dict[str, Any] = {"filter": dict(filters or {})}
-        # Without a sort order a page could repeat a plugin of the page before, or miss one.
+        # Without a sort order a page could repeat a plugin of the previous page, or miss one.
         query["sort"] = [dict(item) for item in sort] or [{"prop": "name", "order": "ASC"}]
         if free_text is not None:
             query["freeTextSearch"] = free_text
         return self._search(_PLUGINS, "list plugins", SearchAnswer[PluginAnswer], query, timeout)
 
     def search_plugins_page(self, page: int, *, timeout: float = READ_TIMEOUT) -> SearchAnswer[PluginAnswer]:
-        """One page of all plugins, of which 0 is the first, in the order of their names."""
+        """Return one page of all plugins, in the order of their names; page 0 is the first."""
         query = {"sort": [{"prop": "name", "order": "ASC"}], "limit": PAGE_SIZE, "page": page}
         parameters = {"searchRequest": json.dumps(query)}
         model, action = SearchAnswer[PluginAnswer], "list plugins"
@@ -122,7 +122,7 @@ class Client:
     def search_interception_configurations(
         self, *, timeout: float = READ_TIMEOUT
     ) -> Iterator[InterceptionConfiguration]:
-        """Every API that can be intercepted, and every entity that can be adapted, page by page."""
+        """Return every API that can be intercepted, and every entity that can be adapted, page by page."""
         query = {"sort": [{"prop": prop, "order": "ASC"} for prop in ("entityTypeName", "apiId")]}
         action = "list what can be intercepted"
         return self._search(
@@ -130,17 +130,17 @@ class Client:
         )
 
     def get_notifiable_actions(self, *, timeout: float = READ_TIMEOUT) -> NotifiableActions:
-        """GET every pair of an entity and an action that subscribers can be notified of."""
+        """GET every pair of an entity and an action for which there are notifications."""
         path, action = "/settings/v2/entity-types/action-notifications", "list what can be notified"
         return self._session.fetch(NotifiableActions, "GET", path, action, timeout=timeout)
 
     def search_templates(self, *, timeout: float = READ_TIMEOUT) -> Iterator[TemplateRow]:
-        """Every template, page by page."""
+        """Return every template, page by page."""
         query = {"sort": [{"prop": "name", "order": "ASC"}]}
         return self._search("/settings/v1/templates", "list templates", SearchAnswer[TemplateRow], query, timeout)
 
     def get_docker_credentials(self, *, timeout: float = READ_TIMEOUT) -> DockerCredentials:
-        """GET temporary credentials for the environment's image repository; they live for an hour."""
+        """GET temporary credentials for the environment's image repository; they are valid for an hour."""
         path = f"{_PLUGINS}/docker-repository/temp-credentials"
         action = "read the image repository's credentials"
         answer = self._session.fetch(DockerCredentials, "GET", path, action, timeout=timeout)
@@ -170,14 +170,14 @@ class Client:
     def search_service_users(
         self, filters: Mapping[str, Any], *, timeout: float = READ_TIMEOUT
     ) -> Iterator[ServiceUserRow]:
-        """Every service user that fits, page by page, in the order of their ids."""
+        """Return every matching service user, page by page, in the order of their ids."""
         query = {"filter": dict(filters), "sort": [{"prop": "id", "order": "ASC"}]}
         return self._search(_SERVICE_USERS, "list service users", SearchAnswer[ServiceUserRow], query, timeout)
 
     def update_service_user(
         self, id_: str, changes: Mapping[str, Any], *, timeout: float = READ_TIMEOUT
     ) -> ServiceUserAnswer:
-        """PATCH a service user: what ``changes`` leaves out stays, null clears. Raises NotFoundError."""
+        """PATCH a service user: fields that ``changes`` leaves out stay, null clears a field. Raises NotFoundError."""
         action = f"update service user {id_!r}"
         return self._session.fetch(
             ServiceUserAnswer, "PATCH", _service_user(id_), action, timeout=timeout, json=dict(changes)
@@ -196,7 +196,7 @@ class Client:
         return made
 
     def delete_secret_key(self, service_user_id: str, key_id: str, *, timeout: float = READ_TIMEOUT) -> None:
-        """DELETE a secret key. Raises NotFoundError, for the service user too."""
+        """DELETE a secret key. Raises NotFoundError, also if the service user is gone."""
         path = f"{_service_user(service_user_id)}/secret-keys/{quote(key_id, safe='')}"
         action = f"delete secret key {key_id!r} of service user {service_user_id!r}"
         self._session.request("DELETE", path, action, timeout=timeout)
@@ -204,20 +204,20 @@ class Client:
     def subscribe_interception(
         self, body: Mapping[str, Any], *, timeout: float = READ_TIMEOUT
     ) -> InterceptionSubscriptionAnswer:
-        """POST a subscription of an endpoint; one that exists gets the new order."""
+        """POST a subscription of an endpoint; an existing subscription gets the new order."""
         action = f"subscribe {public_part(body.get('endpoint'))!r} as an interception"
         response = self._post_subscription(f"{_INTERCEPTIONS}/subscribe", action, body, timeout)
         return self._session.parse(InterceptionSubscriptionAnswer, response, action)
 
     def unsubscribe_interception(self, body: Mapping[str, Any], *, timeout: float = READ_TIMEOUT) -> None:
-        """POST the end of a subscription, named by its parts without the order."""
+        """POST the end of a subscription, which all its parts except the order identify."""
         action = f"unsubscribe {public_part(body.get('endpoint'))!r} as an interception"
         self._post_subscription(f"{_INTERCEPTIONS}/unsubscribe", action, body, timeout)
 
     def search_interceptions(
         self, filters: Mapping[str, Any], *, timeout: float = READ_TIMEOUT
     ) -> Iterator[InterceptionSubscriptionAnswer]:
-        """Every endpoint's interception that fits, page by page."""
+        """Return every matching interception of an endpoint, page by page."""
         model = SearchAnswer[InterceptionSubscriptionAnswer]
         return self._search_subscriptions(_INTERCEPTIONS, "list interceptions", model, filters, timeout)
 
@@ -230,14 +230,14 @@ class Client:
         return self._session.parse(NotificationSubscriptionAnswer, response, action)
 
     def unsubscribe_notification(self, body: Mapping[str, Any], *, timeout: float = READ_TIMEOUT) -> None:
-        """POST the end of a subscription, named by all its parts. Raises NotFoundError."""
+        """POST the end of a subscription, which all its parts identify. Raises NotFoundError."""
         action = f"unsubscribe {public_part(body.get('endpoint'))!r} from notifications"
         self._post_subscription(f"{_NOTIFICATIONS}/unsubscribe", action, body, timeout)
 
     def search_notifications(
         self, filters: Mapping[str, Any], *, timeout: float = READ_TIMEOUT
     ) -> Iterator[NotificationSubscriptionAnswer]:
-        """Every endpoint's notification that fits, page by page."""
+        """Return every matching notification of an endpoint, page by page."""
         model = SearchAnswer[NotificationSubscriptionAnswer]
         return self._search_subscriptions(_NOTIFICATIONS, "list notifications", model, filters, timeout)
 
@@ -261,7 +261,7 @@ class Client:
         timeout: float,
         secrets: Sequence[str] = (),
     ) -> Iterator[RowT]:
-        """Every row; ``timeout`` bounds all pages together."""
+        """Yield every row; ``timeout`` limits all pages together."""
         ends = time.monotonic() + timeout
         page = seen = 0
         while True:

@@ -1,4 +1,4 @@
-"""The embedded platform as a transport: the emulator answers in this process, without a server."""
+"""The embedded platform as a transport: the emulator responds in this process, without a server."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 def open_embedded(
     folder: Path, max_concurrent_requests: int = DEFAULT_CONCURRENT_REQUESTS
 ) -> tuple[httpx.BaseTransport, Settings]:
-    """Return the transport to the platform whose data is in the folder, and its built-in service user's settings.
+    """Return the transport to the platform with its data in ``folder``, and the settings of its built-in service user.
 
-    Raises ConfigError when the emulator is not installed, or its data cannot be used.
+    Raises ConfigError if the emulator is not installed, or its data cannot be used.
     """
     try:
         from biot_provider.emulator import Platform
@@ -42,7 +42,7 @@ def open_embedded(
 
 
 class _EmbeddedTransport(httpx.WSGITransport):
-    """Calls the platform in this process; a connection that it cuts, to show a fault, looks as over a socket."""
+    """Calls the platform in this process; an injected cut of the connection looks like one on a socket."""
 
     def __init__(self, platform: Platform) -> None:
         super().__init__(app=platform.app, raise_app_exceptions=True)

@@ -1,6 +1,6 @@
 """The parts of an endpoint's address that may be shown, and those that may be secrets.
 
-A secret may be its query (``?code=...``), a user's name and password, and a long segment of its path.
+The query (``?code=...``), a user name and password, and long segments of the path may be secrets.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from urllib.parse import unquote
 _USER = re.compile(r"(?<=//)[^/?#]*@")
 _BEHIND_THE_PATH = re.compile(r"[?#].*", re.DOTALL)
 _TOKEN = re.compile(r"(?<=/)[^/]{20,}")
-"""A segment of a path that is long enough for a token, as webhooks have it."""
+"""A path segment that is long enough to be a token, as in the addresses of webhooks."""
 
 
 def public_part(endpoint: object) -> str:
@@ -23,7 +23,7 @@ def public_part(endpoint: object) -> str:
 
 
 def subscription_secrets(subscription: Mapping[str, Any]) -> list[str]:
-    """Return the parts that no text may quote of a subscription in the API's names."""
+    """Return the parts of a subscription, given in the API's names, that no text may quote."""
     endpoint = str(subscription.get("endpoint") or "")
     behind = _BEHIND_THE_PATH.search(endpoint)
     user = _USER.search(endpoint)

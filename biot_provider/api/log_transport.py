@@ -1,4 +1,4 @@
-"""Writes each request and what came of it to the debug log."""
+"""Writes each request and its outcome to the debug log."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from biot_provider.api.redaction import KnownSecrets
 from biot_provider.api.request_log import DebugLog
 
 CONTENT = "biot_provider.content"
-"""The extension of a request that holds what it was made of: ``json``, ``params`` or ``files``."""
+"""The request extension with the request's content: ``json``, ``params`` or ``files``."""
 SECRETS = "biot_provider.secrets"
-"""The extension of a request that holds the secrets in it."""
+"""The request extension with the secrets in the request."""
 
 
 class LogTransport(httpx.BaseTransport):
-    """Logs what the wrapped transport sends, and its responses, which it must have read whole.
+    """Logs the requests of the wrapped transport, and their responses, which it must have read completely.
 
-    ``address`` is the platform's.
+    ``address`` is the platform's address.
     """
 
     def __init__(self, wrapped: httpx.BaseTransport, log: DebugLog, address: str, secrets: KnownSecrets) -> None:
@@ -61,7 +61,7 @@ class LogTransport(httpx.BaseTransport):
 
 
 def _described(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a request carries, for the log: JSON as it is, a package by its size."""
+    """Return a request's content for the log: JSON as it is, a package as its size."""
     described = {key: content[key] for key in ("json", "params") if key in content}
     if "searchRequest" in described.get("params", {}):
         described["params"] = {"searchRequest": json.loads(described["params"]["searchRequest"])}

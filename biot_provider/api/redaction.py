@@ -1,14 +1,14 @@
-"""Strikes secrets out of texts from elsewhere: a platform's message, a page of a gateway, a builder's output.
+"""Redacts secrets in texts from elsewhere: a platform's message, a page of a gateway, a builder's output.
 
-Struck out are, in upper or lower case, broken by blanks or new lines, escaped as JSON, HTML or URLs do (twice, too), in
-base64 or hexadecimal digits:
+Redacted are the following, also in other upper or lower case, broken by blanks or new lines, escaped as in JSON, HTML
+or URLs (even twice), or in base64 or hexadecimal digits:
 
 - a secret of eight characters or more, and each piece of it that long: beginning, end, or middle. A shorter rest of a
-  quote that was cut off stays: it shows little, and ordinary words would be struck out with it.
-- a shorter secret, of four characters at least, where it stands whole; blanks do not count.
-- the query of an address, and the user name and password before its host, known as secrets or not.
+  truncated quote stays: it reveals little, and redacting it would redact ordinary words too.
+- a shorter secret, of at least four characters, where it occurs as a whole; blanks do not count.
+- the query of an address, and the user name and password before its host, even if they are not known as secrets.
 
-Words that many values hold and that are no secrets (``true``, ``https://``, ``production``) stay.
+Words that occur in many values and are not secret (``true``, ``https://``, ``production``) stay.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ REDACTED = "[secret]"
 _PIECE = 8
 _SHORTEST = 4
 _LAYERS = 3
-"""How often a text may have been escaped: JSON in a string of JSON, on a page of HTML."""
+"""How many times a text may have been escaped: for example JSON in a JSON string on an HTML page."""
 
 _PLAIN = (
     *("true", "false", "null", "none", "info", "debug", "warn", "warning", "error", "enabled", "disabled", "strict"),
@@ -42,44 +42,46 @@ _LETTERS = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _BLANK = re.compile(r"\s")
 _ADDRESS = re.compile(r"://[^\s\"'<>]+")
 _NO_HOST = re.compile(r"://(?![\w.-]+/)")
-"""The beginning of an address that is not a host with its path and nothing else."""
+"""The beginning of an address that is more than a host and a path."""
 
 
 class _View(NamedTuple):
-    """A reading of a text: its characters, and where each begins and ends in the text itself."""
+    """A decoded form of a text: its characters, and where each begins and ends in the original text."""
 
     text: str
     starts: Sequence[int]
     ends: Sequence[int]
 
 
+class _Parts(NamedTuple):
+    """What is struck out for a secret: each of its pieces, and each form of it that is too short to have any."""
+
+    pieces: frozenset[str]
+    whole: frozenset[str]
+
+
 class Redaction:
-    """Strikes these secrets out of texts."""
+    """Redacts a set of secrets in texts."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._pieces, self._whole = _all_parts(frozenset(secrets))
+        self._parts = [parts for parts in map(_parts, set(secrets)) if any(parts)]
 
     def __call__(self, text: str) -> str:
-        """Return the text with every secret struck out, as this module's documentation describes."""
+        """Return the text with every secret redacted, as the module's docstring describes."""
         struck = [span for found in _ADDRESS.finditer(text) for span in _inside(found)]
-        if self._pieces or self._whole:
+        if self._parts:
             for view in map(_without_blanks, _views(text)):
-                struck += _found_pieces(view, self._pieces)
-                struck += [
-                    (view.starts[at], view.ends[at + len(form) - 1])
-                    for form in self._whole
-                    for at in _places(form, view.text)
-                ]
+                struck += _found_parts(view, self._parts)
         return _strike(text, struck)
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """Return the text with these secrets struck out of it."""
+    """Return the text with these secrets redacted."""
     return Redaction(secrets)(text)
 
 
 def texts(value: Any) -> Iterator[str]:
-    """Every value inside, as a text would show it, for a Redaction."""
+    """Yield every value inside, in the form in which a text would show it, for a Redaction."""
     if isinstance(value, Mapping):
         value = value.values()
     if isinstance(value, str):
@@ -94,31 +96,31 @@ def texts(value: Any) -> Iterator[str]:
 
 
 class KnownSecrets:
-    """What no error and no log may quote, whatever request it is about; shared by the threads of a process."""
+    """The secrets that no error and no log may quote, for any request; shared by the threads of a process."""
 
     def __init__(self, *secrets: str | None) -> None:
         self._secrets = set(filter(None, secrets))
 
     def add(self, secret: str) -> None:
-        """Quote this secret nowhere."""
+        """Add a secret that must not be quoted."""
         self._secrets.add(secret)
 
     def add_long(self, values: Iterable[str | None]) -> None:
-        """Quote the longer ones of these values nowhere.
+        """Add those of these values that are long enough.
 
-        Short ones would take words out of messages about other things with them.
+        Redacting short values would also remove ordinary words from unrelated messages.
         """
         self._secrets.update(value for value in values if value and len(value) >= _PIECE)
 
     def with_more(self, secrets: Iterable[str] = ()) -> list[str]:
-        """Return the secrets that are known, and these."""
+        """Return the known secrets together with these."""
         return [*self._secrets.copy(), *secrets]
 
 
 def _inside(address: re.Match[str]) -> list[tuple[int, int]]:
-    """Return the spans of user name and password, and of the query, in an address or several without a blank between.
+    """Return the spans of user name and password, and of the query, in one or more adjacent addresses.
 
-    A password may hold any character, so it ends at the last @.
+    A password may contain any character, so it ends at the last @.
     """
     text, start = address[0], address.start()
     begins, at, query = _NO_HOST.search(text), text.rfind("@"), text.find("?")
@@ -127,28 +129,18 @@ def _inside(address: re.Match[str]) -> list[tuple[int, int]]:
     return [(start + first, start + end) for first, end in spans]
 
 
-@functools.lru_cache(maxsize=2)
-def _all_parts(secrets: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
-    """The parts of all these; cached, since one error may have many texts, and a thousand secrets many parts."""
-    parts = [_parts(secret) for secret in secrets]
-    return (
-        frozenset[str]().union(*(pieces for pieces, _ in parts)),
-        frozenset[str]().union(*(whole for _, whole in parts)),
-    )
-
-
-@functools.lru_cache(maxsize=4096)
-def _parts(secret: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the pieces to strike out, and the forms too short to have any; cached, since secrets recur."""
+@functools.lru_cache(maxsize=16384)
+def _parts(secret: str) -> _Parts:
+    """Return the parts of a secret; cached, since a process redacts many texts with the same secrets."""
     if len(_folded(secret)) < _SHORTEST:
-        return frozenset(), frozenset()
+        return _Parts(frozenset(), frozenset())
     forms = set(_forms(secret))
     pieces = {piece for form in forms for piece in _pieces(form)} - _PLAIN_PIECES
-    return frozenset(pieces), frozenset(form for form in forms if len(form) < _PIECE) - set(_PLAIN)
+    return _Parts(frozenset(pieces), frozenset(form for form in forms if len(form) < _PIECE) - set(_PLAIN))
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """The ways to write a secret, without escapes, which are taken out of the text instead."""
+    """Yield the forms in which a secret may be written; escapes are decoded in the text instead."""
     yield _folded(secret)
     yield _folded(secret.replace(" ", "+"))
     value = secret.encode(errors="replace")
@@ -157,7 +149,7 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def _in_base64(value: bytes) -> Iterator[str]:
-    """The base64 digits of a value at each position in a longer one, without the digits shared with its neighbours."""
+    """Yield the base64 digits of a value at each offset in a longer value, without digits shared with neighbours."""
     for before, shared in ((0, 0), (1, 2), (2, 3)):
         encoded = base64.b64encode(bytes(before) + value).decode()
         partial = (before + len(value)) % 3
@@ -171,7 +163,7 @@ def _folded(text: str) -> str:
 
 
 def _lower(character: str) -> str:
-    return character.lower()[0]  # which may be two
+    return character.lower()[0]  # lower() may give two characters
 
 
 def _pieces(form: str) -> set[str]:
@@ -182,7 +174,7 @@ _PLAIN_PIECES = {piece for word in _PLAIN for piece in _pieces(word)}
 
 
 def _views(text: str) -> Iterator[_View]:
-    """The text as it stands, and with its escapes taken away, layer by layer."""
+    """Yield the text as it is, and with its escapes decoded, layer by layer."""
     view = _View("".join(map(_lower, text)), range(len(text)), range(1, len(text) + 1))
     plain = text
     yield view
@@ -232,12 +224,20 @@ def _without_blanks(view: _View) -> _View:
     )
 
 
-def _found_pieces(view: _View, pieces: frozenset[str]) -> list[tuple[int, int]]:
-    return [
-        (view.starts[at], view.ends[at + _PIECE - 1])
-        for at in range(len(view.text) - _PIECE + 1)
-        if view.text[at : at + _PIECE] in pieces
-    ]
+def _found_parts(view: _View, parts: Sequence[_Parts]) -> Iterator[tuple[int, int]]:
+    """Yield the spans of the text that are a part of a secret.
+
+    A text is short and the secrets may be thousands, so that the text's pieces are looked up in theirs.
+    """
+    shown = [view.text[at : at + _PIECE] for at in range(len(view.text) - _PIECE + 1)]
+    different = frozenset(shown)
+    secret = {piece for pieces, _ in parts for piece in pieces & different}
+    for at, piece in enumerate(shown):
+        if piece in secret:
+            yield view.starts[at], view.ends[at + _PIECE - 1]
+    for form in {form for _, whole in parts for form in whole}:
+        for at in _places(form, view.text):
+            yield view.starts[at], view.ends[at + len(form) - 1]
 
 
 def _places(word: str, text: str) -> Iterator[int]:
@@ -248,7 +248,7 @@ def _places(word: str, text: str) -> Iterator[int]:
 
 
 def _strike(text: str, struck: list[tuple[int, int]]) -> str:
-    """The text with these spans replaced, those that touch by one word."""
+    """Return the text with these spans replaced; adjacent spans become one replacement."""
     edges: list[tuple[int, int]] = []
     for start, end in sorted(struck):
         if edges and start <= edges[-1][1]:

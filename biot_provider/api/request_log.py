@@ -1,8 +1,8 @@
 """``BIOT_LOG=debug``: each request and its response as a line of JSON in a file, timed and without secrets.
 
-The file is ``.biot/debug.log`` in the project, or the one ``BIOT_LOG_FILE`` names. Redacted are the values of
-environment variables, members with the name of a secret, and every secret of the request wherever it occurs, in whole
-or in part (see ``redaction.py``).
+The file is ``.biot/debug.log`` in the project, or the one ``BIOT_LOG_FILE`` names. The values of environment variables,
+members with the name of a secret, and every secret of the request are redacted wherever they occur, in whole or in part
+(see ``redaction.py``).
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from biot_provider.api.redaction import REDACTED, Redaction
-from biot_provider.errors import coded
+from biot_provider.errors import Notice
 
 _SECRET_NAME = re.compile(r"secret|password|token|jwt|authorization|credential|accesskey", re.IGNORECASE)
 _QUOTED = 2000
 
 
 def is_debugging(environment: Mapping[str, str]) -> bool:
-    """Whether the environment turns the log on."""
+    """Return whether the environment turns the log on."""
     return environment.get("BIOT_LOG", "").lower() == "debug"
 
 
@@ -37,10 +37,10 @@ def log_file(environment: Mapping[str, str]) -> Path:
 def open_log(file: Path) -> int:
     """Return a descriptor to append to the log, which only its owner may read.
 
-    Raises OSError, and ValueError where the name is no path.
+    Raises OSError, and ValueError for a name that is not a path.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    # Without waiting: a pipe without a reader is an error and does not hang the run.
+    # Non-blocking: a pipe without a reader is then an error and does not hang the run.
     without_waiting: int = getattr(os, "O_NONBLOCK", 0)
     return os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | without_waiting, 0o600)
 
@@ -55,7 +55,7 @@ class DebugLog:
 
     @classmethod
     def configured(cls, environment: Mapping[str, str]) -> DebugLog | None:
-        """Return the log where the environment turns it on, else None."""
+        """Return the log if the environment turns it on, else None."""
         return cls(log_file(environment)) if is_debugging(environment) else None
 
     def write(
@@ -73,7 +73,7 @@ class DebugLog:
     ) -> None:
         """Write one request with its response or error.
 
-        A log that cannot be written stops nothing: the first time, one line on the error output reports it.
+        A log that cannot be written stops nothing: one line on standard error reports the first failure.
         """
         entry: dict[str, Any] = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -102,17 +102,17 @@ class DebugLog:
         if not self._has_failed:
             self._has_failed = True
             reason = getattr(failure, "strerror", None) or type(failure).__name__
-            warning = coded(
-                f"warning: the debug log {str(self._file)!r} cannot be written ({reason}), and the run continues"
-                " without it: name another file in BIOT_LOG_FILE",
+            notice = Notice(
+                f"the debug log {str(self._file)!r} cannot be written ({reason}), and the run continues without it:"
+                " name another file in BIOT_LOG_FILE",
                 "BIOT-8039",
             )
-            sys.stderr.write(f"{warning}\n")
+            sys.stderr.write(f"{notice}\n")
             sys.stderr.flush()
 
 
 def without_secrets(value: Any, redact: Callable[[str], str], name: str = "") -> Any:
-    """Return the value without secrets, known by their names or by themselves; variables keep their names."""
+    """Return the value without secrets, recognised by their names or values; environment variables keep their names."""
     if name == "environmentVariables" and isinstance(value, Mapping):
         return dict.fromkeys(value, REDACTED)
     if isinstance(value, Mapping):
@@ -121,7 +121,7 @@ def without_secrets(value: Any, redact: Callable[[str], str], name: str = "") ->
         return [without_secrets(item, redact, name) for item in value]
     if isinstance(value, str):
         return REDACTED if _SECRET_NAME.search(name) else redact(value)
-    # A number may be a secret, too.
+    # A number may be a secret too.
     text = json.dumps(value)
     redacted = redact(text)
     return value if redacted == text else redacted

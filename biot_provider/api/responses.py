@@ -1,4 +1,4 @@
-"""Turns the response to a request into a model, or into an error that is fit for a user's eyes."""
+"""Converts the response to a request into a model, or into an error that may be shown to the user."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ _KINDS: Mapping[str, type[ApiError]] = {
 
 
 def parse(model: type[AnswerT], response: httpx.Response, action: str, *, secrets: Iterable[str] = ()) -> AnswerT:
-    """Return a success's body as a model. Raises TransportError, unclear, when it cannot be read as one."""
+    """Return the body of a successful response as a model. Raises TransportError, unclear, if it does not fit."""
     try:
         return model.model_validate_json(response.content)
     except ValidationError as error:
         wrong = ", ".join(".".join(map(str, e["loc"])) or e["type"] for e in error.errors()[:3])
-        # A body that is nearly the right one holds what no text should: a token, or variables of the platform's.
+        # A body that is almost right may contain secrets, such as a token or the platform's variables.
         is_json = response.content.lstrip()[:1] in (b"{", b"[")
         body = f"{len(response.content)} bytes of JSON" if is_json else _excerpt(response, secrets)
-        # The platform accepted the request; only its response cannot be read. A later read shows what it did.
+        # The platform accepted the request, but its response cannot be read. A later read shows the outcome.
         raise TransportError(
             f"the platform answered {response.status_code} with something that is not its answer ({wrong}): {body}",
             "BIOT-7008",
@@ -55,7 +55,7 @@ def parse(model: type[AnswerT], response: httpx.Response, action: str, *, secret
 def api_error(
     response: httpx.Response, action: str, secrets: Iterable[str], kind: type[ApiError] | None = None
 ) -> ApiError:
-    """Return the error of a response that is no success, fit for a user's eyes; by its code unless of ``kind``."""
+    """Return the error for an error response, safe to show; its class follows from the code, or is ``kind``."""
     secrets = list(secrets)
     try:
         body = ErrorAnswer.model_validate_json(response.content)
@@ -81,7 +81,7 @@ def api_error(
 def transport_error(
     error: Exception, action: str, address: str, timeout: float, secrets: Iterable[str]
 ) -> TransportError:
-    """Return the error of a request to which no response came; ``timeout`` is the seconds that it had."""
+    """Return the error for a request that got no response within ``timeout`` seconds, or failed before."""
     reason = redact(str(error), secrets) or type(error).__name__
     unclear = True
     if isinstance(error, TooManyRequestsError):
@@ -120,7 +120,7 @@ def _words(name: str) -> str:
 
 
 def _shown(value: Any, given: Sequence[str]) -> str:
-    """Return a detail as text; of a long list the few items that are nearest to the values given."""
+    """Return a detail as text; a long list is cut to the few items nearest to the given values."""
     if not isinstance(value, list):
         return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     items = [item if isinstance(item, str) else json.dumps(item, ensure_ascii=False) for item in value]
@@ -135,7 +135,7 @@ def _shown(value: Any, given: Sequence[str]) -> str:
 
 
 def _line(text: str | None, secrets: Iterable[str]) -> str | None:
-    """Return the text as one line without secrets, cut where it is long; None where there is none."""
+    """Return the text as one line without secrets, truncated if long; None if there is no text."""
     return " ".join(redact((text or "")[:_READ], secrets).split())[:_QUOTED] or None
 
 

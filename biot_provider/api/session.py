@@ -1,7 +1,7 @@
-"""An authenticated conversation with one platform: a request in, its response or one error out.
+"""An authenticated session with one platform: takes a request, returns its response or raises one error.
 
-Errors are translated here and nowhere else: what comes out is ApiError or TransportError, its text redacted. Retries,
-the time in all, the debug log and the embedded platform are transports; the token is put on by ``TokenAuth``.
+Only this module translates errors: it raises ApiError or TransportError, with redacted text. Retries, the total time,
+the debug log and the embedded platform are transports; ``TokenAuth`` adds the token.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ READ_TIMEOUT = 60.0
 
 
 class Probe(NamedTuple):
-    """A plain response: its JSON object, empty if it is none, its date, and the seconds until the token's renewal."""
+    """A raw response: its JSON object, empty if it is not one, its date, and the seconds until the token's renewal."""
 
     status: int
     body: Mapping[str, Any]
@@ -41,10 +41,10 @@ class Probe(NamedTuple):
 
 
 class Session:
-    """Talks to one platform as one identity, for all threads of a process.
+    """A session with one platform as one identity, for all threads of a process.
 
-    ``clock`` gives the time of day in seconds; ``log`` is by default the one that the environment turns on;
-    ``cancellation`` ends requests, by default none.
+    ``clock`` returns the time of day in seconds; ``log`` is by default the one that the environment configures;
+    ``cancellation`` cancels requests; by default nothing does.
     """
 
     def __init__(
@@ -111,12 +111,11 @@ class Session:
         secrets: Iterable[str] = (),
         **content: Any,
     ) -> httpx.Response:
-        """Send a request; return its response, a refusal too.
+        """Send a request; return its response, also an error response.
 
-        ``action`` says in an error what the request is for. ``timeout`` is in seconds and bounds all of it: login,
-        connecting, sending, retries, and reading the response to its end. ``secrets`` are quoted nowhere. Without
-        ``login`` no token is sent. Raises TransportError, CancelledError among them, and LoginError where there is no
-        token.
+        ``action`` describes the request in errors. ``timeout`` is in seconds and limits everything: login, connecting,
+        sending, retries, and reading the whole response. ``secrets`` are never quoted. Without ``login`` no token is
+        sent. Raises TransportError, including CancelledError, and LoginError if there is no token.
         """
         secrets = list(secrets)
         try:
@@ -130,15 +129,15 @@ class Session:
                     **content,
                 )
         except CancelledError as error:
-            # A read writes nothing, whether it was sent or not.
+            # A read changes nothing, whether it was sent or not.
             raise CancelledError(action, unclear=error.unclear and method != "GET") from None
         except (httpx.HTTPError, OSError) as error:
             raise transport_error(error, action, self._address, timeout, self.secrets.with_more(secrets)) from None
 
     def probe(self, method: str, path: str, action: str, *, login: bool = True, **content: Any) -> Probe:
-        """Return the plain response to one request, refusals included; for finding out what works.
+        """Return the raw response to one request, also an error response; used for diagnosis.
 
-        A token that the platform refuses is not renewed. Raises TransportError, and LoginError.
+        A token that the platform refuses is not renewed. Raises TransportError and LoginError.
         """
         headers = {"Authorization": f"Bearer {self.auth.token()}"} if login else {}
         response = self.send(method, path, action, timeout=READ_TIMEOUT, login=False, headers=headers, **content)
@@ -154,5 +153,5 @@ class Session:
 
 
 def _start_trace(request: httpx.Request) -> None:
-    """Give the request an id of its own, by which the platform's logs can be searched (W3C Trace Context)."""
+    """Give the request a unique id, for which the platform's logs can be searched (W3C Trace Context)."""
     request.headers["traceparent"] = f"00-{random_source.token_hex(16)}-{random_source.token_hex(8)}-01"

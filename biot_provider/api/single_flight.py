@@ -1,4 +1,4 @@
-"""Makes one call for all threads that need its result at the same time, without a lock over the network."""
+"""Makes one call for all threads that need its result at the same time, without holding a lock during the call."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from biot_provider.api.cancellation import wait_for
 ResultT = TypeVar("ResultT")
 
 _MORE_SECONDS = 1.0
-"""A thread with so much more time calls again; threads that start together share a failure."""
+"""A thread with so much more time than the caller calls again; threads that start together share a failure."""
 
 
 class _Flight(Generic[ResultT]):
-    """A call in progress; ``ends`` is the end of its caller's time, on the monotonic clock."""
+    """A call in progress; ``ends`` is its caller's deadline on the monotonic clock."""
 
     def __init__(self, ends: float) -> None:
         self.ends = ends
@@ -28,7 +28,7 @@ class _Flight(Generic[ResultT]):
 class SingleFlight(Generic[ResultT]):
     """Lets one thread call while the others wait for its result, each within its own time.
 
-    ``ran_out`` is true of errors that more time might have helped; by default of none.
+    ``ran_out`` tells for an error whether more time might have helped; by default, never.
     """
 
     def __init__(self, ran_out: Callable[[Exception], bool] = lambda _error: False) -> None:
@@ -37,11 +37,11 @@ class SingleFlight(Generic[ResultT]):
         self._current: _Flight[ResultT] | None = None
 
     def run(self, call: Callable[[float], ResultT], seconds: float) -> ResultT:
-        """Return the result of ``call``, which takes its seconds, or of the call that is in progress.
+        """Return the result of ``call``, which gets its time limit in seconds, or of the call in progress.
 
-        An error of that call is raised in every waiting thread, except where it ran out of time: a thread that has a
-        second more than the caller calls again. Raises TimeoutError when the call in progress takes longer than
-        ``seconds``, and CancelledError.
+        An error of the call in progress is raised in every waiting thread, with one exception: if that call ran out of
+        time, a thread that has at least a second more than its caller calls again. Raises TimeoutError when the call in
+        progress takes longer than ``seconds``, and CancelledError.
         """
         ends = time.monotonic() + seconds
         while True:

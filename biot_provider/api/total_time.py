@@ -1,6 +1,6 @@
-"""Bounds a request in total: no wait for the network goes beyond its deadline, however slowly bytes come and go.
+"""Limits the total time of a request: no wait for the network exceeds its deadline, however slowly bytes arrive.
 
-httpx bounds each single wait, so a response that trickles would never be late.
+httpx limits only each single wait, so a trickling response would never be late.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     import ssl
 
 DEADLINE = "biot_provider.deadline"
-"""The extension of a request that says when it must be over, on the monotonic clock."""
+"""The request extension with the request's deadline, on the monotonic clock."""
 
 _LEAST_SECONDS = 0.5
-"""What each request may take: it is nearly done, or it would fail without being tried."""
+"""Seconds that every request gets: it may be nearly done, and without them it would fail without an attempt."""
 _PIECE_BYTES = 64 * 1024
 _SLICE_SECONDS = 0.25
-"""How long a read waits before it looks whether its request was cancelled."""
+"""How long a read waits before it checks whether its request was cancelled."""
 
 _deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
-"""When this thread's request must be over, on the monotonic clock."""
+"""The deadline of this thread's request, on the monotonic clock."""
 
 
 def seconds_left(request: httpx.Request) -> float:
-    """Return the seconds that the request may still take; where it has no deadline, those of its read timeout."""
+    """Return the seconds that the request may still take; without a deadline, its read timeout."""
     ends: float | None = request.extensions.get(DEADLINE)
     if ends is not None:
         return max(ends - time.monotonic(), _LEAST_SECONDS)
@@ -44,7 +44,7 @@ def seconds_left(request: httpx.Request) -> float:
 
 @contextlib.contextmanager
 def running_clock(request: httpx.Request) -> Iterator[float]:
-    """Hold this thread's waits to the request's time, meanwhile; give when it is over, on the monotonic clock."""
+    """Limit this thread's waits to the request's time within the block; yield its deadline on the monotonic clock."""
     ends = time.monotonic() + seconds_left(request)
     before = _deadline.set(ends)
     try:
@@ -54,11 +54,12 @@ def running_clock(request: httpx.Request) -> Iterator[float]:
 
 
 class TimedTransport(httpx.HTTPTransport):
-    """The network of httpx, with waits that end at the deadline that ``running_clock`` sets."""
+    """The network transport of httpx, with waits that end at the deadline of ``running_clock``."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        # Neither httpx nor its proxies take a backend from outside; tests/api/test_total_time.py fails if this moves.
+        # httpx and its proxies have no option for the backend; tests/api/test_total_time.py fails if these names
+        # change.
         self._pool._network_backend = _TimedBackend(self._pool._network_backend)
 
 
@@ -107,7 +108,7 @@ class _TimedStream(httpcore.NetworkStream):
 
 
 def _wait_seconds(timeout: float | None, late: type[httpcore.TimeoutException]) -> float | None:
-    """Return the seconds that the next wait may take, None where there is no limit.
+    """Return the seconds that the next wait may take, None if there is no limit.
 
     Raises ``late`` when the request's time is used up, and CancelledError.
     """

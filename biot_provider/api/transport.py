@@ -1,14 +1,17 @@
-"""How requests reach the platform over the network, and what is repeated.
+"""How requests reach the platform over the network, and which of them are retried.
 
-The retries of reads live here, and only here: bounded in number and time, with jitter. A read whose response broke off
-is repeated, in the middle of its JSON too. A write is never repeated by a transport: what became of it is found out by
-reading (``lifecycle/settle.py``).
+Only this module retries reads: limited in number and time, with jitter. A read is also retried when its response breaks
+off, even in the middle of its JSON. A transport never repeats a write: a read finds out its outcome
+(``lifecycle/settle.py``).
 """
 
 from __future__ import annotations
 
+import functools
 import json
+import os
 import random
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -16,6 +19,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import ClassVar
+from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
@@ -24,19 +28,19 @@ from biot_provider.api.cancellation import in_thread, pause, wait_for
 from biot_provider.api.models.logins import PERSON_LOGIN, SERVICE_LOGIN
 from biot_provider.api.total_time import TimedTransport, running_clock, seconds_left
 from biot_provider.config import CONCURRENT_REQUESTS, LOOPBACK, Settings
-from biot_provider.errors import ConfigError
+from biot_provider.errors import ConfigError, shown_size
 
 CONNECT_TIMEOUT = 10.0
 """Seconds to wait for a connection."""
 
 MAX_RESPONSE_BYTES = 32 * 1024 * 1024
-"""Bytes of a response, unpacked, that are read into memory; a page of a hundred plugins is far below."""
+"""Maximum bytes of a decompressed response that are read into memory; a page of a hundred plugins has far fewer."""
 
 OUT_OF_TIME = "biot_provider.out_of_time"
-"""The extension of a request that more time might have helped: no response within it, or none left to repeat it."""
+"""The extension of a request that ran out of time: it got no response in time, or no time was left to retry."""
 
 WRITE_GRACE_SECONDS = 1.0
-"""What a write that was sent has to be responded to when its run is cancelled."""
+"""Seconds that a write that was sent has to get its response when its run is cancelled."""
 
 _ATTEMPTS = 4
 _LOGIN_ATTEMPTS = 6
@@ -47,17 +51,18 @@ _LOGINS = frozenset({SERVICE_LOGIN, PERSON_LOGIN})
 
 
 class ResponseTooLargeError(httpx.RequestError):
-    """The response is above MAX_RESPONSE_BYTES, so the rest of it was not read."""
+    """The response exceeds MAX_RESPONSE_BYTES, so its rest was not read."""
 
 
 class TooManyRequestsError(httpx.PoolTimeout):
-    """As many requests as may run at once took all the time that this one had: it was not sent."""
+    """The request was not sent: the limit of simultaneous requests was used up for all of its time."""
 
 
 class RequestLimit:
-    """How many requests run at once on one platform: those of all kinds and threads of this process together.
+    """The limit of simultaneous requests to one platform, for all kinds and threads of this process together.
 
-    An interception's order moves those of others, so many writes at once are a risk; and a platform has its limits.
+    An interception's order moves those of others, so many writes at once are a risk; and the platform may have limits
+    too.
     """
 
     _running: ClassVar[dict[str, int]] = {}
@@ -69,9 +74,9 @@ class RequestLimit:
 
     @contextmanager
     def slot(self, request: httpx.Request) -> Iterator[None]:
-        """Take one of the places for the time of the block.
+        """Occupy one slot for the duration of the block.
 
-        Waits at most the request's own time. Raises TooManyRequestsError when that ends before.
+        Waits for a free slot until the request's deadline, then raises TooManyRequestsError.
         """
         if not wait_for(self._take, seconds_left(request)):
             reason = (
@@ -94,9 +99,9 @@ class RequestLimit:
 
 
 class RetryTransport(httpx.BaseTransport):
-    """Repeats what is safe to repeat: GET, the login, and any request that was never sent.
+    """Retries requests that are safe to repeat: GET, the login, and any request that was never sent.
 
-    Each attempt counts in the ``limit``; the waits between them do not, nor does the login that a request waits for.
+    Each attempt occupies a slot of the ``limit``; waits between attempts and the wait for a login do not.
     """
 
     def __init__(
@@ -113,7 +118,7 @@ class RetryTransport(httpx.BaseTransport):
         self._wait = wait
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request, within its time, and read its response whole.
+        """Send the request and read its whole response, within the request's time.
 
         Raises httpx.TransportError as the wrapped transport does, ResponseTooLargeError, TooManyRequestsError and
         CancelledError.
@@ -150,7 +155,7 @@ class RetryTransport(httpx.BaseTransport):
     def _wait_before_another(
         self, request: httpx.Request, outcome: httpx.Response | httpx.RequestError, attempt: int
     ) -> float | None:
-        """Return the seconds until the request may be repeated, more each time; None where it must not be."""
+        """Return the seconds until the next attempt, more each time; None if the request must not be repeated."""
         is_safe = _is_repeatable(request)
         wait = backoff(attempt, self._wait)
         if isinstance(outcome, httpx.Response):
@@ -158,7 +163,7 @@ class RetryTransport(httpx.BaseTransport):
             return (retry_after(outcome.headers) or wait) if is_safe and passes else None
         if isinstance(outcome, (httpx.ConnectError, httpx.ConnectTimeout)):
             return wait
-        # What has not responded in its time would only take as long again.
+        # A request that timed out would probably take as long again.
         return wait if is_safe and not isinstance(outcome, httpx.TimeoutException) else None
 
     def close(self) -> None:
@@ -171,7 +176,7 @@ def _is_repeatable(request: httpx.Request) -> bool:
 
 
 def _read(response: httpx.Response) -> httpx.Response:
-    """Return the response with its body in memory, unpacked.
+    """Return the response with its decompressed body in memory.
 
     Raises ResponseTooLargeError, and httpx.TransportError.
     """
@@ -180,7 +185,7 @@ def _read(response: httpx.Response) -> httpx.Response:
         for chunk in response.iter_bytes():
             body += chunk
             if len(body) > MAX_RESPONSE_BYTES:
-                raise ResponseTooLargeError(f"a response of more than {MAX_RESPONSE_BYTES // 2**20} MB")
+                raise ResponseTooLargeError(f"a response of more than {shown_size(MAX_RESPONSE_BYTES)}")
     finally:
         response.close()
     of_the_transfer = ("content-encoding", "content-length", "transfer-encoding")
@@ -189,32 +194,32 @@ def _read(response: httpx.Response) -> httpx.Response:
 
 
 def _is_cut_off(response: httpx.Response) -> bool:
-    """Whether a response that must show what is there, or that nothing is, breaks off; a refusal is final as it is."""
+    """Return whether a success or "not found" response breaks off; other errors are final even if truncated."""
     if response.status_code == 200 and not response.text.strip():
         return True
     return response.status_code in (200, 404) and is_cut_json(response.text)
 
 
 def is_cut_json(text: str) -> bool:
-    """Whether this is a JSON document up to some place; a text that is no JSON from its first character on is none."""
+    """Return whether this is the beginning of a JSON document; text that is not JSON from the start does not count."""
     if text.lstrip()[:1] not in ("{", "["):
         return False
     try:
         json.loads(text)
     except ValueError:
         return True
-    except RecursionError:  # deeper than Python reads
+    except RecursionError:  # nested deeper than Python can parse
         return False
     return False
 
 
 def backoff(attempt: int, first: float = 0.5) -> float:
-    """Return the seconds before another attempt: ``first`` after the first one, more each time, with jitter."""
+    """Return the seconds before the next attempt: ``first`` after the first one, then more each time, with jitter."""
     return min(first * 2.0 ** (attempt - 1), 5.0) * random.uniform(0.5, 1.5)  # noqa: S311
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that Retry-After asks to wait, ten at the most; None for nonsense or a time in the past."""
+    """Return the seconds of Retry-After, at most ten; None if it is invalid or a time in the past."""
     text = headers.get("retry-after", "").strip()
     if text.isdigit():
         seconds = float(text)
@@ -233,13 +238,13 @@ def open_transport(settings: Settings) -> httpx.BaseTransport:
 
 
 def open_network(settings: Settings) -> httpx.BaseTransport:
-    """Return the network: certificates checked, proxies and a custom CA from the environment's variables.
+    """Return the network transport: it verifies certificates, and takes proxies and a CA from environment variables.
 
     Those are HTTPS_PROXY, ALL_PROXY and NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR, as httpx takes them. Raises
     ConfigError for a proxy that cannot be used.
     """
     try:
-        return TimedTransport(verify=True, trust_env=True, proxy=proxy_for(settings.base_url))
+        return TimedTransport(verify=_trust(settings.base_url), proxy=proxy_for(settings.base_url))
     except (ImportError, ValueError):  # SOCKS needs a further package; no such scheme
         raise ConfigError(
             "BioT connection: the proxy in HTTPS_PROXY or ALL_PROXY cannot be used",
@@ -248,8 +253,21 @@ def open_network(settings: Settings) -> httpx.BaseTransport:
         ) from None
 
 
+def _trust(address: str) -> ssl.SSLContext:
+    """Return the authorities that are trusted for an address: without TLS none, since reading them takes long."""
+    if urlsplit(address).scheme != "https":
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return _authorities(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+
+@functools.cache
+def _authorities(_file: str | None, _folder: str | None) -> ssl.SSLContext:
+    """Return the authorities that the environment names, read once for all connections of a process."""
+    return httpx.create_ssl_context()
+
+
 def proxy_for(base_url: str) -> str | None:
-    """Return the proxy that the environment names for an address; None for this machine itself."""
+    """Return the proxy that the environment names for an address; None for this machine's own addresses."""
     url = httpx.URL(base_url)
     if url.host in LOOPBACK or proxy_bypass(url.host):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -39,6 +40,10 @@ _MODULES = {
 }
 
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What the system says of a disk that takes no more."""
+
+
 @click.group(
     cls=Group,
     modules={name: f"{__name__}.{module}" for name, module in _MODULES.items()},
@@ -71,13 +76,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = error.ctx.command_path if error.ctx else PROGRAM
         print_problem(f"{error.format_message()}\nTry '{where} --help' for help.")
         sys.exit(2)
-    except BrokenPipeError:
-        # The reader has closed the pipe; Python would write to it once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except OSError as error:
+        return _end_without_output(error)
     except ModuleNotFoundError as missing:
         if missing.name != "biot_provider.emulator":
             raise
         # The embedded platform is an extra, which is imported by the commands that need it.
         print_problem(coded(str(missing), "BIOT-1006"))
         return 1
+
+
+def _end_without_output(error: OSError) -> int:
+    """Return the exit code where the reader has closed the pipe, or the disk is full. Raises any other error."""
+    is_closed = isinstance(error, BrokenPipeError)
+    if not is_closed and (error.errno not in _FULL or error.filename is not None):
+        raise error
+    # Python would write what is left once more at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if not is_closed:
+        print_problem(coded(f"the output cannot be written ({error.strerror})", "BIOT-8003"))
+    return 1

@@ -6,6 +6,8 @@ import json
 
 import click
 
+from biot_provider.errors import shown_size
+
 from .commands import Command
 from .console import counted, print_result
 
@@ -20,18 +22,17 @@ from .console import counted, print_result
 @click.option("--json", "as_json", is_flag=True, help="print one JSON object")
 def command(action: str, as_json: bool) -> int:
     """Show or clear the cache."""
-    from biot_provider.package.limits import megabytes
     from biot_provider.recipe.cache import MAX_BYTES, user_cache
 
     cache = user_cache()
     entries = cache.clear() if action == "clear" else cache.entries()
     size = sum(entry.size for entry in entries)
-    files = f"{counted(len(entries), 'file')}, {megabytes(size)}"
+    files = f"{counted(len(entries), 'file')}, {shown_size(size)}"
     if as_json:
         shown = {"folder": str(cache.folder), "files": len(entries), "bytes": size, "cleared": action == "clear"}
         print_result(json.dumps(shown))
     elif action == "clear":
         print_result(f"{cache.folder}: {files} cleared; the next build makes what it needs")
     else:
-        print_result(f"{cache.folder}: {files} of at most {megabytes(MAX_BYTES)}")
+        print_result(f"{cache.folder}: {files} of at most {shown_size(MAX_BYTES)}")
     return 0

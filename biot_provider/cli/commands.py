@@ -13,7 +13,7 @@ from click.core import augment_usage_errors
 from biot_provider.errors import BiotError
 
 from .console import print_problem
-from .findings import Problem, WrongUsageError
+from .errors import CommandError, WrongUsageError
 
 
 class _Place(click.Path):
@@ -28,11 +28,11 @@ FILE, FOLDER, FILE_OR_FOLDER = _Place(dir_okay=False), _Place(file_okay=False), 
 
 def complete_stack(_context: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Return the stacks of the project in this folder, for a shell that completes one."""
-    from .doctor.project import find_project
+    from .project.project import find_project
 
     try:
         return [name for name in find_project(Path.cwd()).stack_names() if name.startswith(incomplete)]
-    except Problem:
+    except CommandError:
         return []
 
 
@@ -67,7 +67,7 @@ class Group(click.Group):
 class Command(click.Command):
     """One command: what its help says below its options, its exit codes, and options that exclude each other.
 
-    ``failure`` is the exit code after a BiotError or a Problem, ``stopped`` what Ctrl-C prints.
+    ``failure`` is the exit code after a BiotError, ``stopped`` what Ctrl-C prints.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Command(click.Command):
         """Run the command and return its exit code; what stops it is printed."""
         try:
             return int(super().invoke(context))
-        except (BiotError, Problem) as error:
+        except BiotError as error:
             for line in str(error).splitlines():
                 print_problem(line)
             return 2 if isinstance(error, WrongUsageError) else self._failure

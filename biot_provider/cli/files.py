@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .findings import Problem
+from .errors import CommandError
 
 PUBLIC, PRIVATE = 0o666, 0o600
 """Modes: what the user's umask leaves of all, and the owner alone."""
@@ -27,7 +27,7 @@ class NewFile:
 def write_files(files: Iterable[NewFile], staging: Path | None = None) -> None:
     """Write all of them, each at once; where one fails, those that were not there before are taken away again.
 
-    A file below ``staging`` is there until it is whole, any other in its own folder. Raises Problem.
+    A file below ``staging`` is there until it is whole, any other in its own folder. Raises CommandError.
     """
     made: list[Path] = []
     folders: list[Path] = []
@@ -48,9 +48,12 @@ def write_files(files: Iterable[NewFile], staging: Path | None = None) -> None:
         for folder in reversed(folders):
             with contextlib.suppress(OSError):
                 folder.rmdir()
+        if isinstance(error, UnicodeEncodeError):
+            problem = "its text holds a name that is not UTF-8, such as its folder's"
+            raise CommandError(f"{current} cannot be written ({problem}): nothing new is left", "BIOT-8003") from None
         if isinstance(error, OSError):
             name = error.filename2 or error.filename or current  # a full disk names no file
-            raise Problem(
+            raise CommandError(
                 f"{name} cannot be written ({error.strerror or error}): nothing new is left", "BIOT-8003"
             ) from None
         raise

@@ -18,16 +18,25 @@ import click
 
 from .commands import Command
 from .console import counted, print_result
+from .errors import CommandError, WrongUsageError
 from .files import NewFile, write_files
-from .findings import WrongUsageError
-from .new import DEFAULT_RUNTIME, NODEJS, PYTHON, STARTERS, replaced, runtime_problem, starter_files, starter_of
+from .new import (
+    DEFAULT,
+    NODEJS,
+    PYTHON,
+    STARTERS,
+    default_runtime,
+    replaced,
+    runtime_problem,
+    starter_files,
+    starter_of,
+)
+from .project.project import PROJECT_FILES
 
 PLUGIN = "hello"
 """The name of the first plugin."""
 PLUGINS = "plugins"
 PROGRAM, REQUIREMENTS, IGNORED = "__main__.py", "requirements.txt", ".gitignore"
-PROJECT_FILES = ("Pulumi.yaml", "Pulumi.yml", "Pulumi.json")
-"""What makes a folder a project to the Pulumi CLI."""
 WORKFLOW = ".github/workflows/plugins.yml"
 _LOCAL_STACK = "stacks/Pulumi.local.yaml"
 DECLARATION = 'biot.declare_plugins("plugins")'
@@ -54,16 +63,16 @@ _UP = "pulumi stack select local --create && pulumi up --yes"
 @click.option(
     "--runtime",
     metavar="RUNTIME",
-    default=DEFAULT_RUNTIME,
-    help=f"of the first plugin, such as {PYTHON.runtime} or {NODEJS.runtime} (default: of the Python that runs this)",
+    help=f"of the first plugin, such as {PYTHON.runtime} or {NODEJS.runtime} (default: {DEFAULT})",
 )
-def command(name: str | None, runtime: str) -> int:
+def command(name: str | None, runtime: str | None) -> int:
     """Write the project into the current folder."""
     return initialize(Path.cwd(), name, runtime)
 
 
-def initialize(folder: Path, name: str | None = None, runtime: str = DEFAULT_RUNTIME) -> int:
-    """Write the project; the exit code is 0. Raises WrongUsageError for a wrong name or runtime, and Problem."""
+def initialize(folder: Path, name: str | None = None, runtime: str | None = None) -> int:
+    """Write the project; the exit code is 0. Raises WrongUsageError for a wrong name or runtime, and CommandError."""
+    runtime = runtime or default_runtime()
     problem = _name_problem(name) or runtime_problem(runtime)
     if problem is not None:
         raise WrongUsageError(problem, "BIOT-8070")
@@ -73,6 +82,7 @@ def initialize(folder: Path, name: str | None = None, runtime: str = DEFAULT_RUN
     files = _files(name or project_name(folder.resolve().name), runtime, with_plugin=not _has_plugins(folder))
     there = [place for place in files if os.path.lexists(folder / place)]
     new = {place: text for place, text in files.items() if place not in there}
+    _refuse_links_out_of(folder, new)
     write_files(NewFile(folder / place, text) for place, text in new.items())
     print_result(f"{folder.resolve().name}: a Pulumi project, {counted(len(new), 'file')} written")
     _print_table(_overview(new))
@@ -126,6 +136,18 @@ def _has_plugins(folder: Path) -> bool:
     return any((folder / PLUGINS).glob("*/plugin.y*ml"))
 
 
+def _refuse_links_out_of(folder: Path, places: Iterable[str]) -> None:
+    """Raise CommandError where a file would be written through a link into a folder that is not the project's."""
+    below = {parent for place in places for parent in PurePosixPath(place).parents}
+    out = {place for place in below if not (folder / place).resolve().is_relative_to(folder.resolve())}
+    links = sorted(str(place) for place in out if place.parent not in out)
+    if links:
+        raise CommandError(
+            f"{', '.join(links)} cannot be written (a link that leads out of this folder): nothing is written",
+            "BIOT-8003",
+        )
+
+
 def _overview(written: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     meanings = {
         "Pulumi.yaml": "the project; its program runs in .venv",
@@ -164,7 +186,7 @@ def _report_project(folder: Path) -> None:
     """Say what the project in the folder lacks of what a new one would have."""
     file = next(file for file in PROJECT_FILES if os.path.lexists(folder / file))
     print_result(f"{file} is there: this folder is a Pulumi project already, so nothing is written")
-    files = _files("my-project", DEFAULT_RUNTIME, with_plugin=False)
+    files = _files("my-project", PYTHON.runtime, with_plugin=False)
     lacking = [(place, _lacks(folder, place, files[place])) for place in (REQUIREMENTS, PROGRAM, IGNORED)]
     wanted = [(place, lacks) for place, lacks in lacking if lacks]
     language = _language(folder / file)

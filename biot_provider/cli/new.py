@@ -19,16 +19,16 @@ import click
 
 from .commands import FOLDER, Command
 from .console import print_result
+from .errors import CommandError, WrongUsageError
 from .files import NewFile, write_files
-from .findings import Problem, WrongUsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 STARTERS = Path(__file__).parent.parent / "starters"
 DEFAULT_FOLDER = Path("plugins")
-# The Python that runs this command, up to the newest of AWS Lambda, so that `invoke` runs the plugin with it.
-DEFAULT_RUNTIME = f"python3.{min(sys.version_info.minor, 14)}"
+_NEWEST_PYTHON = 14
+"""The minor version of AWS Lambda's newest Python."""
 
 # What running a starter in its own folder, or installing this package, may add there.
 _IGNORED = frozenset({"__pycache__", "node_modules", "dist", "site-packages", ".venv", ".pytest_cache", ".mypy_cache"})
@@ -49,7 +49,7 @@ class Starter:
 
 
 PYTHON = Starter("python", "Python", "python3.13", re.compile(r"python3\.\d+"))
-NODEJS = Starter("nodejs", "Node.js", "nodejs22.x", re.compile(r"nodejs\d+\.x"))
+NODEJS = Starter("nodejs", "Node.js", "nodejs24.x", re.compile(r"nodejs\d+\.x"))
 TYPESCRIPT = Starter(
     "typescript",
     "TypeScript",
@@ -62,6 +62,8 @@ TYPESCRIPT = Starter(
     replaced={"../index.js": "../src/index.ts"},
 )
 
+DEFAULT = f"of the Python that runs this, or {PYTHON.runtime} where AWS ends that within a year"
+
 
 @click.command(
     "new",
@@ -73,27 +75,34 @@ TYPESCRIPT = Starter(
 @click.option(
     "--runtime",
     metavar="RUNTIME",
-    help=f"of Python or Node.js, such as {PYTHON.runtime} or {NODEJS.runtime} (default: of the Python that runs this)",
+    help=f"of Python or Node.js, such as {PYTHON.runtime} or {NODEJS.runtime} (default: {DEFAULT})",
 )
 @click.option("--typescript", is_flag=True, help="for Node.js, bundled by esbuild when it is deployed")
 @click.option("--out", type=FOLDER, default=DEFAULT_FOLDER, show_default=True, metavar="FOLDER", help="where to put it")
-@click.option("--no-install", is_flag=True, expose_value=False, help="no effect: a starter has no dependencies")
 def command(name: str, runtime: str | None, typescript: bool, out: Path) -> int:
     """Write the plugin."""
-    runtime = runtime or (TYPESCRIPT.runtime if typescript else DEFAULT_RUNTIME)
+    runtime = runtime or (TYPESCRIPT.runtime if typescript else default_runtime())
     problem = _name_problem(name) or runtime_problem(runtime, typescript=typescript)
     if problem is not None:
         raise WrongUsageError(problem, "BIOT-8070")
     starter = TYPESCRIPT if typescript else starter_of(runtime)
     folder = out / name
     if os.path.lexists(folder):
-        raise Problem(f"{folder} is there already: choose another name, or take it away", "BIOT-8050")
+        raise CommandError(f"{folder} is there already: choose another name, or take it away", "BIOT-8050")
     files = starter_files(starter, folder, name, runtime)
     write_files(NewFile(folder / place, text) for place, text in files.items())
     print_result(f"{folder}: a {starter.language} plugin of {len(files)} files that verifies BioT's tokens")
     for line in _next_steps(folder, declared=out == DEFAULT_FOLDER):
         print_result(line)
     return 0
+
+
+def default_runtime() -> str:
+    """Return that of this Python, so that `invoke` runs the plugin with it, unless a preview would warn of it."""
+    from biot_provider.plugin.aws_lambda import runtime_warning
+
+    own = f"python3.{min(sys.version_info.minor, _NEWEST_PYTHON)}"
+    return PYTHON.runtime if runtime_warning(own, datetime.now(UTC).date()) else own
 
 
 def starter_of(runtime: str) -> Starter:

@@ -1,13 +1,13 @@
 """The embedded platform: BioT's plugin API on this machine, with the same rules and its state in one SQLite file.
 
-It shares no code with the client. Two readings of one contract check each other.
+It shares no code with the client, so that two independent implementations of one contract check each other.
 
     platform = Platform(Path(".biot/dev"))
     platform.app                                            # the WSGI application
     platform.service_id, platform.service_secret_key        # a service user that may do everything
 
-`http.server.serve` and `http.server.running` put it on a port of the loopback interface. It needs the packages of the
-extra `embedded`: without them, and on Windows, its import is a ModuleNotFoundError that says what to do.
+`http.server.serve` and `http.server.running` serve it on a port of the loopback interface. It needs the packages of the
+extra `embedded`: without them, and on Windows, importing it raises a ModuleNotFoundError that says what to do.
 """
 
 from importlib.util import find_spec

@@ -12,141 +12,14 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from .schema import SCHEMA_VERSION, SCHEMAS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
 LOCK_TIMEOUT_SECONDS = 30.0
-"""For which a writer waits for another one."""
-
-_SCHEMAS = (
-    """
-CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE switches (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE service_users (
-    id TEXT PRIMARY KEY,
-    secret_key TEXT NOT NULL,
-    permissions TEXT NOT NULL,
-    locked INTEGER NOT NULL DEFAULT 0,
-    token_seconds REAL NOT NULL,
-    plugin TEXT
-) WITHOUT ROWID;
-CREATE TABLE tokens (digest TEXT PRIMARY KEY, service_user TEXT NOT NULL, expires REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE plugins (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-    name TEXT NOT NULL UNIQUE,
-    record TEXT NOT NULL,
-    code_digest TEXT
-);
-CREATE TABLE code (digest TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE hooks (
-    plugin TEXT NOT NULL,
-    type TEXT NOT NULL,
-    target TEXT NOT NULL,
-    position INTEGER NOT NULL,
-    PRIMARY KEY (plugin, type, target)
-) WITHOUT ROWID;
-CREATE TABLE faults (id INTEGER PRIMARY KEY AUTOINCREMENT, spec TEXT NOT NULL, seen INTEGER NOT NULL DEFAULT 0);
-CREATE TABLE requests (id INTEGER PRIMARY KEY AUTOINCREMENT, entry TEXT NOT NULL);
-""",
-    """
-ALTER TABLE service_users ADD COLUMN key_expires REAL;
-CREATE TABLE people (
-    id TEXT PRIMARY KEY,
-    username TEXT NOT NULL UNIQUE,
-    password TEXT NOT NULL,
-    permissions TEXT NOT NULL,
-    locked INTEGER NOT NULL,
-    locked_until REAL,
-    mfa INTEGER NOT NULL,
-    token_seconds REAL NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE sessions (
-    digest TEXT PRIMARY KEY, person TEXT NOT NULL, kind TEXT NOT NULL, expires REAL NOT NULL
-) WITHOUT ROWID;
-""",
-    """
-CREATE TABLE accounts (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    name TEXT UNIQUE,
-    type TEXT NOT NULL DEFAULT 'INTERNAL_SERVICE',
-    role TEXT NOT NULL,
-    permissions TEXT,
-    active INTEGER NOT NULL DEFAULT 1,
-    locked INTEGER NOT NULL DEFAULT 0,
-    organization TEXT,
-    token_seconds REAL,
-    key_minutes INTEGER,
-    plugin TEXT
-);
-CREATE TABLE secret_keys (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL UNIQUE,
-    service_user TEXT NOT NULL,
-    secret_key TEXT NOT NULL,
-    created REAL NOT NULL,
-    expires REAL
-);
-INSERT INTO accounts (id, role, permissions, locked, token_seconds, plugin)
-    SELECT id, '5f3a6c1e-0000-4000-8000-00000000000' || CASE WHEN plugin IS NULL THEN '1' ELSE '2' END,
-        CASE WHEN id IN (SELECT value FROM facts WHERE name = 'built-in service user') THEN NULL ELSE permissions END,
-        locked, token_seconds, plugin
-    FROM service_users;
-INSERT INTO secret_keys (id, service_user, secret_key, created, expires)
-    SELECT lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-8'
-        || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6))),
-        id, secret_key, strftime('%s', 'now'), key_expires
-    FROM service_users;
-DROP TABLE service_users;
-ALTER TABLE accounts RENAME TO service_users;
-CREATE TABLE interceptors (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-    type TEXT NOT NULL,
-    target TEXT NOT NULL,
-    plugin TEXT,
-    endpoint TEXT,
-    path_filters TEXT NOT NULL DEFAULT '{}',
-    position INTEGER NOT NULL,
-    record TEXT
-);
-INSERT INTO interceptors (type, target, plugin, position) SELECT type, target, plugin, position FROM hooks;
-DROP TABLE hooks;
-CREATE TABLE listeners (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL,
-    entity TEXT NOT NULL,
-    action TEXT NOT NULL,
-    template TEXT,
-    endpoint TEXT NOT NULL
-);
-""",
-    """
-CREATE TABLE patients (
-    sequence INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, record TEXT NOT NULL
-);
-CREATE TABLE logs (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    source TEXT NOT NULL,
-    time REAL NOT NULL,
-    kind TEXT NOT NULL,
-    line TEXT NOT NULL
-);
-CREATE INDEX logs_by_source ON logs (source, id);
-""",
-    """
-CREATE TABLE variants (id INTEGER PRIMARY KEY AUTOINCREMENT, spec TEXT NOT NULL, shown INTEGER NOT NULL DEFAULT 0);
-""",
-    # Keys of an earlier form: new ones are made when they are needed.
-    """
-DELETE FROM facts WHERE name IN ('key pair', 'previous key pair');
-""",
-    """
-CREATE TABLE invocations (id INTEGER PRIMARY KEY AUTOINCREMENT, summary TEXT NOT NULL, log TEXT NOT NULL);
-""",
-)
-"""What each version of the database adds to the one before; a file of an earlier one is brought up to date."""
-SCHEMA_VERSION = len(_SCHEMAS)
+"""Seconds that a writer waits for another writer."""
 
 
 class StoreError(Exception):
@@ -163,7 +36,7 @@ class Store:
         self._closed = False
         # Images and code are kept beside the database.
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Created by us first, so that nobody else may read the secrets in it; SQLite's side files take the same mode.
+        # Created here first, so that only the owner may read its secrets; SQLite's side files get the same mode.
         path.touch(mode=0o600, exist_ok=True)
         self._prepare()
 
@@ -190,7 +63,7 @@ class Store:
                 raise
 
     def fact(self, name: str) -> str | None:
-        """Return one of the named values; None when it is not set."""
+        """Return one of the named values; None if it is not set."""
         with self.reading() as db:
             return _fact(db, name)
 
@@ -200,10 +73,10 @@ class Store:
             db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     def fact_or_new(self, name: str, make: Callable[[], str]) -> str:
-        """Return one of the named values, which is made on first use: the same one for all processes."""
+        """Return one of the named values, which is created on first use, and is the same for all processes."""
         value = self.fact(name)
         if value is None:
-            # Made outside the write lock, which others would wait for.
+            # Created outside of the write lock, for which others would wait.
             made = make()
             with self.writing() as db:
                 db.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", (name, made))
@@ -211,7 +84,7 @@ class Store:
         return value
 
     def close(self) -> None:
-        """Close what is idle now, and the rest when its user gives it back."""
+        """Close idle connections now, and the others when their users return them."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
@@ -268,9 +141,9 @@ class Store:
         found = _version(connection)
         if found < SCHEMA_VERSION:
             connection.execute("BEGIN IMMEDIATE")
-            # Asked again under the write lock: another process may be at it too.
+            # Check again under the write lock: another process may do the same.
             found = _version(connection)
-            for schema in _SCHEMAS[found:]:
+            for schema in SCHEMAS[found:]:
                 for statement in schema.split(";"):
                     connection.execute(statement)
                 found += 1

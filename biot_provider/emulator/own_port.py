@@ -1,7 +1,7 @@
-"""A port on the loopback interface for a part of a platform that is not served, open while it is needed.
+"""A port on the loopback interface for a part of a platform that is not served, opened while it is needed.
 
-Images are pushed over a socket even if the platform is in the same process, and functions call back over one: whatever
-does that knows no other way.
+Images are pushed over a socket even if the platform is in the same process, and functions call the platform over one,
+since builders and functions support nothing else.
 """
 
 from __future__ import annotations
@@ -42,19 +42,19 @@ class OwnPort:
 
     @property
     def host(self) -> str:
-        """`host:port`, which listens from now on."""
+        """Return `host:port`, which listens from now on."""
         with self._lock:
             if self._served_at is not None:
                 return self._served_at
             if self._own is None or not self._own.expect_call():
                 if self._own is not None:
-                    # It ends by itself, and may hold the port until it has.
+                    # The server ends by itself, and may hold the port until then.
                     self._own.close()
                 self._own = self._open()
             return self._own.host
 
     def close(self) -> None:
-        """Give an own port back."""
+        """Close the port."""
         with self._lock:
             if self._own is not None:
                 self._own.close()

@@ -39,15 +39,15 @@ if TYPE_CHECKING:
 
 DATABASE = "platform.sqlite"
 PUSH_SECONDS = 5.0
-"""How long the registry's own port stays open without a call of who pushes; longer pauses open it again."""
+"""How long the registry's port stays open without a call; after a longer pause it is opened again."""
 
 
 class Platform:
-    """The embedded platform of a folder. Several processes may open the same one; each sees what the others did.
+    """The embedded platform of a folder. Several processes may open the same folder; each sees the others' changes.
 
-    `switches` chooses how open points of the API are read, `variants` shows what no document foresees, `edits` changes
-    what is stored as a person in the Console may, `faults` orders failures, `requests()` lists the requests.
-    Use from any thread; `close()` it, or use it as a context manager.
+    `switches` chooses how ambiguous points of the API are read, `variants` changes responses in undocumented ways,
+    `edits` changes stored records as a person in the Console may, `faults` injects failures, `requests()` lists the
+    requests. Use from any thread; `close()` it, or use it as a context manager.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -86,7 +86,7 @@ class Platform:
         self.service_id = self._identity.service_id
         """Id of the built-in service user, which has every permission."""
         self.service_secret_key = self._identity.service_secret_key
-        """Its secret key, made at random with the database."""
+        """Its secret key, created at random with the database."""
         self.add_service_user = self._identity.add_service_user
         self.add_user = self._identity.add_user
         self.end_tokens = self._identity.end_tokens
@@ -96,7 +96,7 @@ class Platform:
 
     @cached_property
     def app(self) -> WSGIApplication:
-        """The WSGI application with all there is. A fault that cuts the connection raises `ConnectionCut` out of it."""
+        """The complete WSGI application. A fault that cuts the connection makes it raise `ConnectionCut`."""
         from .testing.routes import Control
 
         self._control_key.read()
@@ -110,11 +110,11 @@ class Platform:
 
     @cached_property
     def _registry_app(self) -> WSGIApplication:
-        """What pushes an image: the registry, and ECR's login to it."""
+        """The application for pushes: the registry, and ECR's login."""
         return self._application(self._registry_routes)
 
     def _application(self, routes: list[Route], control: Control | None = None) -> WSGIApplication:
-        # The web parts are loaded with the first use only: most processes that open a platform never ask it anything.
+        # The web parts are imported on first use: most processes that open a platform never send a request.
         from .http.application import Application
 
         return Application(
@@ -150,23 +150,23 @@ class Platform:
         return [route for area in areas for route in area.routes()]
 
     def set_served_host(self, host: str) -> None:
-        """Record where all of it is served, as `host:port`: then it opens no other ports."""
+        """Record the address at which everything is served, as `host:port`; then no other ports are opened."""
         self._registry_port.set_served_host(host)
         self._api_port.set_served_host(host)
 
     @property
     def control_key(self) -> str:
-        """What the emulator's own routes want in the header X-Emulator-Key; it is in the file `control_key_file`."""
+        """The key that the emulator's own routes require in the header X-Emulator-Key, from `control_key_file`."""
         return self._control_key.read()
 
     @property
     def control_key_file(self) -> Path:
-        """Where the key is, for its owner alone."""
+        """The file with the key, which only its owner can read."""
         return self._control_key.path
 
     @property
     def address(self) -> str:
-        """Where functions reach the platform on the loopback interface; the port is opened on first use."""
+        """The platform's address for functions, on the loopback interface; the port is opened on first use."""
         return f"http://{self._api_port.host}"
 
     @property
@@ -175,7 +175,7 @@ class Platform:
         return self._registry_port.host
 
     def close(self) -> None:
-        """End the functions, give the database and the port back. A closed platform answers nothing any more."""
+        """End the functions, and close the database and the port. A closed platform does not respond any more."""
         self.delivery.close()
         self._functions.close()
         self._registry_port.close()

@@ -1,4 +1,4 @@
-"""What the platform shows, or a program declares, as subscriptions of hooks."""
+"""Converts plugins and subscriptions, as the platform shows or a program declares them, to subscriptions of hooks."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ ItemT = TypeVar("ItemT", Interception, Notification)
 
 
 def plugin_subscriber(name: str, plugin: PluginShown) -> Subscriber:
-    """Return a hosted plugin as one that is called."""
+    """Return a hosted plugin as a subscriber."""
     return Subscriber(f"plugin {name}", name, is_enabled=plugin.enabled_state != "DISABLED")
 
 
 def plugin_interceptions(name: str, plugin: PluginShown) -> Iterator[Interception]:
-    """Return what a hosted plugin intercepts."""
+    """Return the interceptions of a hosted plugin."""
     given = plugin.subscriptions
     if given is None:
         return
@@ -35,7 +35,7 @@ def plugin_interceptions(name: str, plugin: PluginShown) -> Iterator[Interceptio
 
 
 def plugin_notifications(name: str, plugin: PluginShown) -> Iterator[Notification]:
-    """Return what a hosted plugin is notified of."""
+    """Return the notifications of a hosted plugin."""
     for item in (plugin.subscriptions.notifications if plugin.subscriptions else None) or ():
         subscriber = plugin_subscriber(name, plugin)
         yield Notification(
@@ -67,14 +67,14 @@ def endpoint_notification(shown: NotificationShown) -> Notification:
 
 
 def endpoint_subscriber(endpoint: str) -> Subscriber:
-    """Return an endpoint as one that is called; what may be a secret in it is not shown."""
+    """Return an endpoint as a subscriber; parts of the address that may be secrets are not shown."""
     return Subscriber(endpoint, public_part(endpoint), is_hosted=False)
 
 
 def hosted_by(endpoint: str, addresses: Mapping[str, Subscriber]) -> Subscriber | None:
-    """Return the plugin that an endpoint is of: its address, or one below it.
+    """Return the plugin to which an endpoint belongs, because it is the plugin's address or lies below it.
 
-    ``addresses`` are those of plugins, without a slash at the end.
+    ``addresses`` are the addresses of plugins, without a slash at the end.
     """
     place = re.split(r"[?#]", endpoint, maxsplit=1)[0].rstrip("/")
     while place:
@@ -85,10 +85,10 @@ def hosted_by(endpoint: str, addresses: Mapping[str, Subscriber]) -> Subscriber 
 
 
 def with_plugins(own: list[ItemT], listed: Iterable[ItemT], plugins: Mapping[str, Subscriber]) -> list[ItemT]:
-    """Return what hosted plugins show of themselves and what is listed of endpoints, as one list.
+    """Merge the subscriptions that hosted plugins show with the list of endpoints' subscriptions.
 
-    An endpoint that is a hosted plugin's own is that plugin. A platform may list what hosted plugins subscribe to
-    once more, with the orders that they really have: where it lists all of it, that list alone counts.
+    An endpoint of a hosted plugin counts as that plugin. A platform may also list the subscriptions of hosted plugins,
+    with their actual orders: if it lists all of them, only that list counts.
     """
     named = [replace(item, subscriber=hosted_by(item.subscriber.key, plugins) or item.subscriber) for item in listed]
     there = {_identity(item) for item in named}
@@ -107,7 +107,7 @@ def _identity(item: Interception | Notification) -> tuple[str, ...]:
 
 
 def reference_of(rows: Iterable[InterceptionConfiguration]) -> Reference:
-    """Return what the platform's rows say can be intercepted; a row without an API is an entity to adapt."""
+    """Return what can be intercepted, from the platform's rows; a row without an API is an entity to adapt."""
     apis, entities = [], set()
     for row in rows:
         entity = row.entity_type_name or ""
@@ -119,7 +119,7 @@ def reference_of(rows: Iterable[InterceptionConfiguration]) -> Reference:
 
 
 def grouped(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
-    """Return the second parts of pairs by their first."""
+    """Group the second elements of pairs by the first."""
     found: dict[str, set[str]] = {}
     for name, value in pairs:
         found.setdefault(name, set()).add(value)

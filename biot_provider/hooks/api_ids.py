@@ -1,12 +1,16 @@
-"""API ids such as ``PATCH/organization/v1/users/patients/{id}``, whose placeholders a value may stand for."""
+"""API ids such as ``PATCH/organization/v1/users/patients/{id}``; values may take the place of placeholders."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+
+API_ID = re.compile(r"(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)/\S+")
+"""The form of an API's id in interceptions: a method, directly followed by the path with its service."""
 
 
 class Templates:
-    """The API ids that a platform, or somebody's subscription, has with placeholders in them."""
+    """The API ids with placeholders that a platform, or a subscription, has."""
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         self._of_shape: dict[tuple[str, int], dict[str, list[str]]] = {}
@@ -14,7 +18,7 @@ class Templates:
         self.add(names)
 
     def add(self, names: Iterable[str]) -> None:
-        """Add these."""
+        """Add API ids."""
         for name in names:
             places = name.split("/")
             known = self._of_shape.setdefault((places[0], len(places)), {})
@@ -23,9 +27,9 @@ class Templates:
                 self._found.clear()
 
     def of(self, api_id: str) -> tuple[str, Mapping[str, str]]:
-        """Return the template that an API id means, and the values it has in place of placeholders.
+        """Return the template that an API id matches, and its values in place of placeholders.
 
-        It is its own template where none fits. Of several the one with the fewest such values counts.
+        If no template matches, the API id itself is the template. Of several, the one with the fewest values counts.
         """
         if api_id not in self._found:
             self._found[api_id] = self._find(api_id)
@@ -42,7 +46,7 @@ class Templates:
 
 
 def are_compatible(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
-    """Whether a call can have the placeholders' values of both."""
+    """Return whether one call can have the placeholders' values of both."""
     return all(other.get(name, value) == value for name, value in one.items())
 
 

@@ -9,7 +9,7 @@ from biot_provider.hooks.model import Fault, Link, Picture, Subscriber
 
 
 def as_json(picture: Picture) -> dict[str, Any]:
-    """Return the picture as maps and lists; of a subscriber only what may be shown."""
+    """Return the picture as maps and lists, without the secret parts of subscribers."""
     return {
         "apis": [
             {"api_id": api.api_id, "entity": api.entity, "before": _links(api.before), "after": _links(api.after)}

@@ -1,12 +1,11 @@
-"""What is wrong at one hook, each as a sentence."""
+"""The faults of one hook, each as a sentence."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from biot_provider.hooks import ADAPT_ENTITY, POST_REQUEST, PRE_REQUEST
-from biot_provider.hooks.api_ids import placeholder
+from biot_provider.hooks.api_ids import API_ID, placeholder
 from biot_provider.hooks.labels import listed
 from biot_provider.hooks.model import (
     Conflict,
@@ -16,25 +15,23 @@ from biot_provider.hooks.model import (
     Subscriber,
 )
 
-_API_ID = re.compile(r"(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)/\S+")
-
 EQUAL_ORDERS = "who is deployed last gets it, and the other moves up; give each an order of its own"
-"""What follows from equal orders, and what to do."""
+"""The consequence of equal orders, and what to do."""
 
 
 def equal_order(hook: tuple[str, str], order: int, subscribers: Sequence[Subscriber]) -> Conflict:
-    """Subscribers that have one order at a hook (BioT API 2.4.2, dispatcher: orders are unique there)."""
+    """Report subscribers with the same order at a hook (BioT API 2.4.2, dispatcher: orders are unique there)."""
     names = listed([subscriber.label for subscriber in subscribers])
     return Conflict(Fault.EQUAL_ORDER, f"{names} have order {order} at {_shown(hook)}: {EQUAL_ORDERS}")
 
 
 def twice(hook: tuple[str, str], subscriber: Subscriber) -> Conflict:
-    """A subscriber that one call reaches twice."""
+    """Report a subscriber that one call reaches twice."""
     return Conflict(Fault.DUPLICATE, f"{subscriber.label} is subscribed twice to {_shown(hook)}: leave one out")
 
 
 def never_runs(item: Interception, target: str, reference: Reference | None) -> Conflict | None:
-    """Return why no call can reach an interception; None where one can, or where nobody knows."""
+    """Report why no call can reach an interception; None if a call can, or if that is unknown."""
     why = why_never(item, target, reference)
     if why is None:
         return None
@@ -51,7 +48,7 @@ def why_never(item: Interception, target: str, reference: Reference | None) -> s
         return None
     if item.type not in (PRE_REQUEST, POST_REQUEST):
         return "the type is none that this version knows"
-    if not _API_ID.fullmatch(item.api_id):
+    if not API_ID.fullmatch(item.api_id):
         return "its API is no method with a path behind it"
     missing = [name for name in item.filters if name not in map(placeholder, item.api_id.split("/"))]
     if missing:

@@ -1,4 +1,4 @@
-"""A picture as a Mermaid flowchart, which GitHub and GitLab show where it stands in Markdown."""
+"""A picture as a Mermaid flowchart, which GitHub and GitLab draw in Markdown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from biot_provider.hooks.labels import (
 from biot_provider.hooks.model import Fault, Link, Picture
 
 MAX_CONFLICTS = 10
-"""Conflicts that are drawn; there may be more."""
+"""Maximum conflicts that are drawn."""
 
 _PLAIN = frozenset(" /_-.,:(){}=·…[]")
 _CLASSES = (
@@ -29,7 +29,7 @@ _CLASSES = (
 
 
 def mermaid(picture: Picture) -> Iterator[str]:
-    """The lines of the chart. What the platform shows cannot leave its label."""
+    """Yield the lines of the chart. Text from the platform cannot break out of its label."""
     yield "flowchart LR"
     for index, api in enumerate(picture.apis):
         boxes: list[Link | str] = ["caller", *api.before, "the platform", *api.after, "response"]
@@ -69,7 +69,7 @@ def _conflicts(picture: Picture) -> Iterator[str]:
 
 
 def _column(boxes: Iterable[str]) -> Iterator[str]:
-    """Boxes below each other, with nothing drawn between them."""
+    """Yield boxes below each other, without lines between them."""
     yield "direction TB"
     previous = ""
     for box in boxes:
@@ -100,5 +100,5 @@ def _label(text: str, limit: int = MAX_LABEL) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Every character that Mermaid, Markdown or HTML could take for its own becomes a code of Mermaid's."""
+    """Replace every character that is special in Mermaid, Markdown or HTML by its Mermaid code."""
     return "".join(c if c.isalnum() or c in _PLAIN else f"#{ord(c)};" for c in text)

@@ -1,4 +1,4 @@
-"""The hooks of a platform, whom it calls at each, and what is wrong there."""
+"""The hooks of a platform, the subscribers that it calls at each, and their faults."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
-    """One that the platform calls: a hosted plugin, or an endpoint in somebody's own account.
+    """A hosted plugin, or an endpoint in another account, that the platform calls.
 
-    ``key`` tells it from others and may hold a secret, so that only ``label`` is shown.
+    ``key`` identifies it and may contain a secret, so only ``label`` is shown.
     """
 
     key: str
@@ -24,8 +24,8 @@ class Subscriber:
 class Interception:
     """A subscriber at an API call or an entity.
 
-    ``order`` is its place among others, the lowest first; None where nobody says. ``filters`` limit it to
-    calls with these values of placeholders, which may be secrets.
+    ``order`` is its place among others, the lowest first; None if unknown. ``filters`` limit it to calls with these
+    values of placeholders, which may be secret.
     """
 
     subscriber: Subscriber
@@ -38,7 +38,7 @@ class Interception:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A subscriber of an action on an entity; without a template, on all of them."""
+    """A subscriber of an action on an entity; without a template, for all templates."""
 
     subscriber: Subscriber
     entity: str
@@ -48,14 +48,14 @@ class Notification:
 
 @dataclass(frozen=True)
 class Reference:
-    """What a platform has: APIs that can be intercepted, each with its entities, and entities that can be adapted."""
+    """The platform's APIs that can be intercepted, each with its entities, and the entities that can be adapted."""
 
     apis: Mapping[str, frozenset[str]]
     entities: frozenset[str]
 
 
 class Fault(StrEnum):
-    """What can be wrong at a hook."""
+    """The kinds of faults at a hook."""
 
     EQUAL_ORDER = "equal order"
     NEVER_RUNS = "never runs"
@@ -64,7 +64,7 @@ class Fault(StrEnum):
 
     @property
     def message_code(self) -> str:
-        """The code of the message about it."""
+        """The code of the message about the fault."""
         return _CODES[self]
 
 
@@ -78,7 +78,7 @@ _CODES = {
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Something wrong; ``text`` is one sentence that stands alone."""
+    """A fault at a hook; ``text`` is one sentence that can be understood by itself."""
 
     fault: Fault
     text: str
@@ -86,7 +86,7 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A subscriber in a chain. ``condition`` says for which calls alone it is called, empty for all."""
+    """A subscriber in a chain. ``condition`` describes the calls for which it is called; empty for all."""
 
     subscriber: Subscriber
     order: int | None = None
@@ -96,7 +96,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class ApiChain:
-    """Who is called before and after an API call, in the order of the calls."""
+    """The subscribers before and after an API call, in the order in which they are called."""
 
     api_id: str
     entity: str
@@ -106,7 +106,7 @@ class ApiChain:
 
 @dataclass(frozen=True, slots=True)
 class EntityChain:
-    """Who adapts an entity, in the order of the calls."""
+    """The subscribers that adapt an entity, in the order in which they are called."""
 
     entity: str
     links: tuple[Link, ...]
@@ -114,7 +114,7 @@ class EntityChain:
 
 @dataclass(frozen=True, slots=True)
 class Notified:
-    """Who is notified of an action on an entity, in no order."""
+    """The subscribers that are notified of an action on an entity, in no particular order."""
 
     entity: str
     action: str
@@ -123,10 +123,10 @@ class Notified:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """All hooks that somebody subscribes to.
+    """All hooks that have subscribers.
 
-    ``unhooked`` are the plugins that subscribe to nothing: they are called at their endpoint or by their schedule.
-    ``notes`` say what the picture covers.
+    ``unhooked`` are the plugins without subscriptions: they are called at their endpoint or by their schedule.
+    ``notes`` describe what the picture covers.
     """
 
     apis: tuple[ApiChain, ...]

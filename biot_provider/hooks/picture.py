@@ -1,4 +1,4 @@
-"""Subscriptions become chains: grouped by hook, put into the order of the calls, faults marked."""
+"""Turns subscriptions into chains: groups them by hook, sorts them in the order of calls, and marks faults."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Placed:
 
     @property
     def place(self) -> tuple[int, str]:
-        """What it is sorted by: the order, those without one last."""
+        """The sort key: the order, with those without an order last."""
         order = self.interception.order
         return _NO_ORDER if order is None else order, self.interception.subscriber.label
 
@@ -51,8 +51,8 @@ def placed(
 ) -> list[Placed]:
     """Return each interception at its hook, in the order of the calls there.
 
-    An API id with a value in place of a placeholder stands at the hook of its template, which the platform or another
-    interception names. ``templates`` are known from before, and get those of these interceptions too.
+    An API id with a value in place of a placeholder belongs to the hook of its template, which comes from the platform
+    or another interception. ``templates`` are those known so far; the templates of these interceptions are added.
     """
     interceptions = list(interceptions)
     templates = templates or Templates()
@@ -75,7 +75,7 @@ def picture_of(
     reference: Reference | None = None,
     notes: Iterable[str] = (),
 ) -> Picture:
-    """Return the picture of these subscriptions; ``subscribers`` are all plugins, those without a hook among them."""
+    """Return the picture of these subscriptions; ``subscribers`` are all plugins, including those without a hook."""
     at_hooks: dict[tuple[str, str], list[Placed]] = defaultdict(list)
     for item in placed(interceptions, reference):
         at_hooks[item.hook].append(item)
@@ -88,7 +88,7 @@ def picture_of(
     notified = [
         Notified(*action, _notified_links(action, items, conflicts)) for action, items in sorted(at_actions.items())
     ]
-    # A word for the type that nobody knows is drawn like a call after the request, and never runs.
+    # An interception of an unknown type is drawn like one after the request, and marked as never running.
     targets = sorted({target for type_, target in chains if type_ != ADAPT_ENTITY}, key=_api_order)
     apis = [
         ApiChain(
@@ -114,7 +114,7 @@ def picture_of(
 
 
 def neighbours(own: Placed, others: Iterable[Placed]) -> tuple[list[Placed], list[Placed], list[Placed]]:
-    """Return who runs before an interception, at its order, and after it, of those that can meet in one call."""
+    """Return those that run before an interception, with the same order, and after it, if one call can reach both."""
     met = [one for one in others if one.hook == own.hook and are_compatible(one.filters, own.filters)]
     order = own.place[0]
     return (
@@ -174,7 +174,7 @@ def _notified_links(
 
 
 def _condition(item: Placed) -> str:
-    """Say for which calls alone: the value where it stands in the API id, and no value of a filter."""
+    """Return the condition of a link: a value that is in the API id is shown, the value of a filter is not."""
     type_ = item.interception.type
     if type_ not in (PRE_REQUEST, POST_REQUEST, ADAPT_ENTITY):
         return f"type {type_}"

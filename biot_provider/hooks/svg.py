@@ -1,4 +1,4 @@
-"""A picture as a drawing (SVG) that needs nothing beside itself: no script, no font, no other file."""
+"""A picture as a self-contained SVG: without scripts, fonts or other files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from biot_provider.hooks.model import ApiChain, EntityChain, Fault, Link, Notifi
 _WIDTH = 1200
 _MARGIN = 20
 _CHARACTER = 7.3
-"""Width of a character in the monospaced font, whose size is 12."""
+"""Width of a character in the monospaced font of size 12."""
 _BOX, _ROW, _GAP = 26, 44, 30
 _LINE = 18
 
@@ -51,7 +51,7 @@ line { stroke: currentColor; stroke-width: 1.2 }
 
 
 def svg(picture: Picture, title: str) -> str:
-    """Return the drawing. What the platform shows is text in it and nothing else."""
+    """Return the drawing. Values from the platform appear in it only as text."""
     drawing = _Drawing()
     drawing.text(title, "group")
     drawing.group("API calls", map(_api_row, picture.apis))
@@ -85,7 +85,7 @@ def _action_row(action: Notified) -> _Row:
 
 
 class _Drawing:
-    """The elements so far, and the height they take."""
+    """The elements drawn so far, and their height."""
 
     def __init__(self) -> None:
         self._parts: list[str] = []
@@ -107,7 +107,7 @@ class _Drawing:
         self._y += 4
 
     def group(self, heading: str, rows: Iterable[_Row], *, in_order: bool | None = True) -> None:
-        """Draw rows of boxes: an arrow from each to the next, one from the first to the rest, or none."""
+        """Draw rows of boxes, with arrows from each to the next, from the first to the others, or without arrows."""
         rows = list(rows)
         if rows:
             self.text(heading, "group")
@@ -183,7 +183,7 @@ def _style(box: Link | str) -> str:
 
 
 def _width(label: str) -> float:
-    """The width of a label; characters of East Asian scripts take two places."""
+    """Return the width of a label; characters of East Asian scripts take two columns."""
     return _CHARACTER * sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in label)
 
 

@@ -10,7 +10,7 @@ from biot_provider.hooks.model import Link, Picture
 
 
 def lines(picture: Picture) -> Iterator[str]:
-    """Every hook with whom it calls, in the order of the calls, then what is wrong."""
+    """Yield every hook with its subscribers, in the order of the calls, then the conflicts."""
     for api in picture.apis:
         yield api_title(api)
         yield from _chain("before", api.before)

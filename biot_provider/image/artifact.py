@@ -1,4 +1,4 @@
-"""An image that is ready to be pushed: its manifest, and the files or places its blobs come from."""
+"""An image that is ready to be pushed: its manifest, and the files or repositories of its blobs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """Bytes named by their digest: in ``file``, or in a registry's repository where ``file`` is None."""
+    """Content named by its digest: in ``file``, or if ``file`` is None, in a registry's repository."""
 
     digest: str
     size: int
@@ -46,12 +46,12 @@ class Image:
 
     @property
     def digest(self) -> str:
-        """The manifest's."""
+        """The digest of the manifest."""
         return sha256(self.manifest)
 
 
 def sha256(content: bytes) -> str:
-    """Return a digest as OCI writes it."""
+    """Return the digest of the content in OCI's form."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
@@ -63,7 +63,7 @@ def file_blob(path: Path) -> Blob:
 
 
 def assembled(config: dict[str, Any], layers: tuple[Blob, ...], folder: Path) -> Image:
-    """Return an image of Docker's schema 2 with this config, which is written into the folder."""
+    """Return an image in Docker's schema 2 with this config, which is written to a file in the folder."""
     path = folder / "config.json"
     path.write_bytes(json.dumps(config, sort_keys=True).encode())
     blob = file_blob(path)
@@ -77,17 +77,17 @@ def assembled(config: dict[str, Any], layers: tuple[Blob, ...], folder: Path) ->
 
 
 def check_config(config: Any, image: str) -> None:
-    """Refuse an ``image``, by what the error calls it, that AWS Lambda does not run. Raises ImageError."""
+    """Raise ImageError if AWS Lambda does not run an image with this config; ``image`` is its name in the error."""
     found = f"{config.get('os')}/{config.get('architecture')}" if isinstance(config, dict) else "of no platform"
     if found != "linux/amd64":
         raise ImageError(f"{image} is {found}: AWS Lambda runs BioT's plugins on linux/amd64", "BIOT-4020")
 
 
 def gzipped(layer: Path, target: Path, known: Mapping[str, Blob]) -> tuple[Blob, str]:
-    """Return a layer as gzip, which Lambda wants: one that is gzip already stays, another is written to ``target``.
+    """Return a layer in gzip, as Lambda requires: a gzip layer stays as it is, any other is compressed to ``target``.
 
-    ``known`` are blobs of the repository by their digest unpacked, which are not compressed again. Returns the
-    blob and the digest unpacked. Raises ImageError for zstd.
+    ``known`` are blobs of the repository by their uncompressed digest; they are not compressed again. Returns the blob
+    and its uncompressed digest. Raises ImageError for zstd.
     """
     with layer.open("rb") as content:
         magic = content.read(4)
@@ -111,7 +111,7 @@ def gzipped(layer: Path, target: Path, known: Mapping[str, Blob]) -> tuple[Blob,
 
 
 class Hashing(io.RawIOBase):
-    """A file that hashes what is written to it and passes it on to ``target``."""
+    """A file that hashes the data written to it and passes it on to ``target``."""
 
     def __init__(self, target: IO[bytes] | gzip.GzipFile, digest: Any) -> None:
         self._target = target

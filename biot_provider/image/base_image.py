@@ -1,4 +1,4 @@
-"""Base images: where they are read from, and what of them AWS Lambda runs."""
+"""Base images: the repositories they are read from, and the checks that AWS Lambda can run them."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ ResultT = TypeVar("ResultT")
 
 
 class BaseSource(Protocol):
-    """A repository that a base image is read from. Methods raise ImageError."""
+    """A repository from which a base image is read. Methods raise ImageError."""
 
     def exchange(self, call: Callable[[Repository], ResultT]) -> ResultT:
         """Run one exchange with the repository."""
 
     def supplies(self, layer: Blob) -> bool:
-        """Return whether the platform's repository has a layer, or now takes it over without a copy by this machine."""
+        """Return whether the platform's repository has a layer, or mounts it now, without a copy through here."""
 
 
 class PlatformSource:
-    """A repository in the registry of the platform's one, read with the same credentials."""
+    """Another repository in the platform's registry, read with the same credentials."""
 
     def __init__(self, registry: Registry, base: Reference) -> None:
         self._registry = registry
@@ -47,12 +47,12 @@ class PlatformSource:
             ) from None
 
     def supplies(self, layer: Blob) -> bool:
-        """Return whether the platform's repository has a layer, or now takes it over."""
+        """Return whether the platform's repository has a layer, or mounts it now."""
         return self._registry.has_or_mounts(layer.digest, self._base.repository)
 
 
 class PublicSource:
-    """A repository of another registry, which anybody may read."""
+    """A public repository of another registry."""
 
     def __init__(self, registry: Registry, base: Reference) -> None:
         self._registry = registry
@@ -74,9 +74,9 @@ class PublicSource:
 
 
 def read_base(base: Reference, source: BaseSource, folder: Path) -> tuple[dict[str, Any], tuple[Blob, ...]]:
-    """Return the config of a base image for linux/amd64 and its layers, which stay where they are.
+    """Return the config and the layers of a base image for linux/amd64; the layers are not downloaded.
 
-    Raises ImageError when there is no such image, or none that AWS Lambda runs.
+    Raises ImageError if there is no such image, or AWS Lambda cannot run it.
     """
     try:
         manifest = _manifest(source, base.version)

@@ -1,4 +1,4 @@
-"""A plugin's code as an image: the digest that names it, and the files as one layer on a base image."""
+"""A plugin's code as an image: the image's digest, and the files as one layer on a base image."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ MAX_CODE_BYTES = 10 * 1024**3
 def package_digest(package: Package, inputs: PluginImageInputs) -> str:
     """Return the SHA-256, in hex, that decides whether code on a base image is pushed.
 
-    Raises ImageError for a name that a layer cannot hold.
+    Raises ImageError for a name that a layer cannot contain.
     """
     check_names(package)
     return recipe_digest({"code": package.digest, "base_image": inputs.base_image, "handler": inputs.handler})
 
 
 def check_names(package: Package) -> None:
-    """Refuse a name that in a layer takes files of the image away (OCI image layer specification, whiteouts).
+    """Refuse a name that would delete files of the base image (OCI image layer specification, whiteouts).
 
     Raises ImageError.
     """
@@ -52,11 +52,11 @@ def check_names(package: Package) -> None:
 
 
 def code_layer(package: Package, folder: Path) -> tuple[Blob, str]:
-    """Return a plugin's files as one gzip layer below /var/task, and the digest of the layer unpacked.
+    """Return a plugin's files as one gzip layer below /var/task, and the uncompressed digest of the layer.
 
-    It depends on nothing but the files. Raises ImageError when one changed after it was read.
+    The layer depends only on the files. Raises ImageError if a file changed after it was read.
     """
-    # Imported here: the check of an image needs its digest alone.
+    # Imported here, since the check of an image needs only its digest.
     import gzip
     import tarfile
 
@@ -82,7 +82,7 @@ def code_layer(package: Package, folder: Path) -> tuple[Blob, str]:
                 try:
                     archive.addfile(member, checked)
                     is_same = checked.digest == file.digest
-                except (OSError, tarfile.TarError):  # it is shorter now
+                except (OSError, tarfile.TarError):  # the file is shorter now
                     is_same = False
             if not is_same:
                 forget_all()
@@ -91,7 +91,7 @@ def code_layer(package: Package, folder: Path) -> tuple[Blob, str]:
 
 
 def with_code(config: Mapping[str, Any], diff_id: str, handler: str | None) -> dict[str, Any]:
-    """Return a base image's config with the handler and one more layer; ``diff_id`` is its digest unpacked."""
+    """Return a base image's config with the handler and one more layer; ``diff_id`` is its uncompressed digest."""
     run = {**(config.get("config") or {}), "WorkingDir": "/var/task"}
     if handler:
         run["Cmd"] = [handler]

@@ -1,4 +1,4 @@
-"""What pushing takes: the platform's temporary AWS keys, and ECR's token for them; kept in this process only."""
+"""The credentials for a push: the platform's temporary AWS keys, and ECR's token; kept only in this process."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 _MARGIN = 300.0
 _DEFAULT_SECONDS = 3600.0
-"""How long temporary keys live (BioT's plugin guide)."""
+"""How long temporary keys are valid (BioT's plugin guide)."""
 _LONGEST_LOGIN = 300.0
-"""Seconds to wait for a login of another thread: longer than its own timeouts add up to."""
+"""Seconds to wait for another thread's login: longer than the sum of that login's timeouts."""
 
 EMBEDDED_REGION = "embedded"
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The environment's repository and the token that opens its registry."""
+    """The environment's repository and the token for its registry."""
 
     host: str
     repository: str
@@ -47,14 +47,14 @@ class Access:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What no text may show."""
+        """The values that no text may show."""
         return (self.token, base64.b64decode(self.token).decode(errors="replace").partition(":")[2])
 
 
 class RegistryLogin:
-    """Fetches access when it is needed, and once more when it has expired; threads share it.
+    """Fetches credentials when they are first needed, and again after they expired; threads share them.
 
-    ``fetch`` gets the platform's credentials. Raises ImageError, and what ``fetch`` raises.
+    ``fetch`` requests the platform's credentials. Raises ImageError, and what ``fetch`` raises.
     """
 
     def __init__(self, fetch: Callable[[], DockerCredentials], clock: Callable[[], float] = time.time) -> None:
@@ -64,7 +64,7 @@ class RegistryLogin:
         self._access: Access | None = None
 
     def access(self, *, instead_of: Access | None = None) -> Access:
-        """Return access that is good for five minutes at least; ``instead_of`` names one that a registry refused."""
+        """Return credentials valid for at least five minutes; ``instead_of`` are refused ones."""
 
         def good() -> Access | None:
             known = self._access
@@ -97,13 +97,13 @@ class RegistryLogin:
         now = self._clock()
         expiration = moment(credentials.credentials.expiration)
         expires = now + _DEFAULT_SECONDS if expiration is None else expiration.timestamp()
-        # Where this machine's clock is fast, keys that are new would count as old with each request.
+        # If this machine's clock is fast, new keys would count as expired in each request.
         expires = max(expires, now + 2 * _MARGIN)
         return Access(host, repository, token, embedded, expires)
 
 
 def require_libraries() -> None:
-    """Load what images need beside the rest. Raises ImageError that says how to install it."""
+    """Import the libraries that only images need. Raises ImageError with the command that installs them."""
     try:
         import botocore  # noqa: F401
     except ImportError as error:

@@ -1,7 +1,7 @@
 """One repository of a registry over HTTP: the OCI distribution API.
 
-Each method of ``Repository`` sends its requests once; ``registry_errors.exchange`` repeats a method and turns its
-failure into one of ours. Blobs are streamed from and to files, so nothing holds a layer in memory. Source: OCI
+Each method of ``Repository`` sends its requests once; ``registry_errors.exchange`` retries a method and converts its
+failure to one of our errors. Blobs are streamed from and to files, so no layer is held in memory. Source: OCI
 distribution specification 1.1.
 """
 
@@ -20,20 +20,20 @@ from biot_provider.config import Settings
 from biot_provider.image.artifact import INDEXES, MANIFEST_V2, OCI_MANIFEST, Blob, file_blob, sha256
 
 STALL_SECONDS = 60.0
-"""Seconds without a byte after which a transfer is given up."""
+"""Seconds without a byte after which a transfer is aborted."""
 
 _ACCEPT = {"Accept": ", ".join([MANIFEST_V2, OCI_MANIFEST, *sorted(INDEXES)])}
 _CHUNK = 1 << 20
 
 
 class InvalidResponseError(Exception):
-    """The response is not what the OCI distribution API says."""
+    """The response does not follow the OCI distribution API."""
 
 
 def open_http() -> httpx.Client:
     """Return a client for any address, with the certificates and the proxies of ``api.transport.open_network``.
 
-    Its connections are kept open between requests, and closed with the last reference to it.
+    The client keeps its connections open between requests, and closes them when its last reference is gone.
     """
     networks = _Networks()
     http = httpx.Client(
@@ -44,7 +44,7 @@ def open_http() -> httpx.Client:
 
 
 class _Networks(httpx.BaseTransport):
-    """A network for each address, opened when it is first needed: a registry may send its client to another host."""
+    """A network transport for each address, opened when first needed: a registry may redirect to another host."""
 
     def __init__(self) -> None:
         self._networks: dict[str, httpx.BaseTransport] = {}
@@ -61,21 +61,21 @@ class _Networks(httpx.BaseTransport):
 
 
 class Authorization(httpx.Auth):
-    """Sends a header to one registry alone: the address of an upload may be another server's."""
+    """Sends an authorization header only to one registry: an upload's address may be on another server."""
 
     def __init__(self, address: str, header: str) -> None:
         self._address = _address(httpx.URL(address))
         self._header = header
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Add the header."""
+        """Add the header to requests to the registry."""
         if _address(request.url) == self._address:
             request.headers["Authorization"] = self._header
         yield request
 
 
 class AnonymousToken(httpx.Auth):
-    """Fetches the token that a public registry gives to anybody, when the registry asks for one.
+    """Fetches the token that a public registry gives to anyone, when the registry requires it.
 
     Source: distribution specification, token authentication.
     """
@@ -85,7 +85,7 @@ class AnonymousToken(httpx.Auth):
         self._token: str | None = None
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Add the token; fetch it first where the response is a challenge."""
+        """Add the token; fetch it first if the response is a challenge."""
         if self._token is not None:
             request.headers["Authorization"] = f"Bearer {self._token}"
         response = yield request
@@ -120,7 +120,7 @@ class Repository:
         self._auth = auth
 
     def manifest_digest(self, version: str, method: str = "HEAD") -> str | None:
-        """Return the digest of a tag's manifest, None where there is no such tag; ``method`` is HEAD or GET."""
+        """Return the digest of a tag's manifest; None if there is no such tag. ``method`` is HEAD or GET."""
         response = self._send(method, f"manifests/{version}", _ACCEPT)
         if not _is_found(response):
             return None
@@ -137,7 +137,7 @@ class Repository:
         return response.content
 
     def put_manifest(self, tag: str, media_type: str, content: bytes) -> None:
-        """Store a manifest under a tag, whose blobs must be in the repository."""
+        """Store a manifest under a tag; its blobs must be in the repository already."""
         self._send("PUT", f"manifests/{tag}", {"Content-Type": media_type}, content).raise_for_status()
 
     def has_blob(self, digest: str) -> bool:
@@ -145,12 +145,12 @@ class Repository:
         return _is_found(self._send("HEAD", f"blobs/{digest}"))
 
     def download(self, digest: str, target: Path) -> None:
-        """Write a blob to a file, and verify its digest.
+        """Download a blob to a file, and verify its digest.
 
-        What the file holds already, from a download that broke off, is not fetched again if the registry allows it.
+        If the registry allows it, a download that broke off continues after the bytes that the file has already.
         """
         held = target.stat().st_size if target.exists() else 0
-        # A range of a response that is compressed would be one of its compressed bytes.
+        # A range of a compressed response would mean its compressed bytes.
         headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={held}-"} if held else {})}
         url = f"{self._url}/blobs/{digest}"
         with self._http.stream("GET", url, headers=headers, auth=self._auth, follow_redirects=True) as response:
@@ -168,19 +168,19 @@ class Repository:
             raise InvalidResponseError(f"the content is not {digest}")
 
     def upload(self, blob: Blob) -> None:
-        """Upload a blob from its file, by one PUT: Amazon ECR drops what a second PATCH brings."""
+        """Upload a blob from its file with one PUT: Amazon ECR drops the data of a second PATCH."""
         begun = self._send("POST", "blobs/uploads/").raise_for_status()
         location = begun.headers.get("Location")
         if location is None or blob.file is None:
             raise InvalidResponseError("the registry names no place to upload to")
-        # The location is opaque: its query stays as it is.
+        # The location is opaque: its query must stay unchanged.
         place = str(begun.url.join(location))
         url = f"{place}{'&' if '?' in place else '?'}digest={blob.digest}"
         headers = {"Content-Length": str(blob.size), "Content-Type": "application/octet-stream"}
         self._http.put(url, headers=headers, content=_FileContent(blob.file), auth=self._auth).raise_for_status()
 
     def mount(self, digest: str, source: str) -> bool:
-        """Have the registry take a blob over from another repository; return whether it did."""
+        """Ask the registry to mount a blob from another repository; return whether it did."""
         response = self._send("POST", f"blobs/uploads/?mount={digest}&from={source}")
         return _is_found(response) and response.status_code == httpx.codes.CREATED
 
@@ -198,7 +198,7 @@ class Repository:
 
 
 class _FileContent:
-    """A file's bytes as the body of a request, read anew each time that it is sent."""
+    """A file's bytes as the body of a request, read again each time that the request is sent."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -218,7 +218,7 @@ def _is_found(response: httpx.Response) -> bool:
 
 
 def _challenge(response: httpx.Response) -> dict[str, str] | None:
-    """Return where the registry's tokens come from, by the names of the challenge; None where there is none."""
+    """Return the parameters of the registry's token challenge; None if there is none."""
     scheme, _, parameters = response.headers.get("WWW-Authenticate", "").partition(" ")
     if response.status_code != httpx.codes.UNAUTHORIZED or scheme.lower() != "bearer":
         return None

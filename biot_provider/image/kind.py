@@ -1,6 +1,6 @@
-"""``biot.PluginImage``: an image is named by its content, so it is known at preview and pushed once.
+"""``biot.PluginImage``: an image is named by its content, so its tag is known at preview and it is pushed once.
 
-Deleting one leaves the repository alone: the platform owns the images that plugins run.
+Deleting the resource deletes nothing in the repository: the platform owns the images that plugins run.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from biot_provider.errors import ApiError, ImageError, LoginError, PackagingError, coded
+from biot_provider.errors import ApiError, ImageError, LoginError, PackagingError
 from biot_provider.image.model import PluginImageInputs, PluginImageState
 from biot_provider.image.rules import image_problems
 from biot_provider.lifecycle.codec import holds_unknown, is_unknown
@@ -28,24 +28,24 @@ if TYPE_CHECKING:
 _DERIVED = [name for name in marked(PluginImageInputs, Mark.FILLED_IN) if name != "owner"]
 _CONTENT = ("name", "dockerfile", "target", "build_args", "base_image", "handler")
 _SECRETS = "secrets"
-"""What an image is built with and does not depend on."""
+"""The argument that is used in the build without affecting the image."""
 _TAG_DIGITS = 32
 _LOGINS: dict[Client, RegistryLogin] = {}
 _LOGINS_LOCK = threading.Lock()
 
 
 class PluginImageKind:
-    """Images in the platform's repository. Their id is the name; a ``get`` takes a tag."""
+    """Images in the platform's repository. The id is the name; for a ``get``, a tag."""
 
     inputs = PluginImageInputs
     state = PluginImageState
 
     def name(self, id_: str, state: PluginImageState) -> str:
-        """What messages call an image."""
+        """Return the image's name in messages."""
         return f"image {(state.name or id_)!r}"
 
     def check(self, given: Given, old: Given, context: Context) -> Given:
-        """Find every problem and the digest of what would be built; local files only, nothing is built.
+        """Find every problem, and compute the digest, from local files without building.
 
         Raises InvalidInputsError.
         """
@@ -53,7 +53,7 @@ class PluginImageKind:
         problems = image_problems(declared, is_unknown)
         derived: Mapping[str, Any] = {}
         if not problems and given.get("image_tag") is not None:
-            # No program gives it: the engine put it back, since its changes are ignored.
+            # Programs never give it, so the engine restored it, since changes of it are ignored.
             derived = {name: old.get(name) for name in _DERIVED}
             problems = _content_problems(given, old)
         elif not problems and not any(holds_unknown(value) for name, value in declared.items() if name != _SECRETS):
@@ -69,7 +69,7 @@ class PluginImageKind:
         return {**declared, **derived, "__owner": given.get("__owner")}
 
     def diff(self, old: PluginImageState, new: PluginImageState, _unknown: frozenset[str]) -> Diff:
-        """An image changes with its content; a path that moves with the same files is no change."""
+        """Report a change if the content changed; another path with the same files is no change."""
         is_new = old.image_tag != new.image_tag
         has_moved = old.platform not in (None, new.platform)
         if not (is_new or has_moved or old.digest is None):
@@ -80,11 +80,11 @@ class PluginImageKind:
         return Diff(changed=[*content, *differing], is_due=True)
 
     def create(self, new: PluginImageState, context: Context) -> Found[PluginImageState]:
-        """Build and push, unless the tag is in the repository already."""
+        """Build and push the image, unless the tag exists in the repository."""
         return Found(str(new.name), _published(new, None, context))
 
     def read(self, id_: str, known: PluginImageState, context: Context) -> Found[PluginImageState] | None:
-        """Look for the tag; where it is gone the next update pushes it again. A ``get`` names the tag as its id."""
+        """Look for the tag; if it is gone, the next update pushes it again. The id of a ``get`` is the tag."""
         from biot_provider.image.registry import Registry
         from biot_provider.image.registry_errors import ForbiddenError
 
@@ -95,7 +95,7 @@ class PluginImageKind:
             digest, found_at = context.connection.cancellation.run(
                 f"read {self.name(id_, known)}", lambda: (registry.find(str(known.image_tag)), registry.uri)
             )
-            # A registry that is found at another address is no change: what counts is whether the image is there.
+            # Another address of the registry is no change: it only matters whether the image exists.
             uri = known.repository_uri or found_at
             known = known.model_copy(update={"digest": digest, "repository_uri": uri})
         except ForbiddenError as error:
@@ -105,25 +105,25 @@ class PluginImageKind:
                 raise
             _report_not_looked_for(known, getattr(error, "text", str(error)), context)
         if known.digest is None and is_get:
-            # Of a `get` that finds nothing, the engine would make a resource without outputs.
+            # For a `get` that finds nothing, the engine would create a resource without outputs.
             raise ImageError(
                 f"read image {id_!r}: there is no such tag in the image repository; correct the id", "BIOT-4006"
             )
         return Found(id_, known)
 
     def declared(self, state: PluginImageState) -> PluginImageState:
-        """The state as it is."""
+        """Return the state as it is."""
         return state
 
     def update(self, _id: str, old: PluginImageState, new: PluginImageState, context: Context) -> PluginImageState:
-        """Build and push what is new; the tag before stays in the repository, for what still runs it."""
+        """Build and push a new image; the previous tag stays in the repository for plugins that still run it."""
         return _published(new, old.image_tag, context)
 
     def delete(self, _id: str, _old: PluginImageState, _context: Context) -> None:
         """Leave the repository alone: the platform owns the images that plugins run."""
 
     def is_there(self, _id: str, _old: PluginImageState, _context: Context) -> bool:
-        """Whether the image is there does not matter: it is pushed to whichever platform is configured."""
+        """Return a constant: the image is pushed to whichever platform is configured, so it need not exist there."""
         return True
 
 
@@ -144,15 +144,13 @@ def _publisher(context: Context) -> Publisher:
 
 
 def _report_not_looked_for(state: PluginImageState, reason: str, context: Context) -> None:
-    context.report(
-        coded(f"warning: image {state.name!r} cannot be looked for, so it is taken as it was: {reason}", "BIOT-4007")
-    )
+    context.warn(f"image {state.name!r} cannot be looked for, so it is taken as it was: {reason}", "BIOT-4007")
 
 
 def _derived(inputs: PluginImageInputs) -> tuple[dict[str, Any], list[Problem]]:
-    """What follows from the files: their digests, and the tag."""
+    """Return the fields that follow from the files: the digests, and the tag."""
     try:
-        # Imported where they are needed: a check of an unchanged image takes few milliseconds.
+        # Imported only when needed, so that the check of an unchanged image takes few milliseconds.
         if inputs.context is not None:
             from biot_provider.image.dockerfile.context import read_context
 
@@ -177,7 +175,7 @@ def _derived(inputs: PluginImageInputs) -> tuple[dict[str, Any], list[Problem]]:
 
 
 def _content_problems(given: Given, old: Given) -> list[Problem]:
-    """Changes of what is not ignored: they need the files as they were, which are not kept."""
+    """Return problems for changed arguments that are not ignored: they need the former files, which are not kept."""
     return [
         Problem(
             name, "cannot change while ignore_changes keeps the content as it was; ignore its changes too", "BIOT-2210"
@@ -189,7 +187,7 @@ def _content_problems(given: Given, old: Given) -> list[Problem]:
 
 @functools.cache
 def _builder_problems(name: str | None, *, with_secrets: bool) -> list[Problem]:
-    """What keeps an image from being built here; found once in a process, as a daemon may be slow to answer."""
+    """Return why no builder works here; cached for the process, as a daemon may be slow to respond."""
     from biot_provider.image.dockerfile.builders import find_builder
 
     try:

@@ -1,4 +1,4 @@
-"""Builds and pushes an image once for each digest: what is in the repository already is left as it is."""
+"""Builds and pushes an image once for each digest: an existing tag in the repository stays unchanged."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from biot_provider.api.cancellation import Cancellation, allowed_until
-from biot_provider.errors import BiotError, CancelledError, ImageError
+from biot_provider.errors import BiotError, CancelledError, ImageError, shown_size
 from biot_provider.image.artifact import Blob, Image, assembled
 from biot_provider.image.base_image import BaseSource, PlatformSource, PublicSource, fetch, read_base
 from biot_provider.image.code import MAX_CODE_BYTES, code_layer, package_digest, with_code
@@ -21,7 +21,7 @@ from biot_provider.image.dockerfile.context import read_context
 from biot_provider.image.dockerfile.options import Options
 from biot_provider.image.dockerfile.staged import stage
 from biot_provider.image.reference import EMBEDDED_HOST, Reference
-from biot_provider.image.registry import Registry, megabytes
+from biot_provider.image.registry import Registry
 from biot_provider.image.registry_errors import ForbiddenError
 from biot_provider.package.package import reread_package
 
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from biot_provider.image.model import PluginImageInputs
 
 _END_SECONDS = 3.5
-"""What a builder has to end, and its files to be removed, after the run was cancelled."""
+"""Seconds for a builder to end, and its files to be removed, after the run was cancelled."""
 _LAST_LOOK_SECONDS = 1.0
 
 
 class Published(NamedTuple):
-    """Where an image is."""
+    """The location of a pushed image."""
 
     digest: str
     repository_uri: str
@@ -43,17 +43,17 @@ class Published(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Publisher:
-    """Builds and pushes; ``report`` shows the user one line."""
+    """Builds and pushes images; ``report`` shows one line to the user."""
 
     login: RegistryLogin
     report: Callable[[str], None]
     cancellation: Cancellation
 
     def publish(self, inputs: PluginImageInputs, before: str | None = None) -> Published:
-        """Make sure that the image is in the repository under its tag. Raises ImageError, and CancelledError.
+        """Ensure that the image is in the repository under its tag. Raises ImageError, and CancelledError.
 
         ``before`` is the tag of the previous version, whose layers are not compressed and pushed again. When the run is
-        cancelled, a builder is ended, and what is pushed without a tag is of no consequence.
+        cancelled, the builder is ended; layers that were pushed without a tag have no effect.
         """
         action = f"publish image {inputs.name!r}"
         stages: list[str] = []
@@ -65,7 +65,7 @@ class Publisher:
             return self._cancelled(action, str(inputs.image_tag), stages)
 
     def _cancelled(self, action: str, tag: str, stages: list[str]) -> Published:
-        """Return where the image is, if its tag came there all the same. Raises ImageError."""
+        """Return the image's location if its tag was pushed in spite of the cancellation. Raises ImageError."""
         if "tag" not in stages:
             pushed = f"while its layers were pushed; the tag {tag!r} was not"
             stage = pushed if "layers" in stages else "before anything was pushed"
@@ -90,7 +90,7 @@ class Publisher:
         try:
             digest = registry.find(tag)
         except ForbiddenError:
-            digest = None  # pushing may be allowed where looking is not
+            digest = None  # an identity may be allowed to push but not to read
         if digest is not None:
             return Published(digest, registry.uri)
         with tempfile.TemporaryDirectory(prefix="biot-image-") as folder:
@@ -99,7 +99,7 @@ class Publisher:
             else:
                 image = self._layered(inputs, registry, Path(folder))
             absent = registry.absent(image)
-            with self._stage(inputs, f"pushing {megabytes(sum(blob.size for blob in absent))} as {tag}", "pushed"):
+            with self._stage(inputs, f"pushing {shown_size(sum(blob.size for blob in absent))} as {tag}", "pushed"):
                 try:
                     digest = registry.push(tag, image, absent, stages.append)
                 except ForbiddenError as error:
@@ -119,13 +119,13 @@ class Publisher:
         staged, scratch = folder / "staged", folder / "scratch"
         for path in (staged, scratch):
             path.mkdir()
-        with self._stage(inputs, f"building {megabytes(context.size)} by {builder.name}", "built"):
+        with self._stage(inputs, f"building {shown_size(context.size)} by {builder.name}", "built"):
             options = Options(inputs.target, inputs.build_args or {}, inputs.secrets or {})
             output = run_build(builder, stage(context, staged), options, folder)
             return read_image(output, scratch, _known_layers(registry, before, folder))
 
     def _layered(self, inputs: PluginImageInputs, registry: Registry, folder: Path) -> Image:
-        """Put code on a base image: one more layer, no builder."""
+        """Add code to a base image as one more layer, without a builder."""
         package = reread_package(Path(str(inputs.code)), limit=MAX_CODE_BYTES)
         if package_digest(package, inputs) != inputs.context_digest:
             raise ImageError(f"{package.source} changed after it was read; run it again", "BIOT-4004")
@@ -133,16 +133,16 @@ class Publisher:
         source = self._source(reference, registry)
         config, layers = read_base(reference, source, folder)
         layer, diff_id = code_layer(package, folder)
-        # Within one registry the base's layers are taken over; between two they go by this machine's disk.
+        # Within one registry the base's layers are mounted; between two they are copied via this machine's disk.
         missing = [blob for blob in layers if not source.supplies(blob)]
-        note = f"reading {megabytes(sum(blob.size for blob in missing))} of {reference}"
+        note = f"reading {shown_size(sum(blob.size for blob in missing))} of {reference}"
         with self._stage(inputs, note, "read") if missing else nullcontext():
             files = {blob.digest: fetch(source, blob.digest, folder) for blob in missing}
         kept = tuple(replace(blob, file=files.get(blob.digest)) for blob in layers)
         return assembled(with_code(config, diff_id, inputs.handler), (*kept, layer), folder)
 
     def _source(self, reference: Reference, registry: Registry) -> BaseSource:
-        """Return where the base image is read from."""
+        """Return the repository from which the base image is read."""
         access = self.login.access()
         if reference.host == EMBEDDED_HOST:
             if not access.embedded:
@@ -165,7 +165,7 @@ class Publisher:
 
 
 def _known_layers(registry: Registry, tag: str | None, folder: Path) -> Mapping[str, Blob]:
-    """Return the layers of an image in the repository by their digests unpacked; none where it cannot be read."""
+    """Return the layers of an image in the repository by uncompressed digest; none if it cannot be read."""
     if tag is None:
         return {}
     host, _, repository = registry.uri.partition("/")
@@ -173,5 +173,5 @@ def _known_layers(registry: Registry, tag: str | None, folder: Path) -> Mapping[
     try:
         config, layers = read_base(reference, PlatformSource(registry, reference), folder)
     except ImageError:
-        return {}  # it would only have saved time
+        return {}  # the layers would only have saved time
     return dict(zip(config["rootfs"]["diff_ids"], layers, strict=False))

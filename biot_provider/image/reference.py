@@ -1,4 +1,4 @@
-"""An image by name, as Docker writes it."""
+"""The name of an image, as Docker writes it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 EMBEDDED_HOST = "embedded"
-"""In a base image: the registry of the embedded platform, which offers some base images."""
+"""The host, in a base image's name, of the embedded platform's registry, which has some base images."""
 
 _DOCKER_HUB = "registry-1.docker.io"
 _NAMES_OF_DOCKER_HUB = frozenset({"docker.io", "index.docker.io", "registry.hub.docker.com", _DOCKER_HUB})
@@ -19,7 +19,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """An image by name: ``host/repository:tag`` or ``host/repository@digest``."""
+    """The name of an image: ``host/repository:tag`` or ``host/repository@digest``."""
 
     host: str
     repository: str
@@ -32,7 +32,7 @@ class Reference:
 
     @classmethod
     def parse(cls, text: str) -> Reference:
-        """Read a reference as Docker does. Raises ValueError that says what is wrong."""
+        """Parse a reference as Docker does. Raises ValueError with the problem."""
         scheme, separator, _ = text.partition("://")
         if separator:
             raise ValueError(f"it is a name, not an address: leave out {scheme}://")

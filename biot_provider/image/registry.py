@@ -1,6 +1,6 @@
-"""The platform's image repository: what is in it, and how an image gets there.
+"""The platform's image repository: finds tags and blobs, and pushes images.
 
-The manifest comes last, so that a tag is visible only when all of its image is there.
+The manifest is pushed last, so that a tag is visible only when its image is complete.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from biot_provider.errors import ImageError
+from biot_provider.errors import ImageError, shown_size
 from biot_provider.image.artifact import Blob, Image
 from biot_provider.image.credentials import Access, RegistryLogin
 from biot_provider.image.distribution import Authorization, Repository, open_http
@@ -19,9 +19,9 @@ ResultT = TypeVar("ResultT")
 
 
 class Registry:
-    """The platform's repository, with its credentials; these are fetched anew once when they have expired.
+    """The platform's repository, with its credentials, which are fetched again once when they have expired.
 
-    Its requests share their connections, which end with it. Methods raise ImageError.
+    Its requests share connections, which are closed with it. Methods raise ImageError.
     """
 
     def __init__(self, login: RegistryLogin) -> None:
@@ -34,12 +34,12 @@ class Registry:
         return self._login.access().uri
 
     def find(self, tag: str) -> str | None:
-        """Return the digest of a tag; None when it is not there. Raises ForbiddenError where looking is not allowed."""
+        """Return the digest of a tag; None if there is no such tag. Raises ForbiddenError if reading is not allowed."""
         action = f"look for the tag {tag!r}"
         try:
             return self.exchange(action, lambda repository: repository.manifest_digest(tag))
         except ForbiddenError:
-            # The response to a HEAD gives no reason: ECR refuses a token that has expired with the same status.
+            # A response to HEAD has no reason, and ECR refuses an expired token with the same status.
             return self.exchange(action, lambda repository: repository.manifest_digest(tag, "GET"))
 
     def absent(self, image: Image) -> list[Blob]:
@@ -48,10 +48,10 @@ class Registry:
         return [blob for digest, blob in blobs.items() if not self.has_blob(digest)]
 
     def push(self, tag: str, image: Image, absent: list[Blob], begin: Callable[[str], None]) -> str:
-        """Push an image under a tag, whose blobs are there but for the absent ones; return the tag's digest.
+        """Push an image under a tag, with the blobs that are ``absent`` in the repository; return the tag's digest.
 
-        ``begin`` is called with ``layers`` and with ``tag`` before these are pushed. A tag that is there already and
-        cannot change is taken as it is: it names the same content. Raises ForbiddenError where pushing is not allowed.
+        ``begin`` is called with ``layers`` and with ``tag`` before these are pushed. An existing immutable tag is
+        accepted, since it names the same content. Raises ForbiddenError if pushing is not allowed.
         """
         begin("layers")
         for blob in absent:
@@ -68,18 +68,18 @@ class Registry:
         return image.digest
 
     def _upload(self, blob: Blob) -> None:
-        action = f"push the layer {blob.digest[:19]} ({megabytes(blob.size)})"
+        action = f"push the layer {blob.digest[:19]} ({shown_size(blob.size)})"
         self.exchange(action, lambda repository: repository.upload(blob))
 
     def has_blob(self, digest: str) -> bool:
-        """Return whether the repository has a blob; where looking is not allowed, it counts as absent."""
+        """Return whether the repository has a blob; if reading is not allowed, the blob counts as absent."""
         try:
             return self.exchange(f"look for the layer {digest[:19]}", lambda repository: repository.has_blob(digest))
         except ForbiddenError:
             return False
 
     def has_or_mounts(self, digest: str, source: str) -> bool:
-        """Return whether the repository has a blob, or now takes it over from another one of the registry."""
+        """Return whether the repository has a blob, or mounts it now from another repository of the registry."""
         action = f"take over the layer {digest[:19]}"
         try:
             return self.has_blob(digest) or self.exchange(action, lambda repository: repository.mount(digest, source))
@@ -87,7 +87,7 @@ class Registry:
             return False
 
     def exchange(self, action: str, call: Callable[[Repository], ResultT], repository: str | None = None) -> ResultT:
-        """Run one exchange about this repository, or about another one of the same registry.
+        """Run one exchange with this repository, or with another one of the same registry.
 
         Raises what ``registry_errors.exchange`` does, apart from ExpiredError.
         """
@@ -95,7 +95,7 @@ class Registry:
         try:
             return self._exchange_once(action, call, repository, access)
         except ExpiredError:
-            # A request that was refused so has done nothing.
+            # A request that was refused in this way has done nothing.
             access = self._login.access(instead_of=access)
         try:
             return self._exchange_once(action, call, repository, access)
@@ -112,8 +112,3 @@ class Registry:
         opened = Repository(self.http, access.address, repository or access.repository, auth)
         place = "" if repository else f" in {access.uri}"
         return exchange(f"{action}{place}", lambda: call(opened), access.secrets, embedded=access.embedded)
-
-
-def megabytes(size: int) -> str:
-    """Return a size as a person reads it."""
-    return f"{size / 1e6:.1f} MB" if size >= 50_000 else f"{size / 1e3:.1f} kB"

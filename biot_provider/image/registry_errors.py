@@ -1,6 +1,6 @@
-"""What goes wrong between here and a registry: repeated where that may help, else raised as one line.
+"""Failures of requests to a registry: retried if that may help, else raised as an error of one line.
 
-Every request to a registry may be sent again: reads change nothing, and what is written is named by its content.
+Every request to a registry may be sent again: reads change nothing, and written objects are named by their content.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ ResultT = TypeVar("ResultT")
 
 
 class ExpiredError(Exception):
-    """The registry no longer takes the token."""
+    """The registry no longer accepts the token."""
 
 
 class ForbiddenError(Exception):
-    """The registry understood and refused."""
+    """The registry understood the request and refused it."""
 
 
 class ImmutableTagError(Exception):
-    """The tag is there and may not be written again."""
+    """The tag exists and may not be overwritten."""
 
 
 def exchange(
@@ -40,9 +40,9 @@ def exchange(
 ) -> ResultT:
     """Run one exchange with a registry, up to four times, and return its result.
 
-    ``action`` begins the text of an error, which quotes none of the ``secrets``. ``embedded`` says that the registry is
-    the embedded platform's, which closes its port between two pushes and opens it for whoever logs in. Raises
-    ExpiredError, ForbiddenError, ImmutableTagError, CancelledError, and ImageError for everything else.
+    ``action`` begins the text of an error, which quotes none of the ``secrets``. ``embedded`` marks the embedded
+    platform's registry, which closes its port between two pushes and opens it at a login. Raises ExpiredError,
+    ForbiddenError, ImmutableTagError, CancelledError, and ImageError for everything else.
     """
     attempt = 1
     while True:
@@ -58,11 +58,11 @@ def exchange(
 
 
 def _wait(error: Exception, attempt: int) -> float | None:
-    """Return the seconds until the same exchange may succeed; None where it would only fail again."""
+    """Return the seconds to wait before a retry; None if the exchange would only fail again."""
     if isinstance(error, httpx.HTTPStatusError):
         passes = error.response.status_code in _PASSING
         return (retry_after(error.response.headers) or backoff(attempt)) if passes else None
-    # After a timeout it would only take as long again; no repeat makes an address or a certificate right.
+    # After a timeout a retry would take as long again; and it cannot correct an address or a certificate.
     lasting = (httpx.TimeoutException, httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.TooManyRedirects)
     if isinstance(error, lasting) or isinstance(_cause(error), ssl.SSLCertVerificationError):
         return None
@@ -104,7 +104,7 @@ def _refusal(action: str, status: int, explanation: str) -> Exception:
 
 
 def _explanation(response: httpx.Response) -> str:
-    """What the registry says of its refusal, after a blank; nothing where it says nothing."""
+    """Return the registry's reason for its refusal, after a blank; empty if it gives none."""
     try:
         text = "; ".join(f"{error.get('code')}: {error.get('message')}" for error in response.json()["errors"])
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -113,7 +113,7 @@ def _explanation(response: httpx.Response) -> str:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """The error that the others wrap."""
+    """Return the innermost wrapped error."""
     while (deeper := error.__cause__ or error.__context__) is not None:
         error = deeper
     return error

@@ -1,4 +1,4 @@
-"""Rules about the arguments of an image that can be checked on this machine."""
+"""Rules about the arguments of an image that can be checked locally."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ _BUILDERS_OWN = re.compile(
     r"|_?(BUILDAH|BUILDX|CONTAINERS?|DOCKER|DYLD|LD|OTEL|PODMAN|XDG)_.*",
     re.IGNORECASE,
 )
-"""What a builder, or the system's loader, reads for itself. A builder takes a build argument's value from its own
-environment, where it is in nobody's sight; proxies and BUILDKIT_INLINE_CACHE and the like are meant for both.
+"""Variables that a builder, or the system's loader, reads for itself.
+
+A builder takes a build argument's value from its environment, where other users cannot see it; proxies,
+BUILDKIT_INLINE_CACHE and the like are meant for both.
 """
 
 
 def image_problems(values: Mapping[str, Any], is_unknown: IsUnknown) -> list[Problem]:
-    """Every problem of an image's arguments, in the order of their paths."""
+    """Return every problem of an image's arguments, in the order of their paths."""
     values, found = _ARGUMENTS.examined(values, is_unknown)
     found += [
         *_way_problems(values),
@@ -39,7 +41,7 @@ def image_problems(values: Mapping[str, Any], is_unknown: IsUnknown) -> list[Pro
     ]
     base = values.get("base_image")
     if isinstance(base, str) and base and (problem := _base_image_problem(base)):
-        # What stands before an @ may be a password.
+        # The part before an @ may be a password.
         given = "what is given" if "@" in base.replace("@sha256:", "") else shown(base)
         found.append(Problem("base_image", f"{given} is no image: {problem}", "BIOT-2209"))
     return by_path(found)
@@ -54,7 +56,7 @@ def _base_image_problem(text: str) -> str | None:
 
 
 def _way_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
-    """Either a folder with a Dockerfile, or a base image and code."""
+    """Check that there is either a folder with a Dockerfile, or a base image and code."""
     context, code = values.get("context"), values.get("code")
     if context is not None and code is not None:
         yield Problem(

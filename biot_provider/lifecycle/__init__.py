@@ -1,1 +1,1 @@
-"""What the resources of all kinds share."""
+"""The lifecycle that all kinds of resources share."""

@@ -1,8 +1,8 @@
-"""A resource's properties become its model, and its model becomes properties, for every kind in the same way.
+"""Converts a resource's properties to its model and back, in the same way for every kind.
 
-Properties are what the engine keeps: names in snake case, or hidden by two underscores in front, which a field's alias
-says. A value that a preview does not know yet is ``UNKNOWN``, a secret is wrapped in ``Secret``: an adapter puts the
-engine's own marks in their place.
+Properties are the values that the engine keeps: their names are in snake case, or hidden by two leading underscores, if
+a field's alias has them. A value that a preview does not know yet is ``UNKNOWN``, a secret is wrapped in ``Secret``: an
+adapter converts both to the engine's own marks.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ StateT = TypeVar("StateT", bound=State)
 Properties = Mapping[str, Any]
 
 LEAVES = frozenset({str, int, float, bool, type(None)})
-"""The types of most values in properties: with nothing inside, and quicker to tell than a map is."""
+"""The types of most values in properties: they contain no other values, and are quick to recognise."""
 
 _LISTS = (list, tuple)
 
@@ -45,7 +45,7 @@ class Secret:
 
 
 def without_secrets(value: Any) -> Any:
-    """The value, or properties, without the marks of secrets."""
+    """Return the value, or properties, without the marks of secrets."""
     if isinstance(value, Secret):
         return without_secrets(value.value)
     if isinstance(value, Mapping):
@@ -54,7 +54,7 @@ def without_secrets(value: Any) -> Any:
 
 
 class Codec(Generic[InputsT, StateT]):
-    """The way in and out of one kind's properties."""
+    """Converts between one kind's properties and its models."""
 
     def __init__(self, inputs: type[InputsT], state: type[StateT]) -> None:
         self._inputs = inputs
@@ -62,36 +62,36 @@ class Codec(Generic[InputsT, StateT]):
         self._secret = frozenset({*marked(inputs, Mark.SECRET), *marked(state, Mark.SECRET)})
         self._adapters: dict[str, TypeAdapter[Any]] = {}
         self._keys = {**_keys(inputs), **_keys(state)}
-        """The property of each field."""
+        """The name of each field's property."""
 
     def state(self, properties: Properties) -> StateT:
-        """State, or inputs that were checked; what is missing or not known yet is the field's default."""
+        """Return state, or checked inputs, as a model; a missing or unknown value is the field's default."""
         return self._state.model_validate(
             {key: v for key, v in properties.items() if v is not None and not holds_unknown(v)}
         )
 
     def unknown(self, properties: Properties) -> frozenset[str]:
-        """The names of the inputs that are not known yet, wholly or in part."""
+        """Return the names of the inputs that are not, or only partly, known yet."""
         return frozenset(name for name in self._inputs.model_fields if holds_unknown(properties.get(self._keys[name])))
 
     def outputs(self, state: StateT) -> dict[str, Any]:
-        """The properties of a state: everything that is set."""
+        """Return the properties of a state: everything that is set."""
         return self._properties(state, self._state.model_fields)
 
     def inputs(self, state: StateT) -> dict[str, Any]:
-        """The inputs by which a state would be declared."""
+        """Return the inputs that would declare a state."""
         return self._properties(state, self._inputs.model_fields)
 
     def is_state(self, state: StateT) -> bool:
-        """Whether a platform has given it anything: inputs alone, as a ``get`` has them, are no state."""
+        """Return whether the state has values from the platform; the inputs of a ``get`` alone are not a state."""
         given = self._state.model_fields.keys() - self._inputs.model_fields.keys()
         return any(getattr(state, name) not in (None, "") for name in given)
 
     def checked(self, given: Properties, old: Properties) -> dict[str, Any]:
-        """Checked inputs: defaults filled in, values in the model's types.
+        """Return checked inputs, with defaults filled in and values in the model's types.
 
-        What is not known yet stays as it came. So does what is as it was in the inputs before, or has a part of them,
-        in whatever form a read gave it: ``ignore_changes`` puts words of the platform's own there.
+        Unknown values stay unchanged. So do values that equal the former inputs, or contain a part of them, in any form
+        that a read returned: ``ignore_changes`` puts values from the platform there.
         """
         properties: dict[str, Any] = {}
         for name, field in self._inputs.model_fields.items():
@@ -111,7 +111,7 @@ class Codec(Generic[InputsT, StateT]):
         return {self._keys[name]: self._property(name, value) for name, value in values.items()}
 
     def _is_set(self, name: str, value: Any) -> bool:
-        """Whether a value is a property: an empty list or map is none, unless it is the field's default."""
+        """Return whether a value becomes a property; an empty list or map does only if it is the default."""
         if not value and type(value) not in LEAVES and isinstance(value, (Mapping, *_LISTS)):
             field = self._inputs.model_fields.get(name)
             return field is not None and field.get_default(call_default_factory=True) is not None
@@ -129,12 +129,12 @@ class Codec(Generic[InputsT, StateT]):
 
 
 def is_unknown(value: object) -> bool:
-    """Whether a value is not known yet, which only a preview sees."""
+    """Return whether a value is not known yet, which only a preview sees."""
     return isinstance(value, Unknown)
 
 
 def holds_unknown(value: object) -> bool:
-    """Whether a value is, or has inside, one that is not known yet."""
+    """Return whether a value is, or has inside, one that is not known yet."""
     if type(value) in LEAVES:
         return False
     if isinstance(value, Mapping):
@@ -150,7 +150,7 @@ def _keys(model: type[BaseModel]) -> dict[str, str]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as properties hold it: maps and lists, without the fields of a model that are not set."""
+    """Return a value in the form of properties: maps and lists, without unset fields of models."""
     if type(value) in LEAVES:
         return value
     if isinstance(value, BaseModel):
@@ -161,7 +161,7 @@ def _plain(value: Any) -> Any:
 
 
 def _as_secret(value: Any) -> Any:
-    """Each value of a map by itself, so that a preview shows which one changes; what is not known yet shows nothing."""
+    """Return a map with each value as a separate secret, so that a preview shows which one changes."""
     if isinstance(value, Mapping):
         return {key: item if holds_unknown(item) else Secret(item) for key, item in value.items()}
     return value if holds_unknown(value) else Secret(value)

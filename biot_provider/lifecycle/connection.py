@@ -1,4 +1,4 @@
-"""The platform as one provider process sees it: settings now, a client when the first request is made."""
+"""The connection of one provider process: its settings, and a client that is created for the first request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Connection:
-    """One platform and one identity, for all resources of a process: so one login."""
+    """One platform and one identity, for all resources of a process, so that it logs in once."""
 
     def __init__(self, settings: Settings | ConfigError) -> None:
         self._settings = settings
@@ -30,11 +30,10 @@ class Connection:
 
     @classmethod
     def configured(cls, get: Callable[[str], Any]) -> Connection:
-        """The connection of a configuration, whose keys ``get`` looks up.
+        """Return the connection for a configuration, in which ``get`` looks up keys.
 
-        What is wrong with the configuration is reported by the first operation.
-
-        The providers of all kinds of resources in this process share one connection, so one token.
+        The first operation reports errors in the configuration. The providers of all kinds of resources in this process
+        share one connection, and so one token.
         """
         try:
             settings = Settings.read(get, os.environ)
@@ -44,13 +43,13 @@ class Connection:
 
     @property
     def settings(self) -> Settings:
-        """The settings. Raises ConfigError when they are missing or wrong."""
+        """The settings. Raises ConfigError if they are missing or wrong."""
         if isinstance(self._settings, ConfigError):
             raise self._settings
         return self._settings
 
     def problems(self) -> list[Problem]:
-        """What is wrong with the configuration, as a problem of no property."""
+        """Return the problems of the configuration, which belong to no property."""
         return (
             [Problem("", self._settings.text, self._settings.message_code)]
             if isinstance(self._settings, ConfigError)
@@ -59,14 +58,14 @@ class Connection:
 
     @property
     def calls_from_outside(self) -> bool:
-        """Whether the platform calls endpoints from outside: not the embedded one, nor one on loopback."""
+        """Whether the platform calls endpoints over the internet; not if it is embedded or on loopback."""
         if isinstance(self._settings, ConfigError):
             return True
         return not (self._settings.is_embedded or urlsplit(self._settings.base_url).hostname in LOOPBACK)
 
     def client(self, owner: str | None) -> Client:
-        """The client; the owner's stack names the embedded platform's folder."""
-        from biot_provider.api.client import Client  # with httpx 0.1 s, and a preview makes no request
+        """Return the client; the owner's stack names the embedded platform's folder."""
+        from biot_provider.api.client import Client  # takes 0.1 s with httpx, and a preview makes no request
 
         _, stack = stack_of(owner)
         key = stack if self.settings.is_embedded else ""
@@ -94,19 +93,20 @@ class Connection:
             ) from None
 
     def cancel(self) -> None:
-        """End all operations over this connection, within five seconds; those that begin later end at once.
+        """Cancel all operations over this connection, within five seconds; later operations end at once.
 
-        The engine says so at each end of a run, too, so this is silent.
+        The engine also calls this at the normal end of each run, so it prints nothing.
         """
         self.cancellation.cancel()
 
     def refuse_another_platform(
         self, action: str, name: str, made_on: str | None, is_there: Callable[[], bool]
     ) -> None:
-        """Stop when a resource was made on another platform than the one configured, where its absence says nothing.
+        """Stop if a resource was created on another platform than the configured one, whose 404 would mean nothing.
 
-        An address where it is there is taken for the same platform under a new name; the next write or refresh records
-        it. A state without an address is an older one, and is trusted. Raises LifecycleError.
+        If the resource exists at the configured address, that is the same platform under a new name, which the next
+        write or refresh records. A state without an address is from an older version, and is trusted. Raises
+        LifecycleError.
         """
         if made_on is None:
             return

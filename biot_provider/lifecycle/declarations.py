@@ -1,7 +1,7 @@
-"""What the resources of this run declare, so that two that declare the same are named in a preview.
+"""The declarations of this run's resources, so that a preview reports two that declare the same.
 
-The engine deletes what is no longer wanted at the end of a run, in the process that has seen all that is: a resource
-that goes leaves alone what another one declares.
+The engine deletes unwanted resources at the end of a run, in the process that has seen all declarations: deleting a
+resource leaves alone what another resource declares.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ KeyT = TypeVar("KeyT")
 
 
 class Declarations(Generic[KeyT]):
-    """What each owner declares; used by all threads."""
+    """The keys that each owner declares; shared by all threads."""
 
     def __init__(self) -> None:
         self._keys: dict[str, KeyT] = {}
         self._owners: dict[KeyT, dict[str, None]] = {}
-        """Those who declare a key, in the order in which they did."""
+        """The owners that declare a key, in the order of their declarations."""
         self._lock = threading.Lock()
 
     def declare(self, owner: str, key: KeyT | None) -> str | None:
-        """Note what an owner declares, in place of what it declared before; gives another owner of the same."""
+        """Record the key that an owner declares, in place of its former one; return another owner of the same key."""
         with self._lock:
             if owner in self._keys:
                 del self._owners[self._keys.pop(owner)][owner]
@@ -34,7 +34,7 @@ class Declarations(Generic[KeyT]):
             return other
 
     def owner(self, key: KeyT) -> str | None:
-        """The owner that declares this in this run."""
+        """Return the owner that declares this key in this run."""
         with self._lock:
             return self._owner(key)
 

@@ -1,13 +1,12 @@
-"""What a field of a declaration says beside its type: once, beside the field, read by everything that needs it.
+"""The metadata of a field beside its type: written once, at the field, and read by everything that needs it.
 
-A field without a mark is sent with a PATCH and is changed in place. From the fields of a kind ``tools/generate`` writes
-the class that a program imports and the reference page: a field's description is a phrase without its limits and its
+A field without a mark is sent in a PATCH and changes in place. From the fields of a kind ``tools/generate`` writes the
+class that a program imports and the reference page: a field's description is a phrase without its limits and its
 default, which are added from the field.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any
@@ -18,7 +17,7 @@ from biot_provider.api.models.wide import HidesValues, Text, Wide
 
 
 class Mark(Enum):
-    """What is special about a field."""
+    """A special property of a field."""
 
     REPLACES = "a change needs a new resource"
     CODE = "names or versions the code, which is deployed as a whole"
@@ -36,24 +35,21 @@ class Mark(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What text must be that does not match a field's pattern, as a message says it."""
+    """A description, for messages, of the text that a field's pattern allows."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What a message says behind a field's limits, such as `` (seconds)``."""
+    """The text that follows a field's limits in messages, such as `` (seconds)``."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Default:
-    """The default of an argument that a kind fills in, as the documentation says it.
-
-    Without ``in_outputs`` the outputs hold None instead.
-    """
+    """The documented default of an argument that a kind fills in; without ``in_outputs`` the outputs hold None."""
 
     text: str
     in_outputs: bool = True
@@ -61,22 +57,22 @@ class Default:
 
 @dataclass(frozen=True, slots=True)
 class Shorthand:
-    """A word that may be given in place of a map, and means the map of the defaults."""
+    """A word that may be given in place of a map, and means a map of the defaults."""
 
     word: str
 
     def opened(self, value: object) -> object:
-        """The map where the word is given, or true, which says the same; else the value."""
+        """Return the map for the word, or for true, which means the same; any other value unchanged."""
         return {} if value is True or value == self.word else value
 
 
 def marked(model: type[BaseModel], mark: Mark) -> tuple[str, ...]:
-    """The names of a model's fields that have this mark, in their order."""
+    """Return the names of a model's fields that have this mark, in their order."""
     return tuple(name for name, field in model.model_fields.items() if mark in field.metadata)
 
 
 def updatable(model: type[BaseModel]) -> tuple[str, ...]:
-    """The names of the fields that a PATCH carries by themselves, in their order."""
+    """Return the names of the fields that a PATCH can carry separately, in their order."""
     special = {Mark.REPLACES, Mark.CODE, Mark.LOCAL, Mark.FILLED_IN}
     return tuple(name for name, field in model.model_fields.items() if special.isdisjoint(field.metadata))
 
@@ -97,28 +93,25 @@ Uuid = Annotated[
     Expected("a UUID, such as 0b8f6f4e-2a55-4c4c-9d83-7f0d5b0b7a11"),
 ]
 
-API_ID = re.compile(r"(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)/\S+")
-"""An API as interceptions name it: a method and, right behind it, the path with its service."""
-
 
 class Model(HidesValues):
-    """A value that a program declares: frozen, and a key it does not know is an error."""
+    """A value that a program declares: frozen, with an error for unknown keys."""
 
     model_config = ConfigDict(extra="forbid")
 
     def wire(self) -> dict[str, Any]:
-        """The value as the API wants it: camel case, nothing that is not set."""
+        """Return the value in the API's form: in camel case, without unset fields."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 class Inputs(Model):
-    """What a program declares of a resource. ``owner`` is ``project/stack/resource name``."""
+    """A resource as a program declares it. ``owner`` is ``project/stack/resource name``."""
 
     owner: Annotated[str | None, Mark.FILLED_IN] = Field(default=None, alias="__owner")
 
 
 class State(Wide):
-    """A resource as this stack has made or read it. ``platform`` is the address of the platform that it is on."""
+    """A resource as this stack has created or read it. ``platform`` is the address of its platform."""
 
     owner: Text = Field(default=None, alias="__owner")
     platform: Text = Field(default=None, alias="__platform")

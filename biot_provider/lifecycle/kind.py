@@ -1,7 +1,7 @@
-"""What a kind of resource is: the six operations by which an engine makes, compares and ends resources.
+"""The protocol of a kind of resource: six operations by which an engine creates, compares and deletes resources.
 
-Inputs are strict when they are checked, and held as wide as state is from then on, since ``ignore_changes`` puts words
-of the platform's own among them: ``old``, ``new`` and ``known`` are all of the kind's state type.
+Inputs are strict when they are checked, and held in the wide state type from then on, since ``ignore_changes`` puts
+values from the platform among them: ``old``, ``new`` and ``known`` all have the kind's state type.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
-from biot_provider.errors import BiotError
+from biot_provider.errors import BiotError, Notice
 from biot_provider.lifecycle.codec import InputsT, StateT
 from biot_provider.lifecycle.problems import Problem
 from biot_provider.lifecycle.settle import Deadline
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from biot_provider.lifecycle.connection import Connection
 
 Given = Mapping[str, Any]
-"""Arguments before they are checked: whatever a program gives, ``UNKNOWN`` where a preview does not know it yet."""
+"""Arguments before their check: any values of a program, ``UNKNOWN`` if a preview does not know them yet."""
 
 FoundT = TypeVar("FoundT")
 
 
 class InvalidInputsError(BiotError):
-    """Arguments are wrong; ``problems`` are all that is wrong with them."""
+    """Arguments are invalid; ``problems`` are all their problems."""
 
     def __init__(self, problems: Collection[Problem]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems), None)
@@ -36,7 +36,7 @@ class InvalidInputsError(BiotError):
 
 
 class HalfMadeError(BiotError):
-    """A create that has made the resource, and could not finish it: ``found`` is what there is."""
+    """A create made the resource, but could not finish it: ``found`` is the unfinished resource."""
 
     def __init__(self, error: BiotError, found: Found[Any]) -> None:
         super().__init__(error.summary, error.message_code, advice=error.advice)
@@ -45,46 +45,54 @@ class HalfMadeError(BiotError):
 
 @dataclass(frozen=True)
 class Context:
-    """What one operation needs from outside.
+    """The surroundings of one operation.
 
-    ``report`` shows the user one line, which names its resource. ``seconds`` is the time that the operation has, by
+    ``show`` shows the user one line, which names its resource. ``seconds`` is the time that the operation has, by
     default the connection's.
     """
 
     connection: Connection
     owner: str | None
-    report: Callable[[str], None]
+    show: Callable[[Notice], None]
     seconds: float | None = None
+
+    def report(self, text: str) -> None:
+        """Inform the user."""
+        self.show(Notice(text))
+
+    def warn(self, text: str, message_code: str) -> None:
+        """Warn the user."""
+        self.show(Notice(text, message_code))
 
     @property
     def settings(self) -> Settings:
-        """The connection's settings. Raises ConfigError where they are missing or wrong."""
+        """The connection's settings. Raises ConfigError if they are missing or wrong."""
         return self.connection.settings
 
     @property
     def client(self) -> Client:
-        """The client; opened by the first request of the process."""
+        """The client, which the first request of the process opens."""
         return self.connection.client(self.owner)
 
     @cached_property
     def deadline(self) -> Deadline:
-        """The time that this operation has."""
+        """The deadline of this operation."""
         seconds = self.seconds or self.settings.request_timeout
         return Deadline(seconds, cancellation=self.connection.cancellation)
 
 
 @dataclass(frozen=True)
 class Diff:
-    """What differs between a state and the inputs: properties by name."""
+    """The differences between a state and the inputs, as names of properties."""
 
     changed: Collection[str] = ()
     replaces: Collection[str] = ()
-    """Those whose change needs a new resource, in the order in which they are shown."""
+    """Properties whose change needs a new resource, in the order in which they are shown."""
     delete_before_replace: bool = False
     is_due: bool = False
     """Whether an update is due although no property differs."""
-    warnings: Collection[str] = ()
-    """Lines that the user should see before the change is made."""
+    notices: Collection[Notice] = ()
+    """What the user should see before the change is made."""
 
 
 class Found(NamedTuple, Generic[FoundT]):
@@ -95,46 +103,47 @@ class Found(NamedTuple, Generic[FoundT]):
 
 
 class ResourceKind(Protocol[InputsT, StateT]):
-    """One kind of resource. An instance lives as long as a run, and may remember what the run declares."""
+    """One kind of resource. An instance lives for one run, and may remember the run's declarations."""
 
     inputs: type[InputsT]
-    """What a program declares."""
+    """The model of a program's declaration."""
     state: type[StateT]
-    """What is known of a resource. Holds whatever the platform shows, and every input."""
+    """The model of a resource's state, which holds everything that the platform shows, and every input."""
 
     def name(self, id_: str, state: StateT) -> str:
-        """What messages call the resource, such as ``plugin 'hello'``."""
+        """Return the resource's name in messages, such as ``plugin 'hello'``."""
 
     def check(self, given: Given, old: Given, context: Context) -> Given:
-        """The arguments with what follows from them. Raises InvalidInputsError with every problem.
+        """Return the arguments with the values that follow from them. Raises InvalidInputsError with every problem.
 
-        A request may be made to warn, but a check needs none.
+        A check may make requests in order to warn, but does not depend on them.
         """
 
     def diff(self, old: StateT, new: StateT, unknown: frozenset[str]) -> Diff:
-        """What the platform would change, without a request. ``new`` has old values in place of unknown ones,
-        and the configured platform.
+        """Return what the platform would change, without a request.
+
+        ``new`` has the configured platform, and old values in place of unknown ones.
         """
 
     def create(self, new: StateT, context: Context) -> Found[StateT]:
-        """Make the resource."""
+        """Create the resource."""
 
     def read(self, id_: str, known: StateT, context: Context) -> Found[StateT] | None:
-        """The resource as the platform shows it; None where it is gone."""
+        """Return the resource as the platform shows it; None if it is gone."""
 
     def declared(self, state: StateT) -> StateT:
-        """The state as a program would declare it, for a read's inputs: without what only the platform gave."""
+        """Return the state as a program would declare it, for a read's inputs: without the platform's own values."""
 
     def update(self, id_: str, old: StateT, new: StateT, context: Context) -> StateT:
-        """Change what differs."""
+        """Send the differences."""
 
     def delete(self, id_: str, old: StateT, context: Context) -> None:
-        """End the resource; one that is gone already is ended."""
+        """Delete the resource; if it is gone already, that is a success."""
 
     def is_there(self, id_: str, old: StateT, context: Context) -> bool:
-        """Whether the platform of this connection has this very resource."""
+        """Return whether the platform of this connection has this very resource."""
 
 
 def declared_arguments(given: Given) -> dict[str, Any]:
-    """The arguments that a program gave: those that are set, without hidden ones."""
+    """Return the arguments that a program gave: those that are set and not hidden."""
     return {key: value for key, value in given.items() if value is not None and not key.startswith("__")}

@@ -1,4 +1,4 @@
-"""Properties under the names of Pulumi's schemas (camel case), and under those of the fields (snake case)."""
+"""Converts properties between the names in Pulumi's schemas (camel case) and those of the fields (snake case)."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ _WORDS = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
 Models = Sequence[type[BaseModel]]
 
 Names = Mapping[str, tuple[str, type[BaseModel] | None]]
-"""For each name another one, and the model of the value."""
+"""For each name, its counterpart, and the model of the value."""
 
 
 def snake_case(properties: Mapping[str, Any], *models: type[BaseModel]) -> dict[str, Any]:
-    """Properties of these models under the names of their fields; what they have no field for stays as it is."""
+    """Return properties of these models under the names of their fields; those without a field stay unchanged."""
     return _renamed(properties, models, _from_camel)
 
 
 def camel_case(properties: Mapping[str, Any], *models: type[BaseModel]) -> dict[str, Any]:
-    """Properties under the names of a schema; names that begin with an underscore stay."""
+    """Return properties under the names of a schema; names that begin with an underscore stay."""
     return _renamed(properties, models, _to_camel)
 
 
 def own_keys(properties: Mapping[str, Any], *models: type[BaseModel]) -> frozenset[str]:
-    """The keys of maps whose keys are names of their own, such as those of variables."""
-    maps = [properties.get(name) for name, inside in _fields(models) if inside is None]
+    """Return the keys of maps whose keys are data, such as the names of environment variables."""
+    maps = [properties.get(name) for name, (_, inside) in _to_camel(*models).items() if inside is None]
     return frozenset(key for value in maps if isinstance(value, Mapping) for key in value)
 
 
 def camel_text(text: str, *models: type[BaseModel], keys: Collection[str] = ()) -> str:
-    """A message with the names of the models' fields as a schema has them; ``keys`` stay at the end of a path."""
+    """Return a message with the fields' names as in a schema; ``keys`` at the end of a path stay unchanged."""
     names = _field_names(*models)
 
     def renamed(word: re.Match[str]) -> str:
@@ -57,7 +57,7 @@ def _renamed(properties: Mapping[str, Any], models: Models, names_of: Callable[.
 
 
 def _renamed_inside(value: Any, model: type[BaseModel], names_of: Callable[..., Names]) -> Any:
-    """A value of the model, or a list of such; no list in a list is one."""
+    """Return a renamed value of the model, or a renamed list of such values, but not of nested lists."""
     if isinstance(value, Secret):
         return Secret(_renamed_inside(value.value, model, names_of))
     if isinstance(value, Mapping):
@@ -84,14 +84,14 @@ def _field_names(*models: type[BaseModel]) -> frozenset[str]:
 
 
 def _fields(models: Models) -> Iterator[tuple[str, type[BaseModel] | None]]:
-    """Each field with the model of its value; those of the first model come last, and so count."""
+    """Yield each field with the model of its value; those of the first model come last, and so take precedence."""
     for model in reversed(models):
         for name, field in model.model_fields.items():
             yield name, next(_models(field.annotation), None)
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models in an annotation; those of a map's values are none, since the map's keys are names of its own."""
+    """Yield the models in an annotation, except those of a map's values, since the map's keys are data."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     elif get_origin(annotation) is not dict:

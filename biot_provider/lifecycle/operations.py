@@ -1,4 +1,4 @@
-"""The six operations of one kind of resource on properties: what the adapters of every engine share.
+"""The six operations of one kind of resource on properties, which all adapters share.
 
 An adapter turns an engine's messages into properties (``codec.py``) and back, and shows errors in the engine's way.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Generic
 
-from biot_provider.errors import LifecycleError
+from biot_provider.errors import LifecycleError, Notice
 from biot_provider.lifecycle.codec import UNKNOWN, Codec, InputsT, Properties, StateT
 from biot_provider.lifecycle.connection import Connection
 from biot_provider.lifecycle.fields import Mark, State, marked
@@ -20,7 +20,7 @@ from biot_provider.lifecycle.problems import Problem
 
 @dataclass(frozen=True)
 class Checked:
-    """Inputs with all that is wrong with them; empty inputs where something is."""
+    """Inputs and their problems; if there are problems, the inputs are empty."""
 
     inputs: Properties
     problems: Collection[Problem] = ()
@@ -28,34 +28,34 @@ class Checked:
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource on the platform as an engine records it."""
+    """A resource on the platform, in the form that an engine records."""
 
     id: str
     outputs: dict[str, Any]
     inputs: dict[str, Any]
-    """As a program would declare it."""
+    """The inputs of a program that would declare it."""
 
 
 @dataclass(frozen=True)
 class Operations(Generic[InputsT, StateT]):
-    """One kind over one connection, for a run; ``report`` shows the user one line.
+    """One kind over one connection, for a run; ``show`` shows the user one line.
 
-    ``seconds`` of an operation are those that it has in all, by default the connection's ``requestTimeout``.
+    ``seconds`` of a write is its total time limit, by default the connection's ``requestTimeout``.
     """
 
     kind: ResourceKind[InputsT, StateT]
     connection: Connection
-    report: Callable[[str], None]
+    show: Callable[[Notice], None]
 
     @cached_property
     def codec(self) -> Codec[InputsT, StateT]:
-        """The way in and out of the kind's properties."""
+        """The codec of the kind's properties."""
         return Codec(self.kind.inputs, self.kind.state)
 
     def check(self, old: Properties, given: Properties) -> Checked:
-        """Find every bad input, fill in defaults and what follows from files.
+        """Find every invalid input; fill in defaults and values that follow from files.
 
-        A plugin's new subscriptions are looked up on the platform, to warn; nothing else makes a request.
+        A plugin's new subscriptions are compared with the platform, to warn; nothing else makes a request.
         """
         problems = self.connection.problems()
         try:
@@ -65,31 +65,31 @@ class Operations(Generic[InputsT, StateT]):
         return Checked({}, problems) if problems else Checked(self.codec.checked(given, old))
 
     def diff(self, id_: str, old: Properties, given: Properties) -> Diff:
-        """Compare, what is not known yet among it; a request is made only when the platform's address has changed."""
+        """Compare state and inputs, unknown ones too; a request is made only if the platform's address has changed."""
         before = self.codec.state(old)
         self._refuse_another_platform("compare", id_, before)
         unknown = self.codec.unknown(given)
         update = {name: getattr(before, name) for name in unknown}
         update["platform"] = self.connection.settings.base_url
         diff = self.kind.diff(before, self.codec.state(given).model_copy(update=update), unknown)
-        for warning in diff.warnings:
-            self.report(warning)
+        for notice in diff.notices:
+            self.show(notice)
         return Diff({*diff.changed, *diff.replaces, *unknown}, diff.replaces, diff.delete_before_replace, diff.is_due)
 
     def create(self, given: Properties, seconds: float | None = None) -> Resource:
-        """Make the resource."""
+        """Create the resource."""
         new = self.codec.state(given)
         return self.resource(*self.kind.create(new, self._context(new.owner, seconds)))
 
     def read(self, id_: str, known: Properties) -> Resource | None:
-        """Read state and inputs, so that drift shows and the next update heals it; None where it is gone."""
+        """Read state and inputs, so that drift shows and the next update reverts it; None if the resource is gone."""
         state = self.codec.state(known)
         self._refuse_another_platform("read", id_, state)
         found = self.kind.read(id_, state, self._context(state.owner))
         return None if found is None else self.resource(*found)
 
     def refuse_missing(self, id_: str, known: Properties) -> None:
-        """Stop at a resource that is read for the first time and that there is none of. Raises LifecycleError."""
+        """Raise LifecycleError for a resource that is read for the first time but does not exist."""
         state = self.codec.state(known)
         if not self.codec.is_state(state):
             raise LifecycleError(
@@ -99,40 +99,40 @@ class Operations(Generic[InputsT, StateT]):
             )
 
     def update(self, id_: str, old: Properties, given: Properties, seconds: float | None = None) -> Resource:
-        """Change what differs."""
+        """Send the differences."""
         before, new = self.codec.state(old), self.codec.state(given)
         self._refuse_another_platform("update", id_, before)
         return self.resource(id_, self.kind.update(id_, before, new, self._context(new.owner, seconds)))
 
     def moved(self, id_: str, old: Properties, given: Properties) -> Resource | None:
-        """The resource under the state of another adapter, where nothing else is to change; without a request."""
+        """Return the resource with another adapter's state converted, if nothing else changes; without a request."""
         diff = self.diff(id_, old, given)
         if diff.changed or diff.is_due:
             return None
         state = self.codec.state(old)
-        # The platform's stamp has the owner of before: a resource that was renamed is recognised by it.
+        # The platform's stamp has the former owner, by which a renamed resource is recognised.
         return self.resource(id_, state.model_copy(update={"owner": state.owner or given.get("__owner")}))
 
     def delete(self, id_: str, old: Properties, seconds: float | None = None) -> None:
-        """End the resource; one that is gone already is ended."""
+        """Delete the resource; if it is gone already, that is a success."""
         before = self.codec.state(old)
         self._refuse_another_platform("delete", id_, before)
         self.kind.delete(id_, before, self._context(before.owner, seconds))
 
     def resource(self, id_: str, state: State) -> Resource:
-        """The resource with the connection's platform, which is the one that it was found on."""
+        """Return the resource with the connection's platform, on which it was found."""
         here: Any = state.model_copy(update={"platform": self.connection.settings.base_url})
         return Resource(id_, self.codec.outputs(here), self.codec.inputs(self.kind.declared(here)))
 
     def declared(self, old: Properties) -> dict[str, Any]:
-        """The inputs by which a program would declare a state."""
+        """Return the inputs of a program that would declare a state."""
         state = self.kind.declared(self.codec.state(old))
         return {name: value for name, value in self.codec.inputs(state).items() if not name.startswith("__")}
 
     def previewed(self, old: Properties, given: Properties, changed: Collection[str]) -> dict[str, Any]:
-        """The outputs that a preview knows of: the inputs, and of an update what lasts.
+        """Return the outputs that a preview knows: the inputs, and for an update the outputs that it does not change.
 
-        ``old`` is empty for a create, ``changed`` what the update changes.
+        ``old`` is empty for a create; ``changed`` are the properties that the update changes.
         """
         inputs, outputs = self.kind.inputs.model_fields, self.kind.state.model_fields
         lasting = {*marked(self.kind.state, Mark.LASTING), *marked(self.kind.inputs, Mark.LASTING)} - {*changed}
@@ -141,7 +141,7 @@ class Operations(Generic[InputsT, StateT]):
         return {name: UNKNOWN for name in outputs if name not in given_or_unset} | kept | dict(given)
 
     def _context(self, owner: Any, seconds: float | None = None) -> Context:
-        return Context(self.connection, owner if isinstance(owner, str) else None, self.report, seconds)
+        return Context(self.connection, owner if isinstance(owner, str) else None, self.show, seconds)
 
     def _refuse_another_platform(self, action: str, id_: str, state: StateT) -> None:
         self.connection.refuse_another_platform(

@@ -1,4 +1,4 @@
-"""An owner: the resource that something on the platform is of.
+"""An owner: the resource to which an object on the platform belongs.
 
 ``project/stack/resource name``, and below other resources ``project/stack/<types of its parents>::resource name``.
 """
@@ -17,12 +17,12 @@ class Urn(NamedTuple):
     stack: str
     project: str
     types: tuple[str, ...]
-    """Those of its parents and its own, which is the last; that of the stack is left out."""
+    """The types of its parents and, last, its own; the stack's type is left out."""
     name: str
 
     @classmethod
     def parse(cls, text: str) -> Urn | None:
-        """Take a URN apart; None where the text is none."""
+        """Parse a URN; return None if the text is not a URN."""
         stack, *rest = text.split("::", 3)
         if not stack.startswith("urn:pulumi:") or len(rest) != 3:
             return None
@@ -31,27 +31,27 @@ class Urn(NamedTuple):
 
     @property
     def owner(self) -> str:
-        """The resource as an owner."""
+        """The resource, in the form of an owner."""
         return owner_of(self.project, self.stack, self.types[:-1], self.name)
 
 
 def owner_of(project: str, stack: str, parents: Sequence[str], name: str) -> str:
-    """The owner of a resource below parents of these types."""
+    """Return the owner of a resource below parents of these types."""
     return f"{project}/{stack}/{'$'.join(parents)}{'::' if parents else ''}{name}"
 
 
 def stack_of(owner: str | None) -> tuple[str, str]:
-    """The project and the stack of an owner, empty where there is none."""
+    """Return the project and the stack of an owner; empty if there is no owner."""
     project, stack, *_ = [*(owner or "").split("/", 2), "", ""]
     return project, stack
 
 
 def resource_name(owner: str | None) -> str:
-    """The resource's name in its program."""
+    """Return the resource's name in its program."""
     name = path_in_stack(owner)
     return name.partition("::")[2] or name
 
 
 def path_in_stack(owner: str | None) -> str:
-    """The resource's name in its program, behind the types of its parents where it has some."""
+    """Return the resource's name in its program, after the types of its parents if it has any."""
     return (owner or "").split("/", 2)[-1]

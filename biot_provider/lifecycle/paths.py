@@ -1,4 +1,4 @@
-"""Paths of properties in the engine's notation: where two versions differ, and what a program ignores there."""
+"""Paths of properties in the engine's notation: where two versions differ, and which changes a program ignores."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _PART = re.compile(r'\.?([^.\[\]"]+)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]')
 
 
 def changed_paths(old: Mapping[str, Any], new: Mapping[str, Any], names: Iterable[str]) -> list[str]:
-    """Each of these properties, and the parts of it that differ, sorted."""
+    """Return each of these properties with its differing parts, sorted."""
     return sorted(
         {path for name in names for path in (name, *(p for p, _, _ in differences(name, old.get(name), new.get(name))))}
     )
 
 
 def differences(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:
-    """The paths at which two values differ, with the value before and after; None where there is none."""
+    """Yield the paths at which two values differ, with the value before and after; None if it is absent."""
     if all(isinstance(value, Mapping | None) for value in (old, new)):
         old, new = old or {}, new or {}
         for key in sorted(old.keys() | new.keys()):
@@ -32,11 +32,11 @@ def differences(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]
 
 
 def with_ignored(new: Mapping[str, Any], declared: Mapping[str, Any], paths: Collection[str]) -> dict[str, Any]:
-    """The new inputs, at the paths that the option `ignore_changes` names as the state would be declared.
+    """Return the new inputs, with values from the state at the paths in the option `ignore_changes`.
 
-    The engine takes it from the inputs of before. A state that another adapter has made has other names: there the
-    engine finds nothing, and takes the program's value out, as if there had been none. What the state has not either
-    is as it is.
+    The engine itself takes these values from the former inputs. But a state from another adapter has other names: there
+    the engine finds nothing, and removes the program's value. Values that are missing in the state too stay as they
+    are.
     """
     kept: dict[str, Any] = dict(new)
     for path in paths:

@@ -1,7 +1,7 @@
-"""Problems of values, and of arguments that no resource can take, wherever such a value stands.
+"""Problems of values, and values that no resource accepts in any argument.
 
-Those are text that UTF-8 cannot write, a NUL, a number that JSON has no word for, an object that is no plain value, a
-key that is no text, nesting without end.
+Those are text that UTF-8 cannot encode, a NUL, a number that JSON cannot represent, an object that is not plain data, a
+key that is not text, and infinite nesting.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from typing import Any
 from biot_provider.errors import coded
 
 MAX_DEPTH = 20
-"""Levels of lists and maps in one argument; the models need five, and gRPC stops reading at about thirty."""
+"""Maximum levels of lists and maps in one argument; the models need five, and gRPC stops reading at about thirty."""
 
 _MAX_QUOTED = 80
 
 IsUnknown = Callable[[object], bool]
-"""Whether a value is not known yet, which only a preview sees."""
+"""Tells whether a value is not known yet, which happens only in a preview."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong: where, and what with what is allowed and what was given.
+    """One problem: its path, and a text with what is allowed and what was given.
 
-    ``code`` is that of the message, None where the text has its own. ``output`` are lines that a program wrote about
-    it, which stand below.
+    ``code`` is the message's code, None if the text contains one. ``output`` are lines of a program, which follow the
+    text.
     """
 
     path: str
@@ -46,7 +46,7 @@ class Problem:
 
 
 class _Skipped:
-    """Stands where a value is not known yet, or was reported already."""
+    """Stands for a value that is not known yet, or was reported already."""
 
     def __repr__(self) -> str:
         return "(not known yet)"
@@ -56,7 +56,7 @@ SKIPPED = _Skipped()
 
 
 def plain_problems(values: Mapping[str, Any], is_unknown: IsUnknown) -> list[Problem]:
-    """What no resource can take in these values, in the order of the arguments."""
+    """Return a problem for each value that no resource accepts, in the order of the arguments."""
     problems: list[Problem] = []
     for name, value in values.items():
         sound(value, in_path(name), problems, is_unknown, named=False)
@@ -68,7 +68,7 @@ class _TooDeepError(Exception):
 
 
 def sound(value: object, path: str, problems: list[Problem], is_unknown: IsUnknown, *, named: bool) -> object:
-    """The value, ``SKIPPED`` in place of what is broken; with ``named``, a problem names parts of every level."""
+    """Return the value with ``SKIPPED`` for broken parts; with ``named``, problems name parts of every level."""
 
     def walk(value: object, path: str, depth: int) -> object:
         if is_unknown(value):
@@ -102,7 +102,7 @@ def sound(value: object, path: str, problems: list[Problem], is_unknown: IsUnkno
     try:
         return walk(value, path, 0)
     except _TooDeepError:
-        # Whatever was found inside, this comes first.
+        # This problem precedes those of the parts inside.
         problems[found:] = [Problem(path, f"must not be nested deeper than {MAX_DEPTH} levels", "BIOT-2011")]
         return SKIPPED
 
@@ -136,18 +136,18 @@ def _key_problem(key: object) -> str | None:
 
 
 def in_path(key: str) -> str:
-    """A key as part of a problem's path."""
+    """Return a key as part of a problem's path."""
     return key if len(key) <= _MAX_QUOTED else key[: _MAX_QUOTED - 3] + "..."
 
 
 def kind_of(value: object) -> str:
-    """A value's type, in a word that shows nothing of the value."""
+    """Return a word for a value's type, without showing the value."""
     names = {str: "a string", bool: "a boolean", int: "a number", float: "a number", dict: "a map", list: "a list"}
     return next((word for kind, word in names.items() if type(value) is kind), type(value).__name__)
 
 
 def shown(value: object) -> str:
-    """A value as an error quotes it: short, whole numbers without a fraction; a list or a map is not quoted."""
+    """Return a value in the form that errors quote: short, without a zero fraction; lists and maps are not quoted."""
     if isinstance(value, dict | list):
         return kind_of(value)
     if isinstance(value, float) and value.is_integer():
@@ -157,7 +157,7 @@ def shown(value: object) -> str:
 
 
 def nearest(key: object, allowed: Sequence[str]) -> str:
-    """``; did you mean 'x'?`` when one of the allowed words is near, else an empty text."""
+    """Return ``; did you mean 'x'?`` if an allowed word is similar, else an empty text."""
     words = {re.sub(r"[^a-z0-9]", "", word.lower()): word for word in allowed}
     given = re.sub(r"[^a-z0-9]", "", str(key).lower()) if isinstance(key, str) and len(key) <= _MAX_QUOTED else ""
     close = difflib.get_close_matches(given, list(words), 1, 0.6)
@@ -165,5 +165,5 @@ def nearest(key: object, allowed: Sequence[str]) -> str:
 
 
 def by_path(problems: Iterable[Problem]) -> list[Problem]:
-    """The problems in the order of their paths."""
+    """Return the problems in the order of their paths."""
     return sorted(problems, key=lambda problem: problem.path)

@@ -1,9 +1,9 @@
-"""What the processes of one run tell each other of the resources that they have.
+"""Notes by which the processes of one run inform each other of their resources.
 
 A stack that moves from the dynamic resources to the native provider, or back, or from one explicit provider to another
-has two provider processes in one run: the one deletes what the other continues with. They share notes in a file of the
-run, which the engine's address names; a note counts as long as the process lives that wrote it. Without a folder for
-temporary files, and on Windows, there is none.
+has two provider processes in one run: one deletes a resource that the other adopts. They share notes in a file for the
+run, named by the engine's address; a note counts as long as the process that wrote it lives. Without a folder for
+temporary files, and on Windows, there are no notes.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 _OLD_SECONDS = 24 * 3600
-"""No run takes so long."""
+"""Longer than any run takes."""
 
 
 class RunNotes:
-    """The notes on one kind of resource. ``file`` is shared by the run's processes; None for none."""
+    """The notes on one kind of resource. The run's processes share ``file``; None turns notes off."""
 
     def __init__(self, file: Path | None) -> None:
         self._file = file
@@ -33,7 +33,7 @@ class RunNotes:
 
     @classmethod
     def of_this_run(cls, kind: str) -> RunNotes:
-        """Those of the engine that has started this process with its address."""
+        """Return the notes of the run whose engine has started this process with its address."""
         address = sys.argv[1] if len(sys.argv) > 1 else ""
         if os.name == "nt" or not address.rpartition(":")[2].isdigit():
             return cls(None)
@@ -44,7 +44,7 @@ class RunNotes:
             return cls(None)
 
     def add(self, note: Mapping[str, Any]) -> None:
-        """Let the other processes know; what cannot be written is not known to them."""
+        """Write a note for the other processes; a failure is ignored."""
         if self._file is None:
             return
         if not self._has_cleaned:
@@ -55,7 +55,7 @@ class RunNotes:
             os.write(file, line.encode())
 
     def of_others(self) -> Iterator[dict[str, Any]]:
-        """What the other processes of this run have noted."""
+        """Yield the notes of the other processes of this run."""
         if self._file is None:
             return
         try:
@@ -70,7 +70,7 @@ class RunNotes:
                     yield note
 
     def _remove_old(self) -> None:
-        """Remove the files of runs that have ended: of their processes none is there to do so."""
+        """Remove the files of ended runs, whose processes can no longer do it."""
         assert self._file is not None  # noqa: S101
         for file in self._file.parent.glob(f"biot-provider-{os.getuid()}-*"):
             with contextlib.suppress(OSError):
@@ -80,8 +80,8 @@ class RunNotes:
 
     @contextlib.contextmanager
     def _opened(self, flags: int) -> Iterator[int]:
-        """The file, unless somebody else has put one there: such a file is neither read nor written."""
-        assert self._file is not None  # noqa: S101  (its callers have looked)
+        """Open the file, unless it belongs to another user: such a file is neither read nor written."""
+        assert self._file is not None  # noqa: S101 (callers have checked)
         file = os.open(self._file, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
         try:
             found = os.fstat(file)

@@ -1,7 +1,7 @@
 """Repeats of one write, within a deadline, and errors that report its outcome.
 
-A write with an unclear outcome is never simply repeated: ``settle`` reads the outcome first. Its last step, with time
-left or not, is such a read, so that an error reports what is known.
+A write with an unclear outcome is never simply repeated: ``settle`` reads the outcome first. The last step is always
+such a read, even if the time is used up, so that an error reports what is known.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ FoundT = TypeVar("FoundT")
 ResultT = TypeVar("ResultT")
 
 _ATTEMPTS = 5
-"""Writes in all, the first among them."""
+"""Maximum number of writes, including the first."""
 _LAST_READ_SECONDS = 5.0
-"""Kept of the whole time for the last read, but at most a fifth of it."""
+"""Seconds reserved for the last read, but at most a fifth of the whole time."""
 _LAST_LOOK_SECONDS = 2.0
-"""Seconds to find out what became of a write, and to record it, after the run was cancelled."""
+"""Seconds to find out the outcome of a write, and to record it, after the run was cancelled."""
 _TRANSIENT_AWS = ("Conflict", "TooManyRequests", "Throttl", "ServiceException", "Internal", "Timeout")
 
 
 class Deadline:
-    """The time one write has in all, repeats included; a little of it is kept for a last read.
+    """The total time limit of one write, repeats included; a little of it is reserved for a last read.
 
-    ``cancellation`` ends it, but for a last look at what became of the write.
+    ``cancellation`` ends it early, except for a last read of the write's outcome.
     """
 
     def __init__(
@@ -56,18 +56,18 @@ class Deadline:
         self._end = clock() + seconds
         self._last_write = self._end - min(_LAST_READ_SECONDS, seconds / 5)
         self.retry_after = 0.0
-        """Seconds that the platform wants before the next attempt."""
+        """Seconds that the platform asks to wait before the next attempt."""
 
     def for_write(self) -> float:
-        """Seconds a write may take now, half a second at the least."""
+        """Seconds that a write may take now, at least half a second."""
         return max(self._last_write - self._clock(), 0.5)
 
     def for_read(self) -> float:
-        """Seconds a read may take now, one at the least so that a last one is still possible."""
+        """Seconds that a read may take now, at least one, so that a last read is always possible."""
         return max(self._end - self._clock(), 1.0)
 
     def attempts(self) -> Iterator[bool]:
-        """Yield True before each write that may be made, after backoff and jitter, and False once at the end."""
+        """Yield True before each allowed write, after backoff and jitter, and False once at the end."""
         yield True
         for attempt in range(1, _ATTEMPTS):
             backoff = min(2.0 ** (attempt - 1), 10.0) * random.uniform(0.7, 1.3)  # noqa: S311
@@ -89,7 +89,7 @@ class Deadline:
 
     @contextmanager
     def last_look(self) -> Iterator[None]:
-        """Allow requests in the block after the run was cancelled, too: for a last look in all of this operation."""
+        """Allow requests in the block even after a cancellation, within one time limit for the whole operation."""
         if not self.is_cancelled:
             yield
             return
@@ -106,12 +106,11 @@ def settle(
     judge: Callable[[FoundT, BiotError], ResultT | None],
     not_done: str,
 ) -> ResultT:
-    """Write, and after an unclear outcome read before anything is repeated.
+    """Make a write, and after an unclear outcome read before repeating it.
 
-    ``judge`` takes what was read and the error: its result when what was wanted is there, None when it is not.
-    ``not_done`` says in the last error what a result of None means. Raises whatever is clear as it comes.
-
-    When the run is cancelled, the outcome of a write that was sent is read once more, and nothing is repeated.
+    ``judge`` gets the object that was read and the error, and returns the result if the write took effect, None if it
+    did not. ``not_done`` describes a result of None in the last error. Clear errors are raised unchanged. When the run
+    is cancelled, the outcome of a write that was sent is read once more, and nothing is repeated.
     """
     try:
         return _settle(deadline, write, read, judge, not_done)
@@ -170,7 +169,7 @@ def _settle(
 
 
 def _not_known(failed: BiotError, unread: BiotError) -> LifecycleError:
-    """Return the error of a write that failed, and whose outcome cannot be read either."""
+    """Return the error for a failed write whose outcome cannot be read either."""
     unknown = f"{failed.summary}. What became of it is not known"
     if isinstance(unread, CancelledError):
         return LifecycleError(f"{unknown}: reading took too long", "BIOT-5005", advice=failed.advice)
@@ -180,12 +179,12 @@ def _not_known(failed: BiotError, unread: BiotError) -> LifecycleError:
 
 
 def unclear(error: BiotError) -> bool:
-    """Whether the platform may have acted although the request failed."""
+    """Return whether the platform may have acted although the request failed."""
     return isinstance(error, ApiError | TransportError) and error.unclear
 
 
 def worth_repeating(error: BiotError) -> bool:
-    """Whether the same write may succeed when it is sent again, once it is known that it did not."""
+    """Return whether a write that is known to have failed may succeed when it is sent again."""
     if isinstance(error, ApiError) and error.code == "AWS_EXCEPTION":
         return any(word in str(error.details.get("className", "")) for word in _TRANSIENT_AWS)
     throttled = isinstance(error, ApiError) and error.status == 429 and not isinstance(error, LoginError)
@@ -193,5 +192,5 @@ def worth_repeating(error: BiotError) -> bool:
 
 
 def rollback_failed(error: BiotError) -> bool:
-    """Whether the platform says that it left a failed write half done."""
+    """Return whether the platform reports that it left a failed write half done."""
     return isinstance(error, ApiError) and error.code == "PLUGIN_ROLLBACK_FAILED"

@@ -1,8 +1,8 @@
-"""Reads of many resources of one kind that share a search: a page shows a hundred for the price of one request.
+"""Reads of many resources of one kind that share a search: one request returns a page of a hundred.
 
-A search is no proof: it may show less than a read of the resource alone, or lag behind it. So its row counts only
-where the platform has shown one resource alike in both ways, and where the row has every member that a read alone has.
-Whoever finds anything new in a row, or no row at all, reads the resource alone.
+A search is no proof: it may show less than a GET of the resource, or lag behind it. So a row counts only if the
+platform has shown one resource equally in both ways, and if the row has every member that a GET has. A caller that
+finds anything new in a row, or no row at all, reads the resource by a GET.
 """
 
 from __future__ import annotations
@@ -23,18 +23,20 @@ if TYPE_CHECKING:
 AnswerT = TypeVar("AnswerT", bound=Answer)
 
 MAX_AGE_SECONDS = 10.0
-"""A row counts for so long from the start of its request."""
+"""How long a row counts, from the start of its request."""
 
 _SEARCH_SECONDS = 5.0
-"""A search that takes longer is given up, for the rest of the process. Its rows would be too old when they come."""
+"""A search that takes longer is abandoned, and none follows in this process. Its rows would arrive too old."""
 
 _READS_PER_PAGE = 4
-"""Reads that found no row, for each page that is left, before those pages are searched: a stack of three plugins on a
-platform of thousands looks at the first page and no other."""
+"""Reads without a row, for each remaining page, after which further pages are searched.
+
+A stack of three plugins on a platform of thousands thus searches only the first page.
+"""
 
 
 class Page(NamedTuple, Generic[AnswerT]):
-    """One page of a search; ``total`` counts the rows of all pages, None where the platform does not say."""
+    """One page of a search; ``total`` counts the rows of all pages, None if the platform does not say."""
 
     rows: Sequence[AnswerT]
     total: int | None
@@ -48,8 +50,9 @@ class _Row(NamedTuple, Generic[AnswerT]):
 class SharedReads(Generic[AnswerT]):
     """The reads of one kind by one process, for all its threads.
 
-    ``read`` reads one resource alone. ``search`` gives a page by its number, in an order that stays, and takes its
-    time in seconds; ``key`` is what ``read`` takes of a row. ``meaning`` is what of a resource both must show alike.
+    ``read`` gets one resource. ``search`` returns a page by its number, in a stable order, and takes its time limit in
+    seconds; ``key`` returns the argument of ``read`` for a row. ``meaning`` returns the parts of a resource that both
+    must show equally.
     """
 
     def __init__(
@@ -78,32 +81,32 @@ class SharedReads(Generic[AnswerT]):
         self._rows_searched = 0
         self._pages_left = 1
         self._written: dict[str, float] = {}
-        """When this process wrote a resource last."""
+        """When this process last wrote each resource."""
         self._members: set[str] = set()
-        """Every member that a read alone has shown."""
+        """Every member that a GET has shown."""
         self._last_alone: tuple[str, AnswerT] | None = None
         self._are_alike = False
-        """Whether a resource was shown alike by a search and alone."""
+        """Whether a search and a GET have shown some resource equally."""
 
     def shown(self, key: str) -> AnswerT | None:
-        """The resource as a search of seconds ago shows it; None where it must be read alone."""
+        """Return the resource as a search of seconds ago shows it; None if it must be read by a GET."""
         with self._lock:
             self._reads += 1
-            if self._reads == 1 or self._is_off:  # one resource is read alone
+            if self._reads == 1 or self._is_off:  # a single resource is read by a GET
                 return None
             self._misses += key not in self._rows
         try:
             while (row := self._row(key)) is None and self._is_page_due() and not self._is_off:
                 self._searching.run(lambda seconds: self._search(key, seconds), _SEARCH_SECONDS)
-        except (BiotError, TimeoutError):  # not permitted, unknown or down: what is wrong, a read alone says
+        except (BiotError, TimeoutError):  # not permitted, unknown or down: the GET reports the problem
             self._is_off = True
         if row is None or self._is_off or not self._are_alike or not self._members <= row.answer.model_fields_set:
             return None
-        self._rows.pop(key, None)  # whoever reads the resource once more wants to see what has changed since
+        self._rows.pop(key, None)  # a second read of the resource must see later changes
         return row.answer
 
     def alone(self, key: str) -> AnswerT:
-        """Read the resource alone. Raises what ``read`` raises."""
+        """Read one resource by a GET. Raises what ``read`` raises."""
         answer = self._read(key)
         row = self._row(key)
         with self._lock:
@@ -115,7 +118,7 @@ class SharedReads(Generic[AnswerT]):
 
     @contextmanager
     def written(self, key: str) -> Iterator[None]:
-        """Write the resource in the block: no row that was searched before its end counts."""
+        """Write the resource in the block: rows searched before its end no longer count."""
         self._forget(key)
         try:
             yield
@@ -137,7 +140,7 @@ class SharedReads(Generic[AnswerT]):
         return 0 < self._pages_left <= self._misses / _READS_PER_PAGE
 
     def _search(self, key: str, seconds: float) -> None:
-        """Search the page that is due, and see whether its rows are what reads alone show."""
+        """Search the next page, and compare its rows with the results of GETs."""
         if self._row(key) is not None or not self._is_page_due():
             return  # another thread has just searched it
         since = self._clock()
@@ -151,7 +154,7 @@ class SharedReads(Generic[AnswerT]):
         elif key in rows and not self._are_alike:
             self._compare(self.alone(key), rows[key])
         with self._lock:
-            # Only now, so that a read that finds a row also knows whether it counts.
+            # Set last, so that a read that finds a row also knows whether it counts.
             if is_first:
                 self._rows, self._since, self._rows_searched = {}, since, 0
             self._next_page = number + 1
@@ -162,7 +165,7 @@ class SharedReads(Generic[AnswerT]):
             }
 
     def _compare(self, alone: AnswerT, row: AnswerT) -> None:
-        """Compare what a read alone and a search show of one resource. A first difference ends the searches."""
+        """Compare one resource in a GET and a search. A first difference ends the searches."""
         if not self._are_alike:
             are_whole = row.model_fields_set == alone.model_fields_set
             self._are_alike = are_whole and self._meaning(row) == self._meaning(alone)
@@ -170,5 +173,5 @@ class SharedReads(Generic[AnswerT]):
 
 
 def _pages_left(page: Page[AnswerT], rows_searched: int) -> int:
-    """The pages behind this one, the last of those that have shown so many rows."""
+    """Return the number of pages after this one, given the number of rows searched so far."""
     return 1 if page.total is None else max(-((rows_searched - page.total) // len(page.rows)), 0)

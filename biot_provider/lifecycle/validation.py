@@ -1,6 +1,6 @@
-"""Problems of arguments of every kind: the one translator from pydantic's errors to this project's words.
+"""Validation of arguments of every kind: the only translator from pydantic's errors to this project's messages.
 
-First what no resource can take (``problems.py``), then what the model says. Both skip what is not known yet. A value
+First come values that no resource accepts (``problems.py``), then the model's rules. Both skip unknown values. A value
 that may be a secret is never quoted, nor is a whole list or map.
 """
 
@@ -36,7 +36,7 @@ _WRONG_TYPE: Mapping[str, str] = {
     "dict_type": "a map of strings",
     "string_type": "a string",
 }
-"""What must be there instead, by pydantic's kind of error."""
+"""The expected type in messages, by pydantic's type of error."""
 
 _CODES: Mapping[str, str] = {
     **dict.fromkeys(_WRONG_TYPE, "BIOT-2006"),
@@ -48,14 +48,14 @@ _CODES: Mapping[str, str] = {
     "missing": "BIOT-2007",
     "string_too_short": "BIOT-2007",
 }
-"""The codes of messages, by pydantic's kind of error."""
+"""The codes of messages, by pydantic's type of error."""
 _OTHER = "BIOT-2009"
 
 
 class Arguments:
-    """The arguments of one kind of resource, as its model describes them.
+    """The arguments of one kind of resource, which its model describes.
 
-    ``ruled`` are maps whose keys and values have rules of their own, in place of the model's.
+    ``ruled`` are maps whose keys and values have separate rules, in place of the model's.
     """
 
     def __init__(self, model: type[BaseModel], *, ruled: Collection[str] = ()) -> None:
@@ -66,7 +66,7 @@ class Arguments:
         self._unquoted = frozenset({*marked(model, Mark.SECRET), *marked(model, Mark.UNQUOTED)})
 
     def examined(self, values: Mapping[str, Any], is_unknown: IsUnknown) -> tuple[dict[str, Any], list[Problem]]:
-        """The values, ``SKIPPED`` in place of those not known yet or broken, and every problem of their form."""
+        """Return the values, with ``SKIPPED`` for unknown or broken ones, and every problem of their form."""
         examined: dict[str, Any] = {}
         problems: list[Problem] = []
         for name, value in values.items():
@@ -86,7 +86,7 @@ class Arguments:
                 location = found["loc"]
                 if found["input"] is not SKIPPED and not (len(location) > 1 and location[0] in self._ruled):
                     path = _path(location)
-                    if found["type"] == "missing":  # it is reported by its name on the wire
+                    if found["type"] == "missing":  # pydantic reports it by its name in the API
                         path = snake(path)
                     yield Problem(path, self._text(found), _CODES.get(found["type"], _OTHER))
 
@@ -121,7 +121,7 @@ def _path(location: Sequence[int | str]) -> str:
 
 
 def _field_at(model: type[BaseModel], location: Sequence[int | str]) -> FieldInfo | None:
-    """The field of a model that an error's location names."""
+    """Return the field of a model at an error's location."""
     found: FieldInfo | None = None
     for part in location:
         if isinstance(part, str):
@@ -131,7 +131,7 @@ def _field_at(model: type[BaseModel], location: Sequence[int | str]) -> FieldInf
 
 
 def _annotations(info: FieldInfo) -> Iterator[Any]:
-    """All that a field's annotation is made of, and its limits."""
+    """Yield the parts of a field's annotation, and its limits."""
     waiting: list[Any] = [info.annotation, *info.metadata]
     while waiting:
         part = waiting.pop()
@@ -145,7 +145,7 @@ def _model_of(info: FieldInfo) -> type[BaseModel]:
 
 
 def _said(info: FieldInfo | None, kind: type[Expected | Unit]) -> str:
-    """What a field says of itself for messages, empty where it says nothing."""
+    """Return a field's metadata of this type for messages; empty if it has none."""
     return next((part.text for part in (_annotations(info) if info else ()) if isinstance(part, kind)), "")
 
 
@@ -156,5 +156,5 @@ def _range(info: FieldInfo | None) -> tuple[int, int]:
 
 
 def snake(path: str) -> str:
-    """The API's camel case, in a name or a path, as the arguments are called here."""
+    """Convert a name or a path from the API's camel case to the arguments' snake case."""
     return re.sub(r"(?<=[a-z0-9])[A-Z]", lambda match: f"_{match[0].lower()}", path)

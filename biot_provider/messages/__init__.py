@@ -1,7 +1,7 @@
 """The catalogue of messages: what each code means, why it happens, what to do, and an example.
 
-The files beside this one are its only source; the page of messages is generated from them. A code is never given to
-another situation: one that is not used any more is named in ``RETIRED``.
+The files beside this one are its only source; the page of messages is generated from them. A code is never used for
+another situation: unused codes are listed in ``RETIRED``.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ GROUPS: Mapping[str, str] = {
     "8": "Command line and doctor",
     "9": "Defects",
 }
-"""What a code is about, by its first digit."""
+"""The topic of a code, by its first digit."""
 
 RETIRED: frozenset[str] = frozenset()
-"""Codes that messages once had."""
+"""Codes of former messages."""
 
 _CODE = re.compile(r"(?:BIOT-)?(\d{4})", re.IGNORECASE)
 _IN_TEXT = re.compile(r"BIOT-(\d{4})", re.IGNORECASE)
@@ -37,7 +37,7 @@ _PLACEHOLDER = re.compile(r"<[^<>]+>")
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A situation that is reported: ``texts`` are its messages, with ``<what differs>`` in angle brackets."""
+    """A reported situation: ``texts`` are its messages, with ``<what differs>`` in angle brackets."""
 
     code: str
     texts: tuple[str, ...]
@@ -47,11 +47,11 @@ class Message:
 
     @property
     def group(self) -> str:
-        """What the code is about."""
+        """The topic of the code."""
         return GROUPS[self.code.removeprefix("BIOT-")[0]]
 
     def lines(self, width: int) -> Iterator[str]:
-        """The whole entry as text for a terminal."""
+        """Yield the whole entry as text for a terminal."""
         yield f"{self.code}: {self.group}"
         for heading, paragraphs in (
             ("message", self.texts),
@@ -66,14 +66,14 @@ class Message:
 
 @functools.cache
 def catalogue() -> Mapping[str, Message]:
-    """Every message by its code, in the order of the codes."""
+    """Return every message by its code, in the order of the codes."""
     sources = sorted((file for file in files(__package__).iterdir() if file.name.endswith(".toml")), key=str)
     entries = {code: entry for file in sources for code, entry in tomllib.loads(file.read_text("utf-8")).items()}
     return {code: _message(code, entry) for code, entry in sorted(entries.items())}
 
 
 def find(query: str) -> list[Message]:
-    """The messages of the codes in a text, such as a line of a log; without a code those that the text may be."""
+    """Return the messages with the codes in a text, such as a log line; without a code, those that match the text."""
     wanted = [_CODE.fullmatch(query.strip())] if _CODE.fullmatch(query.strip()) else [*_IN_TEXT.finditer(query)]
     codes = dict.fromkeys(f"BIOT-{match[1]}" for match in wanted if match)
     if codes:
@@ -83,7 +83,7 @@ def find(query: str) -> list[Message]:
 
 
 def _may_be(message: Message, text: str) -> bool:
-    """Whether a text is part of a message, or a message with its placeholders filled in is part of the text."""
+    """Return whether a text is part of a message, or a message with its placeholders filled in is part of the text."""
     for candidate in map(str.lower, message.texts):
         fixed = [re.escape(part) for part in _PLACEHOLDER.split(candidate)]
         is_telling = sum(map(len, fixed)) >= _LEAST_LETTERS
@@ -93,7 +93,7 @@ def _may_be(message: Message, text: str) -> bool:
 
 
 _LEAST_LETTERS = 8
-"""Letters of a message that must stand in a text to tell that it is the message."""
+"""Minimum letters of a message that a text must contain to be recognised as that message."""
 
 
 def _message(code: str, entry: Mapping[str, str | list[str]]) -> Message:

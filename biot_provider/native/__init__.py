@@ -1,1 +1,1 @@
-"""``pulumi-resource-biot``: the kinds behind Pulumi's own provider protocol, for programs in every Pulumi language."""
+"""``pulumi-resource-biot``: the resource kinds through Pulumi's provider protocol, for every Pulumi language."""

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from biot_provider.native.servicer import BiotServicer
 
 _MAX_MESSAGE_BYTES = 400 * 1024 * 1024
-"""What Pulumi's own SDKs take."""
+"""The limit of Pulumi's own SDKs."""
 
 _MAX_THREADS = 100_000
-"""More operations than an engine ever starts at once: none waits for a thread, Cancel least of all."""
+"""More than an engine ever starts at once, so that no operation, and above all not Cancel, waits for a thread."""
 
 
 def main() -> None:
     """Serve until the engine ends this process."""
-    # Imports leave no garbage, and the collector would go through all that they make, several times.
+    # Imports leave no garbage, but the collector would scan all their objects several times.
     gc.disable()
     import grpc
     from pulumi.runtime.proto import provider_pb2_grpc
@@ -34,7 +34,7 @@ def main() -> None:
 
     gc.freeze()
     gc.enable()
-    # The engine shows its user what is written to standard error: what a library has to say may hold a secret.
+    # The engine shows standard error to the user, and a library's output may contain a secret.
     warnings.simplefilter("ignore")
     logging.disable()
     servicer = BiotServicer(sys.argv[1] if len(sys.argv) > 1 else None)
@@ -43,7 +43,7 @@ def main() -> None:
     provider_pb2_grpc.add_ResourceProviderServicer_to_server(servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
-    # The engine has cancelled what runs before it interrupts this process, and kills it when it does not end.
+    # Before the engine interrupts this process it has cancelled everything, and it kills a process that does not end.
     signal.signal(signal.SIGINT, lambda *_: os._exit(0))
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     sys.stdout.write(f"{port}\n")
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _end_with_the_engine(servicer: BiotServicer) -> None:
-    """End when the engine was killed: what it never hears of should not be done."""
+    """End this process when the engine was killed, which could not record any further result."""
     engine = os.getppid()
     while os.getppid() == engine:
         time.sleep(1)

@@ -1,6 +1,6 @@
-"""One call of the engine on a resource: its properties, and what of it may be shown.
+"""One call of the engine on a resource: its properties, and the redaction of its messages.
 
-An error leaves as one line. Every line that is shown has the names of the schema, and no secret of the call.
+An error is reported as one line. Every line that is shown uses the names of the schema, and no secret of the call.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Properties = Mapping[str, Any]
 
 
 class Call:
-    """A call that a thread works on. ``properties`` are those of the request by the field's name, with their marks."""
+    """A call that a thread handles. ``properties`` are the request's, by the name of its field, with secrets marked."""
 
     def __init__(self, request: Any, operations: Operations[Any, Any] | None) -> None:
         self.urn: str = getattr(request, "urn", "")
@@ -43,21 +43,21 @@ class Call:
             for field, value in request.ListFields()
             if isinstance(value, Struct)
         }
-        self._own_keys = {
-            key for given in self.properties.values() for key in own_keys(without_secrets(given), *self._models)
-        }
         always = {name for model in self._models for name in marked(model, Mark.SECRET)}
         secrets = [given.get(name) for given in self.properties.values() for name in always]
         self._redaction = Redaction(texts(without_secrets([*secret_values(self.properties), *secrets])))
 
+    def _own_keys(self) -> set[str]:
+        return {key for given in self.properties.values() for key in own_keys(without_secrets(given), *self._models)}
+
     def plain(self, field: str) -> dict[str, Any]:
-        """The properties of a field of the request, empty where it has none, without the marks of secrets."""
+        """Return the properties in a field of the request, without the marks of secrets; empty if it has none."""
         properties: dict[str, Any] = without_secrets(self.properties.get(field, {}))
         return properties
 
     @property
     def owner(self) -> str:
-        """The resource as a stamp's owner."""
+        """The resource, in the form of a stamp's owner."""
         return self._parsed_urn.owner
 
     @property
@@ -68,24 +68,24 @@ class Call:
     @property
     def _parsed_urn(self) -> Urn:
         found = Urn.parse(self.urn)
-        assert found is not None  # noqa: S101  (no call with another one comes here)
+        assert found is not None  # noqa: S101 (calls with another URN do not get here)
         return found
 
     def encoded(self, properties: Properties) -> Struct:
-        """Properties in the schema's names, secret wherever the call's own are."""
+        """Return properties by the schema's names, secret where the call's own properties are."""
         return encoded(self.camel_case(marked_like({**properties}, *self.properties.values())))
 
     def camel_case(self, properties: Properties) -> dict[str, Any]:
-        """Properties in the schema's names."""
+        """Return properties by the schema's names."""
         return camel_case(properties, *self._models)
 
     def snake_case(self, properties: Properties) -> dict[str, Any]:
-        """Properties in the fields' names."""
+        """Return properties by the fields' names."""
         return snake_case(properties, *self._models)
 
     def half_made(self, error: HalfMadeError) -> ErrorResourceInitFailed:
-        """What has the engine keep the resource in state, to be updated by the next run."""
-        assert self._operations is not None  # noqa: S101  (no other call makes a resource)
+        """Return the error details that make the engine keep the resource in state, so that the next run updates it."""
+        assert self._operations is not None  # noqa: S101 (no other call creates a resource)
         made = self._operations.resource(*error.found)
         return ErrorResourceInitFailed(
             id=made.id,
@@ -95,15 +95,15 @@ class Call:
         )
 
     def shown(self, text: str) -> str:
-        """A message as its user may read it."""
-        return camel_text(self._redaction(text), *self._models, keys=self._own_keys)
+        """Return a message for the user, by the schema's names and without secrets."""
+        return camel_text(self._redaction(text), *self._models, keys=self._own_keys())
 
 
 _current: ContextVar[Call | None] = ContextVar("call", default=None)
 
 
 def current_call() -> Call | None:
-    """The call that this thread works on."""
+    """Return the call that this thread handles."""
     return _current.get()
 
 
@@ -113,11 +113,11 @@ def answer(
     context: grpc.ServicerContext,
     work: Callable[[Call], ResultT],
 ) -> ResultT:
-    """The result of the work on a request; an error ends the call, as one line."""
+    """Return the result of ``work`` on a request; an error ends the call, with one line."""
     try:
         call = Call(request, operations)
     except Exception as error:
-        # Nothing is known of its secrets, so that the error's own text is never shown.
+        # Its secrets are not known, so the error's own text is never shown.
         _abort(context, coded(_defect(error), DEFECT), [])
     return _answer(call, context, work)
 
@@ -132,7 +132,7 @@ def _answer(  # noqa: RET503  (abort does not return)
         text = call.shown(_trace(error) or str(error))
         details = [call.half_made(error)] if isinstance(error, HalfMadeError) else []
     except Exception as error:
-        # The text of such an error may hold what no log should: it is shown only when debugging.
+        # The text of such an error may contain secrets: it is shown only when debugging.
         text = coded(f"{_defect(error)} (set BIOT_LOG=debug to see the error's own text)", DEFECT)
         text = call.shown(_trace(error) or text)
         details = []
@@ -147,7 +147,7 @@ def _defect(error: Exception) -> str:
 
 
 def _abort(context: grpc.ServicerContext, text: str, details: list[ErrorResourceInitFailed]) -> NoReturn:
-    """End the call; the details go in the way of google.rpc.Status."""
+    """End the call with an error; the details are sent as a google.rpc.Status."""
     if details:
         status = Status(code=grpc.StatusCode.UNKNOWN.value[0], message=text)
         for detail in details:

@@ -1,4 +1,4 @@
-"""The paths of a diff as the engine prints them: nested ones, each added, deleted, changed, or replacing."""
+"""The paths of a diff, which the engine prints: nested paths, each added, deleted, changed, or replacing."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from biot_provider.lifecycle.paths import differences
 def detailed_diff(
     old: Mapping[str, Any], new: Mapping[str, Any], changed: Collection[str], replaces: Collection[str]
 ) -> dict[str, PropertyDiff]:
-    """What differs between old and new inputs, of the properties that changed.
+    """Return the paths at which old and new inputs differ, within the changed properties.
 
-    Where the inputs show nothing, since others have changed the platform's side, the properties stand for themselves.
+    If the inputs are equal, because somebody changed the platform, the path is the property itself.
     """
     found = {
         path: PropertyDiff(kind=_kind(before, after, replaces=name in replaces), inputDiff=True)

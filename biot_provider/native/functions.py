@@ -16,12 +16,12 @@ Function = Callable[["Client", Mapping[str, Any]], Mapping[str, Any]]
 
 
 def get_plugin(client: Client, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    """One plugin by its bare name. Raises NotFoundError."""
+    """Return one plugin by its bare name. Raises NotFoundError."""
     return _shown(client.get_plugin(str(arguments.get("name", ""))))
 
 
 def list_plugins(client: Client, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    """All plugins that fit, every page of them."""
+    """Return all matching plugins, from every page."""
     found = client.search_plugins(
         filters=arguments.get("filters"), sort=arguments.get("sort") or (), free_text=arguments.get("freeText")
     )
@@ -29,7 +29,7 @@ def list_plugins(client: Client, arguments: Mapping[str, Any]) -> Mapping[str, A
 
 
 def get_public_key(client: Client, _arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The keys by which a plugin verifies the platform's calls."""
+    """Return the keys by which a plugin verifies the platform's calls."""
     return client.get_public_key().model_dump(mode="json", by_alias=True, exclude_none=True)
 
 

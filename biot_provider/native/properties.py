@@ -1,7 +1,7 @@
-"""Properties on Pulumi's wire: a protobuf struct, with signed maps for secrets and sentinels for unknown values.
+"""Properties in Pulumi's protocol: a protobuf struct, with special maps for secrets and sentinels for unknown values.
 
-The provider's handshake accepts secrets, so
-each one arrives marked, and what leaves without a mark is plain in state.
+The provider's handshake accepts secrets, so each secret arrives marked, and a value sent without a mark is in plain
+text in state.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from biot_provider.lifecycle.codec import UNKNOWN, Secret, is_unknown, without_s
 from biot_provider.native import signatures
 
 _FILES = frozenset({"c44067f5952c0a294b673a41bacd8c17", "0def7320c3a5731c473e5ecbe6d01bc7"})
-"""Of an asset and an archive."""
+"""The signatures of an asset and an archive."""
 _UNKNOWN = frozenset(
     {
         signatures.UNKNOWN,
@@ -30,19 +30,19 @@ _UNKNOWN = frozenset(
 
 
 def decoded(struct: Struct) -> dict[str, Any]:
-    """The properties, with ``UNKNOWN`` and ``Secret`` in them; an archive or asset of a path is that path."""
+    """Return the properties, with ``UNKNOWN`` and ``Secret`` in them; an asset or archive becomes its path."""
     return {key: _decoded(value) for key, value in struct.fields.items()}
 
 
 def encoded(properties: Mapping[str, Any]) -> Struct:
-    """The struct of these properties."""
+    """Return the properties as a protobuf struct."""
     struct = Struct()
     struct.update({key: _encoded(value) for key, value in properties.items()})
     return struct
 
 
 def marked_like(value: Any, *patterns: Any) -> Any:
-    """The value, secret wherever one of the patterns is."""
+    """Return the value, with secrets marked wherever one of the patterns has them."""
     if any(isinstance(pattern, Secret) for pattern in patterns):
         return Secret(without_secrets(value))
     if isinstance(value, Mapping):
@@ -51,13 +51,13 @@ def marked_like(value: Any, *patterns: Any) -> Any:
     if isinstance(value, list | tuple):
         lists = [pattern for pattern in patterns if isinstance(pattern, list | tuple)]
         if any(len(pattern) != len(value) and next(secret_values(pattern), None) is not None for pattern in lists):
-            return Secret(without_secrets(value))  # which of the items it is nobody knows
+            return Secret(without_secrets(value))  # it is not known which of the items is secret
         return [marked_like(item, *(p[at] for p in lists if at < len(p))) for at, item in enumerate(value)]
     return value
 
 
 def secret_values(value: Any) -> Iterator[Any]:
-    """What the secrets inside hold."""
+    """Yield the values of all secrets inside."""
     if isinstance(value, Secret):
         yield value.value
     elif isinstance(value, Mapping | list | tuple):

@@ -1,4 +1,4 @@
-"""Pulumi's provider protocol: each call decodes properties, has an operation work on them, and encodes the result."""
+"""Pulumi's provider protocol: each call decodes properties, runs an operation on them, and encodes the result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pydantic.alias_generators import to_camel
 
 from biot_provider._version import __version__
 from biot_provider.config import NAMESPACE, SECRET_KEYS
-from biot_provider.errors import ConfigError, InputError, coded
+from biot_provider.errors import ConfigError, InputError, Notice, coded
 from biot_provider.lifecycle.codec import Secret, is_unknown, without_secrets
 from biot_provider.lifecycle.connection import Connection
 from biot_provider.lifecycle.fields import Mark, marked
@@ -42,11 +42,11 @@ KINDS: Mapping[str, str] = {
     "biot:index:InterceptionSubscription": "biot_provider.subscription.kind:InterceptionKind",
     "biot:index:NotificationSubscription": "biot_provider.subscription.kind:NotificationKind",
 }
-"""The kind of each type, ``module:class``, which is imported for the first resource of it."""
+"""The kind of each type, as ``module:class``, imported for the first resource of the type."""
 
 
 class BiotServicer(ResourceProviderServicer):
-    """The provider of one run; ``engine_address`` is where the lines that it reports are shown."""
+    """The provider of one run; lines that it reports go to the engine at ``engine_address``."""
 
     def __init__(self, engine_address: str | None) -> None:
         self._engine = EngineStub(grpc.insecure_channel(engine_address)) if engine_address else None
@@ -55,31 +55,31 @@ class BiotServicer(ResourceProviderServicer):
         self._connect(Connection(ConfigError("BioT connection: the provider is not configured", "BIOT-1009")))
 
     def Handshake(self, request: proto.ProviderHandshakeRequest, context: Any) -> proto.ProviderHandshakeResponse:
-        """Say that secrets may come marked."""
+        """Accept marked secrets."""
         return proto.ProviderHandshakeResponse(accept_secrets=True)
 
     def GetPluginInfo(self, request: Empty, context: Any) -> PluginInfo:
-        """The distribution's version."""
+        """Return the distribution's version."""
         return PluginInfo(version=__version__)
 
     def GetSchema(self, request: proto.GetSchemaRequest, context: Any) -> proto.GetSchemaResponse:
-        """The schema, which tools/generate writes from the models."""
+        """Return the schema, which tools/generate writes from the models."""
         return proto.GetSchemaResponse(schema=files(__package__).joinpath("schema.json").read_text("utf-8"))
 
     def CheckConfig(self, request: proto.CheckRequest, context: Any) -> proto.CheckResponse:
-        """Mark what is always a secret, also where it was set without ``--secret``: the engine keeps it in state."""
+        """Mark credentials as secret even if set without ``--secret``, since the engine keeps them in state."""
         given = decoded(request.news)
         marks = {key: Secret(without_secrets(value)) for key, value in given.items() if key in SECRET_KEYS}
         return proto.CheckResponse(inputs=encoded(given | marks))
 
     def DiffConfig(self, request: proto.DiffRequest, context: Any) -> proto.DiffResponse:
-        """Another address, identity or setting replaces no resource."""
+        """Report no change: another address, identity or setting replaces no resource."""
         old, new = without_secrets(decoded(request.old_inputs)), without_secrets(decoded(request.news))
         changed = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
         return proto.DiffResponse(changes=_changes(bool(changed)), diffs=changed)
 
     def Configure(self, request: proto.ConfigureRequest, context: Any) -> proto.ConfigureResponse:
-        """Take the connection's configuration; what is wrong with it is reported by the first operation."""
+        """Store the connection's configuration; the first operation reports its errors."""
         given = without_secrets(decoded(request.args))
         known = {f"{NAMESPACE}:{key}": value for key, value in given.items() if not is_unknown(value)}
         urn = Urn.parse(request.urn)
@@ -88,12 +88,12 @@ class BiotServicer(ResourceProviderServicer):
         return proto.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     def Cancel(self, request: Empty, context: Any) -> Empty:
-        """End what runs. The engine calls this at every end of a run, too."""
+        """Cancel everything that runs. The engine also calls this at the normal end of a run."""
         self.connection.cancel()
         return Empty()
 
     def Check(self, request: proto.CheckRequest, context: Any) -> proto.CheckResponse:
-        """Find every bad input, and fill in what is not given: the resource's name first."""
+        """Find every invalid input, and fill in missing ones, beginning with the resource's name."""
         operations = self._of(request, context)
 
         def work(call: Call) -> proto.CheckResponse:
@@ -101,7 +101,7 @@ class BiotServicer(ResourceProviderServicer):
             if given.get("name") is None and "name" in operations.kind.inputs.model_fields:
                 given["name"] = call.resource_name
             checked = operations.check(call.plain("olds"), given)
-            # A failure names no property, since the engine would print the whole value of it.
+            # A failure names no property, since the engine would print the property's whole value.
             failures = [proto.CheckFailure(reason=call.shown(str(problem))) for problem in checked.problems]
             return proto.CheckResponse(
                 inputs=request.news if failures else call.encoded(checked.inputs), failures=failures
@@ -110,7 +110,7 @@ class BiotServicer(ResourceProviderServicer):
         return answer(request, operations, context, work)
 
     def Diff(self, request: proto.DiffRequest, context: Any) -> proto.DiffResponse:
-        """Compare state and inputs; the paths shown are those at which the inputs differ."""
+        """Compare state and inputs; report the paths at which the inputs differ."""
         operations = self._of(request, context)
 
         def work(call: Call) -> proto.DiffResponse:
@@ -121,7 +121,7 @@ class BiotServicer(ResourceProviderServicer):
             replaces = call.camel_case(dict.fromkeys(diff.replaces))
             is_moved = PROVIDER_KEY in old
             if is_moved and not changed:
-                self._report("the state becomes one of this provider; nothing is written to the platform")
+                self._show(Notice("the state becomes one of this provider; nothing is written to the platform"))
             details = detailed_diff(
                 call.camel_case(call.plain("old_inputs")), call.camel_case(new), [*changed], [*replaces]
             )
@@ -137,7 +137,7 @@ class BiotServicer(ResourceProviderServicer):
         return answer(request, operations, context, work)
 
     def Create(self, request: proto.CreateRequest, context: Any) -> proto.CreateResponse:
-        """Make the resource, or in a preview say what is known of it."""
+        """Create the resource, or in a preview return the outputs that are known."""
         operations = self._of(request, context)
 
         def work(call: Call) -> proto.CreateResponse:
@@ -150,7 +150,7 @@ class BiotServicer(ResourceProviderServicer):
         return answer(request, operations, context, work)
 
     def Read(self, request: proto.ReadRequest, context: Any) -> proto.ReadResponse:
-        """Read a resource that is in state, or one that is imported; an empty answer says that there is none."""
+        """Read a resource that is in state, or is being imported; an empty response means that it does not exist."""
         operations = self._of(request, context)
 
         def work(call: Call) -> proto.ReadResponse:
@@ -165,7 +165,7 @@ class BiotServicer(ResourceProviderServicer):
         return answer(request, operations, context, work)
 
     def Update(self, request: proto.UpdateRequest, context: Any) -> proto.UpdateResponse:
-        """Change what differs, or in a preview say what is known of the result."""
+        """Update the resource, or in a preview return the outputs that are known."""
         operations = self._of(request, context)
 
         def work(call: Call) -> proto.UpdateResponse:
@@ -181,7 +181,7 @@ class BiotServicer(ResourceProviderServicer):
         return answer(request, operations, context, work)
 
     def Delete(self, request: proto.DeleteRequest, context: Any) -> Empty:
-        """End the resource; one that is gone already is ended."""
+        """Delete the resource; if it is gone already, that is a success."""
         operations = self._of(request, context)
 
         def work(call: Call) -> Empty:
@@ -200,7 +200,7 @@ class BiotServicer(ResourceProviderServicer):
                     f"there is no function {request.tok}", "BIOT-2301", advice=f"call one of {', '.join(FUNCTIONS)}"
                 )
             result = function(self.connection.client(self._owner), call.plain("args"))
-            returned: Any = {"return": encoded(result)}  # no name that Python takes as a keyword
+            returned: Any = {"return": encoded(result)}  # not a valid name of a Python argument
             return proto.InvokeResponse(**returned)
 
         return answer(request, None, context, work)
@@ -210,7 +210,7 @@ class BiotServicer(ResourceProviderServicer):
         self._operations: dict[str, Operations[Any, Any]] = {}
 
     def _of(self, request: Any, context: grpc.ServicerContext) -> Operations[Any, Any]:
-        """The operations of the request's kind; a URN without one ends the call."""
+        """Return the operations of the request's kind; a URN of an unknown kind ends the call."""
         urn = Urn.parse(request.urn)
         token = urn.types[-1] if urn and urn.types else ""
         if token not in KINDS:
@@ -220,16 +220,14 @@ class BiotServicer(ResourceProviderServicer):
         with self._lock:
             if token not in self._operations:
                 kind: ResourceKind[Any, Any] = pkgutil.resolve_name(KINDS[token])()
-                self._operations[token] = Operations(kind, self.connection, self._report)
+                self._operations[token] = Operations(kind, self.connection, self._show)
             return self._operations[token]
 
-    def _report(self, line: str) -> None:
+    def _show(self, notice: Notice) -> None:
         """Show one line, with its resource."""
         call = current_call()
-        severity = WARNING if line.startswith("warning: ") else INFO
-        text = line.removeprefix("warning: ")
-        if call is not None:
-            text = call.shown(text)
+        severity = WARNING if notice.is_warning else INFO
+        text = notice.line if call is None else call.shown(notice.line)
         if self._engine is None:
             sys.stderr.write(f"{text}\n")
         else:
@@ -243,9 +241,9 @@ def _changes(changes: bool) -> proto.DiffResponse.DiffChanges.ValueType:
 def _without_ignored(
     call: Call, operations: Operations[Any, Any], old: Mapping[str, Any], new: dict[str, Any], ignored: Collection[str]
 ) -> dict[str, Any]:
-    """The inputs, where their changes are ignored as the state has them.
+    """Return the inputs, with the state's values for those whose changes are ignored.
 
-    The content stays with what follows from it: the engine only knows of its name.
+    If changes of the content are ignored, so are the inputs that follow from it, which the engine does not know.
     """
     if not ignored:
         return new

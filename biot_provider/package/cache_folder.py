@@ -1,4 +1,4 @@
-"""The user's cache folder of this package, which needs nothing but room: whatever is in it can be made again."""
+"""The user's cache folder of this package; everything in it can be deleted and is then created again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from biot_provider.errors import PackagingError
 
 FOLDER_VARIABLE = "BIOT_CACHE_DIR"
-"""Names another folder than the user's."""
+"""The environment variable that names another cache folder."""
 
 
 def cache_folder(environment: Mapping[str, str] | None = None) -> Path:
@@ -27,7 +27,7 @@ def cache_folder(environment: Mapping[str, str] | None = None) -> Path:
 
 
 def is_own(status: os.stat_result) -> bool:
-    """Whether nobody but this user can have written a file: what others put into a shared folder is not believed."""
+    """Return whether only this user can have written a file; files of others in a shared folder are not trusted."""
     return os.name != "posix" or (status.st_uid == os.geteuid() and not status.st_mode & 0o022)
 
 

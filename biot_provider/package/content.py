@@ -21,9 +21,9 @@ class Content:
     source: Path
     open_file: Callable[[str], IO[bytes]]
     limit: int
-    """Bytes that are of use: a file is not read much further, whatever size it announces."""
+    """Maximum bytes to use: a file is not read much further, whatever size it announces."""
     held: bytes | None = None
-    """The content, where it was read already."""
+    """The content, if it was read already."""
 
     def pieces(self) -> Iterator[bytes]:
         """Read the file, a buffer at a time."""
@@ -38,14 +38,13 @@ class Content:
                 yield piece
 
     def whole(self, limit: int) -> bytes | None:
-        """Read the file at once; None where it has more bytes than `limit`, whatever size it announces."""
+        """Read the whole file; return None if it has more than `limit` bytes, whatever size it announces."""
         if self.held is not None:
             return self.held
         try:
             with self.open_file(self.file.path) as stream:
                 content = stream.read(self.file.size + 1)
-                # There is no more where the file is as long as it was. A single read may also give less than there
-                # is, as some filesystems in user space do.
+                # A file of the listed size is complete; but one read may give less, as on some user-space filesystems.
                 more = content if len(content) != self.file.size else b""
                 while more and len(content) <= limit:
                     more = stream.read(_BUFFER_BYTES)
@@ -56,16 +55,16 @@ class Content:
         return content if len(content) <= limit else None
 
     def found(self, content: bytes) -> PackageFile:
-        """Return the file as its whole content shows it."""
+        """Return the file's entry, made from its whole content."""
         digest = hashlib.sha256(content).hexdigest()
         return PackageFile(self.file.path, len(content), digest, executable=self.is_executable(content))
 
     def is_executable(self, start: bytes) -> bool:
-        """Whether the file can be executed, given the start of its content."""
+        """Return whether the file can be executed, given the start of its content."""
         return is_program(start) if self.file.executable is None else self.file.executable
 
     def hashed(self) -> PackageFile:
-        """Return the file as its content shows it, which is not held."""
+        """Return the file's entry, made from its content, without keeping the content."""
         checksum = hashlib.sha256()
         size, executable = 0, self.is_executable(b"")
         for piece in self.pieces():

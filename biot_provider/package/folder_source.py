@@ -14,28 +14,32 @@ from biot_provider.package.node_links import as_files, check_dependencies
 from biot_provider.package.pip_installed import Installed, dist_infos, is_target
 from biot_provider.package.source_file import SourceFile, check_name, executable, reading, shown
 
+_HAS_JUNCTIONS = os.name == "nt"
+_JUNCTION = 0xA0000003
+"""IO_REPARSE_TAG_MOUNT_POINT, which `stat` has on Windows alone."""
+
 _LEAVE_IT_OUT = f"name it in {BIOTIGNORE}"
 
 
 def list_folder(root: Path, without: frozenset[str] = frozenset()) -> list[SourceFile]:
-    """Return the files of a folder that would be deployed, but for `without`. Raises `PackagingError`."""
+    """Return the files of a folder that would be deployed, except for `without`. Raises `PackagingError`."""
     now = time.time_ns()
     real_root = os.path.realpath(root)
     found: list[SourceFile] = []
-    # Each folder with its rules and the real paths of the folders that lead to it, its own last.
+    # Each folder with its rules and the real paths of its parents, ending with its own.
     folders: list[tuple[str, FolderRules, tuple[str, ...]]] = [
         (os.fspath(root), FolderRules(without=without), (real_root,))
     ]
     while folders:
         folder, rules, chain = folders.pop()
-        with reading(root, rules.prefix), os.scandir(folder) as scan:
-            entries = {entry.name: entry for entry in scan}
-        if "package.json" in entries and chain[-1] != os.path.join(real_root, rules.prefix).rstrip(os.sep):  # noqa: PTH118
+        with reading(root, rules.prefix):
+            entries = _entries(folder)
+        if "package.json" in entries and chain[-1] != os.path.normpath(os.path.join(real_root, rules.prefix)):  # noqa: PTH118
             check_dependencies(root, real_root, rules.prefix.rstrip("/"), chain[-1])
         rules = _with_own_files(root, real_root, rules, entries)
         for name, entry in entries.items():
             path = rules.prefix + name
-            link = entry.is_symlink()
+            link = _is_link(entry)
             real = _real_path(entry) if link else None
             is_dir = (real is not None or not link) and entry.is_dir()
             verdict = rules.verdict(name, is_folder=is_dir)
@@ -54,15 +58,29 @@ def list_folder(root: Path, without: frozenset[str] = frozenset()) -> list[Sourc
                 with reading(root, path):
                     raise
             if not stat.S_ISREG(status.st_mode):
-                raise PackagingError(
-                    f"{root}: {shown(path)} is a socket, pipe or device; remove it or {_LEAVE_IT_OUT}", "BIOT-3012"
-                )
+                raise _no_file(root, path, f" or {_LEAVE_IT_OUT}")
             found.append(SourceFile(path, status.st_size, executable(status.st_mode), stamp(status, now)))
     return found
 
 
+def _no_file(root: Path, path: str, or_else: str = "") -> PackagingError:
+    return PackagingError(f"{root}: {shown(path)} is a socket, pipe or device; remove it{or_else}", "BIOT-3012")
+
+
+def _entries(folder: str) -> dict[str, os.DirEntry[str]]:
+    with os.scandir(folder) as scan:
+        return {entry.name: entry for entry in scan}
+
+
+def _is_link(entry: os.DirEntry[str]) -> bool:
+    """Return whether the entry is a link, or a junction: the links to folders that npm and pnpm make on Windows."""
+    return entry.is_symlink() or (
+        _HAS_JUNCTIONS and getattr(entry.stat(follow_symlinks=False), "st_reparse_tag", 0) == _JUNCTION
+    )
+
+
 def _is_installed(rules: FolderRules, entry: os.DirEntry[str], is_dir: bool) -> bool:
-    return rules.is_installed(entry.name) or (is_dir and not entry.is_symlink() and is_target(entry.path))
+    return rules.is_installed(entry.name) or (is_dir and not _is_link(entry) and is_target(entry.path))
 
 
 def _with_own_files(
@@ -73,8 +91,10 @@ def _with_own_files(
         if entry is None or entry.is_dir():
             return None
         path = rules.prefix + name
-        if entry.is_symlink():
+        if _is_link(entry):
             _inside(root, real_root, path, _real_path(entry))
+        if not entry.is_file():  # to read a pipe would take forever
+            raise _no_file(root, path)
         with reading(root, path):
             return Path(entry.path).read_bytes()
 

@@ -2,18 +2,18 @@
 
 From the weakest rule to the strongest:
 
-- `.gitignore` files, the folder's own and those of its subfolders, mean what they mean to git. Those above the folder,
+- `.gitignore` files, in the folder and its subfolders, mean the same as in git. Those above the folder,
   `.git/info/exclude` and the user's global excludes do not count: the same folder is the same package everywhere.
-- A Pulumi project's own configuration (`Pulumi.yaml`, `Pulumi.<stack>.yaml`) is left out: it is no code, it holds
-  secrets, and each `pulumi config set` would deploy the plugin again.
-- `node_modules` and `site-packages` are needed by a runtime, although every `.gitignore` names them: they are kept, and
-  no `.gitignore` reaches into them. One inside a folder that is itself left out (`env/`) is left out with it.
+- A Pulumi project's configuration (`Pulumi.yaml`, `Pulumi.<stack>.yaml`) is left out: it is not code, contains secrets,
+  and each `pulumi config set` would deploy the plugin again.
+- `node_modules` and `site-packages` are needed at run time, although most `.gitignore` files name them: they are kept,
+  and no `.gitignore` applies inside them. Inside a folder that is itself left out (`env/`), they are left out with it.
 - `*.pyc` is left out.
-- Files that the `RECORD` of a distribution lists, which pip installed beside the code, are kept (`pip_installed`); of a
-  folder that is left out (`lib/`), they alone.
+- Files that the `RECORD` of a distribution lists, which pip installed beside the code, are kept (`pip_installed`), even
+  inside a folder that is otherwise left out (`lib/`).
 - Files that the machine writes (`__pycache__/`, `.DS_Store`, pnpm's notes in `node_modules`) are left out.
-- `.biotignore` in the folder's root, same syntax, is decisive: it can drop what the rules above keep, and with `!` keep
-  what they drop.
+- `.biotignore` in the folder's root, with the same syntax, overrides the rules above: it can leave out files that they
+  keep, and with `!` keep files that they leave out.
 - `.git`, `.gitignore`, `.biotignore` and our own working folders (`.biot`, `.pulumi`, `.venv`) anywhere and
   `plugin.yaml` in the root are never deployed.
 
@@ -40,15 +40,15 @@ if TYPE_CHECKING:
 GITIGNORE = ".gitignore"
 BIOTIGNORE = ".biotignore"
 WORKING_FOLDERS = frozenset({".biot", ".pulumi", ".venv"})
-"""Folders that this package, Pulumi and a project's Python keep beside the program: no part of any code or image."""
+"""Folders that this package, Pulumi and Python create beside the program: never part of code or an image."""
 DEPENDENCIES = frozenset({"node_modules", "site-packages"})
-"""Folders of dependencies that are installed."""
+"""Folders of installed dependencies."""
 
 _NEVER_DEPLOYED = WORKING_FOLDERS | {".git", GITIGNORE, BIOTIGNORE}
 _NEVER_DEPLOYED_IN_ROOT = "plugin.yaml"
 _OF_THE_MACHINE = frozenset({"__pycache__", ".DS_Store"})
 _PULUMI_PROJECT = re.compile(r"Pulumi(\..+)?\.(yaml|yml|json)")
-# They hold the time of the installation and paths of the machine.
+# They contain the time of the installation and paths of the machine.
 _PNPM_NOTES = re.compile(r"\.modules\.yaml|\.pnpm-workspace-state.*\.json")
 
 
@@ -71,7 +71,7 @@ class IgnoreFile:
         self._rules = [rule for rule in rules if rule is not None][::-1]
 
     def verdict(self, path: str, *, is_folder: bool) -> bool | None:
-        """Whether `path`, relative to the ignore file's folder, is left out; None where no rule matches it."""
+        """Return whether `path`, relative to the ignore file's folder, is left out; None if no rule matches it."""
         name = os.fsencode(path)
         for rule in self._rules:
             if (is_folder or not rule.folders_only) and rule.regex.fullmatch(name):
@@ -87,13 +87,13 @@ class FolderRules:
     """The folder's path within the package, empty or ending in a slash."""
     biotignore: IgnoreFile | None = None
     gitignores: tuple[tuple[int, IgnoreFile], ...] = ()
-    """From the root down: the length of the prefix of each file's folder, and its rules."""
+    """From the root down: the length of the prefix of each ignore file's folder, and its rules."""
     in_dependencies: bool = False
     installed: tuple[Installed, ...] = ()
     is_left_out: bool = False
-    """The folder is entered only for files that pip installed into it."""
+    """Whether only files that pip installed are kept in this folder."""
     without: frozenset[str] = frozenset()
-    """Names, and behind a slash paths from the root, that no rule keeps."""
+    """Names, and paths from the root that begin with a slash, that no rule keeps."""
 
     def verdict(self, name: str, *, is_folder: bool) -> Verdict:
         """Decide about the folder's entry `name`."""
@@ -110,7 +110,7 @@ class FolderRules:
         return Verdict.IGNORED if self._is_ignored(name, path, is_folder=is_folder) else Verdict.KEPT
 
     def is_installed(self, name: str) -> bool:
-        """Whether pip installed the folder's entry `name`, or something below it."""
+        """Return whether pip installed the folder's entry `name`, or something below it."""
         return any(found.holds(self.prefix + name) for found in self.installed)
 
     def _is_rubbish(self, name: str) -> bool:
@@ -137,15 +137,15 @@ class FolderRules:
         return replace(self, prefix=f"{self.prefix}{name}/", in_dependencies=in_dependencies, is_left_out=is_left_out)
 
     def with_installed(self, installed: Installed) -> FolderRules:
-        """Return the same rules and the distributions that lie in the folder."""
+        """Return the same rules plus the distributions installed in the folder."""
         return replace(self, installed=(*self.installed, installed))
 
     def with_biotignore(self, content: bytes) -> FolderRules:
-        """Return the same rules and those of the package's `.biotignore`."""
+        """Return the same rules plus those of the package's `.biotignore`."""
         return replace(self, biotignore=IgnoreFile(content))
 
     def with_gitignore(self, content: bytes) -> FolderRules:
-        """Return the same rules and those of the folder's own `.gitignore`."""
+        """Return the same rules plus those of the folder's own `.gitignore`."""
         return replace(self, gitignores=(*self.gitignores, (len(self.prefix), IgnoreFile(content))))
 
 
@@ -201,8 +201,8 @@ _POSIX_CLASSES = {
 
 
 def _regex(pattern: bytes) -> re.Pattern[bytes] | None:
-    """Return what matches the paths that `pattern`, without `!` and final slash, names; None if it names none."""
-    # A pattern without a slash names files at any depth.
+    """Return a regular expression for `pattern`, without `!` and final slash; None if the pattern matches nothing."""
+    # A pattern without a slash matches files at any depth.
     parts = [b"" if b"/" in pattern else b"(?:.*/)?"]
     for token in _TOKEN.finditer(pattern.removeprefix(b"/")):
         match token.lastgroup:

@@ -1,15 +1,15 @@
-"""What files held when they were read last, so that a file which did not change is not opened again.
+"""Digests of files as they were last read, so that an unchanged file is not opened again.
 
-The rule is git's: a file is the same while its size, its time of change, its inode and its time of change of the inode
-are, and its mode. A file that changed a moment before it was read may change again within one tick of the clock,
-without a trace: nothing is noted of it, and it is read again the next time. `ctime` shows what `touch -d` and `cp -p`
-hide; where inode or ctime are not steady, as on some network shares, files are read each time, and so are those with a
-ctime of whole seconds: read-only images (squashfs, ISO 9660, layers that are loaded when they are read) have none of
-their own and show the mtime, which is often the same in each image. Where ctime is the time of creation (Windows), size
-and time of change decide.
+The rule is git's: a file is unchanged while its size, mtime, inode, ctime and mode are. A file that changed just before
+it was read may change again within the same tick of the clock, without a trace: such a file is not recorded, and is
+read again the next time. `ctime` shows changes that `touch -d` and `cp -p` hide. Where inode or ctime are not stable,
+as on some network shares, files are read each time, and so are files with a ctime of whole seconds: read-only images
+(squashfs, ISO 9660, lazily loaded layers) store no ctime and show the mtime, which is often the same in every image.
+Where ctime is the time of creation (Windows), size and mtime decide.
 
-It is kept in memory, and for the next process in the user's cache folder, a file for each source. It is a convenience
-alone: what cannot be written is not kept, and what is damaged or another user's is not believed.
+The digests are kept in memory, and for the next process in the user's cache folder, one file per source. They are only
+an optimization: a file that cannot be written is skipped, and one that is damaged or belongs to another user is not
+trusted.
 """
 
 from __future__ import annotations
@@ -33,29 +33,29 @@ if TYPE_CHECKING:
 
 ENDING = ".json"
 MAX_SOURCES = 2000
-"""Sources that are kept on disk, at most."""
+"""Maximum number of sources on disk."""
 
 FOLDER = "digests"
-"""Of the cache folder."""
+"""Subfolder of the cache folder."""
 _VERSION = "biot digests v1"
 _MAX_FILES = 50_000
-"""Files that are kept in memory, at most: 20 MB."""
+"""Maximum number of files in memory: about 20 MB."""
 _SECOND = 10**9
 _TICK = _SECOND // 50
-"""Nanoseconds in which a system may give two changes the same time: its clock's tick, 16 ms on Windows."""
+"""Nanoseconds within which two changes may get the same time: a tick of the system's clock, 16 ms on Windows."""
 _COARSE_TICK = 2 * _SECOND
-"""The same on filesystems with whole seconds, FAT's being two."""
+"""The same for filesystems that store whole seconds; FAT stores steps of two."""
 _HAS_TIME_OF_CHANGE = os.name != "nt"
 
 Known = dict[str, tuple[str, PackageFile]]
-"""By path: the stamp, and what was read."""
+"""By path: the file's stamp, and its entry as read."""
 
 _MEMORY: dict[str, Known] = {}
 _LOCK = threading.Lock()
 
 
 def stamp(status: os.stat_result, now: int) -> str | None:
-    """Return what changes with a file; None for one that changed just now, as a second change might not show.
+    """Return a text that changes with a file; None for a file that changed just now, as another change might not show.
 
     `now` is the time in nanoseconds before the file is read.
     """
@@ -69,7 +69,7 @@ def stamp(status: os.stat_result, now: int) -> str | None:
 
 
 class KnownFiles:
-    """What is known of one source's files; `source` says which, in any words."""
+    """The known files of one source, which the text `source` identifies."""
 
     def __init__(self, *source: str) -> None:
         self._key = hashlib.sha256("\0".join((_VERSION, *source)).encode(errors="surrogateescape")).hexdigest()
@@ -81,17 +81,17 @@ class KnownFiles:
         self._known = known
 
     def find(self, path: str, its_stamp: str | None) -> PackageFile | None:
-        """Return a file as it was read last, if it is still the same."""
+        """Return a file as it was last read, if it is unchanged."""
         known = self._known.get(path)
         return known[1] if known is not None and known[0] == its_stamp else None
 
     def all(self, stamp_of_all: str | None) -> tuple[PackageFile, ...]:
-        """Return the files of an archive, which has one stamp for all of them; none when it is not the same."""
+        """Return the files of an archive, which has one stamp for all of them; none if the archive has changed."""
         found = self._known.values()
         return tuple(file for its_stamp, file in found) if all(its[0] == stamp_of_all for its in found) else ()
 
     def keep(self, files: Iterable[tuple[str | None, PackageFile]]) -> None:
-        """Keep what was read now, in place of all that was known."""
+        """Keep the files that were read now, in place of all known ones."""
         known = {file.path: (its_stamp, file) for its_stamp, file in files if its_stamp is not None}
         if known != self._known:
             _remember(self._key, known)
@@ -100,7 +100,7 @@ class KnownFiles:
 
 
 def forget_all() -> None:
-    """Drop everything that is known: a file was found not to hold what was known of it."""
+    """Drop all known files: one of them turned out to have other content than recorded."""
     with _LOCK:
         _MEMORY.clear()
     with contextlib.suppress(OSError, PackagingError):
@@ -140,7 +140,7 @@ def _read(key: str) -> Known:
 
 @functools.cache
 def _make_room(folder: Path) -> None:
-    """Drop the sources that were not read for longest, once in a process."""
+    """Drop the least recently read sources, once per process."""
     entries = [(entry.stat().st_mtime, entry.path) for entry in os.scandir(folder)]
     for _, path in sorted(entries)[: max(0, len(entries) - MAX_SOURCES)]:
         with contextlib.suppress(OSError):

@@ -1,9 +1,9 @@
-"""Checks that a Node.js package still finds its dependencies when it is copied to the place of a link to it.
+"""Checks that a Node.js package still finds its dependencies when it is copied to where a link to it was.
 
-A deployment package holds files and no links: the target of a link is copied to the link's place. Node.js looks for a
-dependency from a file's real place upwards (Node.js documentation, modules, loading from node_modules folders). pnpm,
-npm's `linked` strategy and Bun's isolated installs rely on that: a package's dependencies lie beside its real place,
-where its copy does not look. In an npm workspace the copy finds the same ones.
+A deployment package contains files and no links: the target of a link is copied to the link's path. Node.js looks for a
+dependency from a file's real path upwards (Node.js documentation, modules, loading from node_modules folders). pnpm,
+npm's `linked` strategy and Bun's isolated installs rely on that: a package's dependencies lie beside its real path,
+where its copy does not look. In an npm workspace the copy finds the same dependencies.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _STORES = {
 
 
 def check_dependencies(root: Path, real_root: str, path: str, real: str) -> None:
-    """Raise `PackagingError` when the package at `path` finds other dependencies than where it really is, at `real`.
+    """Raise `PackagingError` if the package at `path` finds other dependencies than at its real location `real`.
 
     `path` is relative to the root; `real` is absolute, and lies below the root's real path.
     """
-    real_path = os.path.relpath(real, real_root)
+    real_path = os.path.relpath(real, real_root).replace(os.sep, "/")
     for name in _dependencies(Path(real, "package.json")):
         found = _found(real_root, real_path, name)
         if found is not None and _found(real_root, path, name) != found:
@@ -46,7 +46,7 @@ def check_dependencies(root: Path, real_root: str, path: str, real: str) -> None
 
 
 def as_files(path: str, real: str) -> str | None:
-    """Return how to install files in place of the link at `path`, to `real`; None when no package manager made it."""
+    """Return how to install files in place of the link from `path` to `real`; None if no package manager made it."""
     if _MODULES not in path.split("/"):
         return None
     if ".pnpm" in Path(real).parts:

@@ -1,7 +1,7 @@
-"""The deployment package of a folder or a .zip: a pure function of the files it deploys.
+"""The deployment package of a folder or a .zip: a pure function of the deployed files.
 
-The same files give the same digest whatever their times, umask, order, compressor or machine: the digest is taken over
-the files, never over a zip. `ignore` describes what is left out of a folder; a .zip is taken as it is.
+The same files give the same digest, whatever their times, umask, order, compressor or machine: the digest is computed
+over the files, never over a zip. `ignore` describes which files of a folder are left out; a .zip is used unchanged.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
     from typing import IO
 
 MAX_FILE_DIGESTS = 50
-"""Entries of `Package.file_digests`, at most, unless fewer are wanted; a plugin wants ten (`plugin/check.py`)."""
+"""Default maximum of entries of `Package.file_digests`; a plugin uses ten (`plugin/check.py`)."""
 
 _SHORT_DIGEST = 16
-# More than a zip adds: 100 bytes of headers and twice the name; to what will not shrink, 5 bytes per 5,000.
+# More than a zip adds: 100 bytes of headers and twice the name, and 5 bytes per 5,000 of incompressible content.
 _ZIP_FILE_OVERHEAD = 128
 _ZIP_OVERHEAD = 128
 
 _LOCKS: dict[Path, threading.Lock] = {}
-"""By source: threads that need the same package read it once."""
+"""Locks by source, so that threads that need the same package read it only once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +52,21 @@ class Package:
     files: tuple[PackageFile, ...]
     """Sorted by path."""
     name: str = ""
-    """What messages call it, where that is not its source."""
+    """The package's name in messages, if it is not its source."""
 
     @property
     def place(self) -> str:
-        """What messages call it."""
+        """The package's name in messages."""
         return self.name or str(self.source)
 
     @property
     def digest(self) -> str:
-        """The SHA-256 over path, executable bit and content of every file, in hex: whether the code changed."""
+        """The SHA-256 over path, executable bit and content of every file, in hex; it changes when the code does."""
         return _digest(self.files)
 
     @property
     def size(self) -> int:
-        """The bytes of all files, unzipped."""
+        """The total size of the files in bytes, unzipped."""
         return sum(file.size for file in self.files)
 
     def content(self, path: str) -> bytes:
@@ -77,21 +77,21 @@ class Package:
     def file_digests(self, most: int = MAX_FILE_DIGESTS) -> dict[str, str]:
         """Return a short digest for each path, followed by `+x` when executable, so that a diff names changed files.
 
-        Beyond `most` entries a folder (`src/`) stands for its files, the deepest and fullest folders first; at last
-        `./` stands for the root's own files that are too many.
+        Beyond `most` entries a folder (`src/`) stands for its files, the deepest and fullest folders first; finally
+        `./` stands for surplus files of the root.
         """
         return {path: _short_digest(path, files) for path, files in sorted(_folded(self.files, most).items())}
 
     def write_zip(self, target: Writable) -> int:
-        """Write the package as a .zip that depends on nothing but the files; return its size in bytes.
+        """Write the package as a .zip that depends only on the files; return its size in bytes.
 
-        Raises `PackagingError` when a file is no longer what it was when the package was read.
+        Raises `PackagingError` if a file has changed since the package was read.
         """
         return write_zip([self], target)
 
     @contextmanager
     def zip(self) -> Iterator[IO[bytes]]:
-        """Give the .zip as a file: the one that was kept when the package was read, or one that is written now."""
+        """Yield the .zip as a file: the one that was kept when the package was read, or one that is written now."""
         with kept_zip(self.digest) or TemporaryFile() as file:
             if file.seek(0, os.SEEK_END) == 0:
                 self.write_zip(file)
@@ -100,7 +100,7 @@ class Package:
 
 
 def write_zip(packages: Iterable[Package], target: Writable, compression: int = zipfile.ZIP_DEFLATED) -> int:
-    """Write packages that have no file in common as one .zip, as `Package.write_zip` does."""
+    """Write several packages without common files as one .zip, as `Package.write_zip` does."""
     archive = ZipWriter(target, compression)
     with ExitStack() as closing:
         readers = [(package, closing.enter_context(opened(package.source))) for package in packages]
@@ -127,29 +127,29 @@ def write_zip(packages: Iterable[Package], target: Writable, compression: int = 
 def read_package(
     source: Path, *, limit: int = MAX_UNZIPPED_BYTES, without: frozenset[str] = frozenset(), name: str = ""
 ) -> Package:
-    """Read what would be deployed from a folder or a .zip.
+    """Read the files that would be deployed from a folder or a .zip.
 
-    `limit` is the most that the files may hold, in bytes. Of a folder, `without` leaves out entries of these names,
-    and, behind a slash, of these paths. `name` is what messages call the package. Raises `PackagingError`, naming the
-    file and what to do.
+    `limit` is the maximum total size of the files, in bytes. `without` leaves out entries of a folder with these names
+    or, if they begin with a slash, these paths. `name` is the package's name in messages. Raises `PackagingError`,
+    naming the file and what to do.
     """
-    source = source.absolute()  # a message names it for readers in other folders
+    source = source.absolute()  # absolute, as the reader of a message may be in another folder
     return Package(source, Reading(source, limit, without, None).hashed(), name)
 
 
 def reread_package(
     source: Path, *, limit: int = MAX_UNZIPPED_BYTES, without: frozenset[str] = frozenset(), name: str = ""
 ) -> Package:
-    """Read a package as `read_package` does, but for files that are as they were when they were read last."""
+    """Read a package as `read_package` does, but open only files that changed since they were last read."""
     source = source.absolute()
     known = KnownFiles(str(source), *sorted(without))
     return Package(source, Reading(source, limit, without, known).hashed(), name)
 
 
 def package_to_deploy(source: Path, deployed: str | None) -> Package:
-    """Read a package as `reread_package` does; unless `deployed` is its digest, zip it in the same pass and keep that.
+    """Read a package as `reread_package` does; unless `deployed` is its digest, also zip it, and keep the zip.
 
-    A package without a changed file is zipped when it is sent, if it was not before.
+    A package in which no file has to be read is zipped when it is sent, unless a zip is kept already.
     """
     source = source.absolute()
     with _LOCKS.setdefault(source, threading.Lock()):
@@ -160,15 +160,15 @@ def package_to_deploy(source: Path, deployed: str | None) -> Package:
 
 
 def zipped_size_problem(package: Package, *, limit: int = MAX_ZIPPED_BYTES) -> str | None:
-    """Return a sentence that names the biggest files when the package's .zip exceeds `limit` bytes, else None."""
+    """Return a sentence that names the biggest files if the package's .zip exceeds `limit` bytes, else None."""
     size = excessive_zipped_size(package, limit)
     return None if size is None else too_big_files(package.source, package.files, size, limit, "zipped")
 
 
 def excessive_zipped_size(package: Package, limit: int = MAX_ZIPPED_BYTES) -> int | None:
-    """Return the bytes of the package's .zip when they exceed `limit`, else None.
+    """Return the size of the package's .zip in bytes if it exceeds `limit`, else None.
 
-    A package too small to exceed the limit costs nothing; any other is compressed once.
+    A package that is too small to exceed the limit is not compressed; any other is compressed once.
     """
     names = sum(2 * len(file.path.encode()) for file in package.files)
     overhead = names + _ZIP_FILE_OVERHEAD * len(package.files) + package.size // 512 + _ZIP_OVERHEAD
@@ -182,7 +182,7 @@ def excessive_zipped_size(package: Package, limit: int = MAX_ZIPPED_BYTES) -> in
 
 
 def _digest(files: Iterable[PackageFile]) -> str:
-    # The digest is stored with every deployed plugin: another recipe would deploy all of them again.
+    # The digest is stored with every deployed plugin: another computation would deploy all of them again.
     total = hashlib.sha256()
     for file in files:
         total.update(f"{file.path}\0{'x' if file.executable else '-'}\0{file.digest}\n".encode())

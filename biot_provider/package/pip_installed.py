@@ -2,7 +2,7 @@
 
 `pip install --target` puts distributions into a folder of the plugin, each with a `*.dist-info/RECORD` (Python
 packaging specifications, recording installed projects). Rules of an ignore file that are meant for the project's own
-build output (`lib/`, `*.so`) would leave out parts of them.
+build output (`lib/`, `*.so`) would leave out parts of these distributions.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Installed:
         self._dist_infos = tuple(dist_infos)
 
     def holds(self, path: str) -> bool:
-        """Whether a distribution has this file of the package, or a file below this folder."""
+        """Return whether a distribution includes this file, or a file below this folder."""
         return path in self._paths
 
     @cached_property
@@ -49,7 +49,7 @@ class Installed:
         return frozenset(found)
 
     def _listed(self, dist_info: str) -> Iterator[str]:
-        """The paths from the package's root that a RECORD names; some may lie outside of it, or not exist.
+        """Yield the paths from the package's root that a RECORD names; some may lie outside of it, or not exist.
 
         With `--target`, pip lists scripts as `../../bin/x`, which do not exist. No handler needs them, and they name
         the interpreter of the machine that installed them.
@@ -59,7 +59,7 @@ class Installed:
 
     def _rows(self, record: str) -> Iterator[str]:
         file = Path(self._root, record)
-        # Nothing outside the folder is read, not even through a link; a list that is missing names no files.
+        # Nothing outside the folder is read, not even through a link; a missing list counts as empty.
         if not file.is_file() or not file.resolve().is_relative_to(self._root.resolve()):
             return
         with reading(self._root, record):
@@ -78,7 +78,7 @@ def dist_infos(names: Iterable[str]) -> list[str]:
 
 
 def is_target(folder: str) -> bool:
-    """Whether pip installed into this very folder."""
+    """Return whether pip installed into this very folder."""
     try:
         with os.scandir(folder) as entries:
             return any(os.path.isfile(f"{entry.path}/{_RECORD}") for entry in entries if dist_infos([entry.name]))  # noqa: PTH113

@@ -1,4 +1,4 @@
-"""Reads the files of a source, each at most once: hashed, and where a zip is wanted compressed in the same pass."""
+"""Reads each file of a source at most once: hashes it, and if a zip is needed, compresses it in the same pass."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from biot_provider.package.zips.writer import ZipWriter
 
 _HELD_BYTES = 1024**2
-"""The content that is held until it is known whether the package changed, at most."""
+"""Maximum bytes of content in memory until it is known whether the package changed."""
 
 
 class Reading:
-    """The files of one folder or .zip, which the source's absolute path names. Raises `PackagingError`.
+    """The files of one folder or .zip, given by its absolute path. Raises `PackagingError`.
 
-    `limit` is the most that they may hold, in bytes. What is `known` is not opened.
+    `limit` is the maximum total size of the files, in bytes. Files that are `known` are not opened.
     """
 
     def __init__(self, source: Path, limit: int, without: frozenset[str], known: KnownFiles | None) -> None:
@@ -47,7 +47,7 @@ class Reading:
         return len(self._read) == len(self._listed)
 
     def hashed(self, *, hold: bool = False) -> tuple[PackageFile, ...]:
-        """Hash the files that are not known. `hold` keeps what fits into a megabyte for `zipped`."""
+        """Hash the files that are not known. `hold` keeps up to a megabyte of content in memory for `zipped`."""
         if not self.are_known:
             left, room = self._limit, _HELD_BYTES if hold else 0
             with opened(self._source) as open_file:
@@ -67,7 +67,7 @@ class Reading:
         return tuple(self._read[file.path] for file in self._listed)
 
     def zipped(self, archive: ZipWriter) -> tuple[PackageFile, ...]:
-        """Zip all files, hashing those that are not known and the others again."""
+        """Zip all files, and hash all of them, including known ones."""
         left = self._limit
         with opened(self._source) as open_file:
             contents = (
@@ -84,7 +84,7 @@ class Reading:
         return tuple(self._read[file.path] for file in self._listed)
 
     def _list(self, without: frozenset[str]) -> tuple[list[SourceFile], dict[str, PackageFile]]:
-        """Return the files there are, and what is known of them."""
+        """Return the files of the source, and their known digests."""
         known = self._known
         if known is None:
             return list_files(self._source, without), {}

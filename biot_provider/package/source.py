@@ -28,14 +28,14 @@ _ARCHIVES = frozenset({".zip", ".jar"})
 def list_files(source: Path, without: frozenset[str] = frozenset()) -> list[SourceFile]:
     """Return the files of a folder or a .zip that would be deployed, sorted by path. Raises `PackagingError`.
 
-    Of a folder `without` leaves out entries of these names, and, behind a slash, of these paths.
+    `without` leaves out entries of a folder with these names or, if they begin with a slash, these paths.
     """
     files = list_folder(source, without) if is_folder(source) else list_zip(source)
     return sorted(files, key=lambda file: file.path)
 
 
 def is_folder(source: Path) -> bool:
-    """Whether the source is a folder; False when it is a .zip. Raises `PackagingError` when it is neither."""
+    """Return whether the source is a folder; False when it is a .zip. Raises `PackagingError` if it is neither."""
     try:
         mode = source.stat().st_mode
     except OSError as problem:
@@ -65,7 +65,7 @@ def _advice(source: Path) -> str:
 
 @contextmanager
 def opened(source: Path) -> Iterator[Callable[[str], IO[bytes]]]:
-    """Hold the source open, and give a function that opens one of its files by its path. Raises `PackagingError`."""
+    """Keep the source open, and yield a function that opens one of its files by path. Raises `PackagingError`."""
     if is_folder(source):
         yield lambda path: open(f"{source}/{path}", "rb", buffering=0)  # noqa: SIM115, PTH123 (a Path per file is slow)
         return

@@ -1,4 +1,4 @@
-"""A file of a package's source, whether that is a folder or a .zip: its name, its permission, and reading it."""
+"""A file of a package's source, a folder or a .zip: its name, its permission, and reading its content."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class SourceFile:
     path: str
     size: int
     executable: bool | None
-    """None where the mode is no evidence and the content decides: see `is_program`."""
+    """None if the mode says nothing, so that the content decides: see `is_program`."""
     stamp: str | None = None
-    """What changes with the file (`known_files.stamp`)."""
+    """A text that changes with the file (`known_files.stamp`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +48,10 @@ class PackageFile:
 
 
 def executable(mode: int) -> bool | None:
-    """Whether its owner may execute a file of this mode; None where the mode is no evidence.
+    """Return whether the owner may execute a file of this mode; None if the mode says nothing.
 
     Windows has no such permission, and every file has mode 0777 on its disks under WSL, on many mounted shares, and
-    after `chmod -R 777`. Of any other mode the owner's bit counts, never the group's and the others'.
+    after `chmod -R 777`. In any other mode only the owner's bit counts.
     """
     if not _HAS_MODES or mode & _EVERYTHING == _EVERYTHING:
         return None
@@ -59,13 +59,13 @@ def executable(mode: int) -> bool | None:
 
 
 def is_program(content: bytes) -> bool:
-    """Whether a file with this beginning can be executed: a script with its interpreter, or a program for Linux."""
+    """Return whether a file that begins like this is executable: a script with an interpreter, or a Linux program."""
     return content.startswith(_PROGRAMS)
 
 
 @contextlib.contextmanager
 def reading(source: Path, path: str | None = None) -> Iterator[None]:
-    """Raise `PackagingError`, in one line, when the source, or a file of it, cannot be read."""
+    """Convert errors of reading the source, or one of its files, into a `PackagingError` of one line."""
     try:
         yield
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as problem:
@@ -83,7 +83,7 @@ def _place(source: Path, path: str | None) -> str:
 
 
 def check_name(source: Path, path: str) -> None:
-    """Raise `PackagingError` for a name that is not UTF-8, or that would be cut where it is unpacked."""
+    """Raise `PackagingError` for a name that is not UTF-8, or that would be truncated when it is unpacked."""
     if "\0" in path:
         raise PackagingError(
             f"{source}: the name {shown(path)!r} means something else in a zip; rename the file", "BIOT-3011"
@@ -95,7 +95,7 @@ def check_name(source: Path, path: str) -> None:
 
 
 def shown(path: str) -> str:
-    """Return a path as a message can show it, whatever bytes it has."""
+    """Return a path in a form that a message can show, whatever bytes it has."""
     with contextlib.suppress(UnicodeEncodeError):
         path = path.encode(errors="surrogateescape").decode(errors="backslashreplace")
     return path if path.isprintable() else path.encode("unicode_escape").decode()

@@ -1,7 +1,7 @@
-"""A .zip or .jar as the source of a package: taken as it is, its names checked.
+"""A .zip or .jar as the source of a package: its files are used unchanged, after a check of their names.
 
-AWS Lambda would unpack most of what is refused here into something that does not run. The package is zipped anew from
-the entries, so how they were written (zip64, data descriptors, a mode of 0) does not matter.
+Most of the archives that are refused here would not run after AWS Lambda has unpacked them. The package is zipped again
+from the entries, so their encoding (zip64, data descriptors, a mode of 0) does not matter.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def zip_entries(source: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.Zip
 
 
 def _path(source: Path, entry: zipfile.ZipInfo) -> str:
-    """Return the entry's path from the package's root, without the `./` that some tools write before each name."""
+    """Return the entry's path from the package's root, without the `./` that some tools prepend."""
     name = _name(source, entry)
     check_name(source, name)
     if "\\" in name:

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 NOTICE = timedelta(days=365)
-"""Time before a runtime's end from which on there is a warning. AWS names the day of every runtime years ahead."""
+"""How long before a runtime's end a warning begins. AWS publishes the day for every runtime years ahead."""
 
 
 class RuntimeEnd(NamedTuple):
@@ -71,8 +71,9 @@ RUNTIME_ENDS: Mapping[str, RuntimeEnd] = {
     "ruby3.4": RuntimeEnd("2028-03-31", "2028-04-30", "2028-05-31"),
     "ruby4.0": RuntimeEnd("2029-03-31", "2029-04-30", "2029-05-31"),
 }
-"""AWS Lambda Developer Guide, "Lambda runtimes": supported and deprecated runtimes, as of October 2026. A runtime that
-is not here is a newer one.
+"""AWS Lambda Developer Guide, "Lambda runtimes": supported and deprecated runtimes, as of October 2026.
+
+A runtime that is missing here is newer.
 """
 
 RESERVED_VARIABLES = frozenset(
@@ -91,13 +92,13 @@ RESERVED_VARIABLES = frozenset(
 
 
 def is_deprecated(runtime: str, today: date) -> bool:
-    """Whether AWS has deprecated a runtime by that day."""
+    """Return whether AWS has deprecated a runtime by that day."""
     end = RUNTIME_ENDS.get(runtime)
     return end is not None and date.fromisoformat(end.deprecated) <= today
 
 
 def runtime_warning(runtime: object, today: date) -> str | None:
-    """Return a warning when AWS has deprecated the runtime, or does so within a year."""
+    """Return a warning if AWS has deprecated the runtime, or will within a year."""
     end = RUNTIME_ENDS.get(runtime) if isinstance(runtime, str) else None
     if end is None or date.fromisoformat(end.deprecated) > today + NOTICE:
         return None

@@ -1,11 +1,12 @@
-"""The ``config`` of a create and of a PATCH: everything that is set, or exactly what a preview named.
+"""The ``config`` of a create, with everything that is set, and of a PATCH, with exactly the previewed changes.
 
-A PATCH replaces variables and subscriptions whole, so what changes is merged into what is there: what others have set
-meanwhile stays, and shows as drift in the next refresh.
+A PATCH replaces variables and subscriptions as a whole, so changes are merged into those on the platform: values that
+others have set meanwhile stay, and show as drift in the next refresh.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any, TypeVar
 
@@ -14,7 +15,7 @@ from pydantic.alias_generators import to_camel
 from biot_provider.api.models.plugins import PluginAnswer, SubscriptionsAnswer
 from biot_provider.api.models.wide import Wide
 from biot_provider.plugin.model import Cors, PluginState
-from biot_provider.plugin.stamp import STAMP_VARIABLE, Stamp
+from biot_provider.plugin.stamp import STAMP_VARIABLE, VARIABLES_BYTES, Stamp
 from biot_provider.plugin.state import (
     CODE,
     UPDATABLE,
@@ -24,6 +25,7 @@ from biot_provider.plugin.state import (
     interception_key,
     interception_order,
     notification_key,
+    system_variables,
     variables_there,
 )
 
@@ -31,7 +33,7 @@ ItemT = TypeVar("ItemT")
 
 
 def create_body(wanted: PluginState, stamp: Stamp | None) -> dict[str, Any]:
-    """Everything that is set, so that no default of the platform matters."""
+    """Return the fields of a new plugin: all that are set, so that no default of the platform matters."""
     body = {to_camel(name): _wire(getattr(wanted, name)) for name in UPDATABLE}
     body |= {
         "name": wanted.name,
@@ -40,7 +42,7 @@ def create_body(wanted: PluginState, stamp: Stamp | None) -> dict[str, Any]:
         "subscriptions": _wire(_merged_subscriptions(None, wanted.subscriptions, None)),
     }
     if not wanted.analytics_db_access:
-        del body["analyticsDbAccess"]  # platforms before 2.3.27 do not know it
+        del body["analyticsDbAccess"]  # platforms before 2.3.27 do not know this field
     if wanted.image_tag is not None:
         body |= {"deploymentPackageType": "IMAGE", "imageTag": wanted.image_tag}
     return {key: value for key, value in body.items() if value is not None}
@@ -55,9 +57,9 @@ def update_body(
     version: int | None,
     stamp: Stamp | None,
 ) -> dict[str, Any]:
-    """The changes of these parts from before to wanted, made to what is found.
+    """Return the found plugin's fields with the changes of these parts from ``before`` to ``wanted``.
 
-    ``version`` goes with code and with nothing else, ``stamp`` with the variables.
+    ``version`` is sent only with code, ``stamp`` only with the variables.
     """
     fields = {cell[0] for cell in cells}
     body = {to_camel(name): _wire(getattr(wanted, name)) for name in fields & UPDATABLE}
@@ -79,21 +81,32 @@ def update_body(
     return body
 
 
+def is_over_limit(body: Mapping[str, Any], found: PluginAnswer) -> bool:
+    """Return whether the body's variables, with the platform's own that are shown, are more than AWS Lambda takes.
+
+    AWS measures them as one JSON object.
+    """
+    if "environmentVariables" not in body:
+        return False
+    variables = system_variables(found.environment_variables) | body["environmentVariables"]
+    return len(json.dumps(variables, separators=(",", ":"), ensure_ascii=False).encode()) > VARIABLES_BYTES
+
+
 def merged(base: Mapping[Any, ItemT], wanted: Mapping[Any, ItemT], there: Mapping[Any, ItemT]) -> dict[Any, ItemT]:
-    """What is there, with the changes from base to wanted made to it."""
+    """Return the values in ``there`` with the changes from ``base`` to ``wanted``."""
     kept = {key: item for key, item in there.items() if key in wanted or key not in base}
     return kept | {key: item for key, item in wanted.items() if key not in base or base[key] != item}
 
 
 def _variables(variables: Mapping[str, str], stamp: Stamp | None) -> dict[str, str]:
-    """The variables as they can be sent: the platform takes no empty value."""
+    """Return the variables that can be sent: the platform accepts no empty value."""
     return {k: v for k, v in variables.items() if v} | ({STAMP_VARIABLE: str(stamp)} if stamp is not None else {})
 
 
 def _merged_subscriptions(
     base: SubscriptionsAnswer | None, wanted: SubscriptionsAnswer | None, there: SubscriptionsAnswer | None
 ) -> SubscriptionsAnswer:
-    """All three members: whether a PATCH replaces subscriptions whole or member by member is not documented."""
+    """Return all three members, as it is not documented whether a PATCH replaces subscriptions member by member."""
     order = interception_order(wanted)
     if there is not None and there.interception_order is not None and interception_order(base) == order:
         order = interception_order(there)
@@ -106,11 +119,11 @@ def _merged_subscriptions(
 
 
 def _merged_items(key: Callable[[Any], Any], *lists: Iterable[Any] | None) -> tuple[Any, ...]:
-    """The merged items; declared ones in the declared words, since the platform fills some in."""
+    """Return the merged items; declared items as declared, since the platform fills in members."""
     base, wanted, there = ({key(item): item for item in items or ()} for items in lists)
     return tuple(wanted.get(name, item) for name, item in merged(base, wanted, there).items())
 
 
 def _wire(value: Any) -> Any:
-    """A value as the API wants it: camel case, in nested values nothing that is not set."""
+    """Return a value in the API's form: in camel case, without unset members in nested values."""
     return value.model_dump(mode="json", by_alias=True, exclude_none=True) if isinstance(value, Wide) else value

@@ -1,7 +1,7 @@
-"""What a check of a plugin finds on this machine alone: in its arguments, its schedule and its code.
+"""The local checks of a plugin: of its arguments, its schedule and its code.
 
-What is built is built here, when it is not as it was before: so a preview finds every problem of it, and `pulumi up`
-sends what the preview has built.
+A changed package is built here, so that a preview finds every problem of the build, and `pulumi up` sends the package
+that the preview has built.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from biot_provider.errors import PackagingError
+from biot_provider.errors import Notice, PackagingError
 from biot_provider.lifecycle.codec import is_unknown
 from biot_provider.lifecycle.kind import Given, declared_arguments
 from biot_provider.lifecycle.problems import Problem, shown
@@ -24,20 +24,18 @@ from biot_provider.plugin.schedule import in_words, next_runs, schedule_problem
 from biot_provider.recipe.versions import VERSION_MARK
 
 _FEW_FILE_DIGESTS = 10
-"""Entries of a plugin's ``code_files``, at most."""
+"""Maximum entries of a plugin's ``code_files``."""
 
 
 def argument_problems(given: Given, old: Given) -> list[Problem]:
-    """What is wrong with the arguments, without what was so before: ``ignore_changes`` puts back what the platform
-    shows.
-    """
+    """Return the problems of the arguments, except in values from state, which ``ignore_changes`` may put there."""
     problems = plugin_problems(_arguments(given), is_unknown)
     before = {str(problem) for problem in plugin_problems(_arguments(old), is_unknown)} if problems and old else set()
     return [problem for problem in problems if str(problem) not in before]
 
 
 def schedule_problems(given: Given, old: Given) -> list[Problem]:
-    """A new schedule whose times are all past is a mistake; one that has run out since is none."""
+    """Report a new schedule that never runs in the future; one that has run out since its deployment is no problem."""
     schedule = _new_schedule(given, old)
     if schedule is None or next_runs(schedule, datetime.now(UTC), 1):
         return []
@@ -49,7 +47,7 @@ def schedule_problems(given: Given, old: Given) -> list[Problem]:
 
 
 def next_runs_of(given: Given, old: Given) -> str | None:
-    """The next times of a schedule that is new, as a sentence."""
+    """Return a sentence with the next times of a new schedule."""
     schedule = _new_schedule(given, old)
     if schedule is None:
         return None
@@ -58,19 +56,19 @@ def next_runs_of(given: Given, old: Given) -> str | None:
 
 
 def with_defaults(given: Given) -> dict[str, Any]:
-    """The arguments with those that are left out."""
+    """Return the arguments with the defaults of those that are left out."""
     defaults: dict[str, Any] = {"display_name": given.get("name")}
     if given.get("image_tag") is None:
         defaults |= {"runtime": DEFAULT_RUNTIME, "handler": DEFAULT_HANDLER}
     return defaults | dict(given)
 
 
-def code_digests(values: Given, old: Given, report: Callable[[str], None]) -> tuple[dict[str, Any], list[Problem]]:
-    """The digests of the package; every problem with it is one of ``code``, ``build`` or ``handler``."""
+def code_digests(values: Given, old: Given, show: Callable[[Notice], None]) -> tuple[dict[str, Any], list[Problem]]:
+    """Return the digests of the package; every problem with it is one of ``code``, ``build`` or ``handler``."""
     recipe = recipe_of(values.get("code"), values.get("build"), values.get("runtime"))
     try:
         if recipe is not None:
-            # Imported here: the process of a provider that builds nothing starts sooner.
+            # Imported here, so that the process of a provider that builds nothing starts sooner.
             from biot_provider.recipe.build import build_package
             from biot_provider.recipe.size import built_size_problem
             from biot_provider.recipe.sources import read_sources
@@ -78,7 +76,7 @@ def code_digests(values: Given, old: Given, report: Callable[[str], None]) -> tu
             sources = read_sources(recipe)
             if sources.digest == old.get("code_digest") and values["handler"] == old.get("handler"):
                 return {"code_digest": sources.digest, "code_files": old.get("code_files") or {}}, []
-            package, digest = build_package(sources, report), sources.digest
+            package, digest = build_package(sources, show), sources.digest
             files = _code_files(digest, sources.file_digests, old)
             problem = built_size_problem(package)
         else:
@@ -104,10 +102,10 @@ def code_digests(values: Given, old: Given, report: Callable[[str], None]) -> tu
 
 
 def _code_files(digest: str, digests: Callable[[int], dict[str, str]], old: Given) -> Given:
-    """What a preview shows of the files: few entries, since state holds them twice.
+    """Return the file digests that a preview shows: few entries, since state holds them twice.
 
-    Of code that stays they stay too, and where a state of before has more, so has the next one: only files that
-    changed differ.
+    They stay while the code stays; and if an earlier version's state has more entries, the next one has as many, so
+    that only changed files differ.
     """
     before: Given = old.get("code_files") or {}
     if before and digest == old.get("code_digest"):
@@ -121,7 +119,7 @@ def _arguments(properties: Given) -> dict[str, Any]:
 
 
 def _new_schedule(given: Given, old: Given) -> str | None:
-    """The schedule, when it is known, sound and not the one that was there before."""
+    """Return the schedule if it is known, valid and new; else None."""
     schedule = given.get("cron_schedule")
     if isinstance(schedule, str) and schedule != old.get("cron_schedule") and not schedule_problem(schedule):
         return schedule

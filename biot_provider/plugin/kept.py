@@ -1,4 +1,4 @@
-"""Which plugins the resources of a run have: the engine may hold one twice, there, and to be deleted."""
+"""The plugins of a run's resources: the engine may hold one twice, as a resource and as one to be deleted."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class KeptPlugins:
         self._states: list[PluginState] = []
 
     def add(self, state: PluginState) -> None:
-        """Keep this one."""
+        """Keep the plugin of this state."""
         if not _holds(self._states, state):
             self._states.append(state)
             self._notes.add({name: getattr(state, name) for name in _NOTED})
 
     def __contains__(self, state: PluginState) -> bool:
-        """Whether this one is kept, by this process or another one of the run."""
+        """Return whether the plugin of this state is kept, by this process or another one of the run."""
         return _holds(self._states, state) or _holds(self._of_others(), state)
 
     def _of_others(self) -> Iterator[PluginState]:

@@ -1,4 +1,4 @@
-"""``biot.Plugin``: check, diff, create, read, update, delete. What they write is the matter of ``writes``."""
+"""``biot.Plugin``: check, diff, create, read, update, delete. ``writes`` makes the requests that change a plugin."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from biot_provider.api.models.wide import number
 from biot_provider.api.request_log import is_debugging
-from biot_provider.errors import InputError, NotFoundError, coded
+from biot_provider.errors import InputError, NotFoundError, Notice
 from biot_provider.lifecycle.codec import holds_unknown, is_unknown
 from biot_provider.lifecycle.declarations import Declarations
 from biot_provider.lifecycle.fields import Mark, marked
@@ -44,31 +44,31 @@ if TYPE_CHECKING:
     from biot_provider.plugin.writes import PluginWrites
 
 _MOST_VERSIONS = 10
-"""Changes of dependencies that one line names."""
+"""Maximum changes of dependencies that one line names."""
 
 _CONTENT = marked(PluginInputs, Mark.CONTENT)
 
 
 class PluginKind:
-    """Plugins hosted by the platform. Their id is the bare name."""
+    """Plugins hosted by the platform. The id is the bare name."""
 
     inputs = PluginInputs
     state = PluginState
 
     def __init__(self) -> None:
         self._declared: Declarations[tuple[tuple[str, str], str]] = Declarations()
-        """The stack and the name of the plugins of this run."""
+        """The stack and the name of each plugin that this run declares."""
         self._kept = KeptPlugins(RunNotes.of_this_run("plugin"))
         self._reads = PluginReads()
 
     def name(self, id_: str, state: PluginState) -> str:
-        """What messages call a plugin."""
+        """Return the plugin's name in messages."""
         return f"plugin {(state.name or id_)!r}"
 
     def check(self, given: Given, old: Given, context: Context) -> Given:
         """Fill in defaults and the digests of the code. Raises InvalidInputsError.
 
-        Only local files count. About subscriptions that are new the platform is asked too, to warn: see ``LiveHooks``.
+        Only local files affect the result. For new subscriptions the platform is read too, to warn: see ``LiveHooks``.
         """
         given = {key: value for key, value in given.items() if value is not None}
         problems = schedule_problems(given, old) + argument_problems(given, old)
@@ -76,24 +76,24 @@ class PluginKind:
         values = with_defaults(given)
         is_wrong = any(problem.path.partition(".")[0] in ("code", "build", "runtime") for problem in problems)
         readable = isinstance(values.get("code"), str) and not is_wrong and not _is_build_unknown(values)
-        if "code_digest" in given:  # no program gives it: the engine put it back, since its changes are ignored
+        if "code_digest" in given:  # programs never give it, so the engine restored it, since changes of it are ignored
             values["code_files"] = old.get("code_files")
         elif readable and "image_tag" not in given:
             name = f"plugin {values.get('name')!r}"
-            digests, found = code_digests(values, old, lambda line: context.report(_about(name, line)))
+            digests, found = code_digests(values, old, lambda notice: context.show(notice.about(name)))
             values |= digests
             problems += found
         if problems:
             raise InvalidInputsError(problems)
         if warning := runtime_warning(given.get("runtime"), datetime.now(UTC).date()):
-            context.report(coded(f"warning: plugin {values.get('name')!r}: {warning}", "BIOT-5109"))
+            context.warn(f"plugin {values.get('name')!r}: {warning}", "BIOT-5109")
         if runs := next_runs_of(given, old):
             context.report(f"plugin {values.get('name')!r}: {runs}")
         self._report_hooks(given, old, context)
         return values
 
     def diff(self, old: PluginState, new: PluginState, unknown: frozenset[str]) -> Diff:
-        """Compare. Raises InputError for a version that the platform would refuse."""
+        """Compare state and inputs. Raises InputError for a version that the platform would refuse."""
         new = _image_alone(new)
         if not unknown.isdisjoint(_CONTENT) or (new.build is not None and "runtime" in unknown):
             new = new.model_copy(update={"code_digest": old.code_digest, "code_files": old.code_files})
@@ -102,6 +102,7 @@ class PluginKind:
         if not (replaces or unknown):
             _check_version(old, new, changed)
         adopted = {"adopt"} if new.adopt is True and old.adopt is not True else set()
+        passes_on = _passes_to_another_stack(old, new)
         if not (changed or replaces or unknown or adopted):
             self._keep(old)
         code = {"code" if new.image_tag is None else "image_tag", "code_files", "version"} if CODE in changed else set()
@@ -111,11 +112,12 @@ class PluginKind:
             changed=changed | code | adopted,
             replaces=replaces,
             delete_before_replace=bool(replaces) and not must_create_before_delete(old, new),
-            warnings=[*_diff_warnings(old, new, changed, replaces)],
+            is_due=passes_on,
+            notices=[*_diff_notices(old, new, changed, replaces)],
         )
 
     def create(self, new: PluginState, context: Context) -> Found[PluginState]:
-        """Create the plugin, or continue with the one that this resource has on the platform already."""
+        """Create the plugin, or adopt the one that this resource already has on the platform."""
         with self._reads.written(new.name, context):
             state = _writes(context).create(new)
         if state.kept is True:
@@ -123,22 +125,22 @@ class PluginKind:
         return Found(new.name, state)
 
     def read(self, id_: str, known: PluginState, context: Context) -> Found[PluginState] | None:
-        """Read the plugin; one of that name which is another counts as gone."""
+        """Read the plugin; a different plugin of that name counts as gone."""
         return self._reads.read(id_, known, context)
 
     def declared(self, state: PluginState) -> PluginState:
-        """The state with the version given by hand: a managed version is no input."""
+        """Return the state with the version that the program gave: a managed version is not an input."""
         return state.model_copy(update={"version": state.declared_version})
 
     def update(self, _id: str, old: PluginState, new: PluginState, context: Context) -> PluginState:
-        """Send what changed, and code only when it changed."""
+        """Send the changes, and code only if it changed."""
         with self._reads.written(new.name, context):
             updated = _writes(context).update(old, _image_alone(new))
         self._keep(updated)
         return updated
 
     def delete(self, id_: str, old: PluginState, context: Context) -> None:
-        """Delete the plugin; one that is gone already, or another's by now, is left alone."""
+        """Delete the plugin, unless it is gone or belongs to somebody else by now."""
         old = old.model_copy(update={"name": old.name or id_})
         if old in self._kept:
             context.report(f"plugin {id_!r}: is kept, not made anew: its replacement has taken it over")
@@ -147,35 +149,35 @@ class PluginKind:
             _writes(context).delete(old)
 
     def is_there(self, id_: str, old: PluginState, context: Context) -> bool:
-        """Whether the platform has the plugin with this resource's stamp, or the one that was made at its time."""
+        """Return whether the platform has the plugin with this resource's stamp or creation time."""
         try:
             return is_same_plugin(context.client.get_plugin(old.name or id_), old)
         except NotFoundError:
             return False
 
     def _keep(self, state: PluginState) -> None:
-        """Note that a resource has the plugin, if it is one that may be in state twice: there, and to be deleted.
+        """Note that a resource has the plugin, if the plugin may be in state twice: there, and as one to be deleted.
 
-        Of an image plugin that is replaced the old one goes last, and may get another run's refresh before.
+        When an image plugin is replaced, the old one is deleted last, and another run may refresh it before.
         """
         if state.kept is True or state.image_tag is not None:
             self._kept.add(state)
 
     @cached_property
     def _hooks(self) -> NewHooks:
-        from biot_provider.plugin.hooks.new import NewHooks  # a process starts without it
+        from biot_provider.plugin.hooks.new import NewHooks  # not imported when a process starts
 
         return NewHooks()
 
     def _report_hooks(self, given: Given, old: Given, context: Context) -> None:
-        """Say what the platform lacks for new subscriptions, and whom they meet there. Nothing here stops a preview."""
+        """Report missing APIs and other subscribers for new subscriptions. Nothing here stops a preview."""
         if context.connection.problems() or not (given.get("subscriptions") or old.get("subscriptions")):
             return
         try:
             from biot_provider.plugin.hooks.live import LiveHooks
 
-            for line in self._hooks.report(given, old, LiveHooks.of(context.connection, context.owner)):
-                context.report(line)
+            for notice in self._hooks.notices(given, old, LiveHooks.of(context.connection, context.owner)):
+                context.show(notice)
         except Exception:
             if is_debugging(os.environ):
                 raise
@@ -187,42 +189,45 @@ class PluginKind:
         if other is None:
             return []
         shown = resource_name(other)
-        if shown == resource_name(owner):  # below another parent: the types distinguish the two
+        if shown == resource_name(owner):  # below another parent, whose types distinguish the two
             shown = path_in_stack(other)
         return [Problem("name", f"{name!r} is the plugin of resource {shown!r} too: leave one out", "BIOT-2142")]
 
 
 def _writes(context: Context) -> PluginWrites:
-    from biot_provider.plugin.writes import PluginWrites  # a preview starts without it
+    from biot_provider.plugin.writes import PluginWrites  # not imported when a preview starts
 
     return PluginWrites(context)
 
 
 def _is_build_unknown(values: Given) -> bool:
-    """Whether what is built is not known yet."""
+    """Return whether the sources or settings of a build are not known yet."""
     build = values.get("build")
     return build is not None and (holds_unknown(build) or is_unknown(values.get("runtime")))
 
 
-def _about(name: str, line: str) -> str:
-    """The line with what it is about, behind its severity."""
-    warning = "warning: "
-    return f"{warning}{name}: {line.removeprefix(warning)}" if line.startswith(warning) else f"{name}: {line}"
-
-
 def _image_alone(new: PluginState) -> PluginState:
-    """The plugin; of one with an image, whose changes may be ignored, without the defaults of one with code."""
+    """Return the plugin; with an image, whose changes may be ignored, without the defaults that belong to code."""
     return new if new.image_tag is None else new.model_copy(update={"runtime": None, "handler": None})
 
 
 def _may_replace(state: PluginState, unknown: frozenset[str]) -> list[str]:
-    """The fields that are not known yet and whose change needs a new plugin."""
+    """Return the unknown fields whose change would need a new plugin."""
     fields = ["name"] if "name" in unknown else []
     return fields + (["image_tag"] if "image_tag" in unknown and state.deployment_package_type != "IMAGE" else [])
 
 
+def _passes_to_another_stack(old: PluginState, new: PluginState) -> bool:
+    """Return whether the resource was in another stack or project, whose stamp the plugin still carries.
+
+    This happens after `pulumi stack rename` or `pulumi state move`, and with a project's alias. Another stack that gets
+    the former name would take the plugin for its own, and could delete it.
+    """
+    return bool(old.owner and new.owner) and stack_of(old.owner) != stack_of(new.owner)
+
+
 def _check_version(old: PluginState, new: PluginState, changed: set[str]) -> None:
-    """Hold a version given by hand to the platform's two rules (BioT API 2.4.2, version). Raises InputError."""
+    """Check a version that the program gave by the platform's two rules (BioT API 2.4.2). Raises InputError."""
     if new.version is None:
         return
     last = number(old.declared_version) or old.deployed_version
@@ -241,18 +246,21 @@ def _check_version(old: PluginState, new: PluginState, changed: set[str]) -> Non
         )
 
 
-def _diff_warnings(old: PluginState, new: PluginState, changed: set[str], replaces: list[str]) -> Iterator[str]:
+def _diff_notices(old: PluginState, new: PluginState, changed: set[str], replaces: list[str]) -> Iterator[Notice]:
     if replaces:
-        yield coded(
-            f"warning: plugin {old.name!r} is made anew ({', '.join(replaces)} cannot change in place):"
+        yield Notice(
+            f"plugin {old.name!r} is made anew ({', '.join(replaces)} cannot change in place):"
             " its endpoint_url and its service user on the platform change",
             "BIOT-5108",
         )
+    if _passes_to_another_stack(old, new):
+        former, now = ("/".join(stack_of(owner)) for owner in (old.owner, new.owner))
+        yield Notice(f"plugin {new.name!r}: its stamp passes from stack {former} to {now}")
     if versions := changed_versions(old.code_files or {}, new.code_files or {}):
         more = f", and {len(versions) - _MOST_VERSIONS} more" if len(versions) > _MOST_VERSIONS else ""
-        yield f"plugin {new.name!r}: dependencies: {', '.join(versions[:_MOST_VERSIONS])}{more}"
+        yield Notice(f"plugin {new.name!r}: dependencies: {', '.join(versions[:_MOST_VERSIONS])}{more}")
     if VARIABLES in changed:  # the engine shows every secret value alike, changed or not
         before, after = old.environment_variables or {}, new.environment_variables or {}
         names = sorted(key for key in before.keys() & after.keys() if before[key] != after[key])
         if names:
-            yield f"plugin {new.name!r}: the value of {', '.join(names)} changes (environment_variables)"
+            yield Notice(f"plugin {new.name!r}: the value of {', '.join(names)} changes (environment_variables)")

@@ -1,4 +1,4 @@
-"""The package of a plugin: the files that its code names, or what is built of them."""
+"""The package of a plugin: the files of its code, or the result of a build."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from biot_provider.recipe.recipe import AUTO, Recipe
 
 
 def recipe_of(code: Any, build: Any, runtime: Any) -> Recipe | None:
-    """The recipe of these arguments, as a program gives them or as they were checked; None where nothing is built."""
+    """Return the recipe for these arguments, before or after their check; None if nothing is built."""
     given = AUTO_BUILD.opened(build)
     if not isinstance(given, Mapping):
         return None
@@ -28,7 +28,7 @@ def recipe_of(code: Any, build: Any, runtime: Any) -> Recipe | None:
 
 
 def deployed_package(wanted: PluginState) -> Package:
-    """The package of a plugin with code. Raises PackagingError when it is not the one that was declared."""
+    """Return the package of a plugin with code. Raises PackagingError if it differs from the declared one."""
     build = None if wanted.build is None else wanted.build.model_dump()
     recipe = recipe_of(wanted.code, build, wanted.runtime)
     if recipe is None:

@@ -1,8 +1,8 @@
-"""Reads of plugins for a refresh: of one that is as it was known by a search that many share, of any other alone.
+"""Reads of plugins for a refresh: unchanged plugins by a shared search, all others by a GET.
 
-A plugin that a stack takes over is read here too. The platform gives neither the code nor the image's tag back: what a
-stamp says of them is a digest, and a plugin without a stamp of this resource is taken over without code, which leaves
-the deployed code alone.
+A plugin that a stack takes over is read here too. The platform returns neither the code nor the image's tag: the stamp
+only has a digest, and a plugin without this resource's stamp is taken over without code, which leaves the deployed code
+alone.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from biot_provider.errors import NotFoundError, coded
+from biot_provider.errors import NotFoundError, Notice
 from biot_provider.hooks import ADAPT_ENTITY
 from biot_provider.lifecycle.kind import Context, Found
 from biot_provider.lifecycle.shared_reads import Page, SharedReads
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 
 class PluginReads:
-    """The reads of one process. What decides a write is read by the write itself."""
+    """The reads of one process. A write makes its own reads for its decisions."""
 
     def __init__(self) -> None:
         self._shared: dict[Client, SharedReads[PluginAnswer]] = {}
 
     def read(self, id_: str, known: PluginState, context: Context) -> Found[PluginState] | None:
-        """Read the plugin; one of that name which is another counts as gone. Raises what a request raises."""
+        """Read the plugin; a different plugin of that name counts as gone. Raises what a request raises."""
         has_no_state = known.creation_time is None and known.platform is None
         is_import = has_no_state and not known.name
         known = known.model_copy(update={"name": known.name or id_})
@@ -43,7 +43,7 @@ class PluginReads:
             answer = shared.alone(id_)
         except NotFoundError:
             if has_no_state and not is_import:
-                raise  # the platform's own words say more than that there is none
+                raise  # the platform's error says more than "not found"
             return None
         if is_import:
             return Found(id_, imported(answer, known))
@@ -52,7 +52,7 @@ class PluginReads:
         return _found(answer, id_, known, context)
 
     def written(self, name: str, context: Context) -> AbstractContextManager[None]:
-        """For a write of the plugin in the block: what was searched before its end no longer counts."""
+        """Write the plugin in the block: search results from before its end no longer count."""
         return self._of(context.client).written(name)
 
     def _of(self, client: Client) -> SharedReads[PluginAnswer]:
@@ -66,27 +66,27 @@ class PluginReads:
 
 
 def _meaning(answer: PluginAnswer) -> object:
-    """What counts of a plugin: a search may well hide the platform's own variables, keys among them."""
+    """Return the parts of a plugin to compare: a search may well hide the platform's own variables."""
     own = own_variables(answer.environment_variables)
     return answer.model_copy(update={VARIABLES: own}), Stamp.found(answer), answer.environment_variables is None
 
 
 def _unchanged(shown: PluginAnswer, id_: str, known: PluginState, context: Context) -> Found[PluginState] | None:
-    """The plugin that a search shows, if it is as it was known: anything new is read alone before it counts."""
+    """Return the plugin that a search shows, if it equals the known state; anything new is read by a GET first."""
     if not _is_whole(shown):
         return None
-    lines: list[str] = []
+    notices: list[Notice] = []
     context.client.hide((shown.environment_variables or {}).values())
-    found = _found(shown, id_, known, replace(context, report=lines.append))
+    found = _found(shown, id_, known, replace(context, show=notices.append))
     if found is None or found.state != known:
         return None
-    for line in lines:
-        context.report(line)
+    for notice in notices:
+        context.show(notice)
     return found
 
 
 def _is_whole(shown: PluginAnswer) -> bool:
-    """Whether a row shows each part that counts as it was known where it is not shown: a null may hide an edit."""
+    """Return whether a row shows every part for which else the known value would be assumed: null may hide an edit."""
     parts = (shown.subscriptions, shown.cors)
     return shown.environment_variables is not None and all(
         part is not None and None not in dict(part).values() for part in parts
@@ -96,34 +96,30 @@ def _is_whole(shown: PluginAnswer) -> bool:
 def _found(answer: PluginAnswer, id_: str, known: PluginState, context: Context) -> Found[PluginState] | None:
     state = observed(answer, known)
     if is_remade(answer, known):
-        # Even with this resource's stamp: this state may be one that is to be deleted, of before a replacement.
+        # Even with this resource's stamp: this state may be from before a replacement, and about to be deleted.
         stamp = Stamp.found(answer)
         outlook = "; its stamp is this resource's, so `pulumi up` continues with it"
-        context.report(
-            coded(
-                f"warning: plugin {id_!r} of this stack no longer exists: the one of that name was created at"
-                f" {answer.creation_time}, not at {known.creation_time}, and is left alone"
-                f"{outlook if stamp is not None and stamp.is_of(known.owner) else ''}",
-                "BIOT-5106",
-            )
+        context.warn(
+            f"plugin {id_!r} of this stack no longer exists: the one of that name was created at"
+            f" {answer.creation_time}, not at {known.creation_time}, and is left alone"
+            f"{outlook if stamp is not None and stamp.is_of(known.owner) else ''}",
+            "BIOT-5106",
         )
         return None
     return Found(id_, _with_code(state, answer, known, context))
 
 
 def _with_code(state: PluginState, answer: PluginAnswer, known: PluginState, context: Context) -> PluginState:
-    """The state with its code and its stamp as they are on the platform."""
+    """Return the state with its code and its stamp as they are on the platform."""
     stamp = Stamp.found(answer)
     if stamp is not None and not stamp.belongs_to(known.owner):
-        context.report(
-            coded(
-                f"warning: plugin {state.name!r} belongs to another stack or resource by now (owner {stamp.owner}):"
-                " this stack leaves it alone. What to do: take it out of the program, or set adopt=True to take it"
-                " over",
-                "BIOT-5107",
-            )
+        context.warn(
+            f"plugin {state.name!r} belongs to another stack or resource by now (owner {stamp.owner}):"
+            " this stack leaves it alone. What to do: take it out of the program, or set adopt=True to take it"
+            " over; nothing where the program only reads it by get",
+            "BIOT-5107",
         )
-        # The adoption that is declared is due again.
+        # The declared adoption is due again.
         return observed_code(state, answer, None, known).model_copy(update={"adopt": False})
     if not has_code(known) and answer.version != known.version and (stamp is None or stamp.digest == SEED):
         context.report(
@@ -134,9 +130,9 @@ def _with_code(state: PluginState, answer: PluginAnswer, known: PluginState, con
 
 
 def as_declared(answer: PluginAnswer, known: PluginState) -> PluginState:
-    """The state of the plugin that the platform shows, without what the platform fills in and without its code.
+    """Return the state of the plugin that the platform shows, without filled-in values and without its code.
 
-    ``known`` is what is known of it without having read it.
+    ``known`` is what was known of the plugin before this read.
     """
     state = observed(answer, known)
     update: dict[str, Any] = {"subscriptions": _without_echoes(state.subscriptions)}
@@ -146,7 +142,7 @@ def as_declared(answer: PluginAnswer, known: PluginState) -> PluginState:
 
 
 def imported(answer: PluginAnswer, known: PluginState) -> PluginState:
-    """The state of the plugin, with the digest of the code that this very resource has deployed."""
+    """Return the state of the plugin, with the digest of the code if this very resource has deployed it."""
     state = as_declared(answer, known)
     stamp = Stamp.found(answer)
     if stamp is not None and stamp.is_of(known.owner) and is_digest(stamp.digest):
@@ -155,7 +151,7 @@ def imported(answer: PluginAnswer, known: PluginState) -> PluginState:
 
 
 def _without_echoes(shown: SubscriptionsAnswer | None) -> SubscriptionsAnswer | None:
-    """Subscriptions without what the platform fills in: an order that is the plugin's, the entity of an API call."""
+    """Return subscriptions without what the platform fills in: the plugin's own order, the entity of an API call."""
     if shown is None or not shown.interceptions:
         return shown
 

@@ -1,7 +1,7 @@
 """Rules about the arguments of a plugin that can be checked without the platform.
 
-All problems come back at once, each with the path of its property. A value not known yet is skipped: the same
-rules run again when it is known. No text here quotes the value of an environment variable.
+All problems are returned at once, each with the path of its property. Unknown values are skipped: the same rules run
+again when they are known. No text here quotes the value of an environment variable.
 """
 
 from __future__ import annotations
@@ -13,16 +13,13 @@ from typing import Any
 from pydantic.alias_generators import to_camel
 
 from biot_provider.api.models.plugins import NAME_PREFIX
-from biot_provider.lifecycle.fields import API_ID
+from biot_provider.hooks.api_ids import API_ID
 from biot_provider.lifecycle.problems import SKIPPED, IsUnknown, Problem, in_path, shown
 from biot_provider.lifecycle.validation import Arguments
 from biot_provider.plugin.aws_lambda import RESERVED_VARIABLES
 from biot_provider.plugin.model import PluginInputs
 from biot_provider.plugin.schedule import schedule_problem
-from biot_provider.plugin.stamp import STAMP_BYTES, STAMP_VARIABLE
-
-VARIABLES_BYTES = 4096
-"""Bytes of all variables, keys and values together (AWS Lambda quotas)."""
+from biot_provider.plugin.stamp import STAMP_BYTES, STAMP_VARIABLE, VARIABLES_BYTES
 
 _RESERVED_PREFIX = "BIOT_"
 _VARIABLE_NAME = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
@@ -33,7 +30,7 @@ _ARGUMENTS = Arguments(PluginInputs, ruled={_VARIABLES})
 
 
 Naming = Callable[[str, str], str]
-"""What a problem calls another argument than the one it is about: given that argument, and the problem's path."""
+"""Returns the name of another argument in a problem's text, given that argument and the problem's path."""
 
 
 def plugin_problems(
@@ -41,7 +38,7 @@ def plugin_problems(
     is_unknown: IsUnknown,
     naming: Naming = lambda argument, _path: argument,
 ) -> list[Problem]:
-    """Every problem of a plugin's arguments, in the order of their paths."""
+    """Return every problem of a plugin's arguments, in the order of their paths."""
     values, problems = _ARGUMENTS.examined(values, is_unknown)
     return sorted(
         [

@@ -1,8 +1,8 @@
 """A plugin's cron schedule: the six fields of AWS EventBridge, checked as the platform and then AWS would.
 
-The platform's own pattern comes first, verbatim (BioT API 2.4.2, cronSchedule). Then come the ranges that the pattern
+The platform's own pattern is checked first, verbatim (BioT API 2.4.2, cronSchedule). Then the ranges that the pattern
 does not check, which AWS refuses only after the plugin is created, and last whether the schedule ever fires. All times
-are UTC, as AWS's are.
+are UTC, as in AWS.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PATTERN = (
     r"2][0-9]{3})|[*])(?:(?:[-](?:(?:[12][0-9]{3})|[*]))|(?:[\/][0-9]+))?(?:[,](?:(?:[12][0-9]{3})|[*])(?:"
     r"(?:[-](?:(?:[12][0-9]{3})|[*]))|(?:[\/][0-9]+))?)*))$"
 )
-"""The platform's pattern, as published. Compiled on use: few plugins have a schedule, and it takes its time."""
+"""The platform's pattern, as published. Compiled on use, since few plugins have a schedule, and compiling is slow."""
 
 _FIELDS = ("minutes", "hours", "day of month", "month", "day of week", "year")
 _DAY_OF_MONTH = 2
@@ -44,12 +44,12 @@ _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _NUMBERS = {name: number for names in (_MONTHS, _DAYS) for number, name in enumerate(names, 1)}
 _FORM = "minutes hours day-of-month month day-of-week year, such as '0 8 ? * MON-FRI *'"
 _ITEM = re.compile(r"\?|(\*|V(-V)?)(/\d+)?|V#\d|VL|L|LW|L-\d+|\d+W".replace("V", r"(\d+|[A-Z]{3})"))
-"""One item of a field's list as AWS takes it; the platform's pattern lets more combinations through."""
+"""One item of a field's list as AWS accepts it; the platform's pattern allows more combinations."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def schedule_problem(schedule: str) -> str | None:
-    """Return what is wrong with a schedule, whatever the current day, or None."""
+    """Return the problem of a schedule, regardless of the current day; None if it is valid."""
     fields = schedule.split()
     if not re.fullmatch(PATTERN, schedule):
         return _shape_problem(schedule, fields)
@@ -60,7 +60,7 @@ def schedule_problem(schedule: str) -> str | None:
 
 
 def next_runs(schedule: str, after: datetime, count: int = 3) -> list[datetime]:
-    """Return the first ``count`` times after a moment, fewer when the schedule ends; it must have no problem."""
+    """Return the first ``count`` times of a valid schedule after a moment; fewer if the schedule ends."""
     after = after.astimezone(UTC)
     return list(islice((run for run in _runs(schedule.split(), after) if run > after), count))
 
@@ -102,7 +102,7 @@ def _runs(fields: list[str], after: datetime) -> Iterator[datetime]:
 
 
 def _days(of_month: str, of_week: str, year: int, month: int) -> set[int]:
-    """Return the days of one month that the two day fields name, one of which is '?'."""
+    """Return the days of one month that match the two day fields, one of which is '?'."""
     last = calendar.monthrange(year, month)[1]
     if of_week == "?":
         days = {day for item in of_month.split(",") for day in _month_days(item, year, month, last)}
@@ -124,7 +124,7 @@ def _month_days(item: str, year: int, month: int, last: int) -> Iterator[int]:
 
 
 def _nearest_working_day(day: int, year: int, month: int, last: int) -> int:
-    """Return the day itself, or the Friday or Monday next to it, within the month."""
+    """Return the day itself, or the nearest Friday or Monday within the month."""
     weekday = calendar.weekday(year, month, day)
     if weekday == calendar.SATURDAY:
         return day - 1 if day > 1 else day + 2
@@ -141,7 +141,7 @@ def _week_days(item: str, year: int, month: int, last: int) -> Iterator[int]:
     if occurrence:
         yield from days(_number(weekday))[int(occurrence) - 1 : int(occurrence)]
     elif item == "L":
-        yield from days(7)  # L alone is the week's last day
+        yield from days(7)  # L by itself is the last day of the week
     elif item.endswith("L"):
         yield days(_number(item[:-1]))[-1]
     else:
@@ -150,7 +150,7 @@ def _week_days(item: str, year: int, month: int, last: int) -> Iterator[int]:
 
 
 def _numbers(item: str, low: int, high: int) -> list[int]:
-    """Return the numbers of a list's item: a value, a range (which may wrap around, as 22-2), a step."""
+    """Return the numbers of a list item: a value, a range (which may wrap around, as 22-2), or a step."""
     span, _, step = item.partition("/")
     first, dash, end = span.partition("-")
     start = low if first == "*" else _number(first)
@@ -180,7 +180,7 @@ def _field_problems(index: int, text: str) -> Iterator[str]:
 
 
 def _values(text: str) -> list[int]:
-    """Return the numbers of a field that are values: not the step behind a /, and not the count behind a #."""
+    """Return the values in a field, without steps (after a /) and counts (after a #)."""
     return [int(number) for number in re.findall(r"(?<![/#\d])\d+", text)]
 
 

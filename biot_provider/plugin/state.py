@@ -1,8 +1,8 @@
-"""Comparison of plugins: pure functions over the declared plugin, the one that the platform shows and the known state.
+"""Comparison of plugins: pure functions of the declared plugin, the plugin on the platform and the known state.
 
-``observed`` is the state of a plugin that is read, ``recorded`` that of one that was written. What the platform shows
-in its own way (its own variables, orders it shifted, entities and defaults it filled in, lists it reordered) comes out
-as it was declared, so it is no change. A plugin as it is wanted is a ``PluginState`` too: the checked inputs.
+``observed`` returns the state after a read, ``recorded`` the state after a write. Values that the platform shows in its
+own way (its own variables, shifted orders, filled-in entities and defaults, reordered lists) are converted to the
+declared form, so they are no change. The wanted plugin, that is the checked inputs, is a ``PluginState`` too.
 """
 
 from __future__ import annotations
@@ -26,38 +26,38 @@ from biot_provider.plugin.stamp import SEED, STAMP_VARIABLE, Stamp, code_identit
 _SYSTEM_PREFIX = "BIOT_"
 
 CODE = "code_digest"
-"""The change that stands for new code, of a package or an image."""
+"""The field whose change stands for new code, of a package or an image."""
 
 VARIABLES = "environment_variables"
-"""The field with the stamp in it; its values are secrets."""
+"""The field that contains the stamp; its values are secrets."""
 
 UPDATABLE = frozenset(updatable(PluginInputs))
-"""The fields a PATCH carries by themselves; code, image and version go together."""
+"""The fields that a PATCH can carry separately; code, image and version are sent together."""
 
 Cell = tuple[Any, ...]
-"""The smallest part that a change can have: a field; of variables, cors and subscriptions also the key in it."""
+"""The smallest unit of a change: a field; for variables, cors and subscriptions, together with a key in it."""
 
 _OUTPUTS = ("endpoint_url", "link_to_console", "creation_time", "last_modified_time")
 _DEFAULT_CORS = CorsAnswer.model_validate(Cors().model_dump())
 
 
 def package_type(wanted: PluginState) -> Literal["ZIP", "IMAGE"]:
-    """How the platform is to get the code; it follows from ``image_tag`` and cannot change in place."""
+    """Return the package type; it follows from ``image_tag`` and cannot change in place."""
     return "IMAGE" if wanted.image_tag is not None else "ZIP"
 
 
 def is_other_type(shown: str | None, wanted: PluginState) -> bool:
-    """Whether a plugin of the type shown cannot become this one; a word that nobody knows says nothing."""
+    """Return whether a plugin of the shown package type cannot become this one; an unknown type says nothing."""
     return shown in ("ZIP", "IMAGE") and shown != package_type(wanted)
 
 
 def has_code(plugin: PluginState) -> bool:
-    """Whether the plugin runs declared code, and not the platform's seed code."""
+    """Return whether the plugin runs declared code, and not the platform's seed code."""
     return plugin.code_digest is not None or plugin.image_tag is not None
 
 
 def changed_fields(state: PluginState, wanted: PluginState) -> set[str]:
-    """What an update would have to change; empty when the plugin is as declared."""
+    """Return the fields that an update would have to change; empty if the plugin is as declared."""
     changed = {cell[0] for cell in changed_cells(state, wanted)}
     if not _is_code_as_wanted(state, wanted):
         changed.add(CODE)
@@ -67,20 +67,20 @@ def changed_fields(state: PluginState, wanted: PluginState) -> set[str]:
 def _is_code_as_wanted(state: PluginState, wanted: PluginState) -> bool:
     if wanted.image_tag == AS_DEPLOYED:
         return package_type(state) == "IMAGE"
-    if state.image_tag == AS_DEPLOYED:  # imported: its stamp has the digest of the tag
+    if state.image_tag == AS_DEPLOYED:  # an imported plugin: its stamp has the digest of the tag
         return state.code_digest == code_identity(wanted)
     return code_identity(state) == code_identity(wanted) and state.image_tag == wanted.image_tag
 
 
 def changed_cells(state: PluginState, wanted: PluginState) -> set[Cell]:
-    """The smallest parts of a plugin that an update would have to change."""
+    """Return the smallest parts of a plugin that an update would have to change."""
     like = _interceptions_by_key(wanted)
     named = {key: InterceptionAnswer(order=0, entity_type_name=i.entity_type_name) for key, i in like.items()}
     return _different(cells(state, named), cells(wanted, named))
 
 
 def cells_left(changed: Set[Cell], wanted: PluginState, found: PluginAnswer, known: PluginState) -> set[Cell]:
-    """Those of the changed parts that the platform does not show as wanted; what it shows not at all is as known."""
+    """Return the changed parts that are not yet as wanted on the platform; parts not shown count as known."""
     shown = {name: value for name in UPDATABLE if (value := getattr(found, name)) is not None}
     shown["cron_schedule"] = found.cron_schedule
     shown[VARIABLES] = variables_there(found, known)
@@ -89,7 +89,7 @@ def cells_left(changed: Set[Cell], wanted: PluginState, found: PluginAnswer, kno
 
 
 def drifted_cors(found: PluginAnswer, known: PluginState) -> set[str]:
-    """The lists of CORS that the platform shows otherwise than known."""
+    """Return the lists of CORS for which the platform shows other values than the known ones."""
     if found.cors is None:
         return set()
     shown = found.cors.model_copy(
@@ -100,28 +100,33 @@ def drifted_cors(found: PluginAnswer, known: PluginState) -> set[str]:
 
 
 def variables_there(found: PluginAnswer, known: PluginState) -> dict[str, str]:
-    """A plugin's own variables as they are on the platform; as known where it shows none."""
+    """Return a plugin's own variables on the platform; the known ones if the platform shows none."""
     shown = found.environment_variables
     return own_variables(shown if shown is not None else known.environment_variables)
 
 
 def replacing_fields(state: PluginState, wanted: PluginState) -> list[str]:
-    """The fields that changed and that the platform cannot change in place."""
+    """Return the fields that changed and that the platform cannot change in place."""
     fields = ["name"] if state.name != wanted.name else []
     if is_other_type(state.deployment_package_type, wanted):
         fields.append("image_tag")
     elif code_identity(state) != SEED and not has_code(wanted):
-        fields.append("code")  # the platform never goes back to its seed code
+        fields.append("code")  # the platform never returns to its seed code
     return fields
 
 
 def must_create_before_delete(state: PluginState, wanted: PluginState) -> bool:
-    """Whether the new plugin must be there before the old one goes: an image goes with the last plugin that runs it."""
+    """Return whether to create the new plugin first: an image is deleted with the last plugin that runs it."""
     return state.name != wanted.name and wanted.image_tag is not None and wanted.image_tag == state.image_tag
 
 
+def system_variables(variables: Mapping[str, str] | None) -> dict[str, str]:
+    """Return a plugin's variables that the platform sets itself."""
+    return {key: value for key, value in (variables or {}).items() if key.startswith(_SYSTEM_PREFIX)}
+
+
 def own_variables(variables: Mapping[str, str] | None) -> dict[str, str]:
-    """A plugin's variables without those the platform sets itself, and without the stamp."""
+    """Return a plugin's variables without those the platform sets itself, and without the stamp."""
     return {
         key: value
         for key, value in (variables or {}).items()
@@ -130,7 +135,7 @@ def own_variables(variables: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def observed(answer: PluginAnswer, known: PluginState) -> PluginState:
-    """The state of a plugin the platform shows, in the known words where the two mean the same."""
+    """Return the state of a plugin that the platform shows, with the known values where they mean the same."""
     seen: dict[str, Any] = {
         name: shown
         for name in (*(UPDATABLE - {VARIABLES, "subscriptions", "cron_schedule", "cors"}), *_OUTPUTS)
@@ -151,29 +156,29 @@ def observed(answer: PluginAnswer, known: PluginState) -> PluginState:
 
 
 def found_before_create(answer: PluginAnswer, wanted: PluginState) -> PluginState:
-    """The state of a plugin that a create meets: what the platform does not show is not known to be as wanted."""
+    """Return the state of a plugin that a create finds: values that the platform does not show count as unknown."""
     hidden: dict[str, Any] = {name: None for name in UPDATABLE if getattr(answer, name) is None}
     if answer.analytics_db_access is None:
-        hidden["analytics_db_access"] = False  # platforms before 2.3.27 do not know it
+        hidden["analytics_db_access"] = False  # platforms before 2.3.27 do not know this field
     return observed(answer, wanted).model_copy(update=hidden)
 
 
 def observed_code(state: PluginState, answer: PluginAnswer, stamp: Stamp | None, known: PluginState) -> PluginState:
-    """The state with its code as the platform's marks show it: the stamp, the version, the creation time.
+    """Return the state with the code that stamp, version and creation time on the platform indicate.
 
-    ``stamp`` is this resource's own, or None; ``known`` is what this side deployed.
+    ``stamp`` is this resource's own, or None; ``known`` is the code that this stack deployed.
     """
     is_next = answer.deployed_version == known.deployed_version + 1
     lost = stamp.digest if stamp is not None and is_digest(stamp.digest) else None
     if not has_code(known):
-        # A state without code says nothing about the code that others deploy, but its own must not be hidden.
+        # A state without code ignores code that others deploy, but code of its own must not be hidden.
         return state if lost is None else state.model_copy(update={"code_digest": lost})
     if stamp is None or stamp.digest == code_identity(known):
         moved = isinstance(answer.version, int) and answer.version != known.version
         if not moved:
             return state
     elif lost is not None and not is_foreign(known.code_digest) and is_next:
-        # A write of ours that was not recorded: it was killed, or its answer was lost.
+        # A write of ours that was not recorded: the run was killed, or the response was lost.
         return state.model_copy(update={"code_digest": lost, "code_files": None})
     foreign = f"deployed elsewhere as version {answer.version}"
     return state.model_copy(update={"code_digest": foreign, "code_files": None})
@@ -182,7 +187,7 @@ def observed_code(state: PluginState, answer: PluginAnswer, stamp: Stamp | None,
 def recorded(
     wanted: PluginState, answer: PluginAnswer, *, before: PluginState | None, deployed: int | None
 ) -> PluginState:
-    """The state after a write: what was written, and what the platform gave. Drift is shown by a read.
+    """Return the state after a write: the written values and the platform's. A read shows drift.
 
     ``before`` is the state before an update. ``deployed`` is the version under which this write, or one of ours before
     it, deployed the code; None when it left the code alone.
@@ -205,9 +210,9 @@ def recorded(
 
 
 def cells(plugin: PluginState, like: Mapping[Any, InterceptionAnswer] = MappingProxyType({})) -> dict[Cell, Any]:
-    """A plugin's fields in their smallest parts, each with its meaning: equal when no write could change anything.
+    """Return a plugin's fields in their smallest parts, as values that are equal if no write could change anything.
 
-    An interception's order and entity count where those of the same one in ``like`` are given: elsewhere the platform
+    An interception's order and entity count only if the same interception in ``like`` has them: otherwise the platform
     fills them in.
     """
     nested = (VARIABLES, "cors", "subscriptions")
@@ -236,17 +241,17 @@ def _interceptions_by_key(plugin: PluginState) -> dict[Any, InterceptionAnswer]:
 
 
 def interception_key(item: InterceptionAnswer) -> tuple[str | None, str | None]:
-    """The key of an interception among those of its plugin."""
+    """Return the key that identifies an interception within its plugin."""
     return item.type, item.entity_type_name if item.type == ADAPT_ENTITY else item.api_id
 
 
 def notification_key(item: NotificationAnswer) -> tuple[str | None, str | None, str | None]:
-    """The key of a notification among those of its plugin."""
+    """Return the key that identifies a notification within its plugin."""
     return item.entity_type_name, item.action_name, item.template_name
 
 
 def interception_order(value: SubscriptionsAnswer | None) -> int | str:
-    """The order of a plugin's interceptions, the platform's default where there is none."""
+    """Return the order of a plugin's interceptions, or the platform's default."""
     order = value.interception_order if value is not None else None
     return DEFAULT_ORDER if order is None else order
 
@@ -266,14 +271,14 @@ def _subscriptions(shown: SubscriptionsAnswer, known: SubscriptionsAnswer | None
     if not interceptions and not notifications:
         if known is None:
             return None
-        order = interception_order(known)  # nothing is ordered by it
+        order = interception_order(known)  # without interceptions the order has no effect
     return SubscriptionsAnswer(
         interception_order=order, interceptions=tuple(interceptions), notifications=tuple(notifications)
     )
 
 
 def _as_known(known: Iterable[Any], shown: Iterable[Any], key: Any) -> list[Any]:
-    """What is shown, in the known order and words where it is known, the rest behind."""
+    """Return the shown items: known ones first, in their known order and form, then the others."""
     there, here = {key(item): item for item in shown}, {key(item): item for item in known}
     return [item for k, item in here.items() if k in there] + [item for k, item in there.items() if k not in here]
 

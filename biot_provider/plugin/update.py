@@ -1,4 +1,4 @@
-"""One update of a plugin: sends what differs, and after an unclear outcome only what still does.
+"""One update of a plugin: sends the differences, and after an unclear outcome only the remaining ones.
 
 Nothing here knows Pulumi.
 """
@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING, Any
 
 from biot_provider.api.models.plugins import PluginAnswer
 from biot_provider.api.models.wide import number
 from biot_provider.errors import ApiError, BiotError, LifecycleError
 from biot_provider.lifecycle.settle import rollback_failed, settle, unclear
-from biot_provider.plugin.body import update_body
+from biot_provider.plugin.body import is_over_limit, update_body
 from biot_provider.plugin.model import PluginState
 from biot_provider.plugin.package import deployed_package
 from biot_provider.plugin.stamp import UNKNOWN_CODE, Stamp, code_identity, is_another, is_foreign, owner_hash
@@ -36,10 +37,10 @@ _VERSION_TOO_LOW = "PLUGIN_VERSION_MUST_BE_LARGER_WHEN_UPDATING_CODE"
 
 
 class PluginUpdate:
-    """The way from ``before`` to ``wanted``.
+    """The update of a plugin from ``before`` to ``wanted``.
 
-    ``takes_over`` says that the plugin may be another's: it is this resource's from then on. ``force`` sends every
-    field, also those that do not differ.
+    ``takes_over`` allows that the plugin belongs to somebody else: it belongs to this resource from then on. ``force``
+    sends every field, also equal ones.
     """
 
     def __init__(
@@ -63,13 +64,13 @@ class PluginUpdate:
             self._cells |= cells(wanted).keys()
             self._sends_code = has_code(wanted)
         self._resend = force
-        """Whether everything is sent again, whatever the platform shows."""
+        """Whether everything is sent again, regardless of what the platform shows."""
         self._possibly_deployed_versions: set[int] = set()
         self._sent_version: int | None = None
         self._stamp: Stamp | None = None
 
     def run(self) -> PluginState:
-        """Carry it out. Raises LifecycleError when the plugin is another's, NotFoundError when it is gone."""
+        """Carry out the update. Raises LifecycleError if somebody else owns the plugin, NotFoundError if it is gone."""
         not_done = f"Plugin {self._wanted.name!r} does not show the change"
         return settle(self._deadline, self._write, self._look, self._judge, not_done)
 
@@ -77,7 +78,7 @@ class PluginUpdate:
         return self._client.get_plugin(self._wanted.name, timeout=self._deadline.for_read())
 
     def _write(self) -> PluginState:
-        # Read first: the plugin must still be ours, and the version above what is there now, whoever deployed it.
+        # Read first: the plugin must still be ours, and the version above the current one, whoever deployed that.
         found = self._look()
         self._refuse_if_anothers(found)
         try:
@@ -122,26 +123,38 @@ class PluginUpdate:
         fields = cells | ({(CODE,)} if sends_code else set()) | ({(VARIABLES,)} if restamps else set())
         last = max(found.deployed_version, above)
         self._sent_version = max(wanted.deployed_version, last + 1) if sends_code else None
-        body = update_body(
-            fields, before=self._before, wanted=wanted, found=found, version=self._sent_version, stamp=self._stamp
-        )
+        body = self._body(fields, found)
+        if self._stamp is not None and is_over_limit(body, found):
+            # The former owner goes beyond the room that is kept for a stamp.
+            self._stamp = replace(self._stamp, former_owner="")
+            body = self._body(fields, found)
         with zipped(wanted) if sends_code else contextlib.nullcontext() as code:
             answer = self._client.update_plugin(wanted.name, body, code, timeout=self._deadline.for_write())
         if ("cron_schedule",) in cells:
             _refuse_kept_schedule(answer, wanted)
         return self._recorded(answer)
 
+    def _body(self, fields: set[Cell], found: PluginAnswer) -> dict[str, Any]:
+        return update_body(
+            fields,
+            before=self._before,
+            wanted=self._wanted,
+            found=found,
+            version=self._sent_version,
+            stamp=self._stamp,
+        )
+
     def _left(self, found: PluginAnswer) -> tuple[set[Cell], bool]:
-        """What is still to change, and whether the code is, given what the platform shows now."""
+        """Return the remaining changes, and whether code is among them, given what the platform shows now."""
         if self._resend:
             return self._cells, self._sends_code
         cells = cells_left(self._cells, self._wanted, found, self._before)
         return cells, self._sends_code and not self._is_deployed(found)
 
     def _restamps(self, there: Stamp | None, *, sends: bool) -> bool:
-        """Whether the stamp is written: with any other write, or where the plugin is not marked as this resource's."""
+        """Return whether to write the stamp: with any other change, or if the plugin lacks this resource's stamp."""
         if self._stamp is None:
-            # Without stamps another's goes, and that of this resource's former name.
+            # With stamps turned off, remove a stamp of another resource or of this resource's former name.
             return there is not None and (self._takes_over or not there.is_of(self._wanted.owner))
         if self._stamp == there:
             return False
@@ -152,7 +165,7 @@ class PluginUpdate:
         if sends_code or self._takes_over or (self._sends_code and self._is_deployed(found)):
             digest = code_identity(wanted)
         elif stamp is not None:
-            digest = stamp.digest  # what runs is what was stamped when it was deployed, whatever this state believes
+            digest = stamp.digest  # the stamp describes the deployed code better than this state
         else:
             digest = code_identity(before) if found.version == before.version else UNKNOWN_CODE
         owner = owner_hash(wanted.owner)
@@ -161,20 +174,20 @@ class PluginUpdate:
 
     def _judge(self, found: PluginAnswer, error: BiotError) -> PluginState | None:
         if rollback_failed(error):
-            self._resend = True  # what it shows may not be what runs
+            self._resend = True  # what it shows may differ from what runs
         elif unclear(error) and self._sent_version is not None:
             self._possibly_deployed_versions.add(self._sent_version)
         stamped = self._stamp is None or Stamp.found(found) == self._stamp
         return self._recorded(found) if stamped and not any(self._left(found)) else None
 
     def _is_deployed(self, found: PluginAnswer) -> bool:
-        """Whether the platform runs the wanted code already, by a write of ours with a lost answer."""
+        """Return whether the platform already runs the wanted code, from a write of ours whose response was lost."""
         stamp, code = Stamp.found(found) if self._stamps else None, code_identity(self._wanted)
         if found.deployed_version in self._possibly_deployed_versions:
             return not self._stamps or (stamp is not None and stamp.digest == code)
         if code_identity(self._before) == code and found.version == self._before.version:
-            return True  # a refresh has found it
-        # A write of an earlier run that was killed left its stamp, and the version it must have sent.
+            return True  # a refresh has found that code
+        # A write of an earlier, killed run left its stamp, and the version that it must have sent.
         expected = max(self._wanted.deployed_version, self._before.deployed_version + 1)
         return (
             stamp is not None
@@ -191,7 +204,7 @@ class PluginUpdate:
 
 @contextlib.contextmanager
 def zipped(wanted: PluginState) -> Iterator[IO[bytes] | None]:
-    """The zip of the code as a file, or None when no code is declared.
+    """Yield the zip of the code as a file, or None if no code is declared.
 
     Raises PackagingError when it is no longer the code that was declared.
     """

@@ -1,8 +1,8 @@
-"""Create, update and delete a plugin so that it ends as declared, or in an error that says what is known.
+"""Create, update and delete a plugin: the result is the declared plugin, or an error that says what is known.
 
-Nothing here knows Pulumi. One write each; a repeat comes only after a read has shown what became of the write before,
-so that there is never a second plugin. What must be known is read from the platform (stamp, creation time, version) or
-is in state: nothing here is remembered from one operation to the next.
+Nothing here knows Pulumi. Each operation makes one write; it is repeated only after a read has shown the outcome of the
+previous write, so that there is never a second plugin. All decisions depend on the platform (stamp, creation time,
+version) or on state: nothing is remembered from one operation to the next.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from biot_provider.api.models.plugins import PluginAnswer
-from biot_provider.errors import BiotError, ConflictError, LifecycleError, NotFoundError, coded
+from biot_provider.errors import BiotError, ConflictError, LifecycleError, NotFoundError
 from biot_provider.lifecycle.kind import Found, HalfMadeError
 from biot_provider.lifecycle.settle import rollback_failed, settle, unclear
 from biot_provider.plugin.body import create_body
@@ -39,14 +39,14 @@ class PluginWrites:
         self._context = context
         self._client = context.client
         self._stamps = context.settings.stamp
-        self._report = context.report
+        self._warn = context.warn
         self._deadline = context.deadline
 
     def create(self, wanted: PluginState, *, may_remake: bool = True) -> PluginState:
-        """Create the plugin, or continue with one that this resource has on the platform already.
+        """Create the plugin, or adopt one that this resource already has on the platform.
 
-        ``may_remake`` says that one which cannot become this one is deleted first. Raises LifecycleError when the name
-        is another's, and HalfMadeError when one that is there could not be made as declared.
+        ``may_remake`` allows to delete an existing plugin first that cannot become this one. Raises LifecycleError if
+        the name belongs to somebody else, and HalfMadeError if an existing plugin could not be updated as declared.
         """
         deadline = self._deadline
         unclear_errors: list[BiotError] = []
@@ -67,7 +67,7 @@ class PluginWrites:
                 unclear_errors.append(error)
             return None if found is None else (found, False)
 
-        # Only a name that was free before shows that a plugin without a stamp is of this very create.
+        # A plugin without a stamp comes from this very create only if its name was free before.
         existing = None if self._stamps else self._find(wanted.name)
         if existing is not None:
             return self._continue_with(wanted, existing, [], may_remake=may_remake)
@@ -80,7 +80,7 @@ class PluginWrites:
             return self._continue_with(wanted, answer, unclear_errors, may_remake=may_remake)
 
     def update(self, before: PluginState, wanted: PluginState) -> PluginState:
-        """Change what differs, code only when it changed; a plugin that is gone is created anew.
+        """Send the differences, and code only if it changed; a plugin that is gone is created again.
 
         Raises LifecycleError when the plugin is another's.
         """
@@ -94,24 +94,22 @@ class PluginWrites:
                     return self._adopt(wanted, found)
             return PluginUpdate(self._context, before, wanted).run()
         except NotFoundError:
-            self._report(
-                coded(
-                    f"warning: plugin {wanted.name!r} no longer exists: it is created anew, with another endpoint_url"
-                    " and another service user on the platform",
-                    "BIOT-5101",
-                )
+            self._warn(
+                f"plugin {wanted.name!r} no longer exists: it is created anew, with another endpoint_url"
+                " and another service user on the platform",
+                "BIOT-5101",
             )
             return self.create(wanted)
 
     def delete(self, state: PluginState) -> None:
-        """Delete the plugin that this state is of; one that is gone already, or is another by now, is left alone."""
+        """Delete the plugin of this state, unless it is gone already or is a different plugin by now."""
         deadline = self._deadline
 
         def look() -> PluginAnswer | None:
             found = self._find(state.name)
             kept = None if found is None else why_kept(found, state)
             if kept is not None:
-                self._report(coded(f"warning: plugin {state.name!r} is left alone: {kept}", "BIOT-5102"))
+                self._warn(f"plugin {state.name!r} is left alone: {kept}", "BIOT-5102")
                 return None
             return found
 
@@ -127,13 +125,13 @@ class PluginWrites:
     def _continue_with(
         self, wanted: PluginState, found: PluginAnswer, unclear_errors: list[BiotError], *, may_remake: bool
     ) -> PluginState:
-        """Continue with a plugin that exists: this resource's own, or anyone's when ``adopt`` says so.
+        """Adopt an existing plugin: this resource's own, or with ``adopt`` anybody's.
 
-        ``unclear_errors`` are the failures of this very create that may have made it.
+        ``unclear_errors`` are the failures of this very create, after which the plugin may have been created.
         """
         stamp = Stamp.found(found)
         stamped = stamp is not None and stamp.is_of(wanted.owner)
-        # Without stamps, one that came into being meanwhile and is as declared is ours; its code is sent once more.
+        # Without stamps, a plugin that was created meanwhile and is as declared is ours; its code is sent once more.
         fits = stamp is None and not self._stamps and bool(unclear_errors) and self._is_as_declared(found, wanted)
         if not stamped and not fits:
             if wanted.adopt is not True:
@@ -146,30 +144,26 @@ class PluginWrites:
                     "BIOT-5012",
                     advice="run `pulumi up` again",
                 )
-            self._report(
-                coded(
-                    f"warning: plugin {wanted.name!r}: the one that this resource has on the platform already, since"
-                    f" {found.creation_time}, cannot become this one: it is made anew",
-                    "BIOT-5103",
-                )
+            self._warn(
+                f"plugin {wanted.name!r}: the one that this resource has on the platform already, since"
+                f" {found.creation_time}, cannot become this one: it is made anew",
+                "BIOT-5103",
             )
             self.delete(observed(found, wanted))
             return self.create(wanted, may_remake=False).model_copy(update={"kept": True})
         before = found_before_create(found, wanted)
         if stamp is not None:
-            deployed = wanted.deployed_version or 1  # another version says that others have deployed since
+            deployed = wanted.deployed_version or 1  # another version shows that others have deployed since
             before = observed_code(before, found, stamp, wanted.model_copy(update={"version": deployed}))
         if not unclear_errors:
             changed = ", ".join(sorted(changed_fields(before, wanted))) or "nothing differs"
-            self._report(
-                coded(
-                    f"warning: plugin {wanted.name!r} existed already, since {found.creation_time}, with the stamp of"
-                    f" this very resource: it is updated, not created ({changed})",
-                    "BIOT-5104",
-                )
+            self._warn(
+                f"plugin {wanted.name!r} existed already, since {found.creation_time}, with the stamp of"
+                f" this very resource: it is updated, not created ({changed})",
+                "BIOT-5104",
             )
         force = fits or any(rollback_failed(error) for error in unclear_errors)
-        # The plugin may be in state still, to be deleted since this create replaces it, in this run or in another.
+        # The plugin may still be in state, to be deleted in this or another run, since this create replaces it.
         before = before.model_copy(update={"version": found.version, "kept": True})
         try:
             return self._update(before, wanted, force=force)
@@ -177,7 +171,7 @@ class PluginWrites:
             raise HalfMadeError(error, Found(wanted.name, before)) from error
 
     def _adopt(self, wanted: PluginState, found: PluginAnswer) -> PluginState:
-        """Take over a plugin that others have made: it is as declared, and this resource's, from then on."""
+        """Take over a plugin that others have created: from then on it is as declared, and belongs to this resource."""
         if is_other_type(found.deployment_package_type, wanted):
             raise LifecycleError(
                 f"create plugin {wanted.name!r}: the existing plugin is of package type"
@@ -187,12 +181,10 @@ class PluginWrites:
             )
         stamp = Stamp.found(found)
         owner = f" of owner {stamp.owner}" if stamp else ""
-        self._report(
-            coded(
-                f"warning: plugin {wanted.name!r}: takes over the existing plugin{owner} (adopt is set); it was created"
-                f" at {found.creation_time}",
-                "BIOT-5105",
-            )
+        self._warn(
+            f"plugin {wanted.name!r}: takes over the existing plugin{owner} (adopt is set); it was created"
+            f" at {found.creation_time}",
+            "BIOT-5105",
         )
         before = found_before_create(found, wanted).model_copy(update={"kept": True})
         if has_code(wanted):

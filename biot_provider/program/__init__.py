@@ -1,1 +1,1 @@
-"""What a program imports."""
+"""The part of the package that a program imports."""

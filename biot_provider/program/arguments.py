@@ -1,4 +1,4 @@
-"""What the resource classes do alike with a program's arguments."""
+"""How all resource classes treat a program's arguments."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from biot_provider.errors import coded
 from biot_provider.lifecycle.owner import Urn, owner_of
 
 FilePath = str | os.PathLike[str] | pulumi.FileArchive
-"""What an argument that is a path may be."""
+"""The types of an argument that is a path."""
 
 
 def owner(resource_name: str, opts: pulumi.ResourceOptions | None) -> pulumi.Input[str]:
-    """``project/stack/resource name``, kept in state as ``__owner``: what is unique of the resource's URN.
+    """Return the unique part of the resource's URN: ``project/stack/resource name``, kept in state as ``__owner``.
 
-    Below a parent it is ``project/stack/types::resource name``, the parents' types as they stand in the URN.
+    Below a parent it is ``project/stack/types::resource name``, with the parents' types as in the URN.
     """
     if opts is None or opts.parent is None:
         return owner_of(pulumi.get_project(), pulumi.get_stack(), (), resource_name)
-    # Of the URN as text: an output of the parent's own would make the resource depend on it.
+    # From the URN's text: an output of the parent would make the resource depend on the parent.
     return pulumi.Output.from_input(_below(opts.parent, pulumi.get_project(), pulumi.get_stack(), resource_name))
 
 
@@ -32,9 +32,9 @@ async def _below(parent: pulumi.Resource, project: str, stack: str, resource_nam
 
 
 def path(value: Any) -> Any:
-    """The path alone, of a plain value or of an output: the engine cannot read back an asset in properties.
+    """Return an argument's path as text, from a plain value or an output: the engine cannot keep assets in properties.
 
-    Raises pulumi.RunError for an archive or asset that is no path, with what to write in its place.
+    Raises pulumi.RunError for an archive or asset without a path, with what to write instead.
     """
     if isinstance(value, pulumi.Output) or inspect.isawaitable(value):
         return pulumi.Output.from_input(value).apply(path)

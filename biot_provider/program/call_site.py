@@ -1,4 +1,4 @@
-"""Where a program declares a resource: of what the engine keeps of it in state, the program's own part."""
+"""Limits the stack trace of a resource's declaration, which the engine keeps in state, to the program's own frames."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ import pulumi
 
 _SDK = (f"{Path(pulumi.__file__).parent}{os.sep}", "<frozen ")
 _SDK_FRAMES = 4
-"""Of the SDK's own, from the constructor of a resource to where it takes the stack trace."""
+"""The SDK's frames from a resource's constructor to where the SDK takes the stack trace."""
 
 _LIMIT = threading.RLock()
-"""The limit is the process's, and programs of the automation API run in threads."""
+"""The limit belongs to the process, but programs of the automation API run in threads."""
 
 
 @contextmanager
 def program_frames() -> Iterator[None]:
     """Register a resource in the block with a stack trace that ends with the program's outermost frame.
 
-    The SDK sends the frames below it too, those of its own, of asyncio and of the language host: for each resource a
-    kilobyte of state, with this machine's paths in it.
+    The SDK also sends the frames below that one, of itself, asyncio and the language host: a kilobyte of state for each
+    resource, with paths of this machine.
     """
-    frame = sys._getframe(2)  # whoever is in the block
+    frame = sys._getframe(2)  # the caller that enters the block
     depth = _SDK_FRAMES
     while frame is not None and not frame.f_code.co_filename.startswith(_SDK):
         depth += 1

@@ -1,7 +1,7 @@
 """``biot.Provider``: an explicit connection, so that one program can deploy to two environments.
 
-It is Pulumi's provider of dynamic resources with its own configuration: its own process, secrets encrypted in
-state. Giving a resource another one, or changing its address or key, is no change of the resource.
+It is Pulumi's provider of dynamic resources with a separate configuration and process; its secrets are encrypted in
+state. Giving a resource another provider, or changing a provider's address or key, is no change of the resource.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _PACKAGE = "pulumi-python"
 
 
 class Provider(pulumi.ProviderResource):
-    """A connection to one platform as one identity; give it with ``ResourceOptions(provider=...)``.
+    """A connection to one platform as one identity; pass it to resources with ``ResourceOptions(provider=...)``.
 
-    What is not given comes from the stack's configuration, namespace ``biot``; an identity that is given, of
-    either kind, stands alone.
+    Missing arguments come from the stack's configuration, namespace ``biot``; but if an identity of either kind is
+    given, no identity is taken from there.
     """
 
     def __init__(
@@ -74,13 +74,13 @@ class Provider(pulumi.ProviderResource):
 
 
 _PROVIDERS: WeakKeyDictionary[Any, Provider] = WeakKeyDictionary()
-"""By the monitor of the running program: a process may run several."""
+"""The provider of each running program, by its monitor: a process may run several programs."""
 
 
 def with_encrypted_credentials(opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
-    """The options, with a connection whose credentials are secrets where the stack's configuration has them in plain.
+    """Return the options, with a provider that keeps credentials secret if the stack's file has them in plain text.
 
-    Pulumi records the whole configuration with the provider that a resource gets by default, plain as it is.
+    Pulumi records the whole configuration in plain text with a resource's default provider.
     """
     has_own = opts.provider is not None or _PACKAGE in _providers(opts.providers) or _PACKAGE in _inherited(opts.parent)
     plain = [key for key in KEYS if key.is_secret and _is_plain(key)]

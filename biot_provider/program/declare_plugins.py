@@ -1,4 +1,4 @@
-"""``plugins/<name>/plugin.yaml`` and the stack's overrides become declared plugins."""
+"""Declares plugins from ``plugins/<name>/plugin.yaml`` and the stack's overrides."""
 
 from __future__ import annotations
 
@@ -10,19 +10,10 @@ from typing import Any
 import pulumi
 from pulumi.runtime import get_config, get_root_directory
 
-from biot_provider.errors import InputError, coded
-from biot_provider.lifecycle.problems import nearest
-from biot_provider.plugin.manifest.arguments import MANIFEST_KEYS, PluginManifest
-from biot_provider.plugin.manifest.folders import MANIFEST, find_manifests
+from biot_provider.errors import InputError
+from biot_provider.plugin.manifest.fleet import STACK, read_fleet
 from biot_provider.plugin.manifest.overrides import read_overrides
-from biot_provider.plugin.manifest.yaml_file import read_written
 from biot_provider.program.resources.plugin import Plugin
-
-STACK = "stack configuration 'plugins{}'"
-"""Where the overrides stand, as an error names it, with a plugin's name behind a dot or without."""
-
-_CODE = "code"
-_NOT_CODE = frozenset({MANIFEST, ".gitignore", ".biotignore", ".git", ".DS_Store", "__pycache__"})
 
 
 def declare_plugins(
@@ -32,87 +23,28 @@ def declare_plugins(
 ) -> dict[str, Plugin]:
     """Declare a :class:`Plugin` for each ``<folder>/<name>/plugin.yaml``, by its folder's name.
 
-    ``overrides`` maps a plugin's name to what differs in this stack, in the same names; left out, it is the
-    stack's configuration ``<project>:plugins``. Maps are merged, lists and values are replaced, null takes a
-    value away, and ``enabled: false`` is short for ``enabledState: DISABLED``. Every mistake in every file is
-    reported at once, and so is a file that looks like a plugin.yaml and is none.
+    ``overrides`` maps a plugin's name to the values that differ in this stack, with the keys of plugin.yaml; by default
+    it is the stack's configuration ``<project>:plugins``. Maps are merged, lists and values are replaced, null removes
+    a value, and ``enabled: false`` is short for ``enabledState: DISABLED``. All mistakes in all files are reported at
+    once, including a file that looks like a plugin.yaml but is not one.
     """
     try:
         if overrides is None:
-            fleet = read_fleet(Path(folder), _stack_overrides())
+            fleet = read_fleet(Path(folder), _stack_overrides(), is_unknown=is_output)
         else:
-            fleet = read_fleet(Path(folder), overrides, "overrides{}")
+            fleet = read_fleet(Path(folder), overrides, "overrides{}", is_output)
     except InputError as error:
         raise pulumi.RunError(str(error)) from None
     return {name: Plugin(name, **arguments, opts=opts) for name, arguments in fleet.items()}
 
 
-def read_fleet(folder: Path, overrides: Mapping[str, Any], place: str = STACK) -> dict[str, dict[str, Any]]:
-    """The arguments of each plugin below a folder. Raises InputError with every problem found."""
-    problems: list[str] = []
-    manifests = {manifest.parent.name: manifest for manifest in find_manifests(folder, MANIFEST_KEYS, problems)}
-    if not isinstance(overrides, Mapping):
-        problems.append(coded(f"{place.format('')}: must be a map of plugin names", "BIOT-2154"))
-        overrides = {}
-    for name in overrides if manifests else ():
-        if name not in manifests:
-            near = nearest(name, list(manifests))
-            problems.append(coded(f"{place.format('')}: no plugin {name!r} in {folder.absolute()}{near}", "BIOT-2163"))
-    fleet: dict[str, dict[str, Any]] = {}
-    for name, manifest in manifests.items():
-        try:
-            fleet[name] = _plugin(manifest, overrides.get(name), place.format(f".{name}"), problems)
-        except InputError as error:
-            problems.append(str(error))
-    problems += _shared_names(fleet, manifests)
-    if problems:
-        raise InputError("\n".join(problems), None)
-    return fleet
-
-
-def read_plugin(manifest: Path, override: Any = None, place: str = "override") -> dict[str, Any]:
-    """The arguments of the plugin that this plugin.yaml describes, together with an override that stands in a place.
-
-    Raises InputError with every problem found.
-    """
-    problems: list[str] = []
-    arguments = _plugin(manifest, override, place, problems)
-    if problems:
-        raise InputError("\n".join(problems), None)
-    return arguments
-
-
-def _plugin(manifest: Path, override: Any, override_place: str, problems: list[str]) -> dict[str, Any]:
-    """Return the arguments of one plugin, by default named as its folder; add their mistakes to the problems."""
-    place = str(manifest.absolute())
-    plugin = PluginManifest(place, read_written(manifest, place), override_place, override)
-    arguments = {"name": manifest.absolute().parent.name, **plugin.arguments()}
-    code = arguments.get("code")
-    if isinstance(code, (str, os.PathLike)) and code:
-        arguments["code"] = str(manifest.parent / code)
-    elif code is None and "image_tag" not in arguments and (found := _code_beside(manifest)) is not None:
-        arguments["code"] = str(found)
-    # Pulumi stops at the first resource whose check fails; here the mistakes of all files come at once.
-    plugin.check(arguments, lambda value: isinstance(value, pulumi.Output))
-    problems += plugin.problems
-    return arguments
-
-
-def _shared_names(fleet: Mapping[str, Mapping[str, Any]], manifests: Mapping[str, Path]) -> list[str]:
-    """A folder that was copied is often left with the name of its origin."""
-    first: dict[Any, str] = {}
-    problems = []
-    for folder, arguments in fleet.items():
-        name = arguments["name"]
-        if isinstance(name, str) and first.setdefault(name, folder) != folder:
-            other = manifests[first[name]].absolute()
-            problem = f"{manifests[folder].absolute()}: name: {name!r} is the name of {other} too"
-            problems.append(coded(problem, "BIOT-2142"))
-    return problems
+def is_output(value: Any) -> bool:
+    """Whether only the run of the program gives a value."""
+    return isinstance(value, pulumi.Output)
 
 
 def _stack_overrides() -> Any:
-    # Config.get_object would warn that a part is secret; the resource itself keeps variables secret.
+    # Config.get_object would warn that a part is secret; but the resource keeps variables secret anyway.
     text = get_config(f"{pulumi.get_project()}:plugins")
     if not text:
         return {}
@@ -120,12 +52,3 @@ def _stack_overrides() -> Any:
         return read_overrides(text, Path(get_root_directory()))
     except InputError as error:
         raise InputError(f"{STACK.format('')}: {error.text}", error.message_code) from None
-
-
-def _code_beside(manifest: Path) -> Path | None:
-    """The code in a plugin's folder: a folder `code` where it is all there is, else the plugin's folder itself."""
-    entries = [entry for entry in manifest.parent.iterdir() if entry.name not in _NOT_CODE]
-    if not entries:
-        return None
-    is_folder_of_code = [entry.name for entry in entries] == [_CODE] and entries[0].is_dir()
-    return entries[0] if is_folder_of_code else manifest.parent

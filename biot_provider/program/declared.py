@@ -1,6 +1,6 @@
-"""What the classes of a program's resources share: options and outputs mean for them what Pulumi's own pages say.
+"""The base of a program's resource classes: options and outputs behave as Pulumi documents them.
 
-The classes themselves, in ``resources/``, are generated from the models; ``kinds.py`` has what no field says.
+The classes in ``resources/`` are generated from the models; ``kinds.py`` adds behaviour that follows from no field.
 """
 
 from __future__ import annotations
@@ -28,46 +28,48 @@ from biot_provider.provider.secret_arguments import KEY as SECRETS
 from biot_provider.provider.secret_arguments import secret_names
 
 _PLATFORM = "__platform"
-"""Every state has it and no inputs do: known in a preview, it says that the outputs are those of the state."""
+"""An output that is never an input: if a preview knows it, the outputs are those of the state."""
 
 
 class DeclaredResource(Resource):
     """A resource as a program declares it."""
 
     _managed_by: ClassVar[tuple[str, str]]
-    """The module and the name of the class that manages resources of the kind, in the provider's process."""
+    """The module and name of the class that manages resources of this kind in the provider's process."""
 
     _instead_of_import: ClassVar[str]
-    """How a resource that exists is taken over."""
+    """How to take over an existing resource, in place of the option ``import_``."""
 
-    # What follows is generated.
+    # The generated classes set the following.
     _required: ClassVar[Collection[str]] = ()
     """Arguments without a default."""
 
     _optional: ClassVar[Collection[str]] = ()
-    """Arguments that, left out, are None in the outputs too."""
+    """Arguments that are None in the outputs if they are left out."""
 
     _paths: ClassVar[Collection[str]] = ()
     """Arguments that are paths."""
 
     _content: ClassVar[Collection[str]] = ()
-    """Arguments that name the content: a program that ignores changes of one leaves the content alone."""
+    """Arguments that define the content: ignoring changes of one of them leaves the content unchanged."""
 
     _content_digest: ClassVar[Collection[str]] = ()
-    """The input that follows from the content. No program gives it: where check is given it, the engine put it back,
-    since its changes are ignored."""
+    """The input that follows from the content.
+
+    Programs never give it: if check gets it, the engine restored it, since its changes are ignored.
+    """
 
     _secret_maps: ClassVar[Collection[str]] = ()
-    """Maps in the arguments: each value is a secret, so that a preview shows which one changes and never the value."""
+    """Maps whose values are marked secret one by one: a preview shows which one changes, but never its value."""
 
     _outputs: ClassVar[Collection[str]] = ()
-    """Outputs that are no arguments."""
+    """Outputs that are not arguments."""
 
     _lasting: ClassVar[Collection[str]] = ()
-    """Outputs that the platform sets at creation, and that no update changes."""
+    """Outputs that the platform sets at creation and no update changes."""
 
     _secret_outputs: ClassVar[Collection[str]] = ()
-    """Outputs that are secrets in state, whichever way they get there."""
+    """Outputs that are always secrets in state."""
 
     def __init__(self, resource_name: str, arguments: Mapping[str, Any], opts: pulumi.ResourceOptions | None) -> None:
         of_every = pulumi.ResourceOptions(
@@ -102,7 +104,7 @@ class DeclaredResource(Resource):
         self._updates, self._unset = updates, self._left_none(arguments)
         type_ = f"pulumi-python:{self._resource_type_name}"
         with program_frames():
-            # Past the SDK's class, which would pickle the provider, and so import it and all that it needs.
+            # Skips the SDK's class, which would pickle the provider, and so import it and all its dependencies.
             pulumi.CustomResource.__init__(self, type_, resource_name, properties, opts)
         attributes.take_over(properties)
 
@@ -113,25 +115,25 @@ class DeclaredResource(Resource):
         id: pulumi.Input[str],  # noqa: A002
         opts: pulumi.ResourceOptions | None = None,
     ) -> Self:
-        """Read a resource that exists, by its id as the class describes it; it is never changed and never deleted."""
+        """Read an existing resource by its id, which the class describes; it is never changed or deleted."""
         return cls._existing(resource_name, id, opts)
 
     @classmethod
     def _existing(
         cls, resource_name: str, id_: pulumi.Input[str], opts: pulumi.ResourceOptions | None, **arguments: Any
     ) -> Self:
-        """The resource of this id, declared with these arguments and none of the others."""
+        """Return the resource with this id, declared with only these arguments."""
         kind: Any = cls  # the generated class, which takes arguments as keywords
         opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id_))
         resource: Self = kind(resource_name, **{**dict.fromkeys(cls._required), **arguments}, opts=opts)
         return resource
 
     def _options(self, _arguments: Mapping[str, Any]) -> pulumi.ResourceOptions:
-        """The options of a resource with these arguments, where the program gives no others."""
+        """Return default options of a resource with these arguments, which the program's options override."""
         return pulumi.ResourceOptions()
 
     def _completed(self, resource_name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments with the resource's name where they have none, and paths as text."""
+        """Return the arguments with the resource's name as default for the name, and paths as text."""
         completed = dict(arguments)
         if "name" in completed and completed["name"] is None:
             completed["name"] = resource_name
@@ -140,23 +142,23 @@ class DeclaredResource(Resource):
         return completed
 
     def _left_none(self, arguments: Mapping[str, Any]) -> Collection[str]:
-        """The outputs that are None since their argument is, unless the engine says otherwise."""
+        """Return the outputs that are None because their argument is, unless the engine gives a value."""
         return {name for name in self._optional if arguments[name] is None}
 
     def _lasts(self, _old_outputs: Mapping[str, Any], _new_inputs: Mapping[str, Any]) -> Collection[str]:
-        """The outputs that an update from these to those leaves as they are."""
+        """Return the outputs that an update from ``_old_outputs`` to ``_new_inputs`` leaves unchanged."""
         return self._lasting
 
     def _output(self, name: str) -> pulumi.Output[Any]:
-        """The output of this name."""
+        """Return the output of this name."""
         try:
             output: pulumi.Output[Any] = vars(self)[name]
-        except KeyError:  # a transformation has taken the property away
+        except KeyError:  # a transformation has removed the property
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}") from None
         return output
 
     async def _previewed(self, name: str, attributes: Attributes) -> Settled:
-        """The output of a preview, in which the SDK takes whatever is None for unknown."""
+        """Return the output of a preview, in which the SDK treats None as unknown."""
         shown = await attributes.settled(name)
         if shown.is_known or shown.value is not None or self._updates is None:
             return shown
@@ -173,7 +175,7 @@ class DeclaredResource(Resource):
 
 
 class _Updates:
-    """The updates of one preview, which the engine answers with the new inputs alone: a hook sees the old outputs."""
+    """The updates of one preview: the engine returns only the new inputs, but a hook sees the old outputs."""
 
     _all: ClassVar[WeakKeyDictionary[Any, _Updates]] = WeakKeyDictionary()
 
@@ -186,7 +188,7 @@ class _Updates:
 
     @classmethod
     def of_this_preview(cls) -> _Updates:
-        """Return those of the running program: a process may run several, each with its own monitor."""
+        """Return the updates of the running program: a process may run several, each with its own monitor."""
         monitor = get_monitor()
         if monitor not in cls._all:
             cls._all[monitor] = cls()
@@ -197,16 +199,16 @@ class _Updates:
 
 
 def _native(kind: str, resource_name: str, opts: pulumi.ResourceOptions | None) -> pulumi.Alias | str:
-    """The resource as one of the native provider, which a stack may have it from."""
+    """Return an alias: the resource in the native provider, from which the stack may come."""
     type_ = f"biot:index:{kind}"
-    if opts is None or opts.parent is None:  # a text costs the SDK less than an alias
+    if opts is None or opts.parent is None:  # a URN as text costs the SDK less than an alias object
         return f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{type_}::{resource_name}"
     return pulumi.Alias(type_=type_)
 
 
 @functools.cache
 def pickled_by_name(module: str, name: str) -> str:
-    """The persisted reference to a provider: a class without attributes, pickled by its name, as the SDK writes it."""
+    """Return the persisted reference to a provider, as the SDK writes it: a class without attributes, by its name."""
     memoize = pickle.MEMOIZE
     words = [pickle.SHORT_BINUNICODE + bytes([len(word)]) + word.encode() + memoize for word in (module, name)]
     made = [*words, pickle.STACK_GLOBAL, memoize, pickle.EMPTY_TUPLE, pickle.NEWOBJ, memoize, pickle.STOP]
@@ -225,5 +227,5 @@ def _each_secret(values: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None) -
 
 
 def _whole(value: Any) -> Any:
-    """A number as the SDK gives it of a field of whole ones: on the wire there is no such type."""
+    """Return a whole float as an int: Pulumi's protocol has no integers."""
     return int(value) if isinstance(value, float) else value

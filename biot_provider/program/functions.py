@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def get_plugin(name: str) -> PluginInfo:
-    """Read one plugin by its bare name. Raises pulumi.RunError when there is none, or the platform refuses."""
+    """Read one plugin by its bare name. Raises pulumi.RunError if there is none, or the platform refuses."""
     with _reported():
         return _info(_client().get_plugin(name))
 
@@ -32,13 +32,13 @@ def list_plugins(
     sort: Sequence[Mapping[str, str]] = (),
     free_text: str | None = None,
 ) -> list[PluginInfo]:
-    """Read all plugins that fit, every page of them; by default all there are, in the order of their names.
+    """Read all matching plugins, from every page; by default all plugins, in the order of their names.
 
     :param filters: the platform's grammar, such as ``{"runtime": {"like": "python"}, "memorySize": {"gte": 512}}``.
     :param sort: such as ``[{"prop": "creationTime", "order": "DESC"}]``.
-    :param free_text: words, of which one must occur.
+    :param free_text: words, at least one of which must occur.
 
-    Raises pulumi.RunError when the platform refuses or cannot be reached.
+    Raises pulumi.RunError if the platform refuses or cannot be reached.
     """
     with _reported():
         return [_info(answer) for answer in _client().search_plugins(filters=filters, sort=sort, free_text=free_text)]
@@ -52,7 +52,7 @@ def get_public_key() -> PublicKey:
 
 @contextlib.contextmanager
 def _reported() -> Iterator[None]:
-    """End the program at an error with its one line and no traceback."""
+    """Let an error end the program with one line and no traceback."""
     try:
         yield
     except BiotError as error:

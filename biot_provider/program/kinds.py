@@ -1,7 +1,7 @@
-"""What each kind of resource does in a program beside what its fields say; the classes in ``resources/`` build on it.
+"""Behaviour of each kind of resource in a program that its fields do not define; the base of ``resources/``.
 
-The fields, their limits and their defaults are in the ``model.py`` of each kind; the provider's check finds what is
-wrong with an argument.
+The fields, their limits and their defaults are in the ``model.py`` of each kind; the provider's check validates the
+arguments.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class DeclaredPlugin(DeclaredResource):
         id: pulumi.Input[str],  # noqa: A002
         opts: pulumi.ResourceOptions | None = None,
     ) -> Self:
-        """Read a plugin that exists, by its bare name; it is never changed and never deleted."""
+        """Read an existing plugin by its bare name; it is never changed or deleted."""
         return cls._existing(resource_name, id, opts, name=id)
 
     def _left_none(self, arguments: Mapping[str, Any]) -> Collection[str]:
@@ -44,7 +44,7 @@ class DeclaredPlugin(DeclaredResource):
         return {*super()._left_none(arguments), *digest, *(("runtime", "handler") if image else ())}
 
     def _lasts(self, old_outputs: Mapping[str, Any], new_inputs: Mapping[str, Any]) -> Collection[str]:
-        """A version grows with the code."""
+        """Return the lasting outputs; the version lasts too while the code stays."""
         code_stays = all(old_outputs.get(name) == new_inputs.get(name) for name in ("code_digest", "image_tag"))
         return [name for name in self._lasting if code_stays or name != "version"]
 
@@ -57,7 +57,7 @@ class DeclaredPluginImage(DeclaredResource):
 
 
 class DeclaredServiceUser(DeclaredResource):
-    """An identity of a program outside the platform."""
+    """An identity for a program outside the platform."""
 
     _managed_by = "biot_provider.provider.service_user", "ServiceUserProvider"
     _instead_of_import = "run `biot-provider import NAME=ServiceUser:<uuid>`"
@@ -74,14 +74,14 @@ class DeclaredServiceUserKey(DeclaredResource):
 
 
 class DeclaredInterceptionSubscription(DeclaredResource):
-    """An interception by an endpoint of one's own."""
+    """An interception by your own endpoint."""
 
     _managed_by = "biot_provider.provider.interception_subscription", "InterceptionSubscriptionProvider"
     _instead_of_import = _DECLARE_ALONE
 
 
 class DeclaredNotificationSubscription(DeclaredResource):
-    """A notification of an endpoint of one's own."""
+    """A notification of your own endpoint."""
 
     _managed_by = "biot_provider.provider.notification_subscription", "NotificationSubscriptionProvider"
     _instead_of_import = _DECLARE_ALONE

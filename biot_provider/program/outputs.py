@@ -1,8 +1,8 @@
-"""The outputs of a resource, each made when a program reads it.
+"""The outputs of a resource, each created when a program reads it.
 
-Pulumi's SDK makes an output, which is a task and four futures, for each property of each resource, and looks at all of
-them each time one is done. A program reads few of a plugin's thirty. So what the engine answers is kept by name, in
-the place where the SDK would make the outputs of a resource. Where that is not the expected one, the SDK makes them.
+Pulumi's SDK creates an output, which is a task and four futures, for each property of each resource, and checks all of
+them each time one is done. A program reads few of a plugin's thirty. So where the SDK would create the outputs of a
+resource, this module keeps the engine's response by name. If the SDK's internals differ, the SDK creates the outputs.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ import pulumi
 from pulumi.runtime import rpc
 
 _TRANSFER, _RESOLVE = "transfer_properties", "resolve_outputs"
-"""The SDK's functions that make a resource's outputs, and that take the engine's answer apart and resolve each."""
+"""The SDK's functions that create a resource's outputs, and that resolve each from the engine's response."""
 
 
 class Settled(NamedTuple):
-    """An output once the engine has answered."""
+    """The value of an output after the engine has responded."""
 
     value: Any
     is_known: bool
@@ -33,15 +33,15 @@ class Settled(NamedTuple):
 
 
 class Attributes(dict[str, Any]):
-    """The ``__dict__`` of a resource: an output is there when it is looked up.
+    """The ``__dict__`` of a resource, which creates an output when it is looked up.
 
-    With ``shown`` it is what that makes of a name, else what the engine answers.
+    ``shown`` returns the output of a name; without it, the output has the engine's value.
     """
 
     def __init__(
         self, resource: pulumi.Resource, shown: Callable[[str, Attributes], Coroutine[Any, Any, Settled]] | None
     ) -> None:
-        super().__init__(vars(resource))  # what a class derived from ours has set before
+        super().__init__(vars(resource))  # attributes that a derived class has set before
         self._resource = resource
         self._shown = shown
         self._settled: dict[str, Settled] = {}
@@ -58,10 +58,10 @@ class Attributes(dict[str, Any]):
         return output
 
     def keys(self) -> dict_keys[str, Any]:
-        """The names of all attributes: by these a program exports a whole resource."""
+        """Return the names of all attributes, with which a program exports a whole resource."""
         return dict.fromkeys((*super().keys(), *self._names)).keys()
 
-    # A program that copies a resource, or looks into it, finds what it would find in a plain dict.
+    # A program that copies or inspects a resource sees the same as in a plain dict.
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.keys())
@@ -73,22 +73,22 @@ class Attributes(dict[str, Any]):
         return super().__contains__(name) or name in self._names
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The attribute of this name."""
+        """Return the attribute of this name."""
         try:
             return self[name]
         except KeyError:
             return default
 
     def items(self) -> dict_items[str, Any]:
-        """All attributes."""
+        """Return all attributes."""
         return {name: self[name] for name in self}.items()
 
     def values(self) -> dict_values[str, Any]:
-        """The values of all attributes."""
+        """Return the values of all attributes."""
         return {name: self[name] for name in self}.values()
 
     async def settled(self, name: str) -> Settled:
-        """What the engine answers. Raises what the registration of the resource raised."""
+        """Return the engine's value of this name. Raises the error of the resource's registration."""
         if name in self._made:
             output = self._made[name]
             return Settled(
@@ -110,19 +110,19 @@ class Attributes(dict[str, Any]):
         return self._settled[name]
 
     def resolvers(self, names: Collection[str]) -> dict[str, Callable[..., None]]:
-        """What the SDK calls with the engine's answer, by name."""
+        """Return, by name, the functions that the SDK calls with the engine's response."""
         self._names = names
         self._is_answered = asyncio.Future()
         _Registrations.of(self._is_answered.get_loop()).add(self["urn"], self["id"])
         return {name: functools.partial(self._resolve, name) for name in names}
 
     def answered(self, take_apart: Callable[[], None]) -> None:
-        """The engine has answered; ``take_apart`` calls the resolvers with it."""
+        """Accept the engine's response; ``take_apart`` calls the resolvers with it."""
         self._take_apart = take_apart
         self._let_go_on()
 
     def take_over(self, names: Collection[str]) -> None:
-        """Where the SDK has made the outputs, have these show what they are to be."""
+        """If the SDK has created the outputs itself, replace them by those that ``shown`` returns."""
         if self._is_answered is None:
             self._made = {name: self.pop(name) for name in names if name in self}
             self._names = self._made
@@ -138,7 +138,7 @@ class Attributes(dict[str, Any]):
     ) -> None:
         self._settled[name] = Settled(value, is_known, is_secret, {*(dependencies or ()), self._resource})
         self._failure = failure
-        self._let_go_on()  # whoever waits goes on when the SDK has resolved all of them
+        self._let_go_on()  # waiters continue when the SDK has resolved all outputs
 
     def _let_go_on(self) -> None:
         if self._is_answered is not None and not self._is_answered.done():
@@ -146,9 +146,9 @@ class Attributes(dict[str, Any]):
 
 
 class _Registrations:
-    """What the SDK waits for at the end of a program, in place of the URN and the id of each resource.
+    """A single future for which the SDK waits at the end of a program, in place of each resource's URN and id.
 
-    It looks at all outputs that it waits for each time one of them is done: the square of the number of resources.
+    The SDK checks all outputs that it waits for each time one is done: the square of the number of resources.
     """
 
     _all: ClassVar[WeakKeyDictionary[asyncio.AbstractEventLoop, _Registrations]] = WeakKeyDictionary()
@@ -159,7 +159,7 @@ class _Registrations:
 
     @classmethod
     def of(cls, loop: asyncio.AbstractEventLoop) -> _Registrations:
-        """Return those of a loop."""
+        """Return the registrations of an event loop."""
         return cls._all.setdefault(loop, cls())
 
     def add(self, urn: pulumi.Output[str], id_: pulumi.Output[str]) -> None:
@@ -182,14 +182,14 @@ class _Registrations:
 
 
 def known_secret(value: str) -> pulumi.Output[str]:
-    """A text as a secret: what ``pulumi.Output.secret`` gives for it, by one output in place of two."""
+    """Return a text as a secret, like ``pulumi.Output.secret``, but with one output instead of two."""
     settled: asyncio.Future[Settled] = asyncio.Future()
     settled.set_result(Settled(value, True, True, set()))
     return _output(settled)
 
 
 class _Part:
-    """A part of what is settled, to be awaited; unlike a coroutine it need not be."""
+    """An awaitable part of a settled value; unlike a coroutine, it need not be awaited."""
 
     def __init__(self, settled: asyncio.Future[Settled], index: int) -> None:
         self._settled = settled
@@ -206,7 +206,7 @@ def _output(settled: Awaitable[Settled]) -> pulumi.Output[Any]:
 
 
 def _make_outputs_when_read() -> None:
-    """Have the SDK leave the outputs of a resource with ``Attributes`` to these."""
+    """Make the SDK leave the outputs of a resource with ``Attributes`` to that class."""
     transfer: Any = getattr(rpc, _TRANSFER, None)
     resolve: Any = getattr(rpc, _RESOLVE, None)
     if _parameters(transfer)[:3] != ["res", "props", "custom"] or _parameters(resolve)[:1] != ["res"]:

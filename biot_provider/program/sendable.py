@@ -1,4 +1,4 @@
-"""Arguments that Pulumi can send: it would stop at others with its own traceback, and quote them."""
+"""Checks that Pulumi can send arguments: it would stop at others with a traceback that quotes them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _PLAIN = (str, int, float, dict, list, type(None))
 
 
 def sendable(kind: str, resource_name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a resource, those of classes such as ``CorsArgs`` as maps.
+    """Return the arguments of a resource, with objects of classes such as ``CorsArgs`` as maps.
 
-    Raises pulumi.RunError with every value in them that cannot be sent. A value that is an output is examined when it
-    is known, and fails then.
+    Raises pulumi.RunError with every value in them that cannot be sent. The value of an output is checked when it is
+    known, and fails then.
     """
     place = f"{kind} {resource_name!r}"
     _refuse(place, {"resource_name": resource_name, **_declared(arguments)})
@@ -41,7 +41,7 @@ def _sent(place: str, path: str, value: Any, depth: int = 0) -> Any:
 
         return pulumi.Output.from_input(value).apply(known)
     if depth > MAX_DEPTH:
-        return value  # which is refused
+        return value  # refused
     if is_input_type(type(value)):
         value = input_type_to_dict(value)
     if isinstance(value, Mapping):
@@ -58,6 +58,6 @@ def _refuse(place: str, arguments: Mapping[str, Any]) -> None:
 
 
 def _is_later(value: object) -> bool:
-    if isinstance(value, _PLAIN):  # which is most of them, and quick to say
+    if isinstance(value, _PLAIN):  # the most frequent case, and quick to test
         return False
     return isinstance(value, pulumi.Output) or inspect.isawaitable(value)

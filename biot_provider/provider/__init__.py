@@ -1,1 +1,1 @@
-"""The Pulumi side: each resource's declaration and lifecycle, and what all resources share."""
+"""The adapter for Pulumi's dynamic providers, and the classes to which state refers."""

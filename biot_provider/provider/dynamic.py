@@ -1,6 +1,6 @@
-"""Pulumi's dynamic providers: each operation decodes properties, has its kind work on models, and encodes the result.
+"""Pulumi's dynamic providers: each operation decodes properties, runs its kind on models, and encodes the result.
 
-An error leaves as one line that stands alone; the frames of a traceback are shown when BIOT_LOG is ``debug``.
+An error is reported as one line; the frames of a traceback are shown only when BIOT_LOG is ``debug``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from pulumi.output import Unknown as PulumiUnknown
 from pulumi.runtime.rpc import wrap_rpc_secret
 
 from biot_provider.api.request_log import is_debugging
-from biot_provider.errors import DEFECT, BiotError, coded
+from biot_provider.errors import DEFECT, BiotError, Notice, coded
 from biot_provider.lifecycle.codec import LEAVES, UNKNOWN, Secret, Unknown, without_secrets
 from biot_provider.lifecycle.connection import Connection
 from biot_provider.lifecycle.fields import Mark, marked
@@ -52,13 +52,13 @@ from biot_provider.provider.secret_arguments import SecretArguments, redact_secr
 ResultT = TypeVar("ResultT")
 
 _MAX_THREADS = 256
-"""Operations at once in this process; more wait."""
+"""Maximum simultaneous operations in this process; more have to wait."""
 
 _PULUMI_UNKNOWN = PulumiUnknown()
 
 
 class _Shown(Exception):  # noqa: N818
-    """What the engine prints of an error: ``BioT: <the line>``, for it prints the class and its module too."""
+    """An error that the engine prints as ``BioT: <the line>``, since it prints the class and its module too."""
 
 
 _Shown.__name__ = _Shown.__qualname__ = "BioT"
@@ -66,7 +66,7 @@ _Shown.__module__ = "builtins"
 
 
 def operation(method: Callable[..., ResultT]) -> Callable[..., ResultT]:
-    """Let an error leave as one line that stands alone; any other error is a defect, shown with its frames.
+    """Report our errors as one line, and any other error as a defect, with its frames.
 
     Pulumi prints the whole traceback of whatever is raised, so this process prints none.
     """
@@ -85,7 +85,7 @@ def operation(method: Callable[..., ResultT]) -> Callable[..., ResultT]:
             debugging = is_debugging(os.environ)
             frames = "".join(traceback.format_tb(error.__traceback__, limit=50))
             text = coded(f"a defect of biot-provider, please report it: {type(error).__name__}\n{frames}", DEFECT)
-            # The text of such an error may hold what no log should: it is shown only when debugging.
+            # The text of such an error may contain secrets: it is shown only when debugging.
             text += secrets.redact_all(str(error)) if debugging else "(set BIOT_LOG=debug to see the error's own text)"
         sys.tracebacklimit = 0
         with secrets.redacting():
@@ -100,10 +100,10 @@ class DynamicProvider(ResourceProvider):
     State holds a reference to the class of each kind, without attributes.
     """
 
-    serialize_as_secret_always = False  # it is a class's name, and one decryption per resource would be its price
+    serialize_as_secret_always = False  # only a class's name; as a secret it would cost one decryption per resource
 
     kind_path: ClassVar[str]
-    """Where the kind is, ``module:class``: a program imports this class for its name, and the kind is much more."""
+    """The kind, as ``module:class``: a program imports this class only for its name, and must not import the kind."""
 
     connection: Connection
     kind: ResourceKind[Any, Any]
@@ -111,19 +111,19 @@ class DynamicProvider(ResourceProvider):
     def configure(self, req: ConfigureRequest) -> None:
         """Read the connection's configuration. Pulumi calls this once per process, before anything else.
 
-        This process is the provider's own, and the engine shows its user all that is written to standard error:
-        whatever a library has to say there may hold a secret.
+        This process belongs to the provider, and the engine shows its standard error to the user: a library's output
+        there may contain a secret.
         """
         warnings.simplefilter("ignore")
         logging.disable()
-        gc.freeze()  # what is imported by now stays, and need not be gone through for garbage again and again
+        gc.freeze()  # imported objects stay, so the garbage collector need not scan them again and again
         send_changed_paths()
         let_more_run_at_once(_MAX_THREADS)
         self.connect(Connection.configured(req.config.get))
 
     @classmethod
     def kind_type(cls) -> ResourceKind[Any, Any]:
-        """The kind, for one run."""
+        """Return the kind, for one run."""
         kind: Callable[[], ResourceKind[Any, Any]] = pkgutil.resolve_name(cls.kind_path)
         return kind()
 
@@ -131,7 +131,7 @@ class DynamicProvider(ResourceProvider):
         """Begin a run over this connection."""
         self.connection = connection
         self.kind = self.kind_type()
-        self._operations: Operations[Any, Any] = Operations(self.kind, connection, report)
+        self._operations: Operations[Any, Any] = Operations(self.kind, connection, show)
         self._content = marked(self.kind.inputs, Mark.CONTENT)
         self._content_digests = marked(self.kind.inputs, Mark.CONTENT_DIGEST)
 
@@ -140,8 +140,8 @@ class DynamicProvider(ResourceProvider):
         """See ``Operations``."""
         checked = self._operations.check(self._state(_olds), _decoded(news))
         if checked.problems:
-            # They name no property on Pulumi's side, since the engine prints the whole value of a property it is given
-            # the name of, secrets included; the text begins with the property's path.
+            # Failures name no property for Pulumi, since the engine prints the whole value of a named property, secrets
+            # included; the text begins with the property's path.
             return CheckResult(news, [CheckFailure("", str(problem)) for problem in checked.problems])
         return CheckResult(_encoded(checked.inputs), [])
 
@@ -169,10 +169,10 @@ class DynamicProvider(ResourceProvider):
 
     @operation
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """See ``Operations``.
+        """See ``Operations``. The next update creates a resource again that is gone.
 
-        A resource that is gone is made anew by the next update. Of a ``get`` and an import that find nothing the engine
-        would make a resource without outputs: raises LifecycleError for these.
+        Raises LifecycleError for a ``get`` or an import that finds nothing: the engine would create a resource without
+        outputs.
         """
         known = self._state(props)
         found = self._operations.read(id_, known)
@@ -198,30 +198,30 @@ class DynamicProvider(ResourceProvider):
     def _without_ignored(
         self, old: Mapping[str, Any], given: dict[str, Any], ignored: Collection[str]
     ) -> dict[str, Any]:
-        """The inputs, where their changes are ignored as the state has them."""
+        """Return the inputs, with the state's values for those whose changes are ignored."""
         if not ignored:
             return given
         return with_ignored(given, without_secrets(self._operations.declared(old)), ignored)
 
     def _state(self, properties: Mapping[str, Any]) -> dict[str, Any]:
-        """What the engine has kept: a state without a reference to the class is the native provider's, in its names."""
+        """Return the state from the engine; without a class reference it is the native provider's, in camel case."""
         plain = _decoded(properties)
         return plain if PROVIDER_KEY in properties else snake_case(plain, self.kind.inputs, self.kind.state)
 
 
 def _is_moved(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
-    """Whether the state is one of the native provider: its end needs one of this provider, which an update makes."""
+    """Return whether the state is the native provider's: before its deletion an update must convert it."""
     return PROVIDER_KEY in news and PROVIDER_KEY not in olds
 
 
-def report(line: str) -> None:
-    """Show one line to the user; it must name its resource."""
-    sys.stderr.write(redact_secrets(line) + "\n")
+def show(notice: Notice) -> None:
+    """Show one line to the user."""
+    sys.stderr.write(redact_secrets(str(notice)) + "\n")
     sys.stderr.flush()
 
 
 def _decoded(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Properties without the engine's own marks."""
+    """Return properties without the engine's marks."""
     return {
         key: _mapped(value, PulumiUnknown, lambda _: UNKNOWN)
         for key, value in properties.items()
@@ -230,7 +230,7 @@ def _decoded(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _encoded(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Properties with the engine's own marks."""
+    """Return properties with the engine's marks."""
     return dict(_mapped(properties, (Secret, Unknown), _engines_mark))
 
 
@@ -239,7 +239,7 @@ def _engines_mark(value: Secret | Unknown) -> Any:
 
 
 def _mapped(value: Any, kind: type | tuple[type, ...], convert: Callable[[Any], Any], depth: int = 0) -> Any:
-    """The value, with each of this kind inside converted; what is nested too deep stays: the check refuses it."""
+    """Return the value with each object of ``kind`` converted; too deep values stay, as the check refuses them."""
     if type(value) in LEAVES:
         return value
     if isinstance(value, kind):

@@ -1,8 +1,7 @@
-"""What Pulumi's host of dynamic providers leaves out: of a diff, which properties changed and which are ignored; and
-more than four operations at once.
+"""Additions to Pulumi's host of dynamic providers: changed and ignored properties, and more threads.
 
-The host is the process this runs in, ``python -m pulumi.dynamic``. Where its parts are not the expected ones, it works
-as it is: ``replace_on_changes`` then has nothing to match, and four operations run at once.
+The host is the current process, ``python -m pulumi.dynamic``. If its internals differ from the expected ones, it stays
+unchanged: ``replace_on_changes`` then matches nothing, and four operations run at once.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from biot_provider.errors import InputError
 from biot_provider.lifecycle.paths import changed_paths
 
 _DIFF = threading.local()
-"""The host answers a diff in the thread that called it."""
+"""Per thread, since the host responds to a diff in the thread that called it."""
 
 
 class _DiffResponse:
@@ -36,7 +35,7 @@ class _DiffResponse:
 
 
 def send_changed_paths() -> None:
-    """Have the host send the changed paths with each diff. Called when a provider is configured in its process."""
+    """Make the host send the changed paths with each diff. Called when a provider is configured in its process."""
     host = sys.modules["__main__"]
     proto = getattr(host, "proto", None)
     original = getattr(proto, "DiffResponse", None)
@@ -46,9 +45,9 @@ def send_changed_paths() -> None:
 
 
 def let_more_run_at_once(threads: int) -> None:
-    """Have the host's pool grow to so many threads, as the engine's ``--parallel`` asks for; called in one of them.
+    """Let the host's pool grow to so many threads, since the engine's ``--parallel`` needs them; called in one of them.
 
-    What bounds the load on the platform is the limit of requests at once.
+    The limit of simultaneous requests bounds the load on the platform.
     """
     frame = sys._getframe().f_back
     while frame is not None:
@@ -60,18 +59,18 @@ def let_more_run_at_once(threads: int) -> None:
 
 
 def report_changes(olds: Mapping[str, Any], news: Mapping[str, Any], names: Iterable[str]) -> None:
-    """Name what a diff found, each property and the parts of it that differ: what the engine shows, and replaces on.
+    """Report each changed property and its changed parts, which the engine shows and for which it may replace.
 
-    To be called last, so that no error leaves the names for another diff of this thread.
+    Call it last, so that after an error no paths remain for another diff of this thread.
     """
     _DIFF.changed = changed_paths(olds, news, names)
 
 
 def refuse_unseen_ignore(what: str, content: Collection[str], digest: str, ignored: Collection[str]) -> None:
-    """Stop when a transformation ignores changes of what names the content, but not of the content's digest.
+    """Raise InputError if a transformation ignores changes of the content's argument, but not of its digest.
 
-    The resource's class adds the digest where the resource itself is given the option; what is added later it cannot
-    see. Raises InputError.
+    The resource's class adds the digest to the option that the resource is given, but does not see options that are
+    added later.
     """
     named = [name for name in content if name in ignored]
     if named and digest not in ignored and "*" not in ignored:
@@ -83,7 +82,7 @@ def refuse_unseen_ignore(what: str, content: Collection[str], digest: str, ignor
 
 
 def ignored_changes() -> Collection[str]:
-    """The option as the engine sent it to this thread with a diff or an update: the host hands on all but this."""
+    """Return the option that the engine sent with this thread's diff or update; the host does not pass it on."""
     frame = sys._getframe().f_back
     while frame is not None:
         request: Any = frame.f_locals.get("request")

@@ -1,7 +1,7 @@
-"""What a program gave as a secret: the engine keeps it so, but hands the value to this provider without its mark.
+"""Arguments that a program gave as secrets: the engine keeps them secret, but passes their values on without the mark.
 
-The resource's class notes the names of such arguments in a property that the engine hides, and nothing that an
-operation prints, its error among it, shows their values.
+The resource's class records the names of such arguments in a property that the engine hides, and no line or error of an
+operation shows their values.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ KEY = "__secrets"
 """The property, persisted in state: names of arguments."""
 
 _ALWAYS = frozenset({"environment_variables", "build_args", "secret_key"})
-"""Whose values no text of ours names by itself."""
+"""Arguments that are always secret; our own texts never quote their values."""
 
 _NOTHING = Redaction(())
 _redaction: ContextVar[Redaction] = ContextVar("redaction", default=_NOTHING)
 
 
 def secret_names(arguments: Mapping[str, Any]) -> pulumi.Output[list[str] | None] | None:
-    """The names of the arguments that are secrets, or hold one; None where there is none."""
+    """Return the names of the arguments that are secrets, or contain one; None if there are none."""
     outputs = {
         name: found for name, value in arguments.items() if name not in _ALWAYS and (found := [*_outputs(value)])
     }
@@ -41,7 +41,7 @@ def secret_names(arguments: Mapping[str, Any]) -> pulumi.Output[list[str] | None
 
 
 def _outputs(value: Any) -> Iterator[pulumi.Output[Any]]:
-    """Every output inside; whatever else is awaited is no secret, and can be awaited only once."""
+    """Yield every output inside; other awaitables are never secret, and can be awaited only once."""
     if isinstance(value, pulumi.Output):
         yield value
     elif isinstance(value, Mapping):
@@ -55,7 +55,7 @@ def _outputs(value: Any) -> Iterator[pulumi.Output[Any]]:
 
 
 def redact_secrets(text: str) -> str:
-    """The text without the values of arguments that the resource of this operation has as secrets."""
+    """Return the text without the values of this operation's secret arguments."""
     return _redaction.get()(text)
 
 
@@ -70,7 +70,7 @@ class SecretArguments:
 
     @contextmanager
     def redacting(self) -> Iterator[None]:
-        """Have ``redact_secrets`` know them meanwhile."""
+        """Let ``redact_secrets`` redact them within the block."""
         before = _redaction.set(self._declared)
         try:
             yield
@@ -78,11 +78,11 @@ class SecretArguments:
             _redaction.reset(before)
 
     def redact_all(self, text: str) -> str:
-        """A text that nobody has written for a user, without any value that is always a secret either."""
+        """Return a text that was not written for users, also without the values of arguments that are always secret."""
         return Redaction(texts(self._all))(text)
 
     def kept_in(self, result: Any) -> Any:
-        """An operation's result, with their names in the properties that the engine keeps."""
+        """Return an operation's result, with the arguments' names in the properties that the engine keeps."""
         if isinstance(result, CheckResult):
             result.failures = [CheckFailure(f.property, self._declared(f.reason)) for f in result.failures or ()]
         if self._names:
@@ -95,5 +95,5 @@ class SecretArguments:
 
 
 def without_names(properties: Any) -> Any:
-    """Properties as the lifecycles take them."""
+    """Return properties without the names of secret arguments, as the operations need them."""
     return {k: v for k, v in properties.items() if k != KEY} if isinstance(properties, dict) else properties

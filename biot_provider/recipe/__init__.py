@@ -1,1 +1,1 @@
-"""How sources become a package: locked dependencies and build commands, known by a digest before anything is built."""
+"""How sources become a package: locked dependencies, build commands, and a digest known before the build."""

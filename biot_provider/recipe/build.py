@@ -1,4 +1,4 @@
-"""Builds a package of its sources, once for each digest."""
+"""Builds a package from its sources, once for each digest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from biot_provider.errors import PackagingError
+from biot_provider.errors import Notice, PackagingError
 from biot_provider.package.known_files import forget_all
 from biot_provider.package.package import Package, read_package, reread_package, write_zip
 from biot_provider.package.source import opened
@@ -23,21 +23,21 @@ from biot_provider.recipe.node_modules import MODULES, node_paths
 from biot_provider.recipe.run import FailedRunError, Runner
 from biot_provider.recipe.sources import MAX_SOURCE_BYTES, Sources, read_sources
 
-Report = Callable[[str], None]
+Show = Callable[[Notice], None]
 
 _BUILT = "built"
 _SOURCE = "source"
 _OWN_ENTRIES = frozenset({"tmp", "lock", "tools", _SOURCE, INSTALLED})
-"""What this module has in a build's folder."""
+"""The entries that this module creates in a build's folder."""
 
 _LOCKS: dict[str, threading.Lock] = {}
-"""By digest: threads that need the same package build it once. Two processes may both build it; the bytes are equal."""
+"""Locks by digest: threads build the same package once. Two processes may both build it, with equal bytes."""
 
 
-def build_package(sources: Sources, report: Report = lambda _line: None) -> Package:
+def build_package(sources: Sources, show: Show = lambda _notice: None) -> Package:
     """Return the package that is built of the sources: from the cache, or built now, which is reported.
 
-    Raises PackagingError, naming what is missing or wrong and what to do; of a command that failed, its last lines.
+    Raises PackagingError, which names the problem and what to do, and has the last lines of a failed command.
     """
     cache = user_cache()
     place = str(sources.recipe.folder)
@@ -46,10 +46,10 @@ def build_package(sources: Sources, report: Report = lambda _line: None) -> Pack
             try:
                 return _read(path, place)
             except PackagingError:
-                cache.remove(_BUILT, sources.digest)  # damaged, or gone at this moment
+                cache.remove(_BUILT, sources.digest)  # damaged, or deleted meanwhile
         started = time.monotonic()
-        path = _build(sources, cache, report)
-        report(f"built in {time.monotonic() - started:.1f} s")
+        path = _build(sources, cache, show)
+        show(Notice(f"built in {time.monotonic() - started:.1f} s"))
         return _read(path, place)
 
 
@@ -57,21 +57,21 @@ def _read(path: Path, place: str) -> Package:
     return reread_package(path, limit=MAX_SOURCE_BYTES, name=f"what was built of {place}")
 
 
-def _build(sources: Sources, cache: Cache, report: Report) -> Path:
+def _build(sources: Sources, cache: Cache, show: Show) -> Path:
     recipe = sources.recipe
     with tempfile.TemporaryDirectory(prefix="biot-build-", ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
         runner = Runner.new(folder, str(recipe.folder))
         parts = [sources.files if recipe.command is None else _run_command(sources, recipe.command, cache, runner)]
         if sources.lock is not None and (recipe.keeps_sources or recipe.language == "python"):
-            dependencies = lambda_dependencies(sources.lock, recipe.runtime, cache, runner, report)
+            dependencies = lambda_dependencies(sources.lock, recipe.runtime, cache, runner, show)
             parts += [dependencies] if dependencies.files else []
         _refuse_common_files(recipe.folder, parts)
         return cache.add(_BUILT, sources.digest, lambda file: write_zip(parts, file, compression=zipfile.ZIP_STORED))
 
 
 def _run_command(sources: Sources, command: str, cache: Cache, runner: Runner) -> Package:
-    """Run the build command in a copy of the sources, and return what it wrote."""
+    """Run the build command in a copy of the sources, and return its output as a package."""
     recipe, place = sources.recipe, str(sources.recipe.folder)
     stage = runner.folder / _SOURCE
     _copy(sources.files, stage)
@@ -99,7 +99,7 @@ def _run_command(sources: Sources, command: str, cache: Cache, runner: Runner) -
 
 
 def _output(sources: Sources, stage: Path, command: str) -> Package:
-    """Return what a command wrote into the copy of the sources."""
+    """Return the package that a command wrote into the copy of the sources."""
     recipe, place = sources.recipe, str(sources.recipe.folder)
     output = stage / (recipe.output or ".")
     if not output.exists():
@@ -110,7 +110,7 @@ def _output(sources: Sources, stage: Path, command: str) -> Package:
         raise PackagingError(f"{place}: output {recipe.output} leads out of the folder", "BIOT-3113")
     without: frozenset[str] = frozenset()
     if recipe.keeps_sources and sources.lock is not None:
-        # Dependencies for development and of this machine lie there, and manifests that an ignore file leaves out.
+        # The copy also has dependencies for development and this machine, and manifests that an ignore file leaves out.
         kept = {file.path for file in sources.files.files}
         without = frozenset({f"/{MODULES}", *(f"/{name}" for name in sources.lock.files if name not in kept)})
     try:

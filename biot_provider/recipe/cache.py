@@ -1,8 +1,8 @@
-"""What was built is kept in the user's cache folder, by digest, so that it is built once on a machine.
+"""Keeps built packages in the user's cache folder, by digest, so that each is built once on a machine.
 
-An entry appears under its name only when it is whole, by a rename: processes that build the same at the same time, or
-that are killed while they build, leave nothing that is half made. Entries that were not used for longest go when there
-is too much; none goes that was used a moment ago, since another process may be about to read it.
+An entry gets its name, by a rename, only when it is complete: processes that build the same package at the same time,
+or are killed during a build, leave no partial entries. If the cache is too big, the least recently used entries are
+deleted, but none that was used a moment ago, since another process may be about to read it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from biot_provider.package import known_files
 from biot_provider.package.cache_folder import FOLDER_VARIABLE, cache_folder
 
 MAX_BYTES = 2 * 1024**3
-"""Bytes of all entries, at most, but for those in use."""
+"""Maximum total bytes of the entries, not counting those in use."""
 
 _IN_USE_SECONDS = 3600.0
 _ENDING = ".zip"
@@ -37,26 +37,26 @@ class CacheEntry(NamedTuple):
 
 
 class Cache:
-    """Files by kind and digest, below one folder that is made when it is needed."""
+    """Files by kind and digest, below one folder that is created when needed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def find(self, kind: str, digest: str) -> Path | None:
-        """Return the file of an entry, which counts as used now; None where there is none."""
+        """Return the file of an entry, which then counts as used now; None if there is none."""
         path = self._path(kind, digest)
         try:
-            # Not each time: by its time it is known not to have changed.
+            # Not at every use: known_files recognises an unchanged file by its time.
             if time.time() - path.stat().st_mtime > _IN_USE_SECONDS / 2:
                 os.utime(path)
         except FileNotFoundError:
             return None
-        except OSError:  # a cache that can only be read serves all the same
+        except OSError:  # a read-only cache is still useful
             return path if path.is_file() else None
         return path
 
     def add(self, kind: str, digest: str, write: Callable[[IO[bytes]], object]) -> Path:
-        """Return the file of a new entry, once ``write`` has written all of it. Raises PackagingError."""
+        """Return the file of a new entry, after ``write`` has written it completely. Raises PackagingError."""
         path = self._path(kind, digest)
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ class Cache:
                 write(file)
                 file.flush()
                 os.fsync(file.fileno())
-            with contextlib.suppress(PermissionError):  # on Windows, where another process reads an equal one
+            with contextlib.suppress(PermissionError):  # on Windows, if another process is reading an equal entry
                 draft.replace(path)
             if not path.is_file():
                 raise PackagingError(
@@ -83,15 +83,15 @@ class Cache:
         return path
 
     def remove(self, kind: str, digest: str) -> None:
-        """Drop an entry that turned out to be damaged."""
+        """Delete an entry that turned out to be damaged."""
         self._path(kind, digest).unlink(missing_ok=True)
 
     def entries(self) -> list[CacheEntry]:
-        """Return every file of the cache, the one used last at the end; drafts count too."""
+        """Return every file of the cache, the most recently used last; unfinished files count too."""
         return sorted(self._entries(), key=lambda entry: entry.used)
 
     def trim(self, limit: int = MAX_BYTES) -> None:
-        """Drop the entries that were not used for longest until the rest has at most so many bytes."""
+        """Delete the least recently used entries until the rest has at most ``limit`` bytes."""
         entries = self.entries()
         total = sum(entry.size for entry in entries)
         for entry in entries:
@@ -103,7 +103,7 @@ class Cache:
                 total -= entry.size
 
     def clear(self) -> list[CacheEntry]:
-        """Drop every entry, and return those that were dropped."""
+        """Delete every entry, and return the deleted ones."""
         dropped = []
         for entry in self.entries():
             with contextlib.suppress(OSError):

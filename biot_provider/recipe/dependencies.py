@@ -1,4 +1,4 @@
-"""The dependencies that a lock file names, installed once on a machine: for AWS Lambda, and for build commands."""
+"""Installs the dependencies of a lock file, once on a machine: for AWS Lambda, and for build commands."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from biot_provider.errors import PackagingError, coded
+from biot_provider.errors import Notice, PackagingError
 from biot_provider.package.package import Package, read_package, write_zip
 from biot_provider.recipe.cache import Cache
+from biot_provider.recipe.local_packages import local_packages, refuse_local
 from biot_provider.recipe.lock_files import LockFile
 from biot_provider.recipe.node_modules import MODULES, install_modules
 from biot_provider.recipe.python_wheels import install_wheels
@@ -22,7 +23,7 @@ from biot_provider.recipe.size import refuse_too_much
 from biot_provider.recipe.sources import MAX_SOURCE_BYTES, dependencies_digest, recipe_digest
 
 INSTALLED = "installed"
-"""The folder of a build that dependencies are installed into."""
+"""The folder of a build into which dependencies are installed."""
 
 _FOR_LAMBDA, _FOR_COMMANDS = "dependencies", "development"
 _EMPTY_ZIP_BYTES = 22
@@ -30,7 +31,7 @@ _LOCKS: dict[str, threading.Lock] = {}
 
 
 def lambda_dependencies(
-    lock: LockFile, runtime: str, cache: Cache, runner: Runner, report: Callable[[str], None]
+    lock: LockFile, runtime: str, cache: Cache, runner: Runner, show: Callable[[Notice], None]
 ) -> Package:
     """Return the dependencies for AWS Lambda as a package. Raises PackagingError."""
     digest = dependencies_digest(lock, runtime)
@@ -40,20 +41,21 @@ def lambda_dependencies(
             try:
                 return _read(known)
             except PackagingError:
-                cache.remove(_FOR_LAMBDA, digest)  # damaged, or gone at this moment
+                cache.remove(_FOR_LAMBDA, digest)  # damaged, or deleted meanwhile
         target = runner.folder / INSTALLED
         target.mkdir()
         if runtime.startswith("python"):
             unnamed = install_wheels(lock, runtime, target, runner)
             if unnamed:
-                report(
-                    coded(
-                        f"warning: {lock.name} does not name {', '.join(unnamed)}, which it needs: another machine may"
-                        " get another version; compile the file with all that it needs",
+                show(
+                    Notice(
+                        f"{lock.name} does not name {', '.join(unnamed)}, which it needs: another machine may get"
+                        " another version; compile the file with all that it needs",
                         "BIOT-3144",
                     )
                 )
         else:
+            refuse_local(lock)
             install_modules(lock, target, runner, for_lambda=True)
             for file in lock.files:
                 (target / file).unlink(missing_ok=True)
@@ -62,13 +64,19 @@ def lambda_dependencies(
 
 
 def install_for_command(lock: LockFile, stage: Path, cache: Cache, runner: Runner) -> None:
-    """Put packages of Node.js, those for development too, beside the sources of a command. Raises PackagingError."""
+    """Install Node.js packages, with those for development, beside a command's sources. Raises PackagingError."""
+    if local_packages(lock, with_dev=True):
+        # Their tool copies them, and their content is in no digest of the lock file.
+        install_modules(lock, stage, runner, for_lambda=False)
+        return
     digest = recipe_digest([dependencies_digest(lock, "nodejs"), sys.platform, platform.machine()])
     known = cache.find(_FOR_COMMANDS, digest)
     if known is not None:
         try:
             with tarfile.open(known) as archive:
-                archive.extraction_filter = lambda member, _path: member  # it was written below, links and all
+                archive.extraction_filter = lambda member, _path: (
+                    member
+                )  # this function wrote the archive itself, links included
                 archive.extractall(stage)  # noqa: S202
             return
         except (tarfile.TarError, OSError, EOFError):
@@ -90,7 +98,7 @@ def _read(path: Path) -> Package:
 
 
 def _pack(folder: Path, file: IO[bytes]) -> None:
-    """Write a folder into the cache; an empty one is an empty .zip."""
+    """Write a folder into the cache; an empty folder becomes an empty .zip."""
     is_empty = not any(path.is_file() for path in folder.rglob("*"))
     packages = [] if is_empty else [read_package(folder, limit=MAX_SOURCE_BYTES)]
     write_zip(packages, file, compression=zipfile.ZIP_STORED)

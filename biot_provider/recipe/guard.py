@@ -1,8 +1,8 @@
-"""Runs a builder, and ends it with all that it started and wrote as soon as the process that wants the image is gone.
+"""Runs a builder, and when the process that waits for it is gone, ends the builder and cleans up after it.
 
 Run as a script, with the standard library alone: ``guard.py FOLDER INPUT COMMAND...``, FOLDER being the build's own,
-and INPUT the file that the builder reads. Its own input is a pipe that nobody writes to: it ends with the process that
-holds the other end, however that came to its end.
+and INPUT the file that the builder reads. Its own standard input is a pipe to which nobody writes: the pipe closes when
+the process at the other end is gone, however that process ended.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 import threading
 
 _TERMINATION_SECONDS = 2.0
-"""How long a builder may tidy up before it is killed."""
+"""How long a builder may clean up before it is killed."""
 _CALLER_IS_GONE = threading.Event()
 
 

@@ -1,4 +1,4 @@
-"""Finds the lock file beside the code, and reads which versions it names."""
+"""Finds the lock file beside the code, and reads the versions in it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from biot_provider.api.redaction import redact
 from biot_provider.errors import PackagingError
 from biot_provider.package.source_file import reading
 from biot_provider.recipe.recipe import AUTO, NONE, Recipe
@@ -26,7 +27,7 @@ _KINDS = {
     "npm-shrinkwrap.json": NPM,
     "package-lock.json": NPM,
 }
-"""By name, the first that is there counts."""
+"""The tool of each file name; the first existing file counts."""
 _LANGUAGES = {UV: "python", PIP: "python", NPM: "nodejs", PNPM: "nodejs"}
 _WITH = {
     UV: ("pyproject.toml", "uv.toml"),
@@ -34,7 +35,7 @@ _WITH = {
     NPM: ("package.json", ".npmrc"),
     PNPM: ("package.json", ".npmrc", "pnpm-workspace.yaml", ".pnpmfile.cjs"),
 }
-"""What the tool reads beside its lock file."""
+"""The files that each tool reads beside its lock file."""
 _OTHERS = {
     "yarn.lock": "Yarn's lock file is not read: use npm's or pnpm's, or give a command",
     "bun.lock": "Bun's lock file is not read: use npm's or pnpm's, or give a command",
@@ -48,24 +49,24 @@ _WRITES = {"python": "`uv lock`, or a requirements.txt with hashes", "nodejs": "
 
 @dataclass(frozen=True)
 class LockFile:
-    """A lock file, with what its tool reads beside it."""
+    """A lock file, with the files that its tool reads beside it."""
 
     name: str
     kind: str
     place: str
-    """The folder, as messages name it."""
+    """The folder's name in messages."""
     files: Mapping[str, bytes]
 
     @property
     def text(self) -> str:
-        """The lock file's text. Raises PackagingError where it is none."""
+        """The lock file's text. Raises PackagingError if the file is not text."""
         try:
-            return self.files[self.name].decode()
+            return self.files[self.name].decode("utf-8-sig")
         except UnicodeDecodeError:
             raise PackagingError(f"{self.place}: {self.name} is not UTF-8: write it again", "BIOT-3107") from None
 
     def versions(self, *, with_dev: bool = False) -> dict[str, str]:
-        """Return the version of each distribution by its name; several are joined. Raises PackagingError."""
+        """Return the version of each distribution by name; several versions are joined. Raises PackagingError."""
         try:
             found = dict(_joined(_READERS[self.kind](self, with_dev)))
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
@@ -78,9 +79,9 @@ class LockFile:
 
 
 def find_lock_file(recipe: Recipe) -> LockFile | None:
-    """Return the lock file that a recipe names, or the one that lies beside the code; None where nothing is locked.
+    """Return the lock file that a recipe names, or the one beside the code; None if nothing is locked.
 
-    Raises PackagingError when it is missing, one too many, or of another language.
+    Raises PackagingError if it is missing, ambiguous, or for another language.
     """
     folder, wanted = recipe.folder, recipe.dependencies
     if wanted == NONE:
@@ -110,6 +111,15 @@ def find_lock_file(recipe: Recipe) -> LockFile | None:
     return None
 
 
+def denied(place: str, status: str) -> PackagingError:
+    """Return the error about an index or registry that gives nothing to this machine."""
+    return PackagingError(
+        f"{place}: the index answers {status}: it wants credentials, or refuses those that it gets",
+        "BIOT-3145",
+        advice="give it the credentials as its tool reads them (.npmrc, .netrc, UV_INDEX_..., pip.conf)",
+    )
+
+
 def _named(recipe: Recipe, name: str) -> LockFile:
     kind = _KINDS.get(name) or (PIP if name.endswith((".txt", ".lock")) else None)
     if kind is None:
@@ -134,7 +144,7 @@ def _read(folder: Path, name: str, kind: str) -> LockFile:
 
 
 def _unlocked(folder: Path, language: str) -> str | None:
-    """Return what is wrong where dependencies are named and none is locked."""
+    """Return the error for dependencies that are declared but not locked; None if there are none."""
     for name, problem in _OTHERS.items():
         if (folder / name).is_file():
             return problem
@@ -187,9 +197,11 @@ def _of_npm(lock: LockFile, with_dev: bool) -> Iterator[tuple[str, str]]:
     content = json.loads(lock.text)
     packages: Mapping[str, Any] = content.get("packages") or content.get("dependencies") or {}
     for path, package in packages.items():
-        is_left_out = not with_dev and (package.get("dev") or package.get("devOptional"))
+        # One for development that something else has as an optional one ("devOptional") is installed all the same.
+        is_left_out = not with_dev and package.get("dev")
         if path and _is_for_lambda(package) and not is_left_out and "version" in package:
-            yield path.rpartition("node_modules/")[2], str(package["version"])
+            # Of a repository it may be an address, with a token.
+            yield path.rpartition("node_modules/")[2], redact(str(package["version"]), ())
 
 
 def _of_pnpm(lock: LockFile, _with_dev: bool) -> Iterator[tuple[str, str]]:
@@ -199,12 +211,13 @@ def _of_pnpm(lock: LockFile, _with_dev: bool) -> Iterator[tuple[str, str]]:
     for path, package in (content.get("packages") or {}).items():
         if not _is_for_lambda(package):
             continue
-        name, _, version = re.sub(r"\(.*", "", posixpath.normpath(path).lstrip("/")).rpartition("@")
+        path = posixpath.normpath(redact(path, ()))
+        name, _, version = re.sub(r"\(.*", "", path.lstrip("/")).rpartition("@")
         yield name, version
 
 
 def _is_for_lambda(package: Mapping[str, Any]) -> bool:
-    """Whether a package of Node.js is for every machine, or for Linux on x86-64."""
+    """Return whether a Node.js package is for every machine, or for Linux on x86-64."""
     return "linux" in package.get("os", ["linux"]) and "x64" in package.get("cpu", ["x64"])
 
 

@@ -1,7 +1,7 @@
-"""Installs a lock file's wheels for AWS Lambda, whatever Python and machine this is; no code of a distribution is run.
+"""Installs a lock file's wheels for AWS Lambda, on any Python and machine; no code of a distribution is run.
 
-By uv where it is found, else by pip: the same wheels, and after what a tool notes about itself is taken away, the same
-bytes.
+It uses uv if that is found, else pip: both install the same wheels, and after the removal of each tool's own notes, the
+same bytes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import tomllib
 from pathlib import Path
 
 from biot_provider.errors import PackagingError
-from biot_provider.recipe.lock_files import UV, LockFile
+from biot_provider.recipe.lock_files import UV, LockFile, denied
 from biot_provider.recipe.requirements import normalized, read_requirements
 from biot_provider.recipe.run import FailedRunError, Runner
 
@@ -26,10 +26,10 @@ GET_UV = "`pip install 'biot-provider[build]'` (or https://docs.astral.sh/uv)"
 
 _NEWEST_OF_AMAZON_LINUX_2 = (3, 11)
 _MANYLINUX = {True: "manylinux2014", False: "manylinux_2_34"}
-"""Which wheels run: Python up to 3.11 runs on Amazon Linux 2 (glibc 2.26), later ones on 2023 (glibc 2.34)."""
+"""The newest wheels that run: Python up to 3.11 runs on Amazon Linux 2 (glibc 2.26), later on 2023 (glibc 2.34)."""
 
 _NOTES = frozenset({"INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"})
-"""What a tool notes in a distribution's folder about itself and this installation."""
+"""Files in a distribution's folder in which a tool notes facts about itself and this installation."""
 
 _NO_WHEEL = (
     re.compile(r"Because (?P<name>\S+?)(?:==(?P<version>\S+))? has no (?:usable )?wheels"),
@@ -48,6 +48,7 @@ _UNHASHED = re.compile(
     r"|must have their versions pinned with ==.*?\n\s+(?P<unpinned>\S+)",
     re.DOTALL,
 )
+_DENIED = re.compile(r"authentication credentials \((\d+) |returned a (403) Forbidden|client error \((40[13]) ")
 _OFFLINE = re.compile(
     r"error sending request|dns error|Failed to establish a new connection|Network is unreachable|ProxyError"
     r"|Could not connect|ConnectTimeoutError|NewConnectionError|network was disabled|Network connectivity is disabled"
@@ -55,7 +56,7 @@ _OFFLINE = re.compile(
 
 
 def install_wheels(lock: LockFile, runtime: str, target: Path, runner: Runner) -> list[str]:
-    """Install into an empty folder; return what the lock file does not name. Raises PackagingError."""
+    """Install into an empty folder; return distributions that the lock file does not name. Raises PackagingError."""
     version = runtime.removeprefix("python")
     scratch = runner.folder / "lock"
     scratch.mkdir()
@@ -95,14 +96,14 @@ def install_wheels(lock: LockFile, runtime: str, target: Path, runner: Runner) -
 
 
 def python_installer() -> str | None:
-    """Return the name of what installs wheels here, None where nothing does."""
+    """Return the name of the tool that installs wheels on this machine; None if there is none."""
     if _uv() is not None:
         return "uv"
     return "pip" if importlib.util.find_spec("pip") is not None else None
 
 
 def _uv() -> str | None:
-    """Return uv: the one on the PATH, or that of the package `uv`."""
+    """Return the path of uv: the one on the PATH, or that of the package `uv`."""
     if found := shutil.which("uv"):
         return found
     if importlib.util.find_spec("uv") is None:
@@ -116,7 +117,7 @@ def _uv() -> str | None:
 
 
 def _exported(lock: LockFile, uv: str | None, scratch: Path, runner: Runner) -> Path:
-    """Write what uv.lock says of the project's own dependencies as a requirements.txt, with its hashes."""
+    """Export the project's own dependencies in uv.lock as a requirements.txt with hashes."""
     if uv is None:
         raise PackagingError(f"{lock.place}: uv.lock needs uv, which is not here", "BIOT-3130", advice=GET_UV)
     if "pyproject.toml" not in lock.files:
@@ -136,17 +137,18 @@ def _exported(lock: LockFile, uv: str | None, scratch: Path, runner: Runner) -> 
 
 
 def _fits(lock: LockFile) -> bool:
-    """Whether pyproject.toml asks for what it asked for when uv.lock was written."""
+    """Return whether pyproject.toml still has the requirements for which uv.lock was written."""
     try:
         asked = (tomllib.loads(lock.files["pyproject.toml"].decode()).get("project") or {}).get("dependencies") or []
         packages = tomllib.loads(lock.text)["package"]
-        root = next(p for p in packages if {"virtual", "editable"} & set(p.get("source") or {}))
+        # Other local projects are in it too, by their own paths.
+        root = next(p for p in packages if (p.get("source") or {}) in ({"virtual": "."}, {"editable": "."}))
         known = (root.get("metadata") or {}).get("requires-dist") or []
         locked = {(normalized(entry["name"]), _specifier(entry.get("specifier", ""))) for entry in known
                   if "extra ==" not in entry.get("marker", "")}  # fmt: skip
         return {_asked(text) for text in asked} == locked
     except (ValueError, LookupError, TypeError, AttributeError, StopIteration):
-        return True  # uv says what it does not understand
+        return True  # uv's message says what it does not understand
 
 
 def _asked(requirement: str) -> tuple[str, str]:
@@ -163,7 +165,7 @@ def _manylinux(version: str) -> str:
 
 
 def _tags(version: str) -> list[str]:
-    """Return the platforms whose wheels run, the newest first, as pip must be told them."""
+    """Return the platform tags of wheels that run, the newest first, for pip's options."""
     newest = 34 if _manylinux(version).endswith("34") else 17
     older = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
     tags = []
@@ -173,7 +175,7 @@ def _tags(version: str) -> list[str]:
 
 
 def _made_equal(target: Path) -> set[str]:
-    """Take away what differs between tools, machines and times; return the normalized names of what is installed."""
+    """Remove differences between tools, machines and times; return the normalized names of installed distributions."""
     names = set()
     scripts = target / "bin"
     if not (scripts / "__init__.py").exists():
@@ -200,12 +202,14 @@ def _is_there(target: Path, path: str) -> bool:
 
 
 def _told(lock: LockFile, runtime: str, error: FailedRunError) -> PackagingError:
-    """Return the one line about a failed installation; the tool's own last lines where no line says it."""
-    text = re.sub(r"\n\s{4,}(?=\S)", " ", error.output)  # lines that uv has wrapped
+    """Return the one-line error of a failed installation; for an unknown reason, with the tool's last lines."""
+    text = re.sub(r"\n\s{4,}(?=\S)", " ", error.output)  # join lines that uv has wrapped
     place = f"{lock.place}: {lock.name}"
     for pattern in _NO_WHEEL:
         if found := pattern.search(text):
             return _no_wheel(place, found["name"], found["version"], runtime)
+    if found := _DENIED.search(text):
+        return denied(place, next(filter(None, found.groups())))
     for pattern in _NO_VERSION:
         if found := pattern.search(text):
             version = found.groupdict().get("version")

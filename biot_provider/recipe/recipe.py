@@ -1,4 +1,4 @@
-"""What a program says about how sources become a package."""
+"""The program's description of how sources become a package."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 AUTO = "auto"
-"""In place of a lock file's name: whichever lies beside the code."""
+"""In place of a lock file's name: the lock file that lies beside the code."""
 NONE = "none"
 """In place of a lock file's name: there are no dependencies to install."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A folder of sources, what runs them, and what makes a package of them.
+    """A folder of sources, their runtime, and how they become a package.
 
     ``dependencies`` is ``AUTO``, ``NONE`` or the name of a lock file in the folder. ``output`` is the folder that the
     ``command`` writes, relative to the sources; ``inputs`` are patterns of the files on which its result depends.
@@ -28,10 +28,10 @@ class Recipe:
 
     @property
     def language(self) -> str:
-        """``python``, ``nodejs``, or another beginning of a runtime's name."""
+        """``python``, ``nodejs``, or the beginning of another runtime's name."""
         return self.runtime.rstrip("0123456789.x")
 
     @property
     def keeps_sources(self) -> bool:
-        """Whether the sources themselves are in the package, and not only what a command writes."""
+        """Whether the package includes the sources themselves, and not only a command's output."""
         return self.command is None or self.output in (None, ".")

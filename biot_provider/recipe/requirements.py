@@ -1,7 +1,7 @@
 """Reads a requirements.txt as a lock file: each line one distribution at one version.
 
-Whatever would have a tool run code of a distribution while it is installed (a source, a repository, an editable folder)
-is refused here, before any tool reads the file.
+Lines that would make a tool run a distribution's code during installation (a source distribution, a repository, an
+editable folder) are refused here, before any tool reads the file.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from biot_provider.api.redaction import redact
 from biot_provider.errors import PackagingError
 
 _PINNED = re.compile(
@@ -24,19 +25,19 @@ _COMPILE = (
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """What a requirements.txt says: the versions by normalized names, and whether it has hashes."""
+    """The content of a requirements.txt: versions by normalized name, and whether it has hashes."""
 
     versions: dict[str, str]
     has_hashes: bool
 
 
 def normalized(name: str) -> str:
-    """Return a distribution's name as the packaging specifications compare it."""
+    """Return a distribution's name in the normalized form of the packaging specifications."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def read_requirements(place: str, name: str, text: str) -> Requirements:
-    """Read the file of this name. Raises PackagingError with the first line that pins no version."""
+    """Parse the text of this file. Raises PackagingError with the first line that pins no version."""
     versions: dict[str, str] = {}
     has_hashes = False
     for line in _lines(text):
@@ -44,7 +45,8 @@ def read_requirements(place: str, name: str, text: str) -> Requirements:
             option = re.split(r"[=\s]", line, maxsplit=1)[0]
             if option not in _ALLOWED_OPTIONS:
                 raise PackagingError(
-                    f"{place}: {name}: the line {line!r} is not followed: {_remedy(line, name)}", "BIOT-3141"
+                    f"{place}: {name}: the line {redact(line, ())!r} is not followed: {_remedy(line, name)}",
+                    "BIOT-3141",
                 )
             continue
         has_hashes = has_hashes or "--hash" in line
@@ -68,9 +70,9 @@ def _lines(text: str) -> list[str]:
 
 
 def _without_address(requirement: str) -> str:
-    """Return the requirement as a message may quote it: an address may hold a password."""
+    """Return the requirement in a form that a message may quote: an address may hold a password with an @."""
     name = requirement.partition("@")[0].strip()
-    return repr(name if "://" in requirement else requirement[:80])
+    return repr(redact(requirement, ())[:80] if "://" in name or "://" not in requirement else name)
 
 
 def _remedy(line: str, name: str) -> str:

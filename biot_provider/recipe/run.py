@@ -1,6 +1,6 @@
-"""Runs a program of a build: without secrets of Pulumi and of this provider, bounded in time, quiet unless it fails.
+"""Runs a program of a build: without the secrets of Pulumi and this provider, with a time limit, quiet unless it fails.
 
-What it started ends with it, also when the user interrupts it or this process is killed.
+Its child processes end with it, also when the user interrupts it or this process is killed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TIME_VARIABLE = "BIOT_BUILD_TIMEOUT"
 DEFAULT_SECONDS = 900.0
 """Seconds that one build may take, unless the variable says otherwise."""
 LAST_LINES = 15
-"""Lines of a failed build that its error shows."""
+"""Number of output lines of a failed build that its error shows."""
 
 _OURS = ("BIOT_", "PULUMI_", "AWS_")
 _NOT_FOR_BUILDS = frozenset(
@@ -39,17 +39,17 @@ _NOT_FOR_BUILDS = frozenset(
         ),
     }
 )
-"""What would have an installer install elsewhere, or from sources."""
+"""Variables that would make an installer install elsewhere, or from sources."""
 _SHORTEST_SECRET = 8
 _EPOCH = "315532800"
-"""1980-01-01, the time of every file in a package: builds that write a time take this one."""
+"""1980-01-01, the time of every file in a package; builds that write a time use it."""
 _MAX_LINE = 300
 _MAX_OUTPUT = 256 * 1024
-"""Bytes of the output's end that are looked at."""
+"""Maximum bytes at the end of the output that are kept."""
 
 
 class FailedRunError(Exception):
-    """A program ended with an error; ``output`` is the end of what it wrote, without secrets."""
+    """A program ended with an error; ``output`` is the end of its output, without secrets."""
 
     def __init__(self, code: int, output: str) -> None:
         super().__init__(f"exit code {code}")
@@ -58,17 +58,17 @@ class FailedRunError(Exception):
 
     @property
     def last_lines(self) -> str:
-        """The end of its output, indented, to stand below a line about it."""
+        """The end of the output, indented, to follow an error line."""
         lines = [line.rstrip() for line in self.output.splitlines() if line.strip()][-LAST_LINES:]
         return "\n".join(f"  {line[:_MAX_LINE]}" for line in lines) or "  (it wrote nothing)"
 
 
 @dataclass(frozen=True)
 class Runner:
-    """Runs programs for one build, in its own folder and within its time.
+    """Runs programs for one build, in the build's folder and within its time limit.
 
-    ``place`` is what messages call the plugin's sources, ``ends`` the end of its ``seconds`` on the
-    monotonic clock.
+    ``place`` names the plugin's sources in messages; ``ends`` is the deadline, after ``seconds``, on the monotonic
+    clock.
     """
 
     folder: Path
@@ -79,7 +79,7 @@ class Runner:
 
     @classmethod
     def new(cls, folder: Path, place: str) -> Runner:
-        """A runner whose time begins now. Raises PackagingError for a time limit that is none."""
+        """Return a runner whose time begins now. Raises PackagingError for an invalid time limit."""
         given = os.environ.get(TIME_VARIABLE, "")
         try:
             seconds = float(given) if given else DEFAULT_SECONDS
@@ -93,7 +93,7 @@ class Runner:
         return cls(folder, place, seconds, time.monotonic() + seconds, _environment(folder / "tmp"))
 
     def run(self, command: Sequence[str], cwd: Path, what: str, path: Iterable[Path] = ()) -> str:
-        """Run to the end and return the end of the output; ``path`` comes before the PATH.
+        """Run a program and return the end of its output; ``path`` is put before the PATH.
 
         Raises FailedRunError when it fails, PackagingError when it takes too long or cannot be started.
         """
@@ -116,7 +116,7 @@ class Runner:
                 raise PackagingError(
                     f"{self.place}: {what} cannot be started: {error.strerror or error}", "BIOT-3119"
                 ) from None
-            # At its end the block closes the pipe that the guard listens to, and waits for the guard.
+            # When the block ends, the pipe closes, which ends the guard; the block waits for it.
             with process:
                 try:
                     code = process.wait(max(left, 0.0))
@@ -153,7 +153,7 @@ def _environment(temporary: Path) -> dict[str, str]:
 
 
 def _secrets() -> list[str]:
-    """Values that a build was not given, and that a file it reads may hold all the same."""
+    """Return secrets that the build did not get, but that a file it reads may contain."""
     return [
         value
         for key, value in os.environ.items()

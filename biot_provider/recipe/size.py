@@ -1,4 +1,4 @@
-"""Whether what was built is too big, and by which distributions."""
+"""Checks whether a built package is too big, and because of which distributions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REMEDY = "take others, or fewer"
 
 
 def built_size_problem(package: Package) -> str | None:
-    """Return a sentence that names the biggest distributions of a package over a limit of AWS Lambda, else None."""
+    """Return a sentence with the biggest distributions if a package exceeds a limit of AWS Lambda, else None."""
     if package.size > MAX_UNZIPPED_BYTES:
         size, limit, form = package.size, MAX_UNZIPPED_BYTES, "unzipped"
     elif (zipped := excessive_zipped_size(package)) is not None:
@@ -32,7 +32,7 @@ def built_size_problem(package: Package) -> str | None:
 
 
 def refuse_too_much(folder: Path, place: str) -> None:
-    """Raise PackagingError when what was installed into a folder is too big already, before anything else is done."""
+    """Raise PackagingError if the installed dependencies alone are too big, before anything else is done."""
     files = list_files(folder)
     size = sum(file.size for file in files)
     if size > MAX_UNZIPPED_BYTES:
@@ -43,7 +43,7 @@ def refuse_too_much(folder: Path, place: str) -> None:
 
 
 def _biggest(files: Iterable[PackageFile | SourceFile], content: Callable[[str], bytes]) -> dict[str, int]:
-    """Return the biggest distributions and the bytes of their files; the sources count by their top folders."""
+    """Return the biggest distributions and their sizes in bytes; sources count by top-level folder."""
     files = tuple(files)
     of_files: dict[str, str] = {}
     for file in files:
@@ -58,7 +58,7 @@ def _biggest(files: Iterable[PackageFile | SourceFile], content: Callable[[str],
 
 
 def _top(path: str) -> str:
-    """Return the package of Node.js that a file is in, else the folder or the file at the top."""
+    """Return the Node.js package that contains a file, else its top-level folder or the file itself."""
     if f"{MODULES}/" in path:
         parts = path.rpartition(f"{MODULES}/")[2].split("/")
         return "/".join(parts[: 2 if parts[0].startswith("@") else 1])

@@ -1,9 +1,9 @@
-"""The sources of a package that is built, and the digest by which it is known before anything is built.
+"""The sources of a built package, and the digest that identifies the package before anything is built.
 
-The digest follows from the files on which the result depends, the lock file with what its tool reads beside it, the
-runtime and the recipe. It does not depend on which tool of which version installs what the lock file names: the result
-is the same, and two machines are to get the same digest. Tools that a build command runs are pinned by the lock file,
-by ``packageManager`` or by go.mod, which count as files.
+The digest follows from the files on which the result depends, the lock file with the files that its tool reads beside
+it, the runtime and the recipe. It does not depend on which tool and version installs the locked dependencies: the
+result is the same, and two machines must get the same digest. Tools that a build command runs are pinned by the lock
+file, by ``packageManager`` or by go.mod, which count as files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from biot_provider.recipe.recipe import NONE, Recipe
 from biot_provider.recipe.versions import VERSION_MARK
 
 VERSION = "biot build v1"
-"""Raised when the same sources come to give another package: whatever is built is deployed once more then."""
+"""Increased when the same sources give a different package; then every built package is deployed once more."""
 
 MAX_SOURCE_BYTES = 1024**3
 _MAX_VERSIONS = 300
@@ -32,7 +32,7 @@ _MAX_VERSIONS = 300
 
 @dataclass(frozen=True)
 class Sources:
-    """A folder of sources as it was read."""
+    """A folder of sources, as read."""
 
     recipe: Recipe
     files: Package
@@ -40,7 +40,7 @@ class Sources:
 
     @cached_property
     def digest(self) -> str:
-        """The SHA-256, in hex, that identifies the package which is built of the sources."""
+        """The SHA-256, in hex, that identifies the package built from the sources."""
         recipe = self.recipe
         said = {
             "sources": self._counted.digest,
@@ -92,14 +92,14 @@ def read_sources(recipe: Recipe) -> Sources:
 
 
 def dependencies_digest(lock: LockFile, runtime: str) -> str:
-    """Return what identifies the dependencies of a lock file for a runtime."""
-    # Packages of Node.js are the same for every version of it.
+    """Return the digest that identifies the dependencies of a lock file for a runtime."""
+    # Node.js packages are the same for every version of Node.js.
     wanted = runtime if runtime.startswith("python") else "nodejs"
     return recipe_digest({"kind": lock.kind, "runtime": wanted, "lock": _digests(lock.files)})
 
 
 def recipe_digest(said: object) -> str:
-    """Return the SHA-256, in hex, over what makes a package."""
+    """Return the SHA-256, in hex, over the description of a package."""
     return hashlib.sha256(f"{VERSION}\n{json.dumps(said, sort_keys=True)}".encode()).hexdigest()
 
 

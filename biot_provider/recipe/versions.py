@@ -1,11 +1,11 @@
-"""The versions of distributions among the digests of a package's files, and what changes of them."""
+"""The versions of distributions among the digests of a package's files, and their changes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 VERSION_MARK = "#"
-"""Between a lock file's name and a distribution's, in the key of ``Sources.file_digests`` that has its version."""
+"""Separates a lock file's name from a distribution's, in the keys of ``Sources.file_digests`` for versions."""
 
 
 def changed_versions(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:

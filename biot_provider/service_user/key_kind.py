@@ -1,4 +1,4 @@
-"""``biot.ServiceUserKey``: a key never changes; other ``keepers`` make a new one, then the old one is deleted.
+"""``biot.ServiceUserKey``: a key never changes; changed ``keepers`` create a new key, then the old one is deleted.
 
 The resource's id is ``<service user's id>/<key's id>``.
 """
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from biot_provider.api.models.service_users import SecretKeyAnswer
 from biot_provider.api.models.wide import are_ids_alike, is_same_moment, moment
-from biot_provider.errors import InputError, NotFoundError, coded
+from biot_provider.errors import InputError, NotFoundError, Notice
 from biot_provider.lifecycle.codec import is_unknown
 from biot_provider.lifecycle.fields import Mark, marked
 from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError, declared_arguments
@@ -29,7 +29,7 @@ class ServiceUserKeyKind:
     state = ServiceUserKeyState
 
     def name(self, id_: str, _state: ServiceUserKeyState) -> str:
-        """What messages call a key."""
+        """Return the key's name in messages."""
         return f"secret key {id_!r}"
 
     def check(self, given: Given, _old: Given, _context: Context) -> Given:
@@ -39,21 +39,21 @@ class ServiceUserKeyKind:
         return given
 
     def diff(self, old: ServiceUserKeyState, new: ServiceUserKeyState, unknown: frozenset[str]) -> Diff:
-        """Any change is a new key, made before the old one is deleted."""
+        """Report any change as a replacement, whose new key is created before the old one is deleted."""
         HELD[old.key_id] = resource_name(old.owner)
         differing = [name for name in _REPLACING if (getattr(old, name) or None) != (getattr(new, name) or None)]
         replaces = [*differing, *(name for name in _REPLACING if name in unknown)]
         if replaces or not _is_past(old.expiration_time):
             return Diff(replaces=replaces)
-        warning = coded(
-            f"warning: secret key {resource_name(old.owner)!r} expired at {old.expiration_time}:"
+        notice = Notice(
+            f"secret key {resource_name(old.owner)!r} expired at {old.expiration_time}:"
             " change its keepers, or run `pulumi up --refresh`, to have a new one",
             "BIOT-5134",
         )
-        return Diff(warnings=[warning])
+        return Diff(notices=[notice])
 
     def create(self, new: ServiceUserKeyState, context: Context) -> Found[ServiceUserKeyState]:
-        """Make the key; its secret is in the state from then on, and can be had nowhere else."""
+        """Create the key; from then on its secret is only in the state."""
         key = SecretKeyWrites(context).create(new.service_user_id, resource_name(new.owner))
         made = {
             "key_id": key.id,
@@ -64,7 +64,7 @@ class ServiceUserKeyKind:
         return Found(f"{new.service_user_id}/{key.id}", new.model_copy(update=made))
 
     def read(self, id_: str, known: ServiceUserKeyState, context: Context) -> Found[ServiceUserKeyState] | None:
-        """Look whether the key is still listed: one that was deleted or has expired is gone, so it is made anew."""
+        """Check whether the key is still listed: a deleted or expired key is gone, so a new one is created."""
         service_user_id, slash, key_id = id_.partition("/")
         if not (service_user_id and slash and key_id):
             raise InputError(f"read secret key {id_!r}: the id must be <service user's id>/<key's id>", "BIOT-2160")
@@ -78,19 +78,16 @@ class ServiceUserKeyKind:
             return None
         update = {"service_user_id": known.service_user_id or service_user_id, "key_id": key_id}
         if found is None:
-            context.report(
-                coded(
-                    f"warning: secret key {id_!r}: the platform does not show which keys there are; it is taken as"
-                    " it was",
-                    "BIOT-5131",
-                )
+            context.warn(
+                f"secret key {id_!r}: the platform does not show which keys there are; it is taken as it was",
+                "BIOT-5131",
             )
         else:
             update |= _changed_times(found, known)
         return Found(id_, known.model_copy(update=update))
 
     def declared(self, state: ServiceUserKeyState) -> ServiceUserKeyState:
-        """The state as it is."""
+        """Return the state as it is."""
         return state
 
     def update(
@@ -105,12 +102,12 @@ class ServiceUserKeyKind:
         SecretKeyWrites(context).delete(service_user_id, key_id)
 
     def is_there(self, id_: str, _old: ServiceUserKeyState, context: Context) -> bool:
-        """Whether the platform has the key's service user."""
+        """Return whether the platform has the key's service user."""
         return exists(context.client, id_.partition("/")[0])
 
 
 def _changed_times(found: SecretKeyAnswer, known: ServiceUserKeyState) -> dict[str, str]:
-    """The times that the platform shows, where they are other ones than those known."""
+    """Return the times that the platform shows, if they differ from the known ones."""
     times = {"creation_time": found.creation_time, "expiration_time": found.expiration_time}
     return {name: time for name, time in times.items() if time and not is_same_moment(time, getattr(known, name))}
 

@@ -1,7 +1,8 @@
-"""Make and drop secret keys of service users so that none is lost from sight and nobody else's is dropped.
+"""Creates and deletes secret keys of service users, without losing track of any or deleting somebody else's.
 
-Nothing here knows Pulumi. A key's secret is in one answer alone. When that answer is lost another key is made. The one
-that was lost cannot be distinguished from one that somebody else made in the same moment, so it is named and left.
+Nothing here knows Pulumi. A key's secret is in one response only. When that response is lost, another key is created.
+The lost key cannot be distinguished from a key that somebody else created in the same moment, so it is reported and
+left.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from biot_provider.api.models.service_users import NewSecretKeyAnswer, SecretKeyAnswer
-from biot_provider.errors import ApiError, BiotError, LifecycleError, NotFoundError, coded
+from biot_provider.errors import ApiError, BiotError, LifecycleError, NotFoundError
 from biot_provider.lifecycle.settle import settle
 
 if TYPE_CHECKING:
@@ -27,12 +28,12 @@ class SecretKeyWrites:
     def __init__(self, context: Context) -> None:
         self._client = context.client
         self._deadline = context.deadline
-        self._report = context.report
+        self._warn = context.warn
 
     def create(self, service_user_id: str, resource: str) -> NewSecretKeyAnswer:
-        """Make a key for a resource of this name.
+        """Create a key for a resource of this name.
 
-        Raises LifecycleError at the platform's limit of keys, naming those there are.
+        Raises LifecycleError at the platform's limit of keys, with the existing keys.
         """
         before = self.listed(service_user_id)
         lost: list[str] = []
@@ -63,17 +64,15 @@ class SecretKeyWrites:
             return settle(self._deadline, write, lambda: self.listed(service_user_id), judge, not_done)
         finally:
             for key_id in lost:
-                self._report(
-                    coded(
-                        f"warning: service user {service_user_id!r}: key {key_id} came into being while the answer with"
-                        " a new key's secret was lost. It is left, since somebody else may have made it."
-                        " What to do: delete it in the BioT Console if nobody uses it",
-                        "BIOT-5130",
-                    )
+                self._warn(
+                    f"service user {service_user_id!r}: key {key_id} came into being while the answer with"
+                    " a new key's secret was lost. It is left, since somebody else may have made it."
+                    " What to do: delete it in the BioT Console if nobody uses it",
+                    "BIOT-5130",
                 )
 
     def delete(self, service_user_id: str, key_id: str) -> None:
-        """Delete a key; one that is gone already, or with its service user, is deleted."""
+        """Delete a key; if it is gone already, alone or with its service user, that is a success."""
 
         def write() -> bool:
             with contextlib.suppress(NotFoundError):
@@ -90,15 +89,15 @@ class SecretKeyWrites:
         settle(self._deadline, write, look, lambda there, _: None if there else True, f"Key {key_id!r} is still there")
 
     def listed(self, service_user_id: str) -> Sequence[SecretKeyAnswer] | None:
-        """The keys that are valid now, None where the platform does not show them.
+        """Return the keys that are valid now; None if the platform does not show them.
 
-        Raises NotFoundError when there is no such service user.
+        Raises NotFoundError if there is no such service user.
         """
         return self._client.get_service_user(service_user_id, timeout=self._deadline.for_read()).secret_keys
 
 
 def _new(found: Sequence[SecretKeyAnswer] | None, before: Sequence[SecretKeyAnswer] | None) -> list[str]:
-    """The ids of keys that were not there before and that this process has not made."""
+    """Return the ids of keys that did not exist before and that this process has not created."""
     if before is None:
         return []
     known = {key.id for key in before} | HELD.keys()
@@ -108,7 +107,7 @@ def _new(found: Sequence[SecretKeyAnswer] | None, before: Sequence[SecretKeyAnsw
 def at_limit(
     error: ApiError, keys: Sequence[SecretKeyAnswer], held: Mapping[str, str], lost: Collection[str] = ()
 ) -> LifecycleError:
-    """What the platform's limit of keys means here, and which key may go: one that no resource of this run has."""
+    """Return the error at the platform's limit of keys, with a key to delete that no resource of this run has."""
     described = []
     for key in sorted(keys, key=lambda key: key.creation_time or ""):
         ends = f"expires {key.expiration_time}" if key.expiration_time else "never expires"

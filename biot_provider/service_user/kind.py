@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from biot_provider.errors import NotFoundError, coded
+from biot_provider.errors import NotFoundError, Notice
 from biot_provider.lifecycle.codec import is_unknown
 from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError, declared_arguments
 from biot_provider.lifecycle.owner import resource_name
@@ -21,20 +21,20 @@ from biot_provider.service_user.writes import (
 
 
 class ServiceUserKind:
-    """Service users. Their id is the platform's."""
+    """Service users. The id is the one that the platform gives."""
 
     inputs = ServiceUserInputs
     state = ServiceUserState
 
     def name(self, id_: str, state: ServiceUserState) -> str:
-        """What messages call a service user."""
+        """Return the service user's name in messages."""
         return f"service user {(state.name or id_)!r}"
 
     def check(self, given: Given, old: Given, _context: Context) -> Given:
         """Find every problem. Raises InvalidInputsError.
 
-        An argument that is as it was has none: with ``ignore_changes`` the engine puts what a read has shown, whatever
-        it is, in the place of the program's value, and nothing is sent for it.
+        An unchanged argument has no problem: with ``ignore_changes`` the engine replaces the program's value by
+        whatever a read has shown, and nothing is sent for it.
         """
         problems = service_user_problems(declared_arguments(given), is_unknown)
         fields = [(problem.path.partition(".")[0], problem) for problem in problems]
@@ -43,32 +43,32 @@ class ServiceUserKind:
         return given
 
     def diff(self, old: ServiceUserState, new: ServiceUserState, unknown: frozenset[str]) -> Diff:
-        """Say what changes in place and what needs a new service user: deleted first where its name stays."""
+        """Return changes in place and replacements; a replacement deletes the old one first if the name stays."""
         if old.secret_key_id:
             HELD[old.secret_key_id] = resource_name(old.owner)
         replaces = [*replacing_fields(old, new), *(name for name in REPLACING if name in unknown)]
-        warnings = [
-            coded(
-                f"warning: service user {old.name!r}: the platform shows {name} {getattr(old, name)!r}, which is"
+        notices = [
+            Notice(
+                f"service user {old.name!r}: the platform shows {name} {getattr(old, name)!r}, which is"
                 f" none that this version knows: it is left as it is, not made {getattr(new, name)!r}",
                 "BIOT-5132",
             )
             for name in undeclarable_fields(old, new)
         ]
         if replaces:
-            warnings.insert(
+            notices.insert(
                 0,
-                coded(
-                    f"warning: service user {old.name!r} is made anew ({', '.join(replaces)} cannot change in place):"
+                Notice(
+                    f"service user {old.name!r} is made anew ({', '.join(replaces)} cannot change in place):"
                     " its id and its secret key change, and the old key ends",
                     "BIOT-5133",
                 ),
             )
         # Deleted first, too, when the engine replaces on a change that would be one in place: names are unique.
-        return Diff(changed_fields(old, new), replaces, "name" not in replaces, warnings=warnings)
+        return Diff(changed_fields(old, new), replaces, "name" not in replaces, notices=notices)
 
     def create(self, new: ServiceUserState, context: Context) -> Found[ServiceUserState]:
-        """Create the service user; its secret key is in the state from then on, and can be had nowhere else."""
+        """Create the service user; from then on its secret key is only in the state."""
         return ServiceUserWrites(context).create(new)
 
     def read(self, id_: str, known: ServiceUserState, context: Context) -> Found[ServiceUserState] | None:
@@ -79,11 +79,11 @@ class ServiceUserKind:
             return None
 
     def declared(self, state: ServiceUserState) -> ServiceUserState:
-        """The state without what the platform filled in."""
+        """Return the state without values that the platform filled in."""
         return state.model_copy(update=dict.fromkeys(state.filled_in or ()))
 
     def update(self, id_: str, old: ServiceUserState, new: ServiceUserState, context: Context) -> ServiceUserState:
-        """Send what changed."""
+        """Send the changes."""
         return ServiceUserWrites(context).update(id_, old, new)
 
     def delete(self, id_: str, old: ServiceUserState, context: Context) -> None:
@@ -91,5 +91,5 @@ class ServiceUserKind:
         ServiceUserWrites(context).delete(id_, old.name)
 
     def is_there(self, id_: str, _old: ServiceUserState, context: Context) -> bool:
-        """Whether the platform has the service user of this id."""
+        """Return whether the platform has the service user of this id."""
         return exists(context.client, id_)

@@ -14,10 +14,10 @@ _SERVICE_USER_KEY = Arguments(ServiceUserKeyInputs)
 
 
 def service_user_problems(values: Mapping[str, Any], is_unknown: IsUnknown) -> list[Problem]:
-    """Every problem of a service user's arguments, in the order of their paths."""
+    """Return every problem of a service user's arguments, in the order of their paths."""
     return by_path(_SERVICE_USER.examined(values, is_unknown)[1])
 
 
 def service_user_key_problems(values: Mapping[str, Any], is_unknown: IsUnknown) -> list[Problem]:
-    """Every problem of a key's arguments, in the order of their paths."""
+    """Return every problem of a key's arguments, in the order of their paths."""
     return by_path(_SERVICE_USER_KEY.examined(values, is_unknown)[1])

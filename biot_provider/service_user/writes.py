@@ -1,7 +1,7 @@
 """Comparison and writes of service users: each ends as declared, or in an error that reports what is known.
 
-Nothing here knows Pulumi. A service user carries no stamp, so its name alone says which one is meant: one that was
-there before a create is never touched by it, and one that came into being while the answer was lost is its own.
+Nothing here knows Pulumi. A service user carries no stamp, so only its name identifies it: a create never touches one
+that existed before, and one that was created while the response was lost is its own.
 """
 
 from __future__ import annotations
@@ -28,29 +28,29 @@ REPLACING = marked(ServiceUserInputs, Mark.REPLACES)
 _FILLED_IN = tuple(name for name in REPLACING if not ServiceUserInputs.model_fields[name].is_required())
 
 Made = tuple[str, ServiceUserAnswer, NewSecretKeyAnswer]
-"""Id, service user and first key."""
+"""The id, the service user and its first key."""
 
 
 def changed_fields(state: ServiceUserShown, inputs: ServiceUserShown) -> list[str]:
-    """What a PATCH would have to change."""
+    """Return the fields that a PATCH would have to change."""
     return [name for name in UPDATABLE if _meaning(state, name) != _meaning(inputs, name)]
 
 
 def replacing_fields(state: ServiceUserShown, inputs: ServiceUserShown) -> list[str]:
-    """What only a new service user can change; what is not declared stays what the platform made it.
+    """Return the fields that only a new service user can change; undeclared fields keep the platform's values.
 
-    A value that none can be declared with is a word of the platform's own: a new service user would show it too.
+    A value that cannot be declared comes from the platform: a new service user would have it too.
     """
     return [name for name in _differing(state, inputs) if _can_be_declared(name, getattr(state, name))]
 
 
 def undeclarable_fields(state: ServiceUserShown, inputs: ServiceUserShown) -> list[str]:
-    """What cannot be changed and is shown as nothing that can be declared."""
+    """Return the fields that cannot be changed and have values that cannot be declared."""
     return [name for name in _differing(state, inputs) if not _can_be_declared(name, getattr(state, name))]
 
 
 def observed(answer: ServiceUserShown, known: ServiceUserState) -> ServiceUserState:
-    """The state of a service user that the platform shows; what it does not show is as it was known."""
+    """Return the state of a service user that the platform shows; values that it does not show stay as known."""
     seen = {name: getattr(answer, name) for name in (*UPDATABLE, *REPLACING)}
     return known.model_copy(
         update={
@@ -62,7 +62,7 @@ def observed(answer: ServiceUserShown, known: ServiceUserState) -> ServiceUserSt
 
 
 def exists(client: Client, id_: str) -> bool:
-    """Whether the platform has the service user of this id, which no other platform has."""
+    """Return whether the platform has the service user of this id, which no other platform has."""
     try:
         client.get_service_user(id_)
     except NotFoundError:
@@ -90,7 +90,7 @@ def _filled_in(inputs: ServiceUserShown) -> tuple[str, ...]:
 
 
 def _is_shown(answer: ServiceUserShown, name: str) -> bool:
-    """Whether the platform shows a value; no expiration of keys is a value too."""
+    """Return whether the platform shows a value; for the expiration of keys, null is a value too."""
     return name == "secret_key_expiration_in_minutes" or getattr(answer, name) is not None
 
 
@@ -109,7 +109,7 @@ class ServiceUserWrites:
         self._keys = SecretKeyWrites(context)
 
     def create(self, inputs: ServiceUserState) -> Found[ServiceUserState]:
-        """Create the service user. Raises LifecycleError when there is one of that name."""
+        """Create the service user. Raises LifecycleError if one of that name exists."""
         self._refuse_existing(self._find(inputs.name))
         body = {to_camel(name): getattr(inputs, name) for name in (*UPDATABLE, *REPLACING)}
         body = {name: value for name, value in body.items() if value is not None}
@@ -120,7 +120,7 @@ class ServiceUserWrites:
                 answer = self._client.create_service_user(body, timeout=self._deadline.for_write())
             except ConflictError:
                 found = self._find(inputs.name)
-                if unclear_errors and found is not None:  # what became visible late is ours
+                if unclear_errors and found is not None:  # a service user that became visible late is ours
                     return self._with_new_key(found, inputs)
                 self._refuse_existing(found)
                 raise
@@ -139,9 +139,9 @@ class ServiceUserWrites:
         return Found(id_, inputs.model_copy(update=update | {name: getattr(answer, name) for name in filled_in}))
 
     def update(self, id_: str, state: ServiceUserState, inputs: ServiceUserState) -> ServiceUserState:
-        """Change what differs between state and inputs, and nothing else that may have changed meanwhile.
+        """Send the differences between state and inputs, and nothing else that may have changed meanwhile.
 
-        Raises LifecycleError when the service user is gone, or the platform keeps a value.
+        Raises LifecycleError if the service user is gone, or the platform keeps an old value.
         """
         wanted = changed_fields(state, inputs)
 
@@ -180,7 +180,7 @@ class ServiceUserWrites:
         return state.model_copy(update=written | {"filled_in": _filled_in(inputs) or None})
 
     def delete(self, id_: str, name: str | None) -> None:
-        """Delete the service user, its keys with it; one that is gone already is deleted."""
+        """Delete the service user with its keys; if it is gone already, that is a success."""
 
         def write() -> bool:
             with contextlib.suppress(NotFoundError):
@@ -213,7 +213,7 @@ class ServiceUserWrites:
         )
 
     def _with_new_key(self, found: ServiceUserAnswer, inputs: ServiceUserState) -> Made:
-        """The service user that this very create has made, with a new key in place of the one that was lost."""
+        """Return the service user that this very create has made, with a new key in place of the lost one."""
         id_ = str(found.id)
         state = observed(found, inputs)
         keys = self._keys.listed(id_) or ()

@@ -1,1 +1,1 @@
-"""Endpoints of one's own that the platform calls."""
+"""Subscriptions of endpoints outside of the platform, which it calls."""

@@ -1,4 +1,4 @@
-"""Which subscriptions the resources of the run's other provider processes have: their deletion here would end them."""
+"""The subscriptions of the run's other provider processes, which a deletion in this process would end."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from biot_provider.subscription.model import SubscriptionState
 
 
 class HadSubscriptions:
-    """The subscriptions of the other processes; what this one has, it tells them. Endpoints go as digests."""
+    """The subscriptions of the other processes, which learn those of this process. Notes have digests of endpoints."""
 
     def __init__(self, notes: RunNotes) -> None:
         self._notes = notes
 
     def add(self, state: SubscriptionState) -> None:
-        """Let the other processes know of this one."""
+        """Inform the other processes of this subscription."""
         self._notes.add({"digest": digest_of(state), "id": state.platform_id})
 
     def __contains__(self, state: SubscriptionState) -> bool:
-        """Whether another process has this one: equal in every part, and of the same id where both are known."""
+        """Return whether another process has this subscription: with equal parts, and the same id if both are known."""
         digest = digest_of(state)
         return any(
             note.get("digest") == digest and (note.get("id") or state.platform_id) in (state.platform_id, None)

@@ -1,9 +1,9 @@
 """A subscription's id: the parts that identify it, with blanks between them.
 
-``PRE_REQUEST POST/organization/v1/users/patients https://hooks.example.com/pre`` and
-``patient _create https://hooks.example.com/created nurse``. What may be a secret, the query of an endpoint and the
-values of filters, is not in it: a digest of all parts stands behind the others, ``sha256:<16 hex digits>``. Ids of
-earlier versions have it as text, ``... https://hooks.example.com/pre?code=... templateName=nurse``, which is read too.
+``PRE_REQUEST POST/organization/v1/users/patients https://hooks.example.com/pre`` and ``patient _create
+https://hooks.example.com/created nurse``. Possible secrets, such as the query of an endpoint and the values of filters,
+are left out: instead the id ends in a digest of all parts, ``sha256:<16 hex digits>``. Ids of earlier versions have
+them as text, ``... https://hooks.example.com/pre?code=... templateName=nurse``, which can be parsed too.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{16}")
 
 
 def id_of(item: SubscriptionShown) -> str:
-    """The id of a subscription."""
+    """Return the id of a subscription."""
     words = [quote(word, safe=_KEPT) for word in item.id_parts()]
     return " ".join([*words, digest_of(item)] if item.has_secret() else words)
 
 
 def digest_of(item: SubscriptionShown) -> str:
-    """What stands in an id for what may be a secret."""
+    """Return the digest that replaces possible secrets in an id."""
     return f"sha256:{hashlib.sha256(json.dumps(item.identity()).encode()).hexdigest()[:16]}"
 
 
 def digest_in(id_: str) -> str | None:
-    """The digest of an id that has one."""
+    """Return the digest in an id, if it has one."""
     last = id_.split()[-1:]
     return last[0] if last and _DIGEST.fullmatch(last[0]) else None
 
 
 def without_secrets(id_: str) -> str:
-    """An id as it may be quoted, whoever wrote it."""
+    """Return an id in a form that may be quoted, whoever wrote it."""
     return " ".join(re.sub(r"=.*", "=...", public_part(word), flags=re.DOTALL) for word in id_.split(" "))
 
 
 def parse_interception_id(id_: str) -> InterceptionSubscriptionState:
-    """The interception that an id without a digest means. Raises InputError."""
+    """Return the interception that an id without a digest identifies. Raises InputError."""
     words = id_.split()
     kind, name, endpoint = words[:3] if len(words) >= 3 else ("", "", "")
     if not endpoint or not all("=" in word for word in words[3:]):
@@ -65,7 +65,7 @@ def parse_interception_id(id_: str) -> InterceptionSubscriptionState:
 
 
 def parse_notification_id(id_: str) -> NotificationSubscriptionState:
-    """The notification that an id without a digest means. Raises InputError."""
+    """Return the notification that an id without a digest identifies. Raises InputError."""
     words = [unquote(word) for word in id_.split()]
     if len(words) not in (3, 4):
         raise InputError(

@@ -1,6 +1,6 @@
 """``biot.InterceptionSubscription`` and ``biot.NotificationSubscription``: check, diff, create, read, update, delete.
 
-A subscription is its parts, and its id is made of them.
+A subscription is identified by its parts, from which its id is made.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from biot_provider.errors import coded
 from biot_provider.lifecycle.codec import holds_unknown, is_unknown
 from biot_provider.lifecycle.declarations import Declarations
 from biot_provider.lifecycle.kind import Context, Diff, Found, Given, InvalidInputsError, declared_arguments
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SubscriptionType:
-    """What the two kinds of subscription do not share. ``noun`` is what messages call one."""
+    """The differences between the two kinds of subscription. ``noun`` is the kind's name in messages."""
 
     noun: str
     inputs: type[Any]
@@ -56,7 +55,7 @@ class SubscriptionType:
     warning: Callable[[Given], str | None]
     requests: Callable[[Client], Requests]
     parse_id: Callable[[str], SubscriptionState]
-    """The subscription that an id without a digest means. Raises InputError."""
+    """Returns the subscription that an id without a digest identifies. Raises InputError."""
 
 
 INTERCEPTION = SubscriptionType(
@@ -84,7 +83,7 @@ NOTIFICATION = SubscriptionType(
 
 
 class SubscriptionKind:
-    """Endpoints of one's own that the platform calls."""
+    """Subscriptions of endpoints outside of the platform."""
 
     def __init__(self, type_: SubscriptionType) -> None:
         self.inputs = type_.inputs
@@ -93,30 +92,28 @@ class SubscriptionKind:
         self._declared: Declarations[tuple[str, ...]] = Declarations()
         """The identities of the subscriptions that this run declares."""
         self._orders: Declarations[tuple[str, ...]] = Declarations()
-        """The orders that this run declares, of interceptions of one API or entity."""
+        """The orders that this run declares for interceptions of each API or entity."""
         self._known: dict[tuple[str, ...], SubscriptionState] = {}
-        """What the stack has: a resource that is replaced may declare the same subscription anew."""
+        """The stack's subscriptions: the replacement of a resource may declare the same subscription again."""
         self._had = HadSubscriptions(RunNotes.of_this_run(type_.noun))
         self._reads = SubscriptionReads()
 
     def name(self, id_: str, state: SubscriptionState) -> str:
-        """What messages call a subscription."""
+        """Return the subscription's name in messages."""
         return f"{self._type.noun} {id_of(state) if state.endpoint else without_secrets(id_)!r}"
 
     def check(self, given: Given, _old: Given, context: Context) -> Given:
-        """Find every problem. Raises InvalidInputsError. Warns of an order that another resource declares too."""
+        """Find every problem. Raises InvalidInputsError. Warns of an order that another resource also declares."""
         arguments = declared_arguments(given)
         problems = self._type.problems(arguments, is_unknown, public=context.connection.calls_from_outside)
         if problems := problems or self._declared_twice(given, context):
             raise InvalidInputsError(problems)
         if warning := self._type.warning(arguments):
-            context.report(
-                coded(f"warning: {self._type.noun} {resource_name(context.owner)!r}: {warning}", "BIOT-5110")
-            )
+            context.warn(f"{self._type.noun} {resource_name(context.owner)!r}: {warning}", "BIOT-5110")
         return given
 
     def diff(self, old: SubscriptionState, new: SubscriptionState, unknown: frozenset[str]) -> Diff:
-        """Say what is subscribed anew, before the old one ends; an order that the platform moved is no change."""
+        """Return the changes; a replacement is created first; an order that the platform moved is no change."""
         self._known[old.identity()] = old
         replaces = [
             name
@@ -130,14 +127,14 @@ class SubscriptionKind:
         return Diff({*replaces, *moved}, replaces)
 
     def create(self, new: SubscriptionState, context: Context) -> Found[SubscriptionState]:
-        """Subscribe the endpoint; what is subscribed already is taken as this resource's."""
+        """Subscribe the endpoint; an existing equal subscription is adopted."""
         state = self._writes(context).subscribe(new, self._known.get(new.identity()))
         self._reads.forget()
         self._had.add(state)
         return Found(id_of(state), state)
 
     def read(self, id_: str, known: SubscriptionState, context: Context) -> Found[SubscriptionState] | None:
-        """Look whether it is subscribed, and whether it is still the one that was; its order stays as declared."""
+        """Check whether the endpoint is subscribed, and by the same subscription; the order stays as declared."""
         writes = self._writes(context)
         if known.endpoint:
             found = self._reads.find(known, writes)
@@ -152,20 +149,20 @@ class SubscriptionKind:
         return Found(id_of(state), state)
 
     def declared(self, state: SubscriptionState) -> SubscriptionState:
-        """The state as it is."""
+        """Return the state as it is."""
         return state
 
     def update(self, _id: str, old: SubscriptionState, new: SubscriptionState, context: Context) -> SubscriptionState:
-        """Subscribe once more with what has changed, with no gap in service."""
+        """Subscribe again with the changed values, without a gap in service."""
         state = self._writes(context).subscribe(new, old)
         self._reads.forget()
         self._had.add(state)
         return state
 
     def delete(self, id_: str, old: SubscriptionState, context: Context) -> None:
-        """Unsubscribe the endpoint, unless a resource of this run declares this very subscription.
+        """Unsubscribe the endpoint, unless another resource of this run declares the same subscription.
 
-        A resource of another provider process may have it, where the stack moves from one provider to another.
+        That resource may be in another provider process, if the stack moves from one provider to another.
         """
         if owner := self._declared.owner(old.identity()):
             context.report(f"{self.name(id_, old)} stays subscribed: resource {resource_name(owner)!r} declares it")
@@ -177,34 +174,29 @@ class SubscriptionKind:
         self._reads.forget()
 
     def is_there(self, _id: str, old: SubscriptionState, context: Context) -> bool:
-        """Whether the platform has a subscription of these parts."""
+        """Return whether the platform has a subscription with these parts."""
         return self._writes(context).find(old) is not None
 
     def state_from(self, found: SubscriptionAnswer, owner: str | None) -> SubscriptionState:
-        """The state of a subscription that nobody has in state yet."""
+        """Return the state of a subscription that is not in any state yet."""
         shown = found.model_dump(exclude={"id"}, exclude_none=True)
         state: SubscriptionState = self.state.model_validate(shown | {"platform_id": found.id, "owner": owner})
         return state
 
     def _refreshed(self, known: SubscriptionState, found: SubscriptionAnswer, context: Context) -> SubscriptionState:
-        """The known state, with what tells this very subscription from one that is made later."""
+        """Return the known state with id and time, which distinguish this subscription from one created later."""
         name = self.name("", known)
         is_known = is_the_one_of(known, found)
         if not is_known and not known.taken:
             since = f" (since {found.creation_time})" if found.creation_time else ""
-            context.report(
-                coded(
-                    f"warning: {name} has ended and was subscribed anew by somebody else{since}: it is taken as it is,"
-                    " and `pulumi destroy` leaves it subscribed",
-                    "BIOT-5122",
-                )
+            context.warn(
+                f"{name} has ended and was subscribed anew by somebody else{since}: it is taken as it is,"
+                " and `pulumi destroy` leaves it subscribed",
+                "BIOT-5122",
             )
         if found.identity() != known.identity():
-            context.report(
-                coded(
-                    f"warning: the platform shows {name} with other parts than were subscribed: it is taken as it was",
-                    "BIOT-5122",
-                )
+            context.warn(
+                f"the platform shows {name} with other parts than were subscribed: it is taken as it was", "BIOT-5122"
             )
         shown = {"platform_id": found.id, "creation_time": found.creation_time}
         evidence = {field: (is_known and getattr(known, field)) or value for field, value in shown.items()}
@@ -227,13 +219,11 @@ class SubscriptionKind:
             ]
         if neighbour and order:
             type_, target, number = order
-            context.report(
-                coded(
-                    f"warning: {self._type.noun}s {resource_name(owner)!r} and {resource_name(neighbour)!r} both ask"
-                    f" for order {number} of {type_} {target}: the platform gives it to the one subscribed last and"
-                    " moves the other up; give each its own execution_order",
-                    "BIOT-5111",
-                )
+            context.warn(
+                f"{self._type.noun}s {resource_name(owner)!r} and {resource_name(neighbour)!r} both ask"
+                f" for order {number} of {type_} {target}: the platform gives it to the one subscribed last and"
+                " moves the other up; give each its own execution_order",
+                "BIOT-5111",
             )
         return []
 

@@ -1,4 +1,4 @@
-"""Reads of subscriptions for a refresh: those of one endpoint share the search that finds them."""
+"""Reads of subscriptions for a refresh: those of one endpoint share one search."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from biot_provider.subscription.model import SubscriptionState
 from biot_provider.subscription.writes import SubscriptionWrites, found_among
 
 _WAIT_SECONDS = 60.0
-"""For the search of another thread; then a thread searches by itself."""
+"""How long a thread waits for another thread's search before it searches itself."""
 
 
 @dataclass
 class _Searched:
-    """What a search has shown; each subscription is read from it once, since another read wants to see what is new."""
+    """The results of a search; each subscription is read from it once, since a second read must see later changes."""
 
     rows: Sequence[SubscriptionAnswer]
     since: float
@@ -36,7 +36,7 @@ class SubscriptionReads:
         self._searched: dict[str, _Searched] = {}
 
     def find(self, state: SubscriptionState, writes: SubscriptionWrites) -> SubscriptionAnswer | None:
-        """The subscription as the platform shows it; one that a shared search lacks is searched by itself."""
+        """Return the subscription as the platform shows it; one that a shared search lacks is searched separately."""
         endpoint = state.endpoint
         searched_now: list[bool] = []
 
@@ -61,7 +61,7 @@ class SubscriptionReads:
         return found if found is not None or searched_now else writes.find(state)
 
     def forget(self) -> None:
-        """Something was written: what was searched before no longer counts."""
+        """Drop all search results, since something was written."""
         with self._lock:
             self._searched.clear()
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from biot_provider.lifecycle.fields import API_ID
+from biot_provider.hooks.api_ids import API_ID
 from biot_provider.lifecycle.problems import IsUnknown, Problem, by_path, in_path, nearest, shown
 from biot_provider.lifecycle.validation import Arguments
 from biot_provider.subscription.model import (
@@ -33,7 +33,7 @@ _NOTIFIED: Mapping[str, str] = {
     "organization": "_create _delete _update _updateAdmin",
     "usage-session": "_create _delete _remotePause _remoteResume _remoteStart _remoteStop _update",
 }
-"""The actions of each entity that BioT notifies about (docs.biot-med.com, biot-notification-plugins)."""
+"""The actions of each entity that have notifications (docs.biot-med.com, biot-notification-plugins)."""
 
 _EXAMPLE_API = "such as POST/organization/v1/users/patients"
 
@@ -44,7 +44,7 @@ _HOST = re.compile(r"[\w.-]+")
 _NO_ADDRESS = re.compile(r"[\x00-\x20\x7f\\\s]")
 
 _CREDENTIALS = re.compile(r"\s*([a-zA-Z][a-zA-Z0-9+.-]*:)?[/\\]*[^/\\?#]*(@|%40)", re.IGNORECASE)
-"""A name before the host, as lenient readers of malformed addresses find it too (``https:user:word@host``)."""
+"""A user name before the host, also in malformed addresses that lenient parsers accept (``https:user:word@host``)."""
 
 _METHOD_AND_PATH = re.compile(r"\s*([A-Za-z]+)\s*(/\S*)\s*")
 
@@ -55,7 +55,7 @@ _NOTIFICATION = Arguments(NotificationSubscriptionInputs)
 
 
 def interception_problems(values: Mapping[str, Any], is_unknown: IsUnknown, *, public: bool) -> list[Problem]:
-    """Every problem of an interception's arguments; ``public`` says whether the endpoint must be a public one."""
+    """Return every problem of an interception's arguments; ``public`` tells whether the endpoint must be public."""
     values, problems = _INTERCEPTION.examined(values, is_unknown)
     return by_path(
         [
@@ -68,20 +68,20 @@ def interception_problems(values: Mapping[str, Any], is_unknown: IsUnknown, *, p
 
 
 def notification_problems(values: Mapping[str, Any], is_unknown: IsUnknown, *, public: bool) -> list[Problem]:
-    """Every problem of a notification's arguments; ``public`` says whether the endpoint must be a public one."""
+    """Return every problem of a notification's arguments; ``public`` tells whether the endpoint must be public."""
     values, problems = _NOTIFICATION.examined(values, is_unknown)
     return by_path([*problems, *_endpoint_problems(values.get("endpoint"), public=public)])
 
 
 def interception_warning(values: Mapping[str, Any]) -> str | None:
-    """A sentence when the entity's name looks like a slip; names that resemble none may be the platform's."""
+    """Return a sentence if the entity's name looks misspelt; other unknown names may exist on the platform."""
     entity = values.get("entity_name")
     near = nearest(entity, ENTITIES) if isinstance(entity, str) and entity not in ENTITIES else ""
     return f"entity_name {shown(entity)} is none that this version knows{near}" if near else None
 
 
 def notification_warning(values: Mapping[str, Any]) -> str | None:
-    """A sentence when the entity or the action, or the two together, are none that BioT is known to notify about."""
+    """Return a sentence if BioT is not known to have notifications for the entity, the action, or their combination."""
     entity, action = values.get("entity_type_name"), values.get("action_name")
     if isinstance(entity, str) and entity not in ENTITIES:
         return f"entity_type_name {shown(entity)} is none that this version knows{nearest(entity, ENTITIES)}"
@@ -139,10 +139,10 @@ def _endpoint_problems(endpoint: object, *, public: bool) -> Iterator[Problem]:
 
 
 def _endpoint_problem(endpoint: str, *, public: bool) -> str | None:
-    """No name is looked up: what a name leads to may differ where the platform stands.
+    """Check the endpoint's address without a DNS lookup, whose result may differ at the platform's location.
 
-    Of the address no more than the host is quoted: its path and its query may be secrets. Where an @ stands behind it,
-    the host may be part of a password with a slash in it.
+    Messages quote only the host: the path and the query may be secrets. If an @ follows, the host may be part of a
+    password with a slash in it.
     """
     if _CREDENTIALS.match(endpoint):
         return "must not hold a user name or password: BioT's calls carry a signed token instead"
@@ -178,7 +178,7 @@ def _is_loopback(host: str, address: _Address | None) -> bool:
 
 
 def _address(host: str) -> _Address | None:
-    """The address a host is written as, the short and numeric forms that networks take among them (127.1)."""
+    """Return the IP address that a host name stands for, also in the short and numeric forms (127.1)."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

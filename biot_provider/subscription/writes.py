@@ -1,9 +1,9 @@
-"""Subscribe and unsubscribe endpoints so that it ends as declared, or in an error that says what is known.
+"""Subscribes and unsubscribes endpoints: the result is as declared, or an error that says what is known.
 
-Nothing here knows Pulumi. A subscription is its parts: one that exists already, equal in every part, is the one that
-is wanted, whoever made it; subscribing once more changes nothing but the order. Who made it, the platform does not
-keep: its id and its time of creation, kept in state, tell one that this stack made from one that it found, or that
-somebody has subscribed anew since. Only what this stack made is unsubscribed.
+Nothing here knows Pulumi. A subscription is identified by its parts: an existing one that is equal in every part is the
+wanted one, whoever created it; subscribing again changes only the order. The platform does not record the creator: the
+id and the creation time in state distinguish a subscription that this stack created from one that it found, or that
+somebody has created again since. Only a subscription that this stack created is unsubscribed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from biot_provider.api.models.subscriptions import SubscriptionAnswer
 from biot_provider.api.models.wide import are_ids_alike, is_same_moment
-from biot_provider.errors import ApiError, BiotError, LifecycleError, NotFoundError, coded
+from biot_provider.errors import ApiError, BiotError, LifecycleError, NotFoundError
 from biot_provider.lifecycle.fields import State
 from biot_provider.lifecycle.kind import Context
 from biot_provider.lifecycle.problems import nearest
@@ -44,12 +44,13 @@ class SubscriptionWrites:
         self._noun = noun
         self._requests = requests
         self._deadline = context.deadline
-        self._report = context.report
+        self._warn = context.warn
 
     def subscribe(self, inputs: StateT, before: SubscriptionState | None = None) -> StateT:
-        """Subscribe, unless it is subscribed already; ``before`` is the state of this very subscription.
+        """Subscribe, unless the subscription exists; ``before`` is the state of this very subscription.
 
-        Of one that exists only what differs between ``before`` and inputs is changed. Gives the new state.
+        For an existing subscription only the differences between ``before`` and the inputs are sent. Returns the new
+        state.
         """
         found = self.find(before or inputs)
         wanted = _wanted(inputs, before if found else None)
@@ -63,17 +64,15 @@ class SubscriptionWrites:
         return _with_evidence(inputs, found, taken=taken)
 
     def delete(self, state: SubscriptionState) -> None:
-        """Unsubscribe what this stack made; what is gone already is unsubscribed, what is not its own stays."""
+        """Unsubscribe a subscription that this stack created, if it still exists; others stay."""
         found = self.find(state)
         if found is None and state.taken:
             return
         if found is not None and (state.taken or not is_the_one_of(state, found)):
-            self._report(
-                coded(
-                    f"warning: {self.named(state)} stays subscribed: this stack did not make the one that exists"
-                    f"{_since(found)}. What to do: unsubscribe it where it was made, if nobody uses it",
-                    "BIOT-5120",
-                )
+            self._warn(
+                f"{self.named(state)} stays subscribed: this stack did not make the one that exists"
+                f"{_since(found)}. What to do: unsubscribe it where it was made, if nobody uses it",
+                "BIOT-5120",
             )
             return
         body = _body(state)
@@ -91,19 +90,19 @@ class SubscriptionWrites:
         settle(self._deadline, write, lambda: self.find(state), judge, still)
 
     def find(self, state: SubscriptionState) -> SubscriptionAnswer | None:
-        """The platform's subscription of the state's id there, however it is shown, else the one of the same parts."""
+        """Return the subscription with the state's platform id, however shown, else the one with the same parts."""
         return found_among(self.search(state), state)
 
     def search(self, state: SubscriptionState) -> Sequence[SubscriptionAnswer]:
-        """All subscriptions of the state's endpoint."""
+        """Return all subscriptions of the state's endpoint."""
         return self._rows({"endpoint": {"eq": state.endpoint}})
 
     def find_by_digest(self, digest: str) -> SubscriptionAnswer | None:
-        """The platform's subscription whose id has this digest."""
+        """Return the platform's subscription with this digest in its id."""
         return next((row for row in self._rows({}) if digest_of(row) == digest), None)
 
     def named(self, state: SubscriptionState) -> str:
-        """What a message calls it."""
+        """Return the subscription's name in messages."""
         return f"{self._noun} {id_of(state)!r}"
 
     def _rows(self, filters: Mapping[str, Any]) -> Sequence[SubscriptionAnswer]:
@@ -112,13 +111,13 @@ class SubscriptionWrites:
         except ApiError as error:
             if error.status != 400 or not filters:
                 raise
-            # Which properties the search for interceptions takes is not documented (BioT API 2.4.2).
+            # It is not documented by which properties interceptions can be searched (BioT API 2.4.2).
             return list(self._requests.search({}, timeout=self._deadline.for_read()))
 
     def _send(
         self, inputs: SubscriptionState, wanted: Mapping[str, Any], *, is_there: bool
     ) -> tuple[SubscriptionAnswer, bool]:
-        """Subscribe; gives what is there then, and whether it was met there, made by somebody else meanwhile."""
+        """Subscribe; return the subscription, and whether somebody else created it meanwhile."""
         body = _body(inputs)
         if "execution_order" not in wanted:
             body.pop("executionOrder", None)
@@ -128,7 +127,7 @@ class SubscriptionWrites:
             try:
                 return self._requests.subscribe(body, timeout=self._deadline.for_write()), False
             except ApiError as error:
-                # A second subscription is refused by some releases, with a code that is not documented.
+                # Some releases refuse a second subscription, with an undocumented code.
                 found = self.find(inputs) if error.status in (400, 409) else None
                 if found is None or _left(found, wanted):
                     raise _with_suggestion(error) from None
@@ -148,25 +147,23 @@ class SubscriptionWrites:
     def _report_taken(self, inputs: SubscriptionState, found: SubscriptionAnswer, left: Mapping[str, Any]) -> None:
         name = "execution_order"
         order = f" with order {found.updatable()[name]}, now {left[name]}" if name in left else ""
-        self._report(
-            coded(
-                f"warning: {self.named(inputs)} exists already{_since(found)}{order}: taken as this resource's. This"
-                " stack did not make it, so `pulumi destroy` leaves it subscribed",
-                "BIOT-5121",
-            )
+        self._warn(
+            f"{self.named(inputs)} exists already{_since(found)}{order}: taken as this resource's. This"
+            " stack did not make it, so `pulumi destroy` leaves it subscribed",
+            "BIOT-5121",
         )
 
 
 def found_among(rows: Sequence[SubscriptionAnswer], state: SubscriptionState) -> SubscriptionAnswer | None:
-    """The one of the state's id there, however it is shown, else the one of the same parts."""
+    """Return the row with the state's platform id, however it is shown, else the one with the same parts."""
     known = (row for row in rows if state.platform_id and row.id == state.platform_id)
     return next(known, None) or next((row for row in rows if row.identity() == state.identity()), None)
 
 
 def is_the_one_of(state: SubscriptionState, found: SubscriptionAnswer) -> bool:
-    """Whether this is the very subscription that the state has, and not one of the same parts made later.
+    """Return whether this is the subscription in the state, and not one with the same parts that was created later.
 
-    It is where nothing says otherwise: the platform may show neither id nor time, and older states have none.
+    Without evidence it counts as the same: the platform may show neither id nor time, and older states have none.
     """
     if state.platform_id and state.platform_id == found.id:
         return True
@@ -175,7 +172,7 @@ def is_the_one_of(state: SubscriptionState, found: SubscriptionAnswer) -> bool:
 
 
 def _wanted(inputs: SubscriptionState, before: SubscriptionState | None) -> dict[str, Any]:
-    """What is to be as declared of what the platform can change: of one that is there already, what has changed."""
+    """Return the updatable fields to send: all for a new subscription, the changed ones for an existing one."""
     declared = {name: value for name, value in inputs.updatable().items() if value is not None}
     if before is not None:
         return {name: value for name, value in declared.items() if before.updatable()[name] != value}
@@ -183,7 +180,7 @@ def _wanted(inputs: SubscriptionState, before: SubscriptionState | None) -> dict
 
 
 def _left(found: SubscriptionAnswer, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """What of it is not as wanted."""
+    """Return the fields that are not yet as wanted."""
     return {name: value for name, value in wanted.items() if found.updatable()[name] != value}
 
 
@@ -202,7 +199,7 @@ def _body(state: SubscriptionState) -> dict[str, Any]:
 
 
 def _with_suggestion(error: ApiError) -> BiotError:
-    """The error, with the name it lists that is nearest to the refused one."""
+    """Return the error with the listed name that is nearest to the refused one."""
     given = next((value for key, value in error.details.items() if key.startswith("invalid")), None)
     names = next((value for key, value in error.details.items() if key.startswith("valid")), None)
     near = nearest(given, [str(name) for name in names]) if given and isinstance(names, list) else ""

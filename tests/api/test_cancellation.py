@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from biot_provider.api import transport
 from biot_provider.api.cancellation import Cancellation
 from biot_provider.api.client import Client
 from biot_provider.config import Settings
@@ -45,6 +46,12 @@ def upload(client: Client) -> object:
     return client.create_plugin(CONFIG, io.BytesIO(bytes(20 * 1024 * 1024)), timeout=60)
 
 
+@pytest.fixture
+def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was sent has a moment in place of a second to be responded to."""
+    monkeypatch.setattr(transport, "WRITE_GRACE_SECONDS", 0.1)
+
+
 @contextmanager
 def connected(base_url: str, **changes: Any) -> Iterator[tuple[Client, Cancellation]]:
     cancellation = Cancellation()
@@ -53,8 +60,8 @@ def connected(base_url: str, **changes: Any) -> Iterator[tuple[Client, Cancellat
     client.close()
 
 
-def ends(base_url: str, *acts: Act, **changes: Any) -> list[CancelledError]:
-    """How these end that run when the run is cancelled."""
+def ends(base_url: str, *acts: Act, once: threading.Event | None = None, **changes: Any) -> list[CancelledError]:
+    """How these end that run when the run is cancelled: once this has come, or a moment after their begin."""
     errors: list[CancelledError] = []
     with connected(base_url, **changes) as (client, cancellation):
 
@@ -66,7 +73,8 @@ def ends(base_url: str, *acts: Act, **changes: Any) -> list[CancelledError]:
         threads = [threading.Thread(target=run, args=(act,)) for act in acts]
         for thread in threads:
             thread.start()
-        time.sleep(0.6)
+        assert once is None or once.wait(20)
+        time.sleep(0.3 if once is None else 0.05)
         cancelled = time.monotonic()
         cancellation.cancel()
         for thread in threads:
@@ -86,16 +94,20 @@ def no_call_is_left() -> bool:
     return True
 
 
+@pytest.mark.usefixtures("short_grace")
 @pytest.mark.parametrize("part", ["head", "body", "nothing"])
 @pytest.mark.parametrize(("act", "unclear"), [(create, True), (read, False)], ids=["write", "read"])
 def test_a_response_that_trickles_or_never_comes_is_cut(tls: Any, act: Act, unclear: bool, part: str) -> None:
+    reached = threading.Event()
+
     def conversation(connection: socket.socket, over: threading.Event) -> None:
+        reached.set()
         if part != "nothing":
             connection.sendall(HEAD + (b"" if part == "head" else b"Content-Length: 9999\r\n\r\n"))
         drip(b"" if part == "nothing" else b"x")(connection, over)
 
     with talking(conversation, tls) as base_url:
-        (error,) = ends(base_url, act)
+        (error,) = ends(base_url, act, once=reached)
         assert no_call_is_left()
     assert error.unclear == unclear
     assert uncoded(str(error)) == (
@@ -106,12 +118,16 @@ def test_a_response_that_trickles_or_never_comes_is_cut(tls: Any, act: Act, uncl
     )
 
 
+@pytest.mark.usefixtures("short_grace")
 def test_an_upload_that_is_not_taken_is_cut(tls: Any) -> None:
+    reached = threading.Event()
+
     def conversation(connection: socket.socket, over: threading.Event) -> None:
+        reached.set()
         over.wait(20)
 
     with talking(conversation, tls) as base_url:
-        (error,) = ends(base_url, upload)
+        (error,) = ends(base_url, upload, once=reached)
     assert error.unclear
 
 
@@ -130,13 +146,17 @@ def test_a_connection_that_is_not_taken_or_says_no_word_is_left_alone(scheme: st
 
 
 def test_a_wait_before_another_attempt_ends() -> None:
+    reached = threading.Event()
+
     def busy(connection: socket.socket, over: threading.Event) -> None:
         connection.sendall(b"HTTP/1.1 503 Busy\r\nRetry-After: 9\r\nContent-Length: 0\r\n\r\n")
+        reached.set()
 
     with talking(busy) as base_url:
-        assert not ends(base_url, read)[0].unclear
+        assert not ends(base_url, read, once=reached)[0].unclear
 
 
+@pytest.mark.usefixtures("short_grace")
 def test_those_who_wait_for_a_login_or_for_their_turn_end_and_send_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:  # takes connections and never says a word
         errors = ends(f"http://127.0.0.1:{server.getsockname()[1]}", create, read, create)
@@ -144,39 +164,53 @@ def test_those_who_wait_for_a_login_or_for_their_turn_end_and_send_nothing() -> 
         assert {error.action for error in errors} == {"create plugin 'guard'", "read plugin 'guard'"}
 
     heads: list[bytes] = []
+    reached = threading.Event()
 
     def conversation(connection: socket.socket, over: threading.Event) -> None:
         heads.append(b"")
+        reached.set()
         over.wait(20)
 
     with talking(conversation) as base_url:
-        errors = ends(base_url, create, create, create, max_concurrent_requests=1)
+        errors = ends(base_url, create, create, create, once=reached, max_concurrent_requests=1)
     assert sorted(error.unclear for error in errors) == [False, False, True]
     assert len(heads) == 1
 
 
+@pytest.mark.usefixtures("short_grace")
 @pytest.mark.parametrize("tls", ["https"], indirect=True)
 def test_a_request_through_a_proxy_is_cut(tunnel: Tunnel, tls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    reached = threading.Event()
+
     def conversation(connection: socket.socket, over: threading.Event) -> None:
+        reached.set()
         over.wait(20)
 
     monkeypatch.setattr("biot_provider.api.transport.LOOPBACK", frozenset())
     monkeypatch.setenv("HTTPS_PROXY", tunnel.address)
     with talking(conversation, tls) as base_url:
         tunnel.lead_to(int(base_url.rpartition(":")[2]))
-        (error,) = ends(base_url, create)
+        (error,) = ends(base_url, create, once=reached)
     assert error.unclear
     assert set(tunnel.asked) == {f"CONNECT {base_url.removeprefix('https://')}"}
 
 
 def test_a_write_that_is_about_to_be_responded_to_has_a_second(tmp_path: Path) -> None:
     with Platform(tmp_path) as platform, running(tmp_path) as base_url:
-        platform.faults.add(method="POST", path="/plugins", latency=1.0)
+        platform.faults.add(method="POST", path="/plugins", latency=0.5)
         cancellation = Cancellation()
         settings = Settings(base_url, platform.service_id, platform.service_secret_key)
         client = Client.connect(settings, cancellation=cancellation)
-        threading.Timer(0.6, cancellation.cancel).start()
+
+        def cancel() -> None:
+            while not platform.faults.all()[0]["struck"]:
+                time.sleep(0.02)
+            cancellation.cancel()
+
+        thread = threading.Thread(target=cancel)
+        thread.start()
         assert client.create_plugin(CONFIG).version == 1
+        thread.join()
         client.close()
 
 

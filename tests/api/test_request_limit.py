@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,6 +21,9 @@ from biot_provider.errors import TransportError
 
 from ..uncoded import uncoded
 from .conversation import HEAD, read_request, talking
+
+if TYPE_CHECKING:
+    from pytest_mock import MockerFixture
 
 CONFIG = {"name": "guard", "displayName": "Guard", "version": 1}
 BODY = b'{"name": "guard", "version": 7}'
@@ -47,7 +51,7 @@ class Counting:
             with self._lock:
                 self._now += 1
                 self.most = max(self.most, self._now)
-            time.sleep(0.1)
+            time.sleep(0.04)
             with self._lock:
                 self._now -= 1
             connection.sendall(ANSWER)
@@ -93,14 +97,14 @@ def until_struck(platform: Platform) -> None:
 def test_the_wait_for_its_turn_counts_in_the_time_of_a_request(platform: tuple[Platform, Client]) -> None:
     emulator, client = platform
     client.create_plugin(CONFIG)
-    emulator.faults.add(method="GET", path="/plugins/", latency=3.0)
+    emulator.faults.add(method="GET", path="/plugins/", latency=1.2)
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(client.get_plugin, "guard")
         until_struck(emulator)
         started = time.monotonic()
         with pytest.raises(TransportError) as raised:
-            client.update_plugin("guard", {"timeout": 9}, timeout=1.0)
-        assert 0.9 < time.monotonic() - started < 2.5
+            client.update_plugin("guard", {"timeout": 9}, timeout=0.5)
+        assert 0.4 < time.monotonic() - started < 1.1
         assert slow.result().timeout != 9
     assert not raised.value.unclear
     assert uncoded(str(raised.value)) == (
@@ -110,16 +114,19 @@ def test_the_wait_for_its_turn_counts_in_the_time_of_a_request(platform: tuple[P
     )
 
 
-def test_a_request_that_waits_to_be_repeated_lets_another_one_pass(platform: tuple[Platform, Client]) -> None:
+def test_a_request_that_waits_to_be_repeated_lets_another_one_pass(
+    platform: tuple[Platform, Client], mocker: MockerFixture
+) -> None:
     emulator, client = platform
+    has_passed = threading.Event()
+    mocker.patch("biot_provider.api.transport.pause", lambda _seconds: has_passed.wait(20))
     client.create_plugin(CONFIG)
-    emulator.faults.add(status=503, body="", headers={"Retry-After": "3"}, method="GET", path="/plugins/")
+    emulator.faults.add(status=503, body="", method="GET", path="/plugins/")
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(client.get_plugin, "guard")
         until_struck(emulator)
-        started = time.monotonic()
         client.update_plugin("guard", {"timeout": 9})
-        assert time.monotonic() - started < 2
+        has_passed.set()
         assert waiting.result().timeout == 9
 
 

@@ -112,12 +112,16 @@ TABLE: list[tuple[str, int, str, dict[str, Any], str, str]] = [
         *(PERSON_LOGIN, 401, "USER_LOCKED_WITH_TIME", {"timeLeftInMinutes": 7}, "time left in minutes 7"),
         "wait until the lock ends, or use a service user",
     ),
-    (PERSON_LOGIN, 403, "LOGIN_FAILED", {}, "", "check biot:username and biot:password of this stack"),
+    (
+        *(PERSON_LOGIN, 403, "LOGIN_FAILED", {}, ""),
+        "check biot:username and biot:password of this stack; where it has changed since the last `pulumi up`, refresh"
+        " and destroy with --run-program",
+    ),
     (PERSON_LOGIN, 403, "REFRESH_TOKEN_NOT_VALID", {}, "", "run it again: it logs in anew"),
     (
         *(KEY_LOGIN, 403, "LOGIN_FAILED", {}, ""),
         "check biot:serviceId and biot:serviceSecretKey of this stack; if they are right, the key has expired:"
-        " make a new one",
+        " make a new one; where it has changed since the last `pulumi up`, refresh and destroy with --run-program",
     ),
     (
         *(KEY_LOGIN, 401, "SERVICE_LOCKED", {}, ""),

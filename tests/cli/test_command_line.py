@@ -15,8 +15,9 @@ import pytest
 from biot_provider._version import __version__
 from biot_provider.cli import main, program
 from biot_provider.cli.commands import Command
+from biot_provider.cli.console import color
 
-from .conftest import COMMAND, Terminal
+from .conftest import COMMAND, Doctor, Terminal
 
 COMMANDS = program.list_commands(click.Context(program))
 
@@ -106,39 +107,43 @@ def test_options_stand_anywhere_and_the_last_of_two_counts(
     assert [path.name for path in tmp_path.iterdir()] == ["two"]
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["doctor", "--help"], ["completion", "zsh"]])
-def test_what_needs_nothing_loads_nothing(arguments: list[str]) -> None:
+def test_what_needs_nothing_loads_nothing() -> None:
     heavy = ("pulumi", "pydantic", "httpx", "yaml", "biot_provider.emulator", "biot_provider.api")
-    script = "import sys, json\nfrom biot_provider.cli import main\ntry:\n  main(json.loads(sys.argv[1]))\n"
-    script += f"finally:\n  sys.stderr.write(json.dumps([name for name in {heavy!r} if name in sys.modules]))\n"
-    command = [sys.executable, "-c", script, json.dumps(arguments)]
+    runs = [["--version"], ["--help"], ["doctor", "--help"], ["completion", "zsh"]]
+    script = "import sys, json\nfrom biot_provider.cli import main\n"
+    script += "for run in json.loads(sys.argv[1]):\n  try:\n    main(run)\n  except SystemExit:\n    pass\n"
+    script += f"  sys.stderr.write(json.dumps([name for name in {heavy!r} if name in sys.modules]))\n"
+    command = [sys.executable, "-c", script, json.dumps(runs)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert json.loads(done.stderr) == []
+    assert done.stderr == "[]" * len(runs)
+    assert done.stdout.startswith(f"biot-provider {__version__}\nUsage: ")
 
 
 COMPLETE = """
 set -eu
 eval "$(biot-provider completion bash)"
-COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
 compopt() { :; }
-_biot_provider_completion biot-provider
-printf '%s\\n' "${COMPREPLY[@]-}"
+while read -r line; do
+    IFS=, read -ra COMP_WORDS <<<"biot-provider,$line|"
+    COMP_CWORD=$((${#COMP_WORDS[@]} - 1)) COMPREPLY=()
+    COMP_WORDS[COMP_CWORD]=${COMP_WORDS[COMP_CWORD]%|}
+    _biot_provider_completion biot-provider
+    echo "${COMPREPLY[*]-}"
+done
 """
+COMPLETED = {
+    # What was typed, with a comma in place of each blank, and what completes its last word.
+    "co": "compare completion",
+    "doctor,--st": "--stack",
+    "doctor,--stack,": "dev production",
+    "compare,dev,p": "production",
+    "graph,--format,s": "svg",
+    "completion,": "bash zsh fish",
+    "graph,--svg,--json,--che": "--check",
+}
 
 
-@pytest.mark.parametrize(
-    ("words", "completed"),
-    [
-        (["co"], ["compare", "completion"]),
-        (["doctor", "--st"], ["--stack"]),
-        (["doctor", "--stack", ""], ["dev", "production"]),
-        (["compare", "dev", "p"], ["production"]),
-        (["graph", "--format", "s"], ["svg"]),
-        (["completion", ""], ["bash", "zsh", "fish"]),
-        (["graph", "--svg", "--json", "--che"], ["--check"]),
-    ],
-)
-def test_bash_completes_commands_options_and_stacks(words: list[str], completed: list[str], tmp_path: Path) -> None:
+def test_bash_completes_commands_options_and_stacks(tmp_path: Path) -> None:
     (tmp_path / "stacks").mkdir()
     (tmp_path / "Pulumi.yaml").write_text("name: shop\nruntime: python\nstackConfigDir: stacks\n")
     for stack in ("dev", "production"):
@@ -146,7 +151,8 @@ def test_bash_completes_commands_options_and_stacks(words: list[str], completed:
     environment = {"PATH": f"{COMMAND.parent}:{os.environ['PATH']}"}
 
     done = subprocess.run(
-        ["bash", "--norc", "-c", COMPLETE, "bash", "biot-provider", *words],
+        ["bash", "--norc", "-c", COMPLETE],
+        input="\n".join(COMPLETED) + "\n",
         cwd=tmp_path,
         env=environment,
         capture_output=True,
@@ -154,7 +160,7 @@ def test_bash_completes_commands_options_and_stacks(words: list[str], completed:
     )
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.split() == completed
+    assert dict(zip(COMPLETED, done.stdout.splitlines(), strict=True)) == COMPLETED
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -165,37 +171,48 @@ def test_each_shell_has_a_script(shell: str, capfd: pytest.CaptureFixture[str]) 
     assert problems == ""
 
 
-@pytest.mark.parametrize(
-    ("variables", "is_colored"), [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True)]
-)
-def test_a_terminal_shows_colours_unless_they_are_unwanted(
-    variables: dict[str, str], is_colored: bool, tmp_path: Path, terminal: Terminal
-) -> None:
+def test_a_terminal_shows_colours_and_a_pipe_does_not(tmp_path: Path, terminal: Terminal) -> None:
     (tmp_path / "index.py").write_text("def handler(event, context):\n    print('hello')\n")
     arguments = ["invoke", str(tmp_path), "--runtime", f"python3.{sys.version_info.minor}", "--event", "direct"]
 
-    _, shown = terminal(80, *arguments, keeps_escapes=True, **variables)
+    _, shown = terminal(80, *arguments, keeps_escapes=True)
+    piped = subprocess.run([COMMAND, *arguments], capture_output=True, text=True).stdout
 
     assert "hello" in shown
-    assert (re.search(r"\033\[\d+m", shown) is not None) is is_colored
+    assert "hello" in piped
+    assert [re.search(r"\033\[\d+m", text) is not None for text in (shown, piped)] == [True, False]
 
 
-def test_a_pipe_has_no_colours_unless_they_are_forced(tmp_path: Path) -> None:
-    (tmp_path / "index.py").write_text("def handler(event, context):\n    print('hello')\n")
-    command = [
-        str(COMMAND),
-        "invoke",
-        str(tmp_path),
-        "--runtime",
-        f"python3.{sys.version_info.minor}",
-        "--event",
-        "direct",
-    ]
-    environment = {"PATH": os.environ["PATH"]}
-    for variables, is_colored in (({}, False), ({"FORCE_COLOR": "1"}, True)):
-        done = subprocess.run(command, env=environment | variables, capture_output=True, text=True)
-        assert "hello" in done.stdout
-        assert (re.search(r"\033\[\d+m", done.stdout) is not None) is is_colored
+@pytest.mark.parametrize(
+    ("variables", "decision"),
+    [({}, None), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, None), ({"FORCE_COLOR": "1"}, True)],
+)
+def test_colours_can_be_unwanted_or_forced(
+    variables: dict[str, str], decision: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert color() is decision
+
+
+def test_forced_colours_go_into_a_pipe_and_unwanted_ones_not_into_a_terminal(
+    doctor: Doctor, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert re.search(r"\033\[\d+m", doctor.text()[1])
+    monkeypatch.delenv("FORCE_COLOR")
+    assert not re.search(r"\033\[\d+m", terminal(80, "doctor", keeps_escapes=True, NO_COLOR="1")[1])
+
+
+def test_a_disk_that_is_full_is_one_line(tmp_path: Path) -> None:
+    run = "import resource, sys; from biot_provider.cli import main\n"
+    run += "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\nsys.exit(main(['explain']))"
+    with (tmp_path / "output").open("w") as output:
+        result = subprocess.run([sys.executable, "-c", run], stdout=output, stderr=subprocess.PIPE, text=True)
+    problem = "biot-provider: the output cannot be written (File too large) [BIOT-8003]\n"
+    assert (result.returncode, result.stderr) == (1, problem)
 
 
 def test_what_the_output_cannot_encode_is_escaped(tmp_path: Path) -> None:
@@ -204,3 +221,14 @@ def test_what_the_output_cannot_encode_is_escaped(tmp_path: Path) -> None:
     done = subprocess.run(command, env=environment, capture_output=True)
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"\\u0142\\u0105ka" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["doctor", "graph", "export --out here", "import guard=guard"])
+def test_an_empty_name_of_a_stack_stands_for_no_other_stack(
+    command: str, doctor: Doctor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    doctor.environment(PULUMI_STACK="production")
+    assert main([*command.split(), "--stack", ""]) != 0
+    printed = "".join(capsys.readouterr())
+    assert "which stack? the name given is empty; name one with --stack" in printed
+    assert "production" not in printed

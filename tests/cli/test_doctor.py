@@ -19,7 +19,7 @@ import yaml
 
 from biot_provider.cli import main
 from biot_provider.cli.doctor.connection import clock
-from biot_provider.cli.findings import Problem
+from biot_provider.cli.errors import CommandError
 from biot_provider.emulator.http.server import running
 
 if TYPE_CHECKING:
@@ -406,9 +406,9 @@ def test_a_clock_that_is_wrong_is_a_problem_with_its_direction() -> None:
     date = "Tue, 24 Nov 2026 08:00:00 GMT"
     there = datetime(2026, 11, 24, 8, tzinfo=UTC).timestamp()
     assert clock(date, lambda: there + 20) == "within 20 s of the platform's"
-    with pytest.raises(Problem, match="95 s ahead of"):
+    with pytest.raises(CommandError, match="95 s ahead of"):
         clock(date, lambda: there + 95)
-    with pytest.raises(Problem, match="95 s behind"):
+    with pytest.raises(CommandError, match="95 s behind"):
         clock(date, lambda: there - 95)
     for unknown in (None, "", "yesterday"):
         assert clock(unknown) == "the platform does not report its time"

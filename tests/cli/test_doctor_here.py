@@ -153,6 +153,17 @@ def test_the_project_is_found_from_a_folder_below_it(doctor: Doctor, monkeypatch
     assert "hello" in found.findings["plugins"][1]
 
 
+@pytest.mark.parametrize("ending", ["json", "yml"])
+def test_a_project_and_its_stacks_are_found_under_every_ending_that_pulumi_takes(doctor: Doctor, ending: str) -> None:
+    (doctor.folder / "Pulumi.yaml").unlink()
+    config = {"biot:baseUrl": "embedded"}
+    doctor.file(f"Pulumi.{ending}", json.dumps({"name": "shop", "runtime": "python", "config": config}))
+    doctor.file(f"Pulumi.dev.{ending}", "{}")
+    found = doctor.run("--stack", "dev")
+    assert found.problems == {}
+    assert f"biot:baseUrl from Pulumi.{ending}" in found.findings["configuration"][1]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

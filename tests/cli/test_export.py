@@ -22,8 +22,8 @@ from biot_provider.cli import main
 from biot_provider.cli.progress import Progress
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
+from biot_provider.plugin.manifest.fleet import read_fleet
 from biot_provider.plugin.stamp import STAMP_VARIABLE, Stamp, owner_hash
-from biot_provider.program.declare_plugins import read_fleet
 
 from .conftest import Doctor
 

@@ -1,4 +1,4 @@
-"""`biot-provider init`: what it writes, leaves and says. That it deploys: tests/engine/test_own_project.py."""
+"""`biot-provider init`: what it writes, leaves and says. That it deploys: tests/engine/guides/test_own_project.py."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import yaml
 import biot_provider
 from biot_provider.cli import main
 from biot_provider.cli.init import initialize, project_name
-from biot_provider.program.declare_plugins import read_fleet
+from biot_provider.plugin.manifest.fleet import read_fleet
 
 STACKS = ("dev", "local", "production", "staging")
 
@@ -116,11 +116,11 @@ def test_a_second_time_changes_nothing(folder: Path, capsys: pytest.CaptureFixtu
     assert output[-3:] == ending
 
 
-@pytest.mark.parametrize("file", ["Pulumi.yaml", "Pulumi.yml"])
+@pytest.mark.parametrize("file", ["Pulumi.yaml", "Pulumi.yml", "Pulumi.json"])
 def test_another_project_is_not_written_to_and_hears_what_it_lacks(
     file: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (folder / file).write_text("name: shop\nruntime: python\n")
+    (folder / file).write_text('{"name": "shop", "runtime": "python"}')
     (folder / "__main__.py").write_text("import biot_provider as biot\n")
 
     assert main(["init"]) == 0
@@ -137,6 +137,26 @@ def test_another_project_is_not_written_to_and_hears_what_it_lacks(
         "  pulumi config set biot:baseUrl embedded  # or your platform's address",
         "  pulumi preview",
     ]
+
+
+@pytest.mark.parametrize("link", ["stacks", ".github/workflows", "plugins"])
+def test_nothing_is_written_through_a_link_that_leads_out_of_the_folder(
+    link: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outside = folder.parent / "elsewhere"
+    outside.mkdir()
+    (folder / link).parent.mkdir(exist_ok=True)
+    (folder / link).symlink_to(outside)
+
+    assert main(["init"]) == 1
+
+    output, problems = capsys.readouterr()
+    assert output == ""
+    assert problems == (
+        f"biot-provider: {link} cannot be written (a link that leads out of this folder): nothing is written"
+        " [BIOT-8003]\n"
+    )
+    assert (texts(folder), list(outside.iterdir())) == ({}, [])
 
 
 def test_a_program_in_another_language_hears_of_the_native_provider(
@@ -193,7 +213,7 @@ def test_a_name_that_yaml_reads_otherwise_stays_text(name: str) -> None:
         (
             ["--runtime", "java21"],
             "no starter is written for the runtime 'java21': "
-            "there are starters for Python, such as python3.13, and Node.js, such as nodejs22.x",
+            "there are starters for Python, such as python3.13, and Node.js, such as nodejs24.x",
         ),
     ],
 )

@@ -21,6 +21,7 @@ import pytest
 from biot_provider.cli import main
 from biot_provider.cli.invoke.calls import Call, notes
 from biot_provider.cli.invoke.command import Options, _Session
+from biot_provider.cli.invoke.interrupt import Interrupt
 from biot_provider.cli.invoke.samples import ACTIONS
 from biot_provider.cli.invoke.sender import Sender
 from biot_provider.cli.invoke.usage import read_text
@@ -473,6 +474,12 @@ def test_a_folder_without_a_plugin_yaml_needs_the_runtime(invoke: Invoke, tmp_pa
     assert problems.endswith("has no plugin.yaml, so say what runs it: --runtime python3.13, for example [BIOT-8060]\n")
 
 
+def test_a_plugin_yaml_stands_for_no_folder(made: Made, invoke: Invoke) -> None:
+    folder = made(ECHO)
+    problem = f"{folder / 'plugin.yaml'} is the plugin's description: name its folder, {folder} [BIOT-8060]"
+    assert invoke(folder / "plugin.yaml") == (2, "", f"biot-provider: {problem}\n")
+
+
 @contextlib.contextmanager
 def watching(folder: Path) -> Iterator[tuple[subprocess.Popen[str], Callable[[str], str]]]:
     """The command that watches, and what reads its output up to a text."""
@@ -516,6 +523,35 @@ def test_it_runs_again_on_each_save_also_after_a_mistake_until_ctrl_c(made: Made
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=10)
         assert (process.returncode, rest) == (130, "")
+
+
+def test_ctrl_c_that_python_drops_in_a_finalizer_ends_the_next_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    dropped: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", dropped.append)
+    before = signal.getsignal(signal.SIGINT)
+    interrupt = Interrupt()
+    with interrupt.caught():
+        interrupt.sleep(0)
+        with interrupt.raised():
+            Interrupted()
+        assert [error.exc_type for error in dropped] == [KeyboardInterrupt]
+        with pytest.raises(KeyboardInterrupt):
+            interrupt.sleep(0)
+        with pytest.raises(KeyboardInterrupt), interrupt.raised():
+            pytest.fail("it runs once more")
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_in_a_wait_and_in_a_run_ends_them() -> None:
+    for place in (Interrupt.raised, Interrupt.caught):
+        interrupt = Interrupt()
+        with interrupt.caught(), pytest.raises(KeyboardInterrupt), place(interrupt):
+            signal.raise_signal(signal.SIGINT)
+            interrupt.sleep(0)
 
 
 def test_ctrl_c_ends_a_call_that_runs_and_its_process(made: Made) -> None:

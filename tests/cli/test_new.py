@@ -7,13 +7,15 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from biot_provider.cli import main
-from biot_provider.cli.new import STARTERS
-from biot_provider.program.declare_plugins import read_fleet
+from biot_provider.cli.new import NODEJS, PYTHON, STARTERS, TYPESCRIPT, Starter
+from biot_provider.plugin.aws_lambda import RUNTIME_ENDS, runtime_warning
+from biot_provider.plugin.manifest.fleet import read_fleet
 
 PROJECT = Path(__file__).parent.parent.parent
 LITTER = ("__pycache__", "node_modules", "site-packages")
@@ -41,7 +43,15 @@ def test_the_program_declares_what_it_wrote(runtime: str) -> None:
 def test_the_runtime_is_this_python_unless_one_is_named() -> None:
     assert main(["new", "ward-watch"]) == 0
 
-    assert read_fleet(Path("plugins"), {})["ward-watch"]["runtime"] == f"python3.{sys.version_info.minor}"
+    own = f"python3.{min(sys.version_info.minor, 14)}"
+    is_ending = runtime_warning(own, datetime.now(UTC).date()) is not None
+    assert read_fleet(Path("plugins"), {})["ward-watch"]["runtime"] == ("python3.13" if is_ending else own)
+
+
+@pytest.mark.parametrize("starter", [PYTHON, NODEJS, TYPESCRIPT], ids=lambda starter: starter.folder)
+def test_no_runtime_lasts_longer_than_the_one_that_is_suggested(starter: Starter) -> None:
+    ends = {runtime: end.deprecated for runtime, end in RUNTIME_ENDS.items() if starter.pattern.fullmatch(runtime)}
+    assert ends[starter.runtime] == max(ends.values())
 
 
 @pytest.mark.parametrize(
@@ -61,7 +71,7 @@ def test_the_display_name_is_made_of_the_name(name: str, display_name: str) -> N
     assert read_fleet(Path("plugins"), {})[name]["display_name"] == display_name
 
 
-@pytest.mark.parametrize(("runtime", "other"), [("python3.12", "3.13"), ("nodejs24.x", "nodejs22")])
+@pytest.mark.parametrize(("runtime", "other"), [("python3.12", "3.13"), ("nodejs22.x", "nodejs24")])
 def test_nothing_is_left_of_the_starters_own_names(runtime: str, other: str) -> None:
     assert main(["new", "ward-watch", "--runtime", runtime, "--out", "own"]) == 0
 
@@ -73,12 +83,9 @@ def test_nothing_is_left_of_the_starters_own_names(runtime: str, other: str) -> 
     assert "biot-provider invoke own/ward-watch --event pre" in written["README.md"]
 
 
-@pytest.mark.parametrize("option", [[], ["--no-install"]])
 @pytest.mark.parametrize("runtime", ["python3.12", "nodejs22.x"])
-def test_it_says_what_it_wrote_and_what_comes_next(
-    runtime: str, option: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["new", "ward-watch", "--runtime", runtime, *option]) == 0
+def test_it_says_what_it_wrote_and_what_comes_next(runtime: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["new", "ward-watch", "--runtime", runtime]) == 0
 
     output, problems = capsys.readouterr()
     assert problems == ""
@@ -99,12 +106,12 @@ def test_packages_of_ones_own_are_installed_when_it_is_deployed(option: list[str
         assert "--target" not in text.replace("--target=node22", "")
 
 
-@pytest.mark.parametrize("runtime", [[], ["--runtime", "nodejs24.x"]])
+@pytest.mark.parametrize("runtime", [[], ["--runtime", "nodejs22.x"]])
 def test_the_one_in_typescript_is_for_node(runtime: list[str]) -> None:
     assert main(["new", "ward-watch", "--typescript", *runtime]) == 0
 
     plugin = read_fleet(Path("plugins"), {})["ward-watch"]
-    assert plugin["runtime"] == (runtime or ["nodejs22.x"])[-1]
+    assert plugin["runtime"] == (runtime or ["nodejs24.x"])[-1]
     written = texts(Path("plugins/ward-watch"))
     assert {"src/index.ts", "src/biot_token.js", "package-lock.json", "tests/index.test.js"} < written.keys()
     assert "../src/index.ts" in written["tests/index.test.js"]
@@ -148,15 +155,15 @@ def test_what_is_there_already_is_not_touched(there: str, capsys: pytest.Capture
         (
             ["ward", "--runtime", "java21"],
             "no starter is written for the runtime 'java21': "
-            "there are starters for Python, such as python3.13, and Node.js, such as nodejs22.x",
+            "there are starters for Python, such as python3.13, and Node.js, such as nodejs24.x",
         ),
         (
             ["ward", "--runtime", "nodejs18.x"],
-            "the runtime nodejs18.x is deprecated by AWS Lambda: take a newer one, such as nodejs22.x",
+            "the runtime nodejs18.x is deprecated by AWS Lambda: take a newer one, such as nodejs24.x",
         ),
         (
             ["ward", "--runtime", "python3.13", "--typescript"],
-            "--typescript is for the runtimes of Node.js, such as nodejs22.x, not 'python3.13'",
+            "--typescript is for the runtimes of Node.js, such as nodejs24.x, not 'python3.13'",
         ),
     ],
 )
@@ -176,6 +183,13 @@ def test_a_folder_that_cannot_be_is_one_line(project: Path, capsys: pytest.Captu
     assert capsys.readouterr().err == (
         "biot-provider: plugins cannot be written (File exists): nothing new is left [BIOT-8003]\n"
     )
+
+
+def test_a_folder_whose_name_is_not_utf_8_is_one_line(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["new", "ward-watch", "--out", "bad\udcff"]) == 1
+
+    assert capsys.readouterr().err.startswith("biot-provider: bad\\udcff/ward-watch/README.md cannot be written (")
+    assert list(project.iterdir()) == []
 
 
 def test_a_disk_that_fills_up_leaves_no_half_plugin(project: Path) -> None:

@@ -30,7 +30,7 @@ try:
 except ConfigError as error:
     print(error)
 sys.stderr = sys.stdout
-for arguments in (["emulator"], ["invoke", ".", "--runtime", "python3.13"], ["new", "guard", "--no-install"]):
+for arguments in (["emulator"], ["invoke", ".", "--runtime", "python3.13"], ["new", "guard"]):
     print(main(arguments))
 """
 

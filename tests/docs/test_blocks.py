@@ -57,7 +57,7 @@ def test_a_note_that_a_test_runs_a_block_names_a_test_that_reads_the_page() -> N
 
 
 def test_a_block_that_nothing_checks_says_why() -> None:
-    """There are few: whoever adds one finds out here that it is counted."""
+    """There are few: adding one fails here, so that it is a decision."""
     unchecked = [block for block in BLOCKS if block.note == "not checked"]
     assert all(len(block.said.split()) >= 4 for block in unchecked)
     assert len(unchecked) <= 2, [block.place for block in unchecked]

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from biot_provider.cli import main
+from biot_provider.emulator import Platform
 from biot_provider.emulator.http.server import running
 
 from ..engine.conftest import Project
-from .blocks import BLOCKS, ROOT, Block
+from .blocks import BLOCKS, ROOT
 
 ROLE = "9f0a4c1b-7c3e-4b3f-9a51-0a2b1c3d4e5f"
 EXAMPLES = {
@@ -44,37 +45,19 @@ def written(new_project: Callable[[], Project], monkeypatch: pytest.MonkeyPatch)
     return project
 
 
-def programs(*names: str) -> str:
-    """Several programs as one: each has its own names for its resources."""
-    return "\n".join(block.text for block in _blocks(*names))
-
-
-def _blocks(*names: str) -> list[Block]:
-    return [EXAMPLES[name] for name in names]
-
-
-def test_the_programs_of_resources_and_functions(written: Project) -> None:
-    names = [name for name in EXAMPLES if name != "provider.md"]
-    written.config |= {"shop:roleId": ROLE, "shop:baseImage": "embedded/base/python:3.13"}
-    written.file("__main__.py", programs(*names))
-    shown = written.up().succeeded()
-    outputs = written.outputs()
-    assert outputs["endpoint"].startswith("https://")
-    assert outputs["publicKey"]
-    assert outputs["key"] not in shown.output
-    assert written.preview().succeeded().changes.keys() == {"same"}
-    written.destroy().succeeded()
-
-
-def test_the_program_of_the_provider(written: Project, tmp_path: Path) -> None:
-    with running(tmp_path) as address:
-        from biot_provider.emulator import Platform
-
-        with Platform(tmp_path) as other:
-            user, key = other.add_service_user()
-            written.config |= {"shop:euBaseUrl": address, "shop:euServiceId": user}
-            written.set_secret("euServiceSecretKey", key)
-            written.file("__main__.py", programs("provider.md"))
-            written.up().succeeded()
-            assert written.preview().succeeded().unchanged
-            assert written.names() == {"hello"} == {row["name"] for row in other.plugins.search({})["data"]}
+def test_the_programs_as_one(written: Project, tmp_path: Path) -> None:
+    """Each has its own names for its resources."""
+    with running(tmp_path) as address, Platform(tmp_path) as other:
+        user, key = other.add_service_user()
+        written.config |= {"shop:roleId": ROLE, "shop:baseImage": "embedded/base/python:3.13"}
+        written.config |= {"shop:euBaseUrl": address, "shop:euServiceId": user}
+        written.set_secret("euServiceSecretKey", key)
+        written.file("__main__.py", "\n".join(block.text for block in EXAMPLES.values()))
+        shown = written.up().succeeded()
+        outputs = written.outputs()
+        assert outputs["endpoint"].startswith("https://")
+        assert outputs["publicKey"]
+        assert outputs["key"] not in shown.output
+        assert written.names() == {"hello", "rhythm-check", "vitals-guard"}
+        assert {row["name"] for row in other.plugins.search({})["data"]} == {"hello"}
+        assert written.preview().succeeded().unchanged

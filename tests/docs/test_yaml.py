@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from biot_provider.config import KEYS
+from biot_provider.plugin.manifest.fleet import read_fleet
 from biot_provider.plugin.rules import plugin_problems
-from biot_provider.program.declare_plugins import read_fleet
 
 from .blocks import ROOT, Block, in_language
 from .commands import commands_in

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import io
 import json
+import shutil
 import socket
 import sys
 import textwrap
@@ -101,8 +102,19 @@ def script() -> Callable[..., list[str]]:
     return command
 
 
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a platform with its tables and keys: making them takes longer than most tests."""
+    folder = tmp_path_factory.mktemp("prepared")
+    with Platform(folder) as platform:
+        platform.keys.public()
+    return folder
+
+
 @pytest.fixture
-def platform(tmp_path: Path) -> Iterator[Platform]:
+def platform(tmp_path: Path, prepared: Path) -> Iterator[Platform]:
+    if not (tmp_path / "data").exists():  # a test may have put another one there
+        shutil.copytree(prepared, tmp_path / "data")
     with Platform(tmp_path / "data") as platform:
         yield platform
 
@@ -188,7 +200,7 @@ def talk(base_url: str) -> Talk:
 
 @pytest.fixture(params=["in process", "over a socket"])
 def call(request: pytest.FixtureRequest) -> Caller:
-    """Either caller: the platform must not behave differently."""
+    """Either caller, for what a server could spoil."""
     caller: Caller = request.getfixturevalue("inside" if request.param == "in process" else "outside")
     return caller
 

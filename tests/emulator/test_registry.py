@@ -95,7 +95,9 @@ class Pusher:
 
 
 @pytest.fixture
-def pusher(call: Caller) -> Iterator[Pusher]:
+def pusher(request: pytest.FixtureRequest) -> Iterator[Pusher]:
+    """One that asks the platform in process, unless the test says `outside`; its registry has a port in both."""
+    call: Caller = request.getfixturevalue(getattr(request, "param", "inside"))
     answer = call.http.get(CREDENTIALS).json()
     host, token = answer["repositoryUri"].partition("/")[0], authorization(answer)
     with httpx.Client(
@@ -109,8 +111,8 @@ def error(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["errors"][0]["code"]
 
 
-def test_the_keys_are_of_the_documented_shape_and_live_one_hour(call: Caller) -> None:
-    answer = call.http.get(CREDENTIALS)
+def test_the_keys_are_of_the_documented_shape_and_live_one_hour(inside: Caller) -> None:
+    answer = inside.http.get(CREDENTIALS)
     assert answer.status_code == 200
     body = answer.json()
     assert set(body) == {"credentials", "region", "repositoryUri"}
@@ -186,6 +188,7 @@ def test_the_registry_lets_nobody_in_without_a_token(pusher: Pusher, given: str 
         assert answer.headers["WWW-Authenticate"].startswith("Basic realm=")
 
 
+@pytest.mark.parametrize("pusher", ["inside", "outside"], indirect=True)
 def test_python_dxf_pushes_and_reads_back(pusher: Pusher, tmp_path: Path) -> None:
     content = os.urandom(3_000_000)
     (tmp_path / "layer").write_bytes(content)
@@ -199,6 +202,7 @@ def test_python_dxf_pushes_and_reads_back(pusher: Pusher, tmp_path: Path) -> Non
 
 
 @pytest.mark.needs_builders
+@pytest.mark.parametrize("pusher", ["inside", "outside"], indirect=True)
 def test_skopeo_copies_a_base_image_into_the_repository_and_reads_it_back(pusher: Pusher, tmp_path: Path) -> None:
     credentials = base64.b64decode(pusher.token).decode()
 
@@ -297,16 +301,16 @@ def test_under_the_switch_the_repository_can_only_be_pushed_to(pusher: Pusher, p
     assert set(platform.images.tags()) == {"wave-1", "wave-2"}
 
 
-def test_an_image_plugin_needs_a_tag_that_is_in_the_repository(call: Caller, pusher: Pusher, refused: Any) -> None:
-    refused(call.create(**IMAGE), 404, "PLUGIN_IMAGE_TAG_NOT_FOUND")
-    assert call.get("guard").status_code == 404
+def test_an_image_plugin_needs_a_tag_that_is_in_the_repository(inside: Caller, pusher: Pusher, refused: Any) -> None:
+    refused(inside.create(**IMAGE), 404, "PLUGIN_IMAGE_TAG_NOT_FOUND")
+    assert inside.get("guard").status_code == 404
     pusher.push("wave-1")
-    created = call.created(**IMAGE)
+    created = inside.created(**IMAGE)
     assert (created["runtime"], created["handler"], "imageTag" in created) == (None, None, False)
-    refused(call.patch("guard", {"imageTag": "wave-2", "version": 2}), 404, "PLUGIN_IMAGE_TAG_NOT_FOUND")
-    assert call.got("guard")["version"] == 1
+    refused(inside.patch("guard", {"imageTag": "wave-2", "version": 2}), 404, "PLUGIN_IMAGE_TAG_NOT_FOUND")
+    assert inside.got("guard")["version"] == 1
     pusher.push("wave-2")
-    assert call.patched("guard", {"imageTag": "wave-2", "version": 2})["version"] == 2
+    assert inside.patched("guard", {"imageTag": "wave-2", "version": 2})["version"] == 2
 
 
 def test_an_image_aws_lambda_would_not_take_is_refused(inside: Caller, pusher: Pusher, refused: Any) -> None:

@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from biot_provider.emulator import Platform
-from biot_provider.emulator import database as store
+from biot_provider.emulator import Platform, schema
 from biot_provider.emulator.database import Store, StoreError
 from biot_provider.emulator.subscriptions import subscribers
 
@@ -171,7 +170,7 @@ def test_a_database_of_an_earlier_version_is_brought_up_to_date(
 ) -> None:
     (tmp_path / "data").mkdir()
     connection = sqlite3.connect(tmp_path / "data" / "platform.sqlite")
-    connection.executescript("".join(store._SCHEMAS[:version]) + EARLIER + f"PRAGMA user_version={version}")
+    connection.executescript("".join(schema.SCHEMAS[:version]) + EARLIER + f"PRAGMA user_version={version}")
     connection.close()
     call = request.getfixturevalue("inside")
     assert (call.platform.service_id, call.platform.service_secret_key) == ("own", "canary-own")

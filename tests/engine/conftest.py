@@ -1,4 +1,8 @@
-"""Projects on which the real `pulumi` runs, against an embedded platform that the test can look into and change."""
+"""Projects on which the real `pulumi` runs, against an embedded platform that the test can look into and change.
+
+Each run of `pulumi` takes seconds of processor time, so tests that need the same start share a stack: a few runs with
+many resources, each named after what it shows. A last `destroy` is a test of it; the folder goes anyway.
+"""
 
 from __future__ import annotations
 
@@ -92,6 +96,13 @@ class Result:
             if step.get("type", "").startswith(OURS) and step["op"] != "same":
                 steps.setdefault(step["urn"].rpartition("::")[2], []).append(step["op"])
         return steps
+
+    @property
+    def refreshed(self) -> dict[str, dict[str, Any]]:
+        """What the refresh of an `up` found, by the names of our resources: their outputs, where something differs."""
+        steps = [event["resOutputsEvent"]["metadata"] for event in self.events if "resOutputsEvent" in event]
+        ours = [step for step in steps if step["op"] == "refresh" and step["type"].startswith(OURS)]
+        return {step["urn"].rpartition("::")[2]: step["new"]["outputs"] for step in ours if step.get("diffs")}
 
     @property
     def errors(self) -> set[str]:

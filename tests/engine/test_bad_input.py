@@ -1,4 +1,4 @@
-"""What is wrong is told at preview: all of it, in plain words, with nothing asked of the platform."""
+"""A preview reports all problems, in plain words, without a request to the platform."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 from .conftest import Project
 
-GOOD = {"code": "plugins/hello"}
 EVERYTHING_WRONG: dict[str, Any] = {
     "name": "Plugin-hello",
     "version": 32768,
@@ -64,12 +63,8 @@ CONNECTION = "BioT connection: biot:requestTimeout must be 1 to 3600 seconds, no
 
 
 def test_all_problems_of_a_plugin_are_listed_at_once_and_nothing_is_sent_or_recorded(project: Project) -> None:
-    project.declare({"hello": GOOD})
-    project.up().succeeded()
-    state, shown = project.resources(), project.shown("hello")
     project.declare({"hello": EVERYTHING_WRONG})
     project.config["biot:requestTimeout"] = "0"
-    project.platform.request_log.clear()
 
     result = project.pulumi("up", "--yes", log=True)  # its preview fails
     result.failed(*(text.replace("{root}", str(project.root)) for text in ALL_PROBLEMS))
@@ -78,8 +73,7 @@ def test_all_problems_of_a_plugin_are_listed_at_once_and_nothing_is_sent_or_reco
     assert "\n" not in line
 
     assert project.platform.requests() == []
-    assert project.resources() == state
-    assert project.shown("hello") == shown
+    assert project.resources() == {}
 
 
 UNSENDABLE = r"""
@@ -119,24 +113,3 @@ def test_what_pulumi_cannot_send_is_refused_by_name_in_the_program(project: Proj
         "environment_variables.MODE: must be text, a number", "environment_variables.OTHER: must be text that"
     )
     assert "canary" not in plain.output + later.output
-
-
-def test_all_mistakes_in_all_plugin_yaml_files_and_overrides_are_listed_at_once(project: Project) -> None:
-    project.file("plugins/hello/plugin.yaml", "displayNam: Hello\ntimeout: 1000\n")
-    project.file("plugins/broken/plugin.yaml", "displayName: [\n")
-    project.file("plugins/list/plugin.yaml", "- displayName\n")
-    project.file("plugins/nested/plugin.yaml", "subscriptions: {interceptionOrdr: 2}\nmemorySize: much\n")
-    project.config["shop:plugins"] = {"helo": {"timeout": 3}, "nested": {"enabled": "perhaps", "timout": 4}}
-    project.program('biot.declare_plugins("plugins")')
-
-    project.preview().failed(
-        "plugins/hello/plugin.yaml: displayNam: unknown key; did you mean 'displayName'?",
-        "plugins/hello/plugin.yaml: timeout: must be 1 to 900 (seconds), not 1000",
-        "plugins/broken/plugin.yaml (line 2, column 1): is not YAML",
-        "plugins/list/plugin.yaml: must be a map such as 'displayName: My plugin'",
-        "plugins/nested/plugin.yaml: subscriptions.interceptionOrdr: unknown key; did you mean 'interceptionOrder'?",
-        "plugins/nested/plugin.yaml: memorySize: must be a whole number (MB), not 'much'",
-        f"stack configuration 'plugins': no plugin 'helo' in {project.root}/plugins; did you mean 'hello'?",
-        "stack configuration 'plugins.nested': enabled: must be true or false, not 'perhaps'",
-        "stack configuration 'plugins.nested': timout: unknown key; did you mean 'timeout'?",
-    )

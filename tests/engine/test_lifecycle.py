@@ -1,4 +1,4 @@
-"""One plugin from its first `pulumi preview` to `pulumi destroy`, and what a program reads of others."""
+"""Plugins from their first `pulumi preview` to `pulumi destroy`, beside what the program only reads."""
 
 from __future__ import annotations
 
@@ -8,26 +8,46 @@ import zipfile
 
 from .conftest import HANDLER, Project
 
-FILE = "plugins/hello/index.js"
+FLEET = [f"p{number}" for number in range(12)]
+PROGRAM = """
+hello = biot.Plugin("hello", code={folder!r}, timeout={timeout})
+pulumi.export("url", hello.endpoint_url)
+biot.Plugin("vanished", timeout={timeout})
+biot.Plugin("lost")
+for number in range(12):
+    biot.Plugin(f"p{{number}}", environment_variables={{"MODE": "strict"}})
+"""
+READING = """
+found = biot.Plugin.get("found", "old-007")
+one = biot.get_plugin("old-007")
+assert one.environment_variables == {"TOKEN": one.environment_variables["TOKEN"]}
+pulumi.export("found", pulumi.Output.all(found.version, found.handler, found.timeout))
+pulumi.export("one", [one.name, one.version, one.memory_size, repr(one)])
+pulumi.export("all", len({plugin.name for plugin in biot.list_plugins()}))
+pulumi.export("big", len(biot.list_plugins(filters={"memorySize": {"gte": 512}})))
+pulumi.export("last", biot.list_plugins(sort=[{"prop": "name", "order": "DESC"}], free_text="old")[0].name)
+try:
+    biot.get_plugin("nowhere")
+except pulumi.RunError as error:
+    pulumi.export("nowhere", str(error))
+"""
 
 
-def _program(project: Project, folder: str, timeout: int = 3) -> None:
-    project.program(
-        f'plugin = biot.Plugin("hello", code={folder!r}, timeout={timeout})\npulumi.export("url", plugin.endpoint_url)'
-    )
+def _program(project: Project, folder: str, timeout: int = 3, more: str = "") -> None:
+    project.program(PROGRAM.format(folder=folder, timeout=timeout) + more)
 
 
-def test_a_plugin_from_its_first_preview_to_its_destroy(project: Project) -> None:
+def test_plugins_from_their_first_preview_to_their_destroy(project: Project) -> None:
     _program(project, "plugins/hello")
     preview = project.preview().succeeded()
-    assert preview.steps == {"hello": ["create"]}
+    assert preview.steps == {name: ["create"] for name in ("hello", "vanished", "lost", *FLEET)}
     assert (project.requests(), project.resources()) == ([], {})
 
     up = project.up().succeeded()
     created = project.shown("hello")
     assert created["endpointUrl"] in up.stdout
     assert project.deployed_files("hello") == {"index.js": HANDLER.encode()}
-    assert [entry["status"] for entry in project.requests("POST")] == [201]
+    assert [entry["status"] for entry in project.requests("POST")] == [201] * len(preview.steps)
     state = project.resources()["hello"]
     assert state["id"] == "hello"
     for output, member in (
@@ -40,76 +60,60 @@ def test_a_plugin_from_its_first_preview_to_its_destroy(project: Project) -> Non
     ):
         assert state["outputs"][output] == created[member]
 
-    _the_same_files_in_another_folder_are_no_change(project)
+    _a_refresh_of_many_is_one_search_and_a_read_of_what_has_changed(project)
     _changed_code_is_one_patch_with_the_next_version(project)
     after = project.shown("hello")
     assert (after["endpointUrl"], after["creationTime"]) == (created["endpointUrl"], created["creationTime"])
-    _code_of_others_shows_in_a_refresh_and_the_next_up_deploys_ours(project)
+    _what_others_did_shows_in_a_refresh_and_is_made_good_and_others_plugins_are_read(project)
 
-    project.platform.plugins.delete("Plugin-hello")
-    _program(project, "functions/hello", timeout=9)
-    assert "warning: plugin 'hello' no longer exists: it is created anew" in project.up().succeeded().output
-    assert project.shown("hello")["timeout"] == 9
-
-    project.platform.plugins.delete("Plugin-hello")
-    assert "create" in project.up("--refresh").succeeded().steps["hello"]
-    assert project.deployed_files("hello").keys() == {"index.js", "lib/names.js"}
-
-    project.platform.plugins.create({"name": "by-hand", "displayName": "By hand", "version": 1}, None, "http://x")
-    assert project.destroy().succeeded().steps == {"hello": ["delete"]}
-    assert project.names() == {"by-hand"}
+    project.forget_requests()
+    destroyed = project.destroy().succeeded()
+    assert destroyed.steps == {name: ["delete"] for name in preview.steps} | {"found": ["discard"]}
+    deleted = [entry["path"].rpartition("/Plugin-")[2] for entry in project.requests("DELETE")]
+    assert sorted(deleted) == sorted(preview.steps)
     assert project.resources() == {}
 
 
-def _the_same_files_in_another_folder_are_no_change(project: Project) -> None:
-    (project.root / "plugins").rename(project.root / "functions")
-    _program(project, "functions/hello")
+def _a_refresh_of_many_is_one_search_and_a_read_of_what_has_changed(project: Project) -> None:
+    project.platform.plugins.update("Plugin-p7", {"timeout": 99}, None)
     project.forget_requests()
-    unchanged = project.up("--expect-no-changes").succeeded()
-    assert unchanged.steps == {}
-    assert project.requests() == []
+    changed = project.refresh().succeeded()
+    assert changed.changes == {"update": 1, "same": len(FLEET) + 3}
+    assert project.resources()["p7"]["outputs"]["timeout"] == 99
+    assert len(project.requests("GET")) <= 4
+    assert project.requests("POST", "PATCH", "DELETE") == []
 
 
 def _changed_code_is_one_patch_with_the_next_version(project: Project) -> None:
+    """The folder is another one too, and a plugin was deleted by hand."""
+    (project.root / "plugins").rename(project.root / "functions")
     project.file("functions/hello/lib/names.js", "exports.names = ['Ada']\n")
-    preview = project.preview("--diff").succeeded()
-    assert "lib/names.js" in preview.stdout
-    assert '"index.js"' not in preview.stdout
-
-    assert project.up().succeeded().steps == {"hello": ["update"]}
-    (patch,) = project.requests("PATCH", "POST", "PUT", "DELETE")
+    project.platform.plugins.delete("Plugin-vanished")
+    _program(project, "functions/hello")
+    project.program(
+        (project.root / "__main__.py").read_text().replace('"vanished", timeout=3', '"vanished", timeout=9')
+    )
+    project.forget_requests()
+    up = project.up("--diff").succeeded()
+    assert "lib/names.js" in up.stdout
+    assert '"index.js"' not in up.stdout
+    assert up.steps == {name: ["update"] for name in ("hello", "vanished", "p7")}
+    (patch,) = [entry for entry in project.requests("PATCH", "PUT") if entry["path"].endswith("/Plugin-hello")]
     assert set(patch["config"]) == {"version", "environmentVariables"}
     assert patch["config"]["version"] == 2
     assert [part["name"] for part in patch["parts"] if part["name"] == "code"] == ["code"]
     assert project.deployed_files("hello")["lib/names.js"] == b"exports.names = ['Ada']\n"
     assert project.resources()["hello"]["outputs"]["version"] == project.shown("hello")["version"] == 2
+    assert "warning: plugin 'vanished' no longer exists: it is created anew" in up.output
+    assert project.shown("vanished")["timeout"] == 9
 
 
-def _code_of_others_shows_in_a_refresh_and_the_next_up_deploys_ours(project: Project) -> None:
+def _what_others_did_shows_in_a_refresh_and_is_made_good_and_others_plugins_are_read(project: Project) -> None:
     foreign = io.BytesIO()
     with zipfile.ZipFile(foreign, "w") as archive:
         archive.writestr("index.js", "theirs")
     project.platform.plugins.update("Plugin-hello", {"version": 5}, foreign.getvalue())
-    assert project.refresh().succeeded().changes["update"] == 1
-    assert project.resources()["hello"]["outputs"]["code_digest"] == "deployed elsewhere as version 5"
-    assert project.up().succeeded().steps == {"hello": ["update"]}
-    assert project.shown("hello")["version"] == 6
-    assert project.deployed_files("hello")["index.js"] == HANDLER.encode()
-
-
-READING = """
-found = biot.Plugin.get("found", "old-007")
-one = biot.get_plugin("old-007")
-assert one.environment_variables == {"TOKEN": one.environment_variables["TOKEN"]}
-pulumi.export("found", pulumi.Output.all(found.version, found.handler, found.timeout))
-pulumi.export("one", [one.name, one.version, one.memory_size, repr(one)])
-pulumi.export("all", len({plugin.name for plugin in biot.list_plugins()}))
-pulumi.export("big", len(biot.list_plugins(filters={"memorySize": {"gte": 512}})))
-pulumi.export("last", biot.list_plugins(sort=[{"prop": "name", "order": "DESC"}], free_text="old")[0].name)
-"""
-
-
-def test_a_program_reads_plugins_that_it_does_not_manage(project: Project) -> None:
+    project.platform.plugins.delete("Plugin-lost")
     canary = secrets.token_hex(16)
     for number in range(103):  # more than one page
         config = {
@@ -122,32 +126,22 @@ def test_a_program_reads_plugins_that_it_does_not_manage(project: Project) -> No
             "environmentVariables": {"TOKEN": canary},
         }
         project.platform.plugins.create(config, None, "http://embedded")
-    before = project.names()
-    project.program(READING)
+    _program(project, "functions/hello", 9, READING)
 
-    assert project.up().succeeded().steps == {"found": ["read"]}
+    up = project.up("--refresh").succeeded()
 
+    steps = {name: found for name, found in up.steps.items() if found != ["refresh"]}
+    assert steps.pop("lost")[-1] == "create"
+    assert steps == {"hello": ["refresh", "update"], "found": ["read"]}
+    assert up.refreshed["hello"]["code_digest"] == "deployed elsewhere as version 5"
+    assert (project.shown("hello")["version"], project.shown("hello")["timeout"]) == (6, 9)
+    assert project.deployed_files("hello").keys() == {"index.js", "lib/names.js"}
+    assert project.deployed_files("hello")["index.js"] == HANDLER.encode()
     outputs = project.outputs()
     assert canary not in str(outputs)
     assert outputs["found"] == [7, "src/main.run", 33]
     assert outputs["one"][:3] == ["old-007", 7, 512]
-    assert {name: outputs[name] for name in ("all", "big", "last")} == {"all": 103, "big": 51, "last": "old-102"}
-    project.destroy().succeeded()
-    assert project.names() == before
-
-    for reading in ('biot.Plugin.get("none", "nowhere")', 'biot.get_plugin("nowhere")'):
-        project.program(reading)
-        project.preview().failed("read plugin 'nowhere'", "404 PLUGIN_NOT_FOUND", "trace id")
-
-
-def test_a_refresh_of_many_plugins_is_one_search_and_a_read_of_what_has_changed(project: Project) -> None:
-    project.declare({f"p{number}": {"environment_variables": {"MODE": "strict"}} for number in range(12)})
-    project.up().succeeded()
-    project.forget_requests()
-    assert project.refresh().succeeded().unchanged
-    assert len(project.requests("GET")) <= 3
-
-    project.platform.plugins.update("Plugin-p7", {"timeout": 99}, None)
-    changed = project.refresh().succeeded()
-    assert changed.changes["update"] == 1
-    assert project.resources()["p7"]["outputs"]["timeout"] == 99
+    own = len(FLEET) + 2  # one is lost when the program reads
+    assert {name: outputs[name] for name in ("all", "big", "last")} == {"all": 103 + own, "big": 51, "last": "old-102"}
+    for text in ("read plugin 'nowhere'", "404 PLUGIN_NOT_FOUND", "trace id"):
+        assert text in outputs["nowhere"]

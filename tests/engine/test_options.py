@@ -25,24 +25,6 @@ biot.Plugin("watcher", environment_variables={{{{
     **texts(key, "expiration_time", "keepers"),
 }}}})
 """
-
-
-def test_a_preview_knows_what_an_update_leaves_as_it_is_and_what_is_none(project: Project) -> None:
-    project.program(CHAIN.format(word="one", active=True))
-    project.up().succeeded()
-
-    project.program(CHAIN.format(word="two", active=False))
-    preview = project.preview().succeeded()
-    assert preview.steps == {"hello": ["update"], "ci": ["update"]}
-    assert preview.changes == {"update": 2, "same": 4}
-
-    # With new code the version grows, so what takes it may change too; the endpoint stays.
-    project.file("plugins/hello/index.js", "exports.handler = async () => ({ statusCode: 201 })\n")
-    preview = project.preview().succeeded()
-    assert preview.changes == {"update": 3, "same": 3}
-    assert preview.steps == {"hello": ["update"], "ci": ["update"], "watcher": ["update"]}
-
-
 IGNORING = """
 R = pulumi.ResourceOptions
 biot.Plugin("code", code={folder!r}, timeout={timeout}, opts=R(ignore_changes=["code"]))
@@ -50,53 +32,19 @@ biot.Plugin("all", code={folder!r}, timeout={timeout}, opts=R(ignore_changes=["*
 biot.Plugin("image", image_tag={tag!r}, timeout={timeout}, opts=R(ignore_changes=["image_tag"]))
 biot.PluginImage("wave", code={folder!r}, base_image="embedded/base/python:3.13", opts=R(ignore_changes=["code"]))
 """
-
-
-def test_ignored_code_stays_whatever_the_folder_holds_and_whoever_deployed_it(project: Project) -> None:
-    project.platform.images.add("image-1")
-    project.program(IGNORING.format(folder="plugins/hello", tag="image-1", timeout=3))
-    project.up().succeeded()
-    for name in ("code", "all"):
-        project.platform.plugins.update(f"Plugin-{name}", {"version": 7}, project.platform.code(name))
-    project.platform.plugins.update("Plugin-image", {"version": 7, "imageTag": "image-1"}, None)
-
-    project.program(IGNORING.format(folder="plugins/is-not-there", tag="image-2", timeout=4))
-    up = project.up("--refresh").succeeded()
-
-    assert up.steps == {
-        "code": ["refresh", "update"], "all": ["refresh"], "image": ["refresh", "update"], "wave": ["refresh"],
-    }  # fmt: skip
-    for name, timeout in (("code", 4), ("all", 3), ("image", 4)):
-        assert (name, project.shown(name)["version"], project.shown(name)["timeout"]) == (name, 7, timeout)
-    assert project.preview("--refresh", "--expect-no-changes").succeeded().unchanged
-
-
-def test_ignoring_code_by_a_transformation_is_right_or_an_error_that_says_how(project: Project) -> None:
-    program = """
+TRANSFORMED = """
 def add(args):
-    args.opts.ignore_changes = {ignored!r}
+    if args.name == "transformed":
+        args.opts.ignore_changes = {ignored!r}
     return pulumi.ResourceTransformResult(args.props, args.opts)
 pulumi.runtime.register_resource_transform(add)
-biot.Plugin("hello", code="plugins/hello")
+biot.Plugin("transformed", code="plugins/transformed")
 """
-    project.program(program.format(ignored=["code"]))
-    project.up().succeeded()
-    project.file("plugins/hello/index.js", "exports.handler = async () => 5\n")
-
-    project.preview().failed(
-        "ignore_changes: plugin 'hello': a transformation adds 'code', which leaves out what the files hold."
-        " What to do: add 'code_digest' there too, or give ignore_changes to the resource itself"
-    )
-
-    project.program(program.format(ignored=["code", "code_digest"]))
-    assert project.preview("--expect-no-changes").succeeded().unchanged
-
-
 REPLACING = """
-def plugin(name, **options):
+def plugin(name, code="plugins/hello", **options):
     biot.Plugin(
         name,
-        code="plugins/hello",
+        code=code,
         display_name={word!r},
         environment_variables={{"MODE": {word!r}}},
         subscriptions={{"interceptions": [{{"type": {type!r}, "api_id": "GET/device/v2/devices"}}]}},
@@ -109,40 +57,107 @@ plugin("nested", replace_on_changes=["subscriptions.interceptions[0].type"])
 plugin("any-of-list", replace_on_changes=["subscriptions.interceptions[*].type"])
 plugin("variable", replace_on_changes=['environment_variables["MODE"]'])
 plugin("everything", replace_on_changes=["*"])
-plugin("code", replace_on_changes=["code"])
+plugin("code-alone", replace_on_changes=["code"])
+"""
+CODED = """
+coded = biot.Plugin("coded", code="plugins/coded")
+biot.Plugin("coded-version", environment_variables={"VERSION": coded.version.apply(str)})
+biot.Plugin("coded-url", environment_variables={"URL": coded.endpoint_url})
+biot.Plugin("coded-everything", code="plugins/coded", opts=R(replace_on_changes=["*"]))
+biot.Plugin("coded-code", code="plugins/coded", opts=R(replace_on_changes=["code"]))
+"""
+IMPORTED = """
+biot.Plugin("imported", code="plugins/hello", environment_variables={"TOKEN": "canary-value"})
 """
 
 
-def test_replace_on_changes_replaces_down_to_a_nested_path(project: Project) -> None:
-    project.program(REPLACING.format(word="one", type="PRE_REQUEST"))
+def _program(
+    *,
+    word: str = "one",
+    active: bool = True,
+    type_: str = "PRE_REQUEST",
+    ignoring: tuple[str, str, int] = ("plugins/ignored", "image-1", 3),
+    transformation: tuple[str, ...] = ("code", "code_digest"),
+) -> str:
+    """All of it, as deployed first or with these differences."""
+    folder, tag, timeout = ignoring
+    return "".join(
+        [
+            TRANSFORMED.format(ignored=list(transformation)),
+            CHAIN.format(word=word, active=active),
+            IGNORING.format(folder=folder, tag=tag, timeout=timeout),
+            REPLACING.format(word=word, type=type_),
+            CODED,
+            IMPORTED,
+        ]
+    )
+
+
+def test_each_option_does_what_it_says_in_previews_and_in_an_up(project: Project) -> None:
+    project.platform.images.add("image-1")
+    for folder in ("ignored", "coded", "transformed"):
+        project.file(f"plugins/{folder}/index.js")
+    project.program(_program())
     project.up().succeeded()
 
-    project.program(REPLACING.format(word="two", type="POST_REQUEST"))
-    replaced = ["delete-replaced", "replace", "create-replacement"]
-    steps = project.preview().succeeded().steps
-    assert {name for name in steps if steps[name] == ["update"]} == {"plain", "other", "code"}
-    assert {name for name in steps if steps[name] == replaced} == {
-        "field", "nested", "any-of-list", "variable", "everything",
-    }  # fmt: skip
-
-    project.program(REPLACING.format(word="one", type="PRE_REQUEST"))
-    project.file("plugins/hello/other.js")
-    preview = project.preview("--diff").succeeded()
-    assert {name for name, steps in preview.steps.items() if steps == replaced} == {"everything", "code"}
-    assert "+ other.js" in preview.output  # the engine shows the properties that a diff names, so all of them
+    _an_import_file_with_inputs_and_outputs_keeps_secrets(project)
+    _a_preview_knows_what_an_update_leaves_as_it_is_and_what_is_none_and_what_replaces(project)
+    _ignored_code_stays_whatever_the_folder_holds_and_whoever_deployed_it(project)
+    assert project.preview("--refresh", "--expect-no-changes").succeeded().unchanged
+    _ignoring_code_by_a_transformation_alone_is_an_error_that_says_how(project)
 
 
-def test_an_import_file_with_inputs_and_outputs_ends_unchanged_and_keeps_secrets(project: Project) -> None:
-    project.program('biot.Plugin("hello", code="plugins/hello", environment_variables={"TOKEN": "canary-value"})')
-    project.up().succeeded()
+def _an_import_file_with_inputs_and_outputs_keeps_secrets(project: Project) -> None:
+    """That the imported plugin is unchanged, the previews that follow show."""
     exported = json.loads(project.pulumi("stack", "export", "--show-secrets").succeeded().stdout)
-    (plugin,) = [r for r in exported["deployment"]["resources"] if r["type"].endswith(":Plugin")]
+    (plugin,) = [r for r in exported["deployment"]["resources"] if r["urn"].endswith("::imported")]
     assert SECRET_MARK in json.dumps(plugin["inputs"])
     entry: dict[str, Any] = {key: plugin[key] for key in ("type", "id", "inputs", "outputs")}
-    project.file("import.json", json.dumps({"resources": [{"name": "hello", **entry}]}))
+    project.file("import.json", json.dumps({"resources": [{"name": "imported", **entry}]}))
     project.pulumi("state", "delete", plugin["urn"], "--yes").succeeded()
 
-    project.pulumi("import", "--file", "import.json", "--yes", "--generate-code=false").succeeded()
+    project.pulumi("import", "--file", "import.json", "--yes", "--skip-preview", "--generate-code=false").succeeded()
 
+    assert "imported" in project.resources()
     assert "canary-value" not in project.state_text()
-    assert project.preview("--refresh", "--expect-no-changes").succeeded().unchanged
+
+
+def _a_preview_knows_what_an_update_leaves_as_it_is_and_what_is_none_and_what_replaces(project: Project) -> None:
+    replaced = ["delete-replaced", "replace", "create-replacement"]
+    project.program(_program(word="two", active=False, type_="POST_REQUEST"))
+    project.file("plugins/coded/other.js")
+    preview = project.preview("--diff").succeeded()
+    # With new code the version grows, so what takes it may change too; the endpoint stays.
+    assert {name for name, steps in preview.steps.items() if steps == ["update"]} == {
+        "hello", "ci", "plain", "other", "code-alone", "coded", "coded-version",
+    }  # fmt: skip
+    assert {name for name, steps in preview.steps.items() if steps == replaced} == {
+        "field", "nested", "any-of-list", "variable", "everything", "coded-everything", "coded-code",
+    }  # fmt: skip
+    assert len(preview.steps) == 14
+    assert "+ other.js" in preview.output  # the engine shows the properties that a diff names, so all of them
+    (project.root / "plugins/coded/other.js").unlink()
+
+
+def _ignored_code_stays_whatever_the_folder_holds_and_whoever_deployed_it(project: Project) -> None:
+    for name in ("code", "all"):
+        project.platform.plugins.update(f"Plugin-{name}", {"version": 7}, project.platform.code(name))
+    project.platform.plugins.update("Plugin-image", {"version": 7, "imageTag": "image-1"}, None)
+    project.file("plugins/transformed/index.js", "exports.handler = async () => 5\n")
+
+    project.program(_program(ignoring=("plugins/is-not-there", "image-2", 4)))
+    up = project.up("--refresh").succeeded()
+
+    changed = {name for name, found in up.steps.items() if found != ["refresh"]}
+    assert changed == {"code", "image"}
+    assert up.steps["code"] == up.steps["image"] == ["refresh", "update"]
+    for name, timeout in (("code", 4), ("all", 3), ("image", 4)):
+        assert (name, project.shown(name)["version"], project.shown(name)["timeout"]) == (name, 7, timeout)
+
+
+def _ignoring_code_by_a_transformation_alone_is_an_error_that_says_how(project: Project) -> None:
+    project.program(_program(ignoring=("plugins/is-not-there", "image-2", 4), transformation=("code",)))
+    project.preview().failed(
+        "ignore_changes: plugin 'transformed': a transformation adds 'code', which leaves out what the files hold."
+        " What to do: add 'code_digest' there too, or give ignore_changes to the resource itself"
+    )

@@ -100,79 +100,26 @@ EXPECTED = {
 }
 
 
-def test_a_folder_of_plugins_with_a_stacks_overrides_is_deployed_as_written(project: Project) -> None:
-    project.file("plugins/demo_plugin/plugin.yaml", GUIDE)
-    project.file("plugins/demo_plugin/index.py", "def main(event, context):\n    return {}\n")
-    project.file(
-        "plugins/hello/plugin.yaml",
-        "displayName: Hello\nmemorySize: 256\ncronSchedule: 0 8 ? * MON-FRI *\n"
-        "environmentVariables: {LEVEL: info, PLACE: here}\n",
-    )
-    project.file("plugins/quiet/plugin.yaml", "displayName: Quiet\n")
-    lines = [f"  M_{number}: {text}\n" for number, text in enumerate((*CHANGED, "~"))]
-    project.file("plugins/texts/plugin.yaml", f"environmentVariables:\n{''.join(lines)}")
-    project.program(
-        'for name, plugin in biot.declare_plugins("plugins").items():\n    pulumi.export(name, plugin.version)'
-    )
-    quoted = {f"Q_{number}": Quoted(text) for number, text in enumerate(CHANGED)}
-    plain = {f"P_{number}": Plain(text) for number, text in enumerate(UNCHANGED)}
-    changed = {f"C_{number}": Plain(text) for number, text in enumerate(CHANGED)}
-    hello = {"memorySize": 512, "cronSchedule": None, "environmentVariables": {"LEVEL": "debug", "PORT": "8080"}}
-    overrides: dict[str, Any] = {"hello": hello, "quiet": {"enabled": False}}
-
-    # What Pulumi makes of a text without quotes cannot be told any more.
-    project.config["shop:plugins"] = overrides | {"texts": {"environmentVariables": quoted | plain | changed}}
-    place = "stack configuration 'plugins.texts': environmentVariables"
-    refused = re.findall(
-        rf"{place}\.(\w+): must be a string, not .*: put it in quotes", project.preview().failed().output
-    )
-    assert set(refused) == set(changed)
-
-    project.config["shop:plugins"] = overrides | {"texts": {"environmentVariables": quoted | plain}}
-    up = project.up().succeeded()
-
-    guide = project.shown("demo_plugin")
-    assert {key: guide[key] for key in EXPECTED} == EXPECTED
-    assert project.variables("demo_plugin") == {"var1": "val1", "var2": "val2", "var3": "val3"}
-    assert project.deployed_files("demo_plugin").keys() == {"index.py"}
-    assert "warning: plugin 'demo_plugin': runtime 'python3.10' is deprecated since 2026-10-31" in up.output
-    shown = project.shown("hello")
-    assert (shown["displayName"], shown["memorySize"], shown["cronSchedule"]) == ("Hello", 512, None)
-    assert project.variables("hello") == {"LEVEL": "debug", "PLACE": "here", "PORT": "8080"}
-    assert project.shown("quiet")["enabledState"] == "DISABLED"
-    assert project.platform.code("quiet") is None  # nothing but its plugin.yaml in the folder: the platform's seed
-    manifest = {f"M_{number}": text for number, text in enumerate((*CHANGED, "~"))}
-    assert project.variables("texts") == manifest | quoted | plain
-
-    project.config["shop:plugins"]["quiet"] = {"enabled": True}
-    del project.config["shop:plugins"]["hello"]
-    up = project.up("--refresh").succeeded()
-    assert {name: steps[-1] for name, steps in up.steps.items() if steps[-1] != "refresh"} == {
-        "hello": "update",
-        "quiet": "update",
-    }
-    assert project.shown("hello")["memorySize"] == 256
-    assert project.shown("quiet")["enabledState"] == "ENABLED"
-
-
+PLACED = 'def declare():\n    biot.Plugin("placed")\n\ndeclare()\n'
+FOLDER = 'for name, plugin in biot.declare_plugins("plugins").items():\n    pulumi.export(name, plugin.version)\n'
 FORMS = """
 import pathlib
 import zipfile
 with zipfile.ZipFile("packed.zip", "w") as archive:
-    archive.write("plugins/hello/index.js", "index.js")
-biot.Plugin("path", code=pathlib.Path("plugins/hello"))
-biot.Plugin("archive", code=pulumi.FileArchive("plugins/hello"))
+    archive.write("handlers/hello/index.js", "index.js")
+biot.Plugin("path", code=pathlib.Path("handlers/hello"))
+biot.Plugin("archive", code=pulumi.FileArchive("handlers/hello"))
 biot.Plugin("packed", code="packed.zip")
 biot.Plugin("packed-archive", code=pulumi.FileArchive("packed.zip"))
-biot.Plugin("assets", code=pulumi.AssetArchive({".": pulumi.FileArchive("plugins/hello")}))
-biot.Plugin("later", code=pulumi.Output.from_input("plugins/hello").apply(pulumi.FileArchive))
+biot.Plugin("assets", code=pulumi.AssetArchive({".": pulumi.FileArchive("handlers/hello")}))
+biot.Plugin("later", code=pulumi.Output.from_input("handlers/hello").apply(pulumi.FileArchive))
 """
 PLAIN = f"""
-biot.Plugin("hello", **{FULL!r})
+biot.Plugin("typed", **{FULL!r})
 """
 CLASSES = """
 biot.Plugin(
-    "hello",
+    "typed",
     timeout=10,
     environment_variables={"KEY": "value"},
     subscriptions=biot.SubscriptionsArgs(
@@ -186,20 +133,6 @@ biot.Plugin(
 )
 """
 
-
-def test_argument_classes_and_plain_dicts_are_one_and_code_may_be_a_path_an_archive_or_a_zip(project: Project) -> None:
-    project.program(FORMS + PLAIN)
-    project.up().succeeded()
-
-    names = ("path", "archive", "packed", "packed-archive", "assets", "later")
-    files = [project.deployed_files(name) for name in names]
-    assert files == [{"index.js": HANDLER.encode()}] * len(names)
-    project.program(FORMS + CLASSES)
-    assert project.up("--refresh", "--expect-no-changes").succeeded().unchanged
-    project.destroy().succeeded()
-    assert project.names() == set()
-
-
 UNKNOWN = """
 first = biot.Plugin("first", name={name!r})
 known_later = first.endpoint_url.apply
@@ -207,11 +140,12 @@ API = "GET/device/v2/devices"
 biot.Plugin("p-name", name=known_later(lambda url: "named-later"))
 biot.Plugin("p-display-name", display_name=first.endpoint_url)
 biot.Plugin("p-version", version=first.version.apply(lambda version: version + 4))
-biot.Plugin("p-code", code=known_later(lambda url: "plugins/hello"))
+biot.Plugin("p-code", code=known_later(lambda url: "handlers/hello"))
 biot.Plugin("p-image", image_tag=known_later(lambda url: "image-1"))
 biot.Plugin("p-runtime", runtime=known_later(lambda url: "python3.13"), handler="index.handler")
-biot.Plugin("p-handler", code="plugins/hello", handler=known_later(lambda url: "index.handler"))
-biot.Plugin("p-number", timeout=first.version.apply(lambda version: version + 8), memory_size=known_later(len))
+biot.Plugin("p-handler", code="handlers/hello", handler=known_later(lambda url: "index.handler"))
+biot.Plugin("p-number", timeout=first.version.apply(lambda version: version + 8),
+    memory_size=known_later(lambda url: 256))
 biot.Plugin("p-variable", environment_variables={{"URL": first.endpoint_url, "PLAIN": "here"}})
 biot.Plugin("p-variables", environment_variables=known_later(lambda url: {{"URL": url}}))
 biot.Plugin("p-subscriptions", subscriptions=known_later(lambda url: {{"notifications": [
@@ -233,15 +167,95 @@ biot.Plugin(
 """
 
 
-def test_every_argument_may_come_from_an_output_not_known_before_the_up(project: Project) -> None:
+def _program(typed: str, first: str) -> str:
+    return PLACED + FOLDER + FORMS + typed + UNKNOWN.format(name=first)
+
+
+def test_each_way_to_write_a_program_deploys_what_it_says(project: Project) -> None:
+    project.file("handlers/hello/index.js")
     project.platform.images.add("image-1")
-    project.program(UNKNOWN.replace("known_later(len)", "known_later(lambda url: 256)").format(name="first"))
-    count = UNKNOWN.count("biot.Plugin(")
+    project.file("plugins/demo_plugin/plugin.yaml", GUIDE)
+    project.file("plugins/demo_plugin/index.py", "def main(event, context):\n    return {}\n")
+    project.file(
+        "plugins/hello/plugin.yaml",
+        "displayName: Hello\nmemorySize: 256\ncronSchedule: 0 8 ? * MON-FRI *\n"
+        "environmentVariables: {LEVEL: info, PLACE: here}\n",
+    )
+    project.file("plugins/quiet/plugin.yaml", "displayName: Quiet\n")
+    lines = [f"  M_{number}: {text}\n" for number, text in enumerate((*CHANGED, "~"))]
+    project.file("plugins/texts/plugin.yaml", f"environmentVariables:\n{''.join(lines)}")
+    project.program(_program(PLAIN, "first"))
+    quoted: dict[str, str] = {f"Q_{number}": Quoted(text) for number, text in enumerate(CHANGED)}
+    plain: dict[str, str] = {f"P_{number}": Plain(text) for number, text in enumerate(UNCHANGED)}
+    changed: dict[str, str] = {f"C_{number}": Plain(text) for number, text in enumerate(CHANGED)}
+    hello = {"memorySize": 512, "cronSchedule": None, "environmentVariables": {"LEVEL": "debug", "PORT": "8080"}}
+    overrides: dict[str, Any] = {"hello": hello, "quiet": {"enabled": False}}
 
+    # What Pulumi makes of a text without quotes cannot be told any more.
+    project.config["shop:plugins"] = overrides | {"texts": {"environmentVariables": quoted | plain | changed}}
+    place = "stack configuration 'plugins.texts': environmentVariables"
+    refused = re.findall(
+        rf"{place}\.(\w+): must be a string, not .*: put it in quotes", project.preview().failed().output
+    )
+    assert set(refused) == set(changed)
+
+    project.config["shop:plugins"] = overrides | {"texts": {"environmentVariables": quoted | plain}}
+    count = (FORMS + PLAIN + UNKNOWN).count("biot.Plugin(") + len(("placed", "demo_plugin", "hello", "quiet", "texts"))
+    assert project.preview().succeeded().changes == {"create": count + 1}
+    up = project.up().succeeded()
+    assert "warning: plugin 'demo_plugin': runtime 'python3.10' is deprecated since 2026-10-31" in up.output
+
+    _the_state_says_where_the_program_declares_a_resource_and_nothing_of_the_machine(project)
+    _a_folder_of_plugins_with_a_stacks_overrides_is_deployed_as_written(project, quoted | plain)
+    names = ("path", "archive", "packed", "packed-archive", "assets", "later")
+    files = [project.deployed_files(name) for name in names]
+    assert files == [{"index.js": HANDLER.encode()}] * len(names)
+    _every_argument_may_come_from_an_output_not_known_before_the_up(project)
+
+    # When the first one is replaced, what depends on it is unknown again, and known to exist: an unknown name replaces.
+    # Classes of arguments are the same as plain dicts.
+    project.program(_program(CLASSES, "renamed"))
+    project.config["shop:plugins"]["quiet"] = {"enabled": True}
+    del project.config["shop:plugins"]["hello"]
     preview = project.preview().succeeded()
-    assert preview.changes == {"create": count + 1}
-    project.up().succeeded()
+    assert preview.steps["first"] == ["delete-replaced", "replace", "create-replacement"]
+    assert {name for name, steps in preview.steps.items() if steps != ["update"]} == {"first", "p-name"}
+    assert not preview.steps.keys() & {"typed", "placed", "demo_plugin", "texts", *names}
+    up = project.up().succeeded()
 
+    new_url = project.shown("renamed")["endpointUrl"]
+    updated = {name for name, steps in up.steps.items() if steps == ["update"]}
+    assert updated == {"p-display-name", "p-variable", "p-variables", "p-cors", "p-origins", "hello", "quiet"}
+    assert up.steps.keys() == {"first", "p-name", *updated}
+    assert project.variables("p-variable") == {"URL": new_url, "PLAIN": "here"}
+    assert project.shown("p-cors")["cors"]["allowOrigins"] == [new_url]
+    assert project.shown("hello")["memorySize"] == 256
+    assert project.shown("quiet")["enabledState"] == "ENABLED"
+
+
+def _the_state_says_where_the_program_declares_a_resource_and_nothing_of_the_machine(project: Project) -> None:
+    trace = [frame["sourcePosition"] for frame in project.resources()["placed"]["stackTrace"]]
+    assert trace[-2:] == ["project:///__main__.py#5", "project:///__main__.py#7"]
+    assert all("/biot_provider/program/" in frame for frame in trace[:-2])
+
+
+def _a_folder_of_plugins_with_a_stacks_overrides_is_deployed_as_written(
+    project: Project, overrides: dict[str, str]
+) -> None:
+    guide = project.shown("demo_plugin")
+    assert {key: guide[key] for key in EXPECTED} == EXPECTED
+    assert project.variables("demo_plugin") == {"var1": "val1", "var2": "val2", "var3": "val3"}
+    assert project.deployed_files("demo_plugin").keys() == {"index.py"}
+    shown = project.shown("hello")
+    assert (shown["displayName"], shown["memorySize"], shown["cronSchedule"]) == ("Hello", 512, None)
+    assert project.variables("hello") == {"LEVEL": "debug", "PLACE": "here", "PORT": "8080"}
+    assert project.shown("quiet")["enabledState"] == "DISABLED"
+    assert project.platform.code("quiet") is None  # nothing but its plugin.yaml in the folder: the platform's seed
+    manifest = {f"M_{number}": text for number, text in enumerate((*CHANGED, "~"))}
+    assert project.variables("texts") == manifest | overrides
+
+
+def _every_argument_may_come_from_an_output_not_known_before_the_up(project: Project) -> None:
     url = project.shown("first")["endpointUrl"]
     words = project.shown("p-words")
     interceptions = project.shown("p-interception")["subscriptions"]["interceptions"]
@@ -290,22 +304,6 @@ def test_every_argument_may_come_from_an_output_not_known_before_the_up(project:
         "methods": ["PUT"],
     }
 
-    # When the first one is replaced, what depends on it is unknown again, and known to exist: an unknown name replaces.
-    project.program(UNKNOWN.replace("known_later(len)", "known_later(lambda url: 256)").format(name="renamed"))
-    preview = project.preview().succeeded()
-    assert preview.steps["first"] == ["delete-replaced", "replace", "create-replacement"]
-    assert {name for name, steps in preview.steps.items() if steps != ["update"]} == {"first", "p-name"}
-    project.forget_requests()
-    up = project.up().succeeded()
-
-    new_url = project.shown("renamed")["endpointUrl"]
-    assert {name for name, steps in up.steps.items() if steps == ["update"]} == {
-        "p-display-name", "p-variable", "p-variables", "p-cors", "p-origins",
-    }  # fmt: skip
-    assert project.variables("p-variable") == {"URL": new_url, "PLAIN": "here"}
-    assert project.shown("p-cors")["cors"]["allowOrigins"] == [new_url]
-    assert project.preview("--expect-no-changes").succeeded().unchanged
-
 
 def test_a_bad_value_known_only_during_the_up_is_still_found_before_anything_is_sent(project: Project) -> None:
     project.program(
@@ -313,15 +311,6 @@ def test_a_bad_value_known_only_during_the_up_is_still_found_before_anything_is_
         'biot.Plugin("second", timeout=first.version.apply(lambda version: version + 900))'
     )
 
-    # Its preview succeeds, for `first` is made.
-    project.pulumi("up", "--yes").failed("timeout: must be 1 to 900 (seconds), not 901")
+    project.up().failed("timeout: must be 1 to 900 (seconds), not 901")
 
     assert project.names() == {"first"}
-
-
-def test_the_state_says_where_the_program_declares_a_resource_and_nothing_of_the_machine(project: Project) -> None:
-    project.program('def declare():\n    biot.Plugin("hello")\n\ndeclare()\n')
-    project.up().succeeded()
-    trace = [frame["sourcePosition"] for frame in project.resources()["hello"]["stackTrace"]]
-    assert trace[-2:] == ["project:///__main__.py#5", "project:///__main__.py#7"]
-    assert all("/biot_provider/program/" in frame for frame in trace[:-2])

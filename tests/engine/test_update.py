@@ -1,4 +1,4 @@
-"""Every attribute of a plugin, changed in the program and changed behind Pulumi's back.
+"""Every attribute of a plugin, changed in the program and changed behind Pulumi's back; plugins that are made anew.
 
 One project holds a plugin for each attribute, so that a few runs of `pulumi` serve all of them.
 """
@@ -12,6 +12,7 @@ from typing import Any
 
 import biot_provider as biot
 
+from . import replaced
 from .conftest import Project, Result
 
 
@@ -162,7 +163,7 @@ CHANGES = {
 }  # fmt: skip
 ELSEWHERE = {
     "resource_name", "opts",
-    "name", "image_tag",  # test_replaced.py
+    "name", "image_tag",  # replaced.py
     "code", "version",  # test_lifecycle.py
     "build",  # test_build.py
     "adopt",  # test_owners.py
@@ -199,24 +200,27 @@ def _shown(project: Project) -> dict[str, dict[str, Any]]:
     return {name: project.shown(name) | {"environmentVariables": project.variables(name)} for name in CHANGES}
 
 
-def test_each_change_is_one_patch_of_it_and_what_others_changed_is_shown_and_changed_back(project: Project) -> None:
-    unchanged = {"same": len(CHANGES) + 1}
-    project.declare({name: change.before for name, change in CHANGES.items()})
-    assert project.up().succeeded().steps == {name: ["create"] for name in CHANGES}
-    assert project.preview("--refresh").succeeded().changes == unchanged
+def test_each_change_is_one_patch_what_others_changed_is_changed_back_and_what_is_made_anew_is_there_once(
+    project: Project,
+) -> None:
+    project.declare({name: change.before for name, change in CHANGES.items()} | replaced.BEFORE)
+    assert project.up().succeeded().steps == {name: ["create"] for name in (*CHANGES, *replaced.BEFORE)}
 
-    project.declare({name: change.after for name, change in CHANGES.items()})
-    update = Stage.of(project, project.up)
+    project.declare({name: change.after for name, change in CHANGES.items()} | replaced.AFTER)
+    shown = {name: project.shown(name) for name in ("forced", "forced-image")}
+    options = replaced.forced(project)
+    update = Stage.of(project, lambda: project.up(*options))
+    replaced.check(project, update.run, shown)
     for name, change in CHANGES.items():
         _check_update(name, change, update)
 
     for name, change in CHANGES.items():
         project.platform.plugins.update(f"Plugin-{name}", change.drift, None)
-    refresh = Stage.of(project, project.refresh)
-    heal = Stage.of(project, project.up)
+    heal = Stage.of(project, lambda: project.up("--refresh"))
+    assert heal.run.refreshed.keys() == CHANGES.keys()
     for name, change in CHANGES.items():
-        _check_refresh_and_heal(name, change, refresh, heal)
-    assert project.preview("--refresh").succeeded().changes == unchanged
+        _check_heal(name, change, heal)
+    assert project.preview("--refresh").succeeded().changes == {"same": len(CHANGES) + len(replaced.AFTER) + 1}
 
 
 def _check_update(name: str, change: Change, stage: Stage) -> None:
@@ -231,15 +235,9 @@ def _check_update(name: str, change: Change, stage: Stage) -> None:
     assert (name, moved) == (name, {*change.shown, "lastModifiedTime"})
 
 
-def _check_refresh_and_heal(name: str, change: Change, refresh: Stage, heal: Stage) -> None:
-    """A refresh shows what somebody else changed and sends nothing; the next run changes it back."""
-    refreshed = {
-        event["resOutputsEvent"]["metadata"]["urn"].rpartition("::")[2]: event["resOutputsEvent"]["metadata"]["op"]
-        for event in refresh.run.events
-        if "resOutputsEvent" in event
-    }
-    assert (name, refreshed[name], refresh.patches[name]) == (name, "update", [])
-    assert (name, heal.run.steps[name]) == (name, ["update"])
+def _check_heal(name: str, change: Change, heal: Stage) -> None:
+    """What somebody else has changed is seen by a refresh and changed back by one PATCH of it."""
+    assert (name, heal.run.steps[name]) == (name, ["refresh", "update"])
     (patch,) = heal.patches[name]
     assert (name, set(_sent(patch))) == (name, set(change.sent))
     assert (name, {member: heal.after[name][member] for member in change.shown}) == (name, change.shown)

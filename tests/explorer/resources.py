@@ -83,7 +83,7 @@ class Held:
 
     @property
     def endpoint(self) -> str:
-        """What tells this very plugin from others of its name."""
+        """The values that distinguish this very plugin from others of its name."""
         return str(self.outs.get("endpoint_url"))
 
 

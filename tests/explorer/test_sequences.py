@@ -1,6 +1,6 @@
 """Sequences of programs, faults, restarts, drift and other stacks against the promises of the lifecycle.
 
-`EXPLORER_SEQUENCES=10000 pytest tests/explorer` draws so many, others each time; without it there are 200, the same
+`EXPLORER_SEQUENCES=10000 pytest tests/explorer` draws so many, others each time; without it there are 120, the same
 each time, and with SAME_DRAWS these are too. What fails is printed as the steps of its smallest form: put it into
 REGRESSIONS.
 """
@@ -22,7 +22,7 @@ from .explorer import Explorer, Step
 from .sequences import sequences
 from .world import World
 
-SEQUENCES = int(os.environ.get("EXPLORER_SEQUENCES", "200"))
+SEQUENCES = int(os.environ.get("EXPLORER_SEQUENCES", "120"))
 PARTS = 4
 """Tests that share the sequences, so that several processes do."""
 
@@ -295,7 +295,7 @@ REGRESSIONS: dict[str, list[Step]] = {
         ("destroy", 2),
     ],
 }
-"""What once was broken, by what it is about."""
+"""Sequences that once failed, by topic."""
 
 
 @pytest.fixture(scope="module")
@@ -309,7 +309,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("code")
 
 
-@pytest.mark.parametrize("adapter", ["dynamic", "native", "both"])
+@pytest.mark.parametrize("adapter", ["dynamic", "native", pytest.param("both", marks=pytest.mark.long)])
 @pytest.mark.parametrize("steps", REGRESSIONS.values(), ids=REGRESSIONS)
 def test_what_once_was_broken_holds(world: World, folder: Path, steps: list[Step], adapter: str) -> None:
     if adapter == "native":

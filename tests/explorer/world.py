@@ -173,7 +173,7 @@ class World:
         return self.platform.edits.stored().get(name)
 
     def endpoints(self) -> set[str]:
-        """What tells the plugins that there are from all that ever were."""
+        """The values that distinguish the existing plugins from all former ones."""
         return {record["endpointUrl"] for record in self.platform.edits.stored().values()}
 
     def truth(self, name: str) -> Truth | None:
@@ -182,7 +182,7 @@ class World:
         return None if live is None else self.truths[live["endpointUrl"]]
 
     def code(self, name: str) -> str | None:
-        """What a plugin's zip says that it is; None where there is none."""
+        """The name of the code in a plugin's zip; None without a zip."""
         content = self.platform.code(name)
         if content is None:
             return None

@@ -13,6 +13,7 @@ import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -56,6 +57,28 @@ def package_of(*paths: str) -> Package:
             PackageFile(path, 1, hashlib.sha256(path.encode()).hexdigest(), executable=False) for path in sorted(paths)
         ),
     )
+
+
+class _Junction:
+    """A link to a folder as Windows lists a junction: a folder that is no symbolic link, with a tag of its own."""
+
+    def __init__(self, link: os.DirEntry[str]) -> None:
+        self.name, self.path = link.name, link.path
+
+    def is_dir(self) -> bool:
+        return True
+
+    def is_symlink(self) -> bool:
+        return False
+
+    def stat(self, *, follow_symlinks: bool) -> SimpleNamespace:
+        assert not follow_symlinks
+        return SimpleNamespace(st_reparse_tag=0xA0000003)
+
+
+def _with_junctions(folder: str) -> dict[str, Any]:
+    with os.scandir(folder) as scan:
+        return {entry.name: _Junction(entry) if entry.is_symlink() else entry for entry in scan}
 
 
 class TestWhatAPackageHolds:
@@ -346,6 +369,18 @@ class TestLinks:
         with pytest.raises(PackagingError, match=rf"the link {place} points out of the folder, to .*; put a copy"):
             read_package(tmp_path / "plugin")
 
+    def test_are_junctions_too_as_npm_makes_them_on_windows(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write_tree(tmp_path, {"plugin/index.js": "x", "packages/own/index.js": "y"})
+        (tmp_path / "plugin/node_modules").mkdir()
+        (tmp_path / "plugin/node_modules/own").symlink_to(tmp_path / "packages/own")
+        monkeypatch.setattr("biot_provider.package.folder_source._HAS_JUNCTIONS", True)
+        monkeypatch.setattr("biot_provider.package.folder_source._entries", _with_junctions)
+
+        with pytest.raises(PackagingError, match=r"the link node_modules/own points out of the folder, .*; install it"):
+            read_package(tmp_path / "plugin")
+
     def test_through_another_link_out_of_the_folder_are_refused(self, tmp_path: Path) -> None:
         write_tree(tmp_path, {"secret.txt": "x", "plugin/index.js": "x"})
         (tmp_path / "plugin" / "a").symlink_to("b")
@@ -446,10 +481,12 @@ class TestWhatCannotBecomeAPackage:
         with pytest.raises(PackagingError, match="holds nothing to deploy"):
             read_package(tmp_path)
 
-    def test_a_pipe(self, tmp_path: Path) -> None:
-        os.mkfifo(tmp_path / "pipe")
+    @pytest.mark.parametrize("name", ["pipe", ".gitignore", ".biotignore"])
+    def test_a_pipe(self, tmp_path: Path, name: str) -> None:
+        write_tree(tmp_path, FILES)
+        os.mkfifo(tmp_path / name)
 
-        with pytest.raises(PackagingError, match="pipe is a socket, pipe or device; remove it"):
+        with pytest.raises(PackagingError, match=f"{name} is a socket, pipe or device; remove it"):
             read_package(tmp_path)
 
     def test_a_socket(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -760,7 +797,7 @@ class TestLimits:
 
         assert problem == (
             f"{tmp_path}: the package has 3 MB zipped, over AWS Lambda's limit of 1 MB; the biggest files are "
-            "noise.bin (3 MB), index.js (0 MB); "
+            "noise.bin (3 MB), index.js (1 byte); "
             "name in .biotignore what is not needed, or deploy the plugin as an image"
         )
 

@@ -1,4 +1,4 @@
-"""When AWS ends a runtime, it is a warning with the days; far ahead of its end, and where none is known, it is none."""
+"""A runtime's end causes a warning with the dates, but not if it is far ahead or unknown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plugin that is not found would be deleted: what looks like one and is none is named."""
+"""A plugin that is overlooked would be deleted, so anything that only looks like a plugin is an error."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from biot_provider.errors import InputError
-from biot_provider.program.declare_plugins import read_fleet
+from biot_provider.plugin.manifest.fleet import read_fleet
 
 from ..uncoded import uncoded
 
@@ -151,7 +151,7 @@ import os, sys
 from pathlib import Path
 import pulumi
 from biot_provider.errors import InputError
-from biot_provider.program.declare_plugins import read_fleet
+from biot_provider.plugin.manifest.fleet import read_fleet
 if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)

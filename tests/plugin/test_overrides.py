@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from biot_provider.errors import InputError
+from biot_provider.plugin.manifest.fleet import read_fleet
 from biot_provider.plugin.manifest.overrides import read_overrides
-from biot_provider.program.declare_plugins import read_fleet
 
 from ..uncoded import uncoded
 

@@ -15,8 +15,8 @@ from biot_provider.errors import ConfigError
 from biot_provider.lifecycle.connection import Connection
 from biot_provider.lifecycle.problems import nearest
 from biot_provider.package.package import read_package
-from biot_provider.plugin.rules import VARIABLES_BYTES, plugin_problems
-from biot_provider.plugin.stamp import STAMP_BYTES
+from biot_provider.plugin.rules import plugin_problems
+from biot_provider.plugin.stamp import STAMP_BYTES, VARIABLES_BYTES
 from biot_provider.provider.plugin import PluginProvider
 
 from ..uncoded import uncoded

@@ -11,7 +11,8 @@ import pulumi
 import pytest
 
 from biot_provider.errors import InputError
-from biot_provider.program.declare_plugins import declare_plugins, read_fleet
+from biot_provider.plugin.manifest.fleet import read_fleet
+from biot_provider.program.declare_plugins import declare_plugins, is_output
 
 from ..uncoded import uncoded
 
@@ -32,7 +33,7 @@ class Folder:
             (folder / "index.js").write_text("exports.handler = async () => ({ statusCode: 200 })\n")
 
     def read(self, overrides: Any = None) -> dict[str, dict[str, Any]]:
-        return read_fleet(self.path, overrides or {})
+        return read_fleet(self.path, overrides or {}, is_unknown=is_output)
 
     def problems(self, overrides: Any = None) -> list[str]:
         with pytest.raises(InputError) as raised:

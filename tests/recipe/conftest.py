@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from biot_provider.errors import Notice
 from biot_provider.package.package import Package
 from biot_provider.plugin.package import recipe_of
 from biot_provider.recipe.build import build_package
@@ -28,7 +31,7 @@ class Plugin:
     folder: Path
     runtime: str = "python3.13"
     build: Any = "auto"
-    reports: list[str] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
 
     def file(self, path: str, text: str = "def handler(event, context): ...\n") -> Path:
         target = self.folder / path
@@ -46,17 +49,28 @@ class Plugin:
         return self.sources().digest
 
     def built(self) -> Package:
-        return build_package(self.sources(), self.reports.append)
+        return build_package(self.sources(), self.notices.append)
 
     def names(self) -> set[str]:
         return {file.path for file in self.built().files}
 
     def lock(self, **dependencies: str) -> None:
         """Write package.json, and have npm write its lock file."""
-        self.file("package.json", json.dumps({"private": True, "dependencies": dependencies}))
+        manifest = json.dumps({"private": True, "dependencies": dependencies})
+        self.file("package.json", manifest)
+        self.file("package-lock.json", npm_lock(manifest))
+
+
+@functools.cache
+def npm_lock(manifest: str) -> str:
+    """The lock file that npm writes for a package.json, once in a run."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "package.json").write_text(manifest)
         command = ["npm", "install", "--package-lock-only", "--no-audit", "--no-fund", "--silent"]
-        path = os.pathsep.join([*map(str, node_paths(self.folder.parent)), os.environ["PATH"]])
-        subprocess.run(command, cwd=self.folder, env={**os.environ, "PATH": path}, check=True, capture_output=True)
+        path = os.pathsep.join([*map(str, node_paths(folder)), os.environ["PATH"]])
+        subprocess.run(command, cwd=folder, env={**os.environ, "PATH": path}, check=True, capture_output=True)
+        return (folder / "package-lock.json").read_text()
 
 
 @pytest.fixture

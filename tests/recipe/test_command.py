@@ -47,6 +47,18 @@ def test_of_node_the_command_has_all_dependencies_and_the_package_has_lambda_s(p
     assert "node_modules/is-number/index.js" in {file.path for file in built.files}
 
 
+def test_a_package_that_is_a_folder_is_bundled_as_it_is_now(plugin: Plugin) -> None:
+    plugin.runtime = "nodejs22.x"
+    plugin.file(".npmrc", "install-links=true\n")  # npm copies it, as pnpm always does
+    plugin.file("shared/package.json", json.dumps({"name": "shared", "version": "1.0.0"}))
+    plugin.file("shared/answer.txt", "one")
+    plugin.lock(shared="file:./shared")
+    plugin.build = {"command": "mkdir dist && cp node_modules/shared/answer.txt dist", "output": "dist"}
+    assert content(plugin.built(), "answer.txt") == b"one"
+    plugin.file("shared/answer.txt", "two")
+    assert content(plugin.built(), "answer.txt") == b"two"
+
+
 def test_a_tool_that_is_locked_is_on_the_path(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
     plugin.runtime = "nodejs22.x"
     plugin.lock(esbuild="0.25.0")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from biot_provider.plugin.manifest.fleet import read_fleet
 from biot_provider.plugin.rules import plugin_problems
-from biot_provider.program.declare_plugins import read_fleet
 
 GUIDE = (Path(__file__).parents[2] / "docs/guides/build.md").read_text()
 MANIFESTS = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)

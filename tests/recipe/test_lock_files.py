@@ -55,6 +55,9 @@ def test_versions_of_a_requirements_file(text: str, versions: dict[str, str], ha
         ("--editable=.", "is no wheel of an index"),
         ("./wheels/six.whl", "is no wheel of an index"),
         ("shared @ git+https://me:pass-phrase@example.com/shared", "'shared' is no wheel of an index"),
+        ("git+https://pass-phrase@example.com/shared#egg=shared", "'git+https://[secret]@example.com/shared#egg"),
+        ("-e git+https://me:pass-phrase@example.com/shared", "is no wheel of an index"),
+        ("--proxy http://me:pass-phrase@example.com:8080", "is not followed"),
         ("-r more.txt", "put everything into one file"),
         ("--no-binary :all:", "is not followed: take it out"),
     ],
@@ -107,11 +110,53 @@ def test_npm_s_versions_are_those_that_run_on_lambda(plugin: Plugin) -> None:
         "node_modules/a": {"version": "1.0.0"},
         "node_modules/b/node_modules/a": {"version": "2.0.0"},
         "node_modules/dev": {"version": "3.0.0", "dev": True},
+        "node_modules/both": {"version": "4.0.0", "devOptional": True},
     }
     plugin.file("package.json", "{}")
     plugin.file("package-lock.json", json.dumps({"packages": packages}))
     versions = {k.partition("#")[2]: v for k, v in plugin.sources().file_digests().items() if "#" in k}
-    assert versions == {"@esbuild/linux-x64": "1.0.0", "a": "1.0.0 or 2.0.0"}
+    assert versions == {"@esbuild/linux-x64": "1.0.0", "a": "1.0.0 or 2.0.0", "both": "4.0.0"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("package-lock.json", '{"dependencies": {"shared": {"version": "git+https://pass-phrase@example.com/x#1f"}}}'),
+        ("pnpm-lock.yaml", "packages:\n  shared@git+https://pass-phrase@example.com/x#1f: {}\n"),
+    ],
+)
+def test_the_address_of_a_repository_is_kept_without_its_token(plugin: Plugin, name: str, text: str) -> None:
+    plugin.runtime = "nodejs22.x"
+    plugin.file("package.json", "{}")
+    plugin.file(name, text)
+    digests = plugin.sources().file_digests()
+    assert any("example.com" in f"{key} {value}" for key, value in digests.items())
+    assert "pass-phrase" not in str(digests)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("package-lock.json", '{"packages": {"node_modules/@x/a": {"resolved": "packages/a", "link": true}}}'),
+        ("package-lock.json", '{"packages": {"node_modules/@x/a": {"resolved": "file:packages/a"}}}'),
+        ("package-lock.json", '{"dependencies": {"@x/a": {"version": "file:../a"}}}'),
+        ("pnpm-lock.yaml", "importers:\n  .:\n    dependencies:\n      '@x/a': {version: 'link:packages/a'}\n"),
+        ("pnpm-lock.yaml", "dependencies:\n  '@x/a': file:../a\n"),
+    ],
+)
+def test_a_package_that_is_a_folder_of_this_machine_is_named(plugin: Plugin, name: str, text: str) -> None:
+    plugin.runtime = "nodejs22.x"
+    plugin.file("package.json", "{}")
+    plugin.file(name, text)
+    with pytest.raises(PackagingError, match=f"{name}: @x/a is no package of a registry"):
+        plugin.built()
+
+
+def test_the_mark_that_editors_of_windows_put_first_does_not_count(plugin: Plugin) -> None:
+    plugin.runtime = "nodejs22.x"
+    plugin.file("package.json", "\ufeff{}")
+    plugin.file("package-lock.json", "\ufeff" + json.dumps({"packages": {"node_modules/a": {"version": "1.0.0"}}}))
+    assert plugin.sources().file_digests()["package-lock.json#a"] == "1.0.0"
 
 
 def test_a_lock_file_that_is_none_is_one_line(plugin: Plugin) -> None:

@@ -80,7 +80,7 @@ def test_the_one_in_typescript_is_bundled_and_runs(
 
     assert main(["invoke", str(written), "--event", "pre"]) == 0
     output = capsys.readouterr().out
-    assert "ward-watch: nodejs22.x, index.handler, 2 files" in output
+    assert "ward-watch: nodejs24.x, index.handler, 2 files" in output
     assert "answers 200" in output
     assert not (written / "dist").exists()
     assert not (written / "node_modules").exists()

@@ -1,4 +1,4 @@
-"""What the tests run is installed when asked for, and else named with the tests that run it."""
+"""The programs that tests run are installed on request, and else listed with the tests that run them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Builds from what the Go module proxy has: Pulumi's CLI with the language host of this project, or the YAML host."""
+"""Builds from modules of the Go module proxy: Pulumi's CLI with this project's language host, or the YAML host."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from unavailable import UnavailableError
 
 SDK = "github.com/pulumi/pulumi/sdk/v3"
 SCRIPTS = ("python/dist/pulumi-resource-pulumi-python", "python/cmd/pulumi-language-python-exec")
-"""What the SDK's module holds of the engine; they belong beside the CLI."""
+"""Scripts in the SDK's module that belong beside the CLI."""
 
 
 def build(part: cache.Part, progress: Progress) -> Path:
@@ -29,7 +29,7 @@ def build(part: cache.Part, progress: Progress) -> Path:
         progress.stage(f"using {go.origin}")
         source = work / "source"
         for file in cache.inputs(part):
-            # Apart from the clone: Go never writes there, and no workspace above it has a say.
+            # Outside of the clone, so that Go never writes there, and no Go workspace above it has an effect.
             copied = source / file.relative_to(cache.SOURCES)
             copied.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, copied)
@@ -48,7 +48,7 @@ def build(part: cache.Part, progress: Progress) -> Path:
         commands.mkdir(parents=True)
         count = _Counter(progress, "", f"{{}} of {total} packages")
         flags = f"-s -w -X {part.stamp}=v{part.version}"
-        # The linker drops what debuggers need; not even to compile it saves a fifth of the time.
+        # The linker drops debug information anyway; not compiling it saves a fifth of the time.
         lean = ["-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false", "-ldflags", flags]
         command("build", "-mod=readonly", "-v", *lean, "-o", f"{commands}/", *part.packages, seen=count)
 

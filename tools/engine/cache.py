@@ -7,8 +7,8 @@
     lock                                    held by the one that makes something
 
 A folder appears under its name only when it is complete, by a rename, and never changes afterwards. Its commands are in
-`bin/`; its `manifest.json` lists them, and a file that does not match makes the whole folder worthless. The digest is
-over the inputs of the build: another host or another version is another engine.
+`bin/`; its `manifest.json` lists them, and if a file does not match, the whole folder is unusable. The digest is over
+the inputs of the build: another host or another version is another engine.
 """
 
 import contextlib
@@ -34,23 +34,23 @@ VERSION = "3.274.1"
 
 
 class Part(NamedTuple):
-    """What one build makes and one folder keeps."""
+    """The result of one build, kept in one folder."""
 
     name: str
     title: str
-    """For the user, as is how long a build takes."""
+    """The part's name for the user; the next field is the duration of a build."""
     takes: str
     version: str
     commands: tuple[str, ...]
-    """What must be there for the part to be there; the first one leads to the others."""
+    """The commands that make the part complete; the others lie beside the first."""
     packages: tuple[str, ...]
-    """What Go builds; each becomes a command."""
+    """The Go packages to build; each becomes a command."""
     stamp: str
     """The variable that holds the version in the programs."""
     module: str
     """The folder of its go.mod and go.sum below this one."""
     sources: tuple[str, ...] = ()
-    """What else is in the module."""
+    """Further source files of the module."""
 
 
 ENGINE = Part(
@@ -58,7 +58,7 @@ ENGINE = Part(
     title="Pulumi",
     takes="four minutes",
     version=VERSION,
-    # What must be there for a Python program with dynamic resources to be run.
+    # The commands needed to run a Python program with dynamic resources.
     commands=("pulumi", "pulumi-language-python", "pulumi-resource-pulumi-python"),
     packages=("github.com/pulumi/pulumi/pkg/v3/cmd/pulumi", "./pulumi-language-python"),
     stamp="github.com/pulumi/pulumi/sdk/v3/go/common/version.Version",
@@ -76,16 +76,16 @@ YAML = Part(
     stamp="github.com/pulumi/pulumi-yaml/pkg/version.Version",
     module="pulumi-language-yaml",
 )
-"""A module of its own, since its versions of Pulumi's packages are older than the engine's."""
+"""A separate Go module, since it needs older versions of Pulumi's packages than the engine."""
 
 ABSENT = "not there"
 
 RECIPE = 2
-"""Raised when the way of building or laying out changes and its inputs do not."""
+"""Increased when the way of building or the layout changes but the inputs do not."""
 
 
 def root() -> Path:
-    """Where engines are kept: $BIOT_ENGINE_CACHE, else below the user's cache folder."""
+    """Return the folder of engines: $BIOT_ENGINE_CACHE, else below the user's cache folder."""
     if given := os.environ.get("BIOT_ENGINE_CACHE"):
         return Path(given).expanduser().absolute()
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
@@ -93,12 +93,12 @@ def root() -> Path:
 
 
 def inputs(part: Part) -> list[Path]:
-    """The files that a part is built from."""
+    """Return the files from which a part is built."""
     return [SOURCES / part.module / name for name in ("go.mod", "go.sum", *part.sources)]
 
 
 def folder_of(part: Part) -> Path:
-    """Where the part that these sources describe is, or will be."""
+    """Return the folder of the part that these sources describe, which may not exist yet."""
     total = hashlib.sha256(str(RECIPE).encode())
     for file in inputs(part):
         total.update(f"\n{file.name} {_sha256(file)}".encode())
@@ -106,19 +106,19 @@ def folder_of(part: Part) -> Path:
 
 
 def target(part: Part) -> str:
-    """Version and platform, as they stand in the folders' names."""
+    """Return version and platform, in the form of the folders' names."""
     return f"{part.version}-{platform.system()}-{platform.machine()}".lower()
 
 
 def vendor_folder() -> Path:
-    """Where the vendor's installer puts its CLI."""
+    """Return the folder for the CLI of the vendor's installer."""
     return root() / f"vendor-{target(ENGINE)}"
 
 
 def flaw(folder: Path) -> str:
-    """Find what makes this folder worthless: empty if it is sound, `ABSENT` if there is none.
+    """Return the flaw that makes this folder unusable: empty if there is none, `ABSENT` without a folder.
 
-    A file of the recorded size and time is taken as the recorded one; of any other time it is read and compared.
+    A file with the recorded size and time counts as unchanged; if its time differs, it is read and compared.
     """
     if not folder.is_dir():
         return ABSENT
@@ -151,9 +151,9 @@ def _sha256(file: Path) -> str:
 
 @contextlib.contextmanager
 def locked(progress: Progress) -> Iterator[None]:
-    """Be the only one that makes something here; wait for another one.
+    """Hold the lock for making something in the cache; wait for another process that holds it.
 
-    The lock goes with the process that holds it, so what is half made when it is taken has no maker any more.
+    The lock ends with its process, so anything half made when the lock is taken is abandoned.
 
     Raises:
         UnavailableError: the cache's folder cannot be written.
@@ -185,7 +185,7 @@ def locked(progress: Progress) -> Iterator[None]:
 
 @contextlib.contextmanager
 def work_folder() -> Iterator[Path]:
-    """Give a folder to make something in, on the cache's file system, and remove it afterwards."""
+    """Yield a folder for work, on the cache's file system, and remove it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="work-", dir=root()))
     try:
         yield folder
@@ -194,7 +194,7 @@ def work_folder() -> Iterator[Path]:
 
 
 def publish(made: Path, folder: Path) -> None:
-    """Give what was made its manifest and its name; what was wrong under that name goes."""
+    """Give the finished folder its manifest and its name, in place of an unusable folder of that name."""
     listed = {}
     for file in sorted((made / "bin").iterdir()):
         state = file.stat()
@@ -213,7 +213,7 @@ def publish(made: Path, folder: Path) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Delete a folder, read-only ones in it too, as a module cache has them."""
+    """Delete a folder, including read-only subfolders, which Go's module cache has."""
     shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
         for inner, _, _ in os.walk(folder):

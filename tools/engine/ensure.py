@@ -1,11 +1,11 @@
-"""Finds the Pulumi CLI with its Python language host, or gets it; prints the folder to put in front of PATH.
+"""Finds or gets the Pulumi CLI with its Python language host; prints the folder to put in front of PATH.
 
     PATH="$(.venv/bin/python tools/engine/ensure.py):$PATH" pulumi version
 
-With `--yaml` the host of YAML programs too; what it prints may then be two folders with a colon between them.
+With `--yaml` also the host of YAML programs; then it may print two folders with a colon between them.
 
-Tried in this order: on PATH; the project's cache; the vendor's installer; built from the Go module proxy. Which one it
-took, and why not the ones before, stands on standard error. Ends with exit code 1 and one line if none works.
+Tried in this order: on PATH; the project's cache; the vendor's installer; built from the Go module proxy. Standard
+error shows which one it used, and why not the ones before. Ends with exit code 1 and one line if none works.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ def on_path(part: cache.Part) -> Path:
     """
     search = os.environ.get("PATH", os.defpath)
     if pulumi := shutil.which("pulumi"):
-        # The engine looks beside its own executable too.
+        # The engine also looks beside its own executable.
         search += os.pathsep + str(Path(os.path.realpath(pulumi)).parent)
     found = {name: shutil.which(name, path=search) for name in part.commands}
     first = found[part.commands[0]]
@@ -51,7 +51,7 @@ def cached(part: cache.Part) -> Path:
     """
     flaws = {folder: cache.flaw(folder) for folder in (cache.vendor_folder(), cache.folder_of(part))}
     for folder, flaw in flaws.items():
-        # What the vendor brought may be without a part.
+        # The vendor's installation may lack a part.
         if not flaw and os.access(folder / "bin" / part.commands[0], os.X_OK):
             return folder / "bin"
     if damaged := [f"{folder} is damaged: {flaw}" for folder, flaw in flaws.items() if flaw not in ("", cache.ABSENT)]:

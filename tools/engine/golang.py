@@ -1,4 +1,4 @@
-"""The Go toolchain: the machine's own if it is new enough, else the one that PyPI has, for the time of the build."""
+"""The Go toolchain: the machine's own if it is new enough, else one from PyPI for the duration of the build."""
 
 import os
 import re
@@ -13,13 +13,13 @@ from progress import Progress
 from unavailable import UnavailableError
 
 ROOM = 6 * 1024**3
-"""Bytes that a build needs for a while when it keeps its modules and objects for itself."""
+"""Bytes that a build needs temporarily if it keeps its own modules and objects."""
 
 DOWNLOAD = 1800.0
 """Seconds that one step of downloads may take, on a slow line."""
 
 MISLEADING = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PIP_REQUIRE_VIRTUALENV")
-"""What users set for their own projects, about where pip installs packages."""
+"""Variables that users set for their projects, which change where pip installs packages."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Go:
     command: str
     env: dict[str, str]
     origin: str
-    """Where it is from and where it keeps things, for the user."""
+    """Its origin and its folders, as a text for the user."""
 
 
 def find(work: Path, progress: Progress) -> Go:
@@ -65,7 +65,7 @@ def find(work: Path, progress: Progress) -> Go:
     if not command.is_file():
         raise UnavailableError("the wheel of Go has no go/bin/go")
     for tool in (command, *(wheel / "go" / "pkg" / "tool").glob("*/*")):
-        # A wheel does not have to keep what is executable.
+        # A wheel need not keep the permission to execute.
         tool.chmod(0o755)
     environment = _environment(work) | {
         "GOROOT": str(wheel / "go"),
@@ -79,7 +79,7 @@ def find(work: Path, progress: Progress) -> Go:
 
 
 def _environment(work: Path) -> dict[str, str]:
-    """Keep the user's settings (proxy and the like), but for what decides how and what is built."""
+    """Return the user's environment (proxy and the like), without settings that affect the build."""
     temporary = work / "tmp"
     temporary.mkdir(exist_ok=True)
     environment = dict(os.environ)
@@ -89,7 +89,7 @@ def _environment(work: Path) -> dict[str, str]:
         "GOTOOLCHAIN": "local",
         "GOWORK": "off",
         "GO111MODULE": "on",
-        # go.sum has every module, so it is what verifies; the public log of checksums need not be reachable.
+        # go.sum verifies every module, so the public checksum database need not be reachable.
         "GOSUMDB": "off",
         # No C compiler is needed, and the result depends on no C library.
         "CGO_ENABLED": "0",

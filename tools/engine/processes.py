@@ -16,7 +16,7 @@ INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """The signals that end a build, each by a KeyboardInterrupt."""
 
 KEPT = 20
-"""Lines of output that are searched for the reason when a command fails."""
+"""Number of output lines that are searched for the reason when a command fails."""
 
 
 def run(
@@ -30,7 +30,7 @@ def run(
     """Run a command to its end, hand each line of its output to `seen`, and return the output.
 
     Raises:
-        CommandError: it is missing, fails, or takes longer than `timeout` seconds; with the line that tells why.
+        CommandError: it is missing, fails, or takes longer than `timeout` seconds; with the line that gives the reason.
     """
     name = Path(argv[0]).name
     process = None
@@ -45,7 +45,7 @@ def run(
                 stderr=subprocess.STDOUT,
                 text=True,
                 errors="replace",
-                # A group of its own: an interrupt at the keyboard reaches this process alone, which ends the group.
+                # A separate process group: Ctrl-C reaches only this process, which ends the group.
                 process_group=0,
             )
         return _output(process, name, seen, timeout)
@@ -58,7 +58,7 @@ def run(
 
 @contextlib.contextmanager
 def _undivided() -> Iterator[None]:
-    """Let an interrupt wait until the process that is being started is known, and so can be ended."""
+    """Delay an interrupt until the process that is being started is known, and so can be ended."""
     came: list[int] = []
     before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in INTERRUPTS}
     try:
@@ -91,7 +91,7 @@ def _output(process: subprocess.Popen[str], name: str, seen: Callable[[str], obj
 def _reason(lines: list[str]) -> str:
     spoken = [line for line in lines if line]
     telling = [line for line in spoken if re.search("error|mismatch|missing", line, re.IGNORECASE)]
-    # What comes first is the cause; what comes last, where nothing tells, is the outcome.
+    # The first error line is the cause; without one, the last line is the outcome.
     return telling[0] if telling else spoken[-1] if spoken else "it printed nothing"
 
 

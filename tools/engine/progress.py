@@ -1,4 +1,4 @@
-"""Reports what is going on, on standard error; standard output holds the result alone."""
+"""Reports progress on standard error; standard output has only the result."""
 
 import os
 import shutil
@@ -12,21 +12,21 @@ LIVE = 0.5
 """Seconds between two counts of the live line on a terminal."""
 
 PLAIN = 10.0
-"""Seconds between two lines where standard error is no terminal."""
+"""Seconds between two lines if standard error is not a terminal."""
 
 ERASE = "\r\x1b[K"
-"""Takes a terminal's current line away."""
+"""Erases a terminal's current line."""
 
 
 def report(text: str, stream: TextIO | None = None) -> None:
-    """Print one line for the user; a live line gives way to it."""
+    """Print one line for the user, in place of a live line."""
     stream = stream or sys.stderr
     stream.write(f"{ERASE if _live(stream) else ''}engine: {text}\n")
     stream.flush()
 
 
 class Progress:
-    """A count that goes on while something takes its time: `engine: <stage>, <detail>, <seconds> s`.
+    """A counter that runs during a long step: `engine: <stage>, <detail>, <seconds> s`.
 
     On a terminal one line, rewritten; elsewhere a line whenever the stage changes, and every ten seconds.
     """
@@ -59,7 +59,7 @@ class Progress:
         self._show()
 
     def detail(self, text: str) -> None:
-        """Set how far the stage is; shown with the next count."""
+        """Set the progress of the stage, which is shown with the next count."""
         self._detail = text
 
     def _count(self) -> None:
@@ -72,7 +72,7 @@ class Progress:
         parts = [self._stage, self._detail, f"{time.monotonic() - self._begin:.0f} s"]
         line = "engine: " + ", ".join(part for part in parts if part)
         if self._live:
-            # A line that wraps could not be taken away again.
+            # A line that wraps could not be erased.
             line = line[: shutil.get_terminal_size().columns - 1]
         self._stream.write(f"{ERASE}{line}" if self._live else f"{line}\n")
         self._stream.flush()

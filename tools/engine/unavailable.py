@@ -1,8 +1,8 @@
-"""Why one way to the engine is closed."""
+"""The errors of the ways to get an engine."""
 
 
 class UnavailableError(Exception):
-    """This way leads to no engine on this machine; the message is one line and says why."""
+    """This way gives no engine on this machine; the message is one line with the reason."""
 
 
 class CommandError(UnavailableError):

@@ -31,7 +31,7 @@ def install(progress: Progress) -> Path:
     with cache.work_folder() as work:
         made = work / "vendor"
         try:
-            # Apart from this process: a name server that does not answer cannot be given up from within.
+            # In a separate process, since waiting for an unresponsive name server cannot be aborted from within.
             run([*script, "probe"], timeout=PROBE)
             progress.stage(f"downloading Pulumi {cache.VERSION} with the vendor's installer")
             run([*script, "install", str(made)], timeout=INSTALL)
@@ -59,7 +59,7 @@ def _install(folder: str) -> str:
         from semver import VersionInfo
 
         PulumiCommand.install(root=folder, version=VersionInfo.parse(cache.VERSION))
-    except Exception as error:  # whatever it is, the next way is tried
+    except Exception as error:  # for any error, the next way is tried
         output = getattr(error, "output", b"") or b""
         return f"{error} {output.decode(errors='replace')}".strip().replace("\n", " ")
     return ""

@@ -21,7 +21,7 @@ IMAGES = ROOT / "docs" / "images"
 
 
 def generated() -> Mapping[Path, str]:
-    """The text of every generated file."""
+    """Return the text of every generated file."""
     modules = {RESOURCES / name: text for name, text in resource_modules().items()}
     pages = {"command-line.md": command_line(), "messages.md": messages_page(), **reference()}
     return (

@@ -58,7 +58,7 @@ def _usage(command: Command, context: click.Context) -> list[str]:
 
 
 def _details(text: str) -> Iterator[str]:
-    """The paragraphs; one that must keep its lines, which click marks, is a block."""
+    """Yield the paragraphs; a paragraph that click marks to keep its lines becomes a block."""
     for number, paragraph in enumerate(inspect.cleandoc(text).split("\n\n")):
         if number:
             yield ""

@@ -10,7 +10,7 @@ _WIDTH = 430
 
 
 def diagrams() -> Mapping[str, str]:
-    """The pictures by the names of their files."""
+    """Return the pictures by the names of their files."""
     return {
         "call.svg": _call(),
         "declaration.svg": _declaration(),
@@ -34,7 +34,7 @@ def _call() -> str:
     drawing.down(after, answer, "the response")
     refused = drawing.box(300, 116, 114, "Refused", "the caller", "gets this", "response", kind="stopped")
     drawing.arrow((266, before.centre), (refused.x, before.centre))
-    told = drawing.box(300, 236, 114, "Notification", "plugins are", "told of it;", "nobody waits", kind="plugin")
+    told = drawing.box(300, 236, 114, "Notification", "plugins are", "notified;", "nobody waits", kind="plugin")
     drawing.arrow((266, api.centre + 10), (told.x, api.centre + 10), dashed=True)
     return drawing.finished()
 

@@ -1,4 +1,4 @@
-"""What a model's field says of itself: its type, and in words its limits, its default and what is special about it."""
+"""Describes a model's field: its type, and in words its limits, its default and its special properties."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NOT_EMPTY = "not empty"
 
 
 def type_text(annotation: Any, nested: Callable[[type[Model]], str], item: Callable[[str], str]) -> str:
-    """The type as Python writes it, without ``None``.
+    """Return the type as Python writes it, without ``None``.
 
     ``nested`` gives the type of a model, ``item`` that of what a list or a map holds.
     """
@@ -40,28 +40,28 @@ def type_text(annotation: Any, nested: Callable[[type[Model]], str], item: Calla
 
 
 def model_in(annotation: Any) -> type[Model] | None:
-    """The model of a field's value, or of the values in it."""
+    """Return the model of a field's value, or of the values in it."""
     return next((part for part in _parts(annotation) if isinstance(part, type) and issubclass(part, Model)), None)
 
 
 def has_shorthand(field: FieldInfo) -> bool:
-    """Whether a word may be given in place of a map."""
+    """Return whether a word may be given in place of a map."""
     return bool(_find(field, Shorthand))
 
 
 def is_left_out(field: FieldInfo) -> bool:
-    """Whether an argument that is not given is None in the outputs too."""
+    """Return whether an argument that is not given is None in the outputs too."""
     filled_in = any(default.in_outputs for default in _find(field, Default))
     return not field.is_required() and field.get_default(call_default_factory=True) in (None, {}) and not filled_in
 
 
 def is_required(field: FieldInfo) -> bool:
-    """Whether a program must give the argument."""
+    """Return whether a program must give the argument."""
     return field.is_required() and not _find(field, Default)
 
 
 def allowed(field: FieldInfo) -> str:
-    """The limits of a field, and what it must look like; empty where its type says all."""
+    """Return the limits and the form of a field; empty if its type is enough."""
     low, high = _limit(field, "ge", max), _limit(field, "le", min)
     shortest, longest = _limit(field, "min_length", max), _limit(field, "max_length", min)
     unit = "".join(part.text for part in _find(field, Unit))
@@ -80,7 +80,7 @@ def allowed(field: FieldInfo) -> str:
 
 
 def default(field: FieldInfo) -> str:
-    """What holds where a program gives nothing."""
+    """Return the default of a field."""
     if texts := [part.text for part in _find(field, Default)]:
         return texts[0]
     if field.is_required():
@@ -94,12 +94,12 @@ def default(field: FieldInfo) -> str:
 
 
 def meaning(field: FieldInfo) -> str:
-    """The description, and what is special about the field. Raises ValueError where there is no description."""
+    """Return the description and the special properties of the field. Raises ValueError without a description."""
     return "; ".join([description(field), *_notes(field)])
 
 
 def summary(field: FieldInfo) -> str:
-    """The meaning, with the limits and the default in it."""
+    """Return the meaning, with the limits and the default in it."""
     limits = allowed(field).replace(_NOT_EMPTY, "")
     given = "" if default(field) in ("none", "required", "empty") else f"default {default(field)}"
     values = ", ".join(text for text in (limits, given) if text)
@@ -107,7 +107,7 @@ def summary(field: FieldInfo) -> str:
 
 
 def description(field: FieldInfo) -> str:
-    """What the field is. Raises ValueError where it does not say."""
+    """Return the field's description. Raises ValueError if it has none."""
     if not field.description:
         raise ValueError(f"the field {field.alias} has no description")
     return field.description
@@ -136,7 +136,7 @@ def _annotations(field: FieldInfo) -> list[Any]:
 
 
 def _parts(annotation: Any) -> Iterator[Any]:
-    """All that an annotation is made of; what a map holds is no part, since limits there are not those of the map."""
+    """Yield the parts of an annotation, without a map's values, since their limits are not those of the map."""
     yield annotation
     inside = () if get_origin(annotation) is dict else get_args(annotation)
     for part in (*inside, *(getattr(annotation, "metadata", None) or ())):

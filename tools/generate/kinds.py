@@ -33,7 +33,7 @@ from .fields import model_in
 class Kind:
     """A kind of resource, which the docstring of its inputs describes.
 
-    ``replaces`` says what replaces one besides a change of single arguments.
+    ``replaces`` describes what causes a replacement besides changes of single arguments.
     """
 
     name: str
@@ -47,29 +47,29 @@ class Kind:
 
     @property
     def description(self) -> str:
-        """What the resource is."""
+        """The description of the resource."""
         return inspect.getdoc(self.inputs) or ""
 
     @property
     def arguments(self) -> Mapping[str, FieldInfo]:
-        """What a program may give, in its order."""
+        """The arguments that a program may give, in their order."""
         fields = self.inputs.model_fields
         return {name: field for name, field in fields.items() if Mark.FILLED_IN not in field.metadata}
 
     @property
     def outputs(self) -> Mapping[str, FieldInfo]:
-        """What a resource has besides its arguments."""
+        """The outputs of a resource that are not arguments."""
         fields = self.state.model_fields.items()
         hidden = {name for name, field in fields if (field.alias or "").startswith("__")}
         return {name: field for name, field in fields if name not in hidden and name not in self.arguments}
 
     @property
     def nested(self) -> tuple[type[Model], ...]:
-        """The models of values in the arguments, each behind those that it holds."""
+        """The models of values in the arguments, each after the models that it contains."""
         return tuple(dict.fromkeys(_nested(self.inputs)))
 
     def words(self, separator: str) -> str:
-        """The name in lower case, its words apart."""
+        """Return the name in lower case, its words apart."""
         return re.sub(r"(?<!^)(?=[A-Z])", separator, self.name).lower()
 
 

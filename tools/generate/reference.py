@@ -1,4 +1,4 @@
-"""The other pages of docs/reference/: what there is, functions, the configuration, the provider, plugin.yaml."""
+"""The other pages of docs/reference/: the index, functions, the configuration, the provider, plugin.yaml."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _SECTIONS = {
     "subscriptions.notifications": "Notification",
     "cors": "Cors",
 }
-"""The models of maps in a plugin.yaml, by where they stand."""
+"""The sections of the page about plugin.yaml, by the path of their map."""
 
 
 def reference() -> Mapping[str, str]:
-    """The text of every page by the name of its file."""
+    """Return the text of every page by the name of its file."""
     pages = {f"{kind.words('-')}.md": page(kind) for kind in KINDS}
     others = {
         "index": {"resources": _resources()},
@@ -56,7 +56,7 @@ def _functions() -> str:
 
 
 def _definitions(file: str, *names: str) -> list[ast.FunctionDef]:
-    """Functions of a module of the program, unimported: it imports what is generated."""
+    """Return the functions of a program's module without importing it, since it imports generated modules."""
     nodes = ast.parse((_PROGRAM / file).read_text("utf-8")).body
     found = {node.name: node for node in nodes if isinstance(node, ast.FunctionDef)}
     return [found[name] for name in names]

@@ -29,7 +29,7 @@ _SIMPLE = {"str": "string", "int": "integer", "bool": "boolean", "float": "numbe
 
 
 def schema() -> str:
-    """The schema as text. Rules: Pulumi's package schema (https://www.pulumi.com/docs/iac/extending-pulumi/schema/)."""
+    """Return the schema. Rules: Pulumi's package schema (https://www.pulumi.com/docs/iac/extending-pulumi/schema/)."""
     models = dict.fromkeys(model for kind in KINDS for model in kind.nested)
     settings = {key.name: _setting(key.is_secret, key.meaning) for key in KEYS}
     content = {
@@ -53,7 +53,7 @@ def _token(name: str) -> str:
 
 
 def _setting(is_secret: bool, description: str) -> Json:
-    """A setting is text, a number or a boolean alike: the stack's configuration knows only text."""
+    """Return the schema of a setting, which is always text: the stack's configuration has no other type."""
     return {"type": "string", "description": description} | ({"secret": True} if is_secret else {})
 
 
@@ -81,7 +81,7 @@ def _properties(fields: Mapping[str, FieldInfo], describe: Any) -> Json:
 
 
 def _shorthands(fields: Mapping[str, FieldInfo]) -> Json:
-    """The inputs that may be a word in place of a map."""
+    """Return the inputs that may be a word in place of a map."""
     return {
         to_camel(name): {"oneOf": [{"type": "string"}, _property(field)]} | _notes(field, summary)
         for name, field in fields.items()
@@ -116,7 +116,7 @@ def _property(field: FieldInfo) -> Json:
 
 
 def _of(text: str) -> Json:
-    """The schema's type for what Python writes so."""
+    """Return the schema's type for a type in Python's notation."""
     if found := re.fullmatch(r"Sequence\[(.*)\]", text):
         return {"type": "array", "items": _of(found[1])}
     if found := re.fullmatch(r"Mapping\[str, (.*)\]", text):
@@ -179,5 +179,5 @@ def _object(properties: Json, required: list[str]) -> Json:
 
 
 def _markdown(text: str) -> str:
-    """A description with Markdown's marks, and the names of the schema."""
+    """Return a description with Markdown's marks, and the names of the schema."""
     return camel_text(text.replace("``", "`"), *_MODELS)

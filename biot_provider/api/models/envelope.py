@@ -1,4 +1,4 @@
-"""What responses of all areas have in common: the error body, and a page of a search."""
+"""Parts of responses that all areas share: the error body, and a page of a search."""
 
 from __future__ import annotations
 
@@ -45,6 +45,6 @@ class SearchAnswer(Answer, Generic[RowT]):
 
     @property
     def total(self) -> int | None:
-        """The rows of all pages; None where the platform does not say."""
+        """The number of rows on all pages; None if the platform does not say."""
         total = self.metadata.page.total_results if self.metadata and self.metadata.page else None
         return total if isinstance(total, int) else None

@@ -8,7 +8,7 @@ from biot_provider.api.models.wide import Answer
 
 
 class TemporaryKeys(Answer):
-    """AWS keys that live for an hour; ``expiration`` is ISO-8601."""
+    """AWS keys that are valid for an hour; ``expiration`` is ISO-8601."""
 
     access_key_id: str
     secret_access_key: str = Field(repr=False)

@@ -27,7 +27,7 @@ class Jwt(Answer):
 
 
 class PersonLogin(Answer):
-    """The response to a person's login; with ``mfa_required`` its token serves nothing but the second factor."""
+    """The response to a person's login; with ``mfa_required`` its token is valid only for the second factor."""
 
     access_jwt: Jwt
     mfa_required: Flag = None
@@ -35,7 +35,7 @@ class PersonLogin(Answer):
 
 
 class PublicKey(Answer):
-    """The keys that the platform signs its calls with (RS512): base64 SPKI without PEM lines."""
+    """The keys with which the platform signs its calls (RS512): base64 SPKI without PEM header and footer."""
 
     public_key: str
     previous_public_key: Text = None

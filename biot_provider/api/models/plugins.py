@@ -20,11 +20,11 @@ from biot_provider.api.models.wide import (
 )
 
 NAME_PREFIX = "Plugin-"
-"""What the platform puts before a plugin's name: paths have it, names here never do."""
+"""The platform's prefix of a plugin's name: paths of the API have it, names in this package never do."""
 
 
 class InterceptionAnswer(WideItem):
-    """An interception as shown: order and entity may have been filled in."""
+    """An interception as the platform shows it, which may have filled in order and entity."""
 
     type: Text = None
     api_id: Text = None
@@ -33,7 +33,7 @@ class InterceptionAnswer(WideItem):
 
 
 class NotificationAnswer(WideItem):
-    """A notification as shown."""
+    """A notification as the platform shows it."""
 
     entity_type_name: Text = None
     action_name: Text = None
@@ -41,7 +41,7 @@ class NotificationAnswer(WideItem):
 
 
 class SubscriptionsAnswer(Answer):
-    """Subscriptions as shown."""
+    """Subscriptions as the platform shows them."""
 
     interception_order: Whole = None
     interceptions: Items[InterceptionAnswer] = None
@@ -49,7 +49,7 @@ class SubscriptionsAnswer(Answer):
 
 
 class CorsAnswer(Answer):
-    """CORS as shown."""
+    """CORS as the platform shows it."""
 
     allow_origins: Texts = None
     allow_methods: Texts = None
@@ -66,7 +66,7 @@ _FEWEST_SHOWN = 3
 
 
 class PluginShown(Answer):
-    """What a state and a response have in common."""
+    """The fields that a plugin's state and the platform's response share."""
 
     display_name: Text = None
     version: Whole = None
@@ -89,14 +89,14 @@ class PluginShown(Answer):
 
 
 class PluginAnswer(PluginShown):
-    """A plugin as the platform shows it; absent is not the same as null."""
+    """A plugin as the platform shows it; a missing member is not the same as null."""
 
     name: Text = None
 
     @model_validator(mode="before")
     @classmethod
     def _is_a_plugin(cls, value: Any) -> Any:
-        """Refuse JSON that is no plugin, such as a gateway's: it has few of the members that every plugin has."""
+        """Refuse JSON that is not a plugin, such as a gateway's: it lacks most members that every plugin has."""
         if not isinstance(value, dict) or len(_ALWAYS_SHOWN & value.keys()) >= _FEWEST_SHOWN:
             return value
         if not (isinstance(value.get("name"), str) and isinstance(value.get("version"), int)):
@@ -105,10 +105,10 @@ class PluginAnswer(PluginShown):
 
     @property
     def bare_name(self) -> str:
-        """The name without the platform's prefix, whether the platform shows it with the prefix or without."""
+        """The name without the platform's prefix, which the platform may or may not show."""
         return (self.name or "").removeprefix(NAME_PREFIX)
 
     @property
     def deployed_version(self) -> int:
-        """The version of the code that is deployed, 0 where the platform shows none."""
+        """The version of the deployed code, 0 if the platform shows none."""
         return number(self.version)

@@ -1,4 +1,4 @@
-"""Reference data as the platform shows it: what can be intercepted and notified (BioT API 2.4.2, settings)."""
+"""Reference data as the platform shows it: possible interceptions and notifications (BioT API 2.4.2, settings)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class InterceptionConfiguration(Answer, WideItem):
 
 
 class NotifiableAction(WideItem):
-    """An action on an entity that subscribers are notified of."""
+    """An action on an entity for which there are notifications."""
 
     entity_name: Text = None
     action_name: Text = None

@@ -10,7 +10,7 @@ from biot_provider.api.models.wide import Answer, Flag, Needed, Text, Whole, Wid
 
 
 class ServiceUserShown(Wide):
-    """What a state and a response have in common."""
+    """The fields that a service user's state and the platform's response share."""
 
     role_id: Text = None
     type: Text = None
@@ -39,7 +39,7 @@ class NewSecretKeyAnswer(Answer):
 
 
 class ServiceUserAnswer(ServiceUserShown, Answer):
-    """A service user as the platform shows it; ``secret_keys`` is None where it does not list them."""
+    """A service user as the platform shows it; ``secret_keys`` is None if the platform does not list them."""
 
     id: Text = None
     secret_keys: Annotated[tuple[SecretKeyAnswer, ...] | None, BeforeValidator(list_or_none)] = None

@@ -10,7 +10,7 @@ from biot_provider.api.models.wide import Answer, Shown, Text, TextMap, Whole, W
 
 
 class SubscriptionShown(Wide, ABC):
-    """What the states and responses of both kinds of subscription have in common."""
+    """The fields that states and responses of both kinds of subscription share."""
 
     endpoint: Shown = ""
 
@@ -20,10 +20,10 @@ class SubscriptionShown(Wide, ABC):
 
     @abstractmethod
     def id_parts(self) -> tuple[str, ...]:
-        """Return the parts of its id that are no secrets, in their order."""
+        """Return the parts of the id that are not secret, in their order."""
 
     def has_secret(self) -> bool:
-        """Whether a part of it may be a secret, which must stand in no id."""
+        """Return whether a part of the subscription may be a secret, which no id may contain."""
         return public_part(self.endpoint) != self.endpoint
 
     def updatable(self) -> dict[str, Any]:
@@ -32,14 +32,14 @@ class SubscriptionShown(Wide, ABC):
 
 
 class SubscriptionAnswer(SubscriptionShown, Answer, WideItem):
-    """What the responses of both kinds have in common; the platform may leave out each member."""
+    """The fields that responses of both kinds share; the platform may leave out each member."""
 
     id: Text = None
     creation_time: Text = None
 
 
 class InterceptionShown(SubscriptionShown):
-    """What an interception's state and response have in common; the platform may give it an order, or change it."""
+    """The fields that an interception's state and response share; the platform may set or change the order."""
 
     type: Text = None
     api_id: Text = None
@@ -48,14 +48,14 @@ class InterceptionShown(SubscriptionShown):
     execution_order: Whole = None
 
     def target(self) -> str:
-        """Return the API, or the entity for ADAPT_ENTITY; the other of the two is no part of the identity."""
+        """Return the API, or the entity for ADAPT_ENTITY; the other of the two is not part of the identity."""
         return (self.entity_name if self.type == "ADAPT_ENTITY" else self.api_id) or ""
 
     def identity(self) -> tuple[str, ...]:
         """Return type, target, endpoint and filters.
 
-        A placeholder with its filter is the same as its value in the API's path (BioT API 2.4.2, subscriptions;
-        platforms may show either).
+        A placeholder with a filter is the same as the value in the API's path (BioT API 2.4.2, subscriptions; platforms
+        may show either form).
         """
         name, filters = self.target(), dict(self.path_filters or {})
         for place in [place for place in filters if f"{{{place}}}" in name]:
@@ -67,7 +67,7 @@ class InterceptionShown(SubscriptionShown):
         return self.type or "", self.target(), public_part(self.endpoint)
 
     def has_secret(self) -> bool:
-        """Whether there are filters, or a secret in the endpoint."""
+        """Return whether there are filters, or a secret in the endpoint."""
         return bool(self.path_filters) or super().has_secret()
 
     def updatable(self) -> dict[str, Any]:
@@ -76,25 +76,25 @@ class InterceptionShown(SubscriptionShown):
 
 
 class InterceptionSubscriptionAnswer(InterceptionShown, SubscriptionAnswer):
-    """An endpoint's interception as shown."""
+    """An endpoint's interception as the platform shows it."""
 
 
 class NotificationShown(SubscriptionShown):
-    """What a notification's state and response have in common."""
+    """The fields that a notification's state and response share."""
 
     entity_type_name: Text = None
     action_name: Text = None
     template_name: Text = None
 
     def identity(self) -> tuple[str, ...]:
-        """Return all its parts."""
+        """Return all parts: together they identify the notification."""
         return self.entity_type_name or "", self.action_name or "", self.endpoint, self.template_name or ""
 
     def id_parts(self) -> tuple[str, ...]:
-        """Return entity, action, endpoint, and the template where there is one."""
+        """Return entity, action, endpoint, and the template if there is one."""
         entity, action, _, template = self.identity()
         return entity, action, public_part(self.endpoint), *([template] if template else [])
 
 
 class NotificationSubscriptionAnswer(NotificationShown, SubscriptionAnswer):
-    """An endpoint's notification as shown."""
+    """An endpoint's notification as the platform shows it."""

@@ -1,9 +1,9 @@
-"""Types for responses and state: a value of the documented type has that type, any other is kept all the same.
+"""Types for responses and state: a value of the documented type has that type, any other value is kept too.
 
-Inputs are strict, responses and state are wide: no value that a later platform may show stops a refresh, a preview or a
-destroy, and the difference shows as drift. So nothing here ever fails. A number that arrives as text is a number, a
-value of another type is kept as text, and an item of a list that is no object becomes one with that text in its first
-field. Null stays null, and any other value in place of a map counts as null.
+Inputs are strict, responses and state are wide: no value of a later platform version stops a refresh, a preview or a
+destroy, and the difference shows as drift. So parsing never fails here. A number that arrives as text becomes a number,
+a value of another type is kept as text, and a list item that is not an object becomes an object with that text in its
+first field. Null stays null, and any other value in place of a map counts as null.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pydantic.alias_generators import to_camel
 
 
 def text(value: object) -> str | None:
-    """Return the value as text: as JSON where it is neither text nor null."""
+    """Return the value as text; a value that is neither text nor null becomes JSON."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, float) and value.is_integer():
@@ -76,23 +76,23 @@ Object = Annotated[ItemT | None, BeforeValidator(_object)]
 
 
 class HidesValues(BaseModel):
-    """A frozen model whose values, which may be secrets, are in no error and no warning of pydantic."""
+    """A frozen model that keeps its values, which may be secrets, out of pydantic's errors and warnings."""
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, hide_input_in_errors=True)
 
     def model_dump(self, **options: Any) -> dict[str, Any]:
-        """Serialize as pydantic does; a value of another type than its field's is kept without a warning."""
+        """Serialize as pydantic does, but without a warning for values of a type other than their field's."""
         return super().model_dump(**{"warnings": False, **options})
 
 
 class Wide(HidesValues):
-    """A model that accepts whatever comes; unknown members are ignored."""
+    """A model that accepts any value; unknown members are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
 
 class WideItem(Wide):
-    """A model of a list's items; an item that is no object becomes one, its text in the first field."""
+    """A model of list items; an item that is not an object becomes one, with its text in the first field."""
 
     @model_validator(mode="before")
     @classmethod
@@ -101,14 +101,14 @@ class WideItem(Wide):
 
 
 def number(value: object) -> int:
-    """Return the value where it is a number, else 0."""
+    """Return the value if it is a number, else 0."""
     return value if isinstance(value, int) else 0
 
 
 def is_same_moment(one: str | None, other: str | None) -> bool | None:
-    """Whether two times are the same, however each is written; None where one cannot be read.
+    """Return whether two times are the same, in whatever form they are written; None if one cannot be read.
 
-    Where one of them is written without a fraction of a second, the other's does not count.
+    If one of them has no fraction of a second, the other's fraction is ignored.
     """
     first, second = moment(one), moment(other)
     if first is None or second is None:
@@ -119,15 +119,15 @@ def is_same_moment(one: str | None, other: str | None) -> bool | None:
 
 
 _FRACTION = re.compile(r"[.,]\d")
-"""Behind the seconds of an ISO-8601 text."""
+"""A fraction of a second in an ISO-8601 text."""
 
 
 def moment(value: str | None) -> datetime | None:
-    """Return the point in time that an ISO-8601 text names, in UTC, which holds where no zone is named; else None."""
+    """Return the time of an ISO-8601 text, in UTC, which also applies without a zone; None if it cannot be read."""
     try:
         time = datetime.fromisoformat(value or "")
         return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):  # no time, or one before the first year or after the last
+    except (ValueError, OverflowError):  # not a time, or one outside of the years that Python knows
         return None
 
 
@@ -139,17 +139,17 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def list_or_none(value: object) -> object:
-    """Return a list as it is, None for anything else, from which nothing is known about the items."""
+    """Return a list unchanged, and None for any other value, which says nothing about the items."""
     return value if isinstance(value, list | tuple) else None
 
 
 Shown = Annotated[str, BeforeValidator(lambda value: text(value) or "")]
-"""Text that is never null, only empty."""
+"""Text that may be empty but is never null."""
 
 Needed = Annotated[str, BeforeValidator(text), Field(min_length=1)]
-"""Text without which a response is useless, and is refused."""
+"""Required text: without it a response is useless, and is refused."""
 
 
 def are_ids_alike(one: str | None, other: str | None) -> bool:
-    """Whether two ids of the platform can be compared: both are there, and both are UUIDs or neither is."""
+    """Return whether two ids of the platform can be compared: both exist, and both or neither are UUIDs."""
     return bool(one and other) and bool(_UUID.fullmatch(one or "")) == bool(_UUID.fullmatch(other or ""))

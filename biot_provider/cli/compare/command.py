@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from contextlib import ExitStack
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -90,9 +91,7 @@ def command(a: str, b: str | None, plugins: Sequence[str], ignored: Sequence[str
 
 
 def _wanted(compared: Iterator[Compared], plugins: Sequence[str], ignored: Sequence[str]) -> Iterator[Compared]:
-    """Those that are asked for, without the fields that are left out."""
-    from dataclasses import replace
-
+    """Yield the plugins that the user selected, without the fields that the user ignores."""
     from biot_provider.cli.compare.differences import Verdict
 
     for one in compared:

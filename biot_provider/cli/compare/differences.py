@@ -94,8 +94,10 @@ class Environment:
 
 
 def compare(a: Environment, b: Environment, key: bytes) -> Iterator[Compared]:
-    """Every plugin of both, by name. ``key`` is secret and of one run: without it no value follows from a fingerprint,
-    however short the value is.
+    """Yield every plugin of both environments, by name.
+
+    ``key`` is secret and used for one run only: without it, no value can be guessed from its fingerprint, however short
+    the value is.
     """
     places = (_Places(a.interceptions), _Places(b.interceptions))
     for name in sorted(a.plugins.keys() | b.plugins.keys()):
@@ -188,7 +190,7 @@ def _shown_code(identity: str | None) -> str:
 
 
 def _with_defaults(plugin: PluginState) -> PluginState:
-    """The plugin with the platform's defaults in place of what is not given, or not shown."""
+    """Return the plugin with the platform's defaults in place of what is not given, or not shown."""
     given = {name: value for name, value in _DEFAULTS.items() if getattr(plugin, name) is None}
     return plugin.model_copy(update={"display_name": plugin.display_name or plugin.name, **given})
 
@@ -212,8 +214,9 @@ def _interception_differences(
 
 
 def _is_moved(orders: list[int | str], others: list[Mapping[str, int]]) -> bool:
-    """Whether the higher order is the lower one, moved up by those who took the places between, and whether those who
-    are in both environments run on the same side of it in both.
+    """Return whether the higher order is the lower one, moved up by interceptions that have taken the places between.
+
+    The interceptions that both environments have must run on the same side of it in both.
     """
     a, b = orders
     if not (isinstance(a, int) and isinstance(b, int)):

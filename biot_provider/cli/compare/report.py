@@ -15,7 +15,7 @@ _ONE_OF_TWO = (Verdict.ONLY_A, Verdict.ONLY_B)
 
 
 def as_text(compared: Sequence[Compared], a: str, b: str) -> Iterator[str]:
-    """A line for each plugin, and for each field that differs."""
+    """Yield a line for each plugin, and for each field that differs."""
     labels = {Verdict.EQUAL: "equal", Verdict.ONLY_A: f"only in {a}", Verdict.ONLY_B: f"only in {b}"}
     for one in compared:
         if one.verdict is Verdict.DIFFERENT:
@@ -32,7 +32,7 @@ def as_text(compared: Sequence[Compared], a: str, b: str) -> Iterator[str]:
 
 
 def as_json(compared: Sequence[Compared], a: str, b: str) -> Iterator[str]:
-    """One object, on one line."""
+    """Yield one line: a JSON object."""
     names = {Verdict.ONLY_A: "only_a", Verdict.ONLY_B: "only_b"}
     yield json.dumps(
         {
@@ -52,7 +52,7 @@ def as_json(compared: Sequence[Compared], a: str, b: str) -> Iterator[str]:
 
 
 def as_markdown(compared: Sequence[Compared], a: str, b: str) -> Iterator[str]:
-    """A table of what differs; equal plugins are counted."""
+    """Yield a table of what differs; equal plugins are counted."""
     yield f"**{_summary(compared, _code(a), _code(b))}**"
     if all(one.verdict is Verdict.EQUAL for one in compared):
         return
@@ -90,7 +90,7 @@ def _shown(value: Any) -> str:
 
 
 def _code(text: str) -> str:
-    """The text as code in a cell of a table, whatever backticks, bars and tags it has."""
+    """Return the text as code in a cell of a table, whatever backticks, bars and tags it has."""
     text = _shown(text)
     if not text or text == "-":
         return text

@@ -11,9 +11,9 @@ from biot_provider.errors import ApiError
 from biot_provider.hooks.answers import endpoint_interception
 from biot_provider.plugin.model import PluginState
 
-from ..findings import Problem
+from ..errors import CommandError
 from ..progress import Progress
-from ..stack import Stack
+from ..project.stack import Stack
 
 STATE, PLATFORM = "state", "platform"
 
@@ -28,10 +28,12 @@ class Side:
 
 
 def parse(a: str, b: str | None) -> tuple[Side, Side]:
-    """Return the sides that the arguments name. Raises Problem."""
+    """Return the sides that the arguments name. Raises CommandError."""
     if b is None:
         if ":" in a:
-            raise Problem(f"compare {a} with what? Name a second stack, or {a.rpartition(':')[2]} alone", "BIOT-8001")
+            raise CommandError(
+                f"compare {a} with what? Name a second stack, or {a.rpartition(':')[2]} alone", "BIOT-8001"
+            )
         return Side(STATE, a, f"state:{a}"), Side(PLATFORM, a, f"platform:{a}")
     return _side(a), _side(b)
 
@@ -41,12 +43,12 @@ def _side(text: str) -> Side:
     if not colon:
         return Side(PLATFORM, text, text)
     if source not in (STATE, PLATFORM) or not stack:
-        raise Problem(f"{text!r} is no stack: write a stack's name, state:NAME or platform:NAME", "BIOT-8001")
+        raise CommandError(f"{text!r} is no stack: write a stack's name, state:NAME or platform:NAME", "BIOT-8001")
     return Side(source, stack, text)
 
 
 def read(side: Side, closing: ExitStack, progress: Progress) -> Environment:
-    """Return the plugins of a side. Raises Problem, and BiotError."""
+    """Return the plugins of a side. Raises CommandError, and BiotError."""
     stack = Stack.find(side.stack)
     environment = Environment()
     progress.show(f"{side.label}: reading")

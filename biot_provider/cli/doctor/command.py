@@ -17,20 +17,22 @@ from typing import TYPE_CHECKING
 
 import click
 
+from biot_provider.errors import BiotError
+
 from ..commands import FOLDER, Command, complete_stack
 from ..console import print_result
-from ..findings import Note, Problem
+from ..errors import CommandError
 from ..progress import Progress
-from .report import NOT_CHECKED, NOTE, OK, PROBLEM, Finding, Thing, print_json, print_report
+from .report import NOT_CHECKED, NOTE, OK, PROBLEM, Finding, NoteError, Thing, print_json, print_report
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client
     from biot_provider.config import Settings
 
-    from .. import configuration
-    from ..stack import Stack
-    from .permissions import Kind, Permission
-    from .project import Project
+    from ..project import configuration
+    from ..project.project import Project
+    from ..project.stack import Stack
+    from .permissions import KindPermissions, Permission
 
 
 @click.command(
@@ -70,7 +72,7 @@ class Doctor:
         self._progress = progress
         self._closing = closing
         self._secrets: list[str] = []
-        self._project: Project | Problem = Problem("", None)
+        self._project: Project | CommandError = CommandError("", None)
         self._stack: Stack
         self._file: configuration.StackFile | None = None
         self._settings: Settings | None = None
@@ -80,15 +82,15 @@ class Doctor:
     def things(self) -> Iterator[Thing]:
         """Run the checks, and give what each thing is found to be as soon as it is known."""
         # Imported here so that the other commands start without these slow modules.
-        from ..stack import Stack
+        from ..project.project import find_project
+        from ..project.stack import Stack
         from .builds import builds
         from .images import images
-        from .project import find_project
 
         try:
             self._project = find_project(Path.cwd())
             self._stack = Stack(self._stack_name, self._project)
-        except Problem as problem:
+        except CommandError as problem:
             self._project = problem
             self._stack = Stack(self._stack_name)
         yield self._thing("configuration", self._check_configuration)
@@ -98,7 +100,7 @@ class Doctor:
         yield self._thing("builds", builds)
         yield self._thing("writing", self._check_places)
         yield self._thing("project", self._check_project)
-        is_wanted = self._plugins is not None or not isinstance(self._project, Problem)
+        is_wanted = self._plugins is not None or not isinstance(self._project, CommandError)
         yield self._thing("plugins", self._check_plugins, when=is_wanted)
 
     def next_step(self, problems: int) -> str:
@@ -106,7 +108,7 @@ class Doctor:
         option = f" --stack {shlex.quote(self._stack_name)}" if self._stack_name else ""
         if not problems:
             return f"pulumi preview{option}"
-        if not self._stack_name and not self._settings and not isinstance(self._project, Problem):
+        if not self._stack_name and not self._settings and not isinstance(self._project, CommandError):
             stacks = self._project.stack_names()
             if stacks:
                 stack = "local" if "local" in stacks else stacks[0]  # which needs no account
@@ -143,12 +145,9 @@ class Doctor:
         state, code = OK, None
         try:
             text = check()
-        except Note as note:
-            state = NOTE
-            text, code = note.text, note.code
-        except Problem as problem:
-            state = PROBLEM
-            text, code = problem.text, problem.code
+        except BiotError as error:
+            state = NOTE if isinstance(error, NoteError) else PROBLEM
+            text, code = error.text, error.message_code
         except Exception as error:
             # A defect of this program must not stop the other checks, and the text of its error may hold a secret.
             state = PROBLEM
@@ -165,7 +164,6 @@ class Doctor:
 
     def _check_address(self) -> str:
         from biot_provider.api.client import Client
-        from biot_provider.errors import ConfigError
 
         from .connection import address
 
@@ -173,17 +171,13 @@ class Doctor:
         if settings.is_embedded:
             return self._open_embedded(settings)
         text = address(settings)
-        try:
-            self._client = Client.connect(settings)
-        except ConfigError as error:
-            raise Problem(error.text, error.message_code) from None
+        self._client = Client.connect(settings)
         self._closing.callback(self._client.close)
         return text
 
     def _open_embedded(self, settings: Settings) -> str:
         """Open the embedded platform of the stack, or an empty temporary one where the stack has no data yet."""
         from biot_provider.api.client import Client
-        from biot_provider.errors import ConfigError
 
         folder = settings.embedded_folder(self._stack.short_name)
         data = self._stack.folder / folder
@@ -191,10 +185,7 @@ class Doctor:
         if not data.exists():
             data = Path(self._closing.enter_context(tempfile.TemporaryDirectory()))
             text = f"in this process; {folder} has no data yet"
-        try:
-            self._client = Client.connect(replace(settings, base_url=f"embedded:{data}"))
-        except ConfigError as error:
-            raise Problem(error.text, error.message_code) from None
+        self._client = Client.connect(replace(settings, base_url=f"embedded:{data}"))
         self._closing.callback(self._client.close)
         return text
 
@@ -229,7 +220,7 @@ class Doctor:
 
         return permission(self._required_client(), required)
 
-    def _check_kind(self, required: Kind) -> str:
+    def _check_kind(self, required: KindPermissions) -> str:
         from .permissions import kind
 
         return kind(self._required_client(), required)
@@ -244,7 +235,7 @@ class Doctor:
     def _check_engine(self) -> str:
         from .project import engine
 
-        return engine(is_python=isinstance(self._project, Problem) or self._project.runtime == "python")
+        return engine(is_python=isinstance(self._project, CommandError) or self._project.runtime == "python")
 
     def _check_project(self) -> str:
         from .project import check_project
@@ -261,8 +252,8 @@ class Doctor:
         return plugins(folder, self._file.content.get(key) if self._file else None, program)
 
     def _required_project(self) -> Project:
-        if isinstance(self._project, Problem):
-            raise Problem(self._project.text, self._project.code)
+        if isinstance(self._project, CommandError):
+            raise self._project
         return self._project
 
     def _required_settings(self) -> Settings:

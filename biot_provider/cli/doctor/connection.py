@@ -15,10 +15,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from biot_provider.errors import BiotError
-
-from ..findings import Note, Problem
-from .project import reason
+from ..errors import CommandError, reason
+from .report import NoteError
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client
@@ -40,7 +38,7 @@ _EXPIRED, _WRONG_HOST = (10,), (62, 64)
 
 
 def address(settings: Settings) -> str:
-    """Check that the host, or its proxy, resolves and accepts connections. Raises Problem."""
+    """Check that the host, or its proxy, resolves and accepts connections. Raises CommandError."""
     from biot_provider.api.transport import proxy_for
 
     proxy = proxy_for(settings.base_url)
@@ -49,11 +47,11 @@ def address(settings: Settings) -> str:
     try:
         count = len({entry[4][0] for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)})
     except (OSError, UnicodeError) as error:
-        raise Problem(f"{host} cannot be resolved ({reason(error)}): {check}", "BIOT-7001") from None
+        raise CommandError(f"{host} cannot be resolved ({reason(error)}): {check}", "BIOT-7001") from None
     try:
         socket.create_connection((host, port), timeout=CONNECT_TIMEOUT_SECONDS).close()
     except OSError as error:
-        raise Problem(f"{host}:{port} cannot be reached ({reason(error)}): {check}", "BIOT-7001") from None
+        raise CommandError(f"{host}:{port} cannot be reached ({reason(error)}): {check}", "BIOT-7001") from None
     way = f"{settings.base_url} is reached by the proxy {host}:{port}, which" if proxy else settings.base_url
     return f"{way} resolves to {count} address{'es' if count > 1 else ''} and takes connections"
 
@@ -61,7 +59,7 @@ def address(settings: Settings) -> str:
 def certificate(settings: Settings, now: Callable[[], float] = time.time) -> str:
     """Check that the certificate is trusted and for this host; return how long it is valid.
 
-    Raises Problem, and Note where it ends soon.
+    Raises CommandError, and NoteError where it ends soon.
     """
     import httpx
 
@@ -74,23 +72,25 @@ def certificate(settings: Settings, now: Callable[[], float] = time.time) -> str
             with http.stream("HEAD", settings.base_url) as response:
                 shown = response.extensions["network_stream"].get_extra_info("ssl_object").getpeercert() or {}
         except httpx.ProxyError as error:
-            raise Problem(
+            raise CommandError(
                 f"the proxy does not lead to {host} ({error}): check HTTPS_PROXY and NO_PROXY", "BIOT-7002"
             ) from None
         except httpx.ConnectError as error:
             cause = _cause(error)
             if isinstance(cause, ssl.SSLCertVerificationError):
-                raise Problem(_distrust(host, cause), "BIOT-7016") from None
-            raise Problem(
+                raise CommandError(_distrust(host, cause), "BIOT-7016") from None
+            raise CommandError(
                 f"{host}:{port} does not speak TLS ({reason(cause)}): check the port in biot:baseUrl", "BIOT-7015"
             ) from None
         except httpx.HTTPError as error:
-            raise Problem(f"{host}:{port} does not answer ({reason(error)}): check biot:baseUrl", "BIOT-7003") from None
+            raise CommandError(
+                f"{host}:{port} does not answer ({reason(error)}): check biot:baseUrl", "BIOT-7003"
+            ) from None
     ends = ssl.cert_time_to_seconds(str(shown["notAfter"]))
     days = int((ends - now()) // 86400)
     text = f"trusted, valid until {datetime.fromtimestamp(ends, UTC):%Y-%m-%d}"
     if days < _FEW_DAYS:
-        raise Note(f"{text}, only {days} days: have it renewed", "BIOT-7017")
+        raise NoteError(f"{text}, only {days} days: have it renewed", "BIOT-7017")
     return text
 
 
@@ -102,11 +102,11 @@ def _cause(error: BaseException) -> Exception:
 
 
 def platform(client: Client) -> tuple[str, str | None]:
-    """Return the platform's version, and the date of its response. Raises Problem."""
+    """Return the platform's version, and the date of its response. Raises CommandError."""
     response = send(client, "GET", "/settings/v1/system/properties", "read the platform's version", login=False)
     version = response.body.get("biotVersion")
     if response.status != HTTPStatus.OK or not isinstance(version, str):
-        raise Problem(
+        raise CommandError(
             f"{describe(response)} to the question for its version: check that biot:baseUrl is BioT's REST API",
             "BIOT-8031",
         )
@@ -117,7 +117,10 @@ def platform(client: Client) -> tuple[str, str | None]:
 
 
 def clock(date: str | None, now: Callable[[], float] = time.time) -> str:
-    """Check that this machine's clock agrees with the platform's, as tokens and certificates need. Raises Problem."""
+    """Check that this machine's clock agrees with the platform's, as tokens and certificates need.
+
+    Raises CommandError.
+    """
     try:
         theirs = parsedate_to_datetime(date or "").timestamp()
     except ValueError:
@@ -125,7 +128,7 @@ def clock(date: str | None, now: Callable[[], float] = time.time) -> str:
     ahead = now() - theirs
     if abs(ahead) > CLOCK_TOLERANCE_SECONDS:
         where = "ahead of" if ahead > 0 else "behind"
-        raise Problem(
+        raise CommandError(
             f"this machine's clock is {abs(ahead):.0f} s {where} the platform's: set it, with NTP for example",
             "BIOT-8032",
         )
@@ -133,18 +136,18 @@ def clock(date: str | None, now: Callable[[], float] = time.time) -> str:
 
 
 def identity(client: Client) -> str:
-    """Log in and return how long a token can be used. Raises Problem."""
+    """Log in and return how long a token can be used. Raises CommandError."""
     from biot_provider.api.auth import LEAST_USE
 
     response = send(client, "GET", NO_PLUGIN, "log in")
     if response.status == HTTPStatus.UNAUTHORIZED:
-        raise Problem(
+        raise CommandError(
             f"{describe(response)} to its own fresh token: check that biot:baseUrl is the right environment",
             "BIOT-8031",
         )
     left = response.renewal or 0.0
     if left <= LEAST_USE:
-        raise Problem(
+        raise CommandError(
             "a token ends within a minute or so, which makes many logins:"
             " use a service user with a longer accessTokenExpirationInMinutes",
             "BIOT-8034",
@@ -158,11 +161,8 @@ def _place(address: str) -> tuple[str, int]:
 
 
 def send(client: Client, method: str, path: str, action: str, **options: Any) -> Probe:
-    """Send one request and return the response, whatever its status. Raises Problem where there is none."""
-    try:
-        return client.probe(method, path, action, **options)
-    except BiotError as error:
-        raise Problem(error.text, error.message_code) from None
+    """Send one request and return the response, whatever its status. Raises BiotError where there is none."""
+    return client.probe(method, path, action, **options)
 
 
 def code(response: Probe) -> str | None:

@@ -10,8 +10,9 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..findings import Note, Problem
+from ..errors import CommandError
 from .connection import NO_PLUGIN, PLUGINS, code, describe, send
+from .report import NoteError
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client
@@ -35,7 +36,7 @@ class Permission(NamedTuple):
     """The status that only a permitted caller gets, apart from 400."""
 
 
-class Kind(NamedTuple):
+class KindPermissions(NamedTuple):
     """A kind of resource that not every program has, and the permissions it needs."""
 
     resource: str
@@ -56,7 +57,7 @@ PERMISSIONS = (
 """Permissions of ``biot.Plugin``, which every deployment needs."""
 
 KINDS = (
-    Kind(
+    KindPermissions(
         "biot.PluginImage",
         (
             Permission(
@@ -65,7 +66,7 @@ KINDS = (
             ),
         ),
     ),
-    Kind(
+    KindPermissions(
         "biot.ServiceUser",
         (
             Permission("UMS_USERS_GET_SERVICE_USER_BY_ID", "GET", _NO_SERVICE, {}, 404),
@@ -75,7 +76,7 @@ KINDS = (
             Permission("UMS_SERVICES_DELETE_SERVICE_USER", "DELETE", _NO_SERVICE, {}, 404),
         ),
     ),
-    Kind(
+    KindPermissions(
         "biot.ServiceUserKey",
         (
             Permission("UMS_USERS_GET_SERVICE_USER_BY_ID", "GET", _NO_SERVICE, {}, 404),
@@ -83,7 +84,7 @@ KINDS = (
             Permission("UMS_USERS_DELETE_SECRET_KEY_BY_ID", "DELETE", f"{_NO_SERVICE}/secret-keys/{_NO_ID}", {}, 404),
         ),
     ),
-    Kind(
+    KindPermissions(
         "biot.InterceptionSubscription",
         (
             Permission("HOOKS_INTERCEPTION_SEARCH", "GET", _INTERCEPTIONS, _search("endpoint", "nowhere"), 200),
@@ -91,7 +92,7 @@ KINDS = (
             Permission("HOOKS_INTERCEPTION_DELETE", "POST", f"{_INTERCEPTIONS}/unsubscribe", {"json": {}}, 400),
         ),
     ),
-    Kind(
+    KindPermissions(
         "biot.NotificationSubscription",
         (
             Permission("DISPATCHER_SUBSCRIPTIONS_SEARCH", "GET", _NOTIFICATIONS, _search("endpoint", "nowhere"), 200),
@@ -106,17 +107,17 @@ KINDS = (
 
 
 def permission(client: Client, required: Permission) -> str:
-    """Check that the identity has the permission. Raises Problem."""
+    """Check that the identity has the permission. Raises CommandError."""
     if _is_given(client, required):
         return "given"
-    raise Problem(f"missing: give the role of this identity the permission {required.name}", "BIOT-8035")
+    raise CommandError(f"missing: give the role of this identity the permission {required.name}", "BIOT-8035")
 
 
-def kind(client: Client, required: Kind) -> str:
-    """Check the permissions of a kind of resource. Raises Note with the missing ones."""
+def kind(client: Client, required: KindPermissions) -> str:
+    """Check the permissions of a kind of resource. Raises NoteError with the missing ones."""
     missing = [needed.name for needed in required.permissions if not _is_given(client, needed)]
     if missing:
-        raise Note(f"lacks {', '.join(missing)}: needed only where the program has this resource", "BIOT-8035")
+        raise NoteError(f"lacks {', '.join(missing)}: needed only where the program has this resource", "BIOT-8035")
     return "every permission it needs is given"
 
 
@@ -125,11 +126,11 @@ def _is_given(client: Client, required: Permission) -> bool:
     if response.status == HTTPStatus.FORBIDDEN:
         return False
     if response.status in (HTTPStatus.OK, HTTPStatus.CREATED) and required.method != "GET":
-        raise Problem(
+        raise CommandError(
             f"{describe(response)} to a request without sense: look at the plugins in the BioT Console", "BIOT-8036"
         )
     # 400 refuses the content of the request, after the permission was checked.
     is_permitted = response.status in (required.permitted_status, HTTPStatus.BAD_REQUEST)
     if not is_permitted or (response.status == HTTPStatus.NOT_FOUND and code(response) not in _GONE):
-        raise Problem(f"cannot be checked: {describe(response)}: run this again", "BIOT-8036")
+        raise CommandError(f"cannot be checked: {describe(response)}: run this again", "BIOT-8036")
     return True

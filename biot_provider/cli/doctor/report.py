@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 
 import click
 
-from biot_provider.errors import coded
+from biot_provider.errors import BiotError, coded
 
 from ..console import print_result, printable
 from ..progress import Progress
@@ -22,6 +22,10 @@ OK, NOTE, PROBLEM, NOT_CHECKED = "ok", "note", "problem", "not checked"
 _COMMAND = re.compile(r"`[^`]*`")
 _NO_BREAK = "\u00a0"
 _COLORS = {OK: "green", NOTE: "yellow", PROBLEM: "red", NOT_CHECKED: None}
+
+
+class NoteError(BiotError):
+    """What a check finds is no problem for every program; the text says what it is and who needs to mend it."""
 
 
 @dataclass(frozen=True)

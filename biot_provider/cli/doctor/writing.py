@@ -9,8 +9,8 @@ from pathlib import Path
 
 from biot_provider.api.request_log import is_debugging, log_file, open_log
 
-from ..findings import Note, Problem
-from .project import reason
+from ..errors import CommandError, reason
+from .report import NoteError
 
 _WRITTEN_BYTES = 64 * 1024
 """A full disk may still take a few bytes."""
@@ -19,13 +19,14 @@ _WRITTEN_BYTES = 64 * 1024
 def writing(start: Path, data: Path | None, environment: Mapping[str, str]) -> str:
     """Check the temporary folder, the embedded platform's ``data`` and, where it is on, the debug log.
 
-    Relative paths start at ``start``, as in the provider. Raises Problem; Note for the log, which nothing depends on.
+    Relative paths start at ``start``, as in the provider. Raises CommandError, and NoteError for the log, which nothing
+    depends on.
     """
     try:
         temporary = Path(tempfile.gettempdir())
         _try_write(temporary)
     except OSError as error:
-        raise Problem(
+        raise CommandError(
             f"no temporary folder takes the packages ({reason(error)}): set TMPDIR to a folder with room", "BIOT-8038"
         ) from None
     places = [f"packages in {temporary}"]
@@ -33,7 +34,7 @@ def writing(start: Path, data: Path | None, environment: Mapping[str, str]) -> s
         try:
             _try_write(_nearest(start / data))
         except (OSError, ValueError) as error:
-            raise Problem(
+            raise CommandError(
                 f"the embedded platform's data cannot be written to {str(data)!r} ({reason(error)}):"
                 " name another folder in biot:baseUrl (embedded:<folder>)",
                 "BIOT-1007",
@@ -44,7 +45,7 @@ def writing(start: Path, data: Path | None, environment: Mapping[str, str]) -> s
         try:
             _try_log(start / file)
         except (OSError, ValueError) as error:
-            raise Note(
+            raise NoteError(
                 f"the debug log {str(file)!r} cannot be written ({reason(error)}), and `up` continues without it:"
                 " name another file in BIOT_LOG_FILE",
                 "BIOT-8039",

@@ -62,7 +62,7 @@ def command(
 ) -> int:
     """Draw the picture."""
     from ..progress import Progress
-    from ..stack import Stack
+    from ..project.stack import Stack
     from .sources import declared, live
 
     with ExitStack() as closing:
@@ -94,14 +94,14 @@ def _drawn(picture: Picture, title: str, format_: str) -> str:
 
 
 def _write(text: str, file: Path | None) -> None:
-    """Print the picture, or put it into the file, which appears whole or not at all. Raises Problem."""
+    """Print the picture, or put it into the file, which appears whole or not at all. Raises CommandError."""
     if file is None:
         for line in text.splitlines():
             print_result(line)
         return
+    from ..errors import CommandError
     from ..files import NewFile, write_files
-    from ..findings import Problem
 
     if not file.parent.is_dir():
-        raise Problem(f"{file} cannot be written (No such file or directory)", "BIOT-8003")
+        raise CommandError(f"{file} cannot be written (No such file or directory)", "BIOT-8003")
     write_files([NewFile(file, text)])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from biot_provider.api.models.plugins import PluginShown
-from biot_provider.errors import ApiError, InputError
+from biot_provider.errors import ApiError
 from biot_provider.hooks.answers import (
     endpoint_interception,
     endpoint_notification,
@@ -26,9 +26,9 @@ from biot_provider.plugin.model import PluginState
 from biot_provider.subscription.model import InterceptionSubscriptionState, NotificationSubscriptionState
 
 from ..console import counted
-from ..findings import Problem
+from ..errors import CommandError
 from ..progress import Progress
-from ..stack import Resource, Stack
+from ..project.stack import Stack, StackResource
 
 RowT = TypeVar("RowT")
 
@@ -71,7 +71,7 @@ class Subscriptions:
 
 
 def live(stack: Stack, closing: ExitStack, progress: Progress) -> tuple[Picture, str]:
-    """Return the picture of the stack's platform, and its title. Raises Problem, and BiotError."""
+    """Return the picture of the stack's platform, and its title. Raises CommandError, and BiotError."""
     platform = stack.connect(closing)
     client = platform.client
     found = Subscriptions()
@@ -106,7 +106,7 @@ def live(stack: Stack, closing: ExitStack, progress: Progress) -> tuple[Picture,
 def declared(stack: Stack, plugins: Path | None, *, whole: bool) -> tuple[Picture, str]:
     """Return the picture of what is declared, and its title; ``whole`` allows no part of the program to be left out.
 
-    Raises Problem.
+    Raises CommandError.
     """
     found = Subscriptions()
     if stack.name is None:
@@ -124,7 +124,7 @@ def declared(stack: Stack, plugins: Path | None, *, whole: bool) -> tuple[Pictur
                 f" {counted(len(found.plugins), 'hosted plugin')}, and its subscriptions of endpoints; not what others"
                 " have deployed"
             )
-        except Problem as problem:
+        except CommandError as problem:
             if whole:
                 raise
             _add_files(found, stack, None, f" with the overrides of stack {stack.name}")
@@ -134,21 +134,18 @@ def declared(stack: Stack, plugins: Path | None, *, whole: bool) -> tuple[Pictur
 
 
 def _add_files(found: Subscriptions, stack: Stack, plugins: Path | None, more: str) -> None:
-    # Imported here: it loads Pulumi's SDK, which only this source needs.
-    from biot_provider.program.declare_plugins import read_fleet
+    # Imported here: it loads the rules of plugin.yaml, which only this source needs.
+    from biot_provider.plugin.manifest.fleet import read_fleet
 
     base = stack.project.folder if stack.project else Path.cwd()
     folder = Path(os.path.relpath(plugins or base / "plugins"))
-    try:
-        fleet = read_fleet(folder, stack.overrides())
-    except InputError as error:
-        raise Problem(error.text, error.message_code) from None
+    fleet = read_fleet(folder, stack.overrides())
     for arguments in fleet.values():
         found.add_plugin(str(arguments["name"]), PluginState.model_validate(arguments))
     found.notes.append(f"what is declared in {str(folder)!r}: {counted(len(fleet), 'plugin.yaml file')}{more}")
 
 
-def _add_resource(found: Subscriptions, resource: Resource) -> None:
+def _add_resource(found: Subscriptions, resource: StackResource) -> None:
     if resource.kind == "Plugin":
         plugin = PluginState.model_validate(resource.known())
         found.add_plugin(plugin.name or resource.name, plugin)

@@ -11,7 +11,7 @@ from biot_provider.emulator.plugins.responses import entity_of
 from biot_provider.lifecycle.problems import nearest
 from biot_provider.plugin.model import Subscriptions
 
-from ..findings import WrongUsageError
+from ..errors import WrongUsageError
 from .plugin import LocalPlugin
 from .samples import ACTION, ACTIONS, ENTITY
 from .usage import read_text

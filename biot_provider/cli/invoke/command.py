@@ -10,19 +10,20 @@ import os
 import tempfile
 import time
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from biot_provider.errors import BiotError
+from biot_provider.errors import BiotError, PackagingError, shown_size
 
 from ..commands import FILE, FILE_OR_FOLDER, Command
 from ..console import counted, print_problem, print_result
-from ..findings import WrongUsageError
+from ..errors import WrongUsageError
 from ..progress import Progress
+from .interrupt import Interrupt
 from .usage import read_text
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def command(**given: Any) -> int:
         with ExitStack() as closing:
             session = _Session(options, closing)
             return session.watch() if options.watch else session.run()
-    except KeyboardInterrupt:  # which is how --watch ends
+    except KeyboardInterrupt:
         return 130
 
 
@@ -107,22 +108,30 @@ class _Session:
 
     def watch(self) -> int:
         """Run, and run again at each save, until Ctrl-C. A mistake is printed and does not end the loop."""
-        while True:
-            before = self._fingerprint()
-            try:
+        interrupt = Interrupt()
+        with interrupt.caught(), suppress(KeyboardInterrupt):
+            while True:
+                self._run_until_saved(interrupt)
+        return 130
+
+    def _run_until_saved(self, interrupt: Interrupt) -> None:
+        """Run once, and wait for a save. Raises KeyboardInterrupt."""
+        before = self._fingerprint()
+        try:
+            with interrupt.raised():
                 self.run()
-            except BiotError as error:
-                for line in str(error).splitlines():
-                    print_problem(line)
-            print_result("")
-            print_result(f"waiting for a save in {self._options.folder}; Ctrl-C ends")
-            while (now := self._fingerprint()) == before:
-                time.sleep(_POLL_SECONDS)
-            while (later := self._fingerprint()) != now:
-                now = later
-                time.sleep(_POLL_SECONDS)
-            changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
-            print_result(f"--- {time.strftime('%H:%M:%S')} saved: {', '.join(Path(name).name for name in changed[:3])}")
+        except BiotError as error:
+            for line in str(error).splitlines():
+                print_problem(line)
+        print_result("")
+        print_result(f"waiting for a save in {self._options.folder}; Ctrl-C ends")
+        while (now := self._fingerprint()) == before:
+            interrupt.sleep(_POLL_SECONDS)
+        while (later := self._fingerprint()) != now:
+            now = later
+            interrupt.sleep(_POLL_SECONDS)
+        changed = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]
+        print_result(f"--- {time.strftime('%H:%M:%S')} saved: {', '.join(Path(name).name for name in changed[:3])}")
 
     def run(self) -> int:
         """Read the plugin, make its calls and return the exit code."""
@@ -150,7 +159,7 @@ class _Session:
             report = JsonReport() if given.json else Report()
             with Progress() as progress:
                 progress.show("packaging")
-                package = stage(plugin, staged, lambda line: report.note(f"{plugin.inputs.name}: {line}"))
+                package = stage(plugin, staged, lambda notice: report.note(f"{plugin.inputs.name}: {notice}"))
                 fitted = _fitted(staged, plugin.runtime)
                 progress.show("starting the embedded platform")
                 sender = self._start_sender()
@@ -209,7 +218,6 @@ class _Session:
 def _fitted(folder: Path, runtime: str) -> str | None:
     """Have the package's distributions fit the interpreter that is here, and return what was done for that."""
     from biot_provider.emulator.functions.runtime import FittingError, fit
-    from biot_provider.errors import PackagingError
 
     try:
         return fit(folder, runtime)
@@ -225,16 +233,8 @@ def _is_not_loaded(invocation: Invocation) -> bool:
 
 def _described(plugin: LocalPlugin, files: int, size: int) -> str:
     inputs = plugin.inputs
-    what = f"{counted(files, 'file')}, {_bytes(size)}"
+    what = f"{counted(files, 'file')}, {shown_size(size)}"
     return f"{inputs.name}: {plugin.runtime}, {plugin.handler}, {what}; {inputs.timeout} s, {inputs.memory_size} MB"
-
-
-def _bytes(size: int) -> str:
-    if size < 1 << 10:
-        return f"{size} bytes"
-    if size < 1 << 20:
-        return f"{size / (1 << 10):.1f} kB"
-    return f"{size / (1 << 20):.1f} MB"
 
 
 def _variables(file: Path | None, pairs: Iterable[str]) -> dict[str, str]:

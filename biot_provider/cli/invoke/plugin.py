@@ -10,18 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from biot_provider.errors import InputError, PackagingError
+from biot_provider.errors import InputError, Notice, PackagingError
 from biot_provider.package.package import Package, read_package, zipped_size_problem
 from biot_provider.plugin.handler.problem import handler_problem
+from biot_provider.plugin.manifest.fleet import read_plugin
 from biot_provider.plugin.manifest.folders import MANIFEST
 from biot_provider.plugin.model import DEFAULT_HANDLER, DEFAULT_RUNTIME, PluginInputs
 from biot_provider.plugin.package import recipe_of
-from biot_provider.program.declare_plugins import read_plugin
 from biot_provider.recipe.build import build_package
 from biot_provider.recipe.size import built_size_problem
 from biot_provider.recipe.sources import read_sources
 
-from ..findings import WrongUsageError
+from ..errors import WrongUsageError
 
 _UNWATCHED = frozenset({".git", "__pycache__", "node_modules", "site-packages", ".venv", ".biot"})
 
@@ -50,6 +50,8 @@ def read_local_plugin(place: Path, runtime: str | None, handler: str | None) -> 
     manifest = place / MANIFEST
     if not place.exists():
         raise InputError(f"{place} does not exist: name a folder with a plugin.yaml, or a .zip", "BIOT-8060")
+    if place.name == MANIFEST and place.is_file():
+        raise WrongUsageError(f"{place} is the plugin's description: name its folder, {place.parent}", "BIOT-8060")
     if manifest.is_file():
         arguments = read_plugin(manifest)
     elif runtime is None:
@@ -71,7 +73,7 @@ def read_local_plugin(place: Path, runtime: str | None, handler: str | None) -> 
     )
 
 
-def stage(plugin: LocalPlugin, folder: Path, report: Callable[[str], None]) -> Package:
+def stage(plugin: LocalPlugin, folder: Path, show: Callable[[Notice], None]) -> Package:
     """Copy exactly the files that would be deployed into a folder, built where the plugin says how.
 
     Raises PackagingError when the package is invalid or too large, or lacks the handler's file.
@@ -82,7 +84,7 @@ def stage(plugin: LocalPlugin, folder: Path, report: Callable[[str], None]) -> P
         package = read_package(plugin.source)
         problem, code = zipped_size_problem(package), "BIOT-3006"
     else:
-        package = build_package(read_sources(recipe), report)
+        package = build_package(read_sources(recipe), show)
         problem, code = built_size_problem(package), "BIOT-3006"
     if problem is None:
         problem, code = handler_problem(package, plugin.runtime, plugin.handler), "BIOT-2140"

@@ -12,28 +12,25 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..doctor.project import ENGINE, INSTALL, run_engine
-from ..findings import Problem
-from ..stack import kind_of
+from ..errors import CommandError
+from ..project.engine import ENGINE, INSTALL, run_engine
+from ..project.stack import kind_of
 from .import_file import MIN_ENGINE
-from .target import StoppedError, Target
+from .target import Target
 
 
 def require_engine() -> None:
-    """Stop where the engine on PATH is one that does not take the file. Raises StoppedError.
+    """Stop where the engine on PATH is one that does not take the file. Raises CommandError.
 
     Without one the file can be written all the same, for another machine.
     """
     if shutil.which(ENGINE) is None:
         return
-    try:
-        shown = run_engine("version")
-    except Problem as problem:
-        raise StoppedError(problem.text, problem.code) from None
+    shown = run_engine("version")
     numbers = tuple(map(int, re.findall(r"\d+", shown)[:3]))
     if numbers and numbers < MIN_ENGINE:
         required = ".".join(map(str, MIN_ENGINE))
-        raise StoppedError(
+        raise CommandError(
             f"{ENGINE} {shown} cannot import dynamic resources, which needs {required} or later",
             "BIOT-8016",
             advice="upgrade it",
@@ -41,7 +38,7 @@ def require_engine() -> None:
 
 
 def commands(target: Target, file: Path) -> list[str]:
-    """The two commands that follow, as the user types them where the file's path holds."""
+    """Return the two commands that follow, as the user types them where the file's path holds."""
     stack = f" --stack {shlex.quote(target.stack)}"
     return [
         f"{ENGINE} import --file {shlex.quote(str(file))} --generate-code=false{stack}",
@@ -50,16 +47,16 @@ def commands(target: Target, file: Path) -> list[str]:
 
 
 def configuration(target: Target) -> dict[str, Any]:
-    """The stack's configuration, secrets in plain text: of each key ``value`` and, of a map, ``objectValue``.
+    """Return the stack's configuration, secrets in plain text: of each key ``value`` and, of a map, ``objectValue``.
 
-    Raises StoppedError.
+    Raises CommandError.
     """
     found = _json(target, "config", "--show-secrets", "--json")
     return found if isinstance(found, dict) else {}
 
 
 def resources_in_state(target: Target) -> frozenset[tuple[str, str]]:
-    """The kind, such as ``Plugin``, and the id of each resource that the stack has. Raises StoppedError."""
+    """Return the kind, such as ``Plugin``, and the id of each resource that the stack has. Raises CommandError."""
     deployment = _json(target, "stack", "export").get("deployment") or {}
     resources = deployment.get("resources") or ()
     return frozenset((kind, str(item.get("id"))) for item in resources if (kind := kind_of(item.get("type"))))
@@ -69,11 +66,11 @@ def _json(target: Target, *arguments: str) -> Any:
     try:
         shown = run_engine(*arguments, "--stack", target.stack, "--non-interactive", folder=target.project.folder)
         return json.loads(shown)
-    except Problem as problem:
+    except CommandError as problem:
         advice = "log in to the stack's backend and give its passphrase (PULUMI_CONFIG_PASSPHRASE)"
-        raise StoppedError(problem.text, problem.code, advice=advice) from None
+        raise CommandError(problem.text, problem.message_code, advice=advice) from None
     except ValueError:
-        raise StoppedError(f"`{ENGINE} {' '.join(arguments)}` prints no JSON: run it by hand", "BIOT-8014") from None
+        raise CommandError(f"`{ENGINE} {' '.join(arguments)}` prints no JSON: run it by hand", "BIOT-8014") from None
 
 
 def keep_secrets(
@@ -82,11 +79,11 @@ def keep_secrets(
     """Put values, by their keys, encrypted into the stack's configuration; ``are_paths`` says that keys lead into maps.
 
     Each goes through a pipe: a command line can be read by everybody on the machine.
-    Raises StoppedError.
+    Raises CommandError.
     """
     engine = shutil.which(ENGINE)
     if engine is None:
-        raise StoppedError(f"there is no {ENGINE} on PATH, which encrypts the values", "BIOT-8012", advice=INSTALL)
+        raise CommandError(f"there is no {ENGINE} on PATH, which encrypts the values", "BIOT-8012", advice=INSTALL)
     for number, (key, value) in enumerate(values.items()):
         progress(number, len(values))
         command = [engine, "config", "set", "--secret", "--raw", *(["--path"] if are_paths else []), "--stack"]
@@ -99,7 +96,7 @@ def keep_secrets(
         )
         if run.returncode:
             lines = [line for line in run.stderr.decode(errors="replace").splitlines() if line.strip()]
-            raise StoppedError(
+            raise CommandError(
                 f"`{ENGINE} config set --secret {key}` fails: {lines[-1].strip() if lines else 'no message'}",
                 "BIOT-8017",
             )

@@ -28,14 +28,14 @@ THEN = f"Then, with Pulumi {MIN_ENGINE[0]}.{MIN_ENGINE[1]} or later:"
 
 
 def import_file(resources: Iterable[Existing], parent: Parent | None = None) -> str:
-    """The text of the file."""
+    """Return the text of the file."""
     content: dict[str, Any] = {"nameTable": {parent.name: parent.urn}} if parent else {}
     content["resources"] = [_entry(resource, parent) for resource in resources]
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def afterwards(file: str, resources: Iterable[Existing]) -> str:
-    """What the user must know of the file that was written: what it holds, and what to do with it."""
+    """Return what the user must know of the file that was written: what it holds, and what to do with it."""
     count = sum(_count(resource.inputs()) for resource in resources)
     if not count:
         return f"Delete {file} when the preview is unchanged: nothing needs it afterwards."

@@ -62,7 +62,7 @@ class Kind:
         return f"pulumi-python:dynamic/biot:{self.word}"
 
     def checked(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
-        """The properties of these arguments with every default, as a check completes them."""
+        """Return the properties of these arguments with every default, as a check completes them."""
         completed = with_defaults(arguments) if self.word == PLUGIN else arguments
         return self.codec.checked(completed, {})
 
@@ -107,15 +107,15 @@ class Existing:
         return ["endpoint"] if endpoint and public_part(endpoint) != endpoint else []
 
     def inputs(self) -> dict[str, Any]:
-        """The properties by which it is declared."""
+        """Return the properties by which it is declared."""
         return self._with_secrets(self.kind.codec.inputs(self.kind.lifecycle.declared(self.state)))
 
     def outputs(self) -> dict[str, Any]:
-        """The properties of its state."""
+        """Return the properties of its state."""
         return self._with_secrets(self.kind.codec.outputs(self.state))
 
     def arguments(self) -> dict[str, Any]:
-        """What a program gives: the inputs that are not as by default, each secret marked as one."""
+        """Return what a program gives: the inputs that are not as by default, each secret marked as one."""
         inputs = {key: value for key, value in self.inputs().items() if not key.startswith("__")}
         identity: dict[str, Any] = {key: inputs[key] for key in ("name", "image_tag") if key in inputs}
         filled_in = marked(self.kind.lifecycle.inputs, Mark.FILLED_IN)
@@ -125,7 +125,7 @@ class Existing:
         return {k: v for k, v in inputs.items() if k not in filled_in and v != default.get(k)}
 
     def compared(self, given: Mapping[str, Any], context: Context) -> Comparison:
-        """What a preview says of the resource when a program declares these arguments, plain values."""
+        """Return what a preview says of the resource when a program declares these arguments, plain values."""
         lifecycle, codec, old = self.kind.lifecycle, self.kind.codec, without_secrets(self.inputs())
         try:
             checked = codec.checked(lifecycle.check({**given, "__owner": self.owner}, old, context), old)
@@ -139,7 +139,7 @@ class Existing:
         return Comparison([], sorted({*diff.changed, *diff.replaces}), new)
 
     def surprises(self, context: Context) -> list[str]:
-        """What a preview says, other than `unchanged`, of a program with the resource's arguments, as phrases."""
+        """Return what a preview of a program with the resource's arguments says other than `unchanged`, as phrases."""
         given = {"name": getattr(self.state, "name", None), **without_secrets(self.arguments())}
         found = self.compared(given, context)
         phrases = [f"cannot be declared as it is: {problem}" for problem in found.problems]

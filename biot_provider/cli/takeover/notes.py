@@ -23,12 +23,12 @@ class Notes:
 
     def add(self, subject: str, text: str) -> None:
         """Add a note."""
-        subjects = self._subjects.setdefault(text.removeprefix("warning: "), [])
+        subjects = self._subjects.setdefault(text, [])
         if subject and subject not in subjects:
             subjects.append(subject)
 
     def lines(self) -> list[str]:
-        """The notes, one a line, in the order in which their texts came."""
+        """Return the notes, one a line, in the order in which their texts came."""
         return [f"{_listed(subjects)}: {text}" if subjects else text for text, subjects in self._subjects.items()]
 
 

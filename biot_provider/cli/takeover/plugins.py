@@ -31,32 +31,34 @@ CODE_ARGUMENTS = tuple(name for name in PluginInputs.model_fields if name not in
 
 
 @dataclass(frozen=True)
-class Content:
+class DeclaredContent:
     """What the user says that a plugin runs: the tag of its image, or the arguments that name and build its code."""
 
     image_tag: str | None = None
     code: Mapping[str, Any] = field(default_factory=dict)
 
 
-def declared_content(manifest: Path, note: Note) -> Content:
-    """The code or the image that a plugin.yaml declares; none where it cannot be read."""
-    from biot_provider.program.declare_plugins import read_plugin
+def declared_content(manifest: Path, note: Note) -> DeclaredContent:
+    """Return the code or the image that a plugin.yaml declares; none where it cannot be read."""
+    from biot_provider.plugin.manifest.fleet import read_plugin
 
     if not manifest.is_file():
-        return Content()
+        return DeclaredContent()
     try:
         declared = read_plugin(manifest)
     except InputError as error:
         for line in str(error).splitlines():
             note("", line)
-        return Content()
-    return Content(declared.get("image_tag"), {name: declared[name] for name in CODE_ARGUMENTS if name in declared})
+        return DeclaredContent()
+    return DeclaredContent(
+        declared.get("image_tag"), {name: declared[name] for name in CODE_ARGUMENTS if name in declared}
+    )
 
 
-def taken_over(kind: Kind, answer: PluginAnswer, context: Context, content: Content, note: Note) -> PluginState:
-    """The state in which a stack has the plugin that the platform shows; ``note`` gets what the user should know.
+def taken_over(kind: Kind, answer: PluginAnswer, context: Context, content: DeclaredContent, note: Note) -> PluginState:
+    """Return the state with which a stack takes over a plugin that the platform shows.
 
-    What the platform does not show is as by default.
+    What the platform does not show has its default. ``note`` gets what the user should know.
     """
     here = {"__owner": context.owner, "__platform": context.settings.base_url}
     is_image = answer.deployment_package_type == "IMAGE"
@@ -78,7 +80,7 @@ def taken_over(kind: Kind, answer: PluginAnswer, context: Context, content: Cont
         return state
     if content.image_tag is not None:
         note(subject, coded("runs code and no image: its image tag is ignored", "BIOT-8082"))
-    silent = replace(context, owner=None, report=lambda _: None)
+    silent = replace(context, owner=None, show=lambda _: None)
     return _with_code(kind, state, stamp, content.code, silent, partial(note, subject))
 
 
@@ -90,7 +92,7 @@ def _with_code(
     silent: Context,
     note: Callable[[str], None],
 ) -> PluginState:
-    """The state with the declared code, where the stamp says that it is what runs."""
+    """Return the state with the declared code, where the stamp says that it is what runs."""
     deployed = stamp.digest if stamp is not None and is_digest(stamp.digest) else None
     if "code" not in code:
         if needs_code(state, stamp):
@@ -119,7 +121,7 @@ def _with_code(
 
 
 def needs_code(state: PluginState, stamp: Stamp | None) -> bool:
-    """Whether the plugin runs code of this very resource that the state is without.
+    """Return whether the plugin runs code of this very resource that the state is without.
 
     A refresh shows that code, and `pulumi up` replaces a plugin whose code is not declared any more.
     """
@@ -127,7 +129,9 @@ def needs_code(state: PluginState, stamp: Stamp | None) -> bool:
     return is_own and not has_code(state)
 
 
-def _report_image(state: PluginState, stamp: Stamp | None, content: Content, note: Callable[[str], None]) -> None:
+def _report_image(
+    state: PluginState, stamp: Stamp | None, content: DeclaredContent, note: Callable[[str], None]
+) -> None:
     if content.image_tag is None:
         text = (
             f"runs an image whose tag the platform does not show: it is declared as {AS_DEPLOYED!r}, which keeps the"

@@ -17,7 +17,7 @@ _INDENT = "    "
 
 
 def program_text(resources: Iterable[Existing], parent: Parent | None = None) -> str:
-    """The program; with a parent, its variable is to be put where the comment says."""
+    """Return the program; with a parent, its variable is to be put where the comment says."""
     calls = [_declaration(resource, parent) for resource in resources]
     text = "\n".join(calls)
     head = "import pulumi\n\n" if "pulumi." in text or "config." in text else ""
@@ -26,7 +26,7 @@ def program_text(resources: Iterable[Existing], parent: Parent | None = None) ->
 
 
 def secret_values(resource: Existing) -> Iterator[tuple[str, str]]:
-    """The configuration key of each secret that the program asks for, and its value."""
+    """Yield the configuration key of each secret that the program asks for, and its value."""
     for argument, value in resource.arguments().items():
         for key, secret in value.items() if isinstance(value, Mapping) else [("", value)]:
             if isinstance(secret, Secret):
@@ -34,7 +34,7 @@ def secret_values(resource: Existing) -> Iterator[tuple[str, str]]:
 
 
 def declares(text: str, resource: Existing) -> bool:
-    """Whether a program that was written here declares the resource."""
+    """Return whether a program that was written here declares the resource."""
     return (
         re.search(rf"^biot\.{resource.kind.word}\(\s*{re.escape(_text(resource.name))}", text, re.MULTILINE) is not None
     )
@@ -84,7 +84,7 @@ def _with_comma(line: str) -> str:
 
 
 def _block(value: Any, depth: int, used: int) -> str:
-    """The value, over several lines where it is too long for one."""
+    """Return the value, over several lines where it is too long for one."""
     line = _line(value)
     if isinstance(value, _Code) or not isinstance(value, Mapping | list) or not value:
         return line
@@ -111,5 +111,5 @@ def _line(value: Any) -> str:
 
 
 def _text(text: str) -> str:
-    """A text as Python writes it, in double quotes; what a terminal would interpret is escaped."""
+    """Return a text as Python writes it, in double quotes; what a terminal would interpret is escaped."""
     return json.dumps(text, ensure_ascii=False) if text.isprintable() else repr(text)

@@ -6,18 +6,14 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from biot_provider.errors import BiotError
+from biot_provider.errors import Notice
 from biot_provider.lifecycle.connection import Connection
 from biot_provider.lifecycle.kind import Context
 from biot_provider.lifecycle.owner import Urn, owner_of
 
-from ..doctor.project import Project
-from ..findings import Problem, WrongUsageError
-from ..stack import Stack
-
-
-class StoppedError(BiotError):
-    """The command cannot go on; the text is one line with what is wrong and what to do."""
+from ..errors import CommandError, WrongUsageError
+from ..project.project import Project
+from ..project.stack import Stack
 
 
 @dataclass(frozen=True)
@@ -58,36 +54,33 @@ class Target:
         return self.stack.rpartition("/")[2]
 
     def owner(self, resource_name: str, parent: Parent | None = None) -> str:
-        """The owner as the program that declares the resource gives it."""
+        """Return the owner as the program that declares the resource gives it."""
         return owner_of(self.project.name, self.short_stack, parent.types if parent else (), resource_name)
 
-    def context(self, owner: str, report: Callable[[str], None]) -> Context:
-        """What an operation on a resource of this owner needs."""
-        return Context(self.connection, owner, report)
+    def context(self, owner: str, show: Callable[[Notice], None]) -> Context:
+        """Return what an operation on a resource of this owner needs."""
+        return Context(self.connection, owner, show)
 
 
 @contextlib.contextmanager
 def opened(name: str | None) -> Iterator[Target]:
     """Open the stack of this name, or the selected one; meanwhile the working folder is the project's.
 
-    Relative paths in the configuration and in the program start there. Raises StoppedError.
+    Relative paths in the configuration and in the program start there. Raises BiotError.
     """
-    try:
-        stack = Stack.selected(name)
-        project = stack.required_project()
-        if project.runtime != "python":
-            raise Problem(
-                f"this project's runtime is {project.runtime}, whose programs use the native provider: use"
-                " `pulumi import biot:index:Plugin NAME ID`",
-                "BIOT-8055",
-            )
-        with contextlib.chdir(project.folder):
-            settings = stack.configured().settings
-            if settings.is_embedded:
-                stack.data_folder(settings)
-            target = Target(project, str(stack.name), Connection(settings))
-            client = target.connection.client(target.owner(""))
-            with contextlib.closing(client):
-                yield target
-    except Problem as problem:
-        raise StoppedError(problem.text, problem.code) from None
+    stack = Stack.selected(name)
+    project = stack.required_project()
+    if project.runtime != "python":
+        raise CommandError(
+            f"this project's runtime is {project.runtime}, whose programs use the native provider: use"
+            " `pulumi import biot:index:Plugin NAME ID`",
+            "BIOT-8055",
+        )
+    with contextlib.chdir(project.folder):
+        settings = stack.configured().settings
+        if settings.is_embedded:
+            stack.data_folder(settings)
+        target = Target(project, str(stack.name), Connection(settings))
+        client = target.connection.client(target.owner(""))
+        with contextlib.closing(client):
+            yield target

@@ -1,1 +1,1 @@
-"""Who may call: logins, tokens, service users, people and permissions."""
+"""Authentication and permissions: logins, tokens, service users and people."""

@@ -1,7 +1,7 @@
-"""Who calls: service users, their tokens and what they may do (BioT API 2.4.2, ums). People are in `people`.
+"""The platform's callers: service users, their tokens and permissions (BioT API 2.4.2, ums). People are in `people`.
 
-Wrong credentials are a 403 and a lock is a 401, the other way round than one would guess. Tokens are random words
-without meaning, kept as digests, and end by the clock.
+Wrong credentials give a 403 and a lock a 401, contrary to what one would expect. Tokens are random, stored as digests,
+and expire.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a valid token."""
+    """The user of a valid token."""
 
     id: str
     kind: str
@@ -39,7 +39,7 @@ class Holder:
 
 
 class Identity:
-    """Service users, people and the tokens of both, of one database."""
+    """The service users and people of one database, with their tokens."""
 
     def __init__(self, store: Store, switches: Switches) -> None:
         self._store = store
@@ -89,7 +89,7 @@ class Identity:
             raise ApiError(403, "ACCESS_DENIED", "Access is denied")
 
     def holder(self, authorization: str | None) -> Holder:
-        """Return who calls, by the header `Authorization`. Raises ApiError without a valid bearer token."""
+        """Return the caller, according to the header `Authorization`. Raises ApiError without a valid bearer token."""
         scheme, _, token = (authorization or "").partition(" ")
         with self._store.reading() as db:
             row = db.execute(_HOLDER, {"digest": digest(token.strip())}).fetchone()
@@ -98,21 +98,21 @@ class Identity:
         return Holder(row["id"], row["kind"], row["plugin"], row["organization"] or ORGANIZATION, of_holder(row))
 
     def end_tokens(self, *, refresh: bool = False) -> None:
-        """Make every access token given so far invalid, as if its time had come; with `refresh` those tokens too."""
+        """Invalidate every access token issued so far, as if it had expired; with `refresh` also the refresh tokens."""
         with self._store.writing() as db:
             db.execute("DELETE FROM tokens")
             db.execute("DELETE FROM sessions WHERE kind != 'refresh' OR ?", (refresh,))
 
     def _built_in(self) -> tuple[str, str]:
-        """Return the service user made with the database: all permissions, a random secret kept beside it.
+        """Return the service user that is created with the database, with all permissions and a stored random secret.
 
-        Another takes its place when somebody has deleted it, switched it off or dropped its key.
+        If somebody has deleted it, disabled it or deleted its key, a new one takes its place.
         """
         with self._store.reading() as db:
             found = _find_built_in(db)
         if found is None:
             with self._store.writing() as db:
-                # Asked again under the write lock: two processes may open a new database at once.
+                # Check again under the write lock: two processes may open a new database at the same time.
                 found = _find_built_in(db)
                 if found is None:
                     user_id = insert(db)
@@ -131,7 +131,7 @@ UNION ALL
 SELECT id, 'USER', NULL, NULL, CASE sessions.kind WHEN 'access' THEN permissions ELSE '[]' END, NULL, expires
 FROM sessions JOIN people ON id = person WHERE digest = :digest AND sessions.kind != 'refresh'
 """
-"""Who holds a token, and until when; one that waits for its second factor may do nothing here."""
+"""The user of a token, and its expiration; a token that waits for its second factor permits nothing here."""
 
 
 def _find_built_in(db: sqlite3.Connection) -> tuple[str, str] | None:

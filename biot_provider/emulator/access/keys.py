@@ -1,6 +1,6 @@
-"""The platform's key pair: what it signs its calls to plugins with, RS512 (BioT API 2.4.2, ums, security).
+"""The platform's key pair, with which it signs its calls to plugins, RS512 (BioT API 2.4.2, ums, security).
 
-After a rotation the previous key stays published, so that what was signed with it can still be verified.
+After a rotation the previous key stays published, so that earlier signatures can still be verified.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Keys:
         return {"publicKey": self.public(), "previousPublicKey": self.previous()}
 
     def private(self) -> RSAPrivateKey:
-        """Return the key to sign with."""
+        """Return the private key for signing."""
         return _load(self._current())
 
     def rotate(self) -> None:

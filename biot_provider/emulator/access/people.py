@@ -1,7 +1,7 @@
 """People who log in with a user name and a password (BioT API 2.4.2, ums).
 
-A login gives an access token and a refresh token. Where a second factor is wanted it gives an access token alone,
-which serves nothing but that second step; the step itself is not here, since it takes a telephone.
+A login gives an access token and a refresh token. If a second factor is required, it gives only an access token that is
+valid for nothing but that second step; the step itself is not emulated, since it needs a telephone.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _refuse_locked(person: sqlite3.Row) -> None:
 
 
 def _session(db: sqlite3.Connection, body: Any) -> sqlite3.Row | None:
-    """Return the person and the session of a refresh token; none where it is not valid, or its person is locked."""
+    """Return the person and the session of a refresh token; none if it is invalid, or its person is locked."""
     token = body.get("refreshToken") if isinstance(body, dict) else None
     if not isinstance(token, str):
         raise ApiError(400, "BAD_REQUEST", "refreshToken must be a string")
@@ -145,7 +145,7 @@ def _response(
     *,
     mfa: bool = False,
 ) -> dict[str, Any]:
-    """Return a LoginResponse, its optional members null where they have no value."""
+    """Return a LoginResponse, with null for optional members without a value."""
     return {
         "userId": person["id"],
         "ownerOrganizationId": ORGANIZATION,

@@ -1,4 +1,4 @@
-"""What a caller may do: the permissions there are, and those of a role (BioT API 2.4.3, settings, ums, dispatcher)."""
+"""The permissions, and those of each role (BioT API 2.4.3, settings, ums, dispatcher)."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ PERMISSIONS = (
 ROLE = "5f3a6c1e-0000-4000-8000-000000000001"
 """The built-in service user's role: every permission."""
 POWERLESS_ROLE = "5f3a6c1e-0000-4000-8000-000000000002"
-"""The role of the service users that come with plugins: it may log in, and nothing else."""
+"""The role of the service users that come with plugins: they may only log in."""
 ROLES: Mapping[str, tuple[str, ...]] = {ROLE: PERMISSIONS, POWERLESS_ROLE: ()}
-"""The roles there are. Another id, where the switch `roles` lets it pass, is a role with every permission."""
+"""The existing roles. Another id, if the switch `roles` accepts it, is a role with every permission."""
 
 
 def known(permissions: Iterable[str]) -> list[str]:
@@ -57,7 +57,7 @@ def known(permissions: Iterable[str]) -> list[str]:
 
 
 def of_holder(row: sqlite3.Row) -> tuple[str, ...]:
-    """Return what a user may do: what was given to it alone, else what its role gives."""
+    """Return a user's permissions: its individual ones if it has any, else those of its role."""
     if row["permissions"] is not None:
         return tuple(json.loads(row["permissions"]))
     return ROLES.get(row["role"], PERMISSIONS)

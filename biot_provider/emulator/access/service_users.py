@@ -1,7 +1,7 @@
 """Service users and their secret keys (BioT API 2.4.3, ums).
 
-A secret key is shown once, when it is made; it may end by the clock, and then it is listed no more. Deleting a
-service user ends its keys and its tokens, and switching it off ends its tokens; dropping a key ends no token.
+A secret key is shown only once, when it is created; if it expires, it is no longer listed. Deleting a service user ends
+its keys and its tokens, and disabling it ends its tokens; deleting a key ends no token.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ..testing.switches import PlatformVariant, Switches
 
 TYPES = ("INTERNAL_SERVICE", "EXTERNAL_SERVICE")
-SEARCHED = search.Kind(
+SEARCHED = search.Searched(
     words=("id", "type", "ownerOrganizationId", "name"), numbers=("accessTokenExpirationInMinutes",), flags=("active",)
 )
 
@@ -39,14 +39,14 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class ServiceUsers:
-    """What the platform does with service users."""
+    """The platform's operations on service users."""
 
     def __init__(self, store: Store, switches: Switches) -> None:
         self._store = store
         self._switches = switches
 
     def create(self, body: Any) -> dict[str, Any]:
-        """Create a service user with its first key. A name that is given must be unique."""
+        """Create a service user with its first key. The name, if given, must be unique."""
         variant = self._switches.read()
         sent = members(body, "", _FIELDS, whole="body")
         missing = [name for name in ("roleId", "type") if name not in sent]
@@ -82,7 +82,7 @@ class ServiceUsers:
             return _whole(db, _existing(db, user_id), variant)
 
     def search(self, request: Any) -> dict[str, Any]:
-        """Return the service users that fit a search request, one page of them."""
+        """Return one page of the service users that match a search request."""
         variant = self._switches.read()
         query = search.read_query(request, SEARCHED)
         with self._store.reading() as db:
@@ -90,7 +90,7 @@ class ServiceUsers:
             return search.run(query, [_whole(db, user, variant) for user in users])
 
     def update(self, user_id: str, body: Any) -> dict[str, Any]:
-        """Change what was sent of the three fields that can be changed; other members are ignored."""
+        """Change those of the three changeable fields that were sent; other members are ignored."""
         variant = self._switches.read()
         nulls = () if variant.nulls == "keep" else ("secretKeyExpirationInMinutes",)
         sent = members(body, "", _CHANGEABLE, nulls=nulls, whole="body")
@@ -103,14 +103,14 @@ class ServiceUsers:
             if not active:
                 db.execute("DELETE FROM tokens WHERE service_user = ?", (user_id,))
             if "roleId" in sent:
-                # With a role comes what it grants.
+                # A new role brings its permissions.
                 db.execute(
                     "UPDATE service_users SET role = ?, permissions = NULL WHERE id = ?", (sent["roleId"], user_id)
                 )
             return _whole(db, _existing(db, user_id), variant)
 
     def delete(self, user_id: str) -> None:
-        """Take away the service user, its keys and its tokens."""
+        """Delete the service user, its keys and its tokens."""
         with self._store.writing() as db:
             _existing(db, user_id)
             remove(db, user_id)
@@ -127,7 +127,7 @@ class ServiceUsers:
             return _shown(_new_key(add_key(db, user_id, expires=_key_end(user))), variant)
 
     def delete_key(self, user_id: str, key_id: str) -> None:
-        """Drop a key: nobody logs in with it any more."""
+        """Delete a key: nobody can log in with it any more."""
         with self._store.writing() as db:
             _existing(db, user_id)
             if key_id not in [key["id"] for key in live_keys(db, user_id)]:
@@ -164,7 +164,7 @@ def insert(
 
 
 def remove(db: sqlite3.Connection, user_id: str) -> None:
-    """Take away a service user with its keys and its tokens."""
+    """Delete a service user with its keys and its tokens."""
     db.execute("DELETE FROM service_users WHERE id = ?", (user_id,))
     db.execute("DELETE FROM secret_keys WHERE service_user = ?", (user_id,))
     db.execute("DELETE FROM tokens WHERE service_user = ?", (user_id,))
@@ -173,7 +173,7 @@ def remove(db: sqlite3.Connection, user_id: str) -> None:
 def add_key(
     db: sqlite3.Connection, user_id: str, *, expires: float | None = None, secret_key: str | None = None
 ) -> Mapping[str, Any]:
-    """Store a new key of a service user, a random one unless it is given."""
+    """Store a new key of a service user; it is random unless given."""
     now = time.time()
     key = {"id": str(uuid.uuid4()), "secret_key": secret_key or secrets.token_urlsafe(32), "created": now}
     db.execute(
@@ -184,7 +184,7 @@ def add_key(
 
 
 def live_keys(db: sqlite3.Connection, user_id: str) -> list[sqlite3.Row]:
-    """Return the keys of a service user that have not ended, the oldest first."""
+    """Return the keys of a service user that have not expired, the oldest first."""
     return db.execute(
         "SELECT * FROM secret_keys WHERE service_user = ? AND (expires IS NULL OR expires > ?) ORDER BY sequence",
         (user_id, time.time()),
@@ -199,7 +199,7 @@ def _existing(db: sqlite3.Connection, user_id: str) -> sqlite3.Row:
 
 
 def _check_role(sent: Mapping[str, Any], variant: PlatformVariant) -> None:
-    """Refuse an unknown role. The API documents no code for a creation: it takes that of an update."""
+    """Refuse an unknown role. The API documents no code for a creation, so the one for an update is used."""
     role = sent.get("roleId", ROLE)
     if role not in ROLES and variant.roles == "known":
         details = {"id": role, "types": list(TYPES)}
@@ -219,7 +219,7 @@ def _whole(db: sqlite3.Connection, user: sqlite3.Row, variant: PlatformVariant) 
 
 
 def _response(user: sqlite3.Row, variant: PlatformVariant) -> dict[str, Any]:
-    """Return what every response shows of a service user."""
+    """Return the members of a service user that every response shows."""
     organization, seconds = user["organization"], user["token_seconds"]
     if variant.service_user_defaults == "filled":
         organization = organization or ORGANIZATION

@@ -1,4 +1,4 @@
-"""Tokens: random words without meaning, kept as digests only, and how a response says when one ends."""
+"""Tokens: random texts, stored only as digests, and the form of their expiration in responses."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ TOKEN_SECONDS = 30 * 60
 
 
 def new() -> str:
-    """Return a token nobody can guess."""
+    """Return a new token that cannot be guessed."""
     return secrets.token_urlsafe(48)
 
 
 def digest(token: str) -> str:
-    """Return what is kept of a token."""
+    """Return the digest of a token, which is stored."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def shown(member: str, expires: float, variant: PlatformVariant) -> dict[str, Any]:
-    """Return the member of a response that says when a token ends, as the switch `token_expiration` writes it."""
+    """Return the response's member with a token's expiration, in the form of the switch `token_expiration`."""
     style = variant.token_expiration
     if style == "absent":
         return {}

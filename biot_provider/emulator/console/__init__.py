@@ -1,1 +1,1 @@
-"""The console: one page in a browser that shows what the platform holds and what happens on it."""
+"""The console: a web page that shows the platform's contents and its activity."""

@@ -1,6 +1,7 @@
-"""The files of the console. They hold nothing of the platform: what it shows, its script asks for with the key.
+"""The files of the console.
 
-So whoever opens the address without a key sees the page's first words, which say where the key is.
+They contain no data of the platform: the page's script requests the data with the key. So whoever opens the address
+without a key only sees a text that says where to find the key.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
 CONSOLE = "/_emulator/console/"
-"""Where its files and its routes are; the page itself is the address without a path."""
+"""The path of the console's files and routes; the page itself is at the address without a path."""
 
 _TYPES = {
     "console.css": "text/css; charset=utf-8",
@@ -27,7 +28,7 @@ _TYPES = {
 
 
 def is_page_request(request: Request) -> bool:
-    """Return whether a browser asks for the page or one of its files; a link on any other page may open the page."""
+    """Return whether a browser requests the page or one of its files; a link on another page may open the page."""
     if request.method != "GET":
         return False
     if request.path == "/":
@@ -51,11 +52,11 @@ def _content(name: str) -> bytes:
 
 
 def _closed(address: str) -> dict[str, str]:
-    """Return the headers that keep everything else out of the page, and the page from everything else."""
+    """Return the headers that isolate the page from other pages and scripts."""
     own = f"{address}{CONSOLE}"
     policy = {
         "default-src": "'none'",
-        # No other script of this address: plugins answer below it too.
+        # No other script of this address, since plugins respond below it too.
         "script-src": f"{own}console.js",
         "style-src": f"{own}console.css",
         "img-src": f"{own}console.svg",

@@ -1,7 +1,7 @@
-"""What the console shows: plugins, who is called for what in which order, and the latest calls.
+"""The data that the console shows: plugins, the order in which subscribers are called, and the latest calls.
 
-Names of variables and no values, addresses without credentials, and nothing of what calls carried. Records are read as
-they are stored, which an edit may have changed into anything.
+It has variables without values, addresses without credentials, and no contents of calls. Records are read as stored,
+and an edit may have changed them to anything.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MAX_PLUGINS = 200
 MAX_CALLEES = 1000
 MAX_ACTIVITY = 100
-"""Requests, and as many calls of functions and endpoints."""
+"""Maximum requests, and maximum calls of functions and endpoints."""
 
 Json = dict[str, Any]
 
@@ -39,7 +39,7 @@ class ConsoleState:
         self._request_log = request_log
 
     def read(self) -> Json:
-        """Return all that the page shows, bounded."""
+        """Return everything that the page shows, within limits."""
         now = datetime.now(UTC).replace(second=0, microsecond=0)
         with self._store.reading() as db:
             plugins = [
@@ -71,7 +71,7 @@ def _plugin(record: Mapping[str, Any], *, hosted: bool, now: datetime) -> Json:
 
 
 def _targets(subscriptions: Any) -> dict[str, list[str]]:
-    """Return what a plugin is called for, by the kind of event."""
+    """Return the targets for which a plugin is called, by the kind of event."""
     found: dict[str, list[str]] = {}
     for one in _objects(subscriptions, "interceptions"):
         target = one.get("entityTypeName" if one.get("type") == "ADAPT_ENTITY" else "apiId")
@@ -87,7 +87,7 @@ def _objects(subscriptions: Any, member: str) -> list[Json]:
 
 
 def _interceptions(db: sqlite3.Connection) -> list[Json]:
-    """Return who intercepts each API and entity, in the order of the calls."""
+    """Return the interceptors of each API and entity, in the order of the calls."""
     rows = db.execute(
         "SELECT type, target, interceptors.plugin, endpoint, path_filters, position, record.record FROM interceptors"
         " LEFT JOIN plugins AS record ON record.name = interceptors.plugin"
@@ -104,7 +104,7 @@ def _interceptions(db: sqlite3.Connection) -> list[Json]:
 
 
 def _notifications(db: sqlite3.Connection) -> list[Json]:
-    """Return who listens to each action on an entity."""
+    """Return the listeners for each action on an entity."""
     query = (
         "SELECT name AS plugin, NULL AS endpoint, json_extract(record, '$.enabledState') AS state,"
         " json_extract(value, '$.entityTypeName') AS entity, json_extract(value, '$.actionName') AS action,"
@@ -127,11 +127,11 @@ def _callee(plugin: str | None, endpoint: str | None, *, enabled: bool) -> Json:
 
 
 def _is_enabled(record: str | None) -> bool:
-    # What a person stored there may be any word: only DISABLED keeps the platform from calling.
+    # An edit may have stored any word: only DISABLED keeps the platform from calling.
     return record is None or json.loads(record).get("enabledState") != "DISABLED"
 
 
 def _traced(entry: Json) -> Json:
-    """Return the entry with its trace id as W3C writes it, by which calls and what they caused are put together."""
+    """Return the entry with its trace id in W3C's form, by which calls are grouped with the calls that they caused."""
     trace_id = entry.get("traceId") or entry.get("trace")
     return {**entry, "trace": str(trace_id).zfill(32) if trace_id else None}

@@ -1,7 +1,6 @@
-"""What the platform sends to a plugin, as a Lambda function URL event of payload format 2.0 (BioT API 2.4.2, plugins).
+"""The events that the platform sends to plugins: Lambda function URL events, format 2.0 (BioT API 2.4.2, plugins).
 
-The bodies are the same ones that an endpoint in somebody's own account gets over HTTP. A schedule sends neither
-headers nor body.
+The bodies are the same that an endpoint in another account gets over HTTP. A schedule sends neither headers nor body.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ HOOK_TYPES = {
     "POST_REQUEST": "INTERCEPTOR_POST",
     "ADAPT_ENTITY": "INTERCEPTOR_POST_ENTITY",
 }
-"""The type of an interception as it is subscribed -> as the header `hooktype` has it."""
+"""The type of an interception in a subscription -> its name in the header `hooktype`."""
 NOTIFICATION = "NOTIFICATION"
 LANGUAGE = "en-us"
 REGION = "eu-west-1"
-"""Where functions believe to be."""
+"""The AWS region in which functions seem to run."""
 
 _CALLER = "203.0.113.9"
-"""An address for documentation (RFC 5737)."""
+"""An IP address reserved for documentation (RFC 5737)."""
 _TEXT = ("application/json", "application/javascript", "application/xml")
 
 
@@ -64,7 +63,7 @@ def notification_event(*, endpoint_url: str, body: Mapping[str, Any], traceparen
 def direct_event(
     *, endpoint_url: str, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes
 ) -> dict[str, Any]:
-    """Return the event of a direct call of the endpoint; a body that is no text is in base64, an empty one absent."""
+    """Return the event of a direct call of the endpoint; a binary body is in base64, an empty one absent."""
     return _event(endpoint_url, method, path, query, headers, body)
 
 
@@ -207,7 +206,7 @@ def _event(
 
 
 def _parameters(query: str) -> dict[str, str]:
-    """Return each parameter once; several values of one parameter are joined by commas."""
+    """Return each parameter once; several values of a parameter are joined by commas."""
     found: dict[str, list[str]] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         found.setdefault(name, []).append(value)

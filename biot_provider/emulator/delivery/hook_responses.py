@@ -1,7 +1,7 @@
-"""What the platform makes of a plugin's response: first HTTP, as a Lambda function URL has it, then the hook's meaning.
+"""How the platform interprets a plugin's response: first as HTTP, like a Lambda function URL, then as a hook.
 
-An interception that answers 2xx says how the call continues; any other status blocks the call, and the caller gets it
-with its body. The answer to a notification is ignored (BioT API 2.4.2, plugins).
+A 2xx response of an interception says how the call continues; any other status blocks the call, and the caller gets
+that response. The response to a notification is ignored (BioT API 2.4.2, plugins).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _JSON = {"content-type": "application/json"}
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """What a caller of the function's URL gets."""
+    """The HTTP response for a caller of the function's URL."""
 
     status: int
     headers: Mapping[str, str]
@@ -34,29 +34,29 @@ class HttpResponse:
     cookies: tuple[str, ...] = ()
     """Values of `set-cookie`."""
     problem: str | None = None
-    """Why there is no valid response, hence a 502."""
+    """Why the response is invalid and became a 502."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a hook's answer means to the platform."""
+    """The meaning of a hook's response for the platform."""
 
     blocked: bool
-    """Whether it ends the call: the caller gets status and body as they are."""
+    """Whether the response ends the call: the caller gets its status and body unchanged."""
     status: int
     request: Mapping[str, Any] | None
-    """What a PRE interception wants in place of the request's path, queryParameters, headers and body, where given."""
+    """The path, queryParameters, headers and body with which a PRE interception replaces the request's, if given."""
     response: Mapping[str, Any] | None
-    """What a POST or ADAPT interception wants in place of the response's members, where given."""
+    """The members with which a POST or ADAPT interception replaces the response's, if given."""
     problems: tuple[str, ...]
-    """What the platform cannot take, each in its own clause; empty: all is well."""
+    """The problems that the platform cannot accept, one clause each; empty if there are none."""
 
 
 def http_response(answer: Any) -> HttpResponse:
-    """Turn a handler's answer into an HTTP response: `statusCode` makes it one, any other JSON is the body of a 200.
+    """Convert a handler's result to an HTTP response: with `statusCode` it is one, other JSON is the body of a 200.
 
-    A body that is no text is sent as its JSON. What makes no valid response is a 502 with its `problem`
-    (AWS Lambda Developer Guide, function URL response payload).
+    A body that is not text is sent as JSON. An invalid response becomes a 502 with a `problem` (AWS Lambda Developer
+    Guide, function URL response payload).
     """
     if not isinstance(answer, dict) or "statusCode" not in answer:
         return HttpResponse(200, _JSON, json.dumps(answer).encode())
@@ -78,9 +78,9 @@ def http_response(answer: Any) -> HttpResponse:
 
 
 def judge(hook_type: str | None, http: HttpResponse, *, path: str | None = None) -> Verdict:
-    """Decide what a response to a hook means; `path` is the intercepted request's, with which a new path is compared.
+    """Decide what a response to a hook means; `path` is the intercepted request's, to compare with a new path.
 
-    Without a hook, in a direct call or a schedule, only what HTTP itself cannot take is a problem.
+    Without a hook, in a direct call or a schedule, only violations of HTTP are problems.
     """
     problems = [http.problem] if http.problem else []
     if hook_type not in (PRE, POST, ADAPT):
@@ -151,7 +151,7 @@ def _missing(http: HttpResponse, content: Any, member: str) -> str:
 
 
 def _envelope_problems(http: HttpResponse) -> list[str]:
-    """Return what a blocking response lacks of the platform's error format."""
+    """Return the members of the platform's error format that a blocking response lacks."""
     content = _read(http.body)
     missing = [name for name in ("code", "message") if not isinstance(content, dict) or not content.get(name)]
     if not missing:

@@ -1,4 +1,4 @@
-"""A call of an API that can be intercepted, and what it changed."""
+"""A call of an API that can be intercepted, and the resulting change."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ def trace_id_of(traceparent: str) -> str:
 
 @dataclass(frozen=True)
 class InterceptedRequest:
-    """A request as interceptors see it and may change it."""
+    """A request in the form that interceptors see and may change."""
 
     path: str
     query: Mapping[str, list[str]]
     headers: Mapping[str, str]
-    """Names in lower case; the caller's own token is among them."""
+    """Names are in lower case; the caller's token is included."""
     body: Any
 
 
 @dataclass(frozen=True)
 class InterceptedCall:
-    """One call of an API on its way through its interceptors."""
+    """A call of an API that passes through its interceptors."""
 
     holder: Holder
     method: str
     entity: str
     api_id: str
     variables: Mapping[str, str]
-    """What stands in the path for each placeholder of the API."""
+    """The path's value for each placeholder of the API."""
     traceparent: str
     request: InterceptedRequest
 
@@ -46,11 +46,11 @@ class InterceptedCall:
         return trace_id_of(self.traceparent)
 
     def at(self, variables: Mapping[str, str]) -> InterceptedCall:
-        """Return the call with these values in place of the placeholders."""
+        """Return the call with these values for the placeholders."""
         return replace(self, variables=variables)
 
     def changed(self, wanted: Mapping[str, Any]) -> InterceptedCall:
-        """Return the call with the members of the request that an interceptor gave; only the body may become null."""
+        """Return the call with the request's members replaced by an interceptor's; only the body may become null."""
         request, headers = self.request, wanted.get("headers")
         given = InterceptedRequest(
             path=wanted.get("path") or request.path,
@@ -63,7 +63,7 @@ class InterceptedCall:
 
 @dataclass(frozen=True)
 class Change:
-    """What a call did to an entity, for notifications."""
+    """The change of an entity by a call, for notifications."""
 
     action: str
     template: str

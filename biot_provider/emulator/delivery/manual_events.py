@@ -1,4 +1,4 @@
-"""Events that a person sends to one plugin, past whoever else intercepts: the same, signed, as the platform's own."""
+"""Events that a person sends to one plugin, bypassing other interceptors; they are signed like the platform's."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 KINDS = ("PRE_REQUEST", "POST_REQUEST", "ADAPT_ENTITY", "NOTIFICATION", "SCHEDULE", "DIRECT")
 MAX_ANSWER_CHARACTERS = 64_000
-"""Of an answer as it is shown."""
+"""Maximum characters of a response that are shown."""
 
 _API = (r"[A-Z]+(/[^/\s]+)+", "PATCH/organization/v1/users/patients/{id}")
 _TARGETS = {
@@ -26,19 +26,19 @@ _TARGETS = {
     "ADAPT_ENTITY": (r"\S+", "patient"),
     "NOTIFICATION": (r"\S+ \S+", "patient _update"),
 }
-"""Kind of event -> the form of its target, with an example."""
+"""The form of each kind of event's target, with an example."""
 _ORGANIZATION = "00000000-0000-0000-0000-000000000000"
 
 
 class ManualEvents:
-    """Sends them. The plugin's schedule and its subscriptions need not name what is sent."""
+    """Sends events to plugins, even if the plugin has no such schedule or subscription."""
 
     def __init__(self, functions: Functions, tokens: PluginTokens) -> None:
         self._functions = functions
         self._tokens = tokens
 
     def send(self, plugin: str, kind: str, target: str = "", body: Any = None) -> dict[str, Any]:
-        """Call a plugin by its bare name and return how it went, its answer as text. Raises ValueError.
+        """Call a plugin by its bare name and return the outcome, with the response as text. Raises ValueError.
 
         `target` is the API of PRE_REQUEST and POST_REQUEST, the entity of ADAPT_ENTITY, entity and action of a
         NOTIFICATION. `body` is the request's body, the response's, an entity, or the body of a DIRECT POST.

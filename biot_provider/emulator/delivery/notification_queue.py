@@ -1,6 +1,6 @@
-"""Work in the background: work of the same name is done in order, work of other names at the same time.
+"""A queue of background tasks: tasks of one name run in order, tasks of different names in parallel.
 
-A name without work has no thread. The number of threads and of waiting pieces of work is limited.
+A name without tasks has no thread. The number of threads and of waiting tasks is limited.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from collections.abc import Callable
 from ..database import StoreError
 
 MAX_WAITING = 256
-"""Pieces of work of one name."""
+"""Maximum waiting tasks of one name."""
 MAX_THREADS = 32
 
 Work = Callable[[], None]
 
 
 class NotificationQueue:
-    """Threads that share the work and do not keep the process alive. `note` gets a name and what went wrong."""
+    """Daemon threads that run the tasks. `note` gets a name and the error of a task."""
 
     def __init__(self, note: Callable[[str, str], None]) -> None:
         self._note = note
@@ -32,7 +32,7 @@ class NotificationQueue:
         self._closed = False
 
     def put(self, name: str, work: Work) -> bool:
-        """Do this after earlier work of this name; return False when too much is waiting."""
+        """Run a task after earlier tasks of this name; return False if too many are waiting."""
         with self._changed:
             if self._closed:
                 return True
@@ -46,12 +46,12 @@ class NotificationQueue:
             return True
 
     def settle(self, seconds: float) -> bool:
-        """Wait until all is done, at most so many seconds; return whether it is."""
+        """Wait until all tasks are done, at most so many seconds; return whether they are."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._waiting and not self._working, seconds)
 
     def close(self) -> dict[str, int]:
-        """Begin no more work; return how much is not done, by name."""
+        """Start no more tasks; return the number of waiting ones, by name."""
         with self._changed:
             self._closed = True
             dropped = collections.Counter(self._working)
@@ -62,7 +62,7 @@ class NotificationQueue:
 
     def _start(self) -> None:
         if self._threads < MAX_THREADS:
-            # Where there can be no more threads, those that there are come to it.
+            # If no thread can be started, the existing ones run the task later.
             with contextlib.suppress(RuntimeError):
                 threading.Thread(target=self._run, name="emulator notifies", daemon=True).start()
                 self._threads += 1
@@ -75,13 +75,13 @@ class NotificationQueue:
             except StoreError:
                 pass  # the platform was closed meanwhile
             except Exception as error:
-                # Whatever it is, what comes after it is none the worse for it.
+                # No error of a task may affect the following ones.
                 with contextlib.suppress(StoreError):
                     self._note(name, f"not sent, as the emulator has a bug: {type(error).__name__}")
             self._finish(name)
 
     def _take(self) -> tuple[str, Work] | None:
-        """Return the next piece of work; without any this thread ends."""
+        """Return the next task; without one this thread ends."""
         with self._changed:
             if not self._ready:
                 self._threads -= 1

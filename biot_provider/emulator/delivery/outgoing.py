@@ -1,4 +1,4 @@
-"""Calls out of the platform, to endpoints in somebody's own account: one POST, no redirect followed, TLS checked.
+"""Outgoing calls to endpoints in other accounts: one POST, with verified TLS and without redirects.
 
 Plain HTTP goes to the loopback interface only. Proxies are those of the environment, never for the loopback interface.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 30.0
 """Time for a whole call."""
 MAX_RESPONSE_BYTES = 6 * 2**20
-"""Bytes of a response, as many as a function may give."""
+"""Maximum bytes of a response, the same as for a function."""
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -55,13 +55,13 @@ def post(endpoint: str, headers: Mapping[str, str], body: bytes) -> tuple[int, d
             if limit.is_over or isinstance(reason, TimeoutError):
                 raise Unreachable(f"no answer within {TIMEOUT_SECONDS:g} s") from None
             if isinstance(error, HTTPException | ValueError):
-                # What the library says here may quote the address or the response.
+                # The library's text may quote the address or the response.
                 raise Unreachable(f"its answer is no HTTP ({type(error).__name__})") from None
             raise Unreachable(getattr(reason, "strerror", None) or str(reason) or type(reason).__name__) from None
 
 
 class _Limit:
-    """Ends the connections of a call when its time is over: each wait alone may be short, and there be no end."""
+    """Closes the connections of a call when its time is over, since many short waits could go on forever."""
 
     def __init__(self, seconds: float) -> None:
         self._until = time.monotonic() + seconds
@@ -77,7 +77,7 @@ class _Limit:
     def connection(self, kind: type[HTTPConnection], *arguments: Any, **options: Any) -> HTTPConnection:
         """Open a connection that is closed when the time is over."""
         connection = kind(*arguments, **options)
-        # No public hook comes before a proxy's response and the TLS handshake.
+        # There is no public hook before a proxy's response and the TLS handshake.
         connection._create_connection = self._connected  # type: ignore[attr-defined]
         return connection
 
@@ -93,7 +93,7 @@ class _Limit:
             except OSError as error:
                 failure = error
                 continue
-            # TLS takes the socket itself over; this one leads to the same connection.
+            # TLS takes over the socket object; this duplicate refers to the same connection.
             self._sockets.append(opened.dup())
             if not self.is_over:
                 return opened
@@ -135,7 +135,7 @@ class _Https(HTTPSHandler):
 
 
 class _AsItIs(HTTPErrorProcessor):
-    """Takes every status as a response: no error is raised and no redirect followed."""
+    """Accepts every status as a response: raises no error and follows no redirect."""
 
     def http_response(self, request: Request, response: Any) -> Any:
         return response

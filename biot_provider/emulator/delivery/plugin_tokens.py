@@ -16,13 +16,13 @@ NOTIFICATION = "ACTION_NOTIFICATION"
 TOKEN_SECONDS = 1800
 """How long the platform's tokens are valid; it reuses them between calls."""
 MIN_SECONDS_LEFT = 8 * 60
-"""How long a token that is reused stays valid, at least."""
+"""Minimum remaining validity of a token that is reused."""
 
 
 def plugin_token(keys: Keys, permission: str, seconds: float = TOKEN_SECONDS) -> str:
-    """Return a fresh token that grants this permission and ends in so many seconds; negative: it has ended already.
+    """Return a new token that grants this permission and expires in so many seconds; if negative, it has expired.
 
-    Its header names the algorithm alone; there is no issuer, audience or moment of issue to check.
+    Its header has only the algorithm; there is no issuer, audience or time of issue to check.
     """
     import jwt
 
@@ -44,7 +44,7 @@ class PluginTokens:
         self._made: dict[tuple[str, str], tuple[float, str]] = {}
 
     def get(self, permission: str) -> str:
-        """Return a token that grants this permission for some minutes at least."""
+        """Return a token that grants this permission for at least MIN_SECONDS_LEFT."""
         place = (self._keys.public(), permission)
         until, token = self._made.get(place, (0.0, ""))
         if until < time.time():

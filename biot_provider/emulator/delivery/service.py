@@ -1,8 +1,8 @@
-"""Calls to plugins, hosted and in somebody's own account: interceptions, notifications and schedules.
+"""Calls to hosted plugins and to endpoints in other accounts: interceptions, notifications and schedules.
 
-Interceptions happen within the call they intercept, one after the other. Notifications are sent after it, in the
-background and for each listener in order; what is not sent when the platform ends is dropped after a moment.
-(BioT API 2.4.2, dispatcher and plugins.)
+Interceptions happen within the intercepted call, one after the other. Notifications are sent after it, in the
+background and in order for each listener; those that are not sent soon after the platform ends are dropped. (BioT API
+2.4.2, dispatcher and plugins.)
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from .plugin_tokens import PluginTokens
 
 CLOSE_TIMEOUT_SECONDS = 2.0
-"""For notifications that are not sent yet when the platform ends."""
+"""Seconds for sending the remaining notifications when the platform ends."""
 
 
 class Blocked(Exception):  # noqa: N818  (an answer of the platform, not a fault of the program)
-    """An interceptor ends the call: the caller gets its response as it is."""
+    """An interceptor ends the call: the caller gets its response unchanged."""
 
     def __init__(self, answer: HttpResponse) -> None:
         super().__init__(f"blocked with {answer.status}")
@@ -67,7 +67,7 @@ class Delivery:
         self._queue = NotificationQueue(self._logs.note)
 
     def before(self, call: InterceptedCall) -> InterceptedCall:
-        """Run the PRE_REQUEST interceptors and return the call as they change it. Raises Blocked, ApiError."""
+        """Run the PRE_REQUEST interceptors and return the changed call. Raises Blocked, ApiError."""
         for subscriber in self._interceptors("PRE_REQUEST", call, call.api_id):
             verdict = self._intercept(subscriber, "PRE_REQUEST", call, None)
             wanted = verdict.request if verdict else None
@@ -84,7 +84,7 @@ class Delivery:
         return entities
 
     def after(self, call: InterceptedCall, status: int, body: Any) -> tuple[int, Any]:
-        """Run the POST_REQUEST interceptors; return status and body as they change them. Raises Blocked, ApiError."""
+        """Run the POST_REQUEST interceptors; return the changed status and body. Raises Blocked, ApiError."""
         for subscriber in self._interceptors("POST_REQUEST", call, call.api_id):
             verdict = self._intercept(subscriber, "POST_REQUEST", call, {"body": body, "statusCode": status})
             wanted = (verdict.response if verdict else None) or {}
@@ -93,7 +93,7 @@ class Delivery:
         return status, body
 
     def notify(self, call: InterceptedCall, change: Change) -> None:
-        """Notify those who listen, in the background."""
+        """Notify the listeners, in the background."""
         with self._store.reading() as db:
             listeners = subscribers.listeners(db, call.entity, change.action, change.template)
         for subscriber in listeners:
@@ -102,7 +102,7 @@ class Delivery:
                 self._note(subscriber, what, f"not sent, as {MAX_WAITING} others wait already", call)
 
     def run_schedule(self, name: str) -> Invocation:
-        """Run a plugin now, as its schedule would. Raises ValueError where it has none or is disabled."""
+        """Run a plugin now, as its schedule would. Raises ValueError if it has no schedule or is disabled."""
         from .events import cron_event
 
         deployed = self._functions.find(name)
@@ -122,7 +122,7 @@ class Delivery:
         return self._queue.settle(seconds)
 
     def close(self) -> None:
-        """Send what is waiting, within CLOSE_TIMEOUT_SECONDS, and drop the rest."""
+        """Send waiting notifications, within CLOSE_TIMEOUT_SECONDS, and drop the others."""
         self.settle(CLOSE_TIMEOUT_SECONDS)
         for source, count in self._queue.close().items():
             self._logs.note(source, f"notifications not sent, as the platform ends: {count}")
@@ -190,7 +190,7 @@ class Delivery:
         self._invocations.add_problem(source, what, problem, call.trace_id)
 
     def _failed(self, subscriber: Subscriber, what: str, problem: str) -> None:
-        """Handle an interceptor without a usable response: no document says what the platform does then."""
+        """Handle an interceptor without a usable response, for which the platform's behaviour is not documented."""
         if self._switches.read().failing_interceptors == "fails":
             source = _source(subscriber)
             details = {"interceptor": source, "interception": what}
@@ -211,7 +211,7 @@ class Delivery:
             ended=change.ended,
         )
         what = f"NOTIFICATION {call.entity} {change.action}"
-        # Why a listener could not be notified is in the log; nobody waits for it.
+        # The log says why a listener could not be notified; nobody waits for the result.
         with contextlib.suppress(_NoAnswerError):
             self._send(
                 subscriber,
@@ -274,7 +274,7 @@ class Delivery:
 
 
 class _NoAnswerError(Exception):
-    """A subscriber gave no response; the text says why."""
+    """A subscriber gave no response; the text has the reason."""
 
 
 def _source(subscriber: Subscriber) -> str:
@@ -283,7 +283,7 @@ def _source(subscriber: Subscriber) -> str:
 
 
 def _status(wanted: Mapping[str, Any], status: int) -> int:
-    """Return the status an interceptor sets; which member holds it, no document says."""
+    """Return the status that an interceptor sets; it is not documented which member has it."""
     for name in ("statusCode", "status"):
         value = wanted.get(name)
         if isinstance(value, int) and 200 <= value <= 599:

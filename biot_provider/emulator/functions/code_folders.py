@@ -1,7 +1,7 @@
-"""The code of deployed functions as folders, one for each package, which processes on one data folder share.
+"""The code of deployed functions, in one folder per package, shared by all processes of a data folder.
 
-A lock file beside each folder is held by whoever runs code from it, so that none is taken away under a running call:
-not by this process, and not by another.
+Every process that runs code from a folder holds a lock file beside it, so that no process removes a folder during a
+call.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
 DRAFT_SECONDS = 3600.0
-"""A folder that is half made or half taken away after so long is nobody's work any more."""
+"""After so long, a partly created or partly removed folder counts as abandoned."""
 
 _LOCK = ".lock"
 _FITTING = "-"
-"""Between a digest and what the package's distributions fit, where that is not what they were made for."""
+"""Separates a digest from the interpreter to which the package's distributions were fitted, if they were."""
 
 
 class CodeFolder:
-    """A folder that stays until `release`."""
+    """A folder that is not removed before `release`."""
 
     def __init__(self, path: Path, lock: int) -> None:
         self.path = path
         self._lock = lock
 
     def release(self) -> None:
-        """Let it be taken away, once no package is in use any more that is in it."""
+        """Allow the folder's removal, once no other call uses it."""
         os.close(self._lock)
 
 
@@ -47,7 +47,7 @@ class CodeFolders:
         self._folder = folder
 
     def take(self, digest: str, content: Callable[[], bytes], runtime: str = "") -> CodeFolder:
-        """Return the folder of a package for a runtime, unpacked where it is not there yet.
+        """Return the folder of a package for a runtime, unpacked if it is missing.
 
         Raises OSError, ValueError.
         """
@@ -64,7 +64,7 @@ class CodeFolders:
         return CodeFolder(path, lock)
 
     def clear(self, used: Collection[str]) -> None:
-        """Take away the folders of packages that are not in use, apart from those that somebody still runs."""
+        """Remove the folders of packages that are not used any more and from which no process runs code."""
         names = [path.name for path in self._folder.iterdir()]
         for name in names:
             if name.startswith("."):
@@ -90,11 +90,11 @@ class CodeFolders:
             except BaseException:
                 os.close(lock)
                 raise
-            # It was taken away between the two.
+            # The folder was removed between the two steps.
             os.close(lock)
 
     def _unpack(self, content: bytes, path: Path, runtime: str) -> None:
-        # Beside it first, so that nobody ever sees half a package.
+        # Unpack beside it first, so that no process sees a partial package.
         draft = Path(tempfile.mkdtemp(prefix=".", dir=self._folder))
         try:
             unpack(content, draft)
@@ -102,14 +102,14 @@ class CodeFolders:
             try:
                 draft.rename(path)
             except OSError:
-                # Somebody else may have been faster, which is as good.
+                # Another process may have been faster, which is just as good.
                 if not path.is_dir():
                     raise
         finally:
             shutil.rmtree(draft, ignore_errors=True)
 
     def _remove(self, digest: str) -> None:
-        """Take one away. Raises OSError where somebody runs code from it, or is about to."""
+        """Remove one folder. Raises OSError if a process runs code from it, or is about to."""
         path = self._folder / f"{digest}{_LOCK}"
         lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
@@ -119,7 +119,7 @@ class CodeFolders:
                 return
             draft = Path(tempfile.mkdtemp(prefix=".", dir=self._folder))
             with contextlib.suppress(FileNotFoundError):
-                # Out of the way at once: half a folder would count as a whole one.
+                # Rename it first: a partly removed folder would count as a complete one.
                 (self._folder / digest).rename(draft / digest)
             path.unlink(missing_ok=True)
         finally:

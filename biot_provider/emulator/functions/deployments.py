@@ -1,6 +1,6 @@
 """Deployed plugins as running functions: started on the first call, kept warm, replaced when the plugin is changed.
 
-Those of what it was before take no new calls and end after the ones that they have. All end with the platform.
+Functions of the previous version take no new calls and end after their current ones. All end with the platform.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Deployed:
-    """A plugin as it is deployed right now."""
+    """The current deployment of a plugin."""
 
     name: str
     enabled: bool
     scheduled: bool
     image: bool
     digest: str | None
-    """Of its own code; none: the platform's seed."""
+    """The digest of the plugin's code; None for the platform's seed."""
     cors: Mapping[str, list[str]]
     endpoint_url: str
-    """Where its function is said to be, without the platform's address; nobody can resolve it."""
+    """The stored address of its function, without the platform's address; it cannot be resolved."""
     settings: FunctionSettings
-    """Without the platform's address, which is a port that is opened for those that run."""
+    """The settings without the platform's address, whose port is opened only for running functions."""
 
 
 class Functions:
-    """The functions of one platform, in this process. `address` gives where they reach the platform."""
+    """The functions of one platform, in this process. `address` returns the platform's address for them."""
 
     def __init__(
         self, store: Store, logs: Logs, invocations: Invocations, folder: Path, address: Callable[[], str]
@@ -69,9 +69,9 @@ class Functions:
     def invoke(
         self, deployed: Deployed, event: Mapping[str, Any], what: str, trace_id: str | None = None
     ) -> Invocation:
-        """Call the function; `what` names the call in the log. Never raises for what the plugin does.
+        """Call the function; `what` names the call in the log. Never raises because of the plugin's behaviour.
 
-        `trace_id` is that of the request that the call is a part of.
+        `trace_id` is that of the request to which the call belongs.
         """
         recording = self._invocations.recording(deployed.name, what, trace_id)
         with recording as entry, self._logs.writer(deployed.name) as writer:
@@ -86,12 +86,12 @@ class Functions:
         return answer
 
     def note(self, name: str, what: str, problem: str, trace_id: str) -> None:
-        """Note a problem with a plugin's answer to a call."""
+        """Record a problem with a plugin's response to a call."""
         self._logs.note(name, f"{what}: {problem}")
         self._invocations.add_problem(name, what, problem, trace_id)
 
     def close(self) -> None:
-        """End every process, also one that is at work."""
+        """End every process, even during a call."""
         with self._lock:
             self._closed = True
             pools, self._pools = [*self._pools.values(), *self._retired], {}
@@ -131,7 +131,7 @@ class Functions:
         )
 
     def _answer(self, deployed: Deployed, event: Mapping[str, Any], log: Callable[[str], None]) -> Invocation:
-        """Return how the call went. An OSError or a ValueError says why the code cannot be run."""
+        """Return the outcome of the call. Raises OSError or ValueError if the code cannot be run."""
         if deployed.image:
             return failed("images are not run by the embedded platform: deploy a zip to try it")
         if deployed.digest is None:
@@ -139,7 +139,7 @@ class Functions:
         try:
             pool = self._enter(deployed)
         except _ReplacedError:
-            # Its code went with an update at this very moment: the call is one of what is there now.
+            # An update has just replaced the code: the call belongs to the new version.
             newer = self.find(deployed.name)
             if newer is None or newer.digest == deployed.digest:
                 raise
@@ -150,22 +150,22 @@ class Functions:
             pool.leave()
 
     def _enter(self, deployed: Deployed) -> Pool:
-        """Enter the pool of this plugin's current version; `leave` it after the call.
+        """Enter the pool of this plugin's current version; call `leave` after the call.
 
-        Those of what it was before end after their calls, and have their code until then.
+        Pools of former versions end after their calls, and keep their code until then.
         """
         with self._lock:
             pool = self._pools.get(deployed.name)
             if pool is not None and pool.deployed == deployed and pool.enter():
                 return pool
-        # Read again: a call that was on its way here must not bring back what was there before an update.
+        # Read again: a call that started before an update must not bring back the former version.
         deployed = self.find(deployed.name) or deployed
         fresh = self._pool(deployed)
         with self._store.reading() as db:
             there = {row["name"] for row in db.execute("SELECT name FROM plugins")}
         with self._lock:
             pool = self._pools.get(deployed.name)
-            # Another call may have been faster.
+            # Another call may have created the pool meanwhile.
             if pool is None or pool.deployed != deployed or not pool.enter():
                 self._retire(self._pools.keys() - there | {deployed.name})
                 fresh.enter()
@@ -177,7 +177,7 @@ class Functions:
         return pool
 
     def _retire(self, names: Iterable[str]) -> None:
-        """Let go of the processes of plugins that were changed or deleted."""
+        """Retire the processes of plugins that were changed or deleted."""
         for name in names:
             pool = self._pools.pop(name, None)
             if pool is not None:
@@ -212,14 +212,14 @@ class Functions:
 
 
 class _ReplacedError(ValueError):
-    """The code of a plugin is not there any more."""
+    """The code of a plugin does not exist any more."""
 
     def __init__(self) -> None:
         super().__init__("it was replaced at this moment")
 
 
 def _seed(event: Mapping[str, Any]) -> Invocation:
-    """Answer as a plugin without its own code does: everything passes unchanged."""
+    """Respond as a plugin without its own code: everything passes unchanged."""
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     member = {
         "INTERCEPTOR_PRE": "request",

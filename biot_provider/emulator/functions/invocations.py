@@ -1,6 +1,6 @@
-"""How the latest calls of functions and endpoints went: what they were for, their outcome, duration, memory and log.
+"""The latest calls of functions and endpoints: their purpose, outcome, duration, memory and log.
 
-What the calls carried is not kept: it holds tokens, and what a plugin was sent is the plugin's own to log.
+The contents of calls are not kept, since they include tokens, and a plugin may log what it needs.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from .runtime import Invocation
 
 MAX_INVOCATIONS = 500
-"""Calls kept; older ones go."""
+"""Maximum calls; older ones are deleted."""
 MAX_LOG_CHARACTERS = 16_000
-"""Of the log that is kept of one call: its end. So all of them take 8 MB at most."""
+"""Maximum characters, at the end, of one call's log. So all logs take at most 8 MB."""
 MAX_TEXT_CHARACTERS = 1_000
-"""Of what a call was for, and of who was called."""
+"""Maximum characters of a call's purpose, and of the called subscriber's name."""
 LEFT_OUT = "(earlier lines are left out here)"
 
 Entry = dict[str, Any]
 
 
 class Invocations:
-    """The calls of every process that shares the database; those that are under way are known to their own alone."""
+    """The calls of all processes that share the database; calls in progress are known only to their own process."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -38,7 +38,7 @@ class Invocations:
 
     @contextlib.contextmanager
     def recording(self, source: str, what: str, trace_id: str | None) -> Iterator[Entry]:
-        """Yield the entry of one call, to which the block adds the outcome; keep it unless the block raises.
+        """Yield the entry of one call, to which the block adds the outcome; store it unless the block raises.
 
         `source` is a plugin's bare name or an endpoint as it is shown, `trace_id` that of the request that caused it.
         """
@@ -54,23 +54,23 @@ class Invocations:
                 self._under_way = [other for other in self._under_way if other is not entry]
 
     def add_problem(self, source: str, what: str, problem: str, trace_id: str | None) -> None:
-        """Keep that something came of no call, or of an answer that is of no use."""
+        """Record a call that could not be made, or whose response cannot be used."""
         with self.recording(source, what, trace_id) as entry:
             entry["error"] = problem
 
     def under_way(self) -> list[Entry]:
-        """Return the calls of this process that have no outcome yet."""
+        """Return the calls in progress of this process."""
         with self._lock:
             return [dict(entry) for entry in self._under_way]
 
     def latest(self, count: int) -> list[Entry]:
-        """Return the last calls, newest first, without their logs; `lines` says how many lines of log there are."""
+        """Return the last calls, newest first, without their logs; `lines` is the number of lines of the log."""
         with self._store.reading() as db:
             rows = db.execute("SELECT id, summary FROM invocations ORDER BY id DESC LIMIT ?", (count,)).fetchall()
         return [{"id": row["id"], **json.loads(row["summary"])} for row in rows]
 
     def log(self, invocation_id: int) -> list[str] | None:
-        """Return the lines that one call has written; None when it is not kept any more."""
+        """Return the log lines of one call; None if the call is not kept any more."""
         with self._store.reading() as db:
             row = db.execute("SELECT log FROM invocations WHERE id = ?", (invocation_id,)).fetchone()
         return None if row is None else list(json.loads(row["log"]))
@@ -86,7 +86,7 @@ class Invocations:
 
 
 def outcome(call: Invocation, memory_size: int) -> Entry:
-    """Return how a call of a function went; times in milliseconds, memory in MB."""
+    """Return the outcome of a function's call; times in milliseconds, memory in MB."""
     return {
         "status": status_of(call),
         "error": call.error,
@@ -101,7 +101,7 @@ def outcome(call: Invocation, memory_size: int) -> Entry:
 
 
 def status_of(call: Invocation) -> int | None:
-    """Return the HTTP status that the function gave, where it gave one."""
+    """Return the HTTP status of the function's response, if it has one."""
     status = call.answer.get("statusCode") if isinstance(call.answer, dict) else None
     return status if isinstance(status, int) else None
 

@@ -1,6 +1,6 @@
-"""What functions wrote, and how their calls ended: the last lines of each, kept in the database.
+"""The logs of functions, with the outcome of their calls: the last lines of each, stored in the database.
 
-A plugin's own lines are kept as they are. The platform's lines beside them hold no token and no body.
+A plugin's own lines are kept unchanged. The platform's lines contain no token and no body.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from ..database import Store
 
 MAX_LINES = 1000
-"""Lines kept for each source; older ones go."""
+"""Maximum lines of each source; older ones are deleted."""
 FLUSH_SECONDS = 0.2
-"""Between two writes to the database while a function keeps writing."""
+"""Seconds between two writes to the database while a function keeps writing."""
 
 PLUGIN, PLATFORM = "plugin", "platform"
 
@@ -33,15 +33,15 @@ class Logs:
         self._watchers: list[Watcher] = []
 
     def watch(self, watcher: Watcher) -> None:
-        """Pass each line that this process writes to this watcher, as it comes."""
+        """Pass each line that this process writes to this watcher, at once."""
         self._watchers.append(watcher)
 
     def writer(self, source: str) -> Writer:
-        """Return a context manager with which one call writes its lines."""
+        """Return a context manager that writes the lines of one call."""
         return Writer(self, source)
 
     def note(self, source: str, line: str) -> None:
-        """Write one line of the platform's."""
+        """Write one line of the platform."""
         with self.writer(source) as writer:
             writer.write(PLATFORM, line)
 
@@ -52,7 +52,7 @@ class Logs:
         return [{**dict(row), "time": iso(row["time"])} for row in rows]
 
     def keep(self, source: str, lines: list[tuple[float, str, str]]) -> None:
-        """Store some lines, and let the oldest go."""
+        """Store some lines, and delete the oldest."""
         with self._store.writing() as db:
             added = [(source, *line) for line in lines[-MAX_LINES:]]
             db.executemany("INSERT INTO logs (source, time, kind, line) VALUES (?, ?, ?, ?)", added)

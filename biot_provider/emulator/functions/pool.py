@@ -1,7 +1,7 @@
-"""The processes of a plugin as it was deployed once: started when they are needed, kept warm, and let go of.
+"""The processes of one deployment of a plugin: started when needed, kept warm, and retired.
 
 A process takes one call at a time. Concurrent calls get up to `MAX_PROCESSES` processes, and up to `MAX_WAITING` more
-calls wait for one. A process that is slow to end is ended in the background: no call waits for it.
+calls wait for one. A process that is slow to end is ended in the background, so that no call waits for it.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from .runtime import Function, Invocation
 
 MAX_PROCESSES = 4
-"""Processes of one plugin, at most."""
+"""Maximum processes of one plugin."""
 MAX_WAITING = 32
-"""Calls of one plugin that wait for a process, at most."""
+"""Maximum calls of one plugin that wait for a process."""
 THROTTLED = "Platform.TooManyRequests"
-"""The error type of a call that was one too many."""
+"""The error type of a call beyond the limit."""
 
 
 class Pool:
-    """The processes. `release` is called once, when no call of them needs its code any more."""
+    """A pool of processes. `release` is called once, when no call needs the code any more."""
 
     def __init__(self, deployed: Deployed, start: Callable[[], Function], release: Callable[[], None]) -> None:
         self.deployed = deployed
@@ -41,12 +41,12 @@ class Pool:
 
     @property
     def is_over(self) -> bool:
-        """Whether no call and no process of it is left."""
+        """Whether the pool has no calls and no processes left."""
         with self._lock:
             return self._retired and not self._calls and not any(thread.is_alive() for thread in self._ending)
 
     def enter(self) -> bool:
-        """Keep its code for a call; False where it was let go of already."""
+        """Keep the code for a call; return False if the pool was already released."""
         with self._lock:
             if self._retired:
                 return False
@@ -62,7 +62,7 @@ class Pool:
             self._release()
 
     def invoke(self, event: Mapping[str, Any], log: Callable[[str], None]) -> Invocation:
-        """Call a free process, or a new one. Only between `enter` and `leave`."""
+        """Call a free or a new process. Use only between `enter` and `leave`."""
         with self._lock:
             if self._calls > MAX_PROCESSES + MAX_WAITING:
                 return failed(
@@ -72,7 +72,7 @@ class Pool:
             with self._lock:
                 if self._closed:
                     return failed("the embedded platform is closed")
-                # The one used last is the warmest.
+                # The most recently used process is the warmest.
                 function = self._idle.pop() if self._idle else self._start()
                 self._busy.add(function)
             try:
@@ -96,7 +96,7 @@ class Pool:
             self._release()
 
     def close(self) -> None:
-        """Take no calls any more, and end those that there are."""
+        """Take no more calls, and end the current ones."""
         self.retire()
         with self._lock:
             self._closed = True
@@ -104,7 +104,7 @@ class Pool:
                 self._end(function)
 
     def wait(self) -> None:
-        """Wait for the processes to end that were let go of."""
+        """Wait until the retired processes have ended."""
         with self._lock:
             ending = list(self._ending)
         for thread in ending:
@@ -126,7 +126,7 @@ def failed(error: str, error_type: str = "Platform.NotRun") -> Invocation:
 
 
 def invocation(answer: Any, error: str | None = None, error_type: str | None = None) -> Invocation:
-    """Return a call that no process has answered."""
+    """Return the outcome of a call to which no process has responded."""
     from .runtime import Invocation
 
     return Invocation(

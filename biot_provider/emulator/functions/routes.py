@@ -1,7 +1,8 @@
-"""The endpoints of deployed plugins: function URLs as AWS Lambda has them, open to everybody who knows them.
+"""The endpoints of deployed plugins: function URLs as in AWS Lambda, open to everybody who knows them.
 
-Any method and any path below an endpoint is one call of the function. A function that fails is a 502 that does not say
-why; its log does (AWS Lambda Developer Guide, function URLs). A web page may call those that allow it by CORS.
+Any method and any path below an endpoint is one call of the function. If a function fails, the response is a 502
+without a reason, which is in the log (AWS Lambda Developer Guide, function URLs). A web page may call functions that
+allow it by CORS.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
     from .deployments import Deployed, Functions
 
 _ITS_OWN = ("connection", "content-length", "keep-alive", "transfer-encoding", "upgrade")
-"""Headers that the connection sets, whatever a plugin says."""
+"""Headers that the connection sets, regardless of the plugin's response."""
 _MAX_BODY_BYTES = 6 * 2**20
-"""Bytes of a request (AWS Lambda quotas, invocation payload)."""
+"""Maximum bytes of a request (AWS Lambda quotas, invocation payload)."""
 _MAX_LOGGED_CHARACTERS = 200
-"""Characters of a path in a log."""
+"""Maximum characters of a path in a log."""
 _SENDABLE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -78,7 +79,7 @@ class FunctionsApi:
             headers=dict(request.headers),
             body=body,
         )
-        # It is shown in a terminal.
+        # The path is shown in a terminal.
         named = "".join(character if character.isprintable() else "?" for character in rest[:_MAX_LOGGED_CHARACTERS])
         what = f"{request.method} /{named}"
         called = self._functions.invoke(deployed, event, what, call.trace_id)
@@ -100,14 +101,14 @@ class FunctionsApi:
 
 
 def _sandboxed(response: Response, request: Request) -> Response:
-    """Give what a browser shows as a page an origin of its own: the emulator's console has the same address."""
+    """Give responses that a browser shows as a page a separate origin, since the console has the same address."""
     if may_become_document(request):
         response.headers.add("content-security-policy", SANDBOX)
     return response
 
 
 def _unsendable(answer: HttpResponse) -> str | None:
-    """Return why an answer cannot be sent over HTTP."""
+    """Return why a response cannot be sent over HTTP."""
     if answer.status < 200:
         return f"statusCode is {answer.status}: no answer may have that"
     if all(_SENDABLE.fullmatch(text) for text in (*answer.headers, *answer.headers.values(), *answer.cookies)):
@@ -116,10 +117,10 @@ def _unsendable(answer: HttpResponse) -> str | None:
 
 
 def _may_call(request: Request, deployed: Deployed, method: str | None) -> bool:
-    """Return whether the request comes from no web page of another address, or from one that the plugin's CORS names.
+    """Return whether no other address's web page sent the request, or one that the plugin's CORS allows.
 
-    Where the browser does not say which page it is, only what is open to every page may be called. AWS runs the
-    function even so, and leaves it to the browser to hide the answer.
+    If the browser does not name the page, only functions that are open to every page may be called. AWS runs the
+    function anyway, and leaves it to the browser to hide the response.
     """
     origin = request.headers.get("Origin")
     if origin is None and not is_of_another_site(request):
@@ -133,7 +134,7 @@ def _too_large() -> Response:
 
 
 def _throttled() -> Response:
-    """Return AWS's response when a function has as many calls as it may have at once."""
+    """Return AWS's response for a function at its limit of simultaneous calls."""
     reason = {"Reason": "ConcurrentInvocationLimitExceeded", "Type": "User", "message": "Rate Exceeded."}
     return json_response(reason, 429)
 
@@ -143,7 +144,7 @@ def _message(status: int, text: str | None) -> Response:
 
 
 def _preflight(deployed: Deployed, origin: str) -> Response:
-    """Answer a browser's preflight request, without calling the function."""
+    """Respond to a browser's preflight request, without calling the function."""
     response = _shared(Response(status=200), deployed, origin)
     if "access-control-allow-origin" in response.headers:
         for member, header in (("allowMethods", "methods"), ("allowHeaders", "headers")):

@@ -1,1 +1,1 @@
-"""How requests come in and go out: the server, its limits, routing and error bodies."""
+"""The HTTP layer: the server, its limits, routing and error bodies."""

@@ -1,6 +1,7 @@
 """The platform as a WSGI application: routes, error bodies, faults and the request log.
 
-The caller is checked before the body: a request that its caller may not make is answered and logged without its body.
+The caller is authorized before the body is read: an unauthorized request gets its response and log entry without its
+body.
 """
 
 from __future__ import annotations
@@ -44,10 +45,10 @@ _SERVICES = {
 
 
 class Application:
-    """Answers every request. Raises `ConnectionCut` when a fault leaves the caller without a whole response.
+    """Responds to every request. Raises `ConnectionCut` if a fault leaves the caller without a complete response.
 
-    `age` gives the seconds since the plugin that a path ends with was last written. Without a `control` the emulator's
-    own routes do not exist.
+    `age` returns the seconds since the last write of the plugin at the end of a path. Without a `control` the
+    emulator's own routes do not exist.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Application:
         self._routes = {(route.method, route.path): route for route in routes}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request as WSGI has it."""
+        """Respond to a request, as a WSGI application."""
         if "CONTENT_LENGTH" not in environ and environ.get("HTTP_TRANSFER_ENCODING"):
             environ["wsgi.input_terminated"] = True
         return self._respond(Request(environ))(environ, start_response)
@@ -77,14 +78,14 @@ class Application:
     def _respond(self, request: Request) -> Response:
         if self._control is not None and is_page_request(request):
             return page(request)
-        # Whether pages may call a function is the function's to say.
+        # The function itself decides whether pages may call it.
         if not request.path.startswith(FUNCTIONS) and comes_from_web_page(request):
             calls_console = self._control is not None and request.path.startswith(CONSOLE)
             if not (calls_console and is_sent_by_own_page(request)):
                 return json_response({"error": "no web page may call the emulator"}, 403)
         if self._control is not None and request.path.startswith(CONTROL):
             return self._control.respond(request)
-        # The key is nobody's business but the control's: what is called from here must not see it.
+        # Only the control routes may see the key: it must not reach plugins.
         request.environ.pop(KEY_ENVIRON, None)
         return self._respond_to_caller(Call(request))
 
@@ -135,7 +136,7 @@ class Application:
         return json_response(body, status)
 
     def _admit(self, call: Call) -> tuple[Route, dict[str, Any]]:
-        """Return the route, and what the path names, for a caller that may use it."""
+        """Return the route, and the values in the path, for a caller that may use it."""
         route, arguments = self._route(call.request)
         limit_body(call.request, route.max_body)
         if route.permission is not None:
@@ -143,7 +144,7 @@ class Application:
         return route, arguments
 
     def _read_unanswered(self, call: Call) -> None:
-        """Read what a caller that is known has sent, for the request log, though the platform does not act on it."""
+        """Read the body of an authenticated caller for the request log, although the platform does not use it."""
         with contextlib.suppress(ApiError, HTTPException):
             route, _ = self._admit(call)
             if route.permission is not None:
@@ -159,7 +160,7 @@ class Application:
         return self._routes[endpoint], dict(arguments)
 
     def _log(self, call: Call, response: Response | None, fault: Fault | None, *, acted: bool = True) -> None:
-        """Log the request; `status` is what the caller got, null without a response."""
+        """Log the request; `status` is the one that the caller got, null without a response."""
         request = call.request
         self._request_log.add(
             {
@@ -189,7 +190,7 @@ class Application:
 
 
 def _unread(error: HTTPException) -> ApiError:
-    """Return the error for a body that is too long or could not be read."""
+    """Return the error for a body that is too long or cannot be read."""
     name = "PAYLOAD_TOO_LARGE" if error.code == 413 else "BAD_REQUEST"
     return ApiError(error.code or 400, name, str(error.description))
 
@@ -200,7 +201,7 @@ def _is_known(response: Response | None) -> bool:
 
 
 def _code(response: Response | None) -> str | None:
-    """Return the code of an error body, where there is one: the platform's, the image registry's or ECR's."""
+    """Return the code in an error body of the platform, the image registry or ECR, if there is one."""
     if response is None or response.status_code < 400:
         return None
     try:

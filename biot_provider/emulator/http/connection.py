@@ -1,6 +1,6 @@
-"""One connection of the HTTP server: requests in, responses out, with limits on what a caller can make it hold.
+"""One connection of the HTTP server, with limits on the memory and time that a caller can use.
 
-HTTP itself is h11's. A body is read only when the platform reads it, so nothing is kept of one whose sender is refused.
+h11 implements HTTP. A body is read only when the platform reads it, so the body of a refused sender is never stored.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
 
 HEAD_SECONDS = 10.0
-"""For a whole head, from its first byte on; and for that byte on a new connection."""
+"""Seconds for a whole head, from its first byte on; and for the first byte on a new connection."""
 KEEP_ALIVE_SECONDS = 75.0
-"""Between two requests."""
+"""Seconds between two requests."""
 WRITE_SECONDS = 30.0
-"""For a piece of a response to be taken."""
+"""Seconds for the client to read a piece of a response."""
 LINGER_SECONDS = 2.0
-"""How long what a refused caller still sends is thrown away, so that it reads its answer and no reset."""
+"""How long a refused caller's data is discarded, so that the caller reads the response and not a reset."""
 
 _CHUNK = 1 << 16
 
@@ -55,16 +55,16 @@ class Connection:
         self._hosts = hosts
         self._stopping = stopping
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # A caller that resets takes its name along.
+        # After a reset the caller's address is no longer available.
         self._names = connection.getsockname()[:2], connection.getpeername()[0]
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
         self._lock = threading.Lock()
         self._is_shut = False
         self.waiting_since: float | None = time.monotonic()
-        """Since when it waits for its caller to send something; none while the platform is at work."""
+        """Since when the connection waits for the caller's data; None while the platform handles a request."""
 
     def serve(self) -> None:
-        """Answer until either side has enough, then close the socket."""
+        """Respond to requests until either side closes, then close the socket."""
         try:
             if isinstance(self._socket, ssl.SSLSocket):
                 self._socket.settimeout(HEAD_SECONDS)
@@ -75,7 +75,7 @@ class Connection:
                 self.waiting_since = time.monotonic()
                 wait = KEEP_ALIVE_SECONDS
         except (OSError, h11.ProtocolError):
-            pass  # a caller that hangs up is no news, nor is an answer that breaks off
+            pass  # a caller that disconnects is normal, and so is an interrupted response
         finally:
             with contextlib.suppress(OSError):
                 self._socket.close()
@@ -86,7 +86,7 @@ class Connection:
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def shut_if_waiting(self) -> bool:
-        """Make `serve` end, from any thread, unless the platform is at work; whether it does."""
+        """Make `serve` end, from any thread, unless a request is being handled; return whether it does."""
         with self._lock:
             self._is_shut = self.waiting_since is not None
             if self._is_shut:
@@ -101,13 +101,13 @@ class Connection:
             self.waiting_since = None
 
     def _serve_one(self, wait: float) -> bool:
-        """Answer one request; whether the connection can take another."""
+        """Respond to one request; return whether the connection can take another."""
         try:
             request = self._read_head(wait)
         except h11.RemoteProtocolError as error:
             return self._refuse(error.error_status_hint, str(error))
         except TimeoutError:
-            # Of one that has sent nothing there is no request to answer.
+            # If nothing was sent, there is no request to respond to.
             return bool(self._http.trailing_data[0]) and self._refuse(408, "the request came too slowly")
         if request is None:
             return False
@@ -131,7 +131,7 @@ class Connection:
                 content.close()
 
     def _read_head(self, wait: float) -> h11.Request | None:
-        """Return the next request; none where the caller has no more."""
+        """Return the next request; None if the caller sends no more."""
         deadline = time.monotonic() + wait
         if not self._http.trailing_data[0]:
             self._receive(deadline)
@@ -153,7 +153,7 @@ class Connection:
             raise TimeoutError
         self._socket.settimeout(left)
         if self._http.their_state is not h11.SEND_BODY:
-            # A head is never much longer than its limit.
+            # So a head is never much longer than its limit.
             self._http.receive_data(self._socket.recv(MAX_HEAD_BYTES // 2))
             return
         self.waiting_since = time.monotonic()
@@ -184,7 +184,7 @@ class Connection:
             SERVED: True,
         }
         for name, value in request.headers:
-            # As in CGI `-` and `_` would be the same: the one that nobody sends in good faith is left out.
+            # As in CGI, `-` and `_` would be the same: the form that only attackers send is left out.
             if b"_" in name or name == b"transfer-encoding":
                 continue
             key = name.decode("ascii").upper().replace("-", "_")
@@ -194,7 +194,7 @@ class Connection:
         return environ
 
     def _answer(self, method: bytes, status: str, headers: Headers, content: Iterable[bytes]) -> bool:
-        """Send a response; whether the connection can take another request."""
+        """Send a response; return whether the connection can take another request."""
         try:
             response = self._response(status, headers)
         except (h11.LocalProtocolError, UnicodeError, ValueError):
@@ -215,15 +215,15 @@ class Connection:
         bodiless = int(code) in (204, 304)
         head = [(name, value) for name, value in headers if not (bodiless and name.lower() == "content-length")]
         if self._is_unread() or self._stopping.is_set():
-            # What nobody has read stands before the next request.
+            # Unread data would precede the next request.
             head.append(("Connection", "close"))
         encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in head]
         return h11.Response(status_code=int(code), reason=reason.encode("latin-1"), headers=encoded)
 
     def _is_unread(self) -> bool:
-        """Return whether there is more of the request than was read."""
+        """Return whether a part of the request is unread."""
         if self._http.their_state is h11.SEND_BODY and not self._http.they_are_waiting_for_100_continue:
-            # Its end may be there and nobody has looked.
+            # The end of the request may have arrived already.
             with contextlib.suppress(h11.RemoteProtocolError):
                 self._http.next_event()
         return self._http.their_state is not h11.DONE
@@ -236,7 +236,7 @@ class Connection:
         return False
 
     def _linger(self) -> None:
-        """Discard for LINGER_SECONDS what the caller still sends."""
+        """Discard the caller's data for LINGER_SECONDS."""
         self.waiting_since = time.monotonic()
         deadline = self.waiting_since + LINGER_SECONDS
         with contextlib.suppress(OSError):
@@ -255,7 +255,7 @@ class Connection:
         self._socket.sendall(content)
 
     def _cut(self, cut: ConnectionCut) -> None:
-        """Do to the connection what the fault says."""
+        """Cut the connection in the way of the fault."""
         if cut.cut == "hang":
             self._wait_for_the_end()
         elif cut.cut != "reset-before":
@@ -266,7 +266,7 @@ class Connection:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def _wait_for_the_end(self) -> None:
-        """Keep still until the caller gives up or the server stops."""
+        """Send nothing until the caller gives up or the server stops."""
         self._socket.settimeout(0.05)
         while not self._stopping.is_set():
             with contextlib.suppress(TimeoutError):

@@ -35,12 +35,12 @@ def envelope(error: ApiError, *, service: str, trace_id: str) -> dict[str, Any]:
 
 
 def invalid(field: str, problem: str) -> ApiError:
-    """Return a validation error. The API does not document its code, so a client must not rely on this one."""
+    """Return a validation error. The API does not document its code, so clients must not rely on it."""
     return ApiError(400, "BAD_REQUEST", f"{field}: {problem}", {"fieldName": field})
 
 
 def aws(class_name: str, message: str) -> ApiError:
-    """Return an error of AWS behind the platform: a 500 that names the class of the exception."""
+    """Return an error of AWS that the platform passes on: a 500 with the class of the exception."""
     return ApiError(500, "AWS_EXCEPTION", message, {"className": class_name})
 
 

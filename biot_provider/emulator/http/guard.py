@@ -1,7 +1,7 @@
-"""Who may talk to a served platform at all: not the web pages in a browser of this machine, nor other accounts on it.
+"""Restricts access to a served platform: excludes web pages in a browser on this machine, and its other accounts.
 
-The loopback interface keeps the network out and nobody else: a page may send requests to it, under its own name
-too (DNS rebinding), and so may every account and container of the machine.
+The loopback interface only keeps the network out: a web page can send requests to it, even under its own host name (DNS
+rebinding), and so can every account and container of the machine.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ KEY_HEADER = "X-Emulator-Key"
 KEY_ENVIRON = "HTTP_X_EMULATOR_KEY"
 
 SANDBOX = "sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts"
-"""A Content-Security-Policy by which a page has no access to others of its address."""
+"""A Content-Security-Policy that isolates a page from others at the same address."""
 
 _NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
 def allowed_hosts(port: int, scheme: str, others: Iterable[str] = ()) -> frozenset[str]:
-    """Return what the header Host may be, in lower case: the loopback interface with the port, and `others`."""
+    """Return the allowed values of the header Host, in lower case: the loopback interface's, and `others`."""
     hosts = {f"{name}:{port}" for name in _NAMES}
     if port == {"http": 80, "https": 443}[scheme]:
         hosts.update(_NAMES)
@@ -40,15 +40,15 @@ def allowed_hosts(port: int, scheme: str, others: Iterable[str] = ()) -> frozens
 
 
 def comes_from_web_page(request: Request) -> bool:
-    """Return whether a web page in a browser sent the request; one of this very address that only reads is let in.
+    """Return whether a web page sent the request, except for pages of this very address that only read.
 
-    Browsers send `Origin` with whatever may change something, and `Sec-Fetch-Site` with everything.
+    Browsers send `Origin` with every request that may change something, and `Sec-Fetch-Site` with every request.
     """
     return "Origin" in request.headers or is_of_another_site(request)
 
 
 def is_of_another_site(request: Request) -> bool:
-    """Return whether a page of another address has caused the request."""
+    """Return whether a page of another address caused the request."""
     return request.headers.get("Sec-Fetch-Site", "none").lower() not in ("none", "same-origin")
 
 
@@ -67,7 +67,7 @@ def is_sent_by_own_page(request: Request) -> bool:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner reads: whole and with its mode, or not at all."""
+    """Write a file that only its owner can read, atomically and with its mode."""
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123
@@ -78,16 +78,16 @@ def write_private(path: Path, text: str) -> None:
 
 
 class ConsoleKey:
-    """The key of the console, in the address that `biot-provider emulator` prints: each process has another one.
+    """The key of the console, in the address that `biot-provider emulator` prints; each process has a new key.
 
-    It opens what the console's page shows and does, and no other route.
+    It gives access to the routes of the console's page, and no others.
     """
 
     def __init__(self) -> None:
         self._key = secrets.token_urlsafe(32)
 
     def address(self, base_url: str) -> str:
-        """Return where the console is. What stands behind `#` does not leave the browser: its page reads it there."""
+        """Return the console's address. The part after `#` does not leave the browser, where the page reads it."""
         return f"{base_url}/#key={self._key}"
 
     def fits(self, given: str | None) -> bool:
@@ -96,7 +96,7 @@ class ConsoleKey:
 
 
 class ControlKey:
-    """The key of the control endpoints: in the database, and in a file beside it that only its owner reads."""
+    """The key of the control endpoints: in the database, and in a file beside it that only its owner can read."""
 
     def __init__(self, store: Store, folder: Path) -> None:
         self._store = store

@@ -1,4 +1,4 @@
-"""JSON as callers may send it: Python's own extensions of the standard are refused."""
+"""Strict JSON: Python's extensions of the standard are refused."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import math
 from typing import Any
 
 MAX_DEPTH = 100
-"""Objects and lists within each other: whatever walks a document may do so by recursion."""
+"""Maximum nesting of objects and lists, so that code can process a document recursively."""
 
 
 def read_json(text: bytes | str) -> Any:
-    """Parse a JSON document. Raises ValueError for what is no JSON, or cannot be handled everywhere here.
+    """Parse a JSON document. Raises ValueError for invalid JSON, and for JSON that not all code here can handle.
 
-    That is: `NaN` and `Infinity`, also as a number too big to hold; half a surrogate pair; more than `MAX_DEPTH`
+    Those are `NaN` and `Infinity`, also from a number that is too big; half a surrogate pair; more than `MAX_DEPTH`
     levels.
     """
     try:

@@ -23,7 +23,7 @@ _MAX_PARTS = 100
 
 @dataclass(frozen=True)
 class Part:
-    """One part as it came."""
+    """One part as received."""
 
     name: str
     filename: str | None
@@ -32,7 +32,7 @@ class Part:
 
 
 def read_parts(request: Request) -> list[Part]:
-    """Read all parts of the request's body. Raises ApiError when it is no multipart form."""
+    """Read all parts of the request's body. Raises ApiError if it is not a multipart form."""
     kind, options = parse_options_header(request.content_type)
     boundary = options.get("boundary", "")
     if kind != "multipart/form-data" or not boundary:
@@ -44,7 +44,7 @@ def read_parts(request: Request) -> list[Part]:
 
 
 def config_and_code(parts: list[Part]) -> tuple[Any, bytes | None]:
-    """Return the JSON of the part `config`, and the bytes of `code` when it was sent."""
+    """Return the JSON of the part `config`, and the bytes of `code` if it was sent."""
     found = {part.name: part for part in reversed(parts)}
     if "config" not in found:
         raise ApiError(400, "BAD_REQUEST", "Required part 'config' is not present")
@@ -56,7 +56,7 @@ def config_and_code(parts: list[Part]) -> tuple[Any, bytes | None]:
 
 
 def _decode(body: IO[bytes], boundary: bytes) -> list[Part]:
-    """Return the parts, read piece by piece: the request as a whole is never held beside them."""
+    """Return the parts, read piece by piece, without holding the whole request in memory too."""
     decoder = MultipartDecoder(boundary, max_parts=_MAX_PARTS)
     parts: list[Part] = []
     head: Field | File | None = None

@@ -12,7 +12,7 @@ from typing import Any
 from .errors import invalid
 
 Reader = Callable[[Any, str], Any]
-"""Takes a value and the path it was found at; returns the checked value. Raises ApiError."""
+"""Takes a value and its path; returns the checked value. Raises ApiError."""
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,30}")
 
@@ -69,7 +69,7 @@ def list_of(item: Reader) -> Reader:
 
 
 def boolean(value: Any, path: str) -> bool:
-    """Check a boolean: true or false, or the word for it."""
+    """Check a boolean: true or false, also as text."""
     if value in ("true", "false"):
         return bool(value == "true")
     if not isinstance(value, bool):
@@ -86,9 +86,9 @@ def members(
     nulls: tuple[str, ...] = (),
     whole: str = "config",
 ) -> dict[str, Any]:
-    """Check the known members of an object. A null counts as not sent, save for the members named in `nulls`.
+    """Check the known members of an object. A null counts as not sent, except for the members named in `nulls`.
 
-    `whole` is what an error calls the object where it has no path.
+    `whole` is the object's name in errors if it has no path.
     """
     if not isinstance(value, dict):
         raise invalid(path or whole, "must be an object")

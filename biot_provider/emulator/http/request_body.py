@@ -20,11 +20,11 @@ BODY_BYTES_PER_SECOND = 256 * 1024
 
 
 def limit_body(request: Request, most: int) -> None:
-    """Let whoever reads the body get a RequestEntityTooLarge where it is longer: before it is read, if it says so."""
+    """Raise RequestEntityTooLarge for readers of a longer body; if its length is announced, before it is read."""
     if request.content_length is not None:
         request.max_content_length = most
     else:
-        # With the library's limit it would take the beginning of a longer body for the whole.
+        # The library's limit would treat the beginning of a longer body as the whole.
         request.environ["wsgi.input"] = io.BufferedReader(_Limited(request.environ["wsgi.input"], most))
 
 
@@ -46,7 +46,7 @@ class _Limited(io.RawIOBase):
 
 
 class SocketBody(io.RawIOBase):
-    """A request's body, read from the socket when it is read."""
+    """A request's body, read from the socket on demand."""
 
     def __init__(self, next_event: Callable[[float], Any]) -> None:
         self._next_event = next_event
@@ -56,11 +56,11 @@ class SocketBody(io.RawIOBase):
         self._received = 0
 
     def readable(self) -> bool:
-        """Say that it can be read."""
+        """Return True: the body can be read."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read as `io` has it. Raises HTTPException when the body breaks off, is malformed or comes too slowly."""
+        """Read as defined by `io`. Raises HTTPException if the body breaks off, is malformed or arrives too slowly."""
         while not self._data and not self._is_over:
             self._data = self._next()
         size = min(len(buffer), len(self._data))

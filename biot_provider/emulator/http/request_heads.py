@@ -1,4 +1,4 @@
-"""What the head of a request must be like before anything looks at the request."""
+"""Checks of a request's head before anything else handles the request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_HEADERS = 100
 
 
 class Problem(tuple[int, str]):
-    """Why a request is refused before anything looks at it: a status and a text."""
+    """The reason why a request is refused before anything else handles it: a status and a text."""
 
 
 def target_of(request: h11.Request, hosts: frozenset[str]) -> tuple[str, str] | Problem:

@@ -1,4 +1,4 @@
-"""What a route of the platform is: its method and path, who may call it, and the function that answers.
+"""The platform's routes: method and path, required permission, and the function that responds.
 
 Each area of the API (plugins, access, ...) lists its routes; `application` serves them all.
 """
@@ -28,42 +28,42 @@ if TYPE_CHECKING:
     from .multipart import Part
 
 MAX_BODY_BYTES = 1 << 20
-"""Of a request whose route needs no more."""
+"""Default maximum bytes of a request's body."""
 MAX_LOGIN_BYTES = 1 << 16
-"""Of a request that anybody may make."""
+"""Maximum bytes of a body that anybody may send."""
 SERVED = "biot_provider.served"
-"""In a WSGI environment: the request came over a socket."""
+"""Key in a WSGI environment: the request came over a socket."""
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class Call:
-    """One request as a route's function sees it."""
+    """A request in the form that a route's function gets."""
 
     def __init__(self, request: Request) -> None:
         self.request = request
 
     @property
     def base_url(self) -> str:
-        """The address the caller used, without a path; that of no port in the same process."""
+        """The address that the caller used, without a path; a placeholder in the same process."""
         if SERVED not in self.request.environ:
             return IN_PROCESS
         return self.request.host_url.rstrip("/")
 
     @cached_property
     def trace_id(self) -> str:
-        """The caller's W3C trace id where it gives one, else a fresh one."""
+        """The caller's W3C trace id if it gives one, else a new one."""
         match = _TRACEPARENT.fullmatch(self.request.headers.get("traceparent", ""))
         return match.group(1) if match else secrets.token_hex(8)
 
     @property
     def traceparent(self) -> str:
-        """The header by which a further call belongs to this trace."""
+        """The header with which further calls belong to this trace."""
         return f"00-{self.trace_id:0>32}-{secrets.token_hex(8)}-01"
 
     @cached_property
     def parts(self) -> list[Part]:
-        """The parts of a multipart body; none where the body is another. Raises ApiError where they cannot be read."""
+        """The parts of a multipart body; none for another body. Raises ApiError if they cannot be read."""
         return read_parts(self.request)
 
     @property
@@ -73,12 +73,12 @@ class Call:
 
     @property
     def parts_read(self) -> list[Part]:
-        """The parts that were read; none where nobody has read any."""
+        """The parts that were read so far, if any."""
         return self.parts if "parts" in self.__dict__ else []
 
     @property
     def config_read(self) -> Any:
-        """The JSON of the part `config`, where it was read and is any."""
+        """The JSON of the part `config`, if it was read and is valid."""
         try:
             return config_and_code(self.parts_read)[0]
         except ApiError:
@@ -86,7 +86,7 @@ class Call:
 
     @property
     def json_read(self) -> Any:
-        """The JSON of the body, where it was read."""
+        """The JSON of the body, if it was read."""
         return self.json if "json" in self.__dict__ else None
 
     @cached_property
@@ -101,7 +101,7 @@ class Call:
 
     @property
     def search_request(self) -> Any:
-        """The parameter `searchRequest` as JSON; an empty object where it is not given. Raises ApiError."""
+        """The parameter `searchRequest` as JSON; an empty object if it is missing. Raises ApiError."""
         try:
             return read_json(self.request.args.get("searchRequest") or "{}")
         except ValueError:
@@ -109,7 +109,7 @@ class Call:
 
 
 def may_be_json(request: Request) -> bool:
-    """Return whether a request says of its body that it is JSON, or says nothing."""
+    """Return whether a request declares its body as JSON, or does not declare it."""
     return request.is_json or not request.mimetype
 
 
@@ -133,6 +133,6 @@ class Route:
     path: str
     respond: Callable[..., tuple[int, Any] | Response]
     permission: str | None = None
-    """What the caller's token must allow; None: the route is public, or knows its callers in another way."""
+    """The permission that the token needs; None: the route is public, or authenticates callers in another way."""
     max_body: int = MAX_BODY_BYTES
-    """Bytes. Nothing of a body is read before the caller is known to be allowed the route."""
+    """Maximum bytes. A body is read only after the caller is authorized for the route."""

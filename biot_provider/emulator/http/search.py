@@ -1,7 +1,7 @@
 """Search: filters with logic keys and nesting, free text, sorting and paging (BioT API 2.4.2, search requests).
 
-A query runs over the responses, hence over what a client sees: under `names=prefixed` a name is found by its prefixed
-form only.
+A query runs over the responses, and so over the values that clients see: with `names=prefixed` a name is found only in
+its prefixed form.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Kind:
+class Searched:
     """What is searched: the properties that filters may name, by their type."""
 
     words: tuple[str, ...]
@@ -31,24 +31,24 @@ class Kind:
     dates: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     sorted_by: tuple[str, ...] = ()
-    """The properties that a sort may name; all, where none is given."""
+    """The properties that a sort may name; all if none are given."""
 
     @property
     def properties(self) -> tuple[str, ...]:
-        """Those that a filter may name."""
+        """The properties that a filter may name."""
         return (*self.words, *self.numbers, *self.dates, *self.flags)
 
     @property
     def sorts(self) -> tuple[str, ...]:
-        """Those that a sort may name."""
+        """The properties that a sort may name."""
         return self.sorted_by or self.properties
 
 
 @dataclass(frozen=True)
 class Query:
-    """A search request, checked."""
+    """A checked search request."""
 
-    kind: Kind
+    searched: Searched
     filter: Mapping[str, Any]
     sort: list[Mapping[str, Any]]
     free_text: str | None
@@ -56,7 +56,7 @@ class Query:
     page: int
 
 
-def read_query(request: Any, kind: Kind) -> Query:
+def read_query(request: Any, searched: Searched) -> Query:
     """Check a search request, its filter too."""
     if not isinstance(request, dict):
         raise _bad("must be an object")
@@ -64,23 +64,23 @@ def read_query(request: Any, kind: Kind) -> Query:
     if not isinstance(sort, list) or not all(isinstance(item, dict) for item in sort):
         raise _bad("sort must be a list of objects")
     for item in sort:
-        if item.get("prop") not in kind.sorts:
-            raise _bad(f"sort: prop must be one of {', '.join(kind.sorts)}")
+        if item.get("prop") not in searched.sorts:
+            raise _bad(f"sort: prop must be one of {', '.join(searched.sorts)}")
         if item.get("order", "DESC") not in ("ASC", "DESC"):
             raise _bad("sort: order must be ASC or DESC")
     free_text = request.get("freeTextSearch")
     if free_text is not None and not isinstance(free_text, str):
         raise _bad("freeTextSearch must be a string")
     condition = _given(request, "filter", {})
-    _matcher(kind, condition, "filter")
+    _matcher(searched, condition, "filter")
     limit = _count(request, "limit", 1, DEFAULT_LIMIT)
-    return Query(kind, condition, sort, free_text, limit, _count(request, "page", 0, 0))
+    return Query(searched, condition, sort, free_text, limit, _count(request, "page", 0, 0))
 
 
 def run(query: Query, rows: list[Row]) -> dict[str, Any]:
     """Return one page of the rows that fit, with the query; `rows` come newest first."""
-    fits = _matcher(query.kind, query.filter, "filter")
-    found = [row for row in rows if fits(row) and _has_text(query.kind, row, query.free_text)]
+    fits = _matcher(query.searched, query.filter, "filter")
+    found = [row for row in rows if fits(row) and _has_text(query.searched, row, query.free_text)]
     # The last key first: Python's sort keeps the order of equals. Without a sort: newest first.
     for item in reversed(query.sort or [{"prop": "creationTime"}]):
         found.sort(key=partial(_sort_key, item["prop"]), reverse=item.get("order", "DESC") == "DESC")
@@ -96,26 +96,26 @@ def run(query: Query, rows: list[Row]) -> dict[str, Any]:
     }
 
 
-def _matcher(kind: Kind, condition: Any, path: str) -> Callable[[Row], bool]:
+def _matcher(searched: Searched, condition: Any, path: str) -> Callable[[Row], bool]:
     """Return a filter as a function of a row: all its members must hold."""
-    checks = _checks(kind, condition, path)
+    checks = _checks(searched, condition, path)
     return lambda row: all(check(row) for check in checks)
 
 
-def _checks(kind: Kind, condition: Any, path: str) -> list[Callable[[Row], bool]]:
+def _checks(searched: Searched, condition: Any, path: str) -> list[Callable[[Row], bool]]:
     if not isinstance(condition, dict):
         raise _bad(f"{path} must be an object")
     return [
-        (_logic if name in LOGIC else _property)(kind, name, member, f"{path}.{name}")
+        (_logic if name in LOGIC else _property)(searched, name, member, f"{path}.{name}")
         for name, member in condition.items()
     ]
 
 
-def _logic(kind: Kind, name: str, member: Any, path: str) -> Callable[[Row], bool]:
+def _logic(searched: Searched, name: str, member: Any, path: str) -> Callable[[Row], bool]:
     """Combine by `$OR`, `$AND` or `$NOT` the members of the filter inside."""
     if not isinstance(member, dict) or set(member) != {"filter"}:
         raise _bad(f"{path} must hold one member, filter")
-    checks = _checks(kind, member["filter"], f"{path}.filter")
+    checks = _checks(searched, member["filter"], f"{path}.filter")
     if name == "$OR":
         return lambda row: any(check(row) for check in checks)
     if name == "$AND":
@@ -123,36 +123,36 @@ def _logic(kind: Kind, name: str, member: Any, path: str) -> Callable[[Row], boo
     return lambda row: not all(check(row) for check in checks)
 
 
-def _property(kind: Kind, name: str, member: Any, path: str) -> Callable[[Row], bool]:
-    if name not in kind.properties:
-        raise _bad(f"{path}: unknown property, there are {', '.join(kind.properties)}")
+def _property(searched: Searched, name: str, member: Any, path: str) -> Callable[[Row], bool]:
+    if name not in searched.properties:
+        raise _bad(f"{path}: unknown property, there are {', '.join(searched.properties)}")
     if not isinstance(member, dict):
         raise _bad(f"{path} must be an object")
-    tests = [_operator(kind, name, *item, path) for item in member.items() if item[1] is not None]
+    tests = [_operator(searched, name, *item, path) for item in member.items() if item[1] is not None]
     return lambda row: all(test(row.get(name)) for test in tests)
 
 
-def _operator(kind: Kind, name: str, operator: str, operand: Any, path: str) -> Callable[[Any], bool]:
+def _operator(searched: Searched, name: str, operator: str, operand: Any, path: str) -> Callable[[Any], bool]:
     where = f"{path}.{operator}"
     if operator in ("eq", "not"):
-        wanted = _operand(kind, name, operand, where)
+        wanted = _operand(searched, name, operand, where)
         return (lambda value: value == wanted) if operator == "eq" else (lambda value: value != wanted)
     if operator in ("in", "notIn"):
         if not isinstance(operand, list):
             raise _bad(f"{where} must be a list")
-        several = [_operand(kind, name, item, where) for item in operand]
+        several = [_operand(searched, name, item, where) for item in operand]
         return (lambda value: value in several) if operator == "in" else (lambda value: value not in several)
     if operator in ("isNull", "isNotNull"):
         if not isinstance(operand, bool):
             raise _bad(f"{where} must be a boolean")
         null = operand == (operator == "isNull")
         return lambda value: (value is None) == null
-    if operator == "like" and name in kind.words and isinstance(operand, str):
+    if operator == "like" and name in searched.words and isinstance(operand, str):
         return lambda value: value is not None and operand.lower() in value.lower()
-    if operator in _ORDERED and name in kind.numbers and isinstance(operand, (int, float)):
+    if operator in _ORDERED and name in searched.numbers and isinstance(operand, (int, float)):
         compare = _ORDERED[operator]
         return lambda value: value is not None and bool(compare(value, operand))
-    if operator in ("from", "to") and name in kind.dates:
+    if operator in ("from", "to") and name in searched.dates:
         edge = _moment(operand, where)
         if operator == "from":
             return lambda value: value is not None and _moment(value, where) >= edge
@@ -168,9 +168,9 @@ _ORDERED: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def _operand(kind: Kind, name: str, operand: Any, where: str) -> Any:
+def _operand(searched: Searched, name: str, operand: Any, where: str) -> Any:
     """Return what a property is compared with: digits in a string count as the number."""
-    if name not in kind.numbers:
+    if name not in searched.numbers:
         return operand
     try:
         return int(operand)
@@ -186,10 +186,10 @@ def _moment(value: Any, where: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _has_text(kind: Kind, row: Row, free_text: str | None) -> bool:
+def _has_text(searched: Searched, row: Row, free_text: str | None) -> bool:
     """Return whether the row has any of the words, anywhere but in dates."""
     words = (free_text or "").lower().split()
-    values = [str(row[name]).lower() for name in (*kind.words, *kind.numbers) if row.get(name) is not None]
+    values = [str(row[name]).lower() for name in (*searched.words, *searched.numbers) if row.get(name) is not None]
     return not words or any(word in value for word in words for value in values)
 
 

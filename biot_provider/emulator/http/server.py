@@ -1,7 +1,7 @@
 """The embedded platform as an HTTP server, on the loopback interface only.
 
-One thread per connection, and at most MAX_CONNECTIONS. Where all are taken, the one that has waited longest for its
-caller makes room; where all are at work, a new caller gets a 503.
+One thread per connection, and at most MAX_CONNECTIONS. If all are in use, the one that has waited longest for its
+caller is closed; if all are handling requests, a new caller gets a 503.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 MAX_CONNECTIONS = 128
 MIN_WAIT_SECONDS = 1.0
-"""A connection that has waited so long for its caller may be closed for another one."""
+"""A connection that has waited so long for its caller may be closed in favour of a new one."""
 
 EXPECTED_SECONDS = 60.0
-"""Whoever has the address may have much to load before the first call."""
+"""Time for a client that has the address to load its code before the first call."""
 
 _POLL_SECONDS = 0.5
 _REFUSED_SECONDS = 1.0
@@ -43,8 +43,8 @@ def running(
 ) -> Iterator[str]:
     """Serve the platform of this folder in the background while the block runs; yield the base URL.
 
-    With `tls`, a server's context that holds a certificate, it is served over HTTPS. `names` are what the header Host
-    may say beside the loopback address: for a proxy that leads here.
+    With `tls`, a server context with a certificate, it is served over HTTPS. `names` are further allowed values of the
+    header Host, for a proxy in front of it.
     """
     with Platform(folder) as platform, Background(platform.app, port, tls, names=names) as server:
         if tls is None:
@@ -55,7 +55,7 @@ def running(
 def serve(folder: Path, port: int, ready: Callable[[str, Platform], None]) -> None:
     """Serve the platform of this folder until an exception (KeyboardInterrupt, say) ends it.
 
-    `ready` is called once with the base URL and the platform. An OSError means that the port cannot be had.
+    `ready` is called once with the base URL and the platform. An OSError means that the port cannot be opened.
     """
     with Platform(folder) as platform, Background(platform.app, port) as server:
         platform.set_served_host(server.host)
@@ -67,7 +67,7 @@ class Background:
     """An application served in background threads until `close`; they do not keep the process alive.
 
     With `idle_seconds` it ends by itself when nobody has called for so long after the last call, or for
-    EXPECTED_SECONDS after its address was given to somebody. An OSError means that the port cannot be had.
+    EXPECTED_SECONDS after its address was given to somebody. An OSError means that the port cannot be opened.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""Who may push: the platform's temporary AWS keys, and the registry's tokens that ECR gives for them.
+"""Authorization for pushes: the platform's temporary AWS keys, and the registry tokens that ECR gives for them.
 
-Both name their kind and are sealed with a key of the database, so none is stored. Signatures of AWS
-requests are not checked: the session token in them is. Source: BioT API 2.4.2 (keys live one hour), and the API
+Both contain their kind and are signed with a key of the database, so they need not be stored. Signatures of AWS
+requests are not checked, but the session token in them is. Source: BioT API 2.4.2 (keys live one hour), and the API
 reference of Amazon ECR, GetAuthorizationToken (tokens live twelve).
 """
 
@@ -27,7 +27,7 @@ USER = "AWS"
 
 
 class EcrError(Exception):
-    """An error response of ECR, an exception of this name."""
+    """An error response of ECR, with the name of its exception."""
 
     def __init__(self, name: str, message: str) -> None:
         super().__init__(f"{name}: {message}")
@@ -45,7 +45,7 @@ class Keys(NamedTuple):
 
 
 class Ecr:
-    """Gives out keys and tokens, and knows its own again."""
+    """Issues keys and tokens, and verifies them."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -82,7 +82,7 @@ class Ecr:
             raise RegistryError(403, "DENIED", EXPIRED)
 
     def end_all(self) -> None:
-        """Let the time of every key and token given so far be over."""
+        """Expire every key and token issued so far."""
         self._store.set_fact("image tokens ended", repr(time.time()))
 
     def _issue(self, kind: str, seconds: float) -> tuple[str, float]:
@@ -91,11 +91,11 @@ class Ecr:
         return f"{text}.{self._seal(text)}", now + seconds
 
     def _state(self, kind: str, token: str) -> bool | None:
-        """Return whether a token is still valid; None when this platform has not issued it."""
+        """Return whether a token is still valid; None if this platform has not issued it."""
         text, _, seal = token.rpartition(".")
         if not text.startswith(f"{kind}.") or not hmac.compare_digest(seal.encode(), self._seal(text).encode()):
             return None
-        # The seconds have a fraction, hence a full stop of their own.
+        # The seconds have a fraction, and so contain a full stop too.
         issued, expires = ".".join(text.split(".")[1:3]), ".".join(text.split(".")[3:5])
         ended = self._store.fact("image tokens ended")
         return float(expires) > time.time() and float(issued) > float(ended or 0)

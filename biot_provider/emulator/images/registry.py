@@ -1,8 +1,8 @@
-"""What an image registry keeps: blobs, manifests and tags of each repository, as files below one folder.
+"""The storage of an image registry: blobs, manifests and tags of each repository, as files below one folder.
 
-Content is streamed into files, never held whole. Each thing is there whole or not at all, for every process that
-shares the folder. A blob belongs to the repositories it was put or mounted into. Source: OCI distribution
-specification 1.1, and what ECR does where that leaves room.
+Content is streamed into files, never held in memory. Objects appear atomically for all processes that share the folder.
+A blob belongs to the repositories to which it was pushed or mounted. Source: OCI distribution specification 1.1, and
+what ECR does where that leaves room.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ INDEX_TYPES = (
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024
 """Bytes, as in the specification."""
 BLOB_GRACE_SECONDS = 13 * 3600.0
-"""Seconds that what nothing refers to is kept: a push puts blobs first and the manifest that names them last, and may
-take as long as its token lives, twelve hours."""
+"""Seconds that unreferenced objects are kept: a push sends blobs first and their manifest last, and may take as long
+as its token is valid, twelve hours."""
 
 _TAG = re.compile(r"\w[\w.-]{0,127}", re.ASCII)
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
@@ -58,7 +58,7 @@ class RegistryError(Exception):
 
 @dataclass(frozen=True)
 class Manifest:
-    """A manifest, byte by byte as it was put."""
+    """A manifest, byte for byte as it was pushed."""
 
     digest: str
     media_type: str
@@ -71,7 +71,7 @@ class Manifest:
 
     @property
     def references(self) -> list[str]:
-        """The digests it is made of: config and layers, or the manifests of an index."""
+        """The digests to which it refers: config and layers, or the manifests of an index."""
         document = self.document
         index = self.media_type in INDEX_TYPES
         parts = document["manifests"] if index else [document["config"], *document["layers"]]
@@ -79,9 +79,9 @@ class Manifest:
 
 
 class Registry:
-    """The store. Whatever cannot be done is a RegistryError.
+    """The store. Methods raise RegistryError.
 
-    Within `lock` nobody else puts or removes anything, in other processes neither.
+    Within `lock` nobody else stores or removes anything, in any process.
     """
 
     def __init__(self, folder: Path, lock: Callable[[], contextlib.AbstractContextManager[Any]]) -> None:
@@ -96,20 +96,20 @@ class Registry:
         return upload
 
     def append(self, upload: str, content: IO[bytes]) -> int:
-        """Put content into an upload, once: what comes later is dropped without a word, as ECR does. Gives its size."""
+        """Add the content of an upload, once: like ECR, silently drop any later content. Return the upload's size."""
         path = self._upload(upload)
         if path.stat().st_size == 0:
             with path.open("ab") as file:
                 try:
                     shutil.copyfileobj(content, file, 1 << 20)
                 except BaseException:
-                    # Half of what was to come is nothing: whoever tries again begins anew.
+                    # A partial upload is discarded: a retry starts again.
                     file.truncate(0)
                     raise
         return path.stat().st_size
 
     def finish_upload(self, repository: str, upload: str, digest: str, content: IO[bytes]) -> None:
-        """Put the last content and make the upload the blob of this digest."""
+        """Add the last content, and turn the upload into the blob with this digest."""
         folder, path = self._repository(repository), self._upload(upload)
         self.append(upload, content)
         with path.open("rb") as file:
@@ -123,7 +123,7 @@ class Registry:
             self._write(folder / "blobs" / _hex(digest), b"")
 
     def mount(self, repository: str, digest: str, source: str) -> bool:
-        """Link a blob of another repository; return whether it is there."""
+        """Link a blob of another repository; return whether it exists."""
         with self._lock(), contextlib.suppress(RegistryError):
             self.blob(source, digest)
             self._write(self._repository(repository) / "blobs" / _hex(digest), b"")
@@ -131,7 +131,7 @@ class Registry:
         return False
 
     def blob(self, repository: str, digest: str) -> Path:
-        """Return the file of a blob. Asking for it renews its time of grace."""
+        """Return the file of a blob, and renew its grace period."""
         if not _renewed(self._repository(repository) / "blobs" / _hex(digest)):
             raise RegistryError(404, "BLOB_UNKNOWN", f"no blob {digest} in {repository}")
         return self._blob(digest)
@@ -164,7 +164,7 @@ class Registry:
         return digest
 
     def manifest(self, repository: str, reference: str) -> Manifest:
-        """Return the manifest a tag or a digest names. Asking for it by its digest renews its time of grace."""
+        """Return the manifest of a tag or a digest; a digest renews its grace period."""
         folder = self._repository(repository)
         if reference.startswith("sha256:"):
             digest: str | None = reference
@@ -185,7 +185,7 @@ class Registry:
         return found
 
     def remove_tag(self, repository: str, tag: str) -> None:
-        """Take a tag away, within `lock`, and what nothing refers to any more, where its time of grace is over."""
+        """Remove a tag, within `lock`, and unreferenced objects whose grace period is over."""
         folder = self._repository(repository)
         (folder / "tags" / tag).unlink(missing_ok=True)
         used: set[str] = set()
@@ -203,7 +203,7 @@ class Registry:
         return Manifest(digest, media_type, self._blob(digest).read_bytes())
 
     def _held(self, folder: Path, digest: str) -> Iterator[Manifest]:
-        """Yield a manifest and, where it is an index, those below it."""
+        """Yield a manifest and, if it is an index, those below it."""
         with contextlib.suppress(FileNotFoundError):
             manifest = self._stored(folder, digest)
             yield manifest
@@ -216,7 +216,7 @@ class Registry:
         return (folder / "blobs" / name).exists() or (folder / "manifests" / name).exists()
 
     def _check_parts(self, folder: Path, manifest: Manifest) -> None:
-        """Refuse a manifest that is none, or one whose parts are not in the repository."""
+        """Refuse an invalid manifest, and one whose parts are not in the repository."""
         kind = "manifests" if manifest.media_type in INDEX_TYPES else "blobs"
         if manifest.media_type not in (*IMAGE_TYPES, *INDEX_TYPES):
             raise RegistryError(415, "MANIFEST_INVALID", f"{manifest.media_type!r} is no media type of a manifest")
@@ -256,7 +256,7 @@ def _hex(digest: str) -> str:
 
 
 def _renewed(link: Path) -> bool:
-    """Begin a time of grace anew; False where there is no such thing."""
+    """Renew the grace period of an object; return False if it does not exist."""
     try:
         os.utime(link)
     except FileNotFoundError:
@@ -265,7 +265,7 @@ def _renewed(link: Path) -> bool:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """Return what is in a folder, drafts apart; nothing where it is not there yet."""
+    """Return the entries of a folder, without unfinished ones; nothing if the folder is missing."""
     try:
         return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except FileNotFoundError:

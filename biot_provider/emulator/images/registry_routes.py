@@ -1,6 +1,4 @@
-"""The image registry over HTTP: what pushes and pulls images of the OCI distribution API 1.1, as ECR has it, and ECR's
-own login to it.
-"""
+"""The image registry over HTTP: pushes and pulls of the OCI distribution API 1.1, as in ECR, and ECR's login."""
 
 from __future__ import annotations
 
@@ -37,7 +35,7 @@ _CREDENTIAL = re.compile(r"AWS4-HMAC-SHA256 Credential=(\w+)/\d{8}/[\w-]+/ecr/aw
 
 
 class EcrApi:
-    """ECR's one operation that pushing needs. `registry_host` gives where the registry listens."""
+    """The one operation of ECR that a push needs. `registry_host` returns the registry's host and port."""
 
     def __init__(self, ecr: Ecr, registry_host: Callable[[], str]) -> None:
         self._ecr = ecr
@@ -64,7 +62,7 @@ class EcrApi:
 
 
 class RegistryApi:
-    """Blobs and manifests over HTTP. Every call needs a token of ECR."""
+    """Blobs and manifests over HTTP. Every call needs ECR's token."""
 
     def __init__(self, registry: Registry, ecr: Ecr, switches: Switches) -> None:
         self._registry = registry
@@ -72,7 +70,7 @@ class RegistryApi:
         self._switches = switches
 
     def routes(self) -> list[Route]:
-        """List the routes; those of GET answer HEAD too."""
+        """List the routes; those of GET also serve HEAD."""
         return [
             Route("GET", "/v2/", self._guarded(self._version)),
             Route("GET", f"{_REPOSITORY}/tags/list", self._guarded(self._tags)),
@@ -85,7 +83,7 @@ class RegistryApi:
         ]
 
     def _guarded(self, act: Callable[..., Response]) -> Callable[..., Response]:
-        """Let in who has a token, and respond to errors in the registry's own form."""
+        """Require a token, and respond to errors in the registry's format."""
 
         def answer(call: Call, **names: str) -> Response:
             try:
@@ -153,7 +151,7 @@ class RegistryApi:
         return _located(201, f"/v2/{repository}/manifests/{digest}", digest=digest)
 
     def _check_readable(self, repository: str) -> None:
-        """Refuse reading as the switch says: no document says whether the temporary keys allow it."""
+        """Refuse reading if the switch says so: it is not documented whether the temporary keys allow it."""
         if repository == REPOSITORY and self._switches.read().repository_reads == "forbidden":
             raise RegistryError(403, "DENIED", "not authorized to perform: ecr:BatchGetImage")
 
@@ -172,9 +170,9 @@ def _chunks(path: Path) -> Iterator[bytes]:
 def _located(
     status: int, location: str, *, digest: str | None = None, upload: str | None = None, end: int = 0
 ) -> Response:
-    """Return an empty response whose Location is where the upload or the stored content is."""
+    """Return an empty response with the Location of the upload or the stored content."""
     response = Response(status=status)
-    # As it is: a client may put another address before it than the one it was reached at.
+    # Relative: a client may resolve it against another address than the one that it used.
     response.autocorrect_location_header = False
     response.headers["Location"] = location
     if digest is not None:

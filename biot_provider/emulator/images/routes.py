@@ -21,10 +21,10 @@ _CREDENTIALS = "/settings/v2/plugins/docker-repository/temp-credentials"
 
 
 def routes(registry: Registry, ecr: Ecr, registry_host: Callable[[], str]) -> list[Route]:
-    """List the routes. `registry_host` gives where the registry listens."""
+    """List the routes. `registry_host` returns the registry's host and port."""
 
     def credentials(_call: Call) -> tuple[int, Any]:
-        # Whoever pushes begins here, so this is where the base images are made ready.
+        # Every push begins here, so this is where the base images are created.
         add_seeds(registry)
         keys = ecr.keys()
         return 200, {

@@ -1,4 +1,4 @@
-"""The base images of the embedded registry: tiny stand-ins for AWS's, with their layout and without their runtime.
+"""The base images of the embedded registry: tiny substitutes for AWS's, with their layout but without a runtime.
 
 The embedded platform runs no images, so nothing in them has to run.
 """
@@ -25,14 +25,14 @@ _SCRIPT = b"#!/bin/sh\necho 'a stand-in of the embedded platform: it runs no ima
 
 
 def add_seeds(registry: Registry) -> None:
-    """Put the base images where they are not yet."""
+    """Add the base images that are missing."""
     for (repository, tag), runtime in SEEDS.items():
         if tag not in registry.tags(repository):
             add_image(registry, tag, repository=repository, runtime=runtime)
 
 
 def add_image(registry: Registry, tag: str, *, repository: str = REPOSITORY, runtime: str = "provided") -> str:
-    """Put a tiny image for linux/amd64 under a tag; return its digest, which follows from tag and runtime."""
+    """Store a tiny image for linux/amd64 under a tag; return its digest, which follows from tag and runtime."""
     unpacked = _layer(runtime)
     layer = gzip.compress(unpacked, mtime=0)
     config = {

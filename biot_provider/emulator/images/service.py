@@ -1,7 +1,7 @@
-"""The images of plugins: what the platform asks of one, and what it does with it (BioT API 2.4.2, plugins).
+"""The images of plugins: the platform's requirements, and its ownership of images (BioT API 2.4.2, plugins).
 
-A tag must be in the platform's repository when a plugin names it. From then on the platform owns the image, and takes
-it away with the last plugin that uses it.
+A tag must be in the platform's repository when a plugin names it. From then on the platform owns the image, and deletes
+it with the last plugin that uses it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _LAYER_TYPES = (
 
 
 class Images:
-    """The platform's own repository as plugins see it."""
+    """The platform's own repository of plugin images."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
 
     def require(self, tag: str) -> None:
-        """Refuse a tag that is not there, and an image AWS Lambda would not take as a function of x86_64."""
+        """Refuse a missing tag, and an image that AWS Lambda would not accept for x86_64."""
         try:
             manifest = self._registry.manifest(REPOSITORY, tag)
         except RegistryError:
@@ -37,7 +37,7 @@ class Images:
         self._check(manifest)
 
     def remove(self, tag: str) -> None:
-        """Take an image away that no plugin uses any more; while the database is being written to by nobody else."""
+        """Delete an image that no plugin uses any more; the caller holds the database's write lock."""
         self._registry.remove_tag(REPOSITORY, tag)
 
     def tags(self) -> dict[str, str]:
@@ -45,7 +45,7 @@ class Images:
         return self._registry.tags(REPOSITORY)
 
     def add(self, tag: str) -> str:
-        """Put a tiny image under a tag, as if somebody had pushed it; return its digest."""
+        """Store a tiny image under a tag, as if somebody had pushed it; return its digest."""
         return add_image(self._registry, tag)
 
     def _check(self, manifest: Manifest) -> None:

@@ -1,8 +1,8 @@
-"""The routes of patients (after BioT API 2.4.2, organization), by which interceptions and notifications are shown.
+"""The routes of patients (after BioT API 2.4.2, organization), which trigger interceptions and notifications.
 
-Whoever has a valid token may use them. A call passes its PRE_REQUEST interceptors, is performed, then passes those of
-ADAPT_ENTITY for the entities in its response and those of POST_REQUEST. Listeners are notified of what was done,
-whatever became of the response. A plugin's own calls are intercepted only with the header `allow-interception`.
+Every caller with a valid token may use them. A call passes its PRE_REQUEST interceptors, is performed, then passes
+those of ADAPT_ENTITY for the entities in its response and those of POST_REQUEST. Listeners are notified of the change,
+regardless of the response. A plugin's own calls are intercepted only with the header `allow-interception`.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _NOT_SHOWN = ("host", "content-length", "connection")
 
 @dataclass(frozen=True)
 class Done:
-    """What an operation did: its response, and the change that listeners are notified of."""
+    """The result of an operation: its response, and the change of which listeners are notified."""
 
     status: int
     body: Any
     change: Callable[[float, float], Change] | None = None
 
     listed: bool = False
-    """Whether the body is a page of a search and not one entity."""
+    """Whether the body is a page of a search, and not one entity."""
 
     @property
     def entities(self) -> list[Any]:
@@ -53,7 +53,7 @@ class Done:
         return list(self.body["data"]) if self.listed else [self.body]
 
     def adapted(self, entities: list[Any]) -> Any:
-        """Return the response's body with these entities in place of its own."""
+        """Return the response's body with these entities instead."""
         if self.listed:
             return {**self.body, "data": entities}
         return entities[0] if entities else self.body
@@ -61,7 +61,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation: its method, its path below PATH, and what does it."""
+    """One operation: its method, its path below PATH, and the function that performs it."""
 
     method: str
     rest: str
@@ -69,11 +69,11 @@ class Operation:
 
     @property
     def api_id(self) -> str:
-        """As interceptions name it."""
+        """The API's id in interceptions."""
         return f"{self.method}{PATH}{self.rest}"
 
     def variables(self, path: str) -> dict[str, str] | None:
-        """Return the path's values for the placeholders; None when the path is another one."""
+        """Return the path's values for the placeholders; None if the path does not match."""
         segments, places = path.split("/"), f"{PATH}{self.rest}".split("/")
         if len(segments) != len(places):
             return None
@@ -144,7 +144,7 @@ class PatientsApi:
         return done.status, done.body
 
     def _do(self, intercepted: InterceptedCall) -> Done:
-        """Do what the request says by now, which an interceptor may have sent to another path."""
+        """Perform the request, which an interceptor may have changed to another path."""
         started = time.time()
         for operation in self._operations:
             variables = operation.variables(intercepted.request.path)

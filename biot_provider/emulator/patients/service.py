@@ -1,7 +1,7 @@
-"""Patients: the one API of the platform that is here to be intercepted and to send notifications.
+"""Patients: the only API of the platform that is emulated in order to be intercepted and to send notifications.
 
-A patient is what its callers say it is, and a few members of the platform's own. It follows the outline of BioT's API
-of patients (release 2.4.2, organization) and none of its rules about templates: any attribute may be stored.
+A patient has any attributes that callers send, and a few members that the platform sets. The API follows the outline of
+BioT's (release 2.4.2, organization), without its rules about templates.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Patient = dict[str, Any]
 
-SEARCHED = search.Kind(words=("_id", "_email"), dates=("_creationTime", "_lastModifiedTime"))
+SEARCHED = search.Searched(words=("_id", "_email"), dates=("_creationTime", "_lastModifiedTime"))
 _OWN = ("_id", "_ownerOrganization", "_template", "_creationTime", "_lastModifiedTime", "_enabled")
 """Members that the platform sets and no caller changes."""
 
@@ -56,7 +56,7 @@ class Patients:
             return _existing(db, patient_id)
 
     def search(self, request: Any) -> dict[str, Any]:
-        """Return the patients that fit a search request, one page of them. Raises ApiError."""
+        """Return one page of the patients that match a search request. Raises ApiError."""
         query = search.read_query(request, SEARCHED)
         with self._store.reading() as db:
             rows = db.execute("SELECT record FROM patients ORDER BY sequence DESC")
@@ -89,7 +89,7 @@ def _existing(db: sqlite3.Connection, patient_id: str) -> Patient:
 
 
 def _attributes(body: Any) -> Mapping[str, Any]:
-    """Return what a caller may set, without the platform's own members, which a response that is sent back holds."""
+    """Return the attributes that a caller may set, without the platform's members, which a resent response contains."""
     if not isinstance(body, dict):
         raise ApiError(400, "BAD_REQUEST", "the body must be a JSON object")
     if not isinstance(body.get("_email"), str | None):

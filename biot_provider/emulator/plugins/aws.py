@@ -1,4 +1,4 @@
-"""What AWS behind the platform refuses although the platform's own rules let it through.
+"""Checks of AWS behind the platform, for requests that the platform's own rules accept.
 
 The platform passes these on as 500 AWS_EXCEPTION. The limits are those of AWS Lambda and EventBridge.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_ENVIRONMENT = 4 * 1024
-"""Bytes of all variables together, the platform's own among them, measured as AWS does: as one JSON object."""
+"""Maximum bytes of all variables, including the platform's own, measured as AWS does: as one JSON object."""
 MAX_ZIP = 50 * 1024 * 1024
 MAX_UNZIPPED = 250 * 1024 * 1024
 
@@ -36,7 +36,7 @@ _PARAMETER = "InvalidParameterValueException"
 
 
 def check_function(record: Mapping[str, Any], variables: Mapping[str, str]) -> None:
-    """Refuse a function AWS would not take: its variables, its runtime and handler, its schedule."""
+    """Refuse a function that AWS would not accept because of its variables, runtime, handler or schedule."""
     for key in variables:
         if key in _RESERVED:
             raise aws(_PARAMETER, f"Environment variable key [{key}] is reserved")
@@ -55,7 +55,7 @@ def check_function(record: Mapping[str, Any], variables: Mapping[str, str]) -> N
 
 
 def check_code(content: bytes) -> None:
-    """Refuse what is no zip, an empty one, or one that is too big as it is or unpacked."""
+    """Refuse content that is not a zip, an empty zip, and one that is too big, zipped or unzipped."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()

@@ -1,7 +1,7 @@
-"""`cronSchedule`: what the API's own pattern lets through, and what AWS then still refuses.
+"""`cronSchedule`: the API's own pattern, and AWS's further checks.
 
-Six fields: minutes, hours, day of month, month, day of week, year. The pattern is the API's, letter for letter
-(BioT API 2.4.2, plugins). It lets hour 29 or day 39 through; AWS does not.
+Six fields: minutes, hours, day of month, month, day of week, year. The pattern is the API's, letter for letter (BioT
+API 2.4.2, plugins). It accepts hour 29 or day 39; AWS does not.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (1, 7), (1970, 2199))
 
 
 def accepted_by_platform(expression: str) -> bool:
-    """Return whether the whole expression fits the API's pattern."""
+    """Return whether the whole expression matches the API's pattern."""
     return _PATTERN.fullmatch(expression) is not None
 
 
 def accepted_by_aws(expression: str) -> bool:
-    """Return whether every number of an expression that fits the pattern is one AWS knows: no hour 29, no day 0."""
+    """Return whether AWS accepts every number of an expression that matches the pattern: no hour 29, no day 0."""
     fields = expression.split()
     if any(item.startswith("L-") for item in fields[4].split(",")):
         return False  # days before the last one: of a month, not of a week
@@ -64,7 +64,7 @@ def _field_fits(field: str, low: int, high: int) -> bool:
 
 
 def number_of(text: str) -> int | None:
-    """Return the number an end of a range stands for; none for `*`, `?`, `L`, `LW`."""
+    """Return the number for which an end of a range stands; None for `*`, `?`, `L`, `LW`."""
     if text in _MONTH_NAMES:
         return _MONTH_NAMES.index(text) + 1
     bare = text.rstrip("LW")

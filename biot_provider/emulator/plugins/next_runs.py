@@ -1,4 +1,4 @@
-"""When a `cronSchedule` fires next, in UTC, as AWS EventBridge reads it (EventBridge User Guide, cron expressions)."""
+"""The next times of a `cronSchedule`, in UTC, as in AWS EventBridge (EventBridge User Guide, cron expressions)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=1024)
 def next_runs(expression: str, after: datetime, count: int = 3) -> tuple[datetime, ...]:
-    """Return the first times later than `after`, in UTC; fewer, or none, where the schedule ends or is no schedule."""
+    """Return the first times later than `after`, in UTC; fewer, or none, if the schedule ends or is invalid."""
     if not accepted_by_platform(expression) or not accepted_by_aws(expression):
         return ()
     try:
         return tuple(islice((run for run in _runs(expression.split(), after.date()) if run > after), count))
     except (ValueError, TypeError):
-        return ()  # what the pattern lets through has more forms than AWS gives a meaning
+        return ()  # the pattern accepts more forms than have a meaning in AWS
 
 
 def _runs(fields: list[str], first: date) -> Iterator[datetime]:

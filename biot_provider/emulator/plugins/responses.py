@@ -1,4 +1,4 @@
-"""From a stored plugin to the JSON of the platform's response, as the switches choose."""
+"""Converts a stored plugin to the JSON of the platform's response, according to the switches."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 PREFIX = "Plugin-"
 FUNCTIONS = "/_functions/"
-"""Where the functions of plugins are served."""
+"""The path below which the functions of plugins are served."""
 IN_PROCESS = "http://embedded.invalid"
-"""The address of a platform that is on no port."""
+"""The address of a platform that is not served on a port."""
 DEFAULT_CORS: dict[str, list[str]] = {
     "allowOrigins": ["*"],
     "allowMethods": ["GET", "POST"],
@@ -58,17 +58,17 @@ def plugin_response(
 
 
 def shown_name(name: str, variant: PlatformVariant) -> str:
-    """Return the plugin's name as responses and searches spell it."""
+    """Return the plugin's name in the form of responses and searches."""
     return PREFIX + name if variant.names == "prefixed" else name
 
 
 def function_host(function_id: str) -> str:
-    """Return the function's address as it is stored; nobody can resolve it."""
+    """Return the function's stored address, which cannot be resolved."""
     return f"https://{function_id}.lambda-url.embedded.invalid/"
 
 
 def variables(record: Mapping[str, Any], base_url: str, *, system: bool) -> dict[str, str]:
-    """Return the custom variables, and the ones the platform adds when `system` is set."""
+    """Return the custom variables, and with `system` also those that the platform adds."""
     custom: dict[str, str] = dict(record["environmentVariables"])
     if not system:
         return custom
@@ -81,7 +81,7 @@ def variables(record: Mapping[str, Any], base_url: str, *, system: bool) -> dict
 
 
 def _endpoint_url(record: Mapping[str, Any], base_url: str) -> str:
-    """Return the function's URL: below the platform's address when the platform is served."""
+    """Return the function's URL, below the platform's address if the platform is served."""
     stored: str = record["endpointUrl"]
     if base_url == IN_PROCESS:
         return stored
@@ -90,12 +90,12 @@ def _endpoint_url(record: Mapping[str, Any], base_url: str) -> str:
 
 
 def stored_link_to_console(name: str) -> str:
-    """Return where a plugin is in the console of a platform that is on no port; nobody can resolve it."""
+    """Return the console's address of a plugin for a platform without a port, which cannot be resolved."""
     return f"https://console.embedded.invalid/lambda/home#/functions/{PREFIX}{name}"
 
 
 def _link_to_console(record: Mapping[str, Any], base_url: str) -> Any:
-    """Return where the plugin is in the console when the platform is served; what an edit has stored stays."""
+    """Return the console's address of a plugin if the platform is served; an edited value stays."""
     stored, name = record["linkToConsole"], record["name"]
     if base_url == IN_PROCESS or stored != stored_link_to_console(name):
         return stored
@@ -136,7 +136,7 @@ def _interception(
 
 
 def entity_of(api_id: str) -> str:
-    """Return the entity an API is about, read off its path: `POST/device/v2/devices` is about a device."""
+    """Return the entity of an API, derived from its path: `POST/device/v2/devices` is about a device."""
     segments = api_id.split("/")
     known = [_ENTITIES[segment] for segment in segments if segment in _ENTITIES]
     return known[-1] if known else segments[1 % len(segments)]

@@ -1,4 +1,4 @@
-"""The routes of plugins, and what the settings service says of itself (BioT API 2.4.2, settings)."""
+"""The routes of plugins, and of information about the settings service (BioT API 2.4.2, settings)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 BIOT_VERSION = "2.4.3"
 MAX_UPLOAD_BYTES = 64 * 1024 * 1024
-"""Of a request with code: more than AWS's limit for the zip, so that AWS's own refusal shows."""
+"""Maximum bytes of a request with code: above AWS's limit for the zip, so that AWS's refusal shows."""
 
 _PLUGINS = "/settings/v2/plugins"
 _PLUGIN = f"{_PLUGINS}/<name>"

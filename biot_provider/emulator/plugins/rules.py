@@ -1,4 +1,4 @@
-"""The attributes of a plugin: each one's rule and default, from which storing, PATCH and the response follow.
+"""The attributes of a plugin, with rules and defaults, from which storage, PATCH and responses follow.
 
 Rules that need the stored plugin (versions, package type) are in `service`. Source: BioT API 2.4.2, plugins.
 """
@@ -15,13 +15,13 @@ from .cron import accepted_by_platform
 
 RESERVED_PREFIX = "BIOT_"
 RESERVED_ORDER = 0
-"""A reserved interception order exists; which number it is, the API does not say. Orders start at 1, so 0 it is."""
+"""The reserved interception order. The API does not document the number; since orders start at 1, it is 0 here."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]+")
 
 
 def plugin_name(value: Any, path: str) -> str:
-    """Check a bare name: 57 characters, since the prefix and AWS's limit of 64 leave no more."""
+    """Check a bare name: at most 57 characters, because of the prefix and AWS's limit of 64."""
     name: str = text(1, 57)(value, path)
     if not _NAME.fullmatch(name):
         raise invalid(path, "must match [a-zA-Z0-9-_]+")
@@ -37,7 +37,7 @@ def cron_schedule(value: Any, path: str) -> str:
 
 
 def environment(value: Any, path: str) -> dict[str, str]:
-    """Check the custom variables: strings that are not empty, none with the platform's own prefix."""
+    """Check the custom variables: nonempty strings, without the platform's prefix."""
     if not isinstance(value, dict):
         raise invalid(path, "must be an object")
     for key, variable in value.items():
@@ -93,12 +93,12 @@ def notification(value: Any, path: str) -> dict[str, Any]:
 
 
 def subscriptions(value: Any, path: str) -> dict[str, Any]:
-    """Check what BioT calls the plugin for; return only the members that were sent."""
+    """Check the subscriptions; return only the members that were sent."""
     return members(value, path, _SUBSCRIPTIONS)
 
 
 def cors(value: Any, path: str) -> dict[str, Any]:
-    """Check what browsers may do; return only the lists that were sent."""
+    """Check the CORS settings; return only the lists that were sent."""
     return members(value, path, _CORS)
 
 
@@ -132,15 +132,15 @@ class Attribute:
 
     read: Reader
     default: Any = None
-    """What a plugin has when a creation does not send it."""
+    """The value if a creation does not send the attribute."""
     required: bool = False
     """Whether a creation must send it."""
     fixed: bool = False
     """Whether only a creation may send it."""
     null_clears: bool = False
-    """Whether a null in an update may mean "clear"; any other null counts as not sent."""
+    """Whether a null in an update may clear the attribute; any other null counts as not sent."""
     shown: bool = True
-    """Whether responses hold it."""
+    """Whether responses contain it."""
 
 
 ATTRIBUTES: dict[str, Attribute] = {
@@ -161,7 +161,7 @@ ATTRIBUTES: dict[str, Attribute] = {
     "imageTag": Attribute(text(0, 128), shown=False),
     "deploymentPackageType": Attribute(one_of("ZIP", "IMAGE"), default="ZIP", fixed=True),
 }
-"""By the name of the member, in the order in which the platform checks them."""
+"""The attributes by member name, in the order in which the platform checks them."""
 
 DEFAULTS = {name: attribute.default for name, attribute in ATTRIBUTES.items() if not attribute.required}
 
@@ -182,5 +182,5 @@ def read_change(config: Any) -> dict[str, Any]:
 
 
 def read_replacement(config: Any) -> dict[str, Any]:
-    """Check the config of a PUT as the old v1 API had it: the whole configuration, so a creation without a name."""
+    """Check the config of a PUT of the old v1 API: the whole configuration, like a creation without a name."""
     return members(config, "", _CHANGEABLE, required=_REQUIRED)

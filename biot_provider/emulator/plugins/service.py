@@ -1,14 +1,12 @@
 """The five operations on plugins: create, update, get, search, delete (BioT API 2.4.2, plugins).
 
-Each takes plain Python values and returns JSON or raises an ApiError. A write happens whole or not at all: its rules
-are checked inside the transaction that stores it.
+Each takes plain Python values and returns JSON or raises an ApiError. A write is atomic: its rules are checked inside
+the transaction that stores it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import secrets
 import string
 import uuid
@@ -18,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from ..access import service_users
 from ..access.permissions import POWERLESS_ROLE
 from ..http import search
-from ..http.errors import ApiError, invalid, not_found
+from ..http.errors import ApiError, invalid
 from ..subscriptions import subscribers
 from ..timestamps import iso
-from . import rules
+from . import records, rules
 from .aws import check_code, check_function
 from .responses import (
     IN_PROCESS,
@@ -40,15 +38,9 @@ if TYPE_CHECKING:
     from ..database import Store
     from ..images.service import Images
     from ..testing.switches import PlatformVariant, Switches
+    from .records import Record
 
-Record = dict[str, Any]
-
-_NO_SUBSCRIPTIONS: Mapping[str, Any] = {
-    "interceptionOrder": subscribers.DEFAULT_ORDER,
-    "interceptions": [],
-    "notifications": [],
-}
-_SEARCHED = search.Kind(
+_SEARCHED = search.Searched(
     words=("name", "displayName", "endpointUrl", "runtime", "handler", "enabledState", "deploymentPackageType"),
     numbers=("version", "timeout", "memorySize", "ephemeralStorage"),
     dates=("creationTime", "lastModifiedTime"),
@@ -56,7 +48,7 @@ _SEARCHED = search.Kind(
 
 
 class Plugins:
-    """What the platform does with plugins."""
+    """The platform's operations on plugins."""
 
     def __init__(self, store: Store, switches: Switches, images: Images) -> None:
         self._store = store
@@ -64,12 +56,12 @@ class Plugins:
         self._images = images
 
     def create(self, config: Any, code: bytes | None, base_url: str = IN_PROCESS) -> dict[str, Any]:
-        """Deploy a new plugin; without code the platform's seed. Names are unique."""
+        """Deploy a new plugin, without code the platform's seed. Names are unique."""
         variant = self._switches.read()
         sent = rules.read_new(config)
         record = _defaults(variant) | sent
         if sent.get("subscriptions"):
-            record["subscriptions"] = {**_NO_SUBSCRIPTIONS, **sent["subscriptions"]}
+            record["subscriptions"] = {**records.NO_SUBSCRIPTIONS, **sent["subscriptions"]}
         else:
             record["subscriptions"] = None
         if record["deploymentPackageType"] == "IMAGE":
@@ -81,7 +73,7 @@ class Plugins:
         now = iso(datetime.now(UTC))
         record |= _new_identity(record["name"]) | {"creationTime": now, "lastModifiedTime": now}
         with self._store.writing() as db:
-            if _find(db, record["name"]) is not None:
+            if records.find(db, record["name"]) is not None:
                 shown = shown_name(record["name"], variant)
                 message = f"Plugin with name [{shown}] already exists"
                 raise ApiError(409, "PLUGIN_EXISTS_BY_NAME", message, {"pluginName": shown})
@@ -89,13 +81,13 @@ class Plugins:
                 self._images.require(record["imageTag"])
             check_function(record, variables(record, base_url, system=True))
             _add_service_user(db, record)
-            _save(db, record, _store_code(db, code) if code is not None else None)
+            records.save(db, record, records.store_code(db, code) if code is not None else None)
             return _response(db, record, variant, base_url)
 
     def update(
         self, path_name: str, config: Any, code: bytes | None, base_url: str = IN_PROCESS, *, replace: bool = False
     ) -> dict[str, Any]:
-        """Change what was sent and keep the rest; with `replace` what was not sent goes back to its default."""
+        """Change the fields that were sent; with `replace` the others are reset to their defaults."""
         variant = self._switches.read()
         sent = rules.read_change(config)
         if replace:
@@ -107,7 +99,7 @@ class Plugins:
         elif variant.partial_subscriptions == "refused":
             _require_whole(sent["subscriptions"])
         with self._store.writing() as db:
-            record = _existing(db, path_name)
+            record = records.existing(db, path_name)
             _check_fit(record, sent, code)
             if "imageTag" in sent:
                 self._images.require(sent["imageTag"])
@@ -117,66 +109,66 @@ class Plugins:
                 record |= {
                     name: value for name, value in _defaults(variant).items() if not rules.ATTRIBUTES[name].fixed
                 }
-            for part, default in (("subscriptions", _NO_SUBSCRIPTIONS), ("cors", {})):
+            for part, default in (("subscriptions", records.NO_SUBSCRIPTIONS), ("cors", {})):
                 if part in sent:
                     sent[part] = {**(record[part] or default), **sent[part]}
             record |= sent
             record["lastModifiedTime"] = _after(record["lastModifiedTime"])
             check_function(record, variables(record, base_url, system=True))
-            digest = _store_code(db, code) if code is not None else None
-            _save(db, record, digest, subscribe=replace or "subscriptions" in sent)
+            digest = records.store_code(db, code) if code is not None else None
+            records.save(db, record, digest, subscribe=replace or "subscriptions" in sent)
             return _response(db, record, variant, base_url)
 
     def get(self, path_name: str, base_url: str = IN_PROCESS) -> dict[str, Any]:
         """Return one plugin, by its name with the prefix."""
         variant = self._switches.read()
         with self._store.reading() as db:
-            return _response(db, _existing(db, path_name), variant, base_url)
+            return _response(db, records.existing(db, path_name), variant, base_url)
 
     def delete(self, path_name: str) -> None:
-        """Take away the plugin, its service user, its subscriptions, its code, and its image if nobody else uses it."""
+        """Delete the plugin with its service user, subscriptions, code, and its image if no other plugin uses it."""
         with self._store.writing() as db:
-            record = _existing(db, path_name)
+            record = records.existing(db, path_name)
             name, owner = record["name"], record["serviceUserId"]
             db.execute("DELETE FROM plugins WHERE name = ?", (name,))
             service_users.remove(db, owner)
             subscribers.unsubscribe(db, name)
-            _drop_unused_code(db)
+            records.drop_unused_code(db)
         tag = record["imageTag"]
         if tag is None:
             return
-        # Files know no rollback: they go when the plugin is gone for sure, and while no other one can name them.
+        # Files have no rollback: delete them after the plugin, while no other plugin can refer to them.
         with self._store.writing() as db, contextlib.suppress(OSError):
-            if not _uses(db, tag):
+            if not records.uses(db, tag):
                 self._images.remove(tag)
 
     def search(self, request: Any, base_url: str = IN_PROCESS) -> dict[str, Any]:
-        """Return the plugins that fit a search request, one page of them."""
+        """Return one page of the plugins that match a search request."""
         variant = self._switches.read()
         query = search.read_query(request, _SEARCHED)
         with self._store.reading() as db:
             rows = db.execute("SELECT record FROM plugins ORDER BY sequence DESC")
-            records = [_record(row["record"]) for row in rows]
+            plugins = [records.read_record(row["record"]) for row in rows]
             places = subscribers.all_positions(db)
-        found = [plugin_response(record, places.get(record["name"], {}), variant, base_url) for record in records]
+        found = [plugin_response(record, places.get(record["name"], {}), variant, base_url) for record in plugins]
         return search.run(query, found)
 
     def edit(self, name: str, change: Callable[[Record], object]) -> None:
-        """Change what is stored of the plugin of this bare name, past every rule but that a response can show it."""
+        """Change the stored plugin of this bare name; the only rule is that a response can show the result."""
         with self._store.writing() as db:
-            record = _existing(db, PREFIX + name)
+            record = records.existing(db, PREFIX + name)
             modified = _after(record["lastModifiedTime"])
             change(record)
             record |= {"name": name, "lastModifiedTime": modified}
             try:
-                _save(db, record, None)
+                records.save(db, record, None)
                 _response(db, record, self._switches.read(), IN_PROCESS)
             except (KeyError, TypeError, AttributeError) as error:
                 message = f"plugin {name!r} cannot be stored so ({error!r}): a variant can show it"
                 raise ValueError(message) from None
 
     def code(self, name: str) -> bytes | None:
-        """Return the zip last sent for a plugin, by its bare name; None when the seed runs."""
+        """Return the zip last sent for a plugin, by its bare name; None if it runs the seed."""
         with self._store.reading() as db:
             row = db.execute(
                 "SELECT content FROM plugins JOIN code ON digest = code_digest WHERE name = ?", (name,)
@@ -184,9 +176,9 @@ class Plugins:
         return bytes(row["content"]) if row else None
 
     def age(self, path: str) -> float | None:
-        """Return the seconds since the plugin that a path ends with was last written; None without such a plugin."""
+        """Return the seconds since the last write of the plugin at the end of a path; None without such a plugin."""
         with self._store.reading() as db:
-            record = _find(db, path.rpartition("/")[2].removeprefix(PREFIX))
+            record = records.find(db, path.rpartition("/")[2].removeprefix(PREFIX))
         if record is None:
             return None
         return (datetime.now(UTC) - datetime.fromisoformat(record["lastModifiedTime"])).total_seconds()
@@ -196,13 +188,8 @@ def _defaults(variant: PlatformVariant) -> Record:
     return {**rules.DEFAULTS, "timeout": int(variant.default_timeout)}
 
 
-def _record(stored: str) -> Record:
-    """Return a stored plugin; what it was stored without, by an earlier version, has its default."""
-    return {**rules.DEFAULTS, **json.loads(stored)}
-
-
 def _new_identity(name: str) -> Record:
-    """Return what the platform assigns to a new plugin: addresses, and a service user."""
+    """Return the values that the platform assigns to a new plugin: addresses, and a service user."""
     function_id = "".join(secrets.choice(string.ascii_lowercase) for _ in range(32))
     return {
         "endpointUrl": function_host(function_id),
@@ -219,7 +206,7 @@ def _refuse_code(code: bytes | None) -> None:
 
 
 def _require_whole(sent: Mapping[str, Any]) -> None:
-    for member in _NO_SUBSCRIPTIONS:
+    for member in records.NO_SUBSCRIPTIONS:
         if member not in sent:
             raise invalid(f"subscriptions.{member}", "must not be null")
 
@@ -246,51 +233,8 @@ def _check_fit(record: Record, sent: Mapping[str, Any], code: bytes | None) -> N
         raise ApiError(400, name, f"Version [{requested}] must stay [{current}] without new code", details)
 
 
-def _find(db: sqlite3.Connection, name: str) -> Record | None:
-    row = db.execute("SELECT record FROM plugins WHERE name = ?", (name,)).fetchone()
-    return _record(row["record"]) if row else None
-
-
-def _existing(db: sqlite3.Connection, path_name: str) -> Record:
-    """Return the plugin a path names: only the name with the prefix finds it."""
-    record = _find(db, path_name.removeprefix(PREFIX)) if path_name.startswith(PREFIX) else None
-    if record is None:
-        raise not_found(path_name)
-    return record
-
-
-def _save(db: sqlite3.Connection, record: Record, digest: str | None, *, subscribe: bool = True) -> None:
-    """Write the record; a digest replaces the code, none keeps it; `subscribe` when its subscriptions were sent."""
-    name = record["name"]
-    db.execute(
-        "INSERT INTO plugins (name, record, code_digest) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET "
-        "record = excluded.record, code_digest = coalesce(excluded.code_digest, code_digest)",
-        (name, json.dumps(record), digest),
-    )
-    if subscribe:
-        subscribers.subscribe(db, name, record["subscriptions"] or _NO_SUBSCRIPTIONS)
-    if digest is not None:
-        _drop_unused_code(db)
-
-
-def _store_code(db: sqlite3.Connection, content: bytes) -> str:
-    digest = hashlib.sha256(content).hexdigest()
-    db.execute("INSERT OR IGNORE INTO code VALUES (?, ?)", (digest, content))
-    return digest
-
-
-def _drop_unused_code(db: sqlite3.Connection) -> None:
-    used = "SELECT code_digest FROM plugins WHERE code_digest IS NOT NULL"
-    db.execute(f"DELETE FROM code WHERE digest NOT IN ({used})")  # noqa: S608  (a constant)
-
-
-def _uses(db: sqlite3.Connection, tag: str) -> bool:
-    row = db.execute("SELECT 1 FROM plugins WHERE json_extract(record, '$.imageTag') = ?", (tag,)).fetchone()
-    return row is not None
-
-
 def _add_service_user(db: sqlite3.Connection, record: Record) -> None:
-    """Create the plugin's own service user: it can log in, and holds no permission on plugins."""
+    """Create the plugin's own service user, which can log in but has no permission on plugins."""
     user_id = service_users.insert(db, user_id=record["serviceUserId"], role=POWERLESS_ROLE, plugin=record["name"])
     service_users.add_key(db, user_id, secret_key=record["serviceUserSecretKey"])
 
@@ -300,5 +244,5 @@ def _response(db: sqlite3.Connection, record: Record, variant: PlatformVariant, 
 
 
 def _after(earlier: str) -> str:
-    """Return the current time, always later than that of the write before."""
+    """Return the current time, always later than that of the previous write."""
     return iso(max(datetime.now(UTC), datetime.fromisoformat(earlier) + timedelta(milliseconds=1)))

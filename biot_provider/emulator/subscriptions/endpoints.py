@@ -1,4 +1,4 @@
-"""Addresses of endpoints in somebody's own account: which can be called, and how they are named in what people read."""
+"""Addresses of endpoints in other accounts: which of them can be called, and the form in which people see them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 
 
 def endpoint_problem(endpoint: str) -> str | None:
-    """Return why an address cannot be called; the text quotes nothing of it."""
+    """Return why an address cannot be called; the text does not quote it."""
     url = _split(endpoint)
     if url is None:
         return "must be a URL"
@@ -16,7 +16,7 @@ def endpoint_problem(endpoint: str) -> str | None:
 
 
 def shown_endpoint(endpoint: str) -> str:
-    """Return an address without credentials, and without a query, which may hold a key."""
+    """Return an address without credentials, and without the query, which may contain a key."""
     url = _split(endpoint)
     if url is None:
         return "an endpoint that is no URL"
@@ -24,10 +24,10 @@ def shown_endpoint(endpoint: str) -> str:
 
 
 def _split(endpoint: str) -> SplitResult | None:
-    """Split an address; None when it is no URL."""
+    """Split an address; return None if it is not a URL."""
     try:
         url = urlsplit(endpoint)
-        # What stands for the port is looked at only when it is read.
+        # The library checks the port only when it is read.
         sound = url.scheme in ("http", "https") and url.hostname and url.port != 0
     except ValueError:
         return None

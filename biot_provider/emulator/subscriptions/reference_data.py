@@ -1,7 +1,7 @@
-"""What can be intercepted and what is notified: entities, their APIs and their actions (BioT API 2.4.3, settings).
+"""Reference data for interceptions and notifications: entities, their APIs and actions (BioT API 2.4.3, settings).
 
-Entities, actions and their pairs are those of the API's documents. Which APIs can be intercepted they show by a few
-examples only, so the list here is a choice; the same holds for the services that entities belong to.
+Entities, actions and their pairs come from the API's documents. These give only a few examples of APIs that can be
+intercepted, so the list here is a choice; the same holds for the services to which entities belong.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NOTIFIED: Mapping[str, tuple[str, ...]] = {
         "usage-session": f"{_OF_ANYTHING} _remotePause _remoteResume _remoteStart _remoteStop",
     }.items()
 }
-"""Each entity and the actions on it that are notified."""
+"""Each entity and its actions that have notifications."""
 ENTITIES = tuple(NOTIFIED)
 ACTIONS = tuple(
     sorted(
@@ -38,7 +38,7 @@ ACTIONS = tuple(
         | {"_list", "_operate", "_read", "_manage", "_assign", "_monitor", "_view", "_resendInvitation"}
     )
 )
-"""Every action the API knows, notified or not."""
+"""Every action of the API, with or without notifications."""
 
 _COLLECTIONS = {
     "caregiver": "/organization/v1/users/caregivers",
@@ -50,7 +50,7 @@ _ON_DEVICES = ("device", "command", "device-alert", "usage-session")
 
 
 def interception_configurations() -> list[dict[str, Any]]:
-    """Return what can be intercepted: APIs, and for ADAPT_ENTITY entities, in rows without an API."""
+    """Return the APIs that can be intercepted, and for ADAPT_ENTITY, entities in rows without an API."""
     rows = [
         {"entityTypeName": entity, "servicePrefix": prefix(entity), "apiId": method + path + rest}
         for entity, path in _COLLECTIONS.items()
@@ -67,7 +67,7 @@ def interception_configurations() -> list[dict[str, Any]]:
 
 
 def is_configured(api_id: str) -> bool:
-    """Return whether the API can be intercepted; a value may stand for a placeholder."""
+    """Return whether the API can be intercepted; it may have values in place of placeholders."""
     return any(_fits(api_id, row["apiId"]) for row in interception_configurations() if row["apiId"])
 
 

@@ -1,6 +1,4 @@
-"""The routes of reference data: what can be intercepted, which actions are notified, which entities there are (BioT API
-2.4.3, settings).
-"""
+"""The routes of reference data: possible interceptions, actions with notifications, and entities (BioT API 2.4.3)."""
 
 from __future__ import annotations
 
@@ -15,9 +13,9 @@ if TYPE_CHECKING:
     from ..http.routes import Call
     from ..testing.switches import Switches
 
-_CONFIGURATIONS = search.Kind(words=("apiId", "entityTypeName", "servicePrefix"))
-_TEMPLATES = search.Kind(words=("name", "displayName", "entityTypeName"))
-_ENTITY_TYPES = search.Kind(words=("name", "displayName"))
+_CONFIGURATIONS = search.Searched(words=("apiId", "entityTypeName", "servicePrefix"))
+_TEMPLATES = search.Searched(words=("name", "displayName", "entityTypeName"))
+_ENTITY_TYPES = search.Searched(words=("name", "displayName"))
 
 
 def routes(switches: Switches) -> list[Route]:
@@ -82,6 +80,6 @@ def routes(switches: Switches) -> list[Route]:
 
 
 def _action_names(switches: Switches) -> dict[str, str]:
-    """Return how responses spell each action, which the switch `action_names` chooses."""
+    """Return each action's spelling in responses, according to the switch `action_names`."""
     upper = switches.read().action_names == "upper"
     return {action: reference_data.upper(action) if upper else action for action in reference_data.ACTIONS}

@@ -1,4 +1,4 @@
-"""The routes of subscriptions of endpoints in somebody's own account (BioT API 2.4.3, dispatcher)."""
+"""The routes of subscriptions of endpoints in other accounts (BioT API 2.4.3, dispatcher)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Endpoints in somebody's own account that the platform calls: interceptions and notifications (BioT API 2.4.3,
 dispatcher).
 
-A subscription is its parts, the id serves only to show it. Subscribing an interception once more sets its order and
-nothing else; what is not there is unsubscribed with success as an interception, with a 404 as a notification.
+A subscription is identified by its parts; the id is only informative. Subscribing an interception again only sets its
+order; unsubscribing a missing one succeeds for an interception, and is a 404 for a notification.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from ..http.readers import Reader
     from ..testing.switches import PlatformVariant, Switches
 
-_INTERCEPTIONS = search.Kind(
+_INTERCEPTIONS = search.Searched(
     words=("id", "type", "apiId", "entityName", "endpoint"),
     numbers=("executionOrder",),
     dates=("creationTime", "lastModifiedTime"),
 )
-_NOTIFICATIONS = search.Kind(
+_NOTIFICATIONS = search.Searched(
     words=("id", "actionName", "entityTypeName", "endpoint", "templateName"), sorted_by=("actionName", "entityTypeName")
 )
 _API_ID = re.compile(r"[A-Z]+(/[^/\s]+)+")
@@ -47,14 +47,14 @@ _Parts = tuple[Any, ...]
 
 
 class Subscriptions:
-    """What the platform does with endpoints."""
+    """The platform's operations on subscriptions of endpoints."""
 
     def __init__(self, store: Store, switches: Switches) -> None:
         self._store = store
         self._switches = switches
 
     def intercept(self, body: Any) -> dict[str, Any]:
-        """Subscribe an interception, or set the order of the one that there is."""
+        """Subscribe an interception, or set the order of the existing one."""
         variant = self._switches.read()
         sent = _read_interception(body)
         _check_interception(sent, variant)
@@ -69,7 +69,7 @@ class Subscriptions:
             else:
                 known = json.loads(found["record"])
                 position = found["position"]
-                # Out of the way of its new place.
+                # Free its old place first.
                 db.execute("DELETE FROM interceptors WHERE sequence = ?", (found["sequence"],))
             position = position if order is None else order
             record = known | {name: sent.get(name) for name in ("apiId", "entityName", "pathFilters")}
@@ -83,13 +83,13 @@ class Subscriptions:
             return _interception(_find_interception(db, parts), variant)
 
     def stop_intercepting(self, body: Any) -> None:
-        """Unsubscribe an interception; one that is not there is unsubscribed."""
+        """Unsubscribe an interception; a missing one is a success."""
         parts = _parts(_read_interception(body))
         with self._store.writing() as db:
             db.execute(f"DELETE FROM interceptors WHERE {_SAME_INTERCEPTION}", parts)  # noqa: S608  (a constant)
 
     def search_interceptions(self, request: Any) -> dict[str, Any]:
-        """Return the endpoints' interceptions that fit a search request, one page of them."""
+        """Return one page of the endpoints' interceptions that match a search request."""
         variant = self._switches.read()
         query = search.read_query(request, _INTERCEPTIONS)
         with self._store.reading() as db:
@@ -105,7 +105,7 @@ class Subscriptions:
             row = _find_notification(db, parts)
             if row is not None and variant.repeated_notifications != "accepted":
                 status = 409 if variant.repeated_notifications == "conflict" else 400
-                # The API names no code for it: a client must not lean on this one.
+                # The API documents no code for this, so clients must not rely on it.
                 raise ApiError(status, "SUBSCRIBER_ALREADY_EXISTS", "There is such a subscription", _members(parts))
             if row is None:
                 db.execute(
@@ -116,7 +116,7 @@ class Subscriptions:
             return _notification(row, variant)
 
     def stop_notifying(self, body: Any) -> None:
-        """Unsubscribe from a notification; refused where there is no such subscription."""
+        """Unsubscribe from a notification; refused if there is no such subscription."""
         parts = _read_notification(body)
         with self._store.writing() as db:
             if _find_notification(db, parts) is None:
@@ -124,7 +124,7 @@ class Subscriptions:
             db.execute(f"DELETE FROM listeners WHERE {_SAME_NOTIFICATION}", parts)  # noqa: S608  (a constant)
 
     def search_notifications(self, request: Any) -> dict[str, Any]:
-        """Return the endpoints' notifications that fit a search request, one page of them."""
+        """Return one page of the endpoints' notifications that match a search request."""
         variant = self._switches.read()
         query = search.read_query(request, _NOTIFICATIONS)
         with self._store.reading() as db:
@@ -133,7 +133,7 @@ class Subscriptions:
 
 
 def _read_interception(body: Any) -> dict[str, Any]:
-    """Return the members of a request, among them what it hooks into: an API, or an entity."""
+    """Return the members of a request, including its target: an API, or an entity."""
     sent = members(body, "", _INTERCEPTION_FIELDS, required=("type", "endpoint"), whole="body")
     needed = "entityName" if sent["type"] == "ADAPT_ENTITY" else "apiId"
     if not sent.get(needed):
@@ -142,7 +142,7 @@ def _read_interception(body: Any) -> dict[str, Any]:
 
 
 def _check_interception(sent: Mapping[str, Any], variant: PlatformVariant) -> None:
-    """Refuse what cannot be intercepted."""
+    """Refuse a target that cannot be intercepted."""
     closed = variant.reference_data == "closed"
     if closed and sent.get("entityName"):
         _check_entity(sent["entityName"])
@@ -166,7 +166,7 @@ def _read_notification(body: Any) -> _Parts:
 
 
 def _check_notification(parts: _Parts, variant: PlatformVariant) -> None:
-    """Refuse what has no notification."""
+    """Refuse an entity or action without notifications."""
     entity, action = parts[:2]
     _check_entity(entity)
     valid = reference_data.NOTIFIED[entity] if variant.reference_data == "closed" else reference_data.ACTIONS

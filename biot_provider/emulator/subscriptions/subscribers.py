@@ -1,9 +1,9 @@
-"""Whom the platform calls, and in which order: hosted plugins and endpoints in somebody's own account.
+"""The subscribers that the platform calls, and their order: hosted plugins and endpoints in other accounts.
 
-The effective order of interceptions is unique for each API, and hosted plugins and endpoints share it; the newcomer
-gets the place it asks for. What one asks for is its order; what it has is its position. Taking a place that is taken
-moves the one who was there up by one, and so on up the chain: one deployment can so move another's interception
-(BioT API 2.4.2, dispatcher).
+The effective order of interceptions is unique for each API, across hosted plugins and endpoints; a new interception
+gets the place that it requests. The requested place is called its order, the actual place its position. An interception
+whose place is taken moves up by one, and so on up the chain: one deployment can so move another's interception (BioT
+API 2.4.2, dispatcher).
 """
 
 from __future__ import annotations
@@ -19,25 +19,26 @@ if TYPE_CHECKING:
 DEFAULT_ORDER = 1
 
 Position = dict[tuple[str, str], int]
-"""(type, API or entity) -> the place the plugin has there."""
+"""(type, API or entity) -> the plugin's place there."""
 
 
 @dataclass(frozen=True)
 class Subscriber:
-    """One that the platform calls: a hosted plugin, by its bare name, or an endpoint in somebody's own account."""
+    """A hosted plugin, by its bare name, or an endpoint in another account, that the platform calls."""
 
     plugin: str | None
     endpoint: str | None
     path_filters: Mapping[str, str]
-    """Placeholder of the API -> the only value it is called for."""
+    """Placeholder of the API -> the only value for which the subscriber is called."""
     position: int
 
 
 def interceptors(db: sqlite3.Connection, kind: str, target: str) -> list[Subscriber]:
-    """Return who intercepts an API (PRE_REQUEST, POST_REQUEST) or an entity (ADAPT_ENTITY), in the order of the calls.
+    """Return the interceptors of an API (PRE_REQUEST, POST_REQUEST) or an entity (ADAPT_ENTITY), in the order of calls.
 
     `target` is the API with its placeholders, `PATCH/organization/v1/users/patients/{id}` for example, or the entity.
-    One that named a value in place of a placeholder comes with that value as a filter. Disabled plugins are left out.
+    An interception with a value in place of a placeholder is returned with that value as a filter. Disabled plugins are
+    left out.
     """
     off = _disabled(db)
     found = []
@@ -77,10 +78,10 @@ def key_of(interception: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def subscribe(db: sqlite3.Connection, plugin: str, subscriptions: Mapping[str, Any]) -> None:
-    """Give the plugin exactly these interceptions, moving others up where it takes their place."""
+    """Give the plugin exactly these interceptions, moving others up if it takes their place."""
     unsubscribe(db, plugin)
     default = subscriptions["interceptionOrder"]
-    # Of two that hook into the same, the later one counts.
+    # Of two with the same target, the later one counts.
     for (kind, target), order in {
         key_of(item): item.get("order", default) for item in subscriptions["interceptions"]
     }.items():
@@ -92,7 +93,7 @@ def subscribe(db: sqlite3.Connection, plugin: str, subscriptions: Mapping[str, A
 
 
 def unsubscribe(db: sqlite3.Connection, plugin: str) -> None:
-    """Take the plugin out everywhere; the places it had stay empty."""
+    """Remove all subscriptions of the plugin; its places stay empty."""
     db.execute("DELETE FROM interceptors WHERE plugin = ?", (plugin,))
 
 
@@ -103,7 +104,7 @@ def positions(db: sqlite3.Connection, plugin: str) -> Position:
 
 
 def all_positions(db: sqlite3.Connection) -> dict[str, Position]:
-    """Return the positions of every plugin that has any, by its name."""
+    """Return the positions of every plugin that has any, by name."""
     found: dict[str, Position] = {}
     for row in db.execute("SELECT plugin, type, target, position FROM interceptors WHERE plugin IS NOT NULL"):
         found.setdefault(row["plugin"], {})[row["type"], row["target"]] = row["position"]
@@ -111,7 +112,7 @@ def all_positions(db: sqlite3.Connection) -> dict[str, Position]:
 
 
 def make_room(db: sqlite3.Connection, kind: str, target: str, position: int) -> None:
-    """Free one place: of those who stand there and next to it without a gap, everyone moves up by one."""
+    """Free one place: the interceptions at that place and directly after it, without a gap, move up by one."""
     rows = db.execute(
         "SELECT sequence, position FROM interceptors WHERE type = ? AND target = ? AND position >= ? ORDER BY position",
         (kind, target, position),
@@ -123,7 +124,7 @@ def make_room(db: sqlite3.Connection, kind: str, target: str, position: int) -> 
 
 
 def _filters(row: sqlite3.Row, target: str) -> dict[str, str] | None:
-    """Return the values of placeholders that an interception is limited to; None when it is for another target."""
+    """Return the values of placeholders to which an interception is limited; None if it has another target."""
     theirs, ours = row["target"].split("/"), target.split("/")
     if len(theirs) != len(ours):
         return None

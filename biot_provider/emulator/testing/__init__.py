@@ -1,1 +1,1 @@
-"""What tests order: faults, altered responses, edits, and the log of requests."""
+"""Tools for tests: faults, changed responses, edits, and the log of requests."""

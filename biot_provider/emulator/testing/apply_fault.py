@@ -1,4 +1,4 @@
-"""What a fault does to a response: replace it, or cut the connection."""
+"""Applies a fault to a response: replaces it, or cuts the connection."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def fault_response(fault: Fault, service: str, trace_id: str) -> Response | None:
-    """Return the fault's own response; None when it has no status."""
+    """Return the fault's own response; None if it has no status."""
     if fault.status is None:
         return None
     if fault.code is not None:
@@ -37,7 +37,7 @@ def fault_response(fault: Fault, service: str, trace_id: str) -> Response | None
 
 
 def cut(how: str, response: Response | None, environ: WSGIEnvironment, *, acted: bool) -> NoReturn:
-    """Leave the caller without a whole response; `kill` ends this very process."""
+    """Leave the caller without a complete response; `kill` ends this very process."""
     if how == "kill":
         os.kill(os.getpid(), signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
     loss = ConnectionCut(how, acted=acted)

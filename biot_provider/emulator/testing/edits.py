@@ -1,6 +1,6 @@
-"""What a person in the Console, an operator, or a newer release may do to what is stored: no rule is checked.
+"""Changes of stored records, as a person in the Console, an operator, or a newer release may make: without rules.
 
-Beside `variants`, which change what is shown: an edit stays, and later writes meet it.
+Unlike `variants`, which change responses, an edit stays, and later writes find it.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ _TABLES: dict[str, tuple[str, str, dict[str, str]]] = {
         {"type": "type", "endpoint": "endpoint", "executionOrder": "position"},
     ),
 }
-"""Each kind beside plugins: its table, its id, and the columns of the members that can be edited."""
+"""For each kind except plugins: its table, its id, and the columns of the members that can be edited."""
 
 
 class Edits:
-    """Changes of what is stored, as if by hand. A ValueError says what cannot be edited or is not there."""
+    """Changes of stored records, as if by hand. Methods raise ValueError for anything missing or not editable."""
 
     def __init__(self, store: Store, plugins: Plugins, identity: Identity) -> None:
         self._store = store
@@ -62,13 +62,13 @@ class Edits:
         self._identity = identity
 
     def stored(self) -> dict[str, dict[str, Any]]:
-        """Return every plugin by its bare name as it is stored, which no switch and no variant changes."""
+        """Return every plugin by its bare name as stored, without the effect of switches and variants."""
         with self._store.reading() as db:
             rows = db.execute("SELECT name, record FROM plugins ORDER BY sequence").fetchall()
         return {row["name"]: json.loads(row["record"]) for row in rows}
 
     def change(self, kind: str, which: str, at: At, value: Any = None, *, missing: bool = False) -> None:
-        """Store something else, for example `change("plugin", "guard", "cors.allowMethods[+]", "OPTIONS")`.
+        """Store another value, for example `change("plugin", "guard", "cors.allowMethods[+]", "OPTIONS")`.
 
         `which` is a plugin's bare name, or the id of a service user, an interception or a notification. A plugin has
         the members of a request, and `creationTime`, `endpointUrl`, `deploymentPackageType` and the like; the others
@@ -83,7 +83,7 @@ class Edits:
             return
 
         def edit(record: dict[str, Any]) -> None:
-            # What a response shows where nothing is stored can be edited too.
+            # Members that a response shows without a stored value can be edited too.
             if steps[:1] == ("cors",) and steps[1:]:
                 stored = DEFAULT_CORS | (record["cors"] or {})
                 record["cors"] = {name: list(values) for name, values in stored.items()}
@@ -109,7 +109,7 @@ class Edits:
         return version
 
     def remake(self, name: str, code: bytes | None = None, **config: Any) -> None:
-        """Delete the plugin and make one of its name by hand: no stamp, and created a second later at the least.
+        """Delete the plugin and create one of its name by hand: without a stamp, and created at least a second later.
 
         `config` is that of a creation: `deploymentPackageType="IMAGE", imageTag=...` makes it one of an image.
         """
@@ -122,7 +122,7 @@ class Edits:
             self.change(PLUGIN, name, "creationTime", iso(first))
 
     def delete(self, kind: str, which: str) -> None:
-        """Take away a plugin, a service user or a subscription."""
+        """Delete a plugin, a service user or a subscription."""
         with _found():
             if kind == PLUGIN:
                 self._plugins.delete(PREFIX + which)

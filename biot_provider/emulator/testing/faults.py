@@ -1,7 +1,7 @@
-"""Injected faults: responses the network, a gateway or AWS might give, kept in the database until they are used up.
+"""Injected faults: failures of the network, a gateway or AWS, kept in the database until they are used up.
 
-A fault says which requests it hits (`method`, `path`, `skip`, `times`, `settling`), when it applies (before the
-platform acts, or after it has committed) and what the caller gets: the fault's response, a late one, or none.
+A fault defines the requests that it hits (`method`, `path`, `skip`, `times`, `settling`), when it applies (before the
+platform acts, or after it has committed) and what the caller gets: the fault's response, a late response, or none.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from ..database import Store
 
 EXPIRED = "Your authorization token has expired. Reauthenticate and try again."
-"""What the image registry says with a 403, as ECR does."""
+"""The message of the image registry with a 403, as from ECR."""
 Cut = Literal["reset-before", "reset-during", "reset-after", "truncated", "hang", "kill"]
 
 
 class ConnectionCut(Exception):  # noqa: N818  (what happened, not a fault of the program)
-    """The caller of an in-process platform gets no whole response: a fault cut the connection.
+    """The caller of an in-process platform gets no complete response: a fault cut the connection.
 
-    `cut` is a Cut other than "kill"; `acted` says whether the platform had committed. The HTTP server turns it
-    into what a socket does; a caller in the same process maps it to what its client raises for a lost connection
-    ("hang": for a timeout). The answer that was cut is in `status`, `headers` and `body`.
+    `cut` is a Cut other than "kill"; `acted` says whether the platform had committed. The HTTP server does the same to
+    its socket; a caller in the same process converts it to its client's error for a lost connection ("hang": for a
+    timeout). The response that was cut is in `status`, `headers` and `body`.
     """
 
     def __init__(self, cut: str, *, acted: bool) -> None:
@@ -45,19 +45,19 @@ class ConnectionCut(Exception):  # noqa: N818  (what happened, not a fault of th
 
 @dataclass(frozen=True, config=STRICT)
 class Fault:
-    """One fault. What is not given does not matter."""
+    """One fault. Members that are not given have no effect."""
 
     kind: str | None = None
-    """A ready-made one of KINDS; members given beside it win."""
+    """One of the predefined KINDS; other given members override its members."""
     method: str | None = None
     path: RegularExpression = ""
-    """Searched in the path."""
+    """A pattern to search in the path."""
     skip: int = 0
-    """Fitting requests to let through first."""
+    """The number of matching requests to let pass first."""
     times: int | None = 1
-    """Fitting requests to hit; None: all from then on."""
+    """The number of matching requests to hit; None: all from then on."""
     settling: float | None = None
-    """Fits only when the plugin the path names was written less than so many seconds ago."""
+    """Matches only if the plugin in the path was written less than so many seconds ago."""
     when: Literal["before", "after"] = "before"
     """`before` the platform acts, or `after` it has committed."""
     status: Annotated[int | None, Field(ge=200, le=599)] = None
@@ -123,7 +123,7 @@ class Faults:
         self.clear = self._table.clear
 
     def add(self, kind: str | None = None, **members: Any) -> int:
-        """Order a fault, for example `add("gateway-timeout", method="POST", path="/plugins")`; return its id."""
+        """Add a fault, for example `add("gateway-timeout", method="POST", path="/plugins")`; return its id."""
         if kind is not None and kind not in KINDS:
             message = f"unknown fault {kind!r}: there are {', '.join(KINDS)}"
             raise ValueError(message)

@@ -1,4 +1,4 @@
-"""Paths into JSON, and the change of what stands at their end.
+"""Paths into JSON, and changes of the values at their end.
 
 `cors.allowMethods[0]` names one element, `[*]` each element, `*` each member, `[+]` one element more behind the last.
 A list of steps is the same without the dots: `["environmentVariables", "A.B"]`, `["secretKeys", 0, "id"]`.
@@ -40,7 +40,7 @@ def parse(at: At) -> tuple[Step, ...]:
 
 
 def change(value: Any, steps: tuple[Step, ...], new: Any, *, missing: bool = False) -> bool:
-    """Put something else at the end of the steps, or take away what is there; whether there was such a place.
+    """Replace or remove the value at the end of the steps; return whether the place existed.
 
     A member that a map lacks is added; an element that a list lacks is not.
     """
@@ -64,7 +64,7 @@ def change(value: Any, steps: tuple[Step, ...], new: Any, *, missing: bool = Fal
 
 
 def _inside(value: Any, step: Step) -> list[Any]:
-    """Return the keys of a container that a step names and that are there."""
+    """Return the existing keys of a container that a step matches."""
     if isinstance(value, dict):
         return list(value) if step == EACH_MEMBER else [name for name in [step] if name in value]
     if isinstance(value, list):

@@ -12,18 +12,18 @@ if TYPE_CHECKING:
     from ..database import Store
 
 MAX_ENTRIES = 2000
-"""Entries kept; older ones go."""
+"""Maximum entries; older ones are deleted."""
 MAX_ENTRY_CHARACTERS = 1 << 16
-"""Characters of an entry; what a caller has sent is left out of a longer one."""
+"""Maximum characters of an entry; a longer one is stored without the caller's data."""
 MAX_PATH_CHARACTERS = 2000
-"""Characters of a path or a query."""
+"""Maximum characters of a path or a query."""
 REDACTED = "[redacted]"
 LEFT_OUT = "[left out: too long]"
 SECRET_MEMBERS = ("secretKey", "password", "refreshToken")
-"""Members of JSON bodies that are not kept."""
+"""Members of JSON bodies whose values are not stored."""
 
 _CREDENTIALS = re.compile(r"(://|%3A%2F%2F)(?:(?!%2F)[^/?#\s\"])*(@|%40)", re.IGNORECASE)
-"""In an address, which may stand in a query."""
+"""Credentials in an address, which may be part of a query."""
 
 
 class RequestLog:
@@ -51,7 +51,7 @@ class RequestLog:
         return [{"id": row["id"], **json.loads(row["entry"])} for row in rows]
 
     def latest(self, count: int) -> list[dict[str, Any]]:
-        """Return the last entries, newest first, without what the callers have sent."""
+        """Return the last entries, newest first, without the callers' data."""
         shown = ("time", "method", "path", "status", "code", "fault", "traceId")
         with self._store.reading() as db:
             rows = db.execute("SELECT id, entry FROM requests ORDER BY id DESC LIMIT ?", (count,)).fetchall()
@@ -59,25 +59,25 @@ class RequestLog:
         return [{"id": row_id, **{name: entry.get(name) for name in shown}} for row_id, entry in entries]
 
     def clear(self) -> None:
-        """Forget every request so far."""
+        """Delete all entries."""
         with self._store.writing() as db:
             db.execute("DELETE FROM requests")
 
 
 def without_secrets(body: Any) -> Any:
-    """Return the JSON body with its members' names and without the secret ones' values."""
+    """Return the JSON body with the names of all members, but without the values of secret ones."""
     if not isinstance(body, dict):
         return body
     return {name: REDACTED if _is_secret(name, value) else value for name, value in body.items()}
 
 
 def _is_secret(name: str, value: Any) -> bool:
-    # What is refused as an address may be one with a password in it that breaks it.
+    # An invalid address may be one that contains a password with special characters.
     return name in SECRET_MEMBERS or (name == "endpoint" and isinstance(value, str) and bool(endpoint_problem(value)))
 
 
 def redacted(config: Any) -> Any:
-    """Return the config with its variables' names and without their values."""
+    """Return the config with the names of its variables, but without their values."""
     if not isinstance(config, dict) or not config.get("environmentVariables"):
         return config
     variables = config["environmentVariables"]

@@ -1,6 +1,6 @@
-"""The emulator's own routes under `/_emulator/`: what tests turn and look at over HTTP.
+"""The emulator's own routes under `/_emulator/`, with which tests control and inspect it over HTTP.
 
-Loopback only, for whoever has the key of the file `control.key` and sends it in the header X-Emulator-Key.
+Loopback only, for callers that send the key from the file `control.key` in the header X-Emulator-Key.
 
 GET PUT DELETE  /_emulator/switches              PUT {"names": "prefixed"}
 GET POST DELETE /_emulator/faults                POST {"kind": "gateway-timeout", "method": "POST"}
@@ -50,7 +50,7 @@ Body = dict[str, Any]
 
 
 class Control:
-    """Answers the emulator's own routes."""
+    """Responds to the emulator's own routes."""
 
     def __init__(self, platform: Platform, key: ControlKey) -> None:
         self._platform = platform
@@ -86,7 +86,7 @@ class Control:
         self._routes = {(method, f"/_emulator/{path}"): act for method, path, act in routes}
 
     def respond(self, request: Request) -> Response:
-        """Respond to a request; one that makes no sense is a 400 that says why."""
+        """Respond to a request; an invalid one gets a 400 with the reason."""
         if request.remote_addr is not None and not ip_address(request.remote_addr).is_loopback:
             return json_response({"error": "loopback only"}, 403)
         if not self._is_open(request.path, request.headers.get(KEY_HEADER)):
@@ -151,7 +151,7 @@ class Control:
 
 
 def _then(act: Callable[[], object], show: Callable[[], Body]) -> Callable[[Body], Body]:
-    """Return a function that does something and then shows what there is."""
+    """Return a function that runs ``act`` and then returns the result of ``show``."""
 
     def both(_body: Body) -> Body:
         act()

@@ -1,4 +1,4 @@
-"""What faults and variants have in common: a strict specification, checked when it is given and kept as JSON."""
+"""The common part of faults and variants: a strict specification, checked when it is given and stored as JSON."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RegularExpression = Annotated[str, AfterValidator(_is_regular_expression)]
 
 
 def build(kind: type[Spec], members: dict[str, Any]) -> Spec:
-    """Build a specification, a strict dataclass of pydantic, from its members. A ValueError says what is wrong."""
+    """Build a specification, a strict dataclass of pydantic, from its members. Raises ValueError with the problem."""
     what = kind.__name__.lower()
     try:
         return kind(**members)
@@ -53,18 +53,18 @@ class SpecTable:
         self._count = count
 
     def add(self, spec: dict[str, Any]) -> int:
-        """Keep a specification and return its id."""
+        """Store a specification and return its id."""
         with self._store.writing() as db:
             insert = f"INSERT INTO {self._table} (spec) VALUES (?)"  # noqa: S608  (a constant)
             return db.execute(insert, (json.dumps(spec),)).lastrowid or 0
 
     def rows(self) -> list[tuple[int, dict[str, Any], int]]:
-        """Return each one's id, specification and count."""
+        """Return the id, specification and count of each."""
         with self._store.reading() as db:
             rows = db.execute(f"SELECT * FROM {self._table} ORDER BY id").fetchall()  # noqa: S608  (a constant)
         return [(row["id"], json.loads(row["spec"]), row[self._count]) for row in rows]
 
     def clear(self) -> None:
-        """Forget all of them."""
+        """Delete all specifications."""
         with self._store.writing() as db:
             db.execute(f"DELETE FROM {self._table}")  # noqa: S608  (a constant)

@@ -1,4 +1,4 @@
-"""One switch for each point the API's documents leave open, so that a client can be tested with every answer.
+"""One switch for each ambiguous point of the API's documents, so that a client can be tested with every reading.
 
 A switch is set for the database, hence for every process that shares it. `BIOT_EMULATOR_SWITCHES`, for example
 `names=prefixed,orders=shifted`, sets some whenever a process opens the database.
@@ -24,21 +24,21 @@ def _switch(*readings: str) -> str:
 
 @dataclass(frozen=True)
 class PlatformVariant:
-    """How this platform answers each question that the API's documents leave open."""
+    """This platform's reading of each ambiguous point of the API's documents."""
 
     names: str = _switch("bare", "prefixed")
     """`name` in responses and searches: as given, or with `Plugin-` before it."""
     nulls: str = _switch("clear", "keep")
     """A null in an update (`cronSchedule`, `secretKeyExpirationInMinutes`) clears, or counts as not sent."""
     system_variables: str = _switch("shown", "hidden")
-    """Whether responses carry the BIOT_* variables, a secret key among them."""
+    """Whether responses contain the BIOT_* variables, which include a secret key."""
     orders: str = _switch("stored", "filled", "shifted")
-    """An interception's `order` in responses: as given; with `interceptionOrder` where none was given; or the place
-    it really has, which another plugin's deployment may have moved."""
+    """An interception's `order` in responses: as given; with `interceptionOrder` if none was given; or the actual
+    place, which another plugin's deployment may have moved."""
     entity_names: str = _switch("given", "filled")
     """The entity of PRE_REQUEST and POST_REQUEST in responses: as given, or filled in by the platform."""
     partial_subscriptions: str = _switch("accepted", "refused")
-    """An update with `subscriptions` that lack one of the three members: keeps that one, or is a 400."""
+    """An update with `subscriptions` that lack one of the three members keeps that member, or is a 400."""
     put: str = _switch("refused", "replaces")
     """PUT is a 405, or replaces the whole configuration as the old v1 API did."""
     default_timeout: str = _switch("60", "3")
@@ -46,18 +46,18 @@ class PlatformVariant:
     lists: str = _switch("given", "reversed")
     """The order of list elements in responses."""
     absent: str = _switch("null", "omitted")
-    """Members of a response that have no value: null, or not there."""
+    """Members of a response that have no value: null, or missing."""
     token_expiration: str = _switch("millis", "iso", "odd", "absent")
-    """When a token ends, in a login's response: ISO 8601 in UTC with milliseconds, or without a fraction; a text that
-    is no ISO date; or not there."""
+    """A token's expiration in a login's response: ISO 8601 in UTC with milliseconds, or without a fraction; a text
+    that is not an ISO date; or missing."""
     image_tags: str = _switch("mutable", "immutable")
-    """A tag that is in the image repository may be pushed again, or is refused, even for the identical image."""
+    """An existing tag in the image repository may be pushed again, or is refused, even for the identical image."""
     repository_reads: str = _switch("allowed", "forbidden")
-    """Whether the temporary keys let their holder read what is in the image repository, or only push."""
+    """Whether the temporary keys allow reading the image repository, or only pushing."""
     roles: str = _switch("any", "known")
     """A service user's `roleId` may be any UUID, or must be a role the emulator knows."""
     organizations: str = _switch("any", "known")
-    """A service user's `ownerOrganizationId` may be any UUID, or must be the one organization there is."""
+    """A service user's `ownerOrganizationId` may be any UUID, or must be the only existing organization."""
     service_user_defaults: str = _switch("filled", "absent")
     """`ownerOrganizationId` and `accessTokenExpirationInMinutes` that were not given: filled in, or without a value."""
     max_secret_keys: str = _switch("5", "2", "1")
@@ -67,16 +67,17 @@ class PlatformVariant:
     notification_ids: str = _switch("shown", "hidden")
     """Whether responses carry the `id` of a notification's subscription."""
     default_orders: str = _switch("shown", "hidden")
-    """`executionOrder` in responses where none was given: the place it really has, or no value."""
+    """`executionOrder` in responses if none was given: the actual place, or no value."""
     reference_data: str = _switch("open", "closed")
     """Endpoints may subscribe to APIs, entities and pairs of entity and action beyond the reference data, or not."""
     templates: str = _switch("unlisted", "listed")
-    """Any template's name is accepted; the list of templates is empty, or has one for each entity, named as it."""
+    """Any template's name is accepted; the list of templates is empty, or has one per entity, with the entity's
+    name."""
     action_names: str = _switch("underscored", "upper")
     """`actionName` in the reference data: `_saveMeasurement`, or `SAVE_MEASUREMENT`."""
     failing_interceptors: str = _switch("fails", "skipped")
-    """A call with an interceptor that cannot be reached, fails, or answers nonsense: fails with
-    500 INTERCEPTOR_FAILED, or continues without it."""
+    """A call with an interceptor that is unreachable, fails, or gives an invalid response: it fails with 500
+    INTERCEPTOR_FAILED, or continues without the interceptor."""
 
 
 _READINGS: dict[str, tuple[str, ...]] = {item.name: item.metadata["readings"] for item in fields(PlatformVariant)}
@@ -92,7 +93,7 @@ class Switches:
             self.set(**wanted)
 
     def read(self) -> PlatformVariant:
-        """Return the current position of every switch."""
+        """Return the current value of every switch."""
         with self._store.reading() as db:
             rows = db.execute("SELECT name, value FROM switches").fetchall()
         return PlatformVariant(**{row["name"]: row["value"] for row in rows})
@@ -122,7 +123,7 @@ class Switches:
 
 
 def readings() -> dict[str, tuple[str, ...]]:
-    """Return every switch and what it can be set to, the default first."""
+    """Return every switch with its possible values, the default first."""
     return dict(_READINGS)
 
 

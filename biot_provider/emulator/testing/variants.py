@@ -1,7 +1,7 @@
-"""Responses that show what the real platform might: any member of any response changed, one more, or missing.
+"""Variants of responses that the real platform might send: any member changed, added, or missing.
 
-A variant changes what is shown, never what is stored. It names the kind of thing that it changes (a plugin, say:
-alone, as a row of a search, or as the response of a write), the member by its path, and what stands there instead.
+A variant changes responses, never stored records. It names the kind of object that it changes (a plugin, for example:
+in a single read, as a row of a search, or in the response to a write), the member by its path, and the replacement.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .json_paths import At
 
 Place = tuple[Any, Any]
-"""A container, and where in it a thing stands."""
+"""A container, and the key or index of a value in it."""
 
 ERROR = "error"
 SECRET_KEY = "secret-key"  # noqa: S105  (a kind of thing)
@@ -43,33 +43,33 @@ KINDS: dict[str, str] = {
     "patient": r"/organization/v1/users/patients(/.+)?",
     ERROR: r"/.*",
 }
-"""Each kind of thing, and the paths of the responses that hold it. An error is the body of any error response."""
+"""Each kind of object, and the paths of the responses that contain it. An error is the body of any error response."""
 
 
 @dataclass(frozen=True, config=STRICT)
 class Variant:
-    """One change of what is shown. What is not given does not matter."""
+    """One change of responses. Members that are not given have no effect."""
 
     kind: str
     """One of KINDS."""
     at: str | list[Step] | tuple[Step, ...] = ""
     """The member, as `json_paths` has it: `enabledState`, `cors.allowMethods[+]` (one more), `environmentVariables.*`
-    (each). Empty: the thing itself. Where there is no such place, nothing is changed."""
+    (each). Empty: the object itself. If there is no such place, nothing is changed."""
     value: Any = None
-    """What stands there instead, any JSON."""
+    """The replacement, any JSON."""
     missing: bool = False
-    """Nothing stands there."""
+    """Whether the member is removed."""
     of: str | None = None
-    """Only the thing of this name or id; a plugin by its bare name."""
+    """Only the object with this name or id; a plugin by its bare name."""
     method: str | None = None
     path: RegularExpression = ""
-    """Searched in the path of the request."""
+    """A pattern to search in the path of the request."""
     times: int | None = None
-    """So many responses, then no more."""
+    """The number of responses to change; None: all."""
 
 
 class Variants:
-    """The variants of one database, in the order they were added; all that fit a response change it."""
+    """The variants of one database, in the order they were added; all matching ones change a response."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -77,7 +77,7 @@ class Variants:
         self.clear = self._table.clear
 
     def add(self, kind: str, at: At = "", value: Any = None, **members: Any) -> int:
-        """Show something else, for example `add("plugin", "enabledState", "SUSPENDED")`; return its id."""
+        """Add a variant, for example `add("plugin", "enabledState", "SUSPENDED")`; return its id."""
         variant = build(Variant, {"kind": kind, "at": at, "value": value, **members})
         if variant.kind not in KINDS:
             message = f"unknown kind {variant.kind!r}: there are {', '.join(KINDS)}"
@@ -105,7 +105,7 @@ class Variants:
 
 
 def changes(answer: Any, steps: tuple[Step, ...] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield a name and a variant for every member of a response, at every depth, as the platform might show it.
+    """Yield a name and a variant for every member of a response, at every depth, with values that it might have.
 
     For example `("enabledState: unknown word", {"at": ["enabledState"], "value": "UNHEARD_OF"})`.
     """
@@ -127,7 +127,7 @@ def changes(answer: Any, steps: tuple[Step, ...] = ()) -> Iterator[tuple[str, di
 
 
 def _others(value: Any) -> list[tuple[str, Any]]:
-    """Return what may stand in place of a value."""
+    """Return the possible replacements of a value."""
     others: list[tuple[str, Any]] = [
         ("null", None),
         ("unknown word", "UNHEARD_OF"),
@@ -163,7 +163,7 @@ def _apply(variant: Variant, shown: int, method: str, path: str, status: int, wh
 
 
 def _places(kind: str, whole: dict[str, Any]) -> list[Place]:
-    """Return the places of things of a kind: the body, or its rows; keys stand in service users too."""
+    """Return the places of a kind's objects: the body, or its rows; keys also occur in service users."""
     body = whole[""]
     rows = body.get("data") if isinstance(body, dict) and kind != ERROR else None
     places: list[Place] = [(rows, index) for index in range(len(rows))] if isinstance(rows, list) else [(whole, "")]

@@ -1,4 +1,4 @@
-"""What a builder wrote, read as one image: an OCI layout, or an archive of `docker save`, streamed from a pipe."""
+"""Reads a builder's output as one image: an OCI layout, or an archive of `docker save`, streamed from a pipe."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _GZIP_LAYERS = ("tar+gzip", "tar.gzip")
 
 
 def unpack(stream: IO[bytes], folder: Path) -> None:
-    """Unpack an archive onto the disk while it is read. Raises ImageError when it is none."""
+    """Unpack an archive to disk while it is read. Raises ImageError if it is not an archive."""
     try:
         with tarfile.open(fileobj=stream, mode="r|*") as archive:
             for member in archive:
@@ -26,7 +26,7 @@ def unpack(stream: IO[bytes], folder: Path) -> None:
 
 
 def _unpack_member(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
-    """Unpack a file or link; tarfile's own filters are not in all of Python 3.11."""
+    """Unpack a file or link; not every Python 3.11 has tarfile's filters."""
     target = folder / member.name
     if not target.resolve().is_relative_to(folder.resolve()):
         raise ValueError(f"{member.name!r} leaves the folder")
@@ -36,17 +36,17 @@ def _unpack_member(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Pa
         with target.open("wb") as file:
             shutil.copyfileobj(content, file, 1 << 20)
     elif member.issym():
-        # Docker writes a layer that comes twice as a link to the first; whoever reads it looks where it leads.
+        # Docker writes a layer that occurs twice as a link to the first; readers follow the link with a check.
         target.symlink_to(member.linkname)
 
 
 def read_image(folder: Path, scratch: Path, known: Mapping[str, Blob] | None = None) -> Image:
-    """Return the image of an unpacked archive. Raises ImageError when it is none that AWS Lambda runs.
+    """Return the image of an unpacked archive. Raises ImageError if AWS Lambda does not run it.
 
-    ``known`` are layers that the repository has already, by their digest unpacked.
+    ``known`` are layers that the repository has already, by their uncompressed digest.
     """
     try:
-        # Docker's own list comes first: newer versions write both, and their OCI index names two manifests.
+        # Docker's own list takes precedence: newer versions write both, and their OCI index names two manifests.
         if (folder / "manifest.json").is_file():
             return _saved(folder, scratch, known or {})
         if (folder / "index.json").is_file():
@@ -57,7 +57,7 @@ def read_image(folder: Path, scratch: Path, known: Mapping[str, Blob] | None = N
 
 
 def _layout(folder: Path, scratch: Path, known: Mapping[str, Blob]) -> Image:
-    """Read an OCI image layout; an index in it must hold one image for linux/amd64."""
+    """Read an OCI image layout; its index must contain exactly one image for linux/amd64."""
     content = _only(json.loads((folder / "index.json").read_bytes()))
     path = _blob_path(folder, content["digest"])
     while content.get("mediaType") in INDEXES:
@@ -91,7 +91,7 @@ def _compressed(config: dict[str, Any], layers: tuple[Path, ...], scratch: Path,
 
 
 def _only(index: dict[str, Any]) -> dict[str, Any]:
-    """Return the one image of an index that runs; what a builder attests about it is no image."""
+    """Return the only runnable image of an index; attestations of a builder do not count."""
     found = [
         item
         for item in index["manifests"]

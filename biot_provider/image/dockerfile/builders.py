@@ -1,6 +1,7 @@
-"""Builders: each makes an image of a staged context and writes it to a file; none sees a credential of the platform.
+"""Builders: each builds an image from a staged context and writes it to a file, without the platform's credentials.
 
-Docker's own configuration is the user's: base images from private registries need it, and nothing here changes it.
+Docker's configuration belongs to the user: base images from private registries need it, and this module never changes
+it.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from biot_provider.image.dockerfile.staged import Staged
 
 LAST_LINES = 15
-"""Lines of a failed build that its error shows."""
+"""Number of output lines of a failed build that its error shows."""
 
 _REMOVAL_SECONDS = 60.0
 _CANCELLED_REMOVAL_SECONDS = 1.0
@@ -49,10 +50,10 @@ _NOISE = (
 
 @dataclass(frozen=True, slots=True)
 class Builder:
-    """How one builder is run: its commands, in which `{...}` are filled in.
+    """The commands of one builder, in which `{...}` are filled in.
 
-    ``remove`` deletes what a build left in the builder's store. With ``takes_tar`` the context goes to the builder's
-    input, where no ignore rules are applied a second time.
+    ``remove`` deletes what a build left in the builder's store. With ``takes_tar`` the builder reads the context from
+    standard input, so that it does not apply ignore rules a second time.
     """
 
     name: str
@@ -68,14 +69,14 @@ class Builder:
 _OPTIONS = "{options}"
 _COMMON = ("--platform", PLATFORM, "--tag", "{tag}", _OPTIONS)
 _OUTSIDE = ("--file", "{dockerfile}", "{context}")
-# The context is what the ignore rules left: the builder must not apply them again, as it reads them.
+# The ignore rules were applied already: the builder must not apply them again in its own way.
 _CONTAINERS = ("--format", "docker", "--ignorefile", "{no_rules}")
 _DAEMON = ("docker", "version", "--format", "{{.Server.Version}}")
 BUILDERS = (
     Builder(
         "docker-buildx",
         (_DAEMON, ("docker", "buildx", "inspect")),
-        # Without provenance, or an index is written where Lambda wants a manifest.
+        # Without this, provenance would turn the image into an index, but Lambda needs a manifest.
         ("docker", "buildx", "build", *_COMMON, "--provenance=false", "--sbom=false", "--progress=plain", "--load",
          *_OUTSIDE),
         ("docker", "save", "{tag}"),
@@ -89,7 +90,7 @@ BUILDERS = (
         ("docker", "image", "rm", "--force", "{tag}"),
         takes_tar=True,
         takes_secrets=False,
-        # The builder that needs no plugin.
+        # The classic builder, which needs no plugin.
         environment={"DOCKER_BUILDKIT": "0"},
     ),
     Builder(
@@ -103,7 +104,7 @@ BUILDERS = (
         "buildah",
         (("buildah", "info", "--format", "{{.host.os}}"),),
         ("buildah", "build", *_COMMON, *_CONTAINERS, "--layers", *_OUTSIDE),
-        # buildah writes to a file it can seek in, not to a pipe.
+        # buildah needs a seekable file, not a pipe.
         ("buildah", "push", "{tag}", "oci-archive:{file}"),
         ("buildah", "rmi", "--force", "{tag}"),
     ),
@@ -113,9 +114,9 @@ BUILDERS = (
 def find_builder(
     name: str | None, environment: Mapping[str, str] | None = None, *, with_secrets: bool = False
 ) -> Builder:
-    """Return the builder of this name, or the first that works; ``with_secrets``, of those that can mount secrets.
+    """Return the builder of this name, or the first that works; ``with_secrets``: among those that can mount secrets.
 
-    Raises ImageError with what kept each from working.
+    Raises ImageError with the reason for each builder that does not work.
     """
     wanted = [builder for builder in BUILDERS if name in (None, builder.name)]
     reasons: list[str] = []
@@ -135,7 +136,7 @@ def find_builder(
 
 
 def probe(environment: Mapping[str, str] | None = None) -> dict[str, str | None]:
-    """Return each builder with what keeps it from working; None for one that works."""
+    """Return each builder with the reason why it does not work; None for a working one."""
     return {builder.name: _problem(builder, _environment(builder, environment)) for builder in BUILDERS}
 
 
@@ -147,10 +148,10 @@ def run_build(
     *,
     environment: Mapping[str, str] | None = None,
 ) -> Path:
-    """Build a staged context, unpack the image below ``folder`` and return where.
+    """Build a staged context, unpack the image below ``folder`` and return its path.
 
-    ``folder`` is this build's alone: it is removed when this process is killed, or the build is cancelled. Raises
-    ImageError with the builder's last lines when it fails; they show no value of a build argument or secret. Raises
+    ``folder`` is used only by this build: it is removed when this process is killed, or the build is cancelled. Raises
+    ImageError with the builder's last lines if it fails, without values of build arguments or secrets, and
     CancelledError.
     """
     output, file = folder / "output", folder / "image.tar"
@@ -179,7 +180,7 @@ def run_build(
         else:
             run(save, variables, "write", take=lambda stream: unpack(stream, output))
     finally:
-        # What a builder's store keeps beyond the image is its cache, and makes the next build quick.
+        # Only the image is deleted from the builder's store: the rest is its cache, which speeds up the next build.
         with suppress(subprocess.TimeoutExpired, OSError):
             subprocess.run(  # noqa: S603
                 remove,
@@ -203,7 +204,7 @@ def _run(
     hidden: tuple[str, ...],
     take: Callable[[IO[bytes]], None] | None = None,
 ) -> None:
-    """Run a builder to its end; ``take`` reads its standard output, which else goes into the error of a failure."""
+    """Run a builder to its end; ``take`` reads its standard output, which otherwise is shown if the builder fails."""
     failed: ImageError | None = None
     with (
         tempfile.TemporaryFile() as errors,
@@ -218,7 +219,7 @@ def _run(
                 take(output)
             except ImageError as error:
                 failed = error
-            while output.read(1 << 20):  # or the builder would wait for somebody to read the rest
+            while output.read(1 << 20):  # otherwise the builder would block on unread output
                 pass
         code = process.wait()
         stop_if_cancelled()
@@ -236,7 +237,7 @@ def _run(
 
 
 def _of_the_build(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the lines about the build: not blank, no advertisement for another builder; of progress its last state."""
+    """Yield the lines about the build, without blank lines and advertisements; of progress only the last state."""
     for line in lines:
         last = line.rstrip().rpartition(b"\r")[2]
         if last and not any(word in last for word in _NOISE):
@@ -247,24 +248,24 @@ def _of_the_build(lines: Iterable[bytes]) -> Iterator[bytes]:
 def _process(
     command: list[str], environment: Mapping[str, str], errors: IO[bytes] | None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a builder, ended with whatever it started when the block is left early or this process is gone."""
+    """Start a builder; it ends, with its child processes, if the block is left early or this process is gone."""
     process = subprocess.Popen(  # noqa: S603
-        # Isolated (-I), or a build argument named PYTHONPATH would count here.
+        # Isolated (-I), so that a build argument named PYTHONPATH has no effect on the guard.
         [sys.executable, "-I", "-S", guard.__file__, *command],
         env=dict(environment),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT if errors is None else errors,
-        # The engine kills the provider's whole group: the guard must live on for a moment to end the builder.
+        # The engine kills the provider's whole process group: the guard must survive that to end the builder.
         start_new_session=True,
     )
-    # At its end the block closes the pipe that the guard listens to, and waits for the guard.
+    # When the block ends, the pipe closes, which ends the guard; the block waits for it.
     with process, ended_by(cast("IO[bytes]", process.stdin).close):
         yield process
 
 
 def _problem(builder: Builder, environment: Mapping[str, str]) -> str | None:
-    """Return what keeps a builder from working; None when nothing does."""
+    """Return the reason why a builder does not work; None if it works."""
     if shutil.which(builder.build[0], path=environment.get("PATH")) is None:
         return "not installed"
     problems = (probe_problem(probe, environment) for probe in builder.probes)
@@ -280,7 +281,7 @@ def _environment(builder: Builder, environment: Mapping[str, str] | None) -> dic
 
 
 def _has_user_namespaces() -> bool:
-    """Return whether a process may create a user namespace; buildah and podman isolate a build by one."""
+    """Return whether a process may create a user namespace, with which buildah and podman isolate a build."""
     limit = Path("/proc/sys/user/max_user_namespaces")
     try:
         return os.geteuid() != 0 and int(limit.read_text()) > 0

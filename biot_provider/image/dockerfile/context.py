@@ -1,9 +1,9 @@
-"""A build context: what counts of a folder, and its digest.
+"""A build context: the files of a folder that count, and their digest.
 
-What ``.dockerignore`` leaves out does not count, nor do our own working folders (``ignore.WORKING_FOLDERS``), whatever
-it says: they hold credentials, and change with each run. The digest is over path, kind, executable bit and content of
-every file, the Dockerfile, the build arguments and the target; never over times. It is known before anything is built,
-and it names the image.
+Files that ``.dockerignore`` leaves out do not count, nor, regardless of ``.dockerignore``, do our own working folders
+(``ignore.WORKING_FOLDERS``), which contain credentials and change with each run. The digest is over path, kind,
+executable bit and content of every file, the Dockerfile, the build arguments and the target; never over times. It is
+known before anything is built, and it names the image.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from biot_provider.package.source_file import PackageFile, executable, is_progra
 
 DOCKERFILE = "Dockerfile"
 PLATFORM = "linux/amd64"
-"""What AWS Lambda runs of BioT's plugins."""
+"""The platform on which AWS Lambda runs BioT's plugins."""
 
 _RECIPE = "biot image v1"
 
@@ -44,7 +44,7 @@ class Entry(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class BuildContext:
     """A folder with its Dockerfile, read; both paths are absolute."""
 
     folder: Path
@@ -54,7 +54,7 @@ class Context:
 
     def digest(self, *, build_args: Mapping[str, str], target: str | None) -> str:
         """Return the SHA-256, in hex, that decides whether an image is built."""
-        # Kept on platforms as the end of each tag: to change the recipe is to build all images again.
+        # Platforms keep the digest as the end of each tag: changing its computation would build all images again.
         recipe = {
             "entries": [[e.path, e.kind, e.executable, e.digest] for e in self.entries],
             "dockerfile": self.dockerfile_digest,
@@ -65,12 +65,12 @@ class Context:
         return recipe_digest(recipe)
 
     def file_digests(self) -> dict[str, str]:
-        """Return a short digest for each path, by which a diff names the changed files; many are folded by folder."""
+        """Return a short digest for each path, so that a diff names changed files; many files are folded by folder."""
         files = tuple(PackageFile(e.path, e.size, e.digest, e.executable) for e in self.entries if e.kind != "folder")
         digests = Package(self.folder, files).file_digests()
         if not any(self.folder / e.path == self.dockerfile for e in self.entries):
             name = self.dockerfile.name
-            if name in digests:  # the context has another one
+            if name in digests:  # the context has another file of this name
                 name = os.path.relpath(self.dockerfile, self.folder)
             digests[name] = self.dockerfile_digest[:16]
         return digests
@@ -82,15 +82,15 @@ class Context:
 
 
 def recipe_digest(recipe: object) -> str:
-    """Return the SHA-256 over what an image is made of, in hex."""
+    """Return the SHA-256, in hex, over everything from which an image is made."""
     return hashlib.sha256(f"{_RECIPE}\n{json.dumps(recipe, sort_keys=True)}".encode()).hexdigest()
 
 
-def read_context(folder: Path, dockerfile: str | None = None) -> Context:
+def read_context(folder: Path, dockerfile: str | None = None) -> BuildContext:
     """Read a build context. Raises ImageError, naming what is missing or cannot be read.
 
-    ``dockerfile`` is a path from the folder, in which it need not lie; by default ``Dockerfile``. Its own ignore file
-    (``<dockerfile>.dockerignore``) wins over the folder's.
+    ``dockerfile`` is a path relative to the folder, but may lie outside of it; by default ``Dockerfile``. Its own
+    ignore file (``<dockerfile>.dockerignore``) takes precedence over the folder's.
     """
     folder = folder.absolute()
     path = folder / (dockerfile or DOCKERFILE)
@@ -104,12 +104,12 @@ def read_context(folder: Path, dockerfile: str | None = None) -> Context:
             " name another one with dockerfile, or give code and base_image, which need none",
             "BIOT-4032",
         )
-    # Without .. it is known whether the Dockerfile lies in the folder.
+    # Resolve .. to see whether the Dockerfile lies in the folder.
     folder, path = folder.resolve(), path.parent.resolve() / path.name
     own = path.with_name(f"{path.name}{DOCKERIGNORE}")
     rules = own if own.is_file() else folder / DOCKERIGNORE
     try:
-        ignore = DockerIgnore(rules.read_text() if rules.is_file() else "")
+        ignore = DockerIgnore(rules.read_text("utf-8") if rules.is_file() else "")
     except (OSError, UnicodeDecodeError) as error:
         raise ImageError(f"{rules} cannot be read: {getattr(error, 'strerror', None) or error}", "BIOT-4035") from None
     files = _Files(folder)
@@ -117,11 +117,11 @@ def read_context(folder: Path, dockerfile: str | None = None) -> Context:
     with reading(path):
         digest = files.read(path, str(path), path.stat()).digest
     files.keep()
-    return Context(folder, path, tuple(entries), digest)
+    return BuildContext(folder, path, tuple(entries), digest)
 
 
 class _Files:
-    """The files of a context: those that did not change since they were read last are not opened."""
+    """The files of a context; files that did not change since they were last read are not opened."""
 
     def __init__(self, folder: Path) -> None:
         self._now = time.time_ns()
@@ -129,7 +129,7 @@ class _Files:
         self._read: list[tuple[str | None, PackageFile]] = []
 
     def read(self, source: Path, name: str, status: os.stat_result) -> PackageFile:
-        """Return a file by its name among all; its content decides what its mode does not say."""
+        """Return a file of the context; if its mode says nothing, its content decides whether it is executable."""
         its_stamp = stamp(status, self._now)
         file = self._known.find(name, its_stamp)
         if file is None:
@@ -144,7 +144,7 @@ class _Files:
         return file
 
     def keep(self) -> None:
-        """Keep what was read, for the next time."""
+        """Keep the digests of the files for the next time."""
         self._known.keep(self._read)
 
 
@@ -179,14 +179,14 @@ def _entry(item: os.DirEntry[str], path: str, files: _Files) -> Entry:
 
 
 def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file, in hex. Raises ImageError when it cannot be read."""
+    """Return the SHA-256 of a file, in hex. Raises ImageError if it cannot be read."""
     with reading(path), path.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turn an OSError of the block into an ImageError that names the path."""
+    """Convert an OSError in the block to an ImageError that names the path."""
     try:
         yield
     except OSError as error:

@@ -1,9 +1,9 @@
-"""What of a build context counts: the rules of ``.dockerignore``, as Docker's own matcher has them.
+"""Which files of a build context count: the rules of ``.dockerignore``, as in Docker's own matcher.
 
-A pattern names a path from the context's root, or a folder with all that is in it. ``*`` and ``?`` stop at a slash,
-``**`` does not; ``!`` takes back; the last match decides. Unlike git, Docker looks into a folder that is left out when
-a ``!`` may name something below it; for ``!**/name`` only newer ones do. (Source: Docker documentation, build context,
-.dockerignore files; moby/patternmatcher; tonistiigi/fsutil, which is BuildKit's walk.)
+A pattern matches a path from the context's root, or a folder with everything in it. ``*`` and ``?`` stop at a slash,
+``**`` does not; ``!`` includes files again; the last match decides. Unlike git, Docker enters a folder that is left out
+if a ``!`` may match something below it; for ``!**/name`` only newer versions do. (Source: Docker documentation, build
+context, .dockerignore files; moby/patternmatcher; tonistiigi/fsutil, which is BuildKit's walk.)
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ class DockerIgnore:
         return left_out
 
     def opens(self, folder: str) -> bool:
-        """Return whether something below a folder that is left out may count after all: a ``!`` begins with it."""
+        """Return whether a ``!`` may include something below a folder that is left out."""
         parts = folder.split("/")
         return any(_begins_with(beginning, parts) for beginning in self._taken_back)
 
 
 def _begins_with(beginning: list[re.Pattern[str] | None], parts: list[str]) -> bool:
-    """Whether a pattern, part by part, can match something below a folder; None stands for whatever may follow."""
+    """Return whether a pattern, given by its parts, can match something below a folder; None stands for any rest."""
     for wanted, part in zip(beginning, parts, strict=False):
         if wanted is None:
             return True
@@ -62,7 +62,7 @@ def _with_parents(path: str) -> Iterable[str]:
 
 
 def _pattern(line: str) -> tuple[str, bool]:
-    """A line's pattern, from the context's root, and whether it takes back."""
+    """Return a line's pattern, relative to the context's root, and whether it begins with ``!``."""
     takes_back = line.startswith("!")
     pattern = line[1:].strip() if takes_back else line
     if not pattern:
@@ -78,7 +78,7 @@ def _compiled(line: str, pattern: str) -> re.Pattern[str]:
 
 
 def _parts(pattern: str) -> list[re.Pattern[str] | None]:
-    """The pattern's folders and its name; from ``**`` on, or a set with a slash in it, anything."""
+    """Return the parts of a pattern; from ``**``, or from a set with a slash in it, on, anything may follow."""
     parts: list[re.Pattern[str] | None] = []
     for part in pattern.split("/"):
         try:
@@ -97,7 +97,7 @@ def _regex(pattern: str) -> str:
             at += 2
             if pattern.startswith("/", at):
                 at += 1
-            # At the end it takes whatever follows; elsewhere any folders, none included.
+            # At the end it matches anything; elsewhere any number of folders, or none.
             parts.append(".*" if at >= len(pattern) else "(?:.*/)?")
             continue
         if letter == "*":
@@ -105,7 +105,7 @@ def _regex(pattern: str) -> str:
         elif letter == "?":
             parts.append("[^/]")
         elif letter == "[":
-            end = pattern.index("]", at + 2)  # a ValueError where there is none
+            end = pattern.index("]", at + 2)  # a ValueError if there is none
             members = pattern[at + 1 : end]
             parts.append(f"[{'^' if members.startswith('^') else ''}{_members(members.removeprefix('^'))}]")
             at = end

@@ -1,4 +1,4 @@
-"""Whether a builder works: what one of its commands says."""
+"""Checks whether a builder works by running one of its commands."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PROBE_SECONDS = 20.0
 
 
 def probe_problem(command: tuple[str, ...], environment: Mapping[str, str]) -> str | None:
-    """Run a builder's command; return what keeps it from working, None when nothing does. Raises CancelledError."""
+    """Run a builder's command; return why it does not work, None if it works. Raises CancelledError."""
     try:
         process = subprocess.Popen(  # noqa: S603
             command,

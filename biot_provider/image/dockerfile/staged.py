@@ -1,4 +1,4 @@
-"""The files of a context where a builder gets them: exactly those that were hashed, with nothing left to ignore."""
+"""The staged copy of a context for a builder: exactly the files that were hashed, with nothing left to ignore."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 
 from biot_provider.api.cancellation import stop_if_cancelled
 from biot_provider.errors import ImageError
-from biot_provider.image.dockerfile.context import DOCKERFILE, Context, file_digest, reading
+from biot_provider.image.dockerfile.context import DOCKERFILE, BuildContext, file_digest, reading
 from biot_provider.image.dockerfile.dockerignore import DOCKERIGNORE
 from biot_provider.package.known_files import forget_all
 
 _EPOCH = 315532800
-"""The time all staged files have, 1980-01-01: one that a zip too can hold."""
+"""The time of all staged files, 1980-01-01, which a zip can store too."""
 _OUTSIDE = f".biot-provider.{DOCKERFILE}"
 
 
@@ -25,7 +25,7 @@ class Staged:
 
     folder: Path
     name: str
-    """The Dockerfile's path as the context's own ignore rules know it."""
+    """The Dockerfile's path for the context's ignore rules."""
 
     @property
     def context(self) -> Path:
@@ -39,16 +39,16 @@ class Staged:
 
     @property
     def no_rules(self) -> Path:
-        """An ignore file without a rule, where BuildKit looks for the Dockerfile's own: it wins over the context's."""
+        """An empty ignore file beside the Dockerfile, which BuildKit prefers to the context's."""
         return self.folder / f"{DOCKERFILE}{DOCKERIGNORE}"
 
     def tar(self) -> Path:
-        """Return the context as a tar with the Dockerfile in it, in the form that Docker's daemon takes.
+        """Return the context as a tar with the Dockerfile in it, in the form that Docker's daemon accepts.
 
-        Of the ignore rules in a tar the daemon follows those alone that leave out the Dockerfile and the rules.
+        Of the ignore rules in a tar the daemon follows only those for the Dockerfile and the ignore file itself.
         """
         path = self.folder / "context.tar"
-        # Docker knows a tar by its first 512 bytes, which with PAX's own headers are none.
+        # Docker recognises a tar by its first 512 bytes, but not if they are a PAX header.
         with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as archive:
             archive.add(self.context, ".", filter=_nobodys)
             if not (self.context / self.name).is_file():
@@ -60,10 +60,10 @@ class Staged:
         return path
 
 
-def stage(context: Context, folder: Path) -> Staged:
+def stage(context: BuildContext, folder: Path) -> Staged:
     """Copy a context into an empty folder, with the same modes and times whatever they were.
 
-    Raises ImageError when a file is no longer what it was when it was read, and CancelledError.
+    Raises ImageError if a file has changed since it was read, and CancelledError.
     """
     inside = context.dockerfile.is_relative_to(context.folder)
     staged = Staged(folder, context.dockerfile.relative_to(context.folder).as_posix() if inside else _OUTSIDE)
@@ -82,7 +82,7 @@ def stage(context: Context, folder: Path) -> Staged:
     _copy(context.dockerfile, staged.dockerfile, context.dockerfile_digest)
     staged.no_rules.touch()
     for path, _, names in os.walk(staged.context, topdown=False):
-        Path(path).chmod(0o755)  # whatever the umask: Lambda runs it as another user than built it
+        Path(path).chmod(0o755)  # regardless of the umask, since Lambda runs the image as another user
         for name in (*names, "."):
             os.utime(Path(path, name), (_EPOCH, _EPOCH), follow_symlinks=False)
     return staged

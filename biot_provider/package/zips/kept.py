@@ -1,8 +1,8 @@
-"""Packages that were zipped while they were read, for the process that sends them: a preview's serves its `pulumi up`.
+"""Packages that were zipped while they were read, for the process that sends them: `pulumi up` after its preview.
 
-A zip lies in the user's cache folder under its package's digest and its own, by which it is verified before it is used.
-One that another user can have written is not used. It is kept for an hour. What cannot be kept is zipped when it is
-sent.
+A zip lies in the user's cache folder, named by the package's digest and by its own digest, which is verified before
+use. A zip that another user could have written is not used. Zips are kept for an hour. A package that cannot be kept is
+zipped when it is sent.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FOLDER = "zipped"
-"""Of the cache folder."""
+"""Subfolder of the cache folder."""
 
 _SECONDS = 3600.0
 _MAX_BYTES = 1024**3
-"""Bytes of all kept zips; beyond it no more are kept until some are an hour old."""
+"""Maximum total bytes of kept zips; beyond it no more are kept until some are an hour old."""
 _ENDING = ".zip"
 _DRAFT = ".draft-"
 
@@ -45,9 +45,9 @@ class Hashing:
 
 
 def keep_zip(write: Callable[[Hashing], str]) -> bool:
-    """Have `write` write a zip and return its package's digest; return False where nothing can be kept.
+    """Keep the zip that `write` writes; it returns the package's digest. Return False if nothing can be kept.
 
-    What `write` raises passes through, except for an `OSError`: that is the cache's.
+    Errors of `write` pass through, except `OSError`, which comes from the cache folder.
     """
     try:
         folder = cache_folder() / FOLDER
@@ -71,7 +71,7 @@ def keep_zip(write: Callable[[Hashing], str]) -> bool:
 
 
 def kept_zip(digest: str) -> IO[bytes] | None:
-    """Return the zip of a package, open at its start; None where there is none."""
+    """Return the kept zip of a package, open at its start; None if there is none."""
     with contextlib.suppress(OSError, PackagingError):
         for path in (cache_folder() / FOLDER).glob(f"{digest}-*{_ENDING}"):
             file = path.open("rb")
@@ -90,7 +90,7 @@ def kept_zip(digest: str) -> IO[bytes] | None:
 
 
 def kept_zip_size(digest: str) -> int | None:
-    """Return the bytes of the zip of a package; None where there is none."""
+    """Return the size of the kept zip of a package in bytes; None if there is none."""
     with contextlib.suppress(OSError, PackagingError):
         for path in (cache_folder() / FOLDER).glob(f"{digest}-*{_ENDING}"):
             return path.stat().st_size
@@ -98,7 +98,7 @@ def kept_zip_size(digest: str) -> int | None:
 
 
 def _bytes_kept(folder: Path) -> int:
-    """Drop what is older than an hour; return the bytes of the rest."""
+    """Drop zips older than an hour; return the total bytes of the rest."""
     total = 0
     for entry in os.scandir(folder):
         with contextlib.suppress(OSError):

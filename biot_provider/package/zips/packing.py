@@ -1,4 +1,4 @@
-"""Puts files into a .zip, each read, hashed and compressed in one pass."""
+"""Puts files into a .zip; each file is read, hashed and compressed in one pass."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
     Done = list[tuple[PackageFile, Packed] | Content]
 
 _WHOLE_BYTES = 8 * 1024**2
-"""What is compressed as a whole, at most: a bigger file goes through zlib in pieces."""
+"""Maximum bytes of a file that is compressed as a whole: a bigger file goes through zlib in pieces."""
 _BATCH_BYTES = 1024**2
-"""What a thread does at a time, at least: the fewer the turns, the less they wait for each other."""
+"""Minimum bytes that a thread compresses at a time: fewer turns mean less waiting for each other."""
 _AHEAD_BYTES = 2 * 1024**2
-"""What is compressed before it is written, at most, for each .zip."""
+"""Maximum bytes, for each .zip, that are compressed ahead of writing."""
 _BIG = threading.Semaphore(2)
-"""Files of more than that which this process holds at once, however many .zips it writes."""
+"""Limits the number of bigger files in this process's memory, however many .zips it writes."""
 _MAX_THREADS = 4
 
 
 def zipped(archive: ZipWriter, contents: Iterable[Content]) -> Iterator[PackageFile]:
-    """Write the files in their order, and give each as its content showed it. Raises `PackagingError`."""
+    """Write the files in their order, and yield the entry of each, made from its content. Raises `PackagingError`."""
     waiting: deque[tuple[Future[Done], int]] = deque()
     ahead = 0
     try:
         for batch, size in _batches(contents):
-            if size < _BATCH_BYTES and not waiting:  # the only one: it is not worth a thread
+            if size < _BATCH_BYTES and not waiting:  # the only batch: not worth a thread
                 yield from _written(archive, _compressed(archive, batch))
                 continue
             with _BIG if size > _AHEAD_BYTES else contextlib.nullcontext():
@@ -63,7 +63,7 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def _batches(contents: Iterable[Content]) -> Iterator[tuple[Batch, int]]:
-    """Give the files a few at a time, with their bytes: threads are not to wait for each other all the time."""
+    """Yield the files in batches, with their bytes, so that threads rarely wait for each other."""
     batch: Batch = []
     total = 0
     for content in contents:
@@ -77,7 +77,7 @@ def _batches(contents: Iterable[Content]) -> Iterator[tuple[Batch, int]]:
 
 
 def _compressed(archive: ZipWriter, batch: Batch) -> Done:
-    """Read, hash and compress files; those that are too big are left for later."""
+    """Read, hash and compress files; files that are too big are left for later."""
     done: Done = []
     for content in batch:
         whole = content.whole(_WHOLE_BYTES) if content.file.size <= _WHOLE_BYTES else None

@@ -1,9 +1,10 @@
-"""Writes a .zip front to back, to whatever can be written: the bytes follow from the files alone.
+"""Writes a .zip from front to back to any writable target: its bytes depend only on the files.
 
-`zipfile` compresses by zlib, and cannot take what is compressed already. libdeflate takes less than half of zlib's time
-and makes less of it, but wants a file whole: one that is too big for that goes through zlib in pieces. The format is
-that of PKWARE's APPNOTE: sizes stand before a file's content where they are known, else behind it (a data descriptor);
-names are UTF-8 and marked so where they are not ASCII; from 65,535 files on there is a zip64 end record.
+`zipfile` compresses with zlib, and cannot add data that is compressed already. libdeflate takes less than half of
+zlib's time and gives smaller output, but needs the whole file in memory: a file that is too big for that goes through
+zlib in pieces. The format follows PKWARE's APPNOTE: sizes come before a file's content if they are known, else after it
+(in a data descriptor); names are UTF-8, and marked as such if they are not ASCII; from 65,535 files on there is a zip64
+end record.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ _VERSION = 20
 _ZIP64_VERSION = 45
 _UTF8_NAME = 0x800
 _SIZES_BEHIND = 0x8
-# A zip records when its files were modified: that alone would make equal files give different zips. 1980-01-01, 0:00.
+# A zip records when its files were modified, which would make zips of equal files differ. So: 1980-01-01, 0:00.
 _TIME, _DATE = 0, 1 << 5 | 1
 _MAX_ENTRIES = 0xFFFF
 _JOINED_BYTES = 64 * 1024
-"""What is written in one piece with its head, at most."""
+"""Maximum bytes of a file that is written in one piece with its header."""
 _LOCAL = struct.Struct("<4s5H3L2H")
 _DESCRIPTOR = struct.Struct("<4s3L")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
@@ -41,23 +42,23 @@ _ZIP64_LOCATOR = struct.Struct("<4sLQL")
 
 
 class Writable(Protocol):
-    """A target that a .zip is written to, front to back."""
+    """A target to which a .zip is written, from front to back."""
 
     def write(self, data: bytes | bytearray, /) -> object:
         """Write the next bytes."""
 
 
 class Packed(NamedTuple):
-    """A file's content as it stands in a .zip."""
+    """A file's content in the form in which a .zip contains it."""
 
     content: bytes | bytearray
     crc: int
     size: int
-    """Bytes of the file."""
+    """Size of the uncompressed file in bytes."""
 
 
 class ZipWriter:
-    """A .zip that is being written. It holds less than 4 GB; `method` is one of zipfile's two, deflated or stored."""
+    """A .zip that is being written, of less than 4 GB; `method` is zipfile's constant for deflated or stored."""
 
     def __init__(self, target: Writable, method: int = zipfile.ZIP_DEFLATED) -> None:
         self._target = target
@@ -72,7 +73,7 @@ class ZipWriter:
         return Packed(packed, deflate.crc32(content), len(content))
 
     def add(self, path: str, packed: Packed, *, executable: bool) -> None:
-        """Write a file that is compressed already."""
+        """Add a file that is compressed already."""
         start = self.size
         sizes = (packed.crc, len(packed.content), packed.size)
         head = self._head(path, 0, sizes)
@@ -84,7 +85,7 @@ class ZipWriter:
         self._list(path, 0, sizes, start, executable=executable)
 
     def stream(self, path: str, chunks: Iterable[bytes], *, executable: bool) -> None:
-        """Write a file piece by piece."""
+        """Add a file piece by piece."""
         start = self.size
         self._write(self._head(path, _SIZES_BEHIND, (0, 0, 0)))
         compressor = None if self._method == zipfile.ZIP_STORED else zlib.compressobj(_LEVEL, zlib.DEFLATED, -15)
@@ -100,7 +101,7 @@ class ZipWriter:
         self._list(path, _SIZES_BEHIND, sizes, start, executable=executable)
 
     def finish(self) -> int:
-        """Write the directory at the end; return the bytes of the whole."""
+        """Write the directory at the end; return the total size in bytes."""
         start = self.size
         for entry in self._directory:
             self._write(entry)

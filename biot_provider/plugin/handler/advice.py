@@ -1,4 +1,4 @@
-"""The messages for a handler whose file is not in the package: the right form, or the nearest file."""
+"""The messages for a handler whose file is not in the package, with the right form or the nearest file."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from biot_provider.package.package import Package
 
 _MOST_SUGGESTIONS = 3
-# What macOS adds to a zip beside the folder that was zipped.
+# Files that macOS adds to a zip beside the zipped folder.
 _OF_MACOS = "__MACOSX"
 
 
 def malformed(handler: str) -> str:
-    """Return the message for a handler that names no file or no function."""
+    """Return the message for a handler without a file or a function."""
     return f"the handler {handler!r} names no function: it is written file.function, for example index.handler"
 
 
@@ -60,7 +60,7 @@ def _nearest(package: Package, wanted: list[str]) -> str:
 
 
 def _left_out(path: str, paths: list[str]) -> str:
-    """Return the file, or the first folder on the way to it of which nothing is in the package."""
+    """Return the file, or the first of its parent folders of which nothing is in the package."""
     for end, letter in enumerate(path, start=1):
         if letter == "/" and not any(other.startswith(path[:end]) for other in paths):
             return path[:end]

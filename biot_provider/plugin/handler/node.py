@@ -1,8 +1,9 @@
-"""Finds the file that a handler of Node.js names, as AWS's loaders do.
+"""Finds the file of a Node.js handler, as AWS's loaders do.
 
-Up to Node.js 22 (aws-lambda-nodejs-runtime-interface-client 3.3) the handler's module is required as it stands, when
-anything of that name is there: a folder comes before `.mjs` and `.cjs`, as Node.js requires folders. From 24 on (4.0)
-it is imported, and Node.js imports no folder. Then come the file's endings, and at last packages in `node_modules`.
+Up to Node.js 22 (aws-lambda-nodejs-runtime-interface-client 3.3) the handler's module is loaded by `require` under the
+exact name, if anything has that name: a folder precedes `.mjs` and `.cjs`, since `require` accepts folders. From 24 on
+(4.0) the module is loaded by `import`, which accepts no folder. Then the file endings are tried, and finally packages
+in `node_modules`.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _TYPESCRIPT = (".ts", ".mts", ".cts", ".tsx")
 
 
 def node_problem(package: Package, runtime: str, handler: str) -> str | None:
-    """Return None when the handler's module is in the package, else a message: what is looked for, and what to do."""
+    """Return None if the handler's module is in the package, else a message with the missing file and what to do."""
     name = handler.rstrip("/").rpartition("/")[2]
     module, _, function = name.partition(".")
     folder = handler[: handler.index(name)]
@@ -76,7 +77,7 @@ def _folder_problem(files: _Files, runtime: str, handler: str, place: str, funct
 
 
 def _installed(place: str) -> Iterator[str]:
-    """The places of a package with the module's name, as Node.js looks: from the handler's folder upwards."""
+    """Yield the paths where Node.js looks for a package with the module's name: from the handler's folder upwards."""
     folder, name = posixpath.split(place)
     while True:
         if posixpath.basename(folder) != "node_modules":
@@ -87,14 +88,14 @@ def _installed(place: str) -> Iterator[str]:
 
 
 class _Files:
-    """A package's files, found as `require` does (Node.js documentation, modules, all together)."""
+    """A package's files, resolved as by `require` (Node.js documentation, modules, all together)."""
 
     def __init__(self, package: Package) -> None:
         self._package = package
         self.paths = {file.path for file in package.files}
 
     def is_folder(self, place: str) -> bool:
-        """Whether there are files below the path."""
+        """Return whether there are files below the path."""
         return any(path.startswith(f"{place}/") for path in self.paths)
 
     def required(self, place: str) -> str | None:
@@ -103,7 +104,7 @@ class _Files:
         if found is None:
             manifest = self._manifest(place)
             if "node_modules" in place.split("/") and "exports" in manifest:
-                return f"{place}/package.json"  # its exports are not followed
+                return f"{place}/package.json"  # the package's exports are not resolved
             main = manifest.get("main")
             if isinstance(main, str):
                 target = posixpath.normpath(f"{place}/{main}")
@@ -111,7 +112,7 @@ class _Files:
         return found or self._as_file(f"{place}/index")
 
     def is_es_module(self, path: str) -> bool:
-        """Whether `require` refuses the file: by its ending, or by the nearest package.json."""
+        """Return whether `require` refuses the file: by its ending, or by the nearest package.json."""
         folder = posixpath.dirname(path)
         while folder and f"{folder}/package.json" not in self.paths:
             folder = posixpath.dirname(folder)

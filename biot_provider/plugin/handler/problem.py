@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from biot_provider.package.package import Package
 
 _BOOTSTRAP = "bootstrap"
-# Modules that Python takes before any file on its path.
+# Modules that Python prefers to any file on its path.
 _BUILT_IN = ["atexit", "builtins", "errno", "faulthandler", "gc", "itertools", "marshal", "posix", "pwd", "sys", "time"]
 
 
 def handler_problem(package: Package, runtime: str, handler: str) -> str | None:
-    """Return None when the handler's file is in the package, else a message: what is looked for and the nearest file.
+    """Return None if the handler's file is in the package, else a message with the missing and the nearest file.
 
     Checked for Node.js, Python, Ruby, and the `bootstrap` of an OS-only runtime. Java's and .NET's handlers name
     classes, and are not checked.
@@ -79,7 +79,7 @@ def _os_only_problem(package: Package, runtime: str, _handler: str) -> str | Non
         if not (package.name or package.source.is_dir()):
             make += ", and zip it on Linux or macOS, or give the folder: a zip made on Windows has no such permission"
         return f"the runtime {runtime} starts {_BOOTSTRAP}, which is not executable in {package.place}: {make}"
-    with contextlib.suppress(PackagingError):  # it is read again when it is sent
+    with contextlib.suppress(PackagingError):  # the package is read again when it is sent
         first_line = package.content(_BOOTSTRAP).partition(b"\n")[0]
         if first_line.startswith(b"#!") and first_line.endswith(b"\r"):
             return (

@@ -1,1 +1,1 @@
-"""What a preview says of the subscriptions of a plugin: what the platform lacks for them, and whom they meet."""
+"""What a preview reports about a plugin's subscriptions: missing APIs and entities, and other subscribers."""

@@ -1,7 +1,8 @@
-"""What a platform has to hook into, and who is there: read in a preview, to warn, and never needed.
+"""A platform's hooks and their subscribers: read in a preview, only to warn.
 
-Each kind of reference is read once a process, when the first plugin with new subscriptions asks for it. What the
-identity may not read, what the platform does not know, and what does not come in time is not known: nobody is told.
+Each kind of reference data is read once per process, for the first plugin with new subscriptions that needs it. Data
+that the identity may not read, that the platform does not have, or that does not arrive in time counts as unknown,
+without a message.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ if TYPE_CHECKING:
     from biot_provider.lifecycle.connection import Connection
 
 _TIME_LIMIT = 5.0
-"""Seconds that all this may take in one process."""
+"""Seconds that all these reads together may take in one process."""
 
 ReadT = TypeVar("ReadT")
 _NOT_READABLE = (HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
 
 
 class LiveHooks:
-    """One platform's hooks, for all threads of a process. What is not known is None."""
+    """One platform's hooks, for all threads of a process. Unknown values are None."""
 
     def __init__(self, connect: Callable[[], Client | None]) -> None:
         self._connect = connect
@@ -46,7 +47,7 @@ class LiveHooks:
 
     @classmethod
     def of(cls, connection: Connection, owner: str | None) -> LiveHooks:
-        """The hooks of a connection's platform; ``owner`` names the stack, for the embedded one."""
+        """Return the hooks of a connection's platform; ``owner`` names the stack, for the embedded platform."""
         with _LOCK:
             hooks = _HOOKS.get(connection)
             if hooks is None:
@@ -54,14 +55,14 @@ class LiveHooks:
             return hooks
 
     def reference(self) -> Reference | None:
-        """The APIs that can be intercepted, and the entities that can be adapted."""
+        """Return the APIs that can be intercepted, and the entities that can be adapted."""
         found = self._once(
             "reference", lambda client, left: reference_of(client.search_interception_configurations(timeout=left))
         )
         return found if found is not None and found.apis else None
 
     def actions(self) -> Mapping[str, frozenset[str]] | None:
-        """The actions of each entity that are notified of, as the platform spells them."""
+        """Return the actions of each entity for which there are notifications, as the platform spells them."""
 
         def read(client: Client, left: float) -> Mapping[str, frozenset[str]]:
             rows = client.get_notifiable_actions(timeout=left).entity_types or ()
@@ -70,7 +71,7 @@ class LiveHooks:
         return self._once("actions", read) or None
 
     def templates(self) -> Mapping[str, frozenset[str]] | None:
-        """The names of each entity's templates."""
+        """Return the names of each entity's templates."""
 
         def read(client: Client, left: float) -> Mapping[str, frozenset[str]]:
             rows = client.search_templates(timeout=left)
@@ -79,7 +80,7 @@ class LiveHooks:
         return self._once("templates", read) or None
 
     def interceptions(self) -> list[Interception] | None:
-        """The interceptions of all hosted plugins, and of endpoints in other accounts where these can be read."""
+        """Return the interceptions of all hosted plugins, and of endpoints in other accounts if they can be read."""
 
         def hosted(client: Client, left: float) -> tuple[list[Interception], dict[str, Subscriber]]:
             found: list[Interception] = []
@@ -116,7 +117,7 @@ class LiveHooks:
             if error.status not in _NOT_READABLE:
                 self._time_left = 0.0
         except BiotError:
-            self._time_left = 0.0  # it does not answer, or nobody can log in: the next request would wait as long
+            self._time_left = 0.0  # no response or no login: the next request would wait as long
         return None
 
 
@@ -125,7 +126,7 @@ _LOCK = threading.Lock()
 
 
 def _client(connection: Connection, owner: str | None) -> Client | None:
-    """The client; None for an embedded platform that nobody has deployed to, which opening would make."""
+    """Return the client; None for an embedded platform without a deployment, which opening would create."""
     settings = connection.settings
     if settings.is_embedded and not settings.embedded_folder(stack_of(owner)[1]).is_dir():
         return None

@@ -1,4 +1,4 @@
-"""What a preview says about a plugin's new subscriptions: what the platform does not have, and whom they meet there."""
+"""What a preview reports about a plugin's new subscriptions: missing APIs and entities, and other subscribers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from biot_provider.errors import coded
+from biot_provider.errors import Notice
 from biot_provider.hooks import ADAPT_ENTITY
 from biot_provider.hooks.answers import plugin_interceptions, plugin_notifications
 from biot_provider.hooks.api_ids import Templates
@@ -25,25 +25,24 @@ _NEAREST = 3
 
 
 _Line = tuple[str | None, str]
-"""The code of a warning, None of a note, and its text."""
+"""The code of a warning, or None for a note, and its text."""
 _MISSING, _EQUAL_ORDERS = "BIOT-5110", "BIOT-5111"
 
 
 class NewHooks:
-    """The subscriptions that a run declares, beside those that the platform has."""
+    """The subscriptions that a run declares, in addition to those on the platform."""
 
     def __init__(self) -> None:
         self._declared: dict[str, list[Interception]] = {}
         self._templates = Templates()
         self._lock = threading.Lock()
 
-    def report(self, given: Given, old: Given, live: LiveHooks) -> Iterator[str]:
-        """Each line about subscriptions that the inputs before did not have; no request where there is none."""
+    def notices(self, given: Given, old: Given, live: LiveHooks) -> Iterator[Notice]:
+        """Yield each notice about subscriptions that the inputs before did not have; no request where there is none."""
         name = given.get("name")
         if isinstance(name, str):
             for code, text in self._lines(name, given, old, live):
-                line = one_line(f"{'warning: ' if code else ''}plugin {name!r}: {text}", MAX_SENTENCE)
-                yield coded(line, code)
+                yield Notice(one_line(f"plugin {name!r}: {text}", MAX_SENTENCE), code)
 
     def _lines(self, name: str, given: Given, old: Given, live: LiveHooks) -> Iterator[_Line]:
         interceptions, notifications = _subscriptions(name, given)
@@ -83,13 +82,13 @@ class NewHooks:
 
 
 def _subscriptions(name: str, given: Given) -> tuple[list[Interception], list[Notification]]:
-    """The subscriptions in a plugin's arguments that are known already."""
+    """Return the known subscriptions in a plugin's arguments."""
     declared = given.get("subscriptions")
     if not isinstance(declared, Mapping):
         return [], []
     sound = {key: _known_items(value) for key, value in declared.items() if isinstance(value, list | tuple)}
     orders = {key: value for key, value in declared.items() if not isinstance(value, list | tuple)}
-    if holds_unknown(orders):  # whose order it is follows from a value that is not known yet
+    if holds_unknown(orders):  # its order follows from a value that is not known yet
         return [], list(plugin_notifications(name, _plugin(name, sound)))
     plugin = _plugin(name, {**sound, **orders})
     return list(plugin_interceptions(name, plugin)), list(plugin_notifications(name, plugin))
@@ -108,7 +107,7 @@ def _parts(item: Interception) -> tuple[Any, ...]:
 
 
 def _missing(item: Placed, reference: Reference) -> Iterator[_Line]:
-    """Say that the platform has no such API or entity, with the nearest that it has."""
+    """Report that the platform has no such API or entity, with the nearest that it has."""
     interception = item.interception
     if (why := why_never(interception, item.target, reference)) is None:
         return
@@ -121,7 +120,7 @@ def _missing(item: Placed, reference: Reference) -> Iterator[_Line]:
 
 
 def _meetings(item: Placed, others: Iterable[Placed], *, is_new: bool) -> Iterator[_Line]:
-    """Say whose order an interception takes, and of a new plugin whom it runs before and after."""
+    """Report subscribers with an interception's order, and for a new plugin, the subscribers before and after it."""
     before, beside, after = (_labels(found) for found in neighbours(item, others))
     hook = f"{item.interception.type} {_target(item.interception)}"
     order = item.interception.order
@@ -159,7 +158,7 @@ def _hook(item: Notification) -> str:
 
 
 def _spelt(name: str) -> str:
-    """A name without what spellings differ in: the platform may list CREATE for ``_create``."""
+    """Return a name in a form that ignores differences of spelling: the platform may list CREATE for ``_create``."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 

@@ -1,8 +1,8 @@
 """Merges a plugin.yaml with the stack's override for it into the plugin's arguments, and checks them.
 
-The two are merged as they are written and checked after that. Each problem is one line that names the place where the
-value stands. The names are those of the API, so that the platform's own JSON can be pasted: a sample of the
-documentation as well as what GET returns. No line quotes the value of an environment variable.
+The two are merged as written, and then checked. Each problem is one line that names the place of the value. The names
+are those of the API, so that the platform's own JSON can be pasted, from the documentation as well as from GET. No line
+quotes the value of an environment variable.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _SHOWN_ONLY = {
 """Members of a plugin that only the platform sets."""
 
 MANIFEST_KEYS = frozenset({*_ARGUMENTS, *_SHOWN_ONLY, _PACKAGE_TYPE, "enabled"})
-"""What a plugin.yaml may hold."""
+"""The keys that a plugin.yaml may have."""
 
 _IGNORED: Mapping[type[BaseModel], frozenset[str]] = {
-    # BioT's samples have servicePrefix, its API has not.
+    # BioT's samples have servicePrefix, but its API does not.
     PluginInputs: frozenset({*_SHOWN_ONLY, "servicePrefix"}),
     Interception: frozenset({"servicePrefix"}),
 }
@@ -49,9 +49,9 @@ _REPORTED = object()
 
 
 class PluginManifest:
-    """A plugin as its plugin.yaml and the stack's override describe it together.
+    """A plugin as described by its plugin.yaml together with the stack's override.
 
-    ``place`` and ``override_place`` name the two in ``problems``, to which each step adds what is wrong.
+    ``place`` and ``override_place`` name the two in ``problems``, to which each step adds.
     """
 
     def __init__(self, place: str, declared: Any, override_place: str, override: Any) -> None:
@@ -62,13 +62,13 @@ class PluginManifest:
         self._override = self._layer(override, override_place)
 
     def arguments(self) -> dict[str, Any]:
-        """Return the arguments of the resource, in snake case; the path of the code is as written."""
+        """Return the arguments of the resource, in snake case, with the path of the code as written."""
         given = _merged(self._declared, self._override)
         self._check_package_type(given.pop(_PACKAGE_TYPE, None), given.get("imageTag"))
         return self._model(given, PluginInputs, "")
 
     def check(self, arguments: Mapping[str, Any], is_unknown: IsUnknown) -> None:
-        """Add what is wrong with the arguments."""
+        """Add the problems of the arguments."""
 
         def is_skipped(value: object) -> bool:
             return value is _REPORTED or is_unknown(value)
@@ -77,14 +77,14 @@ class PluginManifest:
             self._add(_camel_path(problem.path), problem.text, problem.code)
 
     def _name_of_other(self, argument: str, path: str) -> str:
-        """Return what a problem at the path calls another argument: with its place, where that is another one."""
+        """Return another argument's name for a problem at the path, with its place if that is a different file."""
         name = _camel(argument)
         if argument not in PluginInputs.model_fields or self._origin(name) == self._origin(_camel_path(path)):
             return name
         return f"{name}, which stands in {self._origin(name)}"
 
     def _layer(self, given: Any, place: str) -> dict[str, Any]:
-        """Return the plugin.yaml or the override, with other spellings of the same declaration made one."""
+        """Return the plugin.yaml or the override, with alternative spellings of a declaration unified."""
         if given is None or _is_null(given):
             return {}
         if not isinstance(given, Mapping):
@@ -116,7 +116,7 @@ class PluginManifest:
             self.problems.append(coded(f"{place}: enabled: must be true or false, not {shown(enabled)}", _WRONG_TYPE))
 
     def _check_package_type(self, written: Any, image_tag: Any) -> None:
-        """Add a problem where the package type is given and does not follow from imageTag."""
+        """Add a problem if the package type is given and contradicts imageTag."""
         package_type = value_of(written)
         has_image = value_of(image_tag) is not None
         if package_type not in (None, "ZIP", "IMAGE"):
@@ -153,7 +153,7 @@ class PluginManifest:
         return self._text(value, path) if kind is str else value_of(value)
 
     def _variable(self, value: Any, annotation: Any, path: str) -> Any:
-        # Elsewhere an empty value is null. A variable may have been meant to be empty, which is a problem of its own.
+        # Elsewhere an empty value is null. A variable may be meant to be empty, which is a separate problem.
         is_empty = isinstance(value, Plain) and value == ""
         return "" if is_empty else self._value(value, annotation, path)
 
@@ -171,13 +171,13 @@ class PluginManifest:
         self.problems.append(coded(f"{self._origin(path)}: {path}: {text}", code))
 
     def _origin(self, path: str) -> str:
-        """Return the place where the value at the path stands: the plugin.yaml, the override, or both together."""
+        """Return the place of the value at the path: the plugin.yaml, the override, or both."""
         head, _, variable = path.partition(".")
         keys = [head, variable] if head == "environmentVariables" and variable else re.findall(r"[^.\[\]]+", path)
         here: Any = self._override
         for key in keys:
             if not isinstance(here, Mapping):
-                return self._override_place  # A list or a value replaces the whole.
+                return self._override_place  # A list or a scalar replaces the whole value.
             if key not in here:
                 return self._place
             here = here[key]
@@ -187,7 +187,7 @@ class PluginManifest:
 
 
 def _is_null(written: Any) -> bool:
-    """Whether nothing is written, or JSON's null; YAML's other words for null are text where text is expected."""
+    """Return whether a value is empty or `null`; YAML's other words for null are text where text is expected."""
     return isinstance(written, Plain) and written in ("", "null")
 
 
@@ -206,7 +206,7 @@ def _merged(declared: Mapping[str, Any], override: Mapping[str, Any]) -> dict[st
 
 
 def _kind(annotation: Any) -> tuple[type, Any]:
-    """Return the type of a field's value, str where only some words are allowed, and the annotation of its members."""
+    """Return the type of a field's value (str for a choice of words), and the annotation of its members."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return _kind(arguments[0])
@@ -222,7 +222,7 @@ def _kind(annotation: Any) -> tuple[type, Any]:
 
 
 def _camel(path: str) -> str:
-    # pydantic's `to_camel` takes one name, and would write `Interceptions` behind a dot.
+    # pydantic's `to_camel` takes a single name, and would write `Interceptions` after a dot.
     return re.sub(r"_([a-z])", lambda match: match[1].upper(), path)
 
 

@@ -1,7 +1,7 @@
-"""Finds the plugins of a folder: ``<folder>/<name>/plugin.yaml``, and files that may have been meant as one.
+"""Finds the plugins of a folder: ``<folder>/<name>/plugin.yaml``, and files that may be meant as a plugin.yaml.
 
-A plugin that is not found is deleted by the next `pulumi up`. So a file that looks like a plugin.yaml under another
-name, in a deeper folder, or that cannot be read, is an error that names it.
+The next `pulumi up` would delete a plugin that is overlooked. So a file that looks like a plugin.yaml under another
+name or in a deeper folder, or that cannot be read, is an error that names it.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _DISGUISED = re.compile(r"[\W_]*plugins?[\W_]*(ya?ml|json)([\W_].*)?")
 NO_PLACE_FOR_PLUGINS = frozenset(
     {"node_modules", "site-packages", "__pycache__", ".git", ".venv", "venv", ".biot", ".pulumi"}
 )
-"""Folders of other tools, in which no plugin.yaml is looked for."""
+"""Folders of other tools, which are not searched for a plugin.yaml."""
 
 
 def find_manifests(folder: Path, keys: Collection[str], problems: list[str]) -> list[Path]:
-    """Return each plugin.yaml of the folder, by name; add a problem for each file that may have been meant as one.
+    """Return each plugin.yaml of the folder, by name; add a problem for each file that may be meant as one.
 
-    ``keys`` are those that a plugin.yaml may have. A missing folder, or one without a plugin, is a problem too.
+    ``keys`` are the possible keys of a plugin.yaml. A missing folder, or one without a plugin, is a problem too.
     """
     shown = folder.absolute()
     try:
@@ -51,7 +51,7 @@ def find_manifests(folder: Path, keys: Collection[str], problems: list[str]) -> 
     for entry in entries:
         try:
             names = [inner.name for inner in entry.iterdir()] if stat.S_ISDIR(entry.stat().st_mode) else None
-        except OSError as error:  # a link to nowhere, for one
+        except OSError as error:  # a broken link, for example
             if _PLUGIN_NAME.fullmatch(entry.name):
                 problems.append(coded(f"{entry.absolute()}: cannot be read: {error.strerror}", _UNREADABLE))
             continue
@@ -107,7 +107,7 @@ def _checked_out_link(entry: Path) -> str | None:
 
 
 def _folder_problems(folder: Path, names: Collection[str]) -> Iterator[str]:
-    """Problems with files that stand in the place of a plugin.yaml, or beside it."""
+    """Yield problems of files in place of a plugin.yaml, or beside it."""
     shown = folder.absolute()
     if not names and _PLUGIN_NAME.fullmatch(folder.name):
         yield coded(
@@ -131,7 +131,7 @@ def _is_disguised(name: str) -> bool:
 
 
 def _deeper(folder: Path, problems: list[str]) -> Iterator[Path]:
-    """Each plugin.yaml below the folder's own level; in a folder that is a link, only on its first level."""
+    """Yield each plugin.yaml below the folder's own level; in a folder that is a link, only on its first level."""
 
     def refused(error: OSError) -> None:
         problems.append(coded(f"{Path(error.filename).absolute()}: cannot be read: {error.strerror}", _UNREADABLE))
@@ -145,7 +145,7 @@ def _deeper(folder: Path, problems: list[str]) -> Iterator[Path]:
 
 
 def _problems_within(plugin: Path, keys: Collection[str]) -> Iterator[str]:
-    """Problems with plugins that were moved into another's folder, but not with other tools' files of that name."""
+    """Yield problems of plugins that were moved into another's folder, but not of other tools' files of that name."""
     for file in _deeper(plugin, []):
         if _is_another_plugins(file, plugin / MANIFEST, keys):
             yield coded(
@@ -158,7 +158,7 @@ def _problems_within(plugin: Path, keys: Collection[str]) -> Iterator[str]:
 def _is_another_plugins(file: Path, manifest: Path, keys: Collection[str]) -> bool:
     try:
         if file.read_bytes() == manifest.read_bytes():
-            return False  # a build has copied it
+            return False  # a copy made by a build
         content = read_written(file, str(file))
     except (InputError, OSError):
         return True

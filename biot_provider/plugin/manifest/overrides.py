@@ -1,9 +1,9 @@
 """Reads the overrides for plugins in a stack's configuration, as Pulumi passes them on.
 
 Pulumi reads its YAML by other rules than those of a plugin.yaml, and passes the result on as JSON: ``012345670123``
-arrives as 1402433619, ``1.10`` as 1.1, ``True`` as true, ``2024-01-01`` as ``2024-01-01 00:00:00 +0000 UTC``. The
-file is no help, since Pulumi writes these values back into it, with each `pulumi config set` and even in a preview. So
-a text field accepts nothing but text: what is in quotes, or what Pulumi reads as text without them.
+arrives as 1402433619, ``1.10`` as 1.1, ``True`` as true, ``2024-01-01`` as ``2024-01-01 00:00:00 +0000 UTC``. Reading
+the file does not help, since Pulumi writes these values back into it, with each `pulumi config set` and even in a
+preview. So a text field accepts only text: in quotes, or without quotes if Pulumi reads it as text.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from biot_provider.api.models.wide import is_same_moment
 from biot_provider.errors import InputError
 from biot_provider.plugin.manifest.yaml_file import Plain, read_written
 
-# The texts that Pulumi makes of a date in the stack's file, and of one in Pulumi.yaml.
+# The text that Pulumi makes from a date in the stack's file, and from a date in Pulumi.yaml.
 _STACK_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? [-+]\d{4} \S+")
 _PROJECT_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[-+]\d\d:\d\d)")
 _DATE = re.compile(r"\d{4}-\d\d?-\d\d?([Tt ].*)?")
@@ -26,13 +26,13 @@ _DIGIT = re.compile(r"(?<![.\d])\d(?!\d)")
 
 
 class Time(str):
-    """A text that Pulumi made of a date or time without quotes."""
+    """A text that Pulumi made from a date or time without quotes."""
 
 
 def read_overrides(text: str, project: Path) -> Any:
-    """Return the overrides in the JSON of a configuration key; ``project`` is the folder of Pulumi.yaml.
+    """Return the overrides from the JSON of a configuration key; ``project`` is the folder of Pulumi.yaml.
 
-    Raises InputError when it is not JSON, or has a key twice.
+    Raises InputError if it is not JSON, or has a duplicate key.
     """
     try:
         value = json.loads(text, object_pairs_hook=_once)
@@ -65,7 +65,7 @@ def _with_times(value: Any, dates: Collection[str]) -> Any:
 
 
 def _dates(project_file: Path) -> Iterator[str]:
-    """The dates without quotes below the plugins' key in Pulumi.yaml, their months and days with two digits."""
+    """Yield the dates without quotes below the plugins' key in Pulumi.yaml, their months and days with two digits."""
     try:
         project = read_written(project_file, str(project_file))
     except InputError:
@@ -77,7 +77,7 @@ def _dates(project_file: Path) -> Iterator[str]:
 
 
 def _plain(written: Any) -> Iterator[str]:
-    """Every scalar without quotes in the value."""
+    """Yield every unquoted scalar in the value."""
     if isinstance(written, (dict, list)):
         for member in written.values() if isinstance(written, dict) else written:
             yield from _plain(member)

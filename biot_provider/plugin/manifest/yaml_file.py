@@ -1,9 +1,8 @@
-"""Reads a YAML file so that its values stay as written, and an error is one line for its author.
+"""Reads a YAML file with values as written, and with errors of one line for its author.
 
-PyYAML's composer serves unchanged: a node holds the scalar's text and line, and nothing is resolved by the rules of
-YAML 1.1, which make 10 of ``0012`` and 1350 of ``22:30``. The meaning of a scalar without quotes depends on the field:
-text takes it as written, anything else calls :func:`value_of`, which has the rules of YAML 1.2. JSON is read the same
-way.
+PyYAML's composer is used unchanged: a node holds the scalar's text and line, without the type resolution of YAML 1.1,
+which turns ``0012`` into 10 and ``22:30`` into 1350. The meaning of an unquoted scalar depends on the field: a text
+field takes it as written, any other field calls :func:`value_of`, which follows YAML 1.2. JSON is read in the same way.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ import yaml
 from biot_provider.errors import InputError
 
 MAX_NODES = 100_000
-"""Values of one file, each alias counted as the values it stands for: a few lines can stand for billions."""
+"""Maximum values of one file, with each alias counted as the values that it stands for: these can be billions."""
 MAX_DEPTH = 50
 
 _CORE = "tag:yaml.org,2002:"
@@ -30,12 +29,12 @@ _INTEGER = re.compile(r"[-+]?[0-9]{1,100}")
 _PREFIXED = re.compile(r"0o[0-7]{1,100}|0x[0-9a-fA-F]{1,100}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 
-# Characters that YAML forbids, and the line breaks of YAML 1.1 that are none in 1.2 and in JSON: PyYAML folds them.
+# Characters that YAML forbids, and line breaks of YAML 1.1, which PyYAML folds, that are none in YAML 1.2 and JSON.
 _NOT_KEPT = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Plain(str):
-    """A scalar without quotes, as written."""
+    """An unquoted scalar, as written."""
 
 
 def read_yaml(file: Path, shown: str) -> Any:
@@ -47,7 +46,7 @@ def read_yaml(file: Path, shown: str) -> Any:
 
 
 def read_written(file: Path, shown: str) -> Any:
-    """Return the file's content, scalars without quotes as :class:`Plain`; None when it is empty.
+    """Return the file's content, with unquoted scalars as :class:`Plain`; None if it is empty.
 
     Raises InputError when it cannot be read.
     """
@@ -66,7 +65,7 @@ def read_written(file: Path, shown: str) -> Any:
 
 
 def value_of(written: Any) -> Any:
-    """Return the value, with scalars without quotes read by the core schema of YAML 1.2."""
+    """Return the value, with unquoted scalars read by the core schema of YAML 1.2."""
     if isinstance(written, Mapping):
         return {key: value_of(member) for key, member in written.items()}
     if isinstance(written, list):
@@ -105,7 +104,7 @@ def _parse(text: str, shown: str) -> Any:
 
 
 def _without_tabs(text: str) -> str:
-    """Replace the tabs of JSON, which YAML forbids as indentation; in JSON none of them is part of a value."""
+    """Replace the tabs of JSON, which YAML forbids as indentation; in JSON no value contains a raw tab."""
     if "\t" not in text:
         return text
     try:
@@ -116,7 +115,7 @@ def _without_tabs(text: str) -> str:
 
 
 class _Tree:
-    """Makes values of the composer's nodes."""
+    """Converts the composer's nodes to values."""
 
     def __init__(self, shown: str) -> None:
         self._shown = shown
@@ -181,7 +180,7 @@ def _where(mark: yaml.Mark | None) -> str:
 
 
 def _why(error: yaml.MarkedYAMLError) -> str:
-    """Return the problem without the text it is about, which may be the value of an environment variable."""
+    """Return the problem without quoting the text, which may be the value of an environment variable."""
     problem, context = str(error.problem), str(error.context)
     if "undefined alias" in problem:
         return "what begins with * is an alias, and there is no anchor of that name: put text in quotes"

@@ -11,11 +11,11 @@ from biot_provider.program.kinds import DeclaredPluginImage
 class PluginImage(DeclaredPluginImage, module="biot", name="PluginImage"):
     """A container image in BioT's repository, built and pushed when its content is new.
 
-    Either ``context``, a folder with a Dockerfile, built by a builder; or ``code`` on a ``base_image``, which needs
-    none. Its ``image_tag`` follows from the content, so it is known at preview, and a tag that is in the repository
-    already is not built or pushed again, whoever pushed it. Give it to ``biot.Plugin(image_tag=...)``. Deleting the
-    resource leaves the repository alone: the platform owns the images that plugins run, and deletes an image with the
-    last plugin that runs it. ``get`` takes the tag as the id.
+    Give either ``context``, a folder with a Dockerfile, which a builder builds; or ``code`` and ``base_image``, which
+    need no builder. ``image_tag`` follows from the content, so it is known at preview, and a tag that exists in the
+    repository is not built or pushed again, whoever pushed it. Pass it to ``biot.Plugin(image_tag=...)``. Deleting the
+    resource deletes nothing in the repository: the platform owns the images that plugins run, and deletes an image with
+    the last plugin that runs it. ``get`` takes the tag as the id.
     """
 
     _optional = ("context", "dockerfile", "target", "build_args", "secrets", "builder", "code", "base_image", "handler")
@@ -44,19 +44,20 @@ class PluginImage(DeclaredPluginImage, module="biot", name="PluginImage"):
     ) -> None:
         """Declare a plugin image.
 
-        :param name: begins the tag; 1 to 95 characters (the tag adds 33), the beginning of a tag (letters, digits, _ .
-            -, not first . or -), default the resource name.
-        :param context: folder with a Dockerfile; ``.dockerignore`` says what of it counts.
-        :param dockerfile: the Dockerfile's path from ``context``; default ``Dockerfile``.
+        :param name: prefix of the tag; 1 to 95 characters (the tag adds 33), the beginning of a tag (letters, digits, _
+            . -, not first . or -), default the resource name.
+        :param context: folder with a Dockerfile; ``.dockerignore`` excludes files.
+        :param dockerfile: path of the Dockerfile, relative to ``context``; default ``Dockerfile``.
         :param target: the stage to build; default the last.
         :param build_args: values of the Dockerfile's ``ARG``; secret in state.
-        :param secrets: values by the ids of ``RUN --mount=type=secret,id=...``; no part of the digest, nor of the
-            image; secret in state.
-        :param builder: what builds the Dockerfile; ``docker-buildx``, ``docker``, ``podman``, ``buildah``, default the
-            first that works.
-        :param code: folder or .zip to put on ``base_image``, below ``/var/task``; what is left out is as for a plugin.
-        :param base_image: such as ``public.ecr.aws/lambda/python:3.13``; better by digest, a tag may move unnoticed.
-        :param handler: what the base image runs, such as ``index.handler``; 1 to 1024 characters.
+        :param secrets: values by id, for ``RUN --mount=type=secret,id=...``; not part of the digest or the image;
+            secret in state.
+        :param builder: the program that builds the Dockerfile; ``docker-buildx``, ``docker``, ``podman``, ``buildah``,
+            default the first that works.
+        :param code: folder or .zip, added to ``base_image`` in ``/var/task``; ignore rules as for a plugin.
+        :param base_image: such as ``public.ecr.aws/lambda/python:3.13``; best with a digest, since a tag may move
+            unnoticed.
+        :param handler: the function that the base image runs, such as ``index.handler``; 1 to 1024 characters.
         """
         arguments = {
             "name": name,
@@ -75,19 +76,19 @@ class PluginImage(DeclaredPluginImage, module="biot", name="PluginImage"):
     @property
     @pulumi.getter
     def name(self) -> pulumi.Output[str]:
-        """Begins the tag."""
+        """Prefix of the tag."""
         return self._output("name")
 
     @property
     @pulumi.getter
     def context(self) -> pulumi.Output[str | None]:
-        """Folder with a Dockerfile; ``.dockerignore`` says what of it counts."""
+        """Folder with a Dockerfile; ``.dockerignore`` excludes files."""
         return self._output("context")
 
     @property
     @pulumi.getter
     def dockerfile(self) -> pulumi.Output[str | None]:
-        """The Dockerfile's path from ``context``."""
+        """Path of the Dockerfile, relative to ``context``."""
         return self._output("dockerfile")
 
     @property
@@ -105,45 +106,45 @@ class PluginImage(DeclaredPluginImage, module="biot", name="PluginImage"):
     @property
     @pulumi.getter
     def secrets(self) -> pulumi.Output[Mapping[str, str] | None]:
-        """Values by the ids of ``RUN --mount=type=secret,id=...``; no part of the digest, nor of the image; secret
-        in state.
+        """Values by id, for ``RUN --mount=type=secret,id=...``; not part of the digest or the image; secret in
+        state.
         """
         return self._output("secrets")
 
     @property
     @pulumi.getter
     def builder(self) -> pulumi.Output[str | None]:
-        """What builds the Dockerfile."""
+        """The program that builds the Dockerfile."""
         return self._output("builder")
 
     @property
     @pulumi.getter
     def code(self) -> pulumi.Output[str | None]:
-        """Folder or .zip to put on ``base_image``, below ``/var/task``; what is left out is as for a plugin."""
+        """Folder or .zip, added to ``base_image`` in ``/var/task``; ignore rules as for a plugin."""
         return self._output("code")
 
     @property
     @pulumi.getter
     def base_image(self) -> pulumi.Output[str | None]:
-        """Such as ``public.ecr.aws/lambda/python:3.13``; better by digest, a tag may move unnoticed."""
+        """Such as ``public.ecr.aws/lambda/python:3.13``; best with a digest, since a tag may move unnoticed."""
         return self._output("base_image")
 
     @property
     @pulumi.getter
     def handler(self) -> pulumi.Output[str | None]:
-        """What the base image runs, such as ``index.handler``."""
+        """The function that the base image runs, such as ``index.handler``."""
         return self._output("handler")
 
     @property
     @pulumi.getter
     def context_digest(self) -> pulumi.Output[str]:
-        """Digest of all that makes the image, known at preview."""
+        """Digest of everything from which the image is made, known at preview."""
         return self._output("context_digest")
 
     @property
     @pulumi.getter
     def context_files(self) -> pulumi.Output[Mapping[str, str]]:
-        """Digest of each file that counts, by its path."""
+        """Digest of each file of the image, by its path."""
         return self._output("context_files")
 
     @property

@@ -11,13 +11,13 @@ from biot_provider.program.kinds import DeclaredPlugin
 
 @pulumi.input_type
 class BuildArgs:
-    """How the sources in ``code`` become a package, without Docker: locked dependencies, and what a command makes.
+    """How the sources in ``code`` become a package, without Docker: with locked dependencies, or by a build command.
 
-    :param dependencies: the lock file in ``code``, ``auto`` for the one that is there, ``none`` for no dependencies;
-        default ``auto``.
+    :param dependencies: a lock file in ``code``; ``auto`` finds it, ``none`` installs no dependencies; default
+        ``auto``.
     :param command: run by the shell in a copy of the sources, such as ``npm run build``.
-    :param output: the folder (or .zip, .jar) that the command writes; left out, the sources count too.
-    :param inputs: patterns, as in .gitignore, of the files that ``output`` depends on; left out, all.
+    :param output: the folder, .zip or .jar that the command writes; left out, the whole folder after the command.
+    :param inputs: patterns, as in .gitignore, of the files on which ``output`` depends; left out, all files.
     """
 
     dependencies: pulumi.Input[str] | None = pulumi.property("dependencies")
@@ -52,7 +52,7 @@ class BuildArgsDict(TypedDict, total=False):
 class InterceptionArgs:
     """An API call, or an entity, that a plugin intercepts.
 
-    :param type: before or after an API call, both with ``api_id``; or an entity, with ``entity_type_name`` alone;
+    :param type: before or after an API call (``api_id``), or when an entity is shown (``entity_type_name``);
         ``PRE_REQUEST``, ``POST_REQUEST``, ``ADAPT_ENTITY``.
     :param api_id: a method and a path, such as ``POST/organization/v1/users/patients``.
     :param entity_type_name: such as ``patient``.
@@ -89,11 +89,11 @@ class InterceptionArgsDict(TypedDict, total=False):
 
 @pulumi.input_type
 class NotificationArgs:
-    """An action on an entity that a plugin is notified of, after the action has succeeded.
+    """An action on an entity of which a plugin is notified, after the action has succeeded.
 
     :param entity_type_name: such as ``patient``.
     :param action_name: such as ``_create``.
-    :param template_name: limits it to one template (platform 2.4.1 and later).
+    :param template_name: notify for this template only (platform 2.4.1 and later).
     """
 
     entity_type_name: pulumi.Input[str] = pulumi.property("entity_type_name")
@@ -124,9 +124,9 @@ class NotificationArgsDict(TypedDict, total=False):
 class SubscriptionsArgs:
     """All that a plugin subscribes to.
 
-    :param interception_order: of the plugin's interceptions among those of others; 1 or more, default ``1``.
-    :param interceptions: each ``type`` and target once.
-    :param notifications: each once.
+    :param interception_order: order of the plugin's interceptions; lower runs first; 1 or more, default ``1``.
+    :param interceptions: each pair of ``type`` and target at most once.
+    :param notifications: each at most once.
     """
 
     interception_order: pulumi.Input[int] | None = pulumi.property("interception_order")
@@ -159,11 +159,11 @@ class SubscriptionsArgsDict(TypedDict, total=False):
 
 @pulumi.input_type
 class CorsArgs:
-    """Who may call the plugin's endpoint from a browser; a list left out is the platform's default.
+    """Which web pages may call the plugin's endpoint; a list left out is the platform's default.
 
     :param allow_origins: such as ``https://app.example.com``; default ``*``.
-    :param allow_methods: the methods of a call; ``GET``, ``PUT``, ``POST``, ``DELETE``, ``HEAD``, ``PATCH``, default
-        ``GET``, ``POST``.
+    :param allow_methods: the methods that a call may use; ``GET``, ``PUT``, ``POST``, ``DELETE``, ``HEAD``, ``PATCH``,
+        default ``GET``, ``POST``.
     :param allow_headers: the headers that a call may have; default ``authorization``, ``content-type``.
     :param expose_headers: the headers of the response that a page may read.
     """
@@ -199,8 +199,8 @@ class CorsArgsDict(TypedDict, total=False):
 class Plugin(DeclaredPlugin, module="biot", name="Plugin"):
     """A plugin hosted by BioT: a zip of code or a container image, its configuration and its subscriptions.
 
-    Its id is the plugin's bare name. Changing ``name``, or between ``code`` and ``image_tag``, replaces the
-    plugin, deleting it first; taking ``code`` away does so too. Everything else is changed in place.
+    Its id is the plugin's bare name. Changing ``name``, changing between ``code`` and ``image_tag``, or removing
+    ``code`` replaces the plugin, deleting the old one first. Everything else is changed in place.
     """
 
     _optional = ("code", "build", "image_tag", "subscriptions", "cron_schedule", "cors")
@@ -247,27 +247,27 @@ class Plugin(DeclaredPlugin, module="biot", name="Plugin"):
 
         :param name: the bare name; 1 to 57 characters, letters, digits, - and _ only, default the resource name; a
             change replaces the resource.
-        :param display_name: what people read; 1 to 255 characters, default the name.
-        :param version: left out, it is 1 at creation and grows by one with each change of the code; 1 to 32767, default
+        :param display_name: the name that people see; 1 to 255 characters, default the name.
+        :param version: if left out, 1 at creation, then one more with each change of the code; 1 to 32767, default
             managed.
-        :param code: a folder or a .zip, relative to the project; left out, the platform deploys its seed.
-        :param build: how ``code`` becomes a package; left out, its files are deployed as they are; ``auto`` or a map.
+        :param code: a folder or .zip, relative to the project; left out, the platform deploys its own seed code.
+        :param build: how ``code`` becomes a package; left out, its files are deployed unchanged; ``auto`` or a map.
         :param image_tag: an image in BioT's repository, instead of ``code``, ``runtime`` and ``handler``; 1 to 128
             characters.
         :param runtime: an AWS Lambda runtime identifier; 1 to 50 characters, default ``nodejs22.x``.
         :param handler: the function to run; its file must be in the package; 1 to 1024 characters, default
             ``index.handler``.
-        :param timeout: how long a call may last; 1 to 900 (seconds), default ``3``.
-        :param memory_size: memory, and in proportion to it the processor; 128 to 10240 (MB), default ``128``.
+        :param timeout: the time limit of a call; 1 to 900 (seconds), default ``3``.
+        :param memory_size: the memory; the processor share grows with it; 128 to 10240 (MB), default ``128``.
         :param ephemeral_storage: the size of /tmp; 512 to 10240 (MB), default ``512``.
-        :param environment_variables: 4 KB in all; ``BIOT_`` and AWS Lambda's own names are reserved; default ``{}``;
-            secret in state.
+        :param environment_variables: at most 4 KB in total; ``BIOT_`` and AWS Lambda's own names are reserved; default
+            ``{}``; secret in state.
         :param subscriptions: interceptions and notifications.
         :param enabled_state: whether the plugin runs; ``ENABLED``, ``DISABLED``, default ``ENABLED``.
         :param cron_schedule: AWS's six fields, without cron( ); at most 250 characters.
         :param analytics_db_access: read access to the analytics database; default ``false``.
-        :param cors: for calls of the endpoint from a browser.
-        :param adopt: true takes over a plugin of that name that exists already; default ``false``.
+        :param cors: which web pages may call the endpoint.
+        :param adopt: true takes over an existing plugin of that name; default ``false``.
         """
         arguments = {
             "name": name,
@@ -300,25 +300,25 @@ class Plugin(DeclaredPlugin, module="biot", name="Plugin"):
     @property
     @pulumi.getter
     def display_name(self) -> pulumi.Output[str]:
-        """What people read."""
+        """The name that people see."""
         return self._output("display_name")
 
     @property
     @pulumi.getter
     def version(self) -> pulumi.Output[int]:
-        """Left out, it is 1 at creation and grows by one with each change of the code."""
+        """If left out, 1 at creation, then one more with each change of the code."""
         return self._output("version")
 
     @property
     @pulumi.getter
     def code(self) -> pulumi.Output[str | None]:
-        """A folder or a .zip, relative to the project; left out, the platform deploys its seed."""
+        """A folder or .zip, relative to the project; left out, the platform deploys its own seed code."""
         return self._output("code")
 
     @property
     @pulumi.getter
     def build(self) -> pulumi.Output[Mapping[str, Any] | None]:
-        """How ``code`` becomes a package; left out, its files are deployed as they are."""
+        """How ``code`` becomes a package; left out, its files are deployed unchanged."""
         return self._output("build")
 
     @property
@@ -342,13 +342,13 @@ class Plugin(DeclaredPlugin, module="biot", name="Plugin"):
     @property
     @pulumi.getter
     def timeout(self) -> pulumi.Output[int]:
-        """How long a call may last."""
+        """The time limit of a call."""
         return self._output("timeout")
 
     @property
     @pulumi.getter
     def memory_size(self) -> pulumi.Output[int]:
-        """Memory, and in proportion to it the processor."""
+        """The memory; the processor share grows with it."""
         return self._output("memory_size")
 
     @property
@@ -360,7 +360,7 @@ class Plugin(DeclaredPlugin, module="biot", name="Plugin"):
     @property
     @pulumi.getter
     def environment_variables(self) -> pulumi.Output[Mapping[str, str]]:
-        """4 KB in all; ``BIOT_`` and AWS Lambda's own names are reserved; secret in state."""
+        """At most 4 KB in total; ``BIOT_`` and AWS Lambda's own names are reserved; secret in state."""
         return self._output("environment_variables")
 
     @property
@@ -390,13 +390,13 @@ class Plugin(DeclaredPlugin, module="biot", name="Plugin"):
     @property
     @pulumi.getter
     def cors(self) -> pulumi.Output[Mapping[str, Any] | None]:
-        """For calls of the endpoint from a browser."""
+        """Which web pages may call the endpoint."""
         return self._output("cors")
 
     @property
     @pulumi.getter
     def adopt(self) -> pulumi.Output[bool]:
-        """True takes over a plugin of that name that exists already."""
+        """True takes over an existing plugin of that name."""
         return self._output("adopt")
 
     @property
@@ -408,7 +408,7 @@ class Plugin(DeclaredPlugin, module="biot", name="Plugin"):
     @property
     @pulumi.getter
     def endpoint_url(self) -> pulumi.Output[str]:
-        """Where the function answers."""
+        """The address of the function."""
         return self._output("endpoint_url")
 
     @property

@@ -11,9 +11,10 @@ from biot_provider.program.kinds import DeclaredServiceUser, DeclaredServiceUser
 class ServiceUser(DeclaredServiceUser, module="biot", name="ServiceUser"):
     """A service user: the identity by which a program outside the platform calls its API.
 
-    It logs in with its id and its ``secret_key``. The platform shows the key once: the output, secret in state, is the
-    only copy. ``active``, ``role_id`` and ``secret_key_expiration_in_minutes`` change in place. Any other change needs
-    a new service user with a new key; where the name stays the old one is deleted first, since names are unique.
+    The program logs in with the user's id and its ``secret_key``. The platform shows the key once: the output, secret
+    in state, is the only copy. ``active``, ``role_id`` and ``secret_key_expiration_in_minutes`` change in place. Any
+    other change replaces the service user, with a new key; if the name stays the same, the old one is deleted first,
+    since names are unique.
     """
 
     _required = ("role_id", "type")
@@ -37,17 +38,18 @@ class ServiceUser(DeclaredServiceUser, module="biot", name="ServiceUser"):
     ) -> None:
         """Declare a service user.
 
-        :param role_id: id of the role that gives its permissions; a UUID, such as 0b8f6f4e-2a55-4c4c-9d83-7f0d5b0b7a11.
-        :param type: the kind of service user, in the platform's words; ``INTERNAL_SERVICE``, ``EXTERNAL_SERVICE``; a
+        :param role_id: id of the role with the service user's permissions; a UUID, such as
+            0b8f6f4e-2a55-4c4c-9d83-7f0d5b0b7a11.
+        :param type: the kind of service user, as the platform names it; ``INTERNAL_SERVICE``, ``EXTERNAL_SERVICE``; a
             change replaces the resource.
         :param name: unique on the platform; 1 to 100 characters, default the resource name; a change replaces the
             resource.
-        :param active: false locks it out; default ``true``.
-        :param owner_organization_id: the organization it is of; a UUID, such as 0b8f6f4e-2a55-4c4c-9d83-7f0d5b0b7a11,
-            default the platform's choice; a change replaces the resource.
+        :param active: false disables logins; default ``true``.
+        :param owner_organization_id: id of the organization that owns it; a UUID, such as
+            0b8f6f4e-2a55-4c4c-9d83-7f0d5b0b7a11, default the platform's choice; a change replaces the resource.
         :param access_token_expiration_in_minutes: how long a login lasts; 1 or more, default the platform's; a change
             replaces the resource.
-        :param secret_key_expiration_in_minutes: how long keys made from now on last; left out, they never expire; 1 or
+        :param secret_key_expiration_in_minutes: validity of keys created from now on; left out, they never expire; 1 or
             more.
         """
         arguments = {
@@ -64,13 +66,13 @@ class ServiceUser(DeclaredServiceUser, module="biot", name="ServiceUser"):
     @property
     @pulumi.getter
     def role_id(self) -> pulumi.Output[str]:
-        """Id of the role that gives its permissions."""
+        """Id of the role with the service user's permissions."""
         return self._output("role_id")
 
     @property
     @pulumi.getter
     def type(self) -> pulumi.Output[str]:
-        """The kind of service user, in the platform's words; a change replaces the resource."""
+        """The kind of service user, as the platform names it; a change replaces the resource."""
         return self._output("type")
 
     @property
@@ -82,13 +84,13 @@ class ServiceUser(DeclaredServiceUser, module="biot", name="ServiceUser"):
     @property
     @pulumi.getter
     def active(self) -> pulumi.Output[bool]:
-        """False locks it out."""
+        """False disables logins."""
         return self._output("active")
 
     @property
     @pulumi.getter
     def owner_organization_id(self) -> pulumi.Output[str | None]:
-        """The organization it is of; a change replaces the resource."""
+        """Id of the organization that owns it; a change replaces the resource."""
         return self._output("owner_organization_id")
 
     @property
@@ -100,13 +102,13 @@ class ServiceUser(DeclaredServiceUser, module="biot", name="ServiceUser"):
     @property
     @pulumi.getter
     def secret_key_expiration_in_minutes(self) -> pulumi.Output[int | None]:
-        """How long keys made from now on last; left out, they never expire."""
+        """Validity of keys created from now on; left out, they never expire."""
         return self._output("secret_key_expiration_in_minutes")
 
     @property
     @pulumi.getter
     def secret_key(self) -> pulumi.Output[str | None]:
-        """Shown once, when it is made; None where it was read; secret in state."""
+        """Known only to the stack that created it; else None; secret in state."""
         return self._output("secret_key")
 
     @property
@@ -119,9 +121,9 @@ class ServiceUser(DeclaredServiceUser, module="biot", name="ServiceUser"):
 class ServiceUserKey(DeclaredServiceUserKey, module="biot", name="ServiceUserKey"):
     """A further secret key of a service user.
 
-    Its id is ``<service user's id>/<key's id>``. A change of ``keepers`` rotates it: the new key is made, whatever
-    uses it is updated, then the old key is deleted; so the platform's limit of keys must leave room for one more.
-    A refresh finds that a key was deleted or has expired, and the next update makes a new one.
+    Its id is ``<service user's id>/<key's id>``. A change of ``keepers`` rotates the key: the new key is created,
+    resources that use it are updated, then the old key is deleted; so the platform's limit of keys must leave room for
+    one more. A refresh notices that a key was deleted or has expired, and the next update creates a new one.
     """
 
     _required = ("service_user_id",)
@@ -141,7 +143,7 @@ class ServiceUserKey(DeclaredServiceUserKey, module="biot", name="ServiceUserKey
         """Declare a service user key.
 
         :param service_user_id: id of the service user; a change replaces the resource.
-        :param keepers: any values, which are no secrets; a change replaces the resource.
+        :param keepers: any values that are not secret; a change replaces the resource.
         """
         arguments = {
             "service_user_id": service_user_id,
@@ -158,19 +160,19 @@ class ServiceUserKey(DeclaredServiceUserKey, module="biot", name="ServiceUserKey
     @property
     @pulumi.getter
     def keepers(self) -> pulumi.Output[Mapping[str, Any] | None]:
-        """Any values, which are no secrets; a change replaces the resource."""
+        """Any values that are not secret; a change replaces the resource."""
         return self._output("keepers")
 
     @property
     @pulumi.getter
     def key_id(self) -> pulumi.Output[str]:
-        """The second part of the id."""
+        """The second part of the resource's id."""
         return self._output("key_id")
 
     @property
     @pulumi.getter
     def secret_key(self) -> pulumi.Output[str | None]:
-        """Shown once, when it is made; None where it was read; secret in state."""
+        """Known only to the stack that created it; else None; secret in state."""
         return self._output("secret_key")
 
     @property

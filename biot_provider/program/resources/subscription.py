@@ -8,14 +8,14 @@ from biot_provider.program.kinds import DeclaredInterceptionSubscription, Declar
 
 
 class InterceptionSubscription(DeclaredInterceptionSubscription, module="biot", name="InterceptionSubscription"):
-    """An endpoint of one's own that intercepts an API call, before or after it, or adapts an entity.
+    """A subscription of your own endpoint to an API call, before or after it, or to an entity, which it adapts.
 
     Its id is ``<type> <api_id or entity_name> <endpoint>``, with ``sha256:<digest>`` in place of what may be a secret:
     a query of the endpoint, a long segment of its path, and ``path_filters``. A ``get`` takes these as text too:
-    ``<type> <api_id or entity_name> <endpoint> [<placeholder>=<value> ...]``.
-    A change of ``execution_order`` is made in place, with no gap; any other change makes a new subscription before the
-    old one ends. A subscription that exists already, equal in every part, is adopted, and stays when the stack goes.
-    When the platform moves it up because another subscriber takes its order, that is no change.
+    ``<type> <api_id or entity_name> <endpoint> [<placeholder>=<value> ...]``. A change of ``execution_order`` is made
+    in place, without a gap; any other change creates a new subscription before the old one is deleted. A subscription
+    that exists already, equal in every part, is adopted, and stays when the stack is destroyed. If the platform moves
+    the order up because another subscriber takes it, that is no change.
     """
 
     _required = ("type", "endpoint")
@@ -35,16 +35,16 @@ class InterceptionSubscription(DeclaredInterceptionSubscription, module="biot", 
     ) -> None:
         """Declare an interception subscription.
 
-        :param type: before or after an API call, both with ``api_id``; or an entity, with ``entity_name``;
+        :param type: before or after an API call (``api_id``), or when an entity is shown (``entity_name``);
             ``PRE_REQUEST``, ``POST_REQUEST``, ``ADAPT_ENTITY``; a change replaces the resource.
         :param endpoint: a public https address; a change replaces the resource.
         :param api_id: a method and a path, such as ``POST/organization/v1/users/patients``; a change replaces the
             resource.
-        :param entity_name: such as ``patient``; beside ``api_id`` it is the entity of that API; a change replaces the
+        :param entity_name: such as ``patient``; together with ``api_id``, the entity of that API; a change replaces the
             resource.
-        :param path_filters: values of placeholders in ``api_id``, to intercept only calls with these (2.4.1 and later);
-            a change replaces the resource.
-        :param execution_order: among the subscribers of the same API; left out, the platform's default; 1 or more.
+        :param path_filters: values of placeholders in ``api_id``: only such calls are intercepted (2.4.1 and later); a
+            change replaces the resource.
+        :param execution_order: order among the subscribers of the API; left out, the platform's default; 1 or more.
         """
         arguments = {
             "type": type,
@@ -59,7 +59,7 @@ class InterceptionSubscription(DeclaredInterceptionSubscription, module="biot", 
     @property
     @pulumi.getter
     def type(self) -> pulumi.Output[str]:
-        """Before or after an API call, both with ``api_id``; or an entity, with ``entity_name``; a change replaces
+        """Before or after an API call (``api_id``), or when an entity is shown (``entity_name``); a change replaces
         the resource.
         """
         return self._output("type")
@@ -79,31 +79,31 @@ class InterceptionSubscription(DeclaredInterceptionSubscription, module="biot", 
     @property
     @pulumi.getter
     def entity_name(self) -> pulumi.Output[str | None]:
-        """Such as ``patient``; beside ``api_id`` it is the entity of that API; a change replaces the resource."""
+        """Such as ``patient``; together with ``api_id``, the entity of that API; a change replaces the resource."""
         return self._output("entity_name")
 
     @property
     @pulumi.getter
     def path_filters(self) -> pulumi.Output[Mapping[str, str] | None]:
-        """Values of placeholders in ``api_id``, to intercept only calls with these (2.4.1 and later); a change
-        replaces the resource.
+        """Values of placeholders in ``api_id``: only such calls are intercepted (2.4.1 and later); a change replaces
+        the resource.
         """
         return self._output("path_filters")
 
     @property
     @pulumi.getter
     def execution_order(self) -> pulumi.Output[int | None]:
-        """Among the subscribers of the same API; left out, the platform's default."""
+        """Order among the subscribers of the API; left out, the platform's default."""
         return self._output("execution_order")
 
 
 class NotificationSubscription(DeclaredNotificationSubscription, module="biot", name="NotificationSubscription"):
-    """An endpoint of one's own that is notified of an action on an entity, after the action has succeeded.
+    """A subscription of your own endpoint to an action on an entity, of which it is notified after success.
 
     Its id is ``<entity_type_name> <action_name> <endpoint> [<template_name>]``, with ``sha256:<digest>`` in place of
     what may be a secret: a query of the endpoint, and a long segment of its path. A ``get`` takes these as text too.
-    Any change makes a new subscription before the old one ends. A subscription that exists already, equal in every
-    part, is adopted, and stays when the stack goes.
+    Any change creates a new subscription before the old one is deleted. A subscription that exists already, equal in
+    every part, is adopted, and stays when the stack is destroyed.
     """
 
     _required = ("entity_type_name", "action_name", "endpoint")
@@ -124,7 +124,7 @@ class NotificationSubscription(DeclaredNotificationSubscription, module="biot", 
         :param entity_type_name: such as ``patient``; a change replaces the resource.
         :param action_name: such as ``_create``; a change replaces the resource.
         :param endpoint: a public https address; a change replaces the resource.
-        :param template_name: limits it to one template (2.4.1 and later); a change replaces the resource.
+        :param template_name: notify for this template only (2.4.1 and later); a change replaces the resource.
         """
         arguments = {
             "entity_type_name": entity_type_name,
@@ -155,5 +155,5 @@ class NotificationSubscription(DeclaredNotificationSubscription, module="biot", 
     @property
     @pulumi.getter
     def template_name(self) -> pulumi.Output[str | None]:
-        """Limits it to one template (2.4.1 and later); a change replaces the resource."""
+        """Notify for this template only (2.4.1 and later); a change replaces the resource."""
         return self._output("template_name")

@@ -85,7 +85,7 @@ class Browser:
         return [entry["message"] for entry in self.command("se/log", type="browser")]
 
     def requested(self) -> str:
-        """What it has sent and received since the last time, as text."""
+        """The data sent and received since the last call, as text."""
         return "\n".join(entry["message"] for entry in self.command("se/log", type="performance"))
 
     def close(self) -> None:

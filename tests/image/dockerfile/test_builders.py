@@ -96,7 +96,7 @@ def test_an_image_is_built_pushed_and_read_back(
     assert state["repository_uri"] == f"{docker_registry.host}/biot-plugins"
 
     lines = capfd.readouterr().err.splitlines()
-    size, seconds = r"\d+\.\d (k|M)B", r"\d+\.\d s"
+    size, seconds = r"\d+(\.\d)? (k|M)B", r"\d+\.\d s"
     stages = [rf"building {size} by {builder} \.\.\.", f"built in {seconds}",
               rf"pushing {size} as {state['image_tag']} \.\.\.", f"pushed in {seconds}"]  # fmt: skip
     for line, stage in zip(lines, stages, strict=True):

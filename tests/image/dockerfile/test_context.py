@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from biot_provider.errors import ImageError
-from biot_provider.image.dockerfile.context import Context, read_context
+from biot_provider.image.dockerfile.context import BuildContext, read_context
 from biot_provider.image.dockerfile.staged import Staged, stage
 
 
@@ -29,7 +31,7 @@ def digest(folder: Path, dockerfile: str | None = None, target: str | None = Non
     return read_context(folder, dockerfile).digest(build_args=build_args, target=target)
 
 
-def staged(context: Context, folder: Path) -> Staged:
+def staged(context: BuildContext, folder: Path) -> Staged:
     folder.mkdir()
     return stage(context, folder)
 
@@ -212,3 +214,12 @@ def test_a_pipe_in_the_context_is_named(tmp_path: Path) -> None:
     os.mkfifo(write(tmp_path) / "src/pipe")
     with pytest.raises(ImageError, match=r"src/pipe is a socket, pipe or device; remove it or name it in"):
         read_context(tmp_path)
+
+
+def test_ignore_rules_are_utf_8_whatever_the_machine_s_encoding(tmp_path: Path) -> None:
+    (write(tmp_path) / ".dockerignore").write_bytes("# für\nb.txt\n".encode())
+    code = "import pathlib, sys; from biot_provider.image.dockerfile.context import read_context\n"
+    code += "print(*(entry.path for entry in read_context(pathlib.Path(sys.argv[1])).entries))"
+    other = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    listed = subprocess.run([sys.executable, "-c", code, tmp_path], env=other, capture_output=True, text=True)
+    assert listed.stdout.split() == [".dockerignore", "Dockerfile", "empty", "link", "run.sh", "src/a.py"]

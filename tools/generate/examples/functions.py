@@ -1,4 +1,4 @@
-"""What the platform has, read while the program runs."""
+"""Read plugins and the public key from the platform while the program runs."""
 
 import pulumi
 

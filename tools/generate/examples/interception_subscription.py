@@ -1,4 +1,4 @@
-"""An endpoint in one's own account that is called before a patient is made."""
+"""An endpoint in your own account that is called before a patient is created."""
 
 import pulumi
 

@@ -1,4 +1,4 @@
-"""An endpoint in one's own account that is notified of each new patient."""
+"""An endpoint in your own account that is notified of each new patient."""
 
 import pulumi
 

@@ -1,4 +1,4 @@
-"""One program, two platforms: a plugin on the stack's own, and one on another."""
+"""One program, two platforms: one plugin on the stack's platform, and one on another."""
 
 import pulumi
 

@@ -1,4 +1,4 @@
-"""A service user, and its first key, which other infrastructure of the program can take."""
+"""A service user, and its first key, which other resources of the program can use."""
 
 import pulumi
 

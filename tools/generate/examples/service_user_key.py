@@ -1,4 +1,4 @@
-"""A key that changes with its keepers: edit the month, run `pulumi up`, and a new key takes the old one's place."""
+"""A key that changes with its keepers: edit the month, run `pulumi up`, and a new key replaces the old one."""
 
 import pulumi
 

@@ -14,6 +14,7 @@ from biot_provider.errors import coded
 from biot_provider.plugin.manifest.folders import MANIFEST
 from biot_provider.plugin.stamp import Stamp
 
+from ...errors import CommandError
 from ...files import PRIVATE, NewFile, write_files
 from ...progress import Progress
 from ..engine import commands, require_engine
@@ -22,7 +23,7 @@ from ..kinds import PLUGIN, Existing, Kind
 from ..notes import Notes, note_surprises
 from ..plugins import declared_content, needs_code, taken_over
 from ..program_text import declares, program_text, secret_values
-from ..target import StoppedError, Target, opened
+from ..target import Target, opened
 from .fleet import complete, described, folders_of, live_plugins, selected
 from .manifests import DIFFERENT, NEW, UNCHANGED, Manifest
 from .own_account import own_account
@@ -57,7 +58,7 @@ def export(options: ExportOptions, closing: ExitStack) -> ExportReport:
     Raises BiotError: no file is written then, but values may be in the stack's configuration already.
     """
     if os.path.lexists(options.out) and not options.out.is_dir():
-        raise StoppedError(f"{options.out} is no folder: name another one with --out", "BIOT-8050")
+        raise CommandError(f"{options.out} is no folder: name another one with --out", "BIOT-8050")
     require_engine()
     out = options.out.absolute()
     own_file, variables_file = (path and path.absolute() for path in (options.own_account, options.variables_file))
@@ -137,7 +138,7 @@ class _Export:
         )
 
     def _manifests(self, live: Mapping[str, PluginAnswer], patterns: Sequence[str]) -> Iterable[Manifest]:
-        """The file of each plugin, compared with the one that is there."""
+        """Yield the file of each plugin, compared with the one that is there."""
         kind = Kind(PLUGIN)
         folders = folders_of(live, self._out)
         for number, name in enumerate(selected(live, patterns, self._notes.add), start=1):
@@ -161,7 +162,7 @@ class _Export:
             yield manifest
 
     def _own_account(self, live: Mapping[str, PluginAnswer]) -> Iterable[Existing]:
-        """The resources of one's own account, but those that the stack declares elsewhere."""
+        """Yield the resources of one's own account, but those that the stack declares elsewhere."""
         program = _text(self._own_file) if self._own_file else ""
         for resource in own_account(self._target, live, self._notes.add):
             if self._is_in_state(resource) and not declares(program, resource):
@@ -200,7 +201,7 @@ class _Export:
         return files
 
     def _difference(self, file: NewFile, status: str) -> list[str]:
-        """What differs in a file without secrets, as lines of a diff."""
+        """Return what differs in a file without secrets, as lines of a diff."""
         if status != DIFFERENT or file.mode == PRIVATE:
             return []
         there = _text(file.path).splitlines()
@@ -208,7 +209,7 @@ class _Export:
         return [*lines]
 
     def _secrets(self, others: Iterable[Existing]) -> dict[str, str]:
-        """The secrets that the program of one's own account asks for and the configuration lacks."""
+        """Return the secrets that the program of one's own account asks for and the configuration lacks."""
         due: dict[str, str] = {}
         for key, value in (item for other in others for item in secret_values(other)):
             is_kept = self._variables.is_kept(key, value)
@@ -228,7 +229,7 @@ def _unheard(_subject: str, _note: str) -> None:
 
 
 def _text(file: Path) -> str:
-    """The text of a file, empty where it cannot be read."""
+    """Return the text of a file, empty where it cannot be read."""
     try:
         return file.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -247,7 +248,7 @@ def _status(file: NewFile) -> str:
 
 
 def _relative(path: Path) -> Path:
-    """A path as a program in this folder names it."""
+    """Return a path as a program in this folder names it."""
     try:
         return Path(os.path.relpath(path))
     except ValueError:  # on another drive of Windows

@@ -14,8 +14,8 @@ from biot_provider.lifecycle.problems import nearest
 from biot_provider.plugin.manifest.folders import MANIFEST, NO_PLACE_FOR_PLUGINS
 from biot_provider.plugin.manifest.yaml_file import read_yaml
 
+from ...errors import CommandError
 from ..notes import Note
-from ..target import StoppedError
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client
@@ -28,7 +28,7 @@ _DEVICES = re.compile(r"con|prn|aux|nul|com\d|lpt\d")
 
 
 def live_plugins(client: Client, progress: Progress) -> dict[str, PluginAnswer]:
-    """Every plugin of the platform by its bare name, in the order of the names."""
+    """Return every plugin of the platform by its bare name, in the order of the names."""
     found: dict[str, PluginAnswer] = {}
     for answer in client.search_plugins():
         client.hide((answer.environment_variables or {}).values())
@@ -38,14 +38,15 @@ def live_plugins(client: Client, progress: Progress) -> dict[str, PluginAnswer]:
 
 
 def selected(live: Mapping[str, PluginAnswer], patterns: Iterable[str], note: Note) -> list[str]:
-    """The names that fit one of the patterns, or all; a name that no declaration can have is left out with a note.
+    """Return the names that match one of the patterns, or all names if there is no pattern.
 
-    Raises StoppedError with every pattern that fits none.
+    A name that no declaration can have is left out, with a note.
+    Raises CommandError with every pattern that fits none.
     """
     given = list(patterns)
     unmatched = [pattern for pattern in given if not fnmatch.filter(live, pattern)]
     if unmatched:
-        raise StoppedError(
+        raise CommandError(
             "\n".join(
                 coded(f"no plugin is named like {pattern!r}{nearest(pattern, list(live))}", "BIOT-8002")
                 for pattern in unmatched
@@ -60,7 +61,7 @@ def selected(live: Mapping[str, PluginAnswer], patterns: Iterable[str], note: No
 
 
 def complete(client: Client, answer: PluginAnswer) -> PluginAnswer | None:
-    """The plugin with its variables, which a list may leave out; None where it is gone meanwhile."""
+    """Return the plugin with its variables, which a list may leave out; None where it is gone meanwhile."""
     if answer.environment_variables is not None:
         return answer
     try:
@@ -70,7 +71,7 @@ def complete(client: Client, answer: PluginAnswer) -> PluginAnswer | None:
 
 
 def folders_of(names: Iterable[str], out: Path) -> dict[str, str]:
-    """The folder of each plugin: the one that describes it already, else one of its name.
+    """Return the folder of each plugin: the one that describes it already, else one of its name.
 
     The names of two folders differ in more than upper and lower case, and none is a device of Windows.
     """
@@ -88,7 +89,7 @@ def folders_of(names: Iterable[str], out: Path) -> dict[str, str]:
 
 
 def described(out: Path) -> dict[str, str]:
-    """The folder of each plugin that a plugin.yaml describes already, by the plugin's name."""
+    """Return the folder of each plugin that a plugin.yaml describes already, by the plugin's name."""
     found: dict[str, str] = {}
     for manifest in sorted(out.glob(f"*/{MANIFEST}")):
         try:

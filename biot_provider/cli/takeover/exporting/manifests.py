@@ -71,7 +71,7 @@ class Manifest:
 
         Variables that neither of the two declares are no difference: they are to be added.
         """
-        from biot_provider.program.declare_plugins import read_plugin
+        from biot_provider.plugin.manifest.fleet import read_plugin
 
         self._decided = frozenset("enabledState" if key == "enabled" else str(key) for key in override)
         found = override.get("environmentVariables")
@@ -91,16 +91,16 @@ class Manifest:
         self.status = DIFFERENT if self.differences else UNCHANGED
 
     def is_due(self, *, force: bool) -> bool:
-        """Whether the file is to be written."""
+        """Return whether the file is to be written."""
         return self.status == NEW or (self.status == DIFFERENT and force)
 
     def due_variables(self, *, force: bool) -> dict[str, str]:
-        """The values that must be declared beside the file, which itself declares none once it is written."""
+        """Return the values that must be declared beside the file, which itself declares none once it is written."""
         declared = self._overridden if self.is_due(force=force) else self._declared
         return {k: v for k, v in self.live_variables.items() if k not in declared or (force and declared[k] != v)}
 
     def text(self, variables_place: str) -> str:
-        """The file, in the names of the API; the values of variables are elsewhere."""
+        """Return the file, in the names of the API; the values of variables are elsewhere."""
         inputs = {key: value for key, value in self.resource.inputs().items() if not key.startswith("__")}
         given = {key: value for key, value in self.resource.arguments().items() if key != _VARIABLES}
         given |= {key: inputs[key] for key in _ALWAYS if inputs.get(key) is not None}
@@ -117,7 +117,7 @@ class Manifest:
         return comment + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=10_000)
 
     def _there(self) -> dict[str, Any]:
-        """What stands in the file that is there; nothing where it cannot be read."""
+        """Return what stands in the file that is there; nothing where it cannot be read."""
         try:
             there = read_yaml(self.path, str(self.path)) if self.path.is_file() else None
         except InputError:
@@ -147,7 +147,7 @@ class Manifest:
 
 
 def _described(live: Any, declared: Any, changed: list[str]) -> Iterator[str]:
-    """Each difference between the file and the platform; no value of a variable is shown."""
+    """Yield each difference between the file and the platform; no value of a variable is shown."""
     for name in changed:
         camel = to_camel(name)
         if name == _VARIABLES:
@@ -174,7 +174,7 @@ def _shown(value: Any) -> str:
 
 
 def _camel(value: Any) -> Any:
-    """A value in the API's names, without empty lists."""
+    """Return a value in the API's names, without empty lists."""
     if isinstance(value, Mapping):
         return {to_camel(key): _camel(item) for key, item in value.items() if item not in ([], ())}
     return [_camel(item) for item in value] if isinstance(value, list | tuple) else value

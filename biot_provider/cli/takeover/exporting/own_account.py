@@ -22,7 +22,10 @@ _LONGEST = 60
 
 
 def own_account(target: Target, live: Mapping[str, PluginAnswer], note: Note) -> list[Existing]:
-    """All of them, but for what belongs to hosted plugins, and the identity that this stack deploys with."""
+    """Return the platform's service users and subscriptions.
+
+    Those of hosted plugins are left out, and so is the service user with which this stack deploys.
+    """
     return [*_service_users(target, live, note), *_subscriptions(target, live)]
 
 
@@ -77,7 +80,7 @@ def _here(target: Target, name: str) -> dict[str, Any]:
 
 
 def _slug(row: SubscriptionAnswer) -> str:
-    """A name for the subscription: what calls it, without its endpoint."""
+    """Return a name for the subscription: what calls it, without its endpoint."""
     *parts, _ = row.id_parts()[:3]
     return re.sub(r"[^a-z0-9]+", "-", " ".join(parts).lower()).strip("-")[:_LONGEST]
 

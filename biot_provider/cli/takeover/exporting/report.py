@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from biot_provider.errors import warning
+
 from ...console import counted, print_paragraph, print_problem, print_result
 from ..import_file import THEN, afterwards
 from ..kinds import PLUGIN, Existing
@@ -57,8 +59,8 @@ class ExportReport:
 
     def print(self, *, as_json: bool) -> None:
         """Print it to the standard output, warnings to the error output."""
-        for warning in self.warnings:
-            print_problem(f"warning: {warning}")
+        for text in self.warnings:
+            print_problem(warning(text, None))
         if as_json:
             print_result(json.dumps(self._json()))
         else:

@@ -12,9 +12,10 @@ from typing import Any
 from biot_provider.errors import InputError
 from biot_provider.plugin.manifest.overrides import read_overrides
 
-from ...doctor.project import ENGINE, INSTALL
+from ...errors import CommandError
+from ...project.engine import ENGINE, INSTALL
 from ..engine import configuration, keep_secrets, resources_in_state
-from ..target import StoppedError, Target
+from ..target import Target
 
 Override = Mapping[str, Any]
 
@@ -35,7 +36,7 @@ class Variables:
     _values: Mapping[str, Any] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Ask the engine. Raises StoppedError where it is needed and cannot be used."""
+        """Ask the engine. Raises CommandError where it is needed and cannot be used."""
         has_engine = shutil.which(ENGINE) is not None
         if self.file is None:
             self._require(has_engine)
@@ -46,7 +47,7 @@ class Variables:
             self.overrides = self._overrides()
 
     def place(self, folder: str) -> str:
-        """Where the values of a plugin's variables are, as its plugin.yaml says it."""
+        """Return the place of a plugin's values, as the comment in its plugin.yaml names it."""
         if self.file is not None:
             return f"a file beside the program, {self.file.name}"
         return f"the stack's configuration, {self._key}, under {folder}.environmentVariables"
@@ -68,12 +69,12 @@ class Variables:
         keep_secrets(self.target, others, show)
 
     def is_kept(self, key: str, value: str) -> bool | None:
-        """Whether the configuration has this value at a key of the project; None where it has another one."""
+        """Return whether the configuration has this value at a key of the project; None where it has another one."""
         kept = self._values.get(f"{self.target.project.name}:{key}", {}).get("value")
         return False if kept is None else kept == value or None
 
     def text(self, variables: Mapping[str, Mapping[str, str]], folders: Collection[str]) -> str:
-        """The user's own file: overrides, as `declare_plugins` takes them; those of other folders stay in it."""
+        """Return the user's own file: overrides, as `declare_plugins` takes them; those of other folders stay in it."""
         try:
             there = json.loads(self.file.read_bytes()) if self.file else {}
         except (OSError, ValueError):
@@ -89,11 +90,11 @@ class Variables:
     def _require(self, has_engine: bool) -> None:
         if not has_engine:
             advice = f"{INSTALL}, or name a file for them with --variables-file"
-            raise StoppedError(
+            raise CommandError(
                 f"there is no {ENGINE} on PATH to encrypt the values of variables", "BIOT-8012", advice=advice
             )
         if "." in self.target.project.name:
-            raise StoppedError(
+            raise CommandError(
                 f"`{ENGINE} config set --path` cannot write below {self._key}, since the project's name has a dot",
                 "BIOT-8051",
                 advice="name a file for the values of variables with --variables-file",
@@ -106,12 +107,12 @@ class Variables:
         try:
             found = read_overrides(value, self.target.project.folder)
         except InputError as error:
-            raise StoppedError(f"{self._key} in the stack's configuration: {error.text}", error.message_code) from None
+            raise CommandError(f"{self._key} in the stack's configuration: {error.text}", error.message_code) from None
         plugins = found.items() if isinstance(found, dict) else ()
         return {folder: override for folder, override in plugins if isinstance(override, dict)}
 
 
 def with_variables(override: Override, values: Mapping[str, str]) -> Override:
-    """An override with these variables added."""
+    """Return an override with these variables added."""
     kept = override.get("environmentVariables")
     return {**override, "environmentVariables": {**(kept if isinstance(kept, Mapping) else {}), **values}}

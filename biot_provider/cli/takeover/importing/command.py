@@ -92,21 +92,22 @@ def command(**given: Any) -> int:
 
 
 def _run(options: ImportOptions) -> int:
+    from ...errors import CommandError
     from ...files import PRIVATE, NewFile, write_files
     from ...progress import Progress
     from ..engine import commands, keep_secrets, require_engine
     from ..import_file import afterwards, import_file
     from ..notes import Notes
     from ..program_text import program_text, secret_values
-    from ..target import Parent, StoppedError, opened
-    from .report import Report
+    from ..target import Parent, opened
+    from .report import ImportReport
     from .requests import read, requests_of
 
     requests = requests_of(options.resources, options.code, options.image_tag)
     parent = Parent.parse(options.parent) if options.parent else None
     out = options.out.absolute()
     if os.path.lexists(out) and not options.force:
-        raise StoppedError(
+        raise CommandError(
             f"{options.out} is there already: name another file with --out, or give --force", "BIOT-8050"
         )
     require_engine()
@@ -122,7 +123,7 @@ def _run(options: ImportOptions) -> int:
                 lambda number, count: progress.show(f"encrypting values: {number} of {count}"),
             )
     write_files([NewFile(out, import_file(resources, parent), PRIVATE)])
-    report = Report(
+    report = ImportReport(
         file=str(options.out),
         resources=[{"type": r.kind.type, "name": r.name, "id": r.id} for r in resources],
         warnings=notes.lines(),
@@ -136,15 +137,18 @@ def _run(options: ImportOptions) -> int:
 
 
 def _due(values: Mapping[str, str], target: Target, *, force: bool) -> dict[str, str]:
-    """The values that the configuration does not have. Raises StoppedError where it has others, unless forced."""
+    """Return the values that the configuration lacks.
+
+    Raises CommandError for a key that has another value, unless forced.
+    """
+    from ...errors import CommandError
     from ..engine import configuration
-    from ..target import StoppedError
 
     there = configuration(target)
     kept = {key: there.get(f"{target.project.name}:{key}", {}).get("value") for key in values}
     others = [key for key, value in values.items() if kept[key] not in (None, value)]
     if others and not force:
-        raise StoppedError(
+        raise CommandError(
             f"the stack's configuration has other values of {', '.join(others)}",
             "BIOT-8052",
             advice="take another name for the resource, or give --force to overwrite them",

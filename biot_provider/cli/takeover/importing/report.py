@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from biot_provider.errors import warning
+
 from ...console import counted, print_paragraph, print_problem, print_result
 from ..import_file import THEN
 
 
 @dataclass(frozen=True)
-class Report:
+class ImportReport:
     """The outcome of one run."""
 
     file: str
@@ -28,8 +30,8 @@ class Report:
 
     def print(self, *, as_json: bool) -> None:
         """Print it to the standard output, warnings to the error output."""
-        for warning in self.warnings:
-            print_problem(f"warning: {warning}")
+        for text in self.warnings:
+            print_problem(warning(text, None))
         if as_json:
             shown = {
                 "file": self.file,

@@ -12,11 +12,11 @@ from biot_provider.lifecycle.kind import Context
 from biot_provider.lifecycle.problems import nearest
 from biot_provider.plugin.manifest.folders import MANIFEST
 
-from ...findings import WrongUsageError
+from ...errors import CommandError, WrongUsageError
 from ..kinds import PLUGIN, PROVIDERS, REFUSED, Existing, Kind
 from ..notes import Note, note_surprises
-from ..plugins import Content, declared_content, taken_over
-from ..target import Parent, StoppedError, Target
+from ..plugins import DeclaredContent, declared_content, taken_over
+from ..target import Parent, Target
 
 _PLUGINS = Path("plugins")
 """The folder that `declare_plugins` reads by default."""
@@ -29,7 +29,7 @@ class Request:
     name: str
     kind: str
     id: str
-    content: Content
+    content: DeclaredContent
 
 
 def requests_of(texts: Iterable[str], codes: Iterable[str], image_tags: Iterable[str]) -> list[Request]:
@@ -48,7 +48,7 @@ def requests_of(texts: Iterable[str], codes: Iterable[str], image_tags: Iterable
             problems.append(f"{name}: {kind!r} is no kind of resource{nearest(kind, [*PROVIDERS, *REFUSED])}")
         else:
             requests.append(
-                Request(name, kind, id_, Content(tags.get(name), {"code": code[name]} if name in code else {}))
+                Request(name, kind, id_, DeclaredContent(tags.get(name), {"code": code[name]} if name in code else {}))
             )
     problems += _repeated(requests)
     plugins = {request.name for request in requests if request.kind == PLUGIN}
@@ -66,13 +66,13 @@ def requests_of(texts: Iterable[str], codes: Iterable[str], image_tags: Iterable
 def read(requests: Iterable[Request], target: Target, parent: Parent | None, note: Note) -> list[Existing]:
     """Read the resources from the platform; ``note`` gets what the user should know.
 
-    Raises StoppedError with every resource that cannot be had, and BiotError where the platform cannot be reached.
+    Raises CommandError with every resource that cannot be had, and BiotError where the platform cannot be reached.
     """
     kinds = {word: Kind(word) for word in PROVIDERS}
     found: list[Existing] = []
     problems: list[str] = []
     for request in requests:
-        context = target.context(target.owner(request.name, parent), lambda line: note("", line))
+        context = target.context(target.owner(request.name, parent), lambda notice: note("", notice.line))
         try:
             resource = _read(request, kinds[request.kind], context, note)
         except LoginError:
@@ -88,7 +88,7 @@ def read(requests: Iterable[Request], target: Target, parent: Parent | None, not
         else:
             found.append(resource)
     if problems:
-        raise StoppedError("\n".join([*problems, "nothing is written: correct the ids, or biot:baseUrl"]), None)
+        raise CommandError("\n".join([*problems, "nothing is written: correct the ids, or biot:baseUrl"]), None)
     note_surprises(found, target, note)
     return found
 
@@ -100,7 +100,7 @@ def _read(request: Request, kind: Kind, context: Context, note: Note) -> Existin
         except NotFoundError:
             return None
         content = request.content
-        if content == Content():
+        if content == DeclaredContent():
             content = declared_content(_PLUGINS / request.name / MANIFEST, note)
         state = taken_over(kind, answer, context, content, note)
         return Existing(kind, request.name, state.name, state)

@@ -4,9 +4,9 @@
     with Function(folder, FunctionSettings("guard", "python3.13", "index.handler", 3, 128, {})) as function:
         call = function.invoke(event)
 
-The code runs in a separate process that knows nothing but the plugin's own variables and what Lambda sets. Time and
-memory are bounded, and nothing it does harms the caller or outlives it. It is no sandbox: the code can do on this
-machine what its user can. It needs a Unix; memory is watched where there is /proc.
+The code runs in a separate process that gets only the plugin's own variables and those that Lambda sets. Time and
+memory are bounded, and nothing that the code does harms or outlives the caller. It is not a sandbox: the code can do on
+this machine whatever its user can. It needs a Unix; memory is watched where there is /proc.
 """
 
 from .fitting import FittingError, fit, fitting_key

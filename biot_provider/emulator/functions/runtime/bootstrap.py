@@ -1,15 +1,14 @@
 """Loads a Python handler and answers calls with it, as Lambda's own runtime does.
 
-Run as a script in the function's process by any Python from 3.8 on, with the standard library alone. Messages come in
-as JSON lines by a file descriptor of their own and go out by another: standard and error output are the plugin's.
+Run as a script in the function's process by any Python from 3.8 on, with the standard library alone, and of that what
+is loaded fast: a cold start waits for it. Messages come in as JSON lines by a file descriptor of their own and go out
+by another: standard and error output are the plugin's.
 """
 
 from __future__ import annotations
 
 import contextlib
-import decimal
 import importlib
-import inspect
 import json
 import logging
 import os
@@ -17,7 +16,12 @@ import site
 import sys
 import time
 import traceback
-from typing import Any, Callable, Dict, List, Tuple  # noqa: UP035  (for Python 3.8)
+import types
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 _REQUESTS, _ANSWERS = 3, 4
 _BINARY = "a binary body is answered in base64, with isBase64Encoded"
@@ -25,7 +29,7 @@ _ROOT = os.getcwd()  # noqa: PTH109  (a text)
 
 
 class _Context:
-    """What Lambda passes to a handler about itself and the call."""
+    """The context object that Lambda passes to a handler."""
 
     def __init__(self, request_id: str, deadline: int) -> None:
         environment = os.environ
@@ -61,7 +65,7 @@ def main() -> None:
     sys.argv[:] = [""]
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
-    # `exit` and `quit`, which come with what was left out to keep installed modules away.
+    # `exit` and `quit` are missing, since the site module is left out to hide installed modules.
     site.setquit()
     _set_up_logging()
     with os.fdopen(_REQUESTS, "rb") as requests:
@@ -79,7 +83,7 @@ def main() -> None:
 
 
 def _set_up_logging() -> None:
-    """Add a handler to all loggers, as Lambda does: without it what is below a warning would be lost."""
+    """Add a handler to all loggers, as Lambda does: otherwise records below warnings would be lost."""
     lines = logging.StreamHandler(sys.stdout)
     lines.setFormatter(logging.Formatter("[%(levelname)s] %(message)s"))
     logging.getLogger().addHandler(lines)
@@ -120,7 +124,7 @@ def _load(name: str) -> Callable[[Any, Any], Any]:
     return function  # type: ignore[no-any-return]
 
 
-def _call(handler: Callable[[Any, Any], Any], message: Dict[str, Any], most: int) -> Tuple[str, Any]:  # noqa: UP006
+def _call(handler: Callable[[Any, Any], Any], message: dict[str, Any], most: int) -> tuple[str, Any]:
     """Call the handler; return "answer" or "error", and its content."""
     try:
         answer = handler(message["event"], _Context(message["id"], message["deadline"]))
@@ -134,24 +138,24 @@ def _call(handler: Callable[[Any, Any], Any], message: Dict[str, Any], most: int
     except SystemExit:
         raise
     except BaseException as error:
-        # Lambda's runtime ends with it.
+        # Lambda's runtime ends too.
         _show(error)
         sys.exit(1)
     if isinstance(answer, bytes):
-        # Lambda sends them as they are, and takes them for JSON.
+        # Lambda sends bytes unchanged, and treats them as JSON.
         try:
             answer = json.loads(answer)
         except (ValueError, RecursionError):
             text = f"the handler's answer is {len(answer)} bytes that are no JSON: {_BINARY}"
             return "error", ["Runtime.MarshalError", text]
-    if inspect.iscoroutine(answer):
+    if isinstance(answer, types.CoroutineType):
         answer.close()
         return "error", ["Runtime.MarshalError", "the handler is async: Lambda calls it, but awaits nothing"]
     try:
         text = json.dumps(answer, default=_plain, allow_nan=False, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError) as error:
         return "error", ["Runtime.MarshalError", f"the handler's answer is not JSON: {error}"]
-    # A half character is written as JSON escapes it.
+    # Half a surrogate pair is written as a JSON escape.
     content = text.encode(errors="backslashreplace")
     if len(content) > most:
         text = f"the handler's answer has {len(content)} bytes, more than Lambda's limit of {most}"
@@ -161,14 +165,14 @@ def _call(handler: Callable[[Any, Any], Any], message: Dict[str, Any], most: int
 
 def _plain(value: Any) -> Any:
     """Return a value that JSON does not know as Lambda's runtime writes it."""
-    if isinstance(value, decimal.Decimal):
+    if any((kind.__module__, kind.__name__) == ("decimal", "Decimal") for kind in type(value).__mro__):
         return float(value)
     hint = f": {_BINARY}" if isinstance(value, (bytes, bytearray)) else ""
     raise TypeError(f"there is a value of type {type(value).__name__} in it{hint}")
 
 
 def _send(request_id: str, name: str, content: Any) -> None:
-    """Write one message; what the plugin has written comes first."""
+    """Write one message, after flushing the plugin's output."""
     for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
         with contextlib.suppress(Exception):
             stream.flush()  # type: ignore[union-attr]
@@ -192,12 +196,12 @@ def _describe(error: BaseException) -> str:
 
 
 def _place(error: BaseException) -> str:
-    """Return where in the plugin's own files it was raised."""
+    """Return the place in the plugin's own files where an error was raised."""
     own = [frame for frame in _frames(error) if frame.filename.startswith(_ROOT + os.sep)]
     return f" ({_short(own[-1].filename)}, line {own[-1].lineno})" if own else ""
 
 
-def _frames(error: BaseException) -> List[traceback.FrameSummary]:  # noqa: UP006
+def _frames(error: BaseException) -> list[traceback.FrameSummary]:
     """Return the frames from the plugin's first own one on."""
     frames = list(traceback.extract_tb(error.__traceback__))
     while frames and not frames[0].filename.startswith(_ROOT + os.sep):
@@ -206,7 +210,7 @@ def _frames(error: BaseException) -> List[traceback.FrameSummary]:  # noqa: UP00
 
 
 def _show(error: BaseException) -> None:
-    """Write the error to the plugin's log, with the frames that are its own."""
+    """Write the error to the plugin's log, with the frames of the plugin's files."""
     frames = _frames(error)
     if frames:
         sys.stderr.write("Traceback (most recent call last):\n")

@@ -1,4 +1,4 @@
-"""What calls leave on the disk: in their temporary folder, and in the folder of their code, read-only on Lambda."""
+"""Files that calls leave on disk: in their temporary folder, and in the code folder, which is read-only on Lambda."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _QUICK_SECONDS = 0.005
-"""Seconds of a look that may come after each call."""
+"""Maximum seconds of a check that is made after each call."""
 _MIN_PAUSE_RATIO = 100
-"""What takes longer comes again only after so many times its own time."""
+"""A slower check is repeated only after so many times its own duration."""
 _UNSEEN = "__pycache__"
-"""Python itself writes it where it may, and does without where it may not."""
+"""A folder that Python itself writes if it can, and does not need."""
 _ANY = (0,)
-"""For a folder whose modification time means nothing."""
+"""Stands for a folder whose modification time means nothing."""
 _MB = 1 << 20
 _BLOCK = 512
 """Bytes of a block, as the status of a file counts them."""
@@ -29,25 +29,26 @@ def megabytes(folder: Path) -> int:
 
 
 class CodeSnapshot:
-    """A folder as it was looked at last."""
+    """A folder as it was last checked."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = str(folder)
-        self._next = 0.0
         self._seen = self._look()
+        self._next = 0.0
+        """When the next look may be: at once after the first, however long that took."""
 
     def changes(self) -> list[str]:
-        """Return paths of what is new, different or gone since the last look, which may lie some calls back."""
+        """Return paths that are new, changed or gone since the last check, which may be some calls ago."""
         if time.monotonic() < self._next:
             return []
         before, now = self._seen, self._look()
         self._seen = now
         if "./" not in now:
-            # Somebody else has taken it away.
+            # Another process has removed it.
             return []
         changed = {path for path in before.keys() | now.keys() if before.get(path) != now.get(path)}
         touched = {path for path in changed if path.endswith("/") and path in before and path in now}
-        # The time of a folder counts where nothing in it says more: a file came and went.
+        # A folder's time counts only if nothing in it changed: a file was created and deleted.
         return sorted(changed - touched or {path for path in touched if now[path] != _ANY})
 
     def _look(self) -> dict[str, tuple[int, ...]]:
@@ -60,7 +61,7 @@ class CodeSnapshot:
 
 
 def _add(folder: str, prefix: str, found: dict[str, tuple[int, ...]]) -> None:
-    """Add times and sizes of what is in a folder, the folder's own first."""
+    """Add times and sizes of the entries of a folder, beginning with the folder itself."""
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         found[prefix or "./"] = (os.stat(folder).st_mtime_ns,)  # noqa: PTH116  (a look at each: fast)
         for entry in entries:

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 _PREFIX = "Plugin-"
-"""Before a plugin's name in the name of its function."""
+"""The prefix of a plugin's name in the name of its function."""
 _HEAP = 0.9
-"""Node.js's share of the memory for what is collected."""
+"""The share of the memory for the heap of Node.js."""
 
 
 def command(interpreter: Interpreter, settings: FunctionSettings) -> list[str]:
     """Return the command that loads the handler."""
     if interpreter.language == "python":
-        # Without what is installed beside the interpreter: on the platform only the package's own modules are there.
+        # Without modules installed for the interpreter: the platform has only the package's own modules.
         return [interpreter.path, "-B", "-s", "-S", str(_HERE / "bootstrap.py")]
     options = [f"--max-old-space-size={int(settings.memory_size * _HEAP)}"]
     if interpreter.version == "22":

@@ -1,7 +1,7 @@
-"""Makes a package's Python distributions those of the interpreter that is here.
+"""Exchanges a package's Python distributions for those of the local interpreter.
 
-A package holds wheels for AWS Lambda's Python on Linux and x86-64, of which those with compiled modules load nowhere
-else. Where another Python runs the plugin, or another machine, the same versions are installed for it, as wheels.
+A package contains wheels for AWS Lambda's Python on Linux and x86-64; those with compiled modules load nowhere else. If
+another Python or machine runs the plugin, wheels of the same versions are installed for it.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from .languages import Interpreter
 
 _INSTALL_SECONDS = 300
-"""For the distributions to be installed."""
+"""Seconds for the installation of the distributions."""
 _OURS = ("BIOT_", "PULUMI_", "AWS_")
 _REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 _NOTES = 200
-"""Characters of an installer's last line."""
+"""Maximum characters of an installer's last line."""
 
 
 class FittingError(ValueError):
-    """The distributions cannot be installed for the interpreter that is here; the text is one line."""
+    """The distributions cannot be installed for the local interpreter; the text is one line."""
 
 
 def fit(folder: Path, runtime: str) -> str | None:
-    """Install what does not load here anew, in an unpacked package; return a sentence about it when that was done.
+    """Reinstall, in an unpacked package, distributions that do not load here; return a sentence if any were.
 
     Raises FittingError when it cannot be installed.
     """
@@ -64,13 +64,13 @@ def fit(folder: Path, runtime: str) -> str | None:
 
 
 def fitting_key(runtime: str) -> str:
-    """Return what the distributions must fit, empty where they do: this is what they were installed for."""
+    """Return the interpreter that the distributions must fit; empty if they were installed for it."""
     if not runtime.startswith("python"):
         return ""
     try:
         found = find_runtime(runtime)
     except NotInstalled:
-        return ""  # which the call says
+        return ""  # which the call reports
     here = f"{sys.platform}-{platform.machine().lower()}"
     if found.version == runtime.removeprefix("python") and here in ("linux-x86_64", "linux-amd64"):
         return ""
@@ -78,7 +78,7 @@ def fitting_key(runtime: str) -> str:
 
 
 def _runs(info: Path, interpreter: Interpreter) -> bool:
-    """Whether a distribution loads here as it is: it has no compiled modules, or those of Python's stable interface."""
+    """Return whether a distribution loads here: without compiled modules, or with those of Python's stable ABI."""
     tags = HeaderParser().parsestr(_text(info / "WHEEL")).get_all("Tag") or ["py3-none-any"]
     minor = int(interpreter.version.partition(".")[2] or 0)
     for python, interface, machine in (str(tag).split("-", 2) for tag in tags if str(tag).count("-") == 2):
@@ -146,7 +146,7 @@ def _not_installed(interpreter: Interpreter, runtime: str, why: str) -> FittingE
 
 
 def _uv_of_a_package() -> str | None:
-    """Find uv as the package of that name installs it."""
+    """Find uv as installed by the package of that name."""
     if importlib.util.find_spec("uv") is None:
         return None
     import uv

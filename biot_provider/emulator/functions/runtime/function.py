@@ -1,7 +1,7 @@
-"""A deployed function: its code in a folder, and one warm process that takes one call after the other.
+"""A deployed function: its code in a folder, and one warm process that handles one call after the other.
 
-Whatever the code does, a call ends with an `Invocation`. As on Lambda the process stays after a handler has raised, and
-the next call starts a fresh one after a call that took too long, too much, or ended it.
+Whatever the code does, a call ends with an `Invocation`. As on Lambda, the process stays after an error of the handler,
+and the next call starts a new one after a call that took too long or too much memory, or ended the process.
 """
 
 from __future__ import annotations
@@ -26,26 +26,27 @@ if TYPE_CHECKING:
     from .languages import Interpreter
 
 INIT_SECONDS = 10.0
-"""For loading the code, before the first call's own time starts (AWS Lambda Developer Guide, execution environment)."""
+"""Seconds for loading the code, before the first call's time starts (AWS Lambda Developer Guide, execution
+environment)."""
 
 MAX_EVENT_BYTES = 6 * 2**20
-"""Bytes: AWS Lambda quotas, invocation payload, request."""
+"""Maximum bytes (AWS Lambda quotas, invocation payload, request)."""
 
 _MAX_ERROR_CHARACTERS = 500
 _NO_HEAP = "heap out of memory"
 _MAX_NAMED_FILES = 3
-"""Files that a warning names."""
+"""Maximum files that a warning names."""
 _LATE = "Task timed out after {:.2f} seconds"
-"""As Lambda puts it."""
+"""Lambda's message."""
 
 
 TOO_LARGE = "RequestTooLargeException"
-"""The kind of error of an event that Lambda would not take."""
+"""The error type of an event that Lambda would refuse."""
 
 
 @dataclass(frozen=True)
 class FunctionSettings:
-    """What a plugin's configuration says about how its code runs."""
+    """The settings in a plugin's configuration that affect how its code runs."""
 
     name: str
     """The plugin's bare name."""
@@ -55,34 +56,34 @@ class FunctionSettings:
     timeout: float
     """Seconds for one call."""
     memory_size: int
-    """MB, of the process and all that it starts."""
+    """MB for the process and its descendants."""
     variables: Mapping[str, str] = field(repr=False)
-    """All its environment variables, the platform's own among them."""
+    """All environment variables, including the platform's own."""
     ephemeral_storage: int = 512
     """MB of its temporary folder."""
 
 
 @dataclass(frozen=True)
 class Invocation:
-    """How one call went."""
+    """The outcome of one call."""
 
     answer: Any
-    """What the handler returned, as JSON has it; none on failure."""
+    """The handler's result, as JSON; None on failure."""
     error: str | None
-    """One line: what went wrong; none when the handler answered."""
+    """The error as one line; None if the handler returned."""
     error_type: str | None
-    """AWS's word for it, where there is one: `Runtime.HandlerNotFound`, `Sandbox.Timedout`, `Runtime.ExitError` and so
-    on; `Handler.Raised` for what the handler threw."""
+    """AWS's name of the error, if there is one: `Runtime.HandlerNotFound`, `Sandbox.Timedout`, `Runtime.ExitError` and
+    so on; `Handler.Raised` for an error of the handler."""
     logs: tuple[str, ...]
-    """What the plugin wrote to its standard and error output, in order; bounded, with a line where some are missing."""
+    """The plugin's standard output and error, in order; limited, with a line in place of missing ones."""
     duration: float
     """Seconds of the handler."""
     init_duration: float | None
-    """Seconds until the code of a new process was loaded; none when it was warm."""
+    """Seconds until the code of a new process was loaded; None for a warm process."""
     peak_memory: int
-    """The most MB that this process had in use so far; 0 where that cannot be known."""
+    """The peak memory of this process so far in MB; 0 if unknown."""
     warnings: tuple[str, ...] = ()
-    """What goes well here and would not on Lambda, a line each."""
+    """Differences from Lambda, where this call would fail, one line each."""
 
 
 class Function:
@@ -99,18 +100,18 @@ class Function:
         self._code: CodeSnapshot | None = None
 
     def invoke(self, event: Mapping[str, Any], *, log: Callable[[str], None] | None = None) -> Invocation:
-        """Call the handler; `log` gets each log line as it comes. One call waits for the other."""
+        """Call the handler; `log` gets each log line at once. Concurrent calls wait for each other."""
         with self._lock:
             call = _Call(LogLines(log))
             try:
                 return self._invoke(event, call)
             except BaseException:
-                # The caller's own, Ctrl-C for example: what the process is doing now is of no use to the next call.
+                # An exception of the caller, such as Ctrl-C: the process's current work is useless to the next call.
                 self._end(call)
                 raise
 
     def close(self) -> None:
-        """End its process, at once also when it is in a call, which then fails. A closed function takes no call."""
+        """End the process at once, even during a call, which then fails. A closed function takes no calls."""
         self._closed = True
         process = self._process
         if process is not None:
@@ -147,7 +148,7 @@ class Function:
         return call.answered(content.get("answer"), peak)
 
     def _exchange(self, process: Process, event: Mapping[str, Any], call: _Call) -> dict[str, Any]:
-        """Call the handler within what is left of the call's time."""
+        """Call the handler within the remaining time of the call."""
         timeout = self._settings.timeout
         left = timeout - call.spent
         call.started = time.monotonic()
@@ -159,12 +160,12 @@ class Function:
             call.duration = time.monotonic() - call.started + call.spent
 
     def _failed(self, error_type: str, text: str, call: _Call) -> Invocation:
-        """End the process, and give how the call failed."""
+        """End the process, and return the failed outcome of the call."""
         call.warnings = self._warnings()
         return call.failed(error_type, text, self._end(call), self._settings)
 
     def _warnings(self) -> tuple[str, ...]:
-        """Return warnings about what the call did and could not do on Lambda."""
+        """Return warnings about actions of the call that Lambda would not allow."""
         changes = self._code.changes() if self._code else []
         if not changes:
             return ()
@@ -173,7 +174,7 @@ class Function:
         return (f"the plugin writes into its code folder, which is read-only on Lambda (TMPDIR is not): {what}",)
 
     def _warm(self, call: _Call) -> Process:
-        """Return the process that waits for a call, or a new one with the code loaded."""
+        """Return the warm process, or a new one with the code loaded."""
         if self._process is not None and not self._process.has_ended:
             return self._process
         self._end(call)
@@ -191,7 +192,7 @@ class Function:
                 raise
         finally:
             call.init_duration = time.monotonic() - started
-        # As Lambda does it: once more, now within the time of the call.
+        # As on Lambda: try once more, now within the time of the call.
         call.lines.add(
             f"the code was not loaded within {self._init_seconds:g} s: it is loaded anew, as a part of the call"
         )
@@ -238,7 +239,7 @@ class Function:
 
 
 class _Call:
-    """What is known of a call so far."""
+    """The data of a call so far."""
 
     def __init__(self, lines: LogLines) -> None:
         self.lines = lines
@@ -246,7 +247,7 @@ class _Call:
         self.duration = 0.0
         self.init_duration: float | None = None
         self.spent = 0.0
-        """Seconds of the call's time that loading has taken."""
+        """Seconds of the call's time that loading has used."""
         self.warnings: tuple[str, ...] = ()
 
     def answered(self, answer: Any, peak: int) -> Invocation:
@@ -274,6 +275,6 @@ def _size(event: Mapping[str, Any]) -> int:
 
 
 def _error_parts(error: Any) -> tuple[str, str]:
-    """Return type and text of an error, which a plugin could have written itself."""
+    """Return type and text of an error, which a plugin could also have forged."""
     error_type, text = error if isinstance(error, list) and len(error) == 2 else ("Runtime.BadAnswer", "no error")
     return str(error_type), str(text)

@@ -1,6 +1,7 @@
 """A small process between the caller and a function's process: nothing must outlive the caller.
 
-Run as a script without the installed packages; psutil is loaded when a call takes long or leaves something behind.
+Run as a script without the installed packages. Each start of a function waits for its imports, so they are few; psutil
+is loaded when a call takes long or leaves something behind.
 It starts the function's process, watches its memory, and kills it
 with all that it has started as soon as it ends, takes too much, or the caller is gone. On its input comes one JSON line
 that says what to start, then `b` and `e` where a call begins and ends; its end means that the caller is gone. On its
@@ -17,13 +18,13 @@ import json
 import os
 import resource
 import select
-import shutil
 import signal
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     import psutil
 
 CONTROL, REPORTS = 0, 1
@@ -31,21 +32,21 @@ REQUESTS, ANSWERS = 3, 4
 """File descriptors of the function's process."""
 
 _BUSY_SECONDS, _IDLE_SECONDS = 0.02, 0.5
-"""Seconds between two looks at the memory."""
+"""Seconds between two samples of the memory, during calls and between them."""
 _FAMILY_LOOKS = 10
-"""Every so many looks the memory of what the process has started is counted in, which is slow."""
+"""Every so many samples include the memory of the descendants, which is slow to read."""
 _MB = 1 << 20
 _MIN_EXTRA_BYTES = 512 * _MB
-"""What a process may allocate beyond its limit between two looks, at least."""
+"""Minimum bytes that a process may allocate beyond its limit between two samples."""
 _PDEATHSIG, _SUBREAPER = 1, 36
 _FREE = 20
-"""File descriptors from here on are nobody's."""
+"""File descriptors from this number on are unused."""
 _MAX_OPEN_FILES = 1024
 """AWS Lambda quotas, file descriptors."""
 
 
 def main() -> None:
-    """Start what the first line says, and stay until it has ended."""
+    """Start the command of the first line, and stay until it has ended."""
     spec = _read_spec()
     sys.path.append(spec["packages"])
     terminated: list[int] = []
@@ -68,11 +69,11 @@ def main() -> None:
         ended = {"ended": "closed"} if terminated else ended or guard.look()
     guard.end()
     _report(ended | {"peak": guard.peak})
-    shutil.rmtree(spec["scratch"], ignore_errors=True)
+    _remove(spec["scratch"])
 
 
 class _Guard:
-    """The function's process, and what is known of its memory."""
+    """The function's process, and the samples of its memory."""
 
     def __init__(self, child: int, memory: int) -> None:
         self._child = child
@@ -84,11 +85,11 @@ class _Guard:
 
     @property
     def peak(self) -> int:
-        """The most memory seen so far, in MB."""
+        """The highest memory so far, in MB."""
         return -(-self._highest // _MB)
 
     def obey(self, words: bytes) -> dict[str, Any] | None:
-        """Do what the caller's words say; return how the process ended, once that is known."""
+        """Handle the caller's commands; return how the process ended, once that is known."""
         if not words:
             return {"ended": "closed"}
         for word in words:
@@ -104,12 +105,12 @@ class _Guard:
         return None
 
     def look(self) -> dict[str, Any] | None:
-        """Return how the process ended, if it has, or took too much."""
+        """Return how the process ended, if it did, or that it took too much memory."""
         self._measure()
         if self._highest > self._limit:
             return {"ended": "memory"}
         with contextlib.suppress(ChildProcessError):
-            # Orphans of the function's process are this one's children too.
+            # Orphans of the function's process become children of this process too.
             while (found := os.waitpid(-1, os.WNOHANG))[0]:
                 if found[0] == self._child:
                     self._has_ended = True
@@ -117,16 +118,16 @@ class _Guard:
         return None
 
     def end(self) -> None:
-        """Kill the process, its group and all its descendants, and see them gone."""
-        # Only Linux hands the orphans of a process to this one, to be found below.
+        """Kill the process, its group and all its descendants, and wait until they are gone."""
+        # Only Linux makes orphans children of this process, so that they are found below.
         orphans_to_be = [] if sys.platform == "linux" else _descendants()
         self._signal(signal.SIGKILL)
         if not self._has_ended:
-            # It may not have become the leader of its group yet.
+            # The process may not have become the leader of its group yet.
             os.kill(self._child, signal.SIGKILL)
             os.waitpid(self._child, 0)
         with contextlib.suppress(ChildProcessError):
-            # What has left the group is this one's child by now, or will be.
+            # Processes that have left the group are, or will become, children of this one.
             while True:
                 if os.waitpid(-1, os.WNOHANG)[0] == 0:
                     _kill(_descendants())
@@ -149,7 +150,7 @@ def _read_spec() -> dict[str, Any]:
     line = b""
     # The first `b` may come with it: the guard starts as if it had obey that already.
     while b"\n" not in line:
-        # Byte by byte: what comes after the line is for later.
+        # Byte by byte, so that later commands stay unread.
         chunk = os.read(CONTROL, 1)
         if not chunk:
             sys.exit(1)
@@ -197,7 +198,7 @@ def _become(spec: dict[str, Any], guard: int) -> None:
         with contextlib.suppress(ValueError, OSError):
             resource.setrlimit(kind, (most, most))
     os.chdir(spec["folder"])
-    os.execve(spec["command"][0], spec["command"], spec["variables"])  # noqa: S606  (this is what it is for)
+    os.execve(spec["command"][0], spec["command"], spec["variables"])  # noqa: S606 (this is its purpose)
 
 
 def _how(status: int) -> dict[str, Any]:
@@ -206,14 +207,15 @@ def _how(status: int) -> dict[str, Any]:
 
 
 def _resident(pid: int) -> int:
-    """Return the most memory that a process had in use so far, in bytes; 0 where that cannot be known.
+    """Return the peak memory of a process so far, in bytes; 0 if unknown.
 
-    Only Linux keeps the highest value; elsewhere it is what the process has in use now.
+    Only Linux records the peak; elsewhere it is the memory in use now.
     """
     if sys.platform != "linux":
         return _resident_now(pid)
     try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+        with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:  # noqa: PTH123  (see above)
+            status = file.read()
     except OSError:
         return 0
     _, found, rest = status.partition("VmHWM:")
@@ -230,7 +232,7 @@ def _resident_now(pid: int) -> int:
 
 
 def _resident_family() -> int:
-    """Return the bytes that all descendants of this process have in use now."""
+    """Return the bytes in use by all descendants of this process."""
     import psutil
 
     total = 0
@@ -257,9 +259,18 @@ def _descendants() -> list[psutil.Process]:
 
 
 def _prctl(option: int, value: int) -> None:
-    """Change a setting of this process that only Linux has; elsewhere do nothing."""
+    """Change a Linux-specific setting of this process; do nothing on other systems."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def _remove(folder: str) -> None:
+    try:
+        os.rmdir(folder)  # noqa: PTH106  (see above)
+    except OSError:
+        import shutil
+
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _report(content: dict[str, Any]) -> None:

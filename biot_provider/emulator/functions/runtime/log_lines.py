@@ -1,4 +1,4 @@
-"""What a plugin writes becomes lines, handed on as they come and bounded: the first of them, and the last."""
+"""Splits a plugin's output into lines, passes them on at once, and keeps a limited number: the first and the last."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SHOWN_BYTES = 1 << 20
-"""Of one call's logs; of what comes after that only the last lines are kept."""
+"""Maximum bytes of one call's log; of later output only the last lines are kept."""
 LAST_LINES = 10
 LINE_BYTES = 1 << 14
-"""Of one line; what is longer is cut."""
+"""Maximum bytes of one line; longer ones are truncated."""
 
 
 class LogLines:
@@ -28,13 +28,13 @@ class LogLines:
         self._skipping = False
 
     def feed(self, content: bytes) -> None:
-        """Take what was written."""
+        """Accept a piece of output."""
         *whole, self._rest = (self._rest + content).split(b"\n")
         for line in whole:
             self._take(line)
         if len(self._rest) > LINE_BYTES:
             self._take(self._rest)
-            # The rest of this line, up to its end, is dropped.
+            # The rest of this line is dropped.
             self._rest, self._skipping = b"", True
 
     def add(self, line: str) -> None:
@@ -47,7 +47,7 @@ class LogLines:
             self._later += 1
 
     def close(self) -> tuple[str, ...]:
-        """Return all lines; a last one without its end counts too."""
+        """Return all lines, including an unfinished last one."""
         if self._rest:
             self._take(self._rest)
             self._rest = b""

@@ -1,6 +1,6 @@
-"""One running process of a function, seen from the caller: messages go in, answers and log lines come out.
+"""The caller's side of a function's running process: it sends messages, and receives responses and log lines.
 
-Nothing that comes out is trusted: not its form, not its size, not that it comes at all.
+The process's output is not trusted: it may have any form or size, or be missing.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ if TYPE_CHECKING:
     from .log_lines import LogLines
 
 MAX_RESPONSE_BYTES = 6_291_556
-"""Bytes: AWS Lambda quotas, invocation payload, response."""
+"""Maximum bytes (AWS Lambda quotas, invocation payload, response)."""
 
 _PACKAGES = str(Path(psutil.__file__).parent.parent)
-"""Where the guard finds psutil."""
+"""The folder in which the guard finds psutil."""
 _MAX_FRAME_BYTES = 4096
-"""Bytes around an answer, at most."""
+"""Maximum bytes around a response."""
 _CHUNK = 1 << 16
 _MAX_DRAIN_READS = 64
-"""Reads of what a process wrote before its answer; one that writes without end is not waited for."""
+"""Maximum reads of output that precedes a response, since a process may write endlessly."""
 _MAX_REASON_CHARACTERS = 200
-"""Characters of what a process says it waits for."""
+"""Maximum characters of a process's text about what it waits for."""
 _GUARD_TIMEOUT_SECONDS = 5.0
-"""Seconds for the guard to do what it always does at once."""
+"""Seconds for the guard's responses, which normally are immediate."""
 
 
 class Stopped(Exception):  # noqa: N818  (what a plugin did, not a fault of the program)
-    """The process gave no answer, and is of no use any more; the text is one line."""
+    """The process did not respond, and cannot be used any more; the text is one line."""
 
     def __init__(self, error_type: str, text: str) -> None:
         super().__init__(text)
@@ -53,7 +53,7 @@ class Stopped(Exception):  # noqa: N818  (what a plugin did, not a fault of the 
 
 
 class Process:
-    """A function's process with its guard; `end` it."""
+    """A function's process with its guard; call `end` after use."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Process:
         self._has_answer = False
         self._reports = b""
         self.peak = 0
-        """The most memory it had in use so far, in MB; 0 where that cannot be known."""
+        """The peak memory so far, in MB; 0 if unknown."""
         try:
             self._start(command, variables, folder)
         except BaseException:
@@ -100,7 +100,7 @@ class Process:
                 bufsize=0,
                 env={},
                 pass_fds=theirs,
-                # Ctrl-C in a terminal is for the caller alone.
+                # Ctrl-C in a terminal must reach only the caller.
                 start_new_session=True,
             )
             on_failure.pop_all()
@@ -124,16 +124,16 @@ class Process:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it is of no use any more."""
+        """Whether the process cannot be used any more."""
         with contextlib.suppress(Stopped):
             self._read_reports()
         return self._ended is not None
 
     def exchange(self, message: Any, seconds: float, lines: LogLines, *, late: str) -> dict[str, Any]:
-        """Send a message with an `id`, and give what comes back with the same one.
+        """Send a message with an `id`, and return the response with the same `id`.
 
-        Raises Stopped when nothing comes within the time, with the text `late`, or when the process ends or takes too
-        much memory.
+        Raises Stopped if no response comes in time, with the text `late`, or if the process ends or takes too much
+        memory.
         """
         self._answers.clear()
         self._command(b"b")
@@ -148,7 +148,7 @@ class Process:
         return content
 
     def _answer_to(self, wanted: str, message: bytes, until: float, lines: LogLines, late: str) -> dict[str, Any]:
-        """Write the message, and give the next answer, which has the `id` that is wanted."""
+        """Write the message, and return the next response with the wanted `id`."""
         answer = self._wait(message, until, lines)
         if answer is None:
             raise Stopped("Sandbox.Timedout", late)
@@ -162,15 +162,15 @@ class Process:
 
     @property
     def stored(self) -> int:
-        """MB in its temporary folder."""
+        """The size of the temporary folder in MB."""
         return megabytes(self._scratch)
 
     def interrupt(self) -> None:
-        """Make it end, from any thread."""
+        """End the process, from any thread."""
         self._guard.send_signal(signal.SIGTERM)
 
     def end(self, lines: LogLines | None = None) -> None:
-        """Kill it and all that it has started, and take its last log lines."""
+        """Kill the process and its descendants, and read its last log lines."""
         self.interrupt()
         try:
             self._guard.wait(_GUARD_TIMEOUT_SECONDS)
@@ -183,7 +183,7 @@ class Process:
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _wait(self, message: bytes, until: float, lines: LogLines) -> bytes | None:
-        """Write the message while reading all output; return the first line of the answers, None when time is over."""
+        """Write the message while reading all output; return the first line of the responses, None if time is over."""
         rest = memoryview(message)
         with selectors.DefaultSelector() as selector:
             for pipe in (self._answering, self._logs, self._reporting):
@@ -204,7 +204,7 @@ class Process:
                 if self._answering in ready and not self._take_answers():
                     selector.unregister(self._answering)
                 if self._reporting in ready and not self._has_answer:
-                    # What it has written before it ended is there by now.
+                    # All output from before its end has arrived by now.
                     self._take_answers()
                     if not self._has_answer:
                         self._read_reports()
@@ -212,7 +212,7 @@ class Process:
         return bytes(answer)
 
     def _end_call(self, lines: LogLines) -> None:
-        """Take the log lines that came before an answer, and the guard's report of the memory."""
+        """Read the log lines that precede a response, and the guard's report of the memory."""
         self._drain(lines)
         self._command(b"e")
         with selectors.DefaultSelector() as selector:
@@ -221,7 +221,7 @@ class Process:
                 try:
                     self._read_reports()
                 except Stopped as problem:
-                    # One that has ended on its own has answered before that.
+                    # A process that has ended by itself has responded before.
                     if problem.error_type != "Runtime.ExitError":
                         raise
 
@@ -229,7 +229,7 @@ class Process:
         try:
             return self._requests.write(message[:_CHUNK]) or 0
         except OSError:
-            # Nobody reads: what became of the process comes from its guard.
+            # The pipe has no reader: the guard reports how the process ended.
             return len(message)
 
     def _take_answers(self) -> bool:
@@ -259,7 +259,7 @@ class Process:
             self._control.write(words)
 
     def _read_reports(self) -> None:
-        """Take the guard's reports; raises Stopped when one says that the process has ended."""
+        """Read the guard's reports. Raises Stopped if the process has ended."""
         content = _read(self._reporting)
         if content == b"" and self._ended is None:
             self._ended = {"ended": "signal", "signal": signal.SIGKILL}
@@ -284,7 +284,7 @@ class Process:
 
 
 def _read(pipe: Any) -> bytes | None:
-    """Return what is there to read; None: nothing yet, empty: nothing will follow."""
+    """Return the available bytes; None if there are none yet, empty at the end."""
     try:
         content: bytes | None = pipe.read(_CHUNK)
     except OSError:

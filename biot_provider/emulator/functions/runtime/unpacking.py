@@ -1,4 +1,4 @@
-"""A package's zip becomes a folder, with nothing outside that folder and nothing but plain files in it."""
+"""Unpacks a package's zip to a folder, with only plain files and nothing outside of the folder."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ class PackageError(ValueError):
 
 
 def unpack(code: bytes, folder: Path, *, limit: int = MAX_BYTES) -> None:
-    """Write the zip's files below the folder, which is made where it is not there.
+    """Write the zip's files below the folder, which is created if it is missing.
 
-    A file keeps its owner's permission to execute it, and no other permission. Raises PackageError when it is no sound
-    zip, holds a link or a name that leads elsewhere, or more than `limit` bytes; some files may be there by then.
+    A file keeps its owner's permission to execute it, and no other permission. Raises PackageError if the zip is
+    damaged, contains a link or a name that leads elsewhere, or has more than `limit` bytes; some files may be written
+    by then.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(code)) as archive:
@@ -43,7 +44,7 @@ def unpack(code: bytes, folder: Path, *, limit: int = MAX_BYTES) -> None:
 
 
 def _write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path, left: int, limit: int) -> int:
-    """Write one entry; return how many bytes may still come."""
+    """Write one entry; return the remaining bytes of the limit."""
     name = entry.filename
     parts = name.removesuffix("/").split("/")
     if any(part in ("", ".", "..") for part in parts) or "\\" in name or parts[0].endswith(":"):
@@ -58,7 +59,7 @@ def _write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path, left:
             return left
         target.parent.mkdir(parents=True, exist_ok=True)
         with archive.open(entry) as content, target.open("xb") as file:
-            # The bytes that come are counted: the size that a zip announces may be a lie.
+            # Actual bytes are counted, since the size in a zip may be wrong.
             while chunk := content.read(_CHUNK):
                 left -= len(chunk)
                 if left < 0:
