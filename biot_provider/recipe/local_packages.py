@@ -5,12 +5,10 @@ What they hold is not in the lock file: two installations of the same lock file 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from biot_provider.errors import PackagingError
-from biot_provider.recipe.lock_files import NPM, LockFile
+from biot_provider.recipe.lock_files import NPM, LockFile, npm_packages, pnpm_content
 
 _OF_LAMBDA = ("dependencies", "optionalDependencies")
 
@@ -37,18 +35,14 @@ def refuse_local(lock: LockFile) -> None:
 
 
 def _of_npm(lock: LockFile, with_dev: bool) -> Iterator[str]:
-    content = json.loads(lock.text)
-    packages: Mapping[str, Any] = content.get("packages") or content.get("dependencies") or {}
-    for path, package in packages.items():
+    for path, package in npm_packages(lock, with_dev=with_dev):
         address = str(package.get("resolved") or package.get("version"))
-        if (package.get("link") or address.startswith("file:")) and (with_dev or not package.get("dev")):
+        if package.get("link") or address.startswith("file:"):
             yield path.rpartition("node_modules/")[2]
 
 
 def _of_pnpm(lock: LockFile, with_dev: bool) -> Iterator[str]:
-    import yaml
-
-    content = yaml.load(lock.text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  (both are safe)
+    content = pnpm_content(lock)
     project = content.get("importers", {}).get(".") or content
     for kind in (*_OF_LAMBDA, *(["devDependencies"] if with_dev else [])):
         for name, package in (project.get(kind) or {}).items():

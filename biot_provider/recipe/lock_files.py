@@ -193,22 +193,32 @@ def _of_uv(lock: LockFile, _with_dev: bool) -> Iterator[tuple[str, str]]:
             yield normalized(package["name"]), str(package.get("version") or "no version")
 
 
-def _of_npm(lock: LockFile, with_dev: bool) -> Iterator[tuple[str, str]]:
+def npm_packages(lock: LockFile, *, with_dev: bool) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield each package of npm's lock file with its path; those for development on request."""
     content = json.loads(lock.text)
     packages: Mapping[str, Any] = content.get("packages") or content.get("dependencies") or {}
     for path, package in packages.items():
         # One for development that something else has as an optional one ("devOptional") is installed all the same.
-        is_left_out = not with_dev and package.get("dev")
-        if path and _is_for_lambda(package) and not is_left_out and "version" in package:
+        if with_dev or not package.get("dev"):
+            yield path, package
+
+
+def pnpm_content(lock: LockFile) -> Any:
+    """Return the content of pnpm's lock file."""
+    import yaml
+
+    return yaml.load(lock.text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  (both are safe)
+
+
+def _of_npm(lock: LockFile, with_dev: bool) -> Iterator[tuple[str, str]]:
+    for path, package in npm_packages(lock, with_dev=with_dev):
+        if path and _is_for_lambda(package) and "version" in package:
             # Of a repository it may be an address, with a token.
             yield path.rpartition("node_modules/")[2], redact(str(package["version"]), ())
 
 
 def _of_pnpm(lock: LockFile, _with_dev: bool) -> Iterator[tuple[str, str]]:
-    import yaml
-
-    content = yaml.load(lock.text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  (both are safe)
-    for path, package in (content.get("packages") or {}).items():
+    for path, package in (pnpm_content(lock).get("packages") or {}).items():
         if not _is_for_lambda(package):
             continue
         path = posixpath.normpath(redact(path, ()))
