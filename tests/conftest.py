@@ -13,7 +13,7 @@ import signal
 import socket
 import socketserver
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import settings
@@ -34,6 +34,8 @@ settings.load_profile("quick")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+NewThreads = Callable[[str], list[threading.Thread]]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -51,6 +53,13 @@ def pytest_xdist_auto_num_workers() -> int:
     """Three workers on two processors: a third of the tests' time is waiting, for processes and for time limits."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return (processors * 3 + 1) // 2
+
+
+@pytest.fixture
+def new_threads() -> NewThreads:
+    """The threads of a name that began in this test: those of earlier tests may end later than their test."""
+    earlier = {*threading.enumerate()}
+    return lambda name: [each for each in threading.enumerate() if each.name == name and each not in earlier]
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from ..uncoded import uncoded
 from .conversation import HEAD, drip, read_request, talking
 
 if TYPE_CHECKING:
-    from tests.conftest import Tunnel
+    from tests.conftest import NewThreads, Tunnel
 
 CONFIG = {"name": "guard", "displayName": "Guard", "version": 1}
 SOON = 3.0
@@ -85,9 +85,9 @@ def ends(base_url: str, *acts: Act, once: threading.Event | None = None, **chang
     return errors
 
 
-def no_call_is_left() -> bool:
+def no_call_is_left(new_threads: NewThreads) -> bool:
     deadline = time.monotonic() + 2
-    while any(thread.name == "biot-call" for thread in threading.enumerate()):
+    while new_threads("biot-call"):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.02)
@@ -97,7 +97,9 @@ def no_call_is_left() -> bool:
 @pytest.mark.usefixtures("short_grace")
 @pytest.mark.parametrize("part", ["head", "body", "nothing"])
 @pytest.mark.parametrize(("act", "unclear"), [(create, True), (read, False)], ids=["write", "read"])
-def test_a_response_that_trickles_or_never_comes_is_cut(tls: Any, act: Act, unclear: bool, part: str) -> None:
+def test_a_response_that_trickles_or_never_comes_is_cut(
+    tls: Any, new_threads: NewThreads, act: Act, unclear: bool, part: str
+) -> None:
     reached = threading.Event()
 
     def conversation(connection: socket.socket, over: threading.Event) -> None:
@@ -108,7 +110,7 @@ def test_a_response_that_trickles_or_never_comes_is_cut(tls: Any, act: Act, uncl
 
     with talking(conversation, tls) as base_url:
         (error,) = ends(base_url, act, once=reached)
-        assert no_call_is_left()
+        assert no_call_is_left(new_threads)
     assert error.unclear == unclear
     assert uncoded(str(error)) == (
         "create plugin 'guard': cancelled while the platform worked on it."
@@ -225,12 +227,14 @@ def test_a_request_that_begins_later_is_not_sent(tmp_path: Path) -> None:
         assert platform.requests() == []
 
 
-def test_without_a_run_to_cancel_no_thread_is_made() -> None:
-    names: list[str] = []
+def test_without_a_run_to_cancel_no_thread_is_made(new_threads: NewThreads) -> None:
+    made: list[threading.Thread] = []
+    reached = threading.Event()
     body = b'{"name": "guard", "version": 7}'
 
     def conversation(connection: socket.socket, over: threading.Event) -> None:
-        names.extend(thread.name for thread in threading.enumerate())
+        made.extend(new_threads("biot-call"))
+        reached.set()
         while True:
             connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
             if not read_request(connection):
@@ -240,5 +244,5 @@ def test_without_a_run_to_cancel_no_thread_is_made() -> None:
         client = Client.connect(Settings(base_url, "id", "canary-key"))
         read(client)
         client.close()
-    assert names
-    assert "biot-call" not in names
+    assert reached.is_set()
+    assert made == []

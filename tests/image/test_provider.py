@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from secrets import token_hex
@@ -19,6 +18,8 @@ from ..uncoded import uncoded
 from .declared import plain
 
 if TYPE_CHECKING:
+    from tests.conftest import NewThreads
+
     from .declared import Images
 
 SEED = "embedded/base/python:3.13"
@@ -265,12 +266,14 @@ def test_a_zip_is_code_too(images: Images, code: dict[str, Any], tmp_path: Path)
 
 
 def test_a_push_after_a_pause_opens_the_registry_again(
-    images: Images, code: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    images: Images,
+    code: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    new_threads: NewThreads,
 ) -> None:
     monkeypatch.setattr("biot_provider.emulator.platform.PUSH_SECONDS", 0.2)
-    others = {*threading.enumerate()}  # registries of other tests close later
     images.create(**code)
-    while any(thread.name == "emulator" for thread in {*threading.enumerate()} - others):
+    while new_threads("emulator"):
         time.sleep(0.02)
     images.file("code/index.py", "x = 1\n")
     images.create(**code)

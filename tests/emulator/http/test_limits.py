@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.conftest import NewThreads
+
     from ..conftest import Caller, Talk
 
 PROPERTIES = "/settings/v1/system/properties"
@@ -202,22 +204,24 @@ def test_a_connection_that_says_nothing_is_closed(talk: Talk, monkeypatch: pytes
 
 
 def test_a_caller_that_does_not_read_its_answer_is_let_go(
-    talk: Talk, outside: Caller, deploy: Any, monkeypatch: pytest.MonkeyPatch
+    new_threads: NewThreads, talk: Talk, outside: Caller, deploy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "WRITE_SECONDS", 0.3)
     deploy("big", "def handler(event, context): return 'x' * 6_000_000\n")
     path = outside.got("big")["endpointUrl"].partition(str(talk.port))[2]
     outside.http.close()
-    no_connection_is_left()
+    no_connection_is_left(new_threads)
     with talk.connect(f"GET {path} HTTP/1.1\r\nHost: localhost:{talk.port}\r\n\r\n") as there:
-        while not calls():
+        while not new_threads("emulator call"):
             time.sleep(0.02)
-        no_connection_is_left()
+        no_connection_is_left(new_threads)
         with pytest.raises((ConnectionError, AssertionError)):
             assert len(talk.answer(there)[2]) == 6_000_000 + 2
 
 
-def test_slow_callers_do_not_keep_others_out(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_callers_do_not_keep_others_out(
+    new_threads: NewThreads, talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(server, "MAX_CONNECTIONS", 8)
     monkeypatch.setattr(server, "MIN_WAIT_SECONDS", 0.1)
     request = f"GET {PROPERTIES} HTTP/1.1\r\nHost: localhost:{talk.port}\r\n"
@@ -230,7 +234,7 @@ def test_slow_callers_do_not_keep_others_out(talk: Talk, monkeypatch: pytest.Mon
                 time.sleep(0.02)
         time.sleep(0.2)
         assert talk.ask(f"{request}\r\n")[0] == 200
-    assert len([thread for thread in threading.enumerate() if thread.name == "emulator call"]) <= 10
+    assert len(new_threads("emulator call")) <= 10
 
 
 @pytest.fixture
@@ -302,33 +306,28 @@ def test_a_caller_that_resets_is_no_bug(
 
 
 def test_where_all_connections_are_at_work_a_new_caller_gets_a_503(
-    talk: Talk, outside: Caller, monkeypatch: pytest.MonkeyPatch
+    new_threads: NewThreads, talk: Talk, outside: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "MAX_CONNECTIONS", 4)
     outside.platform.faults.add(latency=1.5, times=None, path=PROPERTIES)
     request = f"GET {PROPERTIES} HTTP/1.1\r\nHost: localhost:{talk.port}\r\nConnection: close\r\n\r\n"
     outside.http.close()
-    no_connection_is_left()
+    no_connection_is_left(new_threads)
     with contextlib.ExitStack() as closing:
         busy = [closing.enter_context(talk.connect(request)) for _ in range(4)]
-        while len(calls()) < 4:
+        while len(new_threads("emulator call")) < 4:
             time.sleep(0.02)
         status, headers, body = talk.ask(request)
         assert (status, headers["connection"], "4 connections" in body) == (503, "close", True)
         assert [talk.answer(one)[0] for one in busy] == [200] * 4
     outside.platform.faults.clear()
-    no_connection_is_left()
+    no_connection_is_left(new_threads)
     assert talk.ask(request)[0] == 200
 
 
-def calls() -> list[threading.Thread]:
-    """The threads that serve a connection."""
-    return [thread for thread in threading.enumerate() if thread.name == "emulator call"]
-
-
-def no_connection_is_left() -> None:
+def no_connection_is_left(new_threads: NewThreads) -> None:
     """Wait for the connections whose callers are done: they count until their threads end."""
-    while calls():
+    while new_threads("emulator call"):
         time.sleep(0.02)
 
 
@@ -369,7 +368,9 @@ def test_calls_of_a_plugin_that_are_too_many_are_a_429(
     assert next(answer for answer in answers if answer.status_code == 429).json()["message"] == "Rate Exceeded."
 
 
-def test_notifications_that_are_too_many_are_dropped_and_one_that_goes_wrong_holds_up_no_other() -> None:
+def test_notifications_that_are_too_many_are_dropped_and_one_that_goes_wrong_holds_up_no_other(
+    new_threads: NewThreads,
+) -> None:
     gate, done, notes = threading.Event(), list[str](), list[tuple[str, str]]()
     queues = NotificationQueue(lambda name, line: notes.append((name, line)))
 
@@ -389,13 +390,12 @@ def test_notifications_that_are_too_many_are_dropped_and_one_that_goes_wrong_hol
     accepted = [queues.put("slow", work("slow")) for _ in range(notification_queue.MAX_WAITING + 5)]
     assert 3 <= accepted.count(False) <= 5
     assert all(queues.put(f"other-{number}", work("other")) for number in range(100))
-    assert (
-        len([thread for thread in threading.enumerate() if thread.name == "emulator notifies"])
-        == notification_queue.MAX_THREADS
-    )
+    assert len(new_threads("emulator notifies")) == notification_queue.MAX_THREADS
     gate.set()
     assert queues.settle(20)
     assert (done.count("bad"), done.count("other"), done.count("slow")) == (3, 100, accepted.count(True))
     assert notes == [("bad", "not sent, as the emulator has a bug: KeyError")]
-    time.sleep(0.1)
-    assert not [thread for thread in threading.enumerate() if thread.name == "emulator notifies"]
+    deadline = time.monotonic() + 20
+    while new_threads("emulator notifies"):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
