@@ -23,10 +23,10 @@ from .own_port import OwnPort
 from .patients.service import Patients
 from .plugins.service import Plugins
 from .subscriptions.service import Subscriptions
+from .testing.contract_variants import ContractVariants
 from .testing.edits import Edits
 from .testing.faults import Faults
 from .testing.request_log import RequestLog
-from .testing.switches import Switches
 from .testing.variants import Variants
 
 if TYPE_CHECKING:
@@ -45,16 +45,16 @@ PUSH_SECONDS = 5.0
 class Platform:
     """The embedded platform of a folder. Several processes may open the same folder; each sees the others' changes.
 
-    `switches` chooses how ambiguous points of the API are read, `variants` changes responses in undocumented ways,
-    `edits` changes stored records as a person in the Console may, `faults` injects failures, `requests()` lists the
-    requests. Use from any thread; `close()` it, or use it as a context manager.
+    `contract_variants` says what it does where the API's documents are open, `variants` changes responses in
+    undocumented ways, `edits` changes stored records as a person in the Console may, `faults` injects failures,
+    `requests()` lists the requests. Use from any thread; `close()` it, or use it as a context manager.
     """
 
     def __init__(self, folder: Path) -> None:
         self._store = Store(folder / DATABASE)
         try:
-            self.switches = Switches(self._store)
-            self._identity = Identity(self._store, self.switches)
+            self.contract_variants = ContractVariants(self._store)
+            self._identity = Identity(self._store, self.contract_variants)
         except BaseException:
             self._store.close()
             raise
@@ -62,7 +62,7 @@ class Platform:
         self.variants = Variants(self._store)
         self.request_log = RequestLog(self._store)
         self.keys = Keys(self._store)
-        self._subscriptions = Subscriptions(self._store, self.switches)
+        self._subscriptions = Subscriptions(self._store, self.contract_variants)
         self._ecr = Ecr(self._store)
         self._registry = Registry(folder / "registry", self._store.writing)
         self._registry_port = OwnPort(
@@ -72,7 +72,7 @@ class Platform:
         self._control_key = ControlKey(self._store, folder)
         self.console_key = ConsoleKey()
         self.images = Images(self._registry)
-        self.plugins = Plugins(self._store, self.switches, self.images)
+        self.plugins = Plugins(self._store, self.contract_variants, self.images)
         self.edits = Edits(self._store, self.plugins, self._identity)
         self.logs = Logs(self._store)
         self.invocations = Invocations(self._store)
@@ -80,7 +80,9 @@ class Platform:
             self._store, self.logs, self.invocations, folder / "functions", lambda: self.address
         )
         tokens = PluginTokens(self.keys)
-        self.delivery = Delivery(self._store, self.switches, self._functions, tokens, self.logs, self.invocations)
+        self.delivery = Delivery(
+            self._store, self.contract_variants, self._functions, tokens, self.logs, self.invocations
+        )
         self.manual_events = ManualEvents(self._functions, tokens)
         self.console = ConsoleState(self._store, self.invocations, self.request_log)
         self.service_id = self._identity.service_id
@@ -135,8 +137,8 @@ class Platform:
             *logins.routes(self._identity, self.keys),
             *service_user_routes.routes(self._identity),
             *subscription_routes.routes(self._subscriptions),
-            *reference_routes.routes(self.switches),
-            *plugin_routes.routes(self.plugins, self.switches),
+            *reference_routes.routes(self.contract_variants),
+            *plugin_routes.routes(self.plugins, self.contract_variants),
             *image_routes.routes(self._registry, self._ecr, lambda: self.registry_host),
             *FunctionsApi(self._functions).routes(),
             *PatientsApi(Patients(self._store), self._identity, self.delivery).routes(),
@@ -146,7 +148,10 @@ class Platform:
     def _registry_routes(self) -> list[Route]:
         from .images.registry_routes import EcrApi, RegistryApi
 
-        areas = (EcrApi(self._ecr, lambda: self.registry_host), RegistryApi(self._registry, self._ecr, self.switches))
+        areas = (
+            EcrApi(self._ecr, lambda: self.registry_host),
+            RegistryApi(self._registry, self._ecr, self.contract_variants),
+        )
         return [route for area in areas for route in area.routes()]
 
     def set_served_host(self, host: str) -> None:

@@ -129,7 +129,7 @@ def test_a_plugin_is_created_read_changed_and_deleted(client: Client, platform: 
 
 @pytest.mark.parametrize("names", ["bare", "prefixed"])
 def test_a_name_is_bare_however_the_platform_shows_it(client: Client, platform: Platform, names: str) -> None:
-    platform.switches.set(names=names)
+    platform.contract_variants.set(names=names)
     assert client.create_plugin({**CONFIG, "name": "g" * 57}).bare_name == "g" * 57
     assert client.get_plugin("g" * 57).bare_name == "g" * 57
 

@@ -280,10 +280,10 @@ def test_a_manifest_that_is_none_is_refused(pusher: Pusher, text: str) -> None:
     assert error(answer) == (400, "MANIFEST_INVALID")
 
 
-def test_under_the_switch_a_tag_is_set_once_for_all(pusher: Pusher, platform: Platform) -> None:
+def test_with_immutable_tags_a_tag_is_set_once(pusher: Pusher, platform: Platform) -> None:
     digest = pusher.push("wave-1")
     pusher.push("wave-1", layer=b"canary-other")
-    platform.switches.set(image_tags="immutable")
+    platform.contract_variants.set(image_tags="immutable")
     document = pusher.http.get(f"/v2/biot-plugins/manifests/{digest}").json()
     refusal = pusher.put_manifest("wave-1", document)
     assert error(refusal) == (400, "TAG_INVALID")
@@ -291,9 +291,9 @@ def test_under_the_switch_a_tag_is_set_once_for_all(pusher: Pusher, platform: Pl
     assert pusher.put_manifest("wave-2", document).status_code == 201
 
 
-def test_under_the_switch_the_repository_can_only_be_pushed_to(pusher: Pusher, platform: Platform) -> None:
+def test_with_forbidden_reads_the_repository_can_only_be_pushed_to(pusher: Pusher, platform: Platform) -> None:
     pusher.push("wave-1")
-    platform.switches.set(repository_reads="forbidden")
+    platform.contract_variants.set(repository_reads="forbidden")
     assert pusher.http.head("/v2/biot-plugins/manifests/wave-1").status_code == 403
     assert error(pusher.http.get("/v2/biot-plugins/tags/list")) == (403, "DENIED")
     assert pusher.http.get("/v2/base/python/manifests/3.13").status_code == 200

@@ -258,7 +258,7 @@ def test_a_registry_that_refuses_the_push_is_an_error_that_names_whom_to_ask(
 
 
 def test_where_looking_for_a_tag_is_not_allowed_it_is_pushed(images: Images, code: dict[str, Any]) -> None:
-    images.platform.switches.set(repository_reads="forbidden")
+    images.platform.contract_variants.set(repository_reads="forbidden")
     state = images.create(**code)
     assert images.platform.images.tags() == {state["image_tag"]: state["digest"]}
 
@@ -266,7 +266,7 @@ def test_where_looking_for_a_tag_is_not_allowed_it_is_pushed(images: Images, cod
 def test_a_tag_that_cannot_change_is_taken_as_it_is(images: Images, code: dict[str, Any]) -> None:
     tag = images.inputs(**code)["image_tag"]
     theirs = images.platform.images.add(tag)
-    images.platform.switches.set(image_tags="immutable")
+    images.platform.contract_variants.set(image_tags="immutable")
     # It comes there between the look and the push.
     not_found = {"errors": [{"code": "MANIFEST_UNKNOWN", "message": "no"}]}
     images.platform.faults.add(method="HEAD", path=f"manifests/{tag}", times=1, status=404, json=not_found)

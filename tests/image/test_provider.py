@@ -185,7 +185,7 @@ def test_a_refresh_that_may_not_look_warns_and_changes_nothing(
 ) -> None:
     state = images.create(**code)
     if forbidden == "repository":
-        images.platform.switches.set(repository_reads="forbidden")
+        images.platform.contract_variants.set(repository_reads="forbidden")
     else:
         images.platform.faults.add(method="GET", path="temp-credentials", times=None, status=403, json={})
     capfd.readouterr()

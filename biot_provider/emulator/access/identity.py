@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..database import Store
-    from ..testing.switches import Switches
+    from ..testing.contract_variants import ContractVariants
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class Holder:
 class Identity:
     """The service users and people of one database, with their tokens."""
 
-    def __init__(self, store: Store, switches: Switches) -> None:
+    def __init__(self, store: Store, variants: ContractVariants) -> None:
         self._store = store
-        self._switches = switches
-        self.people = People(store, switches)
+        self._variants = variants
+        self.people = People(store, variants)
         self.add_user = self.people.add
-        self.service_users = ServiceUsers(store, switches)
+        self.service_users = ServiceUsers(store, variants)
         self.service_id, self.service_secret_key = self._built_in()
 
     def add_service_user(
@@ -81,7 +81,7 @@ class Identity:
             token, expires = new(), now + seconds
             db.execute("DELETE FROM tokens WHERE expires <= ?", (now,))
             db.execute("INSERT INTO tokens VALUES (?, ?, ?)", (digest(token), user_id, expires))
-        return {"accessToken": token} | shown("accessTokenExpiration", expires, self._switches.read())
+        return {"accessToken": token} | shown("accessTokenExpiration", expires, self._variants.read())
 
     def require(self, authorization: str | None, permission: str) -> None:
         """Refuse a call without a valid bearer token, or of a user without the permission."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ..functions.logs import Logs
     from ..functions.runtime import Invocation
     from ..subscriptions.subscribers import Subscriber
-    from ..testing.switches import Switches
+    from ..testing.contract_variants import ContractVariants
     from .hook_responses import HttpResponse, Verdict
     from .intercepted_call import Change, InterceptedCall
     from .plugin_tokens import PluginTokens
@@ -52,14 +52,14 @@ class Delivery:
     def __init__(
         self,
         store: Store,
-        switches: Switches,
+        variants: ContractVariants,
         functions: Functions,
         tokens: PluginTokens,
         logs: Logs,
         invocations: Invocations,
     ) -> None:
         self._store = store
-        self._switches = switches
+        self._variants = variants
         self._functions = functions
         self._tokens = tokens
         self._logs = logs
@@ -191,7 +191,7 @@ class Delivery:
 
     def _failed(self, subscriber: Subscriber, what: str, problem: str) -> None:
         """Handle an interceptor without a usable response, for which the platform's behaviour is not documented."""
-        if self._switches.read().failing_interceptors == "fails":
+        if self._variants.read().failing_interceptors == "fails":
             source = _source(subscriber)
             details = {"interceptor": source, "interception": what}
             raise ApiError(500, "INTERCEPTOR_FAILED", f"Interceptor [{source}] failed: {problem}", details)

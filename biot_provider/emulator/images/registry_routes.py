@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ..http.routes import Call
-    from ..testing.switches import Switches
+    from ..testing.contract_variants import ContractVariants
     from .ecr import Ecr
     from .registry import Registry
 
@@ -64,10 +64,10 @@ class EcrApi:
 class RegistryApi:
     """Blobs and manifests over HTTP. Every call needs ECR's token."""
 
-    def __init__(self, registry: Registry, ecr: Ecr, switches: Switches) -> None:
+    def __init__(self, registry: Registry, ecr: Ecr, variants: ContractVariants) -> None:
         self._registry = registry
         self._ecr = ecr
-        self._switches = switches
+        self._variants = variants
 
     def routes(self) -> list[Route]:
         """List the routes; those of GET also serve HEAD."""
@@ -145,14 +145,14 @@ class RegistryApi:
     def _put_manifest(self, call: Call, repository: str, reference: str) -> Response:
         _check_writable(repository)
         content = call.request.get_data()
-        immutable = self._switches.read().image_tags == "immutable"
+        immutable = self._variants.read().image_tags == "immutable"
         media_type = call.request.mimetype
         digest = self._registry.put_manifest(repository, reference, media_type, content, immutable=immutable)
         return _located(201, f"/v2/{repository}/manifests/{digest}", digest=digest)
 
     def _check_readable(self, repository: str) -> None:
-        """Refuse reading if the switch says so: it is not documented whether the temporary keys allow it."""
-        if repository == REPOSITORY and self._switches.read().repository_reads == "forbidden":
+        """Refuse reading if the variant says so: it is not documented whether the temporary keys allow it."""
+        if repository == REPOSITORY and self._variants.read().repository_reads == "forbidden":
             raise RegistryError(403, "DENIED", "not authorized to perform: ecr:BatchGetImage")
 
 

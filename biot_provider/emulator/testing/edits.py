@@ -62,7 +62,7 @@ class Edits:
         self._identity = identity
 
     def stored(self) -> dict[str, dict[str, Any]]:
-        """Return every plugin by its bare name as stored, without the effect of switches and variants."""
+        """Return every plugin by its bare name as stored, without the effect of any variant."""
         with self._store.reading() as db:
             rows = db.execute("SELECT name, record FROM plugins ORDER BY sequence").fetchall()
         return {row["name"]: json.loads(row["record"]) for row in rows}

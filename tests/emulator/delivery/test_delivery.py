@@ -345,13 +345,13 @@ FAILING = {
 
 
 @pytest.mark.parametrize("how", FAILING)
-def test_a_failing_interceptor_fails_the_call_or_is_passed_over_as_the_switch_says(
+def test_a_failing_interceptor_fails_the_call_or_is_passed_over_by_variant(
     how: str, inside: Any, deploy: Any, refused: Any
 ) -> None:
     deploy("bad", FAILING[how], **subscribe("PRE_REQUEST", CREATE))
     details = refused(inside.http.post(PATIENTS, json={}), 500, "INTERCEPTOR_FAILED")
     assert details == {"interceptor": "bad", "interception": f"PRE_REQUEST {CREATE}"}
-    inside.platform.switches.set(failing_interceptors="skipped")
+    inside.platform.contract_variants.set(failing_interceptors="skipped")
     made(inside)
 
 
@@ -448,7 +448,7 @@ def test_an_endpoint_that_cannot_be_reached_fails_the_call(inside: Any, endpoint
     endpoint.close()
     refused(inside.http.post(PATIENTS, json={}), 500, "INTERCEPTOR_FAILED")
     assert logs(inside, endpoint.url) == [f"PRE_REQUEST {CREATE}: Connection refused"]
-    inside.platform.switches.set(failing_interceptors="skipped")
+    inside.platform.contract_variants.set(failing_interceptors="skipped")
     made(inside)
 
 

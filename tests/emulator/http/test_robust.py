@@ -408,7 +408,7 @@ def test_a_plugin_that_answers_an_interception_with_1xx_fails_the_call(
     answer = inside.http.post(PATIENTS, json={}, timeout=20)
     assert (answer.status_code, answer.json()["code"]) == (500, "INTERCEPTOR_FAILED")
     assert f"the status is {status}" in answer.text
-    inside.platform.switches.set(failing_interceptors="skipped")
+    inside.platform.contract_variants.set(failing_interceptors="skipped")
     assert inside.http.post(PATIENTS, json={}, timeout=20).status_code == 201
 
 

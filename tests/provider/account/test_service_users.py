@@ -286,7 +286,7 @@ def test_an_id_spelled_in_another_case_is_the_same_id(account: Account) -> None:
 
 def test_a_platform_that_keeps_what_it_was_told_to_clear_is_an_error(account: Account) -> None:
     id_, state, _ = user(account, secret_key_expiration_in_minutes=60)
-    account.platform.switches.set(nulls="keep")
+    account.platform.contract_variants.set(nulls="keep")
     inputs = account.inputs(ServiceUserProvider, **USER)
     said = error_of(lambda: account.of(ServiceUserProvider).update(id_, state, inputs))
     assert "update service user 'ci': the platform keeps secret_key_expiration_in_minutes as it was" in said
@@ -514,7 +514,7 @@ def fill(account: Account, id_: str) -> list[str]:
 
 
 def test_at_the_limit_with_every_key_of_a_resource_the_first_one_is_named(account: Account) -> None:
-    account.platform.switches.set(max_secret_keys=2)
+    account.platform.contract_variants.set(max_secret_keys=2)
     id_, user_state, user_inputs = user(account)
     _, state, inputs = key(account, id_)
     diff(account, user_state, user_inputs)
@@ -589,7 +589,7 @@ def test_a_key_that_never_comes_through_is_not_made_again_and_again(account: Acc
 
 
 def test_at_the_limit_the_key_that_was_lost_is_the_one_to_delete(account: Account) -> None:
-    account.platform.switches.set(max_secret_keys=2)
+    account.platform.contract_variants.set(max_secret_keys=2)
     id_, _, _ = user(account)
     (first,) = keys(account, id_)
     account.platform.faults.add("gateway-timeout", method="POST", path="/secret-keys$")

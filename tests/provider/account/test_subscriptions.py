@@ -164,11 +164,11 @@ def test_one_that_exists_with_another_order_gets_ours_and_that_is_said(account: 
     assert diff(account, state, execution_order=9)[0] is False
 
 
-@pytest.mark.parametrize("reading", ["conflict", "bad-request", "accepted"])
+@pytest.mark.parametrize("variant", ["conflict", "bad-request", "accepted"])
 def test_a_subscription_that_somebody_made_meanwhile_is_ours_however_the_platform_answers(
-    account: Account, reading: str
+    account: Account, variant: str
 ) -> None:
-    account.platform.switches.set(repeated_notifications=reading)
+    account.platform.contract_variants.set(repeated_notifications=variant)
     make(account, "notification")
     empty: dict[str, Any] = {"data": [], "metadata": {}}
     account.platform.faults.add(status=200, json=empty, method="GET", path="/notifications$")

@@ -171,7 +171,7 @@ def test_a_schedule_taken_away_is_cleared(world: World) -> None:
 
 
 def test_a_platform_that_keeps_a_schedule_taken_away_is_an_error(world: World) -> None:
-    world.platform.switches.set(nulls="keep")
+    world.platform.contract_variants.set(nulls="keep")
     state = world.create(world.inputs(cron_schedule="0 8 ? * MON *"))
     said = error_of(lambda: world.update(state, world.inputs()))
     assert "the platform keeps the schedule '0 8 ? * MON *' although it was to clear it" in said

@@ -103,7 +103,7 @@ def test_plugins_of_one_program_are_compared_as_they_are_declared(preview: Previ
 
 
 def test_what_the_platform_does_not_have_is_a_warning_with_the_nearest(preview: Preview, world: World) -> None:
-    world.platform.switches.set(templates="listed")
+    world.platform.contract_variants.set(templates="listed")
     lines = preview(
         subscriptions={
             "interceptions": [
@@ -136,7 +136,7 @@ def test_what_the_platform_does_not_have_is_a_warning_with_the_nearest(preview: 
 
 
 def test_another_spelling_of_an_action_is_no_warning(preview: Preview, world: World) -> None:
-    world.platform.switches.set(action_names="upper")
+    world.platform.contract_variants.set(action_names="upper")
     told = [{"entity_type_name": "patient", "action_name": "_saveMeasurement"}]
     assert preview(subscriptions={"notifications": told}) == []
 

@@ -436,7 +436,7 @@ def test_what_ignore_changes_puts_back_from_the_platform_is_no_bad_input(world: 
 
 
 def test_what_the_platform_hides_of_a_plugin_that_a_create_continues_with_is_sent(world: World) -> None:
-    world.platform.switches.set(absent="omitted")
+    world.platform.contract_variants.set(absent="omitted")
     world.create(world.inputs())
     world.connect()
     inputs = world.inputs(cors={"allow_origins": ["https://a.example"]})

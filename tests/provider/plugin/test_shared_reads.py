@@ -150,7 +150,7 @@ def test_a_row_with_a_null_hides_no_edit(fleet: Fleet, part: str) -> None:
 
 
 def test_names_with_the_platforms_prefix_are_the_same(fleet: Fleet) -> None:
-    fleet.world.platform.switches.set(names="prefixed")
+    fleet.world.platform.contract_variants.set(names="prefixed")
     assert fleet.changed(fleet.refreshed()) == set()
     assert fleet.asked["search"] == 1
 

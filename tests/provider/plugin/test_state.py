@@ -1,4 +1,4 @@
-"""What is a change and what is not, and the bodies that carry the changes: pure functions, every open reading."""
+"""What is a change and what is not, and the bodies of updates: pure functions, and each variant of the contract."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from biot_provider.api.models.plugins import NAME_PREFIX, PluginAnswer
 from biot_provider.api.models.wide import is_same_moment
-from biot_provider.emulator.testing.switches import readings
+from biot_provider.emulator.testing.contract_variants import possible_values
 from biot_provider.plugin.body import create_body, update_body
 from biot_provider.plugin.model import Cors, PluginInputs, PluginState
 from biot_provider.plugin.stamp import SEED, Stamp, code_identity, is_foreign, owner_hash
@@ -434,10 +434,10 @@ def test_a_plugin_without_code_of_its_own_takes_no_notice_of_others_code_but_of_
     assert replacing_fields(lost, seed) == ["code"]
 
 
-# -- every reading of the platform, live
+# -- each variant of the contract, live
 
 
-READINGS: list[dict[str, str]] = [
+VARIANTS: list[dict[str, str]] = [
     {},
     {"names": "prefixed"},
     {"system_variables": "hidden"},
@@ -478,11 +478,11 @@ FULL: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("given", [{}, FULL, {"image_tag": "wave-1"}], ids=["least", "full", "image"])
-@pytest.mark.parametrize("reading", READINGS, ids=str)
-def test_under_every_reading_nothing_changes_after_a_write_or_a_refresh(
-    world: World, reading: dict[str, str], given: dict[str, Any]
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+def test_under_every_variant_nothing_changes_after_a_write_or_a_refresh(
+    world: World, variant: dict[str, str], given: dict[str, Any]
 ) -> None:
-    world.platform.switches.set(**reading)
+    world.platform.contract_variants.set(**variant)
     inputs = world.inputs(**given)
     state = world.create(inputs)
     assert not world.changes(state, inputs)
@@ -498,10 +498,10 @@ def test_under_every_reading_nothing_changes_after_a_write_or_a_refresh(
     assert not world.changes(state, changed)
 
 
-def test_a_whole_life_under_all_the_other_readings_at_once_ends_as_declared(world: World) -> None:
+def test_a_whole_life_under_all_the_other_variants_at_once_ends_as_declared(world: World) -> None:
     # Each at what stands next to its default, but the one that keeps a schedule which is taken away.
-    others = {switch: possible[1] for switch, possible in readings().items() if possible[1:]} | {"nulls": "clear"}
-    world.platform.switches.set(**others)
+    others = {point: possible[1] for point, possible in possible_values().items() if possible[1:]} | {"nulls": "clear"}
+    world.platform.contract_variants.set(**others)
     given = FULL | {"cron_schedule": "0 8 ? * MON-FRI *"}
     code = world.code()
     inputs = world.inputs(code=code, **given)
@@ -517,11 +517,11 @@ def test_a_whole_life_under_all_the_other_readings_at_once_ends_as_declared(worl
     changed = world.inputs(code=code, timeout=7)
     state, _ = world.refreshed(world.update(state, changed))
     assert not world.changes(state, changed)
-    world.platform.switches.reset()
+    world.platform.contract_variants.reset()
     shown = world.live()
     assert (shown["timeout"], shown["cronSchedule"]) == (7, None)
     assert shown["subscriptions"]["interceptions"] == shown["subscriptions"]["notifications"] == []
-    world.platform.switches.set(**others)
+    world.platform.contract_variants.set(**others)
     world.connect()
     world.delete(state)
     world.delete(image)
