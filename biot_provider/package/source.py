@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from biot_provider.errors import PackagingError
 from biot_provider.package.folder_source import list_folder
-from biot_provider.package.source_file import SourceFile, reading, reason, shown
+from biot_provider.package.source_file import SourceFile, reading, shown
 from biot_provider.package.zip_source import list_zip, zip_entries
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def is_folder(source: Path) -> bool:
             raise PackagingError(
                 f"{source} does not exist: code is the path of a folder or a .zip", "BIOT-3001"
             ) from None
-        raise PackagingError(f"{source} cannot be read: {reason(problem)}", "BIOT-3002") from problem
+        raise PackagingError(f"{source} cannot be read: {problem.strerror or problem}", "BIOT-3002") from problem
     except ValueError:
         raise PackagingError(
             f"{shown(str(source))} is no path: it has a character that none may have", "BIOT-3001"

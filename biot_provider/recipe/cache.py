@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import IO, NamedTuple
 from biot_provider.errors import PackagingError
 from biot_provider.package import known_files
 from biot_provider.package.cache_folder import FOLDER_VARIABLE, cache_folder
+from biot_provider.package.drafts import DRAFT, draft, publish
 
 MAX_BYTES = 2 * 1024**3
 """Maximum total bytes of the entries, not counting those in use."""
@@ -25,7 +25,6 @@ MAX_BYTES = 2 * 1024**3
 _IN_USE_SECONDS = 3600.0
 _ENDING = ".zip"
 _ENDINGS = frozenset({_ENDING, known_files.ENDING})
-_DRAFT = ".draft-"
 
 
 class CacheEntry(NamedTuple):
@@ -60,25 +59,18 @@ class Cache:
         path = self._path(kind, digest)
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=_DRAFT, dir=path.parent)
-        except OSError as error:
-            raise self._not_writable(error) from None
-        draft = Path(name)
-        try:
-            with open(handle, "wb") as file:  # noqa: PTH123  (a descriptor)
+            with draft(path.parent) as file:
                 write(file)
                 file.flush()
                 os.fsync(file.fileno())
-            with contextlib.suppress(PermissionError):  # on Windows, if another process is reading an equal entry
-                draft.replace(path)
+                with contextlib.suppress(PermissionError):  # on Windows, if another process is reading an equal entry
+                    publish(file, path)
             if not path.is_file():
                 raise PackagingError(
                     f"the cache {self.folder} lost what was written to it", "BIOT-3120", advice="run it again"
                 )
         except OSError as error:
             raise self._not_writable(error) from None
-        finally:
-            draft.unlink(missing_ok=True)
         self.trim()
         return path
 
@@ -97,7 +89,7 @@ class Cache:
         for entry in entries:
             if time.time() - entry.used < _IN_USE_SECONDS:
                 return
-            if total > limit or entry.path.name.startswith(_DRAFT):
+            if total > limit or entry.path.name.startswith(DRAFT):
                 with contextlib.suppress(OSError):
                     entry.path.unlink()
                 total -= entry.size
@@ -113,7 +105,7 @@ class Cache:
 
     def _entries(self) -> Iterator[CacheEntry]:
         for path in self.folder.glob("*/*"):
-            if path.suffix in _ENDINGS or path.name.startswith(_DRAFT):
+            if path.suffix in _ENDINGS or path.name.startswith(DRAFT):
                 with contextlib.suppress(OSError):
                     status = path.stat()
                     yield CacheEntry(path, status.st_size, status.st_mtime)

@@ -15,6 +15,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from biot_provider.api.client import PLUGINS
+
 from ..errors import CommandError, reason
 from .report import NoteError
 
@@ -31,7 +33,6 @@ MIN_PLATFORM_VERSION = (2, 4, 1)
 """The oldest version of the platform that knows every argument of a plugin."""
 
 _FEW_DAYS = 14
-PLUGINS = "/settings/v2/plugins"
 NO_PLUGIN = f"{PLUGINS}/Plugin-no%20plugin"
 """A blank is not allowed in a name, so no plugin has this one."""
 _EXPIRED, _WRONG_HOST = (10,), (62, 64)
