@@ -40,7 +40,7 @@ from biot_provider.plugin.state import (
 from biot_provider.recipe.versions import changed_versions
 
 if TYPE_CHECKING:
-    from biot_provider.plugin.hooks.new import NewHooks
+    from biot_provider.plugin.subscription_notices.notices import NewSubscriptions
     from biot_provider.plugin.writes import PluginWrites
 
 _MOST_VERSIONS = 10
@@ -89,7 +89,7 @@ class PluginKind:
             context.warn(f"plugin {values.get('name')!r}: {warning}", "BIOT-5109")
         if runs := next_runs_of(given, old):
             context.report(f"plugin {values.get('name')!r}: {runs}")
-        self._report_hooks(given, old, context)
+        self._report_subscriptions(given, old, context)
         return values
 
     def diff(self, old: PluginState, new: PluginState, unknown: frozenset[str]) -> Diff:
@@ -164,19 +164,21 @@ class PluginKind:
             self._kept.add(state)
 
     @cached_property
-    def _hooks(self) -> NewHooks:
-        from biot_provider.plugin.hooks.new import NewHooks  # not imported when a process starts
+    def _new_subscriptions(self) -> NewSubscriptions:
+        from biot_provider.plugin.subscription_notices.notices import (
+            NewSubscriptions,
+        )  # not imported when a process starts
 
-        return NewHooks()
+        return NewSubscriptions()
 
-    def _report_hooks(self, given: Given, old: Given, context: Context) -> None:
+    def _report_subscriptions(self, given: Given, old: Given, context: Context) -> None:
         """Report missing APIs and other subscribers for new subscriptions. Nothing here stops a preview."""
         if context.connection.problems() or not (given.get("subscriptions") or old.get("subscriptions")):
             return
         try:
-            from biot_provider.plugin.hooks.live import LiveHooks
+            from biot_provider.plugin.subscription_notices.live import LiveHooks
 
-            for notice in self._hooks.notices(given, old, LiveHooks.of(context.connection, context.owner)):
+            for notice in self._new_subscriptions.notices(given, old, LiveHooks.of(context.connection, context.owner)):
                 context.show(notice)
         except Exception:
             if is_debugging(os.environ):

@@ -17,7 +17,7 @@ from biot_provider.plugin.stamp import Stamp
 from ...errors import CommandError
 from ...files import PRIVATE, NewFile, write_files
 from ...progress import Progress
-from ..engine import commands, require_engine
+from ..engine_calls import commands, require_engine
 from ..import_file import import_file
 from ..kinds import PLUGIN, Existing, Kind
 from ..notes import Notes, note_surprises

@@ -14,7 +14,7 @@ from biot_provider.plugin.manifest.overrides import read_overrides
 
 from ...errors import CommandError
 from ...project.engine import ENGINE, INSTALL
-from ..engine import configuration, keep_secrets, resources_in_state
+from ..engine_calls import configuration, keep_secrets, resources_in_state
 from ..target import Target
 
 Override = Mapping[str, Any]

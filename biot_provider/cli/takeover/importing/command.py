@@ -95,7 +95,7 @@ def _run(options: ImportOptions) -> int:
     from ...errors import CommandError
     from ...files import PRIVATE, NewFile, write_files
     from ...progress import Progress
-    from ..engine import commands, keep_secrets, require_engine
+    from ..engine_calls import commands, keep_secrets, require_engine
     from ..import_file import afterwards, import_file
     from ..notes import Notes
     from ..program_text import program_text, secret_values
@@ -142,7 +142,7 @@ def _due(values: Mapping[str, str], target: Target, *, force: bool) -> dict[str,
     Raises CommandError for a key that has another value, unless forced.
     """
     from ...errors import CommandError
-    from ..engine import configuration
+    from ..engine_calls import configuration
 
     there = configuration(target)
     kept = {key: there.get(f"{target.project.name}:{key}", {}).get("value") for key in values}

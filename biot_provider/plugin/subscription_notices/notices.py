@@ -18,8 +18,8 @@ from biot_provider.hooks.model import Interception, Notification, Reference
 from biot_provider.hooks.picture import Placed, neighbours, placed
 from biot_provider.lifecycle.codec import holds_unknown
 from biot_provider.lifecycle.kind import Given
-from biot_provider.plugin.hooks.live import LiveHooks
 from biot_provider.plugin.model import PluginState
+from biot_provider.plugin.subscription_notices.live import LiveHooks
 
 _NEAREST = 3
 
@@ -29,7 +29,7 @@ _Line = tuple[str | None, str]
 _MISSING, _EQUAL_ORDERS = "BIOT-5110", "BIOT-5111"
 
 
-class NewHooks:
+class NewSubscriptions:
     """The subscriptions that a run declares, in addition to those on the platform."""
 
     def __init__(self) -> None:
