@@ -13,10 +13,9 @@ from click.exceptions import Exit, NoArgsIsHelpError
 from click.shell_completion import shell_complete
 
 from biot_provider._version import __version__
+from biot_provider.cli.commands import Group
+from biot_provider.cli.console import color, print_problem
 from biot_provider.errors import coded
-
-from .commands import Group
-from .console import color, print_problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,9 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from biot_provider.cli.errors import CommandError
 from biot_provider.package.drafts import draft, publish
-
-from .errors import CommandError
 
 PUBLIC, PRIVATE = 0o666, 0o600
 """Modes: what the user's umask leaves of all, and the owner alone."""

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .commands import FOLDER, Command
-from .console import print_result
-from .errors import CommandError, WrongUsageError
-from .files import NewFile, write_files
+from biot_provider.cli.commands import FOLDER, Command
+from biot_provider.cli.console import print_result
+from biot_provider.cli.errors import CommandError, WrongUsageError
+from biot_provider.cli.files import NewFile, write_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

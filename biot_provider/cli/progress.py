@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 
-from .console import printable
+from biot_provider.cli.console import printable
 
 _QUIET_SECONDS = 1.0
 """What is done sooner needs no progress."""

@@ -5,37 +5,37 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from .access.identity import Identity
-from .access.keys import Keys
-from .console.state import ConsoleState
-from .database import Store
-from .delivery.manual_events import ManualEvents
-from .delivery.plugin_tokens import PluginTokens
-from .delivery.service import Delivery
-from .functions.deployments import Functions
-from .functions.invocations import Invocations
-from .functions.logs import Logs
-from .http.guard import ConsoleKey, ControlKey
-from .images.ecr import Ecr
-from .images.registry import Registry
-from .images.service import Images
-from .own_port import OwnPort
-from .patients.service import Patients
-from .plugins.service import Plugins
-from .subscriptions.service import Subscriptions
-from .testing.contract_variants import ContractVariants
-from .testing.edits import Edits
-from .testing.faults import Faults
-from .testing.request_log import RequestLog
-from .testing.variants import Variants
+from biot_provider.emulator.access.identity import Identity
+from biot_provider.emulator.access.keys import Keys
+from biot_provider.emulator.console.state import ConsoleState
+from biot_provider.emulator.database import Store
+from biot_provider.emulator.delivery.manual_events import ManualEvents
+from biot_provider.emulator.delivery.plugin_tokens import PluginTokens
+from biot_provider.emulator.delivery.service import Delivery
+from biot_provider.emulator.functions.deployments import Functions
+from biot_provider.emulator.functions.invocations import Invocations
+from biot_provider.emulator.functions.logs import Logs
+from biot_provider.emulator.http.guard import ConsoleKey, ControlKey
+from biot_provider.emulator.images.ecr import Ecr
+from biot_provider.emulator.images.registry import Registry
+from biot_provider.emulator.images.service import Images
+from biot_provider.emulator.own_port import OwnPort
+from biot_provider.emulator.patients.service import Patients
+from biot_provider.emulator.plugins.service import Plugins
+from biot_provider.emulator.subscriptions.service import Subscriptions
+from biot_provider.emulator.testing.contract_variants import ContractVariants
+from biot_provider.emulator.testing.edits import Edits
+from biot_provider.emulator.testing.faults import Faults
+from biot_provider.emulator.testing.request_log import RequestLog
+from biot_provider.emulator.testing.variants import Variants
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
     from wsgiref.types import WSGIApplication
 
-    from .http.routes import Route
-    from .testing.routes import Control
+    from biot_provider.emulator.http.routes import Route
+    from biot_provider.emulator.testing.routes import Control
 
 DATABASE = "platform.sqlite"
 PUSH_SECONDS = 5.0
@@ -99,7 +99,7 @@ class Platform:
     @cached_property
     def app(self) -> WSGIApplication:
         """The complete WSGI application. A fault that cuts the connection makes it raise `ConnectionCut`."""
-        from .testing.routes import Control
+        from biot_provider.emulator.testing.routes import Control
 
         self._control_key.read()
         control = Control(self, self._control_key)
@@ -117,7 +117,7 @@ class Platform:
 
     def _application(self, routes: list[Route], control: Control | None = None) -> WSGIApplication:
         # The web parts are imported on first use: most processes that open a platform never send a request.
-        from .http.application import Application
+        from biot_provider.emulator.http.application import Application
 
         return Application(
             routes, self._identity, self.faults, self.request_log, control, self.plugins.age, self.variants
@@ -125,13 +125,13 @@ class Platform:
 
     @cached_property
     def _api_routes(self) -> list[Route]:
-        from .access import logins, service_user_routes
-        from .functions.routes import FunctionsApi
-        from .images import routes as image_routes
-        from .patients.routes import PatientsApi
-        from .plugins import routes as plugin_routes
-        from .subscriptions import reference_routes
-        from .subscriptions import routes as subscription_routes
+        from biot_provider.emulator.access import logins, service_user_routes
+        from biot_provider.emulator.functions.routes import FunctionsApi
+        from biot_provider.emulator.images import routes as image_routes
+        from biot_provider.emulator.patients.routes import PatientsApi
+        from biot_provider.emulator.plugins import routes as plugin_routes
+        from biot_provider.emulator.subscriptions import reference_routes
+        from biot_provider.emulator.subscriptions import routes as subscription_routes
 
         return [
             *logins.routes(self._identity, self.keys),
@@ -146,7 +146,7 @@ class Platform:
 
     @cached_property
     def _registry_routes(self) -> list[Route]:
-        from .images.registry_routes import EcrApi, RegistryApi
+        from biot_provider.emulator.images.registry_routes import EcrApi, RegistryApi
 
         areas = (
             EcrApi(self._ecr, lambda: self.registry_host),

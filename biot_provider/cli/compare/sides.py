@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from biot_provider.cli.compare.differences import Environment
+from biot_provider.cli.errors import CommandError
+from biot_provider.cli.progress import Progress
+from biot_provider.cli.project.stack import Stack
 from biot_provider.errors import ApiError
 from biot_provider.hooks.answers import endpoint_interception
 from biot_provider.plugin.model import PluginState
-
-from ..errors import CommandError
-from ..progress import Progress
-from ..project.stack import Stack
 
 STATE, PLATFORM = "state", "platform"
 

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from biot_provider.api.client import PLUGINS
-
-from ..errors import CommandError, reason
-from .report import NoteError
+from biot_provider.cli.doctor.report import NoteError
+from biot_provider.cli.errors import CommandError, reason
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client

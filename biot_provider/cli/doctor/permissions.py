@@ -11,10 +11,9 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from biot_provider.api.client import INTERCEPTIONS, NOTIFICATIONS, PLUGINS, SERVICE_USERS
-
-from ..errors import CommandError
-from .connection import NO_PLUGIN, code, describe, send
-from .report import NoteError
+from biot_provider.cli.doctor.connection import NO_PLUGIN, code, describe, send
+from biot_provider.cli.doctor.report import NoteError
+from biot_provider.cli.errors import CommandError
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client

@@ -12,10 +12,9 @@ from dataclasses import asdict, dataclass
 
 import click
 
+from biot_provider.cli.console import print_result, printable
+from biot_provider.cli.progress import Progress
 from biot_provider.errors import BiotError, coded
-
-from ..console import print_result, printable
-from ..progress import Progress
 
 OK, NOTE, PROBLEM, NOT_CHECKED = "ok", "note", "problem", "not checked"
 

@@ -7,14 +7,13 @@ import os
 from dataclasses import dataclass, replace
 from typing import Any
 
+from biot_provider.cli.errors import WrongUsageError
+from biot_provider.cli.invoke.plugin import LocalPlugin
+from biot_provider.cli.invoke.samples import ACTION, ACTIONS, ENTITY
+from biot_provider.cli.invoke.usage import read_text
 from biot_provider.emulator.plugins.responses import entity_of
 from biot_provider.lifecycle.problems import nearest
 from biot_provider.plugin.model import Subscriptions
-
-from ..errors import WrongUsageError
-from .plugin import LocalPlugin
-from .samples import ACTION, ACTIONS, ENTITY
-from .usage import read_text
 
 PRE, POST, ADAPT, NOTIFICATION, CRON, DIRECT, WHOLE = "pre", "post", "adapt", "notification", "cron", "direct", "whole"
 KINDS = (PRE, POST, ADAPT, NOTIFICATION, CRON, DIRECT)

@@ -15,9 +15,8 @@ from biot_provider.emulator.delivery.hook_responses import HttpResponse, Verdict
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from biot_provider.cli.invoke.calls import Call
     from biot_provider.emulator.functions.runtime import Invocation
-
-    from .calls import Call
 
 _LINES = 200
 """The most lines of a response that are printed."""

@@ -7,12 +7,11 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from biot_provider.cli.invoke import samples
+from biot_provider.cli.invoke.calls import ADAPT, CRON, DIRECT, NOTIFICATION, POST, TYPES, WHOLE, Call
 from biot_provider.emulator.delivery import events
 from biot_provider.emulator.delivery.plugin_tokens import INTERCEPTOR, PluginTokens
 from biot_provider.emulator.delivery.plugin_tokens import NOTIFICATION as NOTIFIED
-
-from . import samples
-from .calls import ADAPT, CRON, DIRECT, NOTIFICATION, POST, TYPES, WHOLE, Call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

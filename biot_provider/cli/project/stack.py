@@ -11,13 +11,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from biot_provider.cli.errors import CommandError
+from biot_provider.cli.project import configuration
+from biot_provider.cli.project.engine import run_engine
+from biot_provider.cli.project.project import Project, find_project
 from biot_provider.lifecycle.owner import Urn
 from biot_provider.native.signatures import SIGNATURE, UNKNOWN
-
-from ..errors import CommandError
-from . import configuration
-from .engine import run_engine
-from .project import Project, find_project
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client

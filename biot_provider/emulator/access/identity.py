@@ -11,18 +11,18 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..http.errors import ApiError
-from .people import ORGANIZATION, People
-from .permissions import PERMISSIONS, known, of_holder
-from .service_users import ServiceUsers, add_key, insert, live_keys
-from .tokens import TOKEN_SECONDS, digest, new, shown
+from biot_provider.emulator.access.people import ORGANIZATION, People
+from biot_provider.emulator.access.permissions import PERMISSIONS, known, of_holder
+from biot_provider.emulator.access.service_users import ServiceUsers, add_key, insert, live_keys
+from biot_provider.emulator.access.tokens import TOKEN_SECONDS, digest, new, shown
+from biot_provider.emulator.http.errors import ApiError
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
 
-    from ..database import Store
-    from ..testing.contract_variants import ContractVariants
+    from biot_provider.emulator.database import Store
+    from biot_provider.emulator.testing.contract_variants import ContractVariants
 
 
 @dataclass(frozen=True)

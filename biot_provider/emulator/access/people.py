@@ -14,16 +14,16 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from ..http.errors import ApiError
-from .permissions import PERMISSIONS, known
-from .tokens import TOKEN_SECONDS, digest, new, shown
+from biot_provider.emulator.access.permissions import PERMISSIONS, known
+from biot_provider.emulator.access.tokens import TOKEN_SECONDS, digest, new, shown
+from biot_provider.emulator.http.errors import ApiError
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
 
-    from ..database import Store
-    from ..testing.contract_variants import ContractVariant, ContractVariants
+    from biot_provider.emulator.database import Store
+    from biot_provider.emulator.testing.contract_variants import ContractVariant, ContractVariants
 
 REFRESH_SECONDS = 24 * 3600
 MFA_SECONDS = 5 * 60

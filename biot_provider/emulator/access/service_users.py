@@ -13,22 +13,22 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from ..http import search
-from ..http.errors import ApiError, invalid
-from ..http.json_body import without_nulls
-from ..http.readers import boolean, integer, members, one_of, text
-from ..timestamps import iso
-from .people import ORGANIZATION
-from .permissions import ROLE, ROLES
-from .tokens import TOKEN_SECONDS
+from biot_provider.emulator.access.people import ORGANIZATION
+from biot_provider.emulator.access.permissions import ROLE, ROLES
+from biot_provider.emulator.access.tokens import TOKEN_SECONDS
+from biot_provider.emulator.http import search
+from biot_provider.emulator.http.errors import ApiError, invalid
+from biot_provider.emulator.http.json_body import without_nulls
+from biot_provider.emulator.http.readers import boolean, integer, members, one_of, text
+from biot_provider.emulator.timestamps import iso
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping
 
-    from ..database import Store
-    from ..http.readers import Reader
-    from ..testing.contract_variants import ContractVariant, ContractVariants
+    from biot_provider.emulator.database import Store
+    from biot_provider.emulator.http.readers import Reader
+    from biot_provider.emulator.testing.contract_variants import ContractVariant, ContractVariants
 
 TYPES = ("INTERNAL_SERVICE", "EXTERNAL_SERVICE")
 SEARCHED = search.Searched(

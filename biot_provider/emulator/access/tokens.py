@@ -7,10 +7,10 @@ import secrets
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ..timestamps import iso
+from biot_provider.emulator.timestamps import iso
 
 if TYPE_CHECKING:
-    from ..testing.contract_variants import ContractVariant
+    from biot_provider.emulator.testing.contract_variants import ContractVariant
 
 
 TOKEN_SECONDS = 30 * 60

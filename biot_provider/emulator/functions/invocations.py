@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ..database import Store
-    from .runtime import Invocation
+    from biot_provider.emulator.database import Store
+    from biot_provider.emulator.functions.runtime import Invocation
 
 MAX_INVOCATIONS = 500
 """Maximum calls; older ones are deleted."""

@@ -21,10 +21,10 @@ from urllib.parse import unquote_to_bytes
 
 import h11
 
-from ..testing.faults import ConnectionCut
-from .request_body import SocketBody
-from .request_heads import MAX_HEAD_BYTES, Problem, target_of
-from .routes import SERVED
+from biot_provider.emulator.http.request_body import SocketBody
+from biot_provider.emulator.http.request_heads import MAX_HEAD_BYTES, Problem, target_of
+from biot_provider.emulator.http.routes import SERVED
+from biot_provider.emulator.testing.faults import ConnectionCut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
-from ..http.json_body import read_json
+from biot_provider.emulator.http.json_body import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

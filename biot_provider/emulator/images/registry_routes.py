@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from ..http.routes import MAX_LOGIN_BYTES, Route, json_response
-from .ecr import EcrError
-from .registry import MAX_MANIFEST_BYTES, REPOSITORY, SEED_REPOSITORIES, RegistryError
+from biot_provider.emulator.http.routes import MAX_LOGIN_BYTES, Route, json_response
+from biot_provider.emulator.images.ecr import EcrError
+from biot_provider.emulator.images.registry import MAX_MANIFEST_BYTES, REPOSITORY, SEED_REPOSITORIES, RegistryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from ..http.routes import Call
-    from ..testing.contract_variants import ContractVariants
-    from .ecr import Ecr
-    from .registry import Registry
+    from biot_provider.emulator.http.routes import Call
+    from biot_provider.emulator.images.ecr import Ecr
+    from biot_provider.emulator.images.registry import Registry
+    from biot_provider.emulator.testing.contract_variants import ContractVariants
 
 MAX_BLOB_BYTES = 10 * 1024**3
 """AWS Lambda quotas, container image code package size."""

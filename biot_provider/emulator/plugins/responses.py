@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ..http.json_body import without_nulls
-from ..subscriptions.subscribers import DEFAULT_ORDER, key_of
-from .rules import ATTRIBUTES
+from biot_provider.emulator.http.json_body import without_nulls
+from biot_provider.emulator.plugins.rules import ATTRIBUTES
+from biot_provider.emulator.subscriptions.subscribers import DEFAULT_ORDER, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..subscriptions.subscribers import Position
-    from ..testing.contract_variants import ContractVariant
+    from biot_provider.emulator.subscriptions.subscribers import Position
+    from biot_provider.emulator.testing.contract_variants import ContractVariant
 
 PREFIX = "Plugin-"
 FUNCTIONS = "/_functions/"

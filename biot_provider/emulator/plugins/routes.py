@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..http.errors import method_not_allowed
-from ..http.routes import Route
+from biot_provider.emulator.http.errors import method_not_allowed
+from biot_provider.emulator.http.routes import Route
 
 if TYPE_CHECKING:
-    from ..http.routes import Call
-    from ..testing.contract_variants import ContractVariants
-    from .service import Plugins
+    from biot_provider.emulator.http.routes import Call
+    from biot_provider.emulator.plugins.service import Plugins
+    from biot_provider.emulator.testing.contract_variants import ContractVariants
 
 BIOT_VERSION = "2.4.3"
 MAX_UPLOAD_BYTES = 64 * 1024 * 1024

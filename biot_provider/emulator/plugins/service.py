@@ -13,15 +13,13 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from ..access import service_users
-from ..access.permissions import POWERLESS_ROLE
-from ..http import search
-from ..http.errors import ApiError, invalid
-from ..subscriptions import subscribers
-from ..timestamps import iso
-from . import records, rules
-from .aws import check_code, check_function
-from .responses import (
+from biot_provider.emulator.access import service_users
+from biot_provider.emulator.access.permissions import POWERLESS_ROLE
+from biot_provider.emulator.http import search
+from biot_provider.emulator.http.errors import ApiError, invalid
+from biot_provider.emulator.plugins import records, rules
+from biot_provider.emulator.plugins.aws import check_code, check_function
+from biot_provider.emulator.plugins.responses import (
     IN_PROCESS,
     PREFIX,
     function_host,
@@ -30,15 +28,17 @@ from .responses import (
     stored_link_to_console,
     variables,
 )
+from biot_provider.emulator.subscriptions import subscribers
+from biot_provider.emulator.timestamps import iso
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Mapping
 
-    from ..database import Store
-    from ..images.service import Images
-    from ..testing.contract_variants import ContractVariant, ContractVariants
-    from .records import Record
+    from biot_provider.emulator.database import Store
+    from biot_provider.emulator.images.service import Images
+    from biot_provider.emulator.plugins.records import Record
+    from biot_provider.emulator.testing.contract_variants import ContractVariant, ContractVariants
 
 _SEARCHED = search.Searched(
     words=("name", "displayName", "endpointUrl", "runtime", "handler", "enabledState", "deploymentPackageType"),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..http import search
-from ..http.json_body import without_nulls
-from ..http.routes import Route
-from . import reference_data
+from biot_provider.emulator.http import search
+from biot_provider.emulator.http.json_body import without_nulls
+from biot_provider.emulator.http.routes import Route
+from biot_provider.emulator.subscriptions import reference_data
 
 if TYPE_CHECKING:
-    from ..http.routes import Call
-    from ..testing.contract_variants import ContractVariants
+    from biot_provider.emulator.http.routes import Call
+    from biot_provider.emulator.testing.contract_variants import ContractVariants
 
 _CONFIGURATIONS = search.Searched(words=("apiId", "entityTypeName", "servicePrefix"))
 _TEMPLATES = search.Searched(words=("name", "displayName", "entityTypeName"))

@@ -13,23 +13,23 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from ..http import search
-from ..http.errors import ApiError, invalid
-from ..http.json_body import without_nulls
-from ..http.readers import members, one_of, text
-from ..plugins.responses import entity_of
-from ..plugins.rules import interception_order
-from ..timestamps import iso
-from . import reference_data, subscribers
-from .endpoints import endpoint_problem
+from biot_provider.emulator.http import search
+from biot_provider.emulator.http.errors import ApiError, invalid
+from biot_provider.emulator.http.json_body import without_nulls
+from biot_provider.emulator.http.readers import members, one_of, text
+from biot_provider.emulator.plugins.responses import entity_of
+from biot_provider.emulator.plugins.rules import interception_order
+from biot_provider.emulator.subscriptions import reference_data, subscribers
+from biot_provider.emulator.subscriptions.endpoints import endpoint_problem
+from biot_provider.emulator.timestamps import iso
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
 
-    from ..database import Store
-    from ..http.readers import Reader
-    from ..testing.contract_variants import ContractVariant, ContractVariants
+    from biot_provider.emulator.database import Store
+    from biot_provider.emulator.http.readers import Reader
+    from biot_provider.emulator.testing.contract_variants import ContractVariant, ContractVariants
 
 _INTERCEPTIONS = search.Searched(
     words=("id", "type", "apiId", "entityName", "endpoint"),

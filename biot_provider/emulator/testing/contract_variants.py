@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..database import Store
+    from biot_provider.emulator.database import Store
 
 VARIABLE = "BIOT_EMULATOR_VARIANTS"
 

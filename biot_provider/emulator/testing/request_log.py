@@ -6,10 +6,10 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from ..subscriptions.endpoints import endpoint_problem
+from biot_provider.emulator.subscriptions.endpoints import endpoint_problem
 
 if TYPE_CHECKING:
-    from ..database import Store
+    from biot_provider.emulator.database import Store
 
 MAX_ENTRIES = 2000
 """Maximum entries; older ones are deleted."""

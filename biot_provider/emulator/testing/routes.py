@@ -29,22 +29,22 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from ..access.permissions import PERMISSIONS
-from ..access.tokens import TOKEN_SECONDS
-from ..console.pages import CONSOLE
-from ..http.guard import KEY_FILE, KEY_HEADER
-from ..http.json_body import read_json
-from ..http.request_body import limit_body
-from ..http.routes import MAX_BODY_BYTES, json_response, may_be_json, url_map
-from .contract_variants import possible_values
+from biot_provider.emulator.access.permissions import PERMISSIONS
+from biot_provider.emulator.access.tokens import TOKEN_SECONDS
+from biot_provider.emulator.console.pages import CONSOLE
+from biot_provider.emulator.http.guard import KEY_FILE, KEY_HEADER
+from biot_provider.emulator.http.json_body import read_json
+from biot_provider.emulator.http.request_body import limit_body
+from biot_provider.emulator.http.routes import MAX_BODY_BYTES, json_response, may_be_json, url_map
+from biot_provider.emulator.testing.contract_variants import possible_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from werkzeug.wrappers import Request
 
-    from ..http.guard import ControlKey
-    from ..platform import Platform
+    from biot_provider.emulator.http.guard import ControlKey
+    from biot_provider.emulator.platform import Platform
 
 Body = dict[str, Any]
 

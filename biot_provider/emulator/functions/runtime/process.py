@@ -20,13 +20,13 @@ from typing import IO, TYPE_CHECKING, Any
 
 import psutil
 
-from . import guard
-from .disk import megabytes
+from biot_provider.emulator.functions.runtime import guard
+from biot_provider.emulator.functions.runtime.disk import megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .log_lines import LogLines
+    from biot_provider.emulator.functions.runtime.log_lines import LogLines
 
 MAX_RESPONSE_BYTES = 6_291_556
 """Maximum bytes (AWS Lambda quotas, invocation payload, response)."""
