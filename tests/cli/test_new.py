@@ -196,7 +196,8 @@ def test_a_disk_that_fills_up_leaves_no_half_plugin(project: Path) -> None:
     # Smaller than the largest file of the starter.
     run = "import resource, sys; from biot_provider.cli import main\n"
     run += "resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))\nsys.exit(main(sys.argv[1:]))"
-    command = [sys.executable, "-c", run, "new", "ward-watch"]
+    # Without bytecode: the limit would cut off what later processes import.
+    command = [sys.executable, "-B", "-c", run, "new", "ward-watch"]
     result = subprocess.run(command, cwd=project, capture_output=True, text=True)
 
     assert (result.returncode, result.stdout) == (1, "")
