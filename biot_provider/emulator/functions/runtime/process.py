@@ -40,6 +40,7 @@ _MAX_DRAIN_READS = 64
 """Maximum reads of output that precedes a response, since a process may write endlessly."""
 _MAX_REASON_CHARACTERS = 200
 """Maximum characters of a process's text about what it waits for."""
+_SIGNALS = {int(each): each.name for each in signal.Signals}
 _GUARD_TIMEOUT_SECONDS = 5.0
 """Seconds for the guard's responses, which normally are immediate."""
 
@@ -279,7 +280,11 @@ class Process:
             return Stopped("Function.OutOfMemory", text)
         if how == "closed":
             return Stopped("Runtime.Closed", "the function was closed while it was running")
-        by = f"exit code {report['code']}" if how == "exit" else f"the signal {_signal_name(report['signal'])}"
+        by = (
+            f"exit code {report['code']}"
+            if how == "exit"
+            else f"the signal {_SIGNALS.get(report['signal'], report['signal'])}"
+        )
         return Stopped("Runtime.ExitError", f"the plugin's process ended with {by} before it answered")
 
 
@@ -297,10 +302,3 @@ def _bad_answer() -> Stopped:
         "Runtime.BadAnswer",
         f"the plugin wrote to the file descriptor {guard.ANSWERS}, which is the runtime's own, or closed it",
     )
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return str(number)
