@@ -114,7 +114,7 @@ def test_a_plugin_is_its_configuration_in_the_names_of_the_api_without_what_is_a
     assert declared["environment_variables"] == {"API_KEY": QUIET, "MODE": "012"}
 
 
-def test_a_second_export_shows_what_changed_and_overwrites_nothing_unasked(
+def test_a_second_export_shows_what_changed_and_overwrites_nothing(
     run: Run, platform: Platform, doctor: Doctor
 ) -> None:
     deploy(platform, "guard", environmentVariables={"API_KEY": QUIET})
@@ -244,7 +244,7 @@ def test_plugins_of_another_stack_are_one_warning(run: Run, platform: Platform) 
     assert f"{', '.join(owners)} and 1 more: belongs to another stack or resource: this stack leaves it alone" in line
 
 
-def test_code_that_this_very_stack_has_deployed_is_asked_for(run: Run, platform: Platform, doctor: Doctor) -> None:
+def test_code_that_this_stack_has_deployed_is_required(run: Run, platform: Platform, doctor: Doctor) -> None:
     for name, owner in (("lost", "shop/dev/lost"), ("theirs", "shop/prod/theirs")):
         deploy(platform, name, environmentVariables={STAMP_VARIABLE: str(Stamp(owner_hash(owner), "0" * 64))})
     code, output, problems = run()

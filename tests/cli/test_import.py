@@ -80,7 +80,7 @@ def test_wrong_usage_is_one_line(run: Run, argument: str, says: str) -> None:
     assert says in line
 
 
-def test_a_file_that_is_there_stays_unless_asked(run: Run, doctor: Doctor) -> None:
+def test_an_existing_file_stays_without_force(run: Run, doctor: Doctor) -> None:
     file = doctor.file("import.json", "mine")
     file.chmod(0o644)
     code, _, problems = run("hello=hello")

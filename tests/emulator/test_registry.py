@@ -144,9 +144,7 @@ def test_the_registry_of_a_platform_in_process_listens_on_the_same_port_next_tim
         assert beside.registry_host != host
 
 
-def test_a_process_that_asked_for_keys_in_process_ends_by_itself(
-    tmp_path: Path, script: Callable[..., list[str]]
-) -> None:
+def test_a_process_that_opened_the_registry_ends_by_itself(tmp_path: Path, script: Callable[..., list[str]]) -> None:
     code = (
         "import sys, pathlib; from biot_provider.emulator import Platform\n"
         "print(Platform(pathlib.Path(sys.argv[1])).registry_host)"
@@ -371,7 +369,7 @@ def test_faults_strike_the_registry_too(pusher: Pusher, platform: Platform) -> N
         pusher.http.put(begun, content=b"x")
 
 
-def test_the_journal_tells_what_was_pushed_and_holds_no_token(pusher: Pusher, platform: Platform) -> None:
+def test_the_request_log_has_what_was_pushed_and_no_token(pusher: Pusher, platform: Platform) -> None:
     pusher.push("wave-1")
     asked = [(entry["method"], entry["path"], entry["status"]) for entry in platform.requests()]
     assert ("POST", "/", 200) in asked

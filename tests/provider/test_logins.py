@@ -74,7 +74,7 @@ def person(world: World, **given: Any) -> dict[str, Any]:
     ],
     ids=["wrong key", "locked service user", "wrong password", "locked", "locked for a time", "second factor"],
 )
-def test_a_refused_login_is_asked_for_once_whatever_number_of_plugins_there_is(
+def test_a_refused_login_is_sent_once_however_many_plugins_there_are(
     world: World, identity: Callable[[World], dict[str, Any]], said: str
 ) -> None:
     world.connect(**identity(world))

@@ -247,7 +247,7 @@ def test_what_is_built_takes_the_place_of_what_is_damaged_and_serves_a_second_cl
     assert machine.ensure(clone=machine.folder / "second") == (0, f"{folder}/bin\n", messages)
 
 
-def test_the_yaml_host_is_built_only_when_asked_for_and_kept_beside_the_engine(machine: Machine) -> None:
+def test_the_yaml_host_is_built_only_by_its_option_and_kept_beside_the_engine(machine: Machine) -> None:
     engine = machine.publish()
     assert machine.ensure()[1] == f"{engine}/bin\n"
     host = machine.engine("YAML")
@@ -443,7 +443,7 @@ def test_without_a_new_enough_go_the_one_from_pypi_is_used_for_the_time_of_the_b
     assert machine.rubbish() == []
 
 
-def test_progress_goes_on_in_plain_lines_where_there_is_no_terminal() -> None:
+def test_progress_is_plain_lines_where_there_is_no_terminal() -> None:
     code = """
 import time, progress
 progress.PLAIN = 0.1

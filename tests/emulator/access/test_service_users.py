@@ -261,7 +261,7 @@ def test_a_deleted_one_is_gone_with_its_keys_and_tokens(inside: Any, refused: An
         assert refused(answer, 404, "SERVICE_USER_NOT_FOUND") == {"id": user["id"]}
 
 
-def test_its_tokens_last_as_long_as_it_says(inside: Any) -> None:
+def test_its_tokens_last_as_long_as_its_setting(inside: Any) -> None:
     user = created(inside, accessTokenExpirationInMinutes=2)
     answer = log_in(inside, user, user["secretKeyData"]).json()
     left = datetime.fromisoformat(answer["accessTokenExpiration"]).timestamp() - time.time()
@@ -361,7 +361,7 @@ def test_a_lost_built_in_service_user_is_made_anew_when_the_platform_opens(
         inside.log_in(later.service_id, later.service_secret_key)
 
 
-def test_the_journal_keeps_bodies_without_their_secrets(inside: Any) -> None:
+def test_the_request_log_has_bodies_without_their_secrets(inside: Any) -> None:
     user = created(inside, name="ci")
     log_in(inside, user, user["secretKeyData"])
     request_log = inside.platform.requests()

@@ -201,7 +201,7 @@ def test_an_answer_that_is_blocked_comes_too_late_for_what_was_done(inside: Any,
     assert seen(inside, "record")[0]["body"]["data"]["entity"] == patient
 
 
-def test_listeners_are_told_of_every_change_in_order(inside: Any, deploy: Any) -> None:
+def test_listeners_are_notified_of_every_change_in_order(inside: Any, deploy: Any) -> None:
     deploy("record", RECORD, **told("_create", "_update", "_delete"))
     headers = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}
     patient = made(inside, heart_rate=70)
@@ -413,7 +413,7 @@ def test_an_endpoint_elsewhere_is_sent_the_same_over_http(inside: Any, endpoint:
     assert (blocked.status_code, blocked.content) == (409, endpoint.body)
 
 
-def test_an_endpoint_elsewhere_is_told_of_changes(inside: Any, endpoint: Endpoint) -> None:
+def test_an_endpoint_elsewhere_is_notified_of_changes(inside: Any, endpoint: Endpoint) -> None:
     body = {"entityTypeName": "patient", "actionName": "_create", "endpoint": endpoint.url}
     assert inside.http.post("/dispatcher/v1/hooks/notifications/subscribe", json=body).status_code == 201
     patient = made(inside)

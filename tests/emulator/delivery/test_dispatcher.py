@@ -334,7 +334,7 @@ def test_a_wrong_notification_is_refused(
     assert rows(inside, NOTIFICATIONS) == []
 
 
-def test_a_pair_that_is_not_told_about_is_refused_by_closed_reference_data(inside: Any, refused: Any) -> None:
+def test_a_pair_without_notifications_is_refused_by_closed_reference_data(inside: Any, refused: Any) -> None:
     assert notify(inside, actionName="_login").status_code == 201
     inside.platform.contract_variants.set(reference_data="closed")
     details = refused(notify(inside, actionName="_logout"), 400, "INVALID_ACTION_NAME")
@@ -342,7 +342,7 @@ def test_a_pair_that_is_not_told_about_is_refused_by_closed_reference_data(insid
     assert notify(inside, actionName="_remotePause").status_code == 201
 
 
-def test_everyone_who_fits_is_told_once_plugins_first(inside: Any) -> None:
+def test_each_matching_subscriber_is_notified_once_plugins_first(inside: Any) -> None:
     notifications = [
         {"entityTypeName": "patient", "actionName": "_create"},
         {"entityTypeName": "patient", "actionName": "_create", "templateName": "child"},

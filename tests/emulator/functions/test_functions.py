@@ -122,9 +122,7 @@ def test_a_plugin_for_node_runs(platform: Platform, ask: Any) -> None:
     assert ask("node", path="here").json() == {"path": "/here"}
 
 
-def test_its_endpoint_is_beside_the_address_that_was_asked(
-    deploy: Any, outside: Any, inside: Any, base_url: str
-) -> None:
+def test_its_endpoint_has_the_host_of_the_request(deploy: Any, outside: Any, inside: Any, base_url: str) -> None:
     deploy("echo", ECHO)
     over_socket = outside.got("echo")["endpointUrl"]
     assert over_socket.startswith(f"{base_url}/_functions/")

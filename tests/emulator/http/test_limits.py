@@ -99,13 +99,13 @@ def test_of_a_body_whose_sender_is_refused_nothing_is_held_and_nothing_logged(
     assert logged < 20_000
 
 
-def test_a_refused_caller_that_waits_for_leave_to_send_is_told_so_at_once(talk: Talk) -> None:
+def test_a_refused_caller_that_expects_100_continue_gets_its_response_at_once(talk: Talk) -> None:
     head = f"POST {PLUGINS} HTTP/1.1\r\nHost: localhost:{talk.port}\r\nContent-Length: 99999999\r\nExpect: 100-continue"
     status, headers, _ = talk.ask(f"{head}\r\n\r\n")
     assert (status, headers["connection"]) == (401, "close")
 
 
-def test_a_caller_that_may_send_is_given_leave(talk: Talk, outside: Caller) -> None:
+def test_a_permitted_caller_that_expects_100_continue_gets_it(talk: Talk, outside: Caller) -> None:
     body = json.dumps({"id": outside.platform.service_id, "secretKey": outside.platform.service_secret_key}).encode()
     head = f"POST {LOGIN} HTTP/1.1\r\nHost: localhost:{talk.port}\r\nContent-Length: {len(body)}\r\n"
     with talk.connect(f"{head}Expect: 100-continue\r\n\r\n") as there:
@@ -331,7 +331,7 @@ def no_connection_is_left(new_threads: NewThreads) -> None:
         time.sleep(0.02)
 
 
-def test_where_no_thread_can_start_a_caller_gets_a_503_and_the_server_goes_on(
+def test_where_no_thread_can_start_a_caller_gets_a_503_and_the_server_continues(
     talk: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request = f"GET {PROPERTIES} HTTP/1.1\r\nHost: localhost:{talk.port}\r\nConnection: close\r\n\r\n"

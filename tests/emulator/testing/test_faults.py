@@ -222,7 +222,7 @@ def test_faults_are_ordered_over_http_with_the_key_and_without_a_token(outside: 
     assert outside.http.delete("/_emulator/faults").json() == {"faults": []}
 
 
-def test_the_journal_tells_what_was_asked(inside: Any, zipped: Any) -> None:
+def test_the_request_log_has_each_request(inside: Any, zipped: Any) -> None:
     inside.platform.request_log.clear()
     inside.created(code=zipped(), environmentVariables={"MODE": "tell-nobody"})
     inside.get("nobody")
@@ -243,7 +243,7 @@ def test_the_journal_tells_what_was_asked(inside: Any, zipped: Any) -> None:
     assert "tell-nobody" not in str(inside.platform.requests())
 
 
-def test_the_journal_tells_what_the_caller_got_and_what_really_happened(inside: Any) -> None:
+def test_the_request_log_has_the_callers_response_and_the_real_outcome(inside: Any) -> None:
     inside.platform.request_log.clear()
     for fault in ("unavailable", "gateway-timeout", "reset-after-commit"):
         inside.platform.faults.add(fault, method="POST")
@@ -256,7 +256,7 @@ def test_the_journal_tells_what_the_caller_got_and_what_really_happened(inside: 
     assert inside.found(sort=[{"prop": "name", "order": "ASC"}]) == ["b", "c"]
 
 
-def test_the_journal_holds_no_secret(inside: Any) -> None:
+def test_the_request_log_has_no_secret(inside: Any) -> None:
     credentials = {"id": inside.platform.service_id, "secretKey": inside.platform.service_secret_key}
     token = inside.http.post("/ums/v2/services/accessToken", json=credentials).json()["accessToken"]
     inside.created()
@@ -265,7 +265,7 @@ def test_the_journal_holds_no_secret(inside: Any) -> None:
     assert token not in told
 
 
-def test_the_journal_is_read_and_cleared_over_http(outside: Any) -> None:
+def test_the_request_log_is_read_and_cleared_over_http(outside: Any) -> None:
     outside.search({})
     entries = outside.http.get("/_emulator/requests").json()["requests"]
     assert [entry["path"] for entry in entries] == ["/ums/v2/services/accessToken", "/settings/v2/plugins"]

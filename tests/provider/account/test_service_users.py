@@ -284,7 +284,7 @@ def test_an_id_spelled_in_another_case_is_the_same_id(account: Account) -> None:
     assert (plain(read.outs), plain(read.inputs)) == (state, inputs)
 
 
-def test_a_platform_that_keeps_what_it_was_told_to_clear_is_an_error(account: Account) -> None:
+def test_a_platform_that_keeps_a_cleared_value_is_an_error(account: Account) -> None:
     id_, state, _ = user(account, secret_key_expiration_in_minutes=60)
     account.platform.contract_variants.set(nulls="keep")
     inputs = account.inputs(ServiceUserProvider, **USER)
@@ -320,7 +320,7 @@ def test_a_gateways_404_never_means_gone(account: Account, operation: str) -> No
     assert named(account) == [id_]
 
 
-def test_a_name_that_is_taken_is_told_before_anything_is_written(account: Account) -> None:
+def test_a_name_that_is_taken_is_reported_before_anything_is_written(account: Account) -> None:
     id_, state, inputs = user(account)
     account.run_anew()
     account.forget()
@@ -331,7 +331,7 @@ def test_a_name_that_is_taken_is_told_before_anything_is_written(account: Accoun
     assert logs_in(account, id_, state["secret_key"])
 
 
-def test_a_name_taken_between_the_look_and_the_write_is_told_too(account: Account) -> None:
+def test_a_name_taken_between_the_read_and_the_write_is_reported_too(account: Account) -> None:
     id_, state, inputs = user(account)
     account.platform.faults.add(status=200, json={"data": [], "metadata": {}}, method="GET", path=f"{USERS}$")
     said = error_of(lambda: account.create(ServiceUserProvider, inputs))
@@ -392,7 +392,7 @@ def test_somebody_elses_service_user_made_meanwhile_is_left_alone(account: Accou
     assert logs_in(account, theirs.id, theirs.secret_key_data.secret_key)
 
 
-def test_a_create_that_never_gets_through_says_that_nothing_is_there(account: Account) -> None:
+def test_a_create_that_never_gets_through_reports_that_nothing_exists(account: Account) -> None:
     inputs = account.inputs(ServiceUserProvider, **USER)
     account.platform.faults.add("internal-error", method="POST", path=f"{USERS}$", times=None)
     said = error_of(lambda: account.create(ServiceUserProvider, inputs))
@@ -481,7 +481,7 @@ def test_a_key_is_taken_as_it_was_where_the_platform_does_not_show_which_there_a
     assert "there is none on this platform" in said
 
 
-def test_a_key_that_has_expired_is_told_without_a_request(account: Account, capsys: Any) -> None:
+def test_an_expired_key_is_reported_without_a_request(account: Account, capsys: Any) -> None:
     id_, _, _ = user(account)
     _, state, inputs = key(account, id_)
     past = {**state, "expiration_time": "2020-01-01T00:00:00.000Z"}

@@ -177,7 +177,7 @@ def test_a_subscription_that_somebody_made_meanwhile_is_ours_however_the_platfor
     assert len(subscribed(account, "notification")) == 1
 
 
-def test_a_refused_name_is_told_with_the_nearest_one_there_is(account: Account) -> None:
+def test_a_refused_name_is_reported_with_the_nearest_one(account: Account) -> None:
     details = {"invalidApiId": "POST/organization/v1/user/patients", "validApiIds": ["GET/device/v2/devices", PATIENTS]}
     account.platform.faults.add(status=400, code="INVALID_API_ID", details=details, path="/interceptions/subscribe")
     said = error_of(lambda: make(account, api_id="POST/organization/v1/user/patients"))
@@ -301,7 +301,7 @@ def test_a_get_reads_a_notification_by_its_id(account: Account) -> None:
 
 
 @pytest.mark.parametrize("id_", ["", "PRE_REQUEST", f"PRE_REQUEST {PATIENTS}", f"PRE_REQUEST {PATIENTS} {HOOK} nurse"])
-def test_an_id_that_is_none_is_told_with_its_form(account: Account, id_: str) -> None:
+def test_an_invalid_id_is_reported_with_its_form(account: Account, id_: str) -> None:
     said = error_of(lambda: account.of(Interceptions).read(id_, {}))
     assert said.startswith(f"read interception {id_!r}: the id must be <type> <api_id or entity_name> <endpoint>")
     said = error_of(lambda: account.of(Notifications).read("patient _create", {}))
@@ -320,7 +320,7 @@ def test_a_placeholder_shown_as_its_value_is_the_same_subscription(account: Acco
     assert account.of(Interceptions).read(id_, state).id == id_
 
 
-def test_a_platform_whose_search_takes_no_endpoint_is_asked_for_all(account: Account) -> None:
+def test_where_the_search_takes_no_endpoint_all_subscriptions_are_read(account: Account) -> None:
     id_, state = make(account)
     account.platform.faults.add(status=400, code="BAD_REQUEST", method="GET", path="/interceptions$")
     assert account.of(Interceptions).read(id_, state).id == id_

@@ -298,7 +298,7 @@ def test_a_read_gets_its_answer_or_says_why_not(
 
 
 @pytest.mark.parametrize(("world", "fault"), _on(READ_FAULTS, PluginProvider), indirect=["world"])
-def test_a_login_succeeds_or_says_why_not_and_nothing_is_asked_without_it(
+def test_a_login_succeeds_or_says_why_not_and_nothing_is_sent_without_it(
     world: World, fault: str, waits: list[float], mocker: MockerFixture
 ) -> None:
     if fault == "hang":

@@ -560,7 +560,7 @@ def test_code_deployed_again_after_a_refresh_saw_drift_is_not_taken_for_ours(wor
         (2, "", "has no new code, so its version must stay 1, not 2"),
     ],
 )
-def test_a_version_the_platform_would_refuse_is_told_in_the_preview(
+def test_a_version_that_the_platform_would_refuse_is_reported_in_the_preview(
     world: World, version: int, code: str, words: str
 ) -> None:
     state = world.create(world.inputs(code=world.code(), version=1))

@@ -228,7 +228,7 @@ def test_a_create_that_became_visible_late_is_found_by_the_conflict_of_the_secon
     assert not world.changes(state, inputs)
 
 
-def test_a_platform_that_cannot_be_reached_is_told_at_once(world: World) -> None:
+def test_a_platform_that_cannot_be_reached_is_reported_at_once(world: World) -> None:
     world.connect(base_url="http://127.0.0.1:9")
     error = attempt(lambda: world.create(world.inputs()))
     assert error is not None
@@ -236,7 +236,7 @@ def test_a_platform_that_cannot_be_reached_is_told_at_once(world: World) -> None
 
 
 @pytest.mark.parametrize("operation", ["create", "update", "delete"])
-def test_a_refusal_is_told_at_once_and_nothing_is_repeated(world: World, operation: str) -> None:
+def test_a_refusal_is_reported_at_once_and_nothing_is_repeated(world: World, operation: str) -> None:
     state = world.create(world.inputs()) if operation != "create" else {}
     method = {"create": "POST", "update": "PATCH", "delete": "DELETE"}[operation]
     world.platform.faults.add("forbidden", method=method, path="/plugins", times=None)

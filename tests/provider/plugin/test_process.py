@@ -174,7 +174,7 @@ def test_an_error_is_one_line_that_stands_alone(start: Callable[..., Engine], pl
     assert lines[0].startswith("BioT: create plugin 'guard': a plugin of that name exists already and carries no stamp")
 
 
-def test_missing_configuration_is_told_by_check_and_by_everything_else(start: Callable[..., Engine]) -> None:
+def test_missing_configuration_is_reported_by_check_and_by_every_other_operation(start: Callable[..., Engine]) -> None:
     engine = start(baseUrl="")
     [failure] = engine.check({}).failures
     for key in ("biot:baseUrl", "biot:serviceId", "biot:serviceSecretKey"):

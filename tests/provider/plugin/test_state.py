@@ -370,7 +370,7 @@ def test_what_is_no_stamp_of_ours_is_none(text: str) -> None:
     assert Stamp.found(parsed(answered("A6 image", environmentVariables=variables))) is None
 
 
-def test_owners_are_told_apart_by_project_stack_and_name_and_their_hash_stays() -> None:
+def test_owners_differ_by_project_stack_and_name_and_their_hash_stays() -> None:
     assert owner_hash("project/stack/guard") == "0451e96e233d"
     assert len({owner_hash(o) for o in (None, "a/b/c", "a/b/d", "a/c/c", "b/b/c")}) == 5
 
