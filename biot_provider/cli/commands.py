@@ -36,7 +36,7 @@ def complete_stack(_context: click.Context, _param: click.Parameter, incomplete:
 
 
 class Group(click.Group):
-    """The program. ``modules`` names the module of each command, whose `command` it is."""
+    """The program. ``modules`` names each command's module, which has it as `command`."""
 
     def __init__(self, *args: Any, modules: Mapping[str, str], **options: Any) -> None:
         super().__init__(*args, **options)

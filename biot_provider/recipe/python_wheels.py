@@ -139,19 +139,19 @@ def _exported(lock: LockFile, uv: str | None, scratch: Path, runner: Runner) -> 
 def _fits(lock: LockFile) -> bool:
     """Return whether pyproject.toml still has the requirements for which uv.lock was written."""
     try:
-        asked = (tomllib.loads(lock.files["pyproject.toml"].decode()).get("project") or {}).get("dependencies") or []
+        required = (tomllib.loads(lock.files["pyproject.toml"].decode()).get("project") or {}).get("dependencies") or []
         packages = tomllib.loads(lock.text)["package"]
         # Other local projects are in it too, by their own paths.
         root = next(p for p in packages if (p.get("source") or {}) in ({"virtual": "."}, {"editable": "."}))
         known = (root.get("metadata") or {}).get("requires-dist") or []
         locked = {(normalized(entry["name"]), _specifier(entry.get("specifier", ""))) for entry in known
                   if "extra ==" not in entry.get("marker", "")}  # fmt: skip
-        return {_asked(text) for text in asked} == locked
+        return {_name_and_versions(text) for text in required} == locked
     except (ValueError, LookupError, TypeError, AttributeError, StopIteration):
         return True  # uv's message says what it does not understand
 
 
-def _asked(requirement: str) -> tuple[str, str]:
+def _name_and_versions(requirement: str) -> tuple[str, str]:
     name = re.match(r"\s*([A-Za-z0-9._-]+)\s*(?:\[[^\]]*\])?\s*\(?([^;)@]*)", requirement)
     return (normalized(name[1]), _specifier(name[2])) if name else (requirement, "")
 

@@ -63,7 +63,7 @@ def read(side: Side, closing: ExitStack, progress: Progress) -> Environment:
     try:
         environment.interceptions += map(endpoint_interception, client.search_interceptions({}))
     except ApiError as error:
-        # They only tell why an order has moved.
+        # They only explain why an order has moved.
         if error.status not in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
             raise
     return environment

@@ -74,7 +74,7 @@ def print_report(things: Iterable[Thing], progress: Progress, *, is_long: bool) 
 
 
 def print_json(things: Iterable[Thing], progress: Progress) -> int:
-    """Print an object for each check, on a line of its own; return the number of problems."""
+    """Print an object in one line for each check; return the number of problems."""
     problems = 0
     for thing in things:
         progress.hide()

@@ -120,7 +120,7 @@ class Report:
 
 
 class JsonReport(Report):
-    """A JSON object for each call, on a line of its own."""
+    """A JSON object in one line for each call."""
 
     def note(self, line: str) -> None:
         """Leave it out: it is for people."""

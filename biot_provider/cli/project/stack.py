@@ -38,7 +38,7 @@ class OpenPlatform:
 
 @dataclass(frozen=True)
 class Configured:
-    """What a stack's configuration and the environment say; ``sources`` tells where each key is from."""
+    """What a stack's configuration and the environment say; ``sources`` names where each key is from."""
 
     sources: str
     settings: Settings
@@ -63,7 +63,7 @@ class StackResource:
 class Stack:
     """A stack of the project in this folder; without a name, the environment's connection.
 
-    Raises CommandError for an empty name, which a pipeline gives whose variable is not set.
+    Raises CommandError for an empty name, as a pipeline gives it when its variable is not set.
     """
 
     name: str | None
@@ -110,7 +110,7 @@ class Stack:
         return self.project.folder if self.project else Path.cwd()
 
     def configured(self, hide: Callable[[list[str]], object] = lambda _: None) -> Configured:
-        """Read the configuration, and the environment for what it leaves out; ``hide`` is told each secret.
+        """Read the configuration, and the environment for what it leaves out; ``hide`` gets each secret.
 
         A variable with the stack's name behind it counts before the one without, so that one command can have the
         identities of two stacks: ``BIOT_SERVICE_ID_PRODUCTION`` beside ``BIOT_SERVICE_ID``.
