@@ -51,7 +51,7 @@ Invoke = Callable[..., Ran]
 def sender() -> Iterator[Sender]:
     """The sender of all tests: making the keys of its platform takes most of the time of a run."""
     with contextlib.ExitStack() as closing:
-        yield _Session(Options(Path()), closing)._start_sender()
+        yield _Session(Options(folder=Path()), closing)._start_sender()
 
 
 @pytest.fixture

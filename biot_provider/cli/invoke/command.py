@@ -39,17 +39,23 @@ event, or with --kind the body of one. Without --event each call is made that th
 """
 
 
-@dataclass(frozen=True)
-class Options:
-    """What the user gives."""
+@dataclass(frozen=True, kw_only=True)
+class EventOptions:
+    """The options that select the calls; None where an option is not given."""
 
-    folder: Path
     event: str | None = None
     kind: str | None = None
     entity: str | None = None
     action: str | None = None
     api_id: str | None = None
     data: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(EventOptions):
+    """What the user gives."""
+
+    folder: Path
     env: tuple[str, ...] = ()
     env_file: Path | None = None
     runtime: str | None = None
@@ -133,7 +139,7 @@ class _Session:
 
     def run(self) -> int:
         """Read the plugin, make its calls and return the exit code."""
-        from biot_provider.cli.invoke.calls import EventOptions, notes, plan_calls
+        from biot_provider.cli.invoke.calls import notes, plan_calls
         from biot_provider.cli.invoke.plugin import read_local_plugin, stage
         from biot_provider.cli.invoke.report import JsonReport, Report, outcome_of
         from biot_provider.emulator.functions.runtime import Function, FunctionSettings
@@ -141,15 +147,7 @@ class _Session:
         given = self._options
         plugin = read_local_plugin(given.folder, given.runtime, given.handler)
         given_variables = _variables(given.env_file, given.env)
-        options = EventOptions(
-            event=given.event,
-            kind=given.kind,
-            entity=given.entity,
-            action=given.action,
-            api_id=given.api_id,
-            data=given.data,
-        )
-        calls = plan_calls(plugin, options)
+        calls = plan_calls(plugin, given)
         with tempfile.TemporaryDirectory() as folder:
             staged = Path(folder, "package")
             staged.mkdir()

@@ -230,7 +230,9 @@ def test_all_of_it_at_once_is_no_change_either() -> None:
     assert changed_fields(observed(parsed(answer), ZIP), ZIP) == set()
 
 
-@pytest.mark.parametrize("shown", [None, {}, {"allowOrigins": ["*"]}, dict(Cors().wire()), {"exposeHeaders": []}])
+@pytest.mark.parametrize(
+    "shown", [None, {}, {"allowOrigins": ["*"]}, Cors().model_dump(by_alias=True), {"exposeHeaders": []}]
+)
 def test_cors_that_were_not_given_are_the_defaults_in_whatever_way_shown(shown: Any) -> None:
     state = observed(parsed(answered("A6 image", cors=shown)), IMAGE)
     assert state.cors is None
