@@ -13,6 +13,7 @@ from biot_provider.provider.interception_subscription import InterceptionSubscri
 from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider as Notifications
 
 from ...uncoded import uncoded
+from ..attempts import attempt, error_of
 
 if TYPE_CHECKING:
     from ..conftest import Account
@@ -48,26 +49,6 @@ SEVERAL = {
 DIGESTS = ("f0ec1217981fc6f4", "0e8aa6ffbed78677")
 
 each_kind = pytest.mark.parametrize("kind", KINDS)
-
-
-def attempt(act: Any) -> str | None:
-    """The one line of an error, None when all went well."""
-    try:
-        act()
-    except Exception as error:
-        assert type(error).__name__ == "BioT", error
-        said = str(error)
-        assert "a defect of" not in said, said
-        assert "\n" not in said
-        return said
-    return None
-
-
-def error_of(act: Any) -> str:
-    """The one line of the error that this ends in."""
-    said = attempt(act)
-    assert said is not None
-    return said
 
 
 def subscribed(account: Account, kind: str = "interception", endpoint: str = HOOK) -> list[Any]:

@@ -13,6 +13,7 @@ import pytest
 
 from biot_provider.provider.plugin import PluginProvider
 
+from ..attempts import attempt
 from ..native_adapter import NativePluginProvider
 
 if TYPE_CHECKING:
@@ -43,18 +44,6 @@ pytestmark = [
 def spoil(world: World, fault: str, when: str, method: str, **more: Any) -> None:
     """Order the fault for the next write."""
     world.platform.faults.add(**{**FAULTS[fault], "when": when, "method": method, "path": "/plugins", **more})
-
-
-def attempt(act: Any) -> str | None:
-    """The one line of an error, None when all went well."""
-    try:
-        act()
-    except Exception as error:
-        assert type(error).__name__ == "BioT", error
-        assert "a defect of biot-provider" not in str(error)
-        assert "\n" not in str(error)
-        return str(error)
-    return None
 
 
 def assert_read_between_writes(world: World) -> None:

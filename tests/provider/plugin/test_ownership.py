@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,29 +10,16 @@ import pytest
 from biot_provider.plugin.stamp import owner_hash
 
 from ...uncoded import uncoded
+from ..attempts import error_of
 from ..conftest import plain
+from .stamped import STAMP, zipped
 
 if TYPE_CHECKING:
     from ..conftest import World
 
 pytestmark = pytest.mark.usefixtures("sleeps")
 
-STAMP = "PULUMI_BIOT_STAMP"
 OWNER = "project/stack/guard"
-
-
-def zipped(text: str) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("index.py", text)
-    return buffer.getvalue()
-
-
-def error_of(act: Any) -> str:
-    with pytest.raises(Exception, match=r".") as raised:
-        act()
-    assert type(raised.value).__name__ == "BioT", raised.value
-    return str(raised.value)
 
 
 def stamp(world: World) -> list[str]:
