@@ -2,79 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import signal
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from biot_provider.emulator.functions.runtime import (
-    Function,
-    FunctionSettings,
-    Invocation,
     NotInstalled,
     find_runtime,
 )
 
-PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-NODE = "nodejs22.x"
-
-Start = Callable[..., Function]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Makes a function from one file; the language follows from the file's name."""
-    with contextlib.ExitStack() as closing:
-
-        def make(code: str, file: str = "index.py", **settings: object) -> Function:
-            folder = tmp_path / "code"
-            (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            (folder / file).write_text(code)
-            init = {"init_seconds": settings.pop("init_seconds")} if "init_seconds" in settings else {}
-            given = {
-                "name": "guard",
-                "runtime": PYTHON if file.endswith(".py") else NODE,
-                "handler": "index.handler",
-                "timeout": 10,
-                "memory_size": 128,
-                "variables": {},
-                **settings,
-            }
-            return closing.enter_context(Function(folder, FunctionSettings(**given), **init))  # type: ignore[arg-type]
-
-        yield make
-
-
-def failed(call: Invocation) -> tuple[str | None, str]:
-    """Kind and text of a failure, which is one line."""
-    assert call.answer is None
-    assert call.error is not None
-    assert "\n" not in call.error
-    return call.error_type, call.error
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def wait_for_the_end_of(*pids: int) -> None:
-    deadline = time.monotonic() + 10
-    while alive := [pid for pid in pids if is_alive(pid)]:
-        assert time.monotonic() < deadline, f"still alive: {alive}"
-        time.sleep(0.01)
-
+from .conftest import PYTHON, Start, failed
 
 PY_CONTEXT = """
 import json, logging, os, sys
@@ -428,112 +369,6 @@ def test_an_event_and_an_answer_of_some_megabytes_get_through(start: Start) -> N
 def test_a_big_event_does_not_wait_for_a_plugin_that_first_writes_a_lot(start: Start) -> None:
     function = start("print('x' * 5_000_000)\ndef handler(event, context): return len(event['text'])", memory_size=512)
     assert function.invoke({"text": "x" * 5_000_000}).answer == 5_000_000
-
-
-def test_closing_ends_a_call_at_once(start: Start) -> None:
-    function = start("import time\ndef handler(event, context):\n    print('begun')\n    time.sleep(60)\n", timeout=60)
-    begun = threading.Event()
-    calls: list[Invocation] = []
-    thread = threading.Thread(target=lambda: calls.append(function.invoke({}, log=lambda _: begun.set())))
-    thread.start()
-    assert begun.wait(10)
-    function.close()
-    thread.join(10)
-
-    assert failed(calls[0]) == ("Runtime.Closed", "the function was closed while it was running")
-    assert failed(function.invoke({})) == ("Runtime.Closed", "the function is closed")
-
-
-STARTS_OTHERS = """
-import os, subprocess, sys, time
-def handler(event, context):
-    # One in the same group, one that has left it, and one whose parent is gone.
-    commands = [[sys.executable, "-c", "import time; time.sleep(60)"]] * 2
-    pids = [subprocess.Popen(c, start_new_session=bool(n)).pid for n, c in enumerate(commands)]
-    pids.append(int(subprocess.check_output(["/bin/sh", "-c", "sleep 60 >/dev/null & echo $!"])))
-    print(os.getpid(), *pids)
-    time.sleep(event["seconds"])
-    return [os.getpid(), *pids]
-"""
-
-
-@pytest.mark.parametrize("seconds", [0, 60])
-def test_what_a_plugin_has_started_ends_with_it(start: Start, seconds: int) -> None:
-    function = start(STARTS_OTHERS, timeout=1, memory_size=512)
-    call = function.invoke({"seconds": seconds})
-    assert (call.error is None) == (seconds == 0)
-    pids = [int(pid) for pid in call.logs[0].split()]
-    function.close()
-
-    assert len(pids) == 4
-    assert not any(is_alive(pid) for pid in pids)
-
-
-CALLER = """
-import sys
-from pathlib import Path
-from biot_provider.emulator.functions.runtime import Function, FunctionSettings
-settings = FunctionSettings("guard", sys.argv[2], "index.handler", 60, 512, {})
-function = Function(Path(sys.argv[1]), settings)
-function.invoke({"seconds": 60}, log=lambda line: print(line, flush=True))
-"""
-BUSY_NODE = "export const handler = () => { console.log(process.pid); for (;;); };"
-
-
-@pytest.mark.parametrize(("file", "code"), [("index.py", STARTS_OTHERS), ("index.mjs", BUSY_NODE)])
-def test_nothing_outlives_a_caller_that_is_killed(
-    tmp_path: Path, file: str, code: str, script: Callable[..., list[str]]
-) -> None:
-    (tmp_path / file).write_text(code)
-    runtime = PYTHON if file.endswith(".py") else NODE
-    caller = subprocess.Popen(script(CALLER, tmp_path, runtime), stdout=subprocess.PIPE, text=True)
-    try:
-        assert caller.stdout is not None
-        pids = [int(pid) for pid in caller.stdout.readline().split()]
-        assert pids
-        assert all(is_alive(pid) for pid in pids)
-    finally:
-        caller.kill()
-        caller.communicate()
-    wait_for_the_end_of(*pids)
-
-
-def test_a_scratch_folder_is_the_plugins_own_and_goes_with_it(start: Start) -> None:
-    code = "import os, tempfile\ndef handler(event, context):\n    return tempfile.mkstemp(text=True)[1]\n"
-    function = start(code)
-    file = Path(function.invoke({}).answer)
-    assert file.exists()
-    function.close()
-    assert not file.parent.exists()
-
-
-def test_a_process_that_ends_between_calls_is_replaced_without_a_word(start: Start) -> None:
-    code = "import os\ndef handler(event, context): return os.getpid()\n"
-    function = start(code)
-    pid = function.invoke({}).answer
-    os.kill(pid, signal.SIGKILL)
-    wait_for_the_end_of(pid)
-    process = function._process
-    assert process is not None
-    while not process.has_ended:
-        time.sleep(0.01)
-
-    call = function.invoke({})
-    assert call.error is None
-    assert call.answer != pid
-
-
-def test_a_callers_own_exception_leaves_no_process_behind(start: Start) -> None:
-    function = start("import os, time\ndef handler(event, context):\n    print(os.getpid())\n    time.sleep(60)\n")
-    seen: list[str] = []
-
-    def log(line: str) -> None:
-        seen.append(line)
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        function.invoke({}, log=log)
-    assert not is_alive(int(seen[0]))
 
 
 def test_another_version_of_the_language_runs_it_and_says_so_once(start: Start) -> None:
