@@ -44,6 +44,7 @@ WRITE_GRACE_SECONDS = 1.0
 
 _ATTEMPTS = 4
 _LOGIN_ATTEMPTS = 6
+_FIRST_WAIT_SECONDS = 0.5
 """More than for a read: all requests of a process wait for the one login."""
 _LONGEST_WAIT = 10.0
 _BUSY = frozenset({429, 502, 503, 504})
@@ -110,12 +111,10 @@ class RetryTransport(httpx.BaseTransport):
         *,
         limit: RequestLimit | None = None,
         attempts: int = _ATTEMPTS,
-        wait: float = 0.5,
     ) -> None:
         self._wrapped = wrapped
         self._limit = limit
         self._attempts = attempts
-        self._wait = wait
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request and read its whole response, within the request's time.
@@ -157,7 +156,7 @@ class RetryTransport(httpx.BaseTransport):
     ) -> float | None:
         """Return the seconds until the next attempt, more each time; None if the request must not be repeated."""
         is_safe = _is_repeatable(request)
-        wait = backoff(attempt, self._wait)
+        wait = backoff(attempt, _FIRST_WAIT_SECONDS)
         if isinstance(outcome, httpx.Response):
             passes = outcome.status_code in _BUSY or _is_cut_off(outcome)
             return (retry_after(outcome.headers) or wait) if is_safe and passes else None

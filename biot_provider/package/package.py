@@ -124,23 +124,23 @@ def write_zip(packages: Iterable[Package], target: Writable, compression: int = 
     return archive.finish()
 
 
-def read_package(
-    source: Path, *, limit: int = MAX_UNZIPPED_BYTES, without: frozenset[str] = frozenset(), name: str = ""
-) -> Package:
+def read_package(source: Path, *, limit: int = MAX_UNZIPPED_BYTES, without: frozenset[str] = frozenset()) -> Package:
     """Read the files that would be deployed from a folder or a .zip.
 
     `limit` is the maximum total size of the files, in bytes. `without` leaves out entries of a folder with these names
-    or, if they begin with a slash, these paths. `name` is the package's name in messages. Raises `PackagingError`,
-    naming the file and what to do.
+    or, if they begin with a slash, these paths. Raises `PackagingError`, naming the file and what to do.
     """
     source = source.absolute()  # absolute, as the reader of a message may be in another folder
-    return Package(source, Reading(source, limit, without, None).hashed(), name)
+    return Package(source, Reading(source, limit, without, None).hashed())
 
 
 def reread_package(
     source: Path, *, limit: int = MAX_UNZIPPED_BYTES, without: frozenset[str] = frozenset(), name: str = ""
 ) -> Package:
-    """Read a package as `read_package` does, but open only files that changed since they were last read."""
+    """Read a package as `read_package` does, but open only files that changed since they were last read.
+
+    `name` is the package's name in messages.
+    """
     source = source.absolute()
     known = KnownFiles(str(source), *sorted(without))
     return Package(source, Reading(source, limit, without, known).hashed(), name)

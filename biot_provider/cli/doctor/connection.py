@@ -56,7 +56,7 @@ def address(settings: Settings) -> str:
     return f"{way} resolves to {count} address{'es' if count > 1 else ''} and takes connections"
 
 
-def certificate(settings: Settings, now: Callable[[], float] = time.time) -> str:
+def certificate(settings: Settings) -> str:
     """Check that the certificate is trusted and for this host; return how long it is valid.
 
     Raises CommandError, and NoteError where it ends soon.
@@ -87,7 +87,7 @@ def certificate(settings: Settings, now: Callable[[], float] = time.time) -> str
                 f"{host}:{port} does not answer ({reason(error)}): check biot:baseUrl", "BIOT-7003"
             ) from None
     ends = ssl.cert_time_to_seconds(str(shown["notAfter"]))
-    days = int((ends - now()) // 86400)
+    days = int((ends - time.time()) // 86400)
     text = f"trusted, valid until {datetime.fromtimestamp(ends, UTC):%Y-%m-%d}"
     if days < _FEW_DAYS:
         raise NoteError(f"{text}, only {days} days: have it renewed", "BIOT-7017")
