@@ -63,6 +63,15 @@ def new_threads() -> NewThreads:
 
 
 @pytest.fixture
+def latency(mocker: MockerFixture) -> Iterator[threading.Event]:
+    """What the embedded platform delays by a fault's latency waits for this event, or the end of the test, instead."""
+    over = threading.Event()
+    mocker.patch("biot_provider.emulator.http.application.sleep", lambda _seconds: over.wait(300))
+    yield over
+    over.set()
+
+
+@pytest.fixture
 def pauses(mocker: MockerFixture) -> object:
     """The waits between the attempts of a request take no time; gives the mock that counted them."""
     mock = mocker.patch("biot_provider.api.transport.pause")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import logging
 import threading
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -201,13 +204,16 @@ def test_keys_made_at_once_are_not_taken_for_each_others_leftovers(account: Acco
     id_, _, _ = user(account)
     inputs = account.inputs(ServiceUserKeyProvider, service_user_id=id_)
     account.platform.faults.add("gateway-timeout", method="POST", path="/secret-keys$")
-    # Long enough for the other thread to make its key before this one looks for what it left.
-    sleeps.side_effect = lambda seconds: threading.Event().wait(0.3) if seconds else None
+    # The other thread makes its key before this one looks for what it left.
+    other_made = threading.Event()
+    sleeps.side_effect = lambda seconds: other_made.wait(60) if seconds else None
     barrier = threading.Barrier(2)
 
     def make(_: int) -> dict[str, Any]:
-        barrier.wait(timeout=10)
-        return account.create(ServiceUserKeyProvider, inputs)[1]
+        barrier.wait(timeout=60)
+        state = account.create(ServiceUserKeyProvider, inputs)[1]
+        other_made.set()
+        return state
 
     with ThreadPoolExecutor(2) as threads:
         states = list(threads.map(make, range(2)))
@@ -281,6 +287,17 @@ def test_another_platform_is_refused_where_the_service_user_is_not(account: Acco
     act(id_)  # an address where it is there is the same platform under another name
 
 
+@pytest.fixture
+def process_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a provider sets for the whole of its process is taken back."""
+    monkeypatch.setattr("biot_provider.lifecycle.connection._CONNECTIONS", {})
+    with warnings.catch_warnings():
+        yield
+    logging.disable(logging.NOTSET)
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("process_as_before")
 def test_all_providers_of_a_process_log_in_once(account: Account) -> None:
     config = {"baseUrl": account.settings.base_url, "serviceId": account.settings.service_id}
     config["serviceSecretKey"] = account.settings.service_secret_key
