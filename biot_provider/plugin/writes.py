@@ -16,6 +16,7 @@ from biot_provider.lifecycle.kind import Found, HalfMadeError
 from biot_provider.lifecycle.settle import rollback_failed, settle, unclear
 from biot_provider.plugin.body import create_body
 from biot_provider.plugin.model import PluginState
+from biot_provider.plugin.reads import listed
 from biot_provider.plugin.stamp import SEED, Stamp, code_identity, is_another, owner_hash, why_kept
 from biot_provider.plugin.state import (
     changed_fields,
@@ -106,7 +107,8 @@ class PluginWrites:
         deadline = self._deadline
 
         def look() -> PluginAnswer | None:
-            found = self._find(state.name)
+            # A DELETE whose 404 counts follows unless two reads say that there is no such plugin.
+            found = self._find(state.name) or listed(self._client, state.name, deadline.for_read())
             kept = None if found is None else why_kept(found, state)
             if kept is not None:
                 self._warn(f"plugin {state.name!r} is left alone: {kept}", "BIOT-5102")

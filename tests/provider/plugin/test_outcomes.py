@@ -252,3 +252,28 @@ def test_a_refusal_is_told_at_once_and_nothing_is_repeated(world: World, operati
     assert "(trace id " in error
     assert "What to do: give the service user's role the SETTINGS_PLUGIN_* permissions" in error
     assert len(world.requests(method)) == before + 1
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["listed", "list is refused"])
+def test_a_404_from_a_cache_forgets_no_plugin_that_the_list_has(
+    world: World, capfd: pytest.CaptureFixture[str], listed: bool
+) -> None:
+    state = world.create(world.inputs())
+    world.platform.faults.add(status=404, code="PLUGIN_NOT_FOUND", method="GET", path="Plugin-guard$", times=None)
+    if not listed:
+        world.platform.faults.add("forbidden", method="GET", path="plugins$", times=None)
+    assert world.provider.read("guard", state).id == ("guard" if listed else "")
+    world.delete(state)
+    assert world.names == ([] if listed else ["guard"])
+    assert ("not found, but the platform's list has it" in capfd.readouterr().err) == listed
+
+
+def test_a_list_that_still_has_a_deleted_plugin_does_not_stop_its_destroy(world: World) -> None:
+    state = world.create(world.inputs())
+    row = world.live()
+    world.platform.plugins.delete("Plugin-guard")
+    world.platform.faults.add(
+        status=200, json={"data": [row], "metadata": {}}, method="GET", path="plugins$", times=None
+    )
+    world.delete(state)
+    assert len(world.requests("DELETE")) == 1, "its 404 counts"
