@@ -88,7 +88,7 @@ class PluginKind:
         if warning := runtime_warning(given.get("runtime"), datetime.now(UTC).date()):
             context.warn(f"plugin {values.get('name')!r}: {warning}", "BIOT-5109")
         if runs := next_runs_of(given, old):
-            context.report(f"plugin {values.get('name')!r}: {runs}")
+            context.show(runs.about(f"plugin {values.get('name')!r}"))
         self._report_hooks(given, old, context)
         return values
 
