@@ -7,12 +7,11 @@ alone.
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from biot_provider.api.models.plugins import NAME_PREFIX
-from biot_provider.errors import ApiError, NotFoundError, Notice, TransportError
+from biot_provider.errors import ApiError, CancelledError, NotFoundError, Notice, TransportError
 from biot_provider.hooks import ADAPT_ENTITY
 from biot_provider.lifecycle.kind import Context, Found
 from biot_provider.lifecycle.shared_reads import Page, SharedReads
@@ -83,11 +82,14 @@ def listed(client: Client, name: str, seconds: float) -> PluginAnswer | None:
     None if the list does not have it, or cannot be read in time: then the 404 alone counts.
     """
     seconds = min(seconds, _LIST_SECONDS)
-    with contextlib.suppress(ApiError, TransportError):
-        names = [name, f"{NAME_PREFIX}{name}"]  # the platform may show either form
+    names = [name, f"{NAME_PREFIX}{name}"]  # the platform may show either form
+    try:
         rows = client.search_plugins(filters={"name": {"in": names}}, timeout=seconds)
         return next((row for row in rows if row.bare_name == name), None)
-    return None
+    except CancelledError:
+        raise
+    except (ApiError, TransportError):
+        return None
 
 
 def _meaning(answer: PluginAnswer) -> object:

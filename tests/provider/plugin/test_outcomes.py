@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from biot_provider.errors import CancelledError
+from biot_provider.plugin.reads import listed
 from biot_provider.provider.plugin import PluginProvider
 
 from ..native_adapter import NativePluginProvider
@@ -277,3 +279,10 @@ def test_a_list_that_still_has_a_deleted_plugin_does_not_stop_its_destroy(world:
     )
     world.delete(state)
     assert len(world.requests("DELETE")) == 1, "its 404 counts"
+
+
+def test_a_cancelled_look_into_the_list_does_not_make_a_plugin_gone(world: World) -> None:
+    world.create(world.inputs())
+    world.provider.connection.cancel()
+    with pytest.raises(CancelledError):
+        listed(world.client(), "guard", 5.0)
