@@ -57,10 +57,14 @@ class PluginWrites:
                 with zipped(wanted) as code:
                     body = create_body(wanted, self._stamp(wanted))
                     return self._client.create_plugin(body, code, timeout=deadline.for_write()), True
-            except ConflictError:
+            except ConflictError as error:
                 found = self._find(wanted.name)
                 if found is None:
-                    raise
+                    raise LifecycleError(
+                        f"{error.summary}, but reading it says that it does not exist",
+                        "BIOT-5017",
+                        advice="run `pulumi up` again in a minute",
+                    ) from None
                 return found, False
 
         def judge(found: PluginAnswer | None, error: BiotError) -> tuple[PluginAnswer, bool] | None:

@@ -270,6 +270,14 @@ def test_a_404_from_a_cache_forgets_no_plugin_that_the_list_has(
     assert ("not found, but the platform's list has it" in capfd.readouterr().err) == listed
 
 
+def test_a_name_that_is_taken_by_what_a_cache_hides_is_to_be_tried_again(world: World) -> None:
+    world.create(world.inputs())
+    world.platform.faults.add(status=404, code="PLUGIN_NOT_FOUND", method="GET", path="Plugin-guard$")
+    error = attempt(lambda: world.create(world.inputs()))
+    assert "but reading it says that it does not exist. What to do: run `pulumi up` again" in str(error)
+    assert world.create(world.inputs())["name"] == "guard"
+
+
 def test_a_list_that_still_has_a_deleted_plugin_does_not_stop_its_destroy(world: World) -> None:
     state = world.create(world.inputs())
     row = world.live()
