@@ -48,7 +48,7 @@ class PluginReads:
         except NotFoundError:
             if has_no_state and not is_import:
                 raise  # the platform's error says more than "not found"
-            row = None if is_import else listed(context.client, known.name, context.deadline.for_read())
+            row = None if is_import else listed(context, known.name)
             if row is None or is_remade(row, known):
                 return None
             context.warn(
@@ -76,19 +76,24 @@ class PluginReads:
         )
 
 
-def listed(client: Client, name: str, seconds: float) -> PluginAnswer | None:
+def listed(context: Context, name: str) -> PluginAnswer | None:
     """Return the plugin as the platform's list has it: a 404 may be an old response that a gateway has kept.
 
-    None if the list does not have it, or cannot be read in time: then the 404 alone counts.
+    None if the list does not have it; also if it cannot be read in time, with a warning that the 404 alone counts.
     """
-    seconds = min(seconds, _LIST_SECONDS)
+    seconds = min(context.deadline.for_read(), _LIST_SECONDS)
     names = [name, f"{NAME_PREFIX}{name}"]  # the platform may show either form
     try:
-        rows = client.search_plugins(filters={"name": {"in": names}}, timeout=seconds)
+        rows = context.client.search_plugins(filters={"name": {"in": names}}, timeout=seconds)
         return next((row for row in rows if row.bare_name == name), None)
     except CancelledError:
         raise
-    except (ApiError, TransportError):
+    except (ApiError, TransportError) as error:
+        context.warn(
+            f"plugin {name!r} is not found, and counts as gone, but the platform's list cannot be read:"
+            f" {error.summary}",
+            "BIOT-5115",
+        )
         return None
 
 

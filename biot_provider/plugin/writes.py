@@ -112,7 +112,7 @@ class PluginWrites:
 
         def look() -> PluginAnswer | None:
             # A DELETE whose 404 counts follows unless two reads say that there is no such plugin.
-            found = self._find(state.name) or listed(self._client, state.name, deadline.for_read())
+            found = self._find(state.name) or listed(self._context, state.name)
             kept = None if found is None else why_kept(found, state)
             if kept is not None:
                 self._warn(f"plugin {state.name!r} is left alone: {kept}", "BIOT-5102")

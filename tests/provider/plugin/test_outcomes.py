@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from biot_provider.errors import CancelledError
+from biot_provider.lifecycle.kind import Context
 from biot_provider.plugin.reads import listed
 from biot_provider.provider.plugin import PluginProvider
 
@@ -267,7 +268,9 @@ def test_a_404_from_a_cache_forgets_no_plugin_that_the_list_has(
     assert world.provider.read("guard", state).id == ("guard" if listed else "")
     world.delete(state)
     assert world.names == ([] if listed else ["guard"])
-    assert ("not found, but the platform's list has it" in capfd.readouterr().err) == listed
+    said = capfd.readouterr().err
+    assert ("not found, but the platform's list has it" in said) == listed
+    assert ("counts as gone, but the platform's list cannot be read: list plugins:" in said) != listed
 
 
 def test_a_name_that_is_taken_by_what_a_cache_hides_is_to_be_tried_again(world: World) -> None:
@@ -291,6 +294,7 @@ def test_a_list_that_still_has_a_deleted_plugin_does_not_stop_its_destroy(world:
 
 def test_a_cancelled_look_into_the_list_does_not_make_a_plugin_gone(world: World) -> None:
     world.create(world.inputs())
+    context = Context(world.provider.connection, None, lambda _: None)
     world.provider.connection.cancel()
     with pytest.raises(CancelledError):
-        listed(world.client(), "guard", 5.0)
+        listed(context, "guard")
