@@ -51,11 +51,13 @@ def shown_size(size: int) -> str:
 class Notice(NamedTuple):
     """One line that an operation shows its user, and continues; it names its resource.
 
-    A warning has a code of the catalogue of messages, what only informs has none.
+    A warning has a code of the catalogue of messages, what only informs has none. ``explains`` is a value from which
+    the text follows: the line is not shown if the value is secret.
     """
 
     text: str
     message_code: str | None = None
+    explains: str = ""
 
     @property
     def is_warning(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
@@ -14,7 +15,15 @@ from pydantic import BaseModel, ValidationError
 from biot_provider.api.advice import advice
 from biot_provider.api.models.envelope import ErrorAnswer
 from biot_provider.api.redaction import redact
-from biot_provider.api.transport import OUT_OF_TIME, ResponseTooLargeError, TooManyRequestsError, retry_after
+from biot_provider.api.transport import (
+    BUSY,
+    LONGEST_WAIT,
+    OUT_OF_TIME,
+    ResponseTooLargeError,
+    TooManyRequestsError,
+    asked_wait,
+    retry_after,
+)
 from biot_provider.config import CONCURRENT_REQUESTS
 from biot_provider.errors import ApiError, ConflictError, NotFoundError, TransportError
 
@@ -62,6 +71,8 @@ def api_error(
     except ValidationError:
         body = ErrorAnswer()
     message_code, todo = advice(body.code, response.status_code, response.request.url.path)
+    if response.status_code in BUSY and (seconds := asked_wait(response.headers) or 0) > LONGEST_WAIT:
+        todo = f"wait {_shown_wait(seconds)}, as the platform asks, then run it again"
     return (kind or _KINDS.get(body.code or "", ApiError))(
         action,
         message_code,
@@ -107,6 +118,12 @@ def transport_error(
         todo = "run `pulumi up` again"
     out_of_time = isinstance(error, httpx.RequestError) and error.request.extensions.get(OUT_OF_TIME, False)
     return TransportError(problem, code, action=action, advice=todo, unclear=unclear, out_of_time=out_of_time)
+
+
+def _shown_wait(seconds: float) -> str:
+    if seconds > 24 * 3600:
+        return "more than a day"
+    return f"{math.ceil(seconds)} s" if seconds < 120 else f"{math.ceil(seconds / 60)} min"
 
 
 def _in_words(details: Mapping[str, Any]) -> str:

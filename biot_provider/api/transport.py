@@ -46,8 +46,9 @@ _ATTEMPTS = 4
 _LOGIN_ATTEMPTS = 6
 _FIRST_WAIT_SECONDS = 0.5
 """More than for a read: all requests of a process wait for the one login."""
-_LONGEST_WAIT = 10.0
-_BUSY = frozenset({429, 502, 503, 504})
+LONGEST_WAIT = 10.0
+"""Seconds to wait at most before a repeat, also if the platform asks for more."""
+BUSY = frozenset({429, 502, 503, 504})
 _LOGINS = frozenset({SERVICE_LOGIN, PERSON_LOGIN})
 
 
@@ -158,7 +159,7 @@ class RetryTransport(httpx.BaseTransport):
         is_safe = _is_repeatable(request)
         wait = backoff(attempt, _FIRST_WAIT_SECONDS)
         if isinstance(outcome, httpx.Response):
-            passes = outcome.status_code in _BUSY or _is_cut_off(outcome)
+            passes = outcome.status_code in BUSY or _is_cut_off(outcome)
             return (retry_after(outcome.headers) or wait) if is_safe and passes else None
         if isinstance(outcome, (httpx.ConnectError, httpx.ConnectTimeout)):
             return wait
@@ -219,15 +220,21 @@ def backoff(attempt: int, first: float = 0.5) -> float:
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds of Retry-After, at most ten; None if it is invalid or a time in the past."""
+    seconds = asked_wait(headers)
+    return None if seconds is None else min(seconds, LONGEST_WAIT)
+
+
+def asked_wait(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds of Retry-After; None if it is invalid or a time in the past."""
     text = headers.get("retry-after", "").strip()
-    if text.isdigit():
+    if text.isdecimal():
         seconds = float(text)
     else:
         try:
             seconds = (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
         except (TypeError, ValueError):  # not a date, or one without a time zone
             return None
-    return min(seconds, _LONGEST_WAIT) if seconds > 0 else None
+    return seconds if seconds > 0 else None
 
 
 def open_transport(settings: Settings) -> httpx.BaseTransport:

@@ -71,6 +71,8 @@ class Operations(Generic[InputsT, StateT]):
         unknown = self.codec.unknown(given)
         update = {name: getattr(before, name) for name in unknown}
         update["platform"] = self.connection.settings.base_url
+        if not self.connection.settings.stamp:
+            update["owner"] = before.owner  # nothing on the platform names the owner
         diff = self.kind.diff(before, self.codec.state(given).model_copy(update=update), unknown)
         for notice in diff.notices:
             self.show(notice)

@@ -226,6 +226,8 @@ class BiotServicer(ResourceProviderServicer):
     def _show(self, notice: Notice) -> None:
         """Show one line, with its resource."""
         call = current_call()
+        if call is not None and call.hides(notice.explains):
+            return
         severity = WARNING if notice.is_warning else INFO
         text = notice.line if call is None else call.shown(notice.line)
         if self._engine is None:

@@ -46,13 +46,13 @@ def schedule_problems(given: Given, old: Given) -> list[Problem]:
     ]
 
 
-def next_runs_of(given: Given, old: Given) -> str | None:
-    """Return a sentence with the next times of a new schedule."""
+def next_runs_of(given: Given, old: Given) -> Notice | None:
+    """Return a notice with the next times of a new schedule."""
     schedule = _new_schedule(given, old)
     if schedule is None:
         return None
     runs = ", ".join(f"{run:%a %Y-%m-%d %H:%M}" for run in next_runs(schedule, datetime.now(UTC)))
-    return f"schedule {schedule!r} ({in_words(schedule)}): next runs {runs} UTC"
+    return Notice(f"schedule {schedule!r} ({in_words(schedule)}): next runs {runs} UTC", explains=schedule)
 
 
 def with_defaults(given: Given) -> dict[str, Any]:

@@ -88,7 +88,7 @@ class PluginKind:
         if warning := runtime_warning(given.get("runtime"), datetime.now(UTC).date()):
             context.warn(f"plugin {values.get('name')!r}: {warning}", "BIOT-5109")
         if runs := next_runs_of(given, old):
-            context.report(f"plugin {values.get('name')!r}: {runs}")
+            context.show(runs.about(f"plugin {values.get('name')!r}"))
         self._report_subscriptions(given, old, context)
         return values
 
@@ -113,7 +113,7 @@ class PluginKind:
             replaces=replaces,
             delete_before_replace=bool(replaces) and not must_create_before_delete(old, new),
             is_due=passes_on,
-            notices=[*_diff_notices(old, new, changed, replaces)],
+            notices=[*_diff_notices(old, new, changed, replaces, passes_on=passes_on)],
         )
 
     def create(self, new: PluginState, context: Context) -> Found[PluginState]:
@@ -248,14 +248,16 @@ def _check_version(old: PluginState, new: PluginState, changed: set[str]) -> Non
         )
 
 
-def _diff_notices(old: PluginState, new: PluginState, changed: set[str], replaces: list[str]) -> Iterator[Notice]:
+def _diff_notices(
+    old: PluginState, new: PluginState, changed: set[str], replaces: list[str], *, passes_on: bool
+) -> Iterator[Notice]:
     if replaces:
         yield Notice(
             f"plugin {old.name!r} is made anew ({', '.join(replaces)} cannot change in place):"
             " its endpoint_url and its service user on the platform change",
             "BIOT-5108",
         )
-    if _passes_to_another_stack(old, new):
+    if passes_on:
         former, now = ("/".join(stack_of(owner)) for owner in (old.owner, new.owner))
         yield Notice(f"plugin {new.name!r}: its stamp passes from stack {former} to {now}")
     if versions := changed_versions(old.code_files or {}, new.code_files or {}):

@@ -15,7 +15,7 @@ from biot_provider.api.models.wide import number
 from biot_provider.errors import ApiError, BiotError, LifecycleError
 from biot_provider.lifecycle.settle import rollback_failed, settle, unclear
 from biot_provider.plugin.body import is_over_limit, update_body
-from biot_provider.plugin.model import PluginState
+from biot_provider.plugin.model import MAX_VERSION, PluginState
 from biot_provider.plugin.package import deployed_package
 from biot_provider.plugin.stamp import UNKNOWN_CODE, Stamp, code_identity, is_another, is_foreign, owner_hash
 from biot_provider.plugin.state import (
@@ -123,6 +123,8 @@ class PluginUpdate:
         fields = cells | ({(CODE,)} if sends_code else set()) | ({(VARIABLES,)} if restamps else set())
         last = max(found.deployed_version, above)
         self._sent_version = max(wanted.deployed_version, last + 1) if sends_code else None
+        if sends_code:
+            _refuse_after_last_version(wanted.name, last)
         body = self._body(fields, found)
         if self._stamp is not None and is_over_limit(body, found):
             # The former owner goes beyond the room that is kept for a stamp.
@@ -213,6 +215,17 @@ def zipped(wanted: PluginState) -> Iterator[IO[bytes] | None]:
         return
     with deployed_package(wanted).zip() as file:
         yield file
+
+
+def _refuse_after_last_version(name: str, version: int) -> None:
+    if version >= MAX_VERSION:
+        raise LifecycleError(
+            f"update plugin {name!r}: nothing was changed, for the platform counts versions up to {MAX_VERSION}, and"
+            f" this plugin has version {version}",
+            "BIOT-5016",
+            advice="replace the plugin (`pulumi up --replace <urn>`), whose versions begin at 1 again; one that runs an"
+            " image needs another name",
+        )
 
 
 def _refuse_kept_schedule(answer: PluginAnswer, wanted: PluginState) -> None:

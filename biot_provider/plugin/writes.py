@@ -16,6 +16,7 @@ from biot_provider.lifecycle.kind import Found, HalfMadeError
 from biot_provider.lifecycle.settle import rollback_failed, settle, unclear
 from biot_provider.plugin.body import create_body
 from biot_provider.plugin.model import PluginState
+from biot_provider.plugin.reads import listed
 from biot_provider.plugin.stamp import SEED, Stamp, code_identity, is_another, owner_hash, why_kept
 from biot_provider.plugin.state import (
     changed_fields,
@@ -56,10 +57,14 @@ class PluginWrites:
                 with zipped(wanted) as code:
                     body = create_body(wanted, self._stamp(wanted))
                     return self._client.create_plugin(body, code, timeout=deadline.for_write()), True
-            except ConflictError:
+            except ConflictError as error:
                 found = self._find(wanted.name)
                 if found is None:
-                    raise
+                    raise LifecycleError(
+                        f"{error.summary}, but reading it says that it does not exist",
+                        "BIOT-5017",
+                        advice="run `pulumi up` again in a minute",
+                    ) from None
                 return found, False
 
         def judge(found: PluginAnswer | None, error: BiotError) -> tuple[PluginAnswer, bool] | None:
@@ -106,7 +111,8 @@ class PluginWrites:
         deadline = self._deadline
 
         def look() -> PluginAnswer | None:
-            found = self._find(state.name)
+            # A DELETE whose 404 counts follows unless two reads say that there is no such plugin.
+            found = self._find(state.name) or listed(self._context, state.name)
             kept = None if found is None else why_kept(found, state)
             if kept is not None:
                 self._warn(f"plugin {state.name!r} is left alone: {kept}", "BIOT-5102")

@@ -216,6 +216,8 @@ def _is_moved(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
 
 def show(notice: Notice) -> None:
     """Show one line to the user."""
+    if redact_secrets(notice.explains) != notice.explains:
+        return
     sys.stderr.write(redact_secrets(str(notice)) + "\n")
     sys.stderr.flush()
 

@@ -159,6 +159,16 @@ def test_a_platform_that_keeps_a_schedule_taken_away_is_an_error(world: World) -
     assert world.changes(state, world.inputs()), "the next preview shows it still"
 
 
+def test_code_after_the_last_version_is_one_line_that_says_what_to_do(world: World) -> None:
+    state = world.create(world.inputs(code=world.code()))
+    world.platform.edits.change("plugin", "guard", "version", 32767)
+    said = error_of(lambda: world.update(state, world.inputs(code=world.code("# new\n"))))
+    assert "counts versions up to 32767" in said
+    assert "pulumi up --replace" in said
+    world.update(state, world.inputs(code=world.code(), timeout=9))
+    assert world.live()["timeout"] == 9, "what is not code can change"
+
+
 def test_delete_takes_the_plugin_away_and_one_that_is_gone_is_deleted(world: World) -> None:
     state = world.create(world.inputs())
     world.delete(state)

@@ -224,6 +224,14 @@ def test_a_stack_that_was_renamed_stamps_its_plugins_anew_and_one_of_the_former_
     assert world.names == []
 
 
+def test_a_stack_without_stamps_that_was_renamed_is_unchanged(world: World, capfd: pytest.CaptureFixture[str]) -> None:
+    world.connect(stamp=False)
+    state = world.create(world.inputs())
+    inputs = world.inputs(owner="project/renamed/guard")
+    assert not world.changes(state, inputs)
+    assert capfd.readouterr().err == ""
+
+
 def test_a_refresh_of_a_plugin_that_a_stack_only_reads_says_that_nothing_is_to_be_done(
     world: World, capfd: pytest.CaptureFixture[str]
 ) -> None:
