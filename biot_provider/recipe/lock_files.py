@@ -111,10 +111,10 @@ def find_lock_file(recipe: Recipe) -> LockFile | None:
     return None
 
 
-def denied(place: str, status: str) -> PackagingError:
-    """Return the error about an index or registry that gives nothing to this machine."""
+def denied(place: str, server: str, status: str) -> PackagingError:
+    """Return the error about an index (of Python) or a registry (of Node.js) that gives nothing to this machine."""
     return PackagingError(
-        f"{place}: the index answers {status}: it wants credentials, or refuses those that it gets",
+        f"{place}: the {server} answers {status}: it wants credentials, or refuses those that it gets",
         "BIOT-3145",
         advice="give it the credentials as its tool reads them (.npmrc, .netrc, UV_INDEX_..., pip.conf)",
     )
