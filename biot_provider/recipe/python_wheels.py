@@ -217,8 +217,8 @@ def _told(lock: LockFile, runtime: str, error: FailedRunError, log: str) -> Pack
     for pattern in _NO_WHEEL:
         if found := pattern.search(text):
             return _no_wheel(place, found["name"], found["version"], runtime)
-    if found := _DENIED.search(text):
-        return denied(place, "index", next(filter(None, found.groups())))
+    if status := _denial(text, log):
+        return denied(place, "index", status)
     for pattern in _NO_VERSION:
         if found := pattern.search(text):
             version = found.groupdict().get("version")
@@ -244,10 +244,16 @@ def _told(lock: LockFile, runtime: str, error: FailedRunError, log: str) -> Pack
             advice="build once with a network",
         )
     if found := _PIP_FOUND_NONE.search(text):
-        if refused := re.search(_PIP_DENIED.format(re.escape(normalized(found["name"]))), log):
-            return denied(place, "index", refused[1])
         return _no_wheel(place, found["name"], found["version"], runtime)
     return PackagingError(f"{place} cannot be installed; the last lines:\n{error.last_lines}", "BIOT-3131")
+
+
+def _denial(text: str, log: str) -> str | None:
+    """Return the status with which an index refuses the package that is not installed."""
+    found = _DENIED.search(text)
+    if found is None and (missing := _PIP_FOUND_NONE.search(text)):
+        found = re.search(_PIP_DENIED.format(re.escape(normalized(missing["name"]))), log)
+    return next(filter(None, found.groups())) if found else None
 
 
 def _no_wheel(place: str, name: str, version: str | None, runtime: str) -> PackagingError:
