@@ -56,7 +56,7 @@ def secret_files_warning(package: Package, folder: Path) -> str | None:
         rules = _biotignore(folder)
         names = [name for name in names if rules.verdict(name, is_folder=False) is not False]
         remedy = f"name in {BIOTIGNORE} what is not to be deployed, with a ! before it what is"
-    return secret_files_sentence(names, "the package", remedy)
+    return secret_files_sentence(names, "the package has", remedy)
 
 
 def secret_files_sentence(names: Collection[str], what: str, remedy: str) -> str | None:
@@ -65,7 +65,7 @@ def secret_files_sentence(names: Collection[str], what: str, remedy: str) -> str
         return None
     more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
     listed = ", ".join(map(shown, sorted(names)[:_MOST]))
-    return f"{what} has {listed}{more}: {'it' if len(names) == 1 else 'they'} may hold secrets; {remedy}"
+    return f"{what} {listed}{more}: {'it' if len(names) == 1 else 'they'} may hold secrets; {remedy}"
 
 
 def secret_files(files: Iterable[tuple[str, int]], content: Callable[[str], bytes]) -> list[str]:
@@ -81,7 +81,9 @@ def secret_files(files: Iterable[tuple[str, int]], content: Callable[[str], byte
             or not DEPENDENCIES.isdisjoint(path.split("/"))
         ):
             continue
-        if _CONTENTS[named.lastindex - 1].search(content(path)):
+        # Windows PowerShell writes UTF-16, and editors there a byte order mark.
+        text = content(path).lstrip(b"\xef\xbb\xbf\xff\xfe").replace(b"\0", b"")
+        if _CONTENTS[named.lastindex - 1].search(text):
             found.append(path)
     return _not_installed(found, paths, content) if found else []
 

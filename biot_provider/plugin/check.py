@@ -107,10 +107,13 @@ def code_digests(values: Given, old: Given, show: Callable[[Notice], None]) -> t
 def _notices(package: Package, values: Given, *, is_built: bool) -> Iterator[Notice]:
     """Yield what is to be known of a package before it is deployed."""
     # Imported here, as they are needed for a new package alone.
+    from biot_provider.package.folder_source import ignore_file_warning
     from biot_provider.package.secret_files import secret_files_warning
     from biot_provider.recipe.manifests import missing_dependencies
 
     folder, runtime = Path(values["code"]).absolute(), values["runtime"]
+    if ignored := ignore_file_warning(folder):
+        yield Notice(ignored, "BIOT-3024")
     if secrets := secret_files_warning(package, folder):
         yield Notice(secrets, "BIOT-3023")
     if not is_built and isinstance(runtime, str) and (missing := missing_dependencies(package, folder, runtime)):

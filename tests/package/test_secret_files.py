@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -26,17 +27,20 @@ def private_key() -> str:
     )
 
 
-def found(files: dict[str, str]) -> list[str]:
-    return secret_files(((path, len(text)) for path, text in files.items()), lambda path: files[path].encode())
+def found(files: Mapping[str, str | bytes]) -> list[str]:
+    contents = {path: text.encode() if isinstance(text, str) else text for path, text in files.items()}
+    return secret_files(((path, len(content)) for path, content in contents.items()), contents.__getitem__)
 
 
 def test_a_file_counts_by_its_name_and_its_content(private_key: str) -> None:
-    secret = {
+    secret: dict[str, str | bytes] = {
         ".npmrc": f"registry=https://npm.example/\n//npm.example/:_authToken={TOKEN}\n",
         "a/.npmrc": f"_auth = {TOKEN}\r\n",
         ".yarnrc.yml": f"npmRegistries:\n  x:\n    npmAuthToken: {TOKEN}\n",
         ".env": f"# ours\nexport DB_PASSWORD={TOKEN}\n",
         ".env.production": f"A='{TOKEN}'\r\n",
+        ".env.local": f"A={TOKEN}\r\n".encode("utf-16"),  # as Windows PowerShell writes it
+        ".env.dev": f"\ufeffA={TOKEN}\n",
         "keys/server.pem": CERTIFICATE + private_key,
         "keys/server.key": private_key.replace("PRIVATE", "RSA PRIVATE"),
         "id_ed25519": private_key.replace("PRIVATE", "OPENSSH PRIVATE"),
@@ -47,7 +51,7 @@ def test_a_file_counts_by_its_name_and_its_content(private_key: str) -> None:
         "service-account.json": f'{{"type": "service_account", "private_key": "{TOKEN}"}}',
         "application_default_credentials.json": f'{{"refresh_token": "{TOKEN}"}}',
     }
-    public = {
+    public: dict[str, str | bytes] = {
         "b/.npmrc": "registry=https://npm.example/\n//npm.example/:_authToken=${NPM_TOKEN}\n; _auth=old\n",
         "c/.npmrc": '_authToken="${NPM_TOKEN}"\n',
         ".env.example": f"DB_PASSWORD={TOKEN}\n",

@@ -39,7 +39,7 @@ def copied_secrets_warning(context: BuildContext, target: str | None) -> str | N
     names = [name for name in secret_files(files, lambda path: _content(context, path)) if not rules.names(name)]
     return secret_files_sentence(
         names,
-        "the Dockerfile copies a folder that",
+        "the Dockerfile copies a folder that has",
         f"name in {DOCKERIGNORE} what is not to be in the image, with a ! before it what is",
     )
 
