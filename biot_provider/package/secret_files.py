@@ -11,7 +11,7 @@ import posixpath
 import re
 from typing import TYPE_CHECKING
 
-from biot_provider.package.ignore import BIOTIGNORE, DEPENDENCIES, IgnoreFile
+from biot_provider.package.ignore import BIOTIGNORE, IgnoreFile
 from biot_provider.package.source import is_folder
 from biot_provider.package.source_file import reading, shown
 
@@ -73,13 +73,10 @@ def secret_files(files: Iterable[tuple[str, int]], content: Callable[[str], byte
     paths = dict(files)
     found = []
     for path, size in paths.items():
+        if "node_modules/" in path or "site-packages/" in path:  # 10,000 of them take a millisecond
+            continue
         named = _NAMED.fullmatch(path, path.rfind("/") + 1)
-        if (
-            named is None
-            or named.lastindex is None
-            or size > _MAX_BYTES
-            or not DEPENDENCIES.isdisjoint(path.split("/"))
-        ):
+        if named is None or named.lastindex is None or size > _MAX_BYTES:
             continue
         # Windows PowerShell writes UTF-16, and editors there a byte order mark.
         text = content(path).lstrip(b"\xef\xbb\xbf\xff\xfe").replace(b"\0", b"")

@@ -97,13 +97,18 @@ def _missing_modules(package: Package, folder: Path, paths: set[str]) -> tuple[s
     rules = IgnoreFile(ignore.read_bytes() if ignore.is_file() else b"")
     if manifest not in paths or rules.verdict(_MODULES, is_folder=True) is not None:
         return manifest, [], _MODULES
-    held = {name for path in paths for name in re.findall(rf"(?:^|/){_MODULES}/((?:@[^/]+/)?[^/]+)/", path)}
-    names = {name for name in _declared(folder / manifest) if name not in held and not _OF_RUNTIMES.fullmatch(name)}
+    names = [
+        name
+        for name in _declared(folder / manifest)
+        if not _OF_RUNTIMES.fullmatch(name)
+        and f"{_MODULES}/{name}/package.json" not in paths
+        and not any(f"{_MODULES}/{name}/" in path for path in paths)
+    ]
+    loads = re.compile(rf"""["'`]({"|".join(map(re.escape, names))})(?:/[^"'`]*)?["'`]""")
     loaded: set[str] = set()
-    for path in sorted(paths) if names else ():
+    for path in paths if names else ():
         if path.endswith(_SOURCES) and f"/{_MODULES}/" not in f"/{path}":
-            content = package.content(path).decode(errors="replace")
-            loaded |= {name for name in names if re.search(rf"""["'`]{re.escape(name)}(?:/[^"'`]*)?["'`]""", content)}
+            loaded.update(loads.findall(package.content(path).decode(errors="replace")))
     return manifest, sorted(loaded), _MODULES
 
 
