@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import stat
 import time
@@ -61,6 +62,21 @@ def list_folder(root: Path, without: frozenset[str] = frozenset()) -> list[Sourc
                 raise _no_file(root, path, f" or {_LEAVE_IT_OUT}")
             found.append(SourceFile(path, status.st_size, executable(status.st_mode), stamp(status, now)))
     return found
+
+
+def ignore_file_warning(folder: Path) -> str | None:
+    """Return the sentence about an ignore file in the folder whose encoding makes its lines match nothing.
+
+    Windows PowerShell's `>` and `Out-File` write UTF-16. Git takes such a .gitignore for one without rules too.
+    """
+    for name in (BIOTIGNORE, GITIGNORE):
+        path = folder / name
+        if path.is_file():
+            with reading(folder, name):
+                content = path.read_bytes()
+            if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                return f"{name} is UTF-16, so that none of its lines leaves anything out: write it as UTF-8"
+    return None
 
 
 def _no_file(root: Path, path: str, or_else: str = "") -> PackagingError:

@@ -7,6 +7,7 @@ names it.
 from __future__ import annotations
 
 import errno
+import re
 import stat
 import zipfile
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from typing import IO
 
 _ARCHIVES = frozenset({".zip", ".jar"})
+_ADDRESS = re.compile(r"(?:^|/)((?:https?|s3|gs|ftp|file|git|ssh):)/")
 
 
 def list_files(source: Path, without: frozenset[str] = frozenset()) -> list[SourceFile]:
@@ -40,6 +42,12 @@ def is_folder(source: Path) -> bool:
         mode = source.stat().st_mode
     except OSError as problem:
         if problem.errno in (errno.ENOENT, errno.ENOTDIR):
+            if address := _ADDRESS.search(source.as_posix()):  # not quoted: it may be signed, or have a password
+                raise PackagingError(
+                    f"{address[1]}//... is an address, and nothing is downloaded: code is the path of a folder or a"
+                    " .zip",
+                    "BIOT-3001",
+                ) from None
             raise PackagingError(
                 f"{source} does not exist: code is the path of a folder or a .zip", "BIOT-3001"
             ) from None

@@ -107,6 +107,17 @@ def test_a_preview_asks_nothing_and_knows_the_tag_and_the_files(images: Images, 
     assert images.requests() == []
 
 
+def test_a_preview_of_new_content_warns_of_files_that_may_hold_secrets(
+    images: Images, code: dict[str, Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    images.file("code/.env", "PASSWORD=canary\n")
+    inputs = images.inputs(**code)
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("warning: image 'wave': the package has .env: it may hold secrets; ")
+    assert images.inputs(inputs, **code) == inputs
+    assert capfd.readouterr().err == ""
+
+
 def test_build_arguments_are_secrets_in_inputs_and_state(images: Images) -> None:
     images.file("context/Dockerfile", "FROM scratch\nCOPY Dockerfile /\nARG TOKEN\n")
     given = {"name": "wave", "context": str(images.folder / "context"), "build_args": {"TOKEN": "canary"}}

@@ -26,6 +26,14 @@ class TestWhatCannotBecomeAPackage:
         with pytest.raises(PackagingError, match=r"missing does not exist: code is the path of a folder or a \.zip"):
             read_package(tmp_path / "missing")
 
+    @pytest.mark.parametrize("address", ["https://me:canary@example.com/a.zip?X-Amz-Signature=canary", "s3://canary/a"])
+    def test_an_address_is_named_as_such_and_not_quoted(self, address: str, tmp_path: Path) -> None:
+        with pytest.raises(PackagingError) as error:
+            read_package(tmp_path / address)
+        text = str(error.value)
+        assert text.startswith(f"{address.partition('//')[0]}//... is an address, and nothing is downloaded: ")
+        assert "canary" not in text
+
     @pytest.mark.parametrize(
         ("name", "advice"),
         [

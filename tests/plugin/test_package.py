@@ -1,0 +1,25 @@
+"""What the check of a plugin says of a new package, and does not say again of a deployed one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from biot_provider.errors import Notice
+from biot_provider.plugin.check import code_digests
+
+
+def test_a_new_package_is_warned_of_and_a_deployed_one_is_not(tmp_path: Path) -> None:
+    (tmp_path / "index.py").write_text("def handler(event, context): ...\n")
+    (tmp_path / ".env").write_text("PASSWORD=canary\n")
+    (tmp_path / "requirements.txt").write_text("idna==3.10\n")
+    (tmp_path / ".biotignore").write_bytes("tests/\r\n".encode("utf-16"))
+    values = {"code": str(tmp_path), "runtime": "python3.13", "handler": "index.handler"}
+    notices: list[Notice] = []
+
+    digests, problems = code_digests(values, {}, notices.append)
+    assert problems == []
+    assert [notice.message_code for notice in notices] == ["BIOT-3024", "BIOT-3023", "BIOT-3146"]
+
+    again: list[Notice] = []
+    assert code_digests(values, {**values, **digests}, again.append) == (digests, [])
+    assert again == []
