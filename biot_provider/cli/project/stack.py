@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from biot_provider.errors import ConfigError
 from biot_provider.lifecycle.owner import Urn
 from biot_provider.native.signatures import SIGNATURE, UNKNOWN
 
@@ -142,13 +143,22 @@ class Stack:
         """Open the platform of the stack's configuration, or of the environment. Raises BiotError."""
         from biot_provider.api.client import Client
 
-        settings = self.configured().settings
+        settings = self._settings()
         address = settings.base_url
         if settings.is_embedded:
             settings = replace(settings, base_url=f"embedded:{self.data_folder(settings)}")
         client = Client.connect(settings)
         closing.callback(client.close)
         return OpenPlatform(address, client)
+
+    def _settings(self) -> Settings:
+        """Return the settings. Raises BiotError, which says where the environment has none that a stack may have some."""
+        try:
+            return self.configured().settings
+        except ConfigError as error:
+            if self.name is not None or self.project is None or not self.project.stack_names():
+                raise
+            raise ConfigError(f"{error.text}; or name a stack with --stack", error.message_code) from None
 
     def overrides(self) -> Any:
         """Return what the stack's configuration changes of plugins, encrypted parts hidden. Raises CommandError."""
