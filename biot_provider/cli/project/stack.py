@@ -152,7 +152,7 @@ class Stack:
         return OpenPlatform(address, client)
 
     def _settings(self) -> Settings:
-        """Return the settings. Raises BiotError, which says where the environment has none that a stack may have some."""
+        """Return the settings. Raises BiotError, which names --stack where only a stack may have them."""
         try:
             return self.configured().settings
         except ConfigError as error:
