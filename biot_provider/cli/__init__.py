@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import stat
 import sys
 from typing import TYPE_CHECKING
 
@@ -91,8 +92,11 @@ def _end_without_output(error: OSError) -> int:
     is_closed = isinstance(error, BrokenPipeError)
     if not is_closed and (error.errno not in _FULL or error.filename is not None):
         raise error
+    output = sys.stdout.fileno()
+    is_file = not (os.isatty(output) or stat.S_ISFIFO(os.fstat(output).st_mode))  # what else can be full?
     # Python would write what is left once more at exit.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), output)
     if not is_closed:
-        print_problem(coded(f"the output cannot be written ({error.strerror})", "BIOT-8003"))
+        what = "the output" if is_file else "a temporary file"
+        print_problem(coded(f"{what} cannot be written ({error.strerror})", "BIOT-8003"))
     return 1

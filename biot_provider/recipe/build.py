@@ -17,6 +17,7 @@ from biot_provider.errors import Notice, PackagingError
 from biot_provider.package.known_files import forget_all
 from biot_provider.package.package import Package, read_package, reread_package, write_zip
 from biot_provider.package.source import opened
+from biot_provider.package.temporary import reporting_no_room
 from biot_provider.recipe.cache import BUILT, Cache, user_cache
 from biot_provider.recipe.dependencies import INSTALLED, install_for_command, lambda_dependencies
 from biot_provider.recipe.node_modules import MODULES, node_paths
@@ -58,7 +59,7 @@ def _read(path: Path, place: str) -> Package:
 
 def _build(sources: Sources, cache: Cache, show: Show) -> Path:
     recipe = sources.recipe
-    with tempfile.TemporaryDirectory(prefix="biot-build-", ignore_cleanup_errors=True) as name:
+    with reporting_no_room(), tempfile.TemporaryDirectory(prefix="biot-build-", ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
         runner = Runner.new(folder, str(recipe.folder))
         parts = [sources.files if recipe.command is None else _run_command(sources, recipe.command, cache, runner)]
