@@ -60,6 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Raises SystemExit where no command is run: 0 after --help and --version, 2 after wrong usage.
     """
+    _open_what_is_closed()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # what a terminal cannot show is no reason to stop
     if instruction := os.environ.get(COMPLETION_VARIABLE):
@@ -85,6 +86,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The embedded platform is an extra, which is imported by the commands that need it.
         print_problem(coded(str(missing), "BIOT-1006"))
         return 1
+
+
+def _open_what_is_closed() -> None:
+    """Let standard streams that the caller has closed lead nowhere: a file of ours must not get their number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  (until the process ends)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
 
 
 def _end_without_output(error: OSError) -> int:
