@@ -24,6 +24,7 @@ from biot_provider.image.reference import EMBEDDED_HOST, Reference
 from biot_provider.image.registry import Registry
 from biot_provider.image.registry_errors import ForbiddenError
 from biot_provider.package.package import reread_package
+from biot_provider.package.temporary import reporting_no_room
 
 if TYPE_CHECKING:
     from biot_provider.image.credentials import RegistryLogin
@@ -93,7 +94,7 @@ class Publisher:
             digest = None  # an identity may be allowed to push but not to read
         if digest is not None:
             return Published(digest, registry.uri)
-        with tempfile.TemporaryDirectory(prefix="biot-image-") as folder:
+        with reporting_no_room(), tempfile.TemporaryDirectory(prefix="biot-image-") as folder:
             if inputs.context:
                 image = self._built(inputs, registry, Path(folder), before)
             else:

@@ -7,7 +7,6 @@ over the files, never over a zip. `ignore` describes which files of a folder are
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 import zipfile
 from collections import defaultdict
@@ -23,6 +22,7 @@ from biot_provider.package.limits import MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES, t
 from biot_provider.package.reading import Reading
 from biot_provider.package.source import opened
 from biot_provider.package.source_file import PackageFile, SourceFile, reading
+from biot_provider.package.temporary import reporting_no_room
 from biot_provider.package.zips.kept import keep_zip, kept_zip, kept_zip_size
 from biot_provider.package.zips.packing import zipped
 from biot_provider.package.zips.writer import Writable, ZipWriter
@@ -91,11 +91,17 @@ class Package:
 
     @contextmanager
     def zip(self) -> Iterator[IO[bytes]]:
-        """Yield the .zip as a file: the one that was kept when the package was read, or one that is written now."""
-        with kept_zip(self.digest) or TemporaryFile() as file:
-            if file.seek(0, os.SEEK_END) == 0:
-                self.write_zip(file)
-            file.seek(0)
+        """Yield the .zip as a file: the one that was kept when the package was read, or one that is written now.
+
+        Raises `PackagingError` like `write_zip`, and where there is no room for it.
+        """
+        with ExitStack() as closing:
+            kept = kept_zip(self.digest)
+            with reporting_no_room():
+                file = closing.enter_context(TemporaryFile() if kept is None else kept)  # noqa: SIM115  (it is entered)
+                if kept is None:
+                    self.write_zip(file)
+                    file.seek(0)
             yield file
 
 

@@ -216,6 +216,14 @@ def test_a_disk_that_is_full_is_one_line(tmp_path: Path) -> None:
     assert (result.returncode, result.stderr) == (1, problem)
 
 
+@pytest.mark.parametrize(("command", "closed", "code"), [("doctor", ">&-", 1), ("graph", "2>&-", 2)])
+def test_a_stream_that_is_closed_is_no_error(command: str, closed: str, code: int, tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"]}
+    shell = ["sh", "-c", f'exec "$0" "$@" {closed}', str(COMMAND), command]
+    done = subprocess.run(shell, env=environment, capture_output=True, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (code, b"", b"")
+
+
 def test_what_the_output_cannot_encode_is_escaped(tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "PYTHONIOENCODING": "latin-1"}
     command = [str(COMMAND), "new", "guard", "--out", str(tmp_path / "łąka")]

@@ -95,6 +95,22 @@ def test_it_says_what_it_wrote_and_what_comes_next(runtime: str, capsys: pytest.
     assert rest == ["next:", "  biot-provider invoke plugins/ward-watch --event pre", "  pulumi up"]
 
 
+@pytest.mark.parametrize(
+    ("program", "hint"),
+    [
+        ('biot.declare_plugins("plugins")\n', ""),
+        ('biot.Plugin("hello")\n', "  # the program must declare it: biot.declare_plugins('plugins')"),
+    ],
+)
+def test_a_program_that_declares_no_plugin_yaml_gets_a_hint(
+    program: str, hint: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "__main__.py").write_text(program)
+    assert main(["new", "ward-watch"]) == 0
+
+    assert capsys.readouterr().out.splitlines()[-1] == f"  pulumi up{hint}"
+
+
 @pytest.mark.parametrize("option", [["--runtime", "python3.12"], ["--runtime", "nodejs24.x"], ["--typescript"]])
 def test_packages_of_ones_own_are_installed_when_it_is_deployed(option: list[str]) -> None:
     assert main(["new", "ward-watch", *option]) == 0

@@ -15,6 +15,7 @@ from biot_provider.cli.errors import CommandError
 from biot_provider.cli.project import configuration
 from biot_provider.cli.project.engine import run_engine
 from biot_provider.cli.project.project import Project, find_project
+from biot_provider.errors import ConfigError
 from biot_provider.lifecycle.owner import Urn
 from biot_provider.native.signatures import SIGNATURE, UNKNOWN
 
@@ -141,13 +142,22 @@ class Stack:
         """Open the platform of the stack's configuration, or of the environment. Raises BiotError."""
         from biot_provider.api.client import Client
 
-        settings = self.configured().settings
+        settings = self._settings()
         address = settings.base_url
         if settings.is_embedded:
             settings = replace(settings, base_url=f"embedded:{self.data_folder(settings)}")
         client = Client.connect(settings)
         closing.callback(client.close)
         return OpenPlatform(address, client)
+
+    def _settings(self) -> Settings:
+        """Return the settings. Raises BiotError, which names --stack where only a stack may have them."""
+        try:
+            return self.configured().settings
+        except ConfigError as error:
+            if self.name is not None or self.project is None or not self.project.stack_names():
+                raise
+            raise ConfigError(f"{error.text}; or name a stack with --stack", error.message_code) from None
 
     def overrides(self) -> Any:
         """Return what the stack's configuration changes of plugins, encrypted parts hidden. Raises CommandError."""

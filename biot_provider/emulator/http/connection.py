@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import traceback
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
@@ -214,6 +215,8 @@ class Connection:
         code, _, reason = status.partition(" ")
         bodiless = int(code) in (204, 304)
         head = [(name, value) for name, value in headers if not (bodiless and name.lower() == "content-length")]
+        if not any(name.lower() == "date" for name, _ in head):
+            head.append(("Date", formatdate(usegmt=True)))
         if self._is_unread() or self._stopping.is_set():
             # Unread data would precede the next request.
             head.append(("Connection", "close"))
