@@ -68,7 +68,8 @@ class PluginKind:
     def check(self, given: Given, old: Given, context: Context) -> Given:
         """Fill in defaults and the digests of the code. Raises InvalidInputsError.
 
-        Only local files affect the result. For new subscriptions the platform is read too, to warn: see ``LiveHooks``.
+        Only local files affect the result. The platform is read to refuse another name that is taken, and to warn of new
+        subscriptions (``LiveHooks``).
         """
         given = {key: value for key, value in given.items() if value is not None}
         problems = schedule_problems(given, old) + argument_problems(given, old)
@@ -83,6 +84,8 @@ class PluginKind:
             digests, found = code_digests(values, old, lambda notice: context.show(notice.about(name)))
             values |= digests
             problems += found
+        if not problems:
+            problems = self._taken_name(given, old, context)
         if problems:
             raise InvalidInputsError(problems)
         if warning := runtime_warning(given.get("runtime"), datetime.now(UTC).date()):
@@ -183,6 +186,18 @@ class PluginKind:
         except Exception:
             if is_debugging(os.environ):
                 raise
+
+    def _taken_name(self, given: Given, old: Given, context: Context) -> list[Problem]:
+        """Return the problem with another name that others have: the plugin is deleted before the new one is created."""
+        name = given.get("name")
+        is_renamed = isinstance(name, str) and isinstance(old.get("name"), str) and name != old["name"]
+        if not is_renamed or given.get("adopt") is True or context.connection.problems():
+            return []
+        other = self._reads.holder_of(str(name), context)
+        if other is None:
+            return []
+        text = f"a plugin of that name exists already and {other}: choose another name, or set adopt=True to take it over"
+        return [Problem("name", text, "BIOT-5010")]
 
     def _declared_twice(self, name: object, owner: str | None) -> list[Problem]:
         if not isinstance(name, str) or owner is None:

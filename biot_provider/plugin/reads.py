@@ -11,12 +11,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from biot_provider.api.models.plugins import NAME_PREFIX
-from biot_provider.errors import ApiError, CancelledError, NotFoundError, Notice, TransportError
+from biot_provider.errors import ApiError, BiotError, CancelledError, NotFoundError, Notice, TransportError
 from biot_provider.hooks import ADAPT_ENTITY
 from biot_provider.lifecycle.kind import Context, Found
 from biot_provider.lifecycle.shared_reads import Page, SharedReads
 from biot_provider.plugin.model import AS_DEPLOYED, PluginState
-from biot_provider.plugin.stamp import SEED, Stamp, is_digest, is_remade
+from biot_provider.plugin.stamp import SEED, Stamp, holder, is_digest, is_remade
 from biot_provider.plugin.state import VARIABLES, has_code, observed, observed_code, own_variables
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from biot_provider.api.client import Client
     from biot_provider.api.models.plugins import InterceptionAnswer, PluginAnswer, SubscriptionsAnswer
 
-_LIST_SECONDS = 10.0
-"""The most time for a look into the list after a 404: all that was found says that the plugin is gone."""
+_LOOK_SECONDS = 10.0
+"""Maximum seconds of a read that only confirms: that a plugin is gone after a 404, that a new name is free."""
 
 
 class PluginReads:
@@ -76,12 +76,24 @@ class PluginReads:
         )
 
 
+    def holder_of(self, name: str, context: Context) -> str | None:
+        """Return whose the plugin of a name is; None if it is this resource's, there is none, or it cannot be read."""
+        try:
+            answer = context.client.get_plugin(name, timeout=min(context.deadline.for_read(), _LOOK_SECONDS))
+        except CancelledError:
+            raise
+        except BiotError:
+            return None  # a preview works without the platform, and the create says what is wrong
+        stamp = Stamp.found(answer)
+        return None if stamp is not None and stamp.is_of(context.owner) else holder(stamp)
+
+
 def listed(context: Context, name: str) -> PluginAnswer | None:
     """Return the plugin as the platform's list has it: a 404 may be an old response that a gateway has kept.
 
     None if the list does not have it; also if it cannot be read in time, with a warning that the 404 alone counts.
     """
-    seconds = min(context.deadline.for_read(), _LIST_SECONDS)
+    seconds = min(context.deadline.for_read(), _LOOK_SECONDS)
     names = [name, f"{NAME_PREFIX}{name}"]  # the platform may show either form
     try:
         rows = context.client.search_plugins(filters={"name": {"in": names}}, timeout=seconds)

@@ -17,7 +17,7 @@ from biot_provider.lifecycle.settle import rollback_failed, settle, unclear
 from biot_provider.plugin.body import create_body
 from biot_provider.plugin.model import PluginState
 from biot_provider.plugin.reads import listed
-from biot_provider.plugin.stamp import SEED, Stamp, code_identity, is_another, owner_hash, why_kept
+from biot_provider.plugin.stamp import SEED, Stamp, code_identity, holder, is_another, owner_hash, why_kept
 from biot_provider.plugin.state import (
     changed_fields,
     found_before_create,
@@ -221,15 +221,10 @@ class PluginWrites:
 
 
 def _name_is_taken(wanted: PluginState, found: PluginAnswer, stamp: Stamp | None) -> LifecycleError:
-    if stamp is None:
-        owner = "carries no stamp"
-        aliases = ""
-    else:
-        owner = f"belongs to another stack or resource (owner {stamp.owner})"
-        aliases = "; or, where it is this resource under its former name or parent, declare that in its aliases"
+    aliases = "; or, where it is this resource under its former name or parent, declare that in its aliases"
     return LifecycleError(
-        f"create plugin {wanted.name!r}: a plugin of that name exists already and {owner}; it was created at"
+        f"create plugin {wanted.name!r}: a plugin of that name exists already and {holder(stamp)}; it was created at"
         f" {found.creation_time}",
         "BIOT-5010",
-        advice=f"choose another name, or set adopt=True to take it over{aliases}",
+        advice=f"choose another name, or set adopt=True to take it over{aliases if stamp else ''}",
     )

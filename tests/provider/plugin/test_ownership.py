@@ -199,6 +199,28 @@ def test_a_rename_whose_write_landed_unseen_can_be_destroyed(world: World) -> No
     assert world.names == []
 
 
+def test_a_new_name_that_others_have_is_refused_before_the_plugin_is_deleted_for_it(world: World) -> None:
+    inputs = world.inputs()
+    state = world.create(inputs)
+    world.platform.plugins.create({"name": "taken", "displayName": "Taken", "version": 1}, None)
+    world.create(world.inputs("shop", owner="project/other/shop"))
+    renamed = {key: value for key, value in inputs.items() if not key.startswith("code_")}
+
+    def problems(**given: Any) -> list[str]:
+        world.connect()
+        return [failure.reason for failure in world.provider.check(state, renamed | given).failures]
+
+    there = "name: a plugin of that name exists already and"
+    assert problems(name="taken")[0].startswith(f"{there} carries no stamp: choose another name, or set adopt=True")
+    assert problems(name="shop")[0].startswith(f"{there} belongs to another stack or resource (owner ")
+    for fine in ({"name": "taken", "adopt": True}, {"name": "free"}, {"name": "guard"}):
+        assert problems(**fine) == []
+    world.create(world.inputs("own", owner=OWNER))  # a rename that was cut off after its create
+    assert problems(name="own") == []
+    world.platform.faults.add("bad-gateway", method="GET", path="/plugins", times=None)
+    assert problems(name="taken") == []  # a preview needs no platform
+
+
 def test_the_former_owner_leaves_the_stamp_with_the_next_write(world: World) -> None:
     state = world.create(world.inputs())
     world.connect()
