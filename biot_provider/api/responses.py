@@ -21,8 +21,8 @@ from biot_provider.api.transport import (
     OUT_OF_TIME,
     ResponseTooLargeError,
     TooManyRequestsError,
-    asked_wait,
     retry_after,
+    wanted_wait,
 )
 from biot_provider.config import CONCURRENT_REQUESTS
 from biot_provider.errors import ApiError, ConflictError, NotFoundError, TransportError
@@ -71,8 +71,8 @@ def api_error(
     except ValidationError:
         body = ErrorAnswer()
     message_code, todo = advice(body.code, response.status_code, response.request.url.path)
-    if response.status_code in BUSY and (seconds := asked_wait(response.headers) or 0) > LONGEST_WAIT:
-        todo = f"wait {_shown_wait(seconds)}, as the platform asks, then run it again"
+    if response.status_code in BUSY and (seconds := wanted_wait(response.headers) or 0) > LONGEST_WAIT:
+        todo = f"wait {_wait_in_words(seconds)}, as the platform asks, then run it again"
     return (kind or _KINDS.get(body.code or "", ApiError))(
         action,
         message_code,
@@ -120,7 +120,7 @@ def transport_error(
     return TransportError(problem, code, action=action, advice=todo, unclear=unclear, out_of_time=out_of_time)
 
 
-def _shown_wait(seconds: float) -> str:
+def _wait_in_words(seconds: float) -> str:
     if seconds > 24 * 3600:
         return "more than a day"
     return f"{math.ceil(seconds)} s" if seconds < 120 else f"{math.ceil(seconds / 60)} min"

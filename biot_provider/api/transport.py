@@ -220,11 +220,11 @@ def backoff(attempt: int, first: float = 0.5) -> float:
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds of Retry-After, at most ten; None if it is invalid or a time in the past."""
-    seconds = asked_wait(headers)
+    seconds = wanted_wait(headers)
     return None if seconds is None else min(seconds, LONGEST_WAIT)
 
 
-def asked_wait(headers: Mapping[str, str]) -> float | None:
+def wanted_wait(headers: Mapping[str, str]) -> float | None:
     """Return the seconds of Retry-After; None if it is invalid or a time in the past."""
     text = headers.get("retry-after", "").strip()
     if text.isdecimal():

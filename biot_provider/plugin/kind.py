@@ -68,8 +68,8 @@ class PluginKind:
     def check(self, given: Given, old: Given, context: Context) -> Given:
         """Fill in defaults and the digests of the code. Raises InvalidInputsError.
 
-        Only local files affect the result. The platform is read to refuse another name that is taken, and to warn of new
-        subscriptions (``LiveHooks``).
+        Only local files affect the result. The platform is read to refuse another name that is taken, and to warn of
+        new subscriptions (``LiveHooks``).
         """
         given = {key: value for key, value in given.items() if value is not None}
         problems = schedule_problems(given, old) + argument_problems(given, old)
@@ -168,9 +168,8 @@ class PluginKind:
 
     @cached_property
     def _new_subscriptions(self) -> NewSubscriptions:
-        from biot_provider.plugin.subscription_notices.notices import (
-            NewSubscriptions,
-        )  # not imported when a process starts
+        # Not imported when a process starts.
+        from biot_provider.plugin.subscription_notices.notices import NewSubscriptions
 
         return NewSubscriptions()
 
@@ -188,7 +187,7 @@ class PluginKind:
                 raise
 
     def _taken_name(self, given: Given, old: Given, context: Context) -> list[Problem]:
-        """Return the problem with another name that others have: the plugin is deleted before the new one is created."""
+        """Return the problem with another name that others have: the plugin would be deleted first."""
         name = given.get("name")
         is_renamed = isinstance(name, str) and isinstance(old.get("name"), str) and name != old["name"]
         if not is_renamed or given.get("adopt") is True or context.connection.problems():
@@ -196,7 +195,9 @@ class PluginKind:
         other = self._reads.holder_of(str(name), context)
         if other is None:
             return []
-        text = f"a plugin of that name exists already and {other}: choose another name, or set adopt=True to take it over"
+        text = (
+            f"a plugin of that name exists already and {other}: choose another name, or set adopt=True to take it over"
+        )
         return [Problem("name", text, "BIOT-5010")]
 
     def _declared_twice(self, name: object, owner: str | None) -> list[Problem]:

@@ -75,7 +75,6 @@ class PluginReads:
             client, SharedReads(client.get_plugin, search, lambda row: row.bare_name, _meaning)
         )
 
-
     def holder_of(self, name: str, context: Context) -> str | None:
         """Return whose the plugin of a name is; None if it is this resource's, there is none, or it cannot be read."""
         try:
