@@ -23,7 +23,7 @@ from biot_provider.package.limits import MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES, t
 from biot_provider.package.reading import Reading
 from biot_provider.package.source import opened
 from biot_provider.package.source_file import PackageFile, SourceFile, reading
-from biot_provider.package.zips.kept import keep_zip, kept_zip, kept_zip_size
+from biot_provider.package.zips.kept_zips import keep_zip, kept_zip, kept_zip_size
 from biot_provider.package.zips.packing import zipped
 from biot_provider.package.zips.writer import Writable, ZipWriter
 

@@ -26,7 +26,7 @@ from biot_provider.plugin.check import (
     schedule_problems,
     with_defaults,
 )
-from biot_provider.plugin.kept import KeptPlugins
+from biot_provider.plugin.kept_plugins import KeptPlugins
 from biot_provider.plugin.model import PluginInputs, PluginState
 from biot_provider.plugin.reads import PluginReads
 from biot_provider.plugin.stamp import is_foreign, is_same_plugin
@@ -165,9 +165,8 @@ class PluginKind:
 
     @cached_property
     def _new_subscriptions(self) -> NewSubscriptions:
-        from biot_provider.plugin.subscription_notices.notices import (
-            NewSubscriptions,
-        )  # not imported when a process starts
+        # Not imported when a process starts.
+        from biot_provider.plugin.subscription_notices.notices import NewSubscriptions
 
         return NewSubscriptions()
 
