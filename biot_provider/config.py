@@ -198,8 +198,8 @@ def _is_embedded(base_url: str) -> bool:
 def _address_problems(base_url: str) -> list[_Found]:
     fix = f"run {BASE_URL.command}"
     if not base_url:
-        also = f"(or `{EMBEDDED}` to try it without an account), or set {BASE_URL.variable}"
-        return [(f"{BASE_URL.path} is not set: {fix} {also}", _NOT_SET)]
+        others = f"(or `{EMBEDDED}` to try it without an account), or set {BASE_URL.variable}"
+        return [(f"{BASE_URL.path} is not set: {fix} {others}", _NOT_SET)]
     if _is_embedded(base_url):
         return []
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,12 +101,11 @@ class PluginImageKind:
             # Another address of the registry is no change: it only matters whether the image exists.
             uri = known.repository_uri or found_at
             known = known.model_copy(update={"digest": digest, "repository_uri": uri})
-        except ForbiddenError as error:
-            _report_not_looked_for(known, getattr(error, "text", str(error)), context)
-        except ApiError as error:
-            if error.status != 403 or isinstance(error, LoginError):
+        except (ForbiddenError, ApiError) as error:
+            if isinstance(error, LoginError) or (isinstance(error, ApiError) and error.status != HTTPStatus.FORBIDDEN):
                 raise
-            _report_not_looked_for(known, getattr(error, "text", str(error)), context)
+            why = error.text if isinstance(error, ApiError) else error
+            context.warn(f"{self.name(id_, known)} cannot be looked for, so it is taken as it was: {why}", "BIOT-4007")
         if known.digest is None and is_get:
             # For a `get` that finds nothing, the engine would create a resource without outputs.
             raise ImageError(
@@ -143,10 +143,6 @@ def _publisher(context: Context) -> Publisher:
     with _LOGINS_LOCK:
         login = _LOGINS.setdefault(client, RegistryLogin(client.get_docker_credentials))
     return Publisher(login, context.report, context.connection.cancellation)
-
-
-def _report_not_looked_for(state: PluginImageState, reason: str, context: Context) -> None:
-    context.warn(f"image {state.name!r} cannot be looked for, so it is taken as it was: {reason}", "BIOT-4007")
 
 
 def _derived(inputs: PluginImageInputs, before: str | None) -> tuple[dict[str, Any], list[Problem], str | None]:

@@ -53,7 +53,7 @@ class Publisher:
     def publish(self, inputs: PluginImageInputs, before: str | None = None) -> Published:
         """Ensure that the image is in the repository under its tag. Raises ImageError, and CancelledError.
 
-        ``before`` is the tag of the previous version, whose layers are not compressed and pushed again. When the run is
+        ``before`` is the tag of the previous version: its layers are not compressed and pushed again. When the run is
         cancelled, the builder is ended; layers that were pushed without a tag have no effect.
         """
         action = f"publish image {inputs.name!r}"

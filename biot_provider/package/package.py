@@ -19,11 +19,11 @@ from biot_provider.errors import PackagingError
 from biot_provider.package.content import Content
 from biot_provider.package.known_files import KnownFiles, forget_all
 from biot_provider.package.limits import MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES, too_big_files
-from biot_provider.package.reading import Reading
+from biot_provider.package.reader import SourceReader
 from biot_provider.package.source import opened
 from biot_provider.package.source_file import PackageFile, SourceFile, reading
 from biot_provider.package.temporary import reporting_no_room
-from biot_provider.package.zips.kept import keep_zip, kept_zip, kept_zip_size
+from biot_provider.package.zips.kept_zips import keep_zip, kept_zip, kept_zip_size
 from biot_provider.package.zips.packing import zipped
 from biot_provider.package.zips.writer import Writable, ZipWriter
 
@@ -137,7 +137,7 @@ def read_package(source: Path, *, limit: int = MAX_UNZIPPED_BYTES, without: froz
     or, if they begin with a slash, these paths. Raises `PackagingError`, naming the file and what to do.
     """
     source = source.absolute()  # absolute, as the reader of a message may be in another folder
-    return Package(source, Reading(source, limit, without, None).hashed())
+    return Package(source, SourceReader(source, limit, without, None).hashed())
 
 
 def reread_package(
@@ -149,7 +149,7 @@ def reread_package(
     """
     source = source.absolute()
     known = KnownFiles(str(source), *sorted(without))
-    return Package(source, Reading(source, limit, without, known).hashed(), name)
+    return Package(source, SourceReader(source, limit, without, known).hashed(), name)
 
 
 def package_to_deploy(source: Path, deployed: str | None) -> Package:
@@ -159,7 +159,7 @@ def package_to_deploy(source: Path, deployed: str | None) -> Package:
     """
     source = source.absolute()
     with _LOCKS.setdefault(source, threading.Lock()):
-        files = Reading(source, MAX_UNZIPPED_BYTES, frozenset(), KnownFiles(str(source)))
+        files = SourceReader(source, MAX_UNZIPPED_BYTES, frozenset(), KnownFiles(str(source)))
         if not files.are_known and (deployed is None or _digest(files.hashed(hold=True)) != deployed):
             keep_zip(lambda target: _digest(files.zipped(ZipWriter(target))))
         return Package(source, files.hashed())

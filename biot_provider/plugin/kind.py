@@ -26,7 +26,7 @@ from biot_provider.plugin.check import (
     schedule_problems,
     with_defaults,
 )
-from biot_provider.plugin.kept import KeptPlugins
+from biot_provider.plugin.kept_plugins import KeptPlugins
 from biot_provider.plugin.model import PluginInputs, PluginState
 from biot_provider.plugin.reads import PluginReads
 from biot_provider.plugin.stamp import is_foreign, is_same_plugin
@@ -207,7 +207,7 @@ class PluginKind:
         if other is None:
             return []
         shown = resource_name(other)
-        if shown == resource_name(owner):  # below another parent, whose types distinguish the two
+        if shown == resource_name(owner):  # below another parent: the types of parents distinguish the two
             shown = path_in_stack(other)
         return [Problem("name", f"{name!r} is the plugin of resource {shown!r} too: leave one out", "BIOT-2142")]
 
@@ -225,18 +225,18 @@ def _is_build_unknown(values: Given) -> bool:
 
 
 def _image_alone(new: PluginState) -> PluginState:
-    """Return the plugin; with an image, whose changes may be ignored, without the defaults that belong to code."""
+    """Return the plugin; one of an image without the defaults that belong to code, since changes may be ignored."""
     return new if new.image_tag is None else new.model_copy(update={"runtime": None, "handler": None})
 
 
 def _may_replace(state: PluginState, unknown: frozenset[str]) -> list[str]:
-    """Return the unknown fields whose change would need a new plugin."""
+    """Return the unknown fields that may need a new plugin."""
     fields = ["name"] if "name" in unknown else []
     return fields + (["image_tag"] if "image_tag" in unknown and state.deployment_package_type != "IMAGE" else [])
 
 
 def _passes_to_another_stack(old: PluginState, new: PluginState) -> bool:
-    """Return whether the resource was in another stack or project, whose stamp the plugin still carries.
+    """Return whether the resource was in another stack or project, and the plugin still carries that one's stamp.
 
     This happens after `pulumi stack rename` or `pulumi state move`, and with a project's alias. Another stack that gets
     the former name would take the plugin for its own, and could delete it.

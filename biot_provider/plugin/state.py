@@ -26,7 +26,7 @@ from biot_provider.plugin.stamp import SEED, STAMP_VARIABLE, Stamp, code_identit
 _SYSTEM_PREFIX = "BIOT_"
 
 CODE = "code_digest"
-"""The field whose change stands for new code, of a package or an image."""
+"""The field that changes with new code, of a package or an image."""
 
 VARIABLES = "environment_variables"
 """The field that contains the stamp; its values are secrets."""

@@ -183,7 +183,7 @@ class PluginUpdate:
         return self._recorded(found) if stamped and not any(self._left(found)) else None
 
     def _is_deployed(self, found: PluginAnswer) -> bool:
-        """Return whether the platform already runs the wanted code, from a write of ours whose response was lost."""
+        """Return whether the platform already runs the wanted code, from a write of ours that got no response."""
         stamp, code = Stamp.found(found) if self._stamps else None, code_identity(self._wanted)
         if found.deployed_version in self._possibly_deployed_versions:
             return not self._stamps or (stamp is not None and stamp.digest == code)

@@ -60,7 +60,7 @@ class DeclaredResource(Resource):
     """
 
     _secret_maps: ClassVar[Collection[str]] = ()
-    """Maps whose values are marked secret one by one: a preview shows which one changes, but never its value."""
+    """Maps with each value marked as a secret: a preview shows which one changes, but never its value."""
 
     _outputs: ClassVar[Collection[str]] = ()
     """Outputs that are not arguments."""

@@ -198,7 +198,7 @@ class DynamicProvider(ResourceProvider):
     def _without_ignored(
         self, old: Mapping[str, Any], given: dict[str, Any], ignored: Collection[str]
     ) -> dict[str, Any]:
-        """Return the inputs, with the state's values for those whose changes are ignored."""
+        """Return the inputs, with the state's values where changes are ignored."""
         if not ignored:
             return given
         return with_ignored(given, without_secrets(self._operations.declared(old)), ignored)

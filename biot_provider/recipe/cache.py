@@ -22,7 +22,7 @@ from biot_provider.errors import PackagingError
 from biot_provider.package import known_files
 from biot_provider.package.cache_folder import FOLDER_VARIABLE, cache_folder, is_own
 from biot_provider.package.drafts import DRAFT, draft, publish
-from biot_provider.package.zips import kept
+from biot_provider.package.zips import kept_zips
 
 BUILT = "built"
 DEPENDENCIES = "dependencies"
@@ -36,7 +36,7 @@ MAX_BYTES = 2 * 1024**3
 _IN_USE_SECONDS = 3600.0
 _ENDING = ".zip"
 _ROOT = 0
-_FOLDERS = (BUILT, DEPENDENCIES, DEVELOPMENT, known_files.FOLDER, kept.FOLDER)
+_FOLDERS = (BUILT, DEPENDENCIES, DEVELOPMENT, known_files.FOLDER, kept_zips.FOLDER)
 _ENTRY = re.compile(r"[0-9a-f]{32,}(-[0-9a-f]{64})?\.(zip|json)")
 
 

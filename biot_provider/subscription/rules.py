@@ -139,7 +139,7 @@ def _endpoint_problems(endpoint: object, *, public: bool) -> Iterator[Problem]:
 
 
 def _endpoint_problem(endpoint: str, *, public: bool) -> str | None:
-    """Check the endpoint's address without a DNS lookup, whose result may differ at the platform's location.
+    """Check the endpoint's address without a DNS lookup: its result may differ at the platform's location.
 
     Messages quote only the host: the path and the query may be secrets. If an @ follows, the host may be part of a
     password with a slash in it.

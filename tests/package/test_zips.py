@@ -19,8 +19,8 @@ import biot_provider
 from biot_provider.errors import PackagingError
 from biot_provider.package import known_files
 from biot_provider.package.package import Package, package_to_deploy, read_package, reread_package, zipped_size_problem
-from biot_provider.package.zips import kept as kept_zips
-from biot_provider.package.zips.kept import keep_zip, kept_zip
+from biot_provider.package.zips import kept_zips
+from biot_provider.package.zips.kept_zips import keep_zip, kept_zip
 from biot_provider.package.zips.writer import ZipWriter
 
 from .trees import write_tree

@@ -14,9 +14,9 @@ from enum import StrEnum
 from typing import Any
 
 from biot_provider.api.models.plugins import InterceptionAnswer, PluginAnswer
-from biot_provider.hooks.answers import plugin_interceptions
 from biot_provider.hooks.model import Interception
 from biot_provider.hooks.picture import Placed, placed
+from biot_provider.hooks.subscriptions import plugin_interceptions
 from biot_provider.plugin.model import PluginInputs, PluginState
 from biot_provider.plugin.stamp import SEED, UNKNOWN_CODE, Stamp, code_identity, is_digest
 from biot_provider.plugin.state import (

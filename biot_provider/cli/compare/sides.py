@@ -11,7 +11,7 @@ from biot_provider.cli.errors import CommandError
 from biot_provider.cli.progress import Progress
 from biot_provider.cli.project.stack import Stack
 from biot_provider.errors import ApiError
-from biot_provider.hooks.answers import endpoint_interception
+from biot_provider.hooks.subscriptions import endpoint_interception
 from biot_provider.plugin.model import PluginState
 
 STATE, PLATFORM = "state", "platform"

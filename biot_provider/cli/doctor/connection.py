@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 
 from biot_provider.api.client import PLUGINS
 from biot_provider.cli.doctor.report import NoteError
-from biot_provider.cli.errors import CommandError, reason
+from biot_provider.cli.errors import CommandError
+from biot_provider.errors import reason, root_cause
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client
@@ -76,7 +77,7 @@ def certificate(settings: Settings) -> str:
                 f"the proxy does not lead to {host} ({error}): check HTTPS_PROXY and NO_PROXY", "BIOT-7002"
             ) from None
         except httpx.ConnectError as error:
-            cause = _cause(error)
+            cause = root_cause(error)
             if isinstance(cause, ssl.SSLCertVerificationError):
                 raise CommandError(_distrust(host, cause), "BIOT-7016") from None
             raise CommandError(
@@ -92,13 +93,6 @@ def certificate(settings: Settings) -> str:
     if days < _FEW_DAYS:
         raise NoteError(f"{text}, only {days} days: have it renewed", "BIOT-7017")
     return text
-
-
-def _cause(error: BaseException) -> Exception:
-    """Return the first error of the chain, which has the system's own reason."""
-    while cause := error.__cause__ or error.__context__:
-        error = cause
-    return error if isinstance(error, Exception) else Exception()
 
 
 def platform(client: Client) -> tuple[str, str | None]:

@@ -15,7 +15,9 @@ from biot_provider.cli.errors import CommandError
 from biot_provider.cli.progress import Progress
 from biot_provider.cli.project.stack import Stack, StackResource
 from biot_provider.errors import ApiError
-from biot_provider.hooks.answers import (
+from biot_provider.hooks.model import Interception, Notification, Picture, Reference, Subscriber
+from biot_provider.hooks.picture import picture_of
+from biot_provider.hooks.subscriptions import (
     endpoint_interception,
     endpoint_notification,
     plugin_interceptions,
@@ -24,8 +26,6 @@ from biot_provider.hooks.answers import (
     reference_of,
     with_plugins,
 )
-from biot_provider.hooks.model import Interception, Notification, Picture, Reference, Subscriber
-from biot_provider.hooks.picture import picture_of
 from biot_provider.plugin.model import PluginState
 from biot_provider.subscription.model import InterceptionSubscriptionState, NotificationSubscriptionState
 

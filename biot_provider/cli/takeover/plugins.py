@@ -122,7 +122,7 @@ def _with_code(
 def needs_code(state: PluginState, stamp: Stamp | None) -> bool:
     """Return whether the plugin runs code of this very resource that the state is without.
 
-    A refresh shows that code, and `pulumi up` replaces a plugin whose code is not declared any more.
+    A refresh shows that code, and `pulumi up` replaces a plugin if its code is not declared any more.
     """
     is_own = stamp is not None and is_digest(stamp.digest) and stamp.belongs_to(state.owner)
     return is_own and not has_code(state)

@@ -39,7 +39,7 @@ class Deployed:
     endpoint_url: str
     """The stored address of its function, without the platform's address; it cannot be resolved."""
     settings: FunctionSettings
-    """The settings without the platform's address, whose port is opened only for running functions."""
+    """The settings without the platform's address: its port is opened only for running functions."""
 
 
 class Functions:

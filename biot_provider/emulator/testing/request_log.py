@@ -20,7 +20,7 @@ MAX_PATH_CHARACTERS = 2000
 REDACTED = "[redacted]"
 LEFT_OUT = "[left out: too long]"
 SECRET_MEMBERS = ("secretKey", "password", "refreshToken")
-"""Members of JSON bodies whose values are not stored."""
+"""Members of JSON bodies that are stored without their values."""
 
 _CREDENTIALS = re.compile(r"(://|%3A%2F%2F)(?:(?!%2F)[^/?#\s\"])*(@|%40)", re.IGNORECASE)
 """Credentials in an address, which may be part of a query."""

@@ -1,4 +1,4 @@
-"""The messages for a handler whose file is not in the package, with the right form or the nearest file."""
+"""The messages for a handler without its file in the package, with the right form or the nearest file."""
 
 from __future__ import annotations
 

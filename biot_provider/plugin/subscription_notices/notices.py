@@ -10,12 +10,12 @@ from typing import Any
 
 from biot_provider.errors import Notice
 from biot_provider.hooks import ADAPT_ENTITY
-from biot_provider.hooks.answers import plugin_interceptions, plugin_notifications
 from biot_provider.hooks.api_ids import Templates
 from biot_provider.hooks.faults import EQUAL_ORDERS, why_never
 from biot_provider.hooks.labels import MAX_SENTENCE, listed, one_line
 from biot_provider.hooks.model import Interception, Notification, Reference
 from biot_provider.hooks.picture import Placed, neighbours, placed
+from biot_provider.hooks.subscriptions import plugin_interceptions, plugin_notifications
 from biot_provider.lifecycle.codec import holds_unknown
 from biot_provider.lifecycle.kind import Given
 from biot_provider.plugin.model import PluginState

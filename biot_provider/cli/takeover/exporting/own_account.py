@@ -12,7 +12,7 @@ from biot_provider.cli.takeover.kinds import Existing, Kind
 from biot_provider.cli.takeover.notes import Note
 from biot_provider.cli.takeover.target import Target
 from biot_provider.errors import coded
-from biot_provider.hooks.answers import hosted_by, plugin_subscriber
+from biot_provider.hooks.subscriptions import hosted_by, plugin_subscriber
 from biot_provider.service_user.writes import observed
 from biot_provider.subscription.ids import id_of
 from biot_provider.subscription.kind import SubscriptionKind

@@ -30,7 +30,7 @@ class ExportReport:
     files: Mapping[str, str]
     """What became of the other files."""
     added: Mapping[str, Sequence[str]]
-    """Variables whose values the configuration has got, by folder."""
+    """Variables with their values in the configuration, by folder."""
     differences: Sequence[str]
     """What differs in those of them that hold no secrets."""
     missing: Sequence[Existing]
