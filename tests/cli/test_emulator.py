@@ -40,7 +40,7 @@ def started(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[st
         assert process.stdout is not None
         first, second, third, fourth = (process.stdout.readline() for _ in range(4))
         word, *pairs = second.split()
-        assert word == "export", process.communicate(timeout=10)
+        assert word == "export", process.communicate(timeout=120)
         exports = dict(pair.split("=", 1) for pair in pairs)
         assert set(exports) == {"BIOT_BASE_URL", "BIOT_SERVICE_ID", "BIOT_SERVICE_SECRET_KEY"}
         assert exports["BIOT_BASE_URL"] in first
@@ -83,7 +83,7 @@ def log_in(exports: dict[str, str]) -> httpx.Response:
 
 def ended(process: subprocess.Popen[str], how: signal.Signals) -> tuple[int, str, str]:
     process.send_signal(how)
-    output, problems = process.communicate(timeout=10)
+    output, problems = process.communicate(timeout=120)
     return process.returncode, output, problems
 
 
@@ -106,7 +106,7 @@ def test_open_leads_a_browser_to_the_console_by_a_file_that_only_its_owner_reads
     browser.chmod(0o755)
     monkeypatch.setenv("BROWSER", str(browser))
     with started(tmp_path, "--port", "0", "--open") as (process, exports):
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 120
         while not seen.exists() and time.monotonic() < deadline:
             time.sleep(0.02)
         file = Path(unquote(urlsplit(seen.read_text()).path))
@@ -170,9 +170,9 @@ def test_functions_end_with_it_however_it_ends(how: signal.Signals, tmp_path: Pa
         function = int(process.stdout.readline().partition(" | ")[2])
         os.kill(function, 0)
         code, _, problems = ended(process, how)
-        thread.join(10)
+        thread.join(120)
     assert (code, problems) == ({signal.SIGINT: 130, signal.SIGTERM: 0, signal.SIGKILL: -9}[how], "")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 120
     with pytest.raises(ProcessLookupError):
         while time.monotonic() < deadline:
             os.kill(function, 0)

@@ -151,7 +151,7 @@ def test_a_process_that_asked_for_keys_in_process_ends_by_itself(
         "import sys, pathlib; from biot_provider.emulator import Platform\n"
         "print(Platform(pathlib.Path(sys.argv[1])).registry_host)"
     )
-    done = subprocess.run(script(code, tmp_path), capture_output=True, text=True, timeout=20)
+    done = subprocess.run(script(code, tmp_path), capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("127.0.0.1:")
 

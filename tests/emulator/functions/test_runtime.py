@@ -29,6 +29,8 @@ from biot_provider.emulator.functions.runtime import (
     unpack,
 )
 
+from ...stopwatch import Stopwatch
+
 PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 NODE = "nodejs22.x"
 LINKED = 0o120777 << 16
@@ -76,7 +78,7 @@ def is_alive(pid: int) -> bool:
 
 
 def wait_for_the_end_of(*pids: int) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while alive := [pid for pid in pids if is_alive(pid)]:
         assert time.monotonic() < deadline, f"still alive: {alive}"
         time.sleep(0.01)
@@ -327,7 +329,7 @@ def test_a_call_that_fails_is_one_line_and_the_next_one_starts_afresh(
     start: Start, statement: str, kind: str, text: str
 ) -> None:
     code = f"import os, time\ndef handler(event, context):\n    if event['fail']: {statement}\n    return 'well'\n"
-    function = start(code, timeout=1)
+    function = start(code, timeout=1 if kind == "Sandbox.Timedout" else 60)
     found, told = failed(function.invoke({"fail": True}))
     assert found == kind
     assert text in told
@@ -346,15 +348,16 @@ def test_a_call_that_fails_is_one_line_and_the_next_one_starts_afresh(
 )
 def test_a_handler_that_hangs_is_ended_in_time_with_its_last_lines(start: Start, file: str, code: str) -> None:
     started = time.monotonic()
-    call = start(code, file, timeout=0.3).invoke({})
+    with Stopwatch() as stopwatch:
+        call = start(code, file, timeout=1).invoke({})
 
-    assert time.monotonic() - started < 3
+    assert stopwatch.seconds < 4
     assert failed(call) == (
         "Sandbox.Timedout",
-        "Task timed out after 0.30 seconds: the handler did not answer within its time limit of 0.3 s",
+        "Task timed out after 1.00 seconds: the handler did not answer within its time limit of 1 s",
     )
     assert call.logs == ("begun",)
-    assert 0.3 <= call.duration < 1
+    assert 1 <= call.duration < time.monotonic() - started
 
 
 def test_code_that_hangs_while_it_is_loaded_is_ended(start: Start) -> None:
@@ -368,10 +371,10 @@ def test_code_that_hangs_while_it_is_loaded_is_ended(start: Start) -> None:
 
 def test_code_that_loads_longer_than_lambdas_limit_has_the_time_of_the_call(start: Start) -> None:
     code = "import time\ntime.sleep(0.5)\ndef handler(event, context): return context.get_remaining_time_in_millis()\n"
-    call = start(code, init_seconds=0.3, timeout=3).invoke({})
+    call = start(code, init_seconds=0.3, timeout=60).invoke({})
     assert call.error is None
-    assert 500 < call.answer < 2500
-    assert 0.5 < call.duration < 3
+    assert 500 < call.answer < 59_500
+    assert 0.5 < call.duration < 60
 
 
 @pytest.mark.parametrize(
@@ -442,9 +445,11 @@ def test_closing_ends_a_call_at_once(start: Start) -> None:
     calls: list[Invocation] = []
     thread = threading.Thread(target=lambda: calls.append(function.invoke({}, log=lambda _: begun.set())))
     thread.start()
-    assert begun.wait(10)
-    function.close()
-    thread.join(10)
+    assert begun.wait(60)
+    with Stopwatch() as stopwatch:
+        function.close()
+        thread.join()
+    assert stopwatch.seconds < 10
 
     assert failed(calls[0]) == ("Runtime.Closed", "the function was closed while it was running")
     assert failed(function.invoke({})) == ("Runtime.Closed", "the function is closed")
@@ -465,7 +470,7 @@ def handler(event, context):
 
 @pytest.mark.parametrize("seconds", [0, 60])
 def test_what_a_plugin_has_started_ends_with_it(start: Start, seconds: int) -> None:
-    function = start(STARTS_OTHERS, timeout=1, memory_size=512)
+    function = start(STARTS_OTHERS, timeout=4 if seconds else 60, memory_size=512)
     call = function.invoke({"seconds": seconds})
     assert (call.error is None) == (seconds == 0)
     pids = [int(pid) for pid in call.logs[0].split()]

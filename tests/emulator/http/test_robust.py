@@ -29,6 +29,8 @@ from biot_provider.emulator.functions.code_folders import CodeFolders
 from biot_provider.emulator.functions.runtime import Function, FunctionSettings
 from biot_provider.emulator.images import registry
 
+from ...stopwatch import Stopwatch
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -198,11 +200,11 @@ def test_a_folder_that_cannot_be_had_is_not_given(tmp_path: Path, zipped: Any) -
 
 
 def test_a_package_that_cannot_be_unpacked_leaves_nothing_open(tmp_path: Path) -> None:
-    before = len(open_descriptors())
+    before = open_descriptors()
     for _ in range(20):
         with pytest.raises(ValueError, match="sound zip"):
             CodeFolders(tmp_path).take("aa", lambda: b"no zip")
-    assert len(open_descriptors()) == before
+    assert left_open(before) == set()
     assert [path for path in tmp_path.iterdir() if path.is_dir()] == []
     assert code_folders.DRAFT_SECONDS >= 600
 
@@ -229,11 +231,16 @@ def test_a_process_that_cannot_start_leaves_no_descriptor_open(tmp_path: Path, m
     monkeypatch.setattr(os, "pipe", third_time_unlucky)
     with Function(tmp_path, settings) as function, pytest.raises(OSError, match="Too many"):
         function.invoke({})
-    assert open_descriptors() == before
+    assert left_open(before) == set()
 
 
-def open_descriptors() -> list[str]:
-    return sorted(path.name for path in Path("/dev/fd").iterdir())
+def open_descriptors() -> set[str]:
+    """What this process has open, which may change while it is read: an earlier test's thread may just end."""
+    return {path.name for path in Path("/dev/fd").iterdir()}
+
+
+def left_open(before: set[str]) -> set[str]:
+    return open_descriptors() - before
 
 
 def parent_of(pid: int) -> int:
@@ -250,9 +257,9 @@ def test_a_process_that_is_slow_to_end_holds_up_no_call(outside: Caller, deploy:
     try:
         outside.patched("slow", {"timeout": 7})
         for url in (slow, other):
-            started = time.monotonic()
-            assert outside.http.get(url).status_code == 200
-            assert time.monotonic() - started < 4
+            with Stopwatch() as stopwatch:
+                assert outside.http.get(url, timeout=60).status_code == 200
+            assert stopwatch.seconds < 4
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(guard, signal.SIGCONT)
@@ -283,7 +290,7 @@ def raw() -> Iterator[Any]:
             def answer() -> None:
                 while not over.is_set():
                     with contextlib.suppress(OSError), listener.accept()[0] as there:
-                        there.settimeout(5)
+                        there.settimeout(60)
                         while b"}" not in there.recv(65536):
                             pass
                         for piece in pieces:
@@ -335,10 +342,10 @@ def test_an_answer_that_is_none_fails_the_call_and_never_hangs_it(
     inside: Caller, raw: Any, pieces: list[bytes]
 ) -> None:
     intercept(inside, raw(*pieces))
-    started = time.monotonic()
-    answer = inside.http.post(PATIENTS, json={}, timeout=20)
+    with Stopwatch() as stopwatch:
+        answer = inside.http.post(PATIENTS, json={}, timeout=20)
     assert (answer.status_code, answer.json()["code"]) == (500, "INTERCEPTOR_FAILED")
-    assert time.monotonic() - started < 10
+    assert stopwatch.seconds < 10
 
 
 @pytest.mark.parametrize(
@@ -355,11 +362,11 @@ def test_an_answer_without_an_end_is_given_up_in_time(
 ) -> None:
     monkeypatch.setattr(outgoing, "TIMEOUT_SECONDS", 1.0)
     intercept(inside, raw(first, again, again=True))
-    started = time.monotonic()
-    answer = inside.http.post(PATIENTS, json={}, timeout=20)
+    with Stopwatch() as stopwatch:
+        answer = inside.http.post(PATIENTS, json={}, timeout=20)
     assert (answer.status_code, answer.json()["code"]) == (500, "INTERCEPTOR_FAILED")
     assert "no answer within 1 s" in answer.text
-    assert time.monotonic() - started < 5
+    assert stopwatch.seconds < 5
 
 
 def test_a_proxy_whose_answer_has_no_end_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -377,10 +384,9 @@ def test_a_proxy_whose_answer_has_no_end_is_given_up_in_time(monkeypatch: pytest
                     time.sleep(0.05)
 
         threads.submit(trickle)
-        started = time.monotonic()
-        with pytest.raises(outgoing.Unreachable, match=r"no answer within 0\.5 s"):
+        with Stopwatch() as stopwatch, pytest.raises(outgoing.Unreachable, match=r"no answer within 0\.5 s"):
             outgoing.post("https://a.example/hook", {}, b"{}")
-        assert time.monotonic() - started < 2
+        assert stopwatch.seconds < 2
 
 
 def test_the_time_is_over_where_connecting_alone_took_longer(raw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -393,10 +399,9 @@ def test_the_time_is_over_where_connecting_alone_took_longer(raw: Any, monkeypat
 
     monkeypatch.setattr(socket, "getaddrinfo", slowly)
     monkeypatch.setattr(outgoing, "TIMEOUT_SECONDS", 0.3)
-    started = time.monotonic()
-    with pytest.raises(outgoing.Unreachable, match=r"no answer within 0\.3 s"):
+    with Stopwatch() as stopwatch, pytest.raises(outgoing.Unreachable, match=r"no answer within 0\.3 s"):
         outgoing.post(endpoint, {}, b"{}")
-    assert time.monotonic() - started < 2
+    assert stopwatch.seconds < 2
 
 
 @pytest.mark.parametrize("status", [100, 101, 103, 199])
@@ -454,7 +459,7 @@ def test_one_that_an_earlier_version_has_taken_kills_no_queue(outside: Caller, d
     for _ in range(2):
         assert outside.http.post(PATIENTS, json={}).status_code == 201
     # The server has a platform of its own on the same folder.
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while [line["line"] for line in outside.platform.logs.lines("listens")].count("told") < 2:
         assert time.monotonic() < deadline
         time.sleep(0.05)

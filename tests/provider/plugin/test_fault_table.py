@@ -28,7 +28,7 @@ from biot_provider.provider.plugin import PluginProvider
 from ..conftest import Adapter, World
 from ..native_adapter import NativePluginProvider
 
-PATIENCE = 0.6
+PATIENCE = 2.0
 """Seconds a request may take under a fault that never answers."""
 SLACK = 30.0
 """Seconds a busy machine may add."""
