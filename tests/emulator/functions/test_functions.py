@@ -142,7 +142,7 @@ def test_an_endpoint_is_open_to_everybody_unless_its_plugin_is_disabled_or_gone(
 ) -> None:
     deploy("echo", ECHO)
     url = outside.got("echo")["endpointUrl"]
-    with httpx.Client(trust_env=False, verify=False) as stranger:
+    with httpx.Client(trust_env=False, verify=False, timeout=60) as stranger:
         assert stranger.get(url).status_code == 200
         outside.patched("echo", {"enabledState": "DISABLED"})
         assert (stranger.get(url).status_code, stranger.get(url).json()) == (403, {"Message": "Forbidden"})
@@ -214,7 +214,7 @@ def test_processes_end_with_the_platform_even_at_work(deploy: Any, platform: Pla
     key = {"X-Emulator-Key": platform.control_key}
     with (
         running(tmp_path / "data") as base_url,
-        httpx.Client(base_url=base_url, trust_env=False, verify=False, headers=key) as http,
+        httpx.Client(base_url=base_url, trust_env=False, verify=False, headers=key, timeout=60) as http,
     ):
         count, stuck = (platform.plugins.get(f"Plugin-{name}", base_url)["endpointUrl"] for name in ("count", "stuck"))
         seen.append(http.get(count).json()["process"])

@@ -374,6 +374,7 @@ def test_a_proxy_whose_answer_has_no_end_is_given_up_in_time(monkeypatch: pytest
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+        listener.settimeout(60)  # the time may be over before the proxy is called
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{listener.getsockname()[1]}")
 
         def trickle() -> None:

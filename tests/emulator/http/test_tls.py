@@ -45,7 +45,7 @@ def address(platform: Platform, tmp_path: Path, authority: trustme.CA) -> Iterat
 
 @pytest.fixture
 def http(address: str, trusting: ssl.SSLContext) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=address, verify=trusting) as http:
+    with httpx.Client(base_url=address, verify=trusting, timeout=60) as http:
         yield http
 
 
@@ -68,7 +68,7 @@ def test_it_serves_https_and_its_plugins_know_the_address(http: httpx.Client, pl
 
 def test_a_client_that_does_not_trust_the_certificate_is_none(address: str) -> None:
     with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
-        httpx.get(f"{address}/settings/v1/system/properties")
+        httpx.get(f"{address}/settings/v1/system/properties", timeout=60)
 
 
 def test_a_connection_without_a_handshake_holds_nobody_up(http: httpx.Client, address: str) -> None:
@@ -79,7 +79,7 @@ def test_a_connection_without_a_handshake_holds_nobody_up(http: httpx.Client, ad
 
 def test_plain_http_gets_no_answer(address: str) -> None:
     with pytest.raises(httpx.TransportError):
-        httpx.get(address.replace("https", "http"), verify=False)
+        httpx.get(address.replace("https", "http"), verify=False, timeout=60)
 
 
 @pytest.mark.parametrize("kind", ["reset", "reset-after-commit", "truncated"])
@@ -102,7 +102,7 @@ def test_the_end_does_not_wait_for_callers(platform: Platform, tmp_path: Path, a
     authority.issue_cert("127.0.0.1").configure_cert(context)
     with ExitStack() as ends:
         base_url = ends.enter_context(running(tmp_path / "data", tls=context))
-        http = ends.enter_context(httpx.Client(base_url=base_url, verify=trusting))
+        http = ends.enter_context(httpx.Client(base_url=base_url, verify=trusting, timeout=60))
         assert http.get("/settings/v1/system/properties").status_code == 200
         with Stopwatch() as stopwatch:
             ends.close()
