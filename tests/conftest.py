@@ -16,16 +16,26 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from pytest_mock import MockerFixture
 
-settings.register_profile("quick", max_examples=60, derandomize=True, database=None, deadline=None)
+# How fast values are drawn is a matter of the machine and of what else runs on it.
+SLOW_MACHINES = [HealthCheck.too_slow]
+settings.register_profile(
+    "quick",
+    max_examples=60,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=SLOW_MACHINES,
+)
 settings.register_profile(
     "long",
     max_examples=3000,
     derandomize="SAME_DRAWS" in os.environ,
     database=None,
     deadline=None,
+    suppress_health_check=SLOW_MACHINES,
     print_blob="SAME_DRAWS" not in os.environ,
 )
 settings.load_profile("quick")

@@ -23,7 +23,7 @@ from ..stopwatch import Stopwatch
 from ..uncoded import uncoded
 from .conversation import HEAD, drip, read_request, talking
 
-TIME = 0.6
+TIME = 1.0
 SLACK = 2.0
 CONFIG = {"name": "guard", "displayName": "Guard", "version": 1}
 

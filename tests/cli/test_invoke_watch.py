@@ -62,7 +62,7 @@ def test_it_runs_again_on_each_save_also_after_a_mistake_until_ctrl_c(made: Made
         read('"three"')  # two files are saved one after the other, so there may be a run in between
         read("Ctrl-C ends")
         process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=10)
+        rest, _ = process.communicate(timeout=120)
         assert (process.returncode, rest) == (130, "")
 
 
@@ -104,7 +104,7 @@ def test_ctrl_c_ends_a_call_that_runs_and_its_process(made: Made) -> None:
         assert process.stdout is not None
         line = next(line for line in process.stdout if "log   |" in line)
         process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=10)
+        rest, _ = process.communicate(timeout=120)
         assert (process.returncode, rest) == (130, "")
         with pytest.raises(ProcessLookupError):
             os.kill(int(line.rpartition(" ")[2]), 0)

@@ -155,7 +155,7 @@ def base_url(platform: Platform, tmp_path: Path) -> Iterator[str]:
 def outside(platform: Platform, base_url: str) -> Iterator[Caller]:
     """A caller over a socket."""
     # Plain HTTP: without the certificates of the machine a client is made ten times as fast.
-    with httpx.Client(base_url=base_url, verify=False) as http:
+    with httpx.Client(base_url=base_url, verify=False, timeout=60) as http:
         yield Caller(platform, http)
 
 

@@ -101,7 +101,11 @@ def pusher(request: pytest.FixtureRequest) -> Iterator[Pusher]:
     answer = call.http.get(CREDENTIALS).json()
     host, token = answer["repositoryUri"].partition("/")[0], authorization(answer)
     with httpx.Client(
-        base_url=f"http://{host}", headers={"Authorization": f"Basic {token}"}, trust_env=False, verify=False
+        base_url=f"http://{host}",
+        headers={"Authorization": f"Basic {token}"},
+        trust_env=False,
+        verify=False,
+        timeout=60,
     ) as http:
         yield Pusher(host, token, http)
 
@@ -136,9 +140,9 @@ def test_a_served_platform_has_its_registry_at_its_own_address(outside: Caller) 
 def test_the_registry_of_a_platform_in_process_listens_on_the_same_port_next_time(tmp_path: Path) -> None:
     with Platform(tmp_path) as platform:
         host = platform.registry_host
-        assert httpx.get(f"http://{host}/v2/", trust_env=False).status_code == 401
+        assert httpx.get(f"http://{host}/v2/", trust_env=False, timeout=60).status_code == 401
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"http://{host}/v2/", trust_env=False)
+        httpx.get(f"http://{host}/v2/", trust_env=False, timeout=60)
     with Platform(tmp_path) as platform, Platform(tmp_path) as beside:
         assert platform.registry_host == host
         assert beside.registry_host != host
@@ -149,7 +153,7 @@ def test_a_process_that_opened_the_registry_ends_by_itself(tmp_path: Path, scrip
         "import sys, pathlib; from biot_provider.emulator import Platform\n"
         "print(Platform(pathlib.Path(sys.argv[1])).registry_host)"
     )
-    done = subprocess.run(script(code, tmp_path), capture_output=True, text=True, timeout=20)
+    done = subprocess.run(script(code, tmp_path), capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("127.0.0.1:")
 

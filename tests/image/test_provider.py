@@ -282,7 +282,7 @@ def test_a_push_after_a_pause_opens_the_registry_again(
     monkeypatch: pytest.MonkeyPatch,
     new_threads: NewThreads,
 ) -> None:
-    monkeypatch.setattr("biot_provider.emulator.platform.PUSH_SECONDS", 0.2)
+    monkeypatch.setattr("biot_provider.emulator.platform.PUSH_SECONDS", 2.0)
     images.create(**code)
     while new_threads("emulator"):
         time.sleep(0.02)

@@ -25,7 +25,7 @@ def ensure(program: str, path: str, user: int = 0, option: str = "--install") ->
     """Make sure of one program with this PATH, as this user."""
     code = NEEDED.format(tools=str(TOOLS), program=program, user=user, option=option)
     command = [sys.executable, "-B", "-c", code]
-    return subprocess.run(command, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=120)
 
 
 @pytest.fixture

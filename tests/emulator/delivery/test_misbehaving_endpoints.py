@@ -15,6 +15,8 @@ import pytest
 
 from biot_provider.emulator.delivery import outgoing
 
+from ...stopwatch import Stopwatch
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -41,7 +43,7 @@ def raw() -> Iterator[Any]:
             def answer() -> None:
                 while not over.is_set():
                     with contextlib.suppress(OSError), listener.accept()[0] as there:
-                        there.settimeout(5)
+                        there.settimeout(60)
                         while b"}" not in there.recv(65536):
                             pass
                         for piece in pieces:
@@ -93,10 +95,10 @@ def test_an_answer_that_is_none_fails_the_call_and_never_hangs_it(
     inside: Caller, raw: Any, pieces: list[bytes]
 ) -> None:
     intercept(inside, raw(*pieces))
-    started = time.monotonic()
-    answer = inside.http.post(PATIENTS, json={}, timeout=20)
+    with Stopwatch() as stopwatch:
+        answer = inside.http.post(PATIENTS, json={}, timeout=20)
     assert (answer.status_code, answer.json()["code"]) == (500, "INTERCEPTOR_FAILED")
-    assert time.monotonic() - started < 10
+    assert stopwatch.seconds < 10
 
 
 @pytest.mark.parametrize(
@@ -113,11 +115,11 @@ def test_an_answer_without_an_end_is_given_up_in_time(
 ) -> None:
     monkeypatch.setattr(outgoing, "TIMEOUT_SECONDS", 1.0)
     intercept(inside, raw(first, again, again=True))
-    started = time.monotonic()
-    answer = inside.http.post(PATIENTS, json={}, timeout=20)
+    with Stopwatch() as stopwatch:
+        answer = inside.http.post(PATIENTS, json={}, timeout=20)
     assert (answer.status_code, answer.json()["code"]) == (500, "INTERCEPTOR_FAILED")
     assert "no answer within 1 s" in answer.text
-    assert time.monotonic() - started < 5
+    assert stopwatch.seconds < 5
 
 
 def test_a_proxy_whose_answer_has_no_end_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,6 +127,7 @@ def test_a_proxy_whose_answer_has_no_end_is_given_up_in_time(monkeypatch: pytest
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as threads:
+        listener.settimeout(60)  # the time may be over before the proxy is called
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{listener.getsockname()[1]}")
 
         def trickle() -> None:
@@ -135,10 +138,9 @@ def test_a_proxy_whose_answer_has_no_end_is_given_up_in_time(monkeypatch: pytest
                     time.sleep(0.05)
 
         threads.submit(trickle)
-        started = time.monotonic()
-        with pytest.raises(outgoing.Unreachable, match=r"no answer within 0\.5 s"):
+        with Stopwatch() as stopwatch, pytest.raises(outgoing.Unreachable, match=r"no answer within 0\.5 s"):
             outgoing.post("https://a.example/hook", {}, b"{}")
-        assert time.monotonic() - started < 2
+        assert stopwatch.seconds < 2
 
 
 def test_the_time_is_over_where_connecting_alone_took_longer(raw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,10 +153,9 @@ def test_the_time_is_over_where_connecting_alone_took_longer(raw: Any, monkeypat
 
     monkeypatch.setattr(socket, "getaddrinfo", slowly)
     monkeypatch.setattr(outgoing, "TIMEOUT_SECONDS", 0.3)
-    started = time.monotonic()
-    with pytest.raises(outgoing.Unreachable, match=r"no answer within 0\.3 s"):
+    with Stopwatch() as stopwatch, pytest.raises(outgoing.Unreachable, match=r"no answer within 0\.3 s"):
         outgoing.post(endpoint, {}, b"{}")
-    assert time.monotonic() - started < 2
+    assert stopwatch.seconds < 2
 
 
 @pytest.mark.parametrize("status", [100, 101, 103, 199])
@@ -212,7 +213,7 @@ def test_one_that_an_earlier_version_has_taken_kills_no_queue(outside: Caller, d
     for _ in range(2):
         assert outside.http.post(PATIENTS, json={}).status_code == 201
     # The server has a platform of its own on the same folder.
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while [line["line"] for line in outside.platform.logs.lines("listens")].count("told") < 2:
         assert time.monotonic() < deadline
         time.sleep(0.05)

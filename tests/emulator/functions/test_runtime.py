@@ -15,6 +15,7 @@ from biot_provider.emulator.functions.runtime import (
     find_runtime,
 )
 
+from ...stopwatch import Stopwatch
 from .conftest import PYTHON, Start, failed
 
 PY_CONTEXT = """
@@ -262,7 +263,7 @@ def test_a_call_that_fails_is_one_line_and_the_next_one_starts_afresh(
     start: Start, statement: str, kind: str, text: str
 ) -> None:
     code = f"import os, time\ndef handler(event, context):\n    if event['fail']: {statement}\n    return 'well'\n"
-    function = start(code, timeout=1)
+    function = start(code, timeout=1 if kind == "Sandbox.Timedout" else 60)
     found, told = failed(function.invoke({"fail": True}))
     assert found == kind
     assert text in told
@@ -281,15 +282,16 @@ def test_a_call_that_fails_is_one_line_and_the_next_one_starts_afresh(
 )
 def test_a_handler_that_hangs_is_ended_in_time_with_its_last_lines(start: Start, file: str, code: str) -> None:
     started = time.monotonic()
-    call = start(code, file, timeout=0.3).invoke({})
+    with Stopwatch() as stopwatch:
+        call = start(code, file, timeout=1).invoke({})
 
-    assert time.monotonic() - started < 3
+    assert stopwatch.seconds < 4
     assert failed(call) == (
         "Sandbox.Timedout",
-        "Task timed out after 0.30 seconds: the handler did not answer within its time limit of 0.3 s",
+        "Task timed out after 1.00 seconds: the handler did not answer within its time limit of 1 s",
     )
     assert call.logs == ("begun",)
-    assert 0.3 <= call.duration < 1
+    assert 1 <= call.duration < time.monotonic() - started
 
 
 def test_code_that_hangs_while_it_is_loaded_is_ended(start: Start) -> None:
@@ -303,10 +305,10 @@ def test_code_that_hangs_while_it_is_loaded_is_ended(start: Start) -> None:
 
 def test_code_that_loads_longer_than_lambdas_limit_has_the_time_of_the_call(start: Start) -> None:
     code = "import time\ntime.sleep(0.5)\ndef handler(event, context): return context.get_remaining_time_in_millis()\n"
-    call = start(code, init_seconds=0.3, timeout=3).invoke({})
+    call = start(code, init_seconds=0.3, timeout=60).invoke({})
     assert call.error is None
-    assert 500 < call.answer < 2500
-    assert 0.5 < call.duration < 3
+    assert 500 < call.answer < 59_500
+    assert 0.5 < call.duration < 60
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ from biot_provider.emulator.functions import pool as function_pool
 from biot_provider.emulator.http import connection, request_body, server
 from biot_provider.emulator.http.connection import Connection
 
+from ...stopwatch import Stopwatch
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -175,12 +177,12 @@ def test_a_head_without_an_end_is_a_431(talk: Talk) -> None:
 def test_a_head_that_comes_too_slowly_is_a_408(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "HEAD_SECONDS", 0.3)
     with talk.connect("GET / HTTP/1.1\r\n") as there:
-        started = time.monotonic()
-        for _ in range(4):
-            time.sleep(0.05)
-            there.sendall(b"X: y\r\n")
-        assert talk.answer(there)[0] == 408
-        assert time.monotonic() - started < 5
+        with Stopwatch() as stopwatch:
+            for _ in range(4):
+                time.sleep(0.05)
+                there.sendall(b"X: y\r\n")
+            assert talk.answer(there)[0] == 408
+        assert stopwatch.seconds < 5
 
 
 def test_a_body_that_comes_too_slowly_is_a_408(talk: Talk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,7 +236,8 @@ def test_slow_callers_do_not_keep_others_out(
                 time.sleep(0.02)
         time.sleep(0.2)
         assert talk.ask(f"{request}\r\n")[0] == 200
-    assert len(new_threads("emulator call")) <= 10
+        while len(new_threads("emulator call")) > 8:  # of those that made room, until they have ended
+            time.sleep(0.02)
 
 
 @pytest.fixture
@@ -306,7 +309,11 @@ def test_a_caller_that_resets_is_no_bug(
 
 
 def test_where_all_connections_are_at_work_a_new_caller_gets_a_503(
-    new_threads: NewThreads, talk: Talk, outside: Caller, monkeypatch: pytest.MonkeyPatch
+    new_threads: NewThreads,
+    talk: Talk,
+    outside: Caller,
+    latency: threading.Event,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(server, "MAX_CONNECTIONS", 4)
     outside.platform.faults.add(latency=1.5, times=None, path=PROPERTIES)
@@ -315,10 +322,11 @@ def test_where_all_connections_are_at_work_a_new_caller_gets_a_503(
     no_connection_is_left(new_threads)
     with contextlib.ExitStack() as closing:
         busy = [closing.enter_context(talk.connect(request)) for _ in range(4)]
-        while len(new_threads("emulator call")) < 4:
+        while outside.platform.faults.all()[0]["struck"] < 4:
             time.sleep(0.02)
         status, headers, body = talk.ask(request)
         assert (status, headers["connection"], "4 connections" in body) == (503, "close", True)
+        latency.set()
         assert [talk.answer(one)[0] for one in busy] == [200] * 4
     outside.platform.faults.clear()
     no_connection_is_left(new_threads)
@@ -354,10 +362,10 @@ def test_calls_of_a_plugin_that_are_too_many_are_a_429(
     monkeypatch.setattr(function_pool, "MAX_WAITING", 2)
     gate = tmp_path / "gate"
     wait = f"while not os.path.exists({str(gate)!r}): time.sleep(0.01)"
-    deploy("slow", f"import os, time\ndef handler(event, context):\n    {wait}\n", timeout=60)
+    deploy("slow", f"import os, time\ndef handler(event, context):\n    {wait}\n", timeout=120)
     url = outside.got("slow")["endpointUrl"]
     many = function_pool.MAX_PROCESSES + 2 + 3
-    with ThreadPoolExecutor(many) as threads, httpx.Client(trust_env=False, timeout=30, verify=False) as http:
+    with ThreadPoolExecutor(many) as threads, httpx.Client(trust_env=False, timeout=120, verify=False) as http:
         waiting = [threads.submit(http.get, url) for _ in range(many)]
         while sum(call.done() for call in waiting) < 3:
             time.sleep(0.02)
@@ -376,13 +384,13 @@ def test_notifications_that_are_too_many_are_dropped_and_one_that_goes_wrong_hol
 
     def work(name: str) -> Callable[[], None]:
         def act() -> None:
-            gate.wait(20)
+            gate.wait(120)
             done.append(name)
 
         return act
 
     def fails() -> None:
-        gate.wait(20)
+        gate.wait(120)
         raise KeyError("canary")
 
     assert queues.put("bad", fails)
@@ -392,10 +400,10 @@ def test_notifications_that_are_too_many_are_dropped_and_one_that_goes_wrong_hol
     assert all(queues.put(f"other-{number}", work("other")) for number in range(100))
     assert len(new_threads("emulator notifies")) == notification_queue.MAX_THREADS
     gate.set()
-    assert queues.settle(20)
+    assert queues.settle(120)
     assert (done.count("bad"), done.count("other"), done.count("slow")) == (3, 100, accepted.count(True))
     assert notes == [("bad", "not sent, as the emulator has a bug: KeyError")]
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while new_threads("emulator notifies"):
         assert time.monotonic() < deadline
         time.sleep(0.02)
