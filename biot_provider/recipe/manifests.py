@@ -42,6 +42,7 @@ _OF_RUNTIMES = re.compile(r"@aws-sdk/.+|@smithy/.+|boto3|botocore|s3transfer|jme
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _REQUIREMENT = re.compile(rf"(?m)^[ \t]*({_NAME})(?=[\s\[=<>~!@,(#]|$)[^;\n]*$")
 """A line of a requirements.txt for every machine and version of Python."""
+_UV = ("tool", "uv", "workspace")
 _MODULES = "node_modules"
 _SOURCES = (".js", ".mjs", ".cjs")
 _MOST = 3
@@ -61,10 +62,25 @@ def unlocked(recipe: Recipe) -> PackagingError | None:
         if names:
             return PackagingError(
                 f"{folder}: {manifest} names dependencies ({', '.join(names[:_MOST])}), and no lock file:"
-                f" {_WRITES[manifest]} writes one",
+                f" {_writes(folder, manifest)} writes one",
                 "BIOT-3108",
             )
     return None
+
+
+def _writes(folder: Path, manifest: str) -> str:
+    """Return what writes a lock file into the folder: in a workspace the usual command would write the root's."""
+    for parent in folder.parents:
+        try:
+            if manifest == "package.json" and (parent / "pnpm-workspace.yaml").is_file():
+                return "`pnpm install --lockfile-only --ignore-workspace`"
+            if manifest == "package.json" and "workspaces" in json.loads((parent / manifest).read_bytes()):
+                return "`npm install --package-lock-only --workspaces=false`"
+            if manifest == "pyproject.toml" and _map(tomllib.loads((parent / manifest).read_text("utf-8")), *_UV):
+                return "`uv export --no-emit-workspace -o requirements.txt`"
+        except (OSError, ValueError, TypeError):
+            continue
+    return _WRITES[manifest]
 
 
 def missing_dependencies(package: Package, folder: Path, runtime: str) -> str | None:

@@ -44,6 +44,30 @@ def test_what_is_declared_and_not_locked_is_one_line(
     assert problem in uncoded(str(error.value))
 
 
+@pytest.mark.parametrize(
+    ("runtime", "manifest", "around", "command"),
+    [
+        ("nodejs22.x", '{"dependencies": {"a": "1"}}', {"package.json": '{"workspaces": ["*"]}'}, "npm install"),
+        ("nodejs22.x", '{"dependencies": {"a": "1"}}', {"pnpm-workspace.yaml": "packages: ['*']\n"}, "pnpm install"),
+        (
+            "python3.13",
+            '[project]\ndependencies = ["a"]\n',
+            {"pyproject.toml": '[tool.uv.workspace]\nmembers = ["*"]\n'},
+            "uv export",
+        ),
+    ],
+)
+def test_in_a_workspace_the_command_locks_the_folder_alone(
+    plugin: Plugin, runtime: str, manifest: str, around: dict[str, str], command: str
+) -> None:
+    plugin.runtime = runtime
+    plugin.file("package.json" if runtime.startswith("nodejs") else "pyproject.toml", manifest)
+    for name, text in around.items():
+        plugin.file(f"../{name}", text)
+    with pytest.raises(PackagingError, match=f"no lock file: `{command} .*workspace"):
+        plugin.sources()
+
+
 @pytest.mark.parametrize(("runtime", "file"), [("python3.13", "yarn.lock"), ("nodejs22.x", "poetry.lock")])
 def test_the_other_language_s_lock_file_does_not_count(plugin: Plugin, runtime: str, file: str) -> None:
     plugin.runtime = runtime
