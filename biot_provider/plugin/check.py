@@ -76,8 +76,9 @@ def code_digests(values: Given, old: Given, show: Callable[[Notice], None]) -> t
             sources = read_sources(recipe)
             if sources.digest == old.get("code_digest") and values["handler"] == old.get("handler"):
                 return {"code_digest": sources.digest, "code_files": old.get("code_files") or {}}, []
-            package, digest = build_package(sources, show), sources.digest
-            files = _code_files(digest, sources.file_digests, old)
+            digest = sources.digest
+            files = _code_files(digest, sources.file_digests, old)  # finds a damaged lock file before a tool does
+            package = build_package(sources, show)
             problem = built_size_problem(package)
         else:
             package = package_to_deploy(Path(values["code"]), old.get("code_digest"))

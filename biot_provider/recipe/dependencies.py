@@ -14,8 +14,7 @@ from typing import IO
 from biot_provider.errors import Notice, PackagingError
 from biot_provider.package.package import Package, read_package, write_zip
 from biot_provider.recipe.cache import DEPENDENCIES, DEVELOPMENT, Cache
-from biot_provider.recipe.local_packages import local_packages, refuse_local
-from biot_provider.recipe.lock_files import LockFile
+from biot_provider.recipe.lock_files import LockFile, local_packages
 from biot_provider.recipe.node_modules import MODULES, install_modules
 from biot_provider.recipe.python_wheels import install_wheels
 from biot_provider.recipe.run import Runner
@@ -54,7 +53,7 @@ def lambda_dependencies(
                     )
                 )
         else:
-            refuse_local(lock)
+            _refuse_local(lock)
             install_modules(lock, target, runner, for_lambda=True)
             for file in lock.files:
                 (target / file).unlink(missing_ok=True)
@@ -88,6 +87,16 @@ def install_for_command(lock: LockFile, stage: Path, cache: Cache, runner: Runne
                 archive.add(stage / MODULES, MODULES)
 
     cache.add(DEVELOPMENT, digest, pack)
+
+
+def _refuse_local(lock: LockFile) -> None:
+    """Raise PackagingError where AWS Lambda needs one: it is not installed there."""
+    if names := local_packages(lock, with_dev=False):
+        raise PackagingError(
+            f"{lock.place}: {lock.name}: {', '.join(names[:3])} is no package of a registry, and nothing else is"
+            " installed: publish it there, or have a command bundle it into its output",
+            "BIOT-3141",
+        )
 
 
 def _read(path: Path) -> Package:

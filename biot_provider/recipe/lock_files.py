@@ -30,6 +30,7 @@ _KINDS = {
 }
 """The tool of each file name; the first existing file counts."""
 _LANGUAGES = {UV: "python", PIP: "python", NPM: "nodejs", PNPM: "nodejs"}
+_OF_LAMBDA = ("dependencies", "optionalDependencies")
 _WITH = {
     UV: ("pyproject.toml", "uv.toml"),
     PIP: (),
@@ -163,7 +164,7 @@ def _of_uv(lock: LockFile, _with_dev: bool) -> Iterator[tuple[str, str]]:
             yield normalized(package["name"]), str(package.get("version") or "no version")
 
 
-def npm_packages(lock: LockFile, *, with_dev: bool) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _npm_packages(lock: LockFile, *, with_dev: bool) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield each package of npm's lock file with its path; those for development on request."""
     content = json.loads(lock.text)
     packages: Mapping[str, Any] = content.get("packages") or content.get("dependencies") or {}
@@ -173,22 +174,51 @@ def npm_packages(lock: LockFile, *, with_dev: bool) -> Iterator[tuple[str, Mappi
             yield path, package
 
 
-def pnpm_content(lock: LockFile) -> Any:
+def _pnpm_content(lock: LockFile) -> Any:
     """Return the content of pnpm's lock file."""
     import yaml
 
     return yaml.load(lock.text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  (both are safe)
 
 
+def local_packages(lock: LockFile, *, with_dev: bool) -> list[str]:
+    """Return the names of packages of Node.js that are local, sorted; those for development too on request.
+
+    They are folders or files of this machine: what they hold is not in the lock file, so that two installations of the
+    same lock file may differ. A lock file that its tool cannot read has none: the tool says so.
+    """
+    try:
+        return sorted(set((_local_of_npm if lock.kind == NPM else _local_of_pnpm)(lock, with_dev)))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, PackagingError):
+        return []
+
+
+def _local_of_npm(lock: LockFile, with_dev: bool) -> Iterator[str]:
+    for path, package in _npm_packages(lock, with_dev=with_dev):
+        address = str(package.get("resolved") or package.get("version"))
+        if package.get("link") or address.startswith("file:"):
+            yield path.rpartition("node_modules/")[2]
+
+
+def _local_of_pnpm(lock: LockFile, with_dev: bool) -> Iterator[str]:
+    content = _pnpm_content(lock)
+    project = content.get("importers", {}).get(".") or content
+    for kind in (*_OF_LAMBDA, *(["devDependencies"] if with_dev else [])):
+        for name, package in (project.get(kind) or {}).items():
+            version = package["version"] if isinstance(package, Mapping) else package
+            if str(version).startswith(("link:", "file:")):
+                yield name
+
+
 def _of_npm(lock: LockFile, with_dev: bool) -> Iterator[tuple[str, str]]:
-    for path, package in npm_packages(lock, with_dev=with_dev):
+    for path, package in _npm_packages(lock, with_dev=with_dev):
         if path and _is_for_lambda(package) and "version" in package:
             # Of a repository it may be an address, with a token.
             yield path.rpartition("node_modules/")[2], redact(str(package["version"]), ())
 
 
 def _of_pnpm(lock: LockFile, _with_dev: bool) -> Iterator[tuple[str, str]]:
-    for path, package in (pnpm_content(lock).get("packages") or {}).items():
+    for path, package in (_pnpm_content(lock).get("packages") or {}).items():
         if not _is_for_lambda(package):
             continue
         path = posixpath.normpath(redact(path, ()))

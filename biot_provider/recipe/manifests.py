@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from biot_provider.package.package import Package
 from biot_provider.package.source import is_folder
 from biot_provider.recipe.recipe import Recipe
 from biot_provider.recipe.requirements import normalized
+
+Places = tuple[tuple[str, ...], ...]
+"""Keys below which a manifest declares dependencies; in a .txt or .in file each line declares one."""
 
 _COMMAND = "or give a command that installs them, and dependencies: none"
 _OF_OTHER_TOOLS = {
@@ -26,22 +30,40 @@ _OF_OTHER_TOOLS = {
         "poetry.lock": "Poetry's lock file is not read: `poetry export -o requirements.txt` writes one",
         "Pipfile.lock": "Pipenv's lock file is not read: `pipenv requirements --hash > requirements.txt` writes one",
         "pdm.lock": "PDM's lock file is not read: `pdm export -o requirements.txt` writes one",
-        "pylock.toml": "pylock.toml is not read: `uv export --format requirements.txt -o requirements.txt` writes one",
     },
 }
-_MANIFESTS = {"nodejs": ("package.json",), "python": ("pyproject.toml", "Pipfile", "requirements.in")}
+_PROJECT, _POETRY = ("project", "dependencies"), ("tool", "poetry", "dependencies")
+_TO_LOCK: Mapping[str, Mapping[str, Places]] = {
+    "nodejs": {"package.json": (("dependencies",), ("devDependencies",))},
+    "python": {"pyproject.toml": (_PROJECT,)},
+}
+_TO_LOCK_WITHOUT_COMMAND: Mapping[str, Mapping[str, Places]] = {
+    "nodejs": {"package.json": (("optionalDependencies",),)},
+    "python": {
+        "pyproject.toml": (_POETRY,),
+        "Pipfile": (("packages",),),
+        "requirements.in": (),
+        "pylock.toml": (("packages",),),
+    },
+}
+"""What a command may install in its own way; what AWS Lambda's runtimes have does not count."""
+_TO_RUN: Mapping[str, Places] = {
+    "requirements.txt": (),
+    "pyproject.toml": (_PROJECT, _POETRY),
+    "Pipfile": (("packages",),),
+}
 _WRITES = {
     "package.json": "`npm install --package-lock-only`",
     "pyproject.toml": "`uv lock`, or a requirements.txt with hashes",
     "Pipfile": "`pipenv lock && pipenv requirements --hash > requirements.txt`",
     "requirements.in": "`uv pip compile --generate-hashes requirements.in -o requirements.txt`",
+    "pylock.toml": "`uv export --format requirements.txt -o requirements.txt`",
 }
 """What writes a lock file for each manifest."""
 _OF_RUNTIMES = re.compile(r"@aws-sdk/.+|@smithy/.+|boto3|botocore|s3transfer|jmespath|urllib3|python-dateutil|six")
 """Packages that AWS Lambda's runtimes have (AWS Lambda developer guide, runtime-included SDK versions)."""
-_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
-_REQUIREMENT = re.compile(rf"(?m)^[ \t]*({_NAME})(?=[\s\[=<>~!@,(#]|$)[^;\n]*$")
-"""A line of a requirements.txt for every machine and version of Python."""
+_REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?=[\s\[=<>~!@,;(#]|$)")
+_WORKSPACE_OF_UV = ("tool", "uv", "workspace")
 _MODULES = "node_modules"
 _SOURCES = (".js", ".mjs", ".cjs")
 _MOST = 3
@@ -53,15 +75,21 @@ def unlocked(recipe: Recipe) -> PackagingError | None:
     for name, problem in _OF_OTHER_TOOLS.get(language, {}).items():
         if (folder / name).is_file():
             return PackagingError(f"{folder}: {problem}", "BIOT-3108")
-    for manifest in _MANIFESTS.get(language, ()):
+    has_command = recipe.command is not None
+    more = {} if has_command else _TO_LOCK_WITHOUT_COMMAND.get(language, {})
+    known = _TO_LOCK.get(language, {})
+    for manifest in {**known, **more}:
         try:
-            names = _declared(folder / manifest, "dependencies", "devDependencies", "optionalDependencies")
+            names = _declared(folder / manifest, known.get(manifest))
+            names += [name for name in _declared(folder / manifest, more.get(manifest)) if not _is_of_runtimes(name)]
         except ValueError as error:
+            if has_command:
+                continue
             return PackagingError(f"{folder}: {manifest} cannot be read ({error}): correct it", "BIOT-3107")
         if names:
             return PackagingError(
                 f"{folder}: {manifest} names dependencies ({', '.join(names[:_MOST])}), and no lock file:"
-                f" {_WRITES[manifest]} writes one",
+                f" {_of_workspace(folder, manifest) or _WRITES[manifest]} writes one",
                 "BIOT-3108",
             )
     return None
@@ -72,13 +100,12 @@ def missing_dependencies(package: Package, folder: Path, runtime: str) -> str | 
 
     Of a package that is no folder's, nothing is said: it has what it needs, or its own way to get it.
     """
-    paths = {file.path for file in package.files}
     language = Recipe(folder, runtime).language
-    found = _missing_modules if language == "nodejs" else _missing_distributions if language == "python" else None
+    found = {"nodejs": _missing_modules, "python": _missing_distributions}.get(language)
     if found is None or not is_folder(folder):
         return None
     try:
-        manifest, names, unless = found(package, folder, paths)
+        manifest, names, unless = found(package, folder, {file.path for file in package.files})
     except ValueError:
         return None
     if not names:
@@ -99,8 +126,8 @@ def _missing_modules(package: Package, folder: Path, paths: set[str]) -> tuple[s
         return manifest, [], _MODULES
     names = [
         name
-        for name in _declared(folder / manifest)
-        if not _OF_RUNTIMES.fullmatch(name)
+        for name in _declared(folder / manifest, (("dependencies",),))
+        if not _is_of_runtimes(name)
         and f"{_MODULES}/{name}/package.json" not in paths
         and not any(f"{_MODULES}/{name}/" in path for path in paths)
     ]
@@ -115,39 +142,59 @@ def _missing_modules(package: Package, folder: Path, paths: set[str]) -> tuple[s
 def _missing_distributions(_package: Package, folder: Path, paths: set[str]) -> tuple[str, list[str], str]:
     """Return the distributions that the first manifest of Python names, if the package has none of them."""
     stems = {normalized(part) for path in paths for part in re.split(r"/|-\d|\.py$", path)}
-    for manifest in ("requirements.txt", *_MANIFESTS["python"]):
-        if manifest in paths and (names := _declared(folder / manifest)):
-            names = [name for name in names if not _OF_RUNTIMES.fullmatch(normalized(name))]
+    for manifest, places in _TO_RUN.items():
+        if manifest in paths and (names := _declared(folder / manifest, places, everywhere=True)):
+            names = [name for name in names if not _is_of_runtimes(name)]
             return manifest, [] if any(normalized(name) in stems for name in names) else names, manifest
     return "", [], ""
 
 
-def _declared(path: Path, *kinds: str) -> list[str]:
-    """Return the names that a manifest declares for running, or in package.json for these kinds.
+def _is_of_runtimes(name: str) -> bool:
+    return bool(_OF_RUNTIMES.fullmatch(normalized(name) if name[0] != "@" else name))
+
+
+def _of_workspace(folder: Path, manifest: str) -> str | None:
+    """Return what writes a lock file into a workspace's folder, where the usual command would write the root's."""
+    for parent in folder.parents:
+        try:
+            if manifest == "package.json" and (parent / "pnpm-workspace.yaml").is_file():
+                return "`pnpm install --lockfile-only --ignore-workspace`"
+            if manifest == "package.json" and "workspaces" in json.loads((parent / manifest).read_bytes()):
+                return "`npm install --package-lock-only --workspaces=false`"
+            if manifest == "pyproject.toml" and _at(
+                tomllib.loads((parent / manifest).read_text("utf-8")), _WORKSPACE_OF_UV
+            ):
+                return "`uv export --no-emit-workspace -o requirements.txt`"
+        except (OSError, ValueError, TypeError):
+            continue
+    return None
+
+
+def _declared(path: Path, places: Places | None, *, everywhere: bool = False) -> list[str]:
+    """Return the names that a manifest declares at these places; ``everywhere`` without those for some machines only.
 
     Raises ValueError if the manifest is damaged.
     """
+    if places is None:
+        return []
     try:
         text = path.read_text("utf-8-sig")
     except OSError:
         return []
     if path.suffix in (".in", ".txt"):
-        return _REQUIREMENT.findall(text)
+        entries: list[Any] = [line.strip() for line in text.splitlines()]
+    else:
+        content = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        entries = [entry for place in places for entry in _at(content, place)]
     if path.suffix == ".json":
-        content = json.loads(text)
-        return [name for kind in kinds or ("dependencies",) for name in _map(content, kind)]
-    content = tomllib.loads(text)
-    if path.name == "Pipfile":
-        return list(_map(content, "packages"))
-    project = _map(content, "project").get("dependencies")
-    listed = "\n".join(map(str, project)) if isinstance(project, list) else ""
-    return _REQUIREMENT.findall(listed) + [
-        name for name in _map(content, "tool", "poetry", "dependencies") if name != "python"
-    ]
+        return entries
+    lines = [str(entry.get("name", "") if isinstance(entry, dict) else entry) for entry in entries]
+    found = [_REQUIREMENT.match(line) for line in lines if not (everywhere and ";" in line)]
+    return [name[1] for name in found if name and name[1] != "python"]
 
 
-def _map(content: Any, *keys: str) -> dict[str, Any]:
-    """Return the map at this place; an empty one if there is none."""
-    for key in keys:
+def _at(content: Any, place: tuple[str, ...]) -> list[Any]:
+    """Return the entries of the list, or the keys of the map, at this place; none if there is neither."""
+    for key in place:
         content = content.get(key) if isinstance(content, dict) else None
-    return content if isinstance(content, dict) else {}
+    return list(content) if isinstance(content, dict | list) else []

@@ -221,11 +221,7 @@ def _told(lock: LockFile, runtime: str, error: FailedRunError, log: str) -> Pack
         return denied(place, "index", status)
     for pattern in _NO_VERSION:
         if found := pattern.search(text):
-            version = found.groupdict().get("version")
-            wanted = f"{found['name']} {version}" if version else found["name"]
-            return PackagingError(
-                f"{place}: {wanted} is in no index: correct it, or name the index that has it", "BIOT-3134"
-            )
+            return _in_no_index(place, found["name"], found.groupdict().get("version"))
     if found := _MISMATCH.search(error.output):
         return PackagingError(
             f"{place}: {found['uv'] or found['pip']} is not what was locked: the index has a file with another hash",
@@ -238,13 +234,9 @@ def _told(lock: LockFile, runtime: str, error: FailedRunError, log: str) -> Pack
             f"{place}: {name} has no hash, and the others have: compile the file anew with hashes", "BIOT-3138"
         )
     if _OFFLINE.search(error.output):
-        return PackagingError(
-            f"{place}: the package index cannot be reached, and the cache does not have what it locks",
-            "BIOT-3135",
-            advice="build once with a network",
-        )
+        return _unreachable(place)
     if found := _PIP_FOUND_NONE.search(text):
-        return _no_wheel(place, found["name"], found["version"], runtime)
+        return _not_found_by_pip(place, found["name"], found["version"], runtime, log)
     return PackagingError(f"{place} cannot be installed; the last lines:\n{error.last_lines}", "BIOT-3131")
 
 
@@ -254,6 +246,30 @@ def _denial(text: str, log: str) -> str | None:
     if found is None and (missing := _PIP_FOUND_NONE.search(text)):
         found = re.search(_PIP_DENIED.format(re.escape(normalized(missing["name"]))), log)
     return next(filter(None, found.groups())) if found else None
+
+
+def _not_found_by_pip(place: str, name: str, version: str, runtime: str, log: str) -> PackagingError:
+    """Return the error for a distribution of which pip has found no wheel, by the files that its log names."""
+    page = re.escape(normalized(name))
+    if re.search(rf"Could not fetch URL \S+/{page}/: (?!4\d\d )", log):
+        return _unreachable(place)
+    file = page.replace(r"\-", "[-_.]+") + "-" + re.escape(re.sub(r"(\.0)+$", "", version)) + r"(\.0)*[-.]"
+    if re.search(rf"/{file}", log, re.IGNORECASE):
+        return _no_wheel(place, name, version, runtime)
+    return _in_no_index(place, name, version)
+
+
+def _unreachable(place: str) -> PackagingError:
+    return PackagingError(
+        f"{place}: the package index cannot be reached, and the cache does not have what it locks",
+        "BIOT-3135",
+        advice="build once with a network",
+    )
+
+
+def _in_no_index(place: str, name: str, version: str | None) -> PackagingError:
+    wanted = f"{name} {version}" if version else name
+    return PackagingError(f"{place}: {wanted} is in no index: correct it, or name the index that has it", "BIOT-3134")
 
 
 def _no_wheel(place: str, name: str, version: str | None, runtime: str) -> PackagingError:

@@ -109,9 +109,10 @@ def test_hashes_are_enforced(plugin: Plugin) -> None:
     ("line", "problem"),
     [
         ("uwsgi==2.0.28", "uwsgi 2.0.28 has no wheel for python3.13 on x86_64, and nothing is compiled here"),
+        ("idna==99.0", "idna 99.0 is in no index"),
         (SIX.replace("sha256:4", "sha256:5"), "six==1.17.0 is not what was locked"),
     ],
-    ids=["no wheel", "hash"],
+    ids=["no wheel", "no version", "hash"],
 )
 def test_a_package_that_cannot_be_installed_is_one_line(
     plugin: Plugin, monkeypatch: pytest.MonkeyPatch, installer: str, line: str, problem: str

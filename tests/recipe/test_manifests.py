@@ -26,10 +26,16 @@ POETRY = '[tool.poetry.dependencies]\npython = "^3.13"\nidna = "*"\n'
         ("nodejs22.x", "package.json", '{"dependencies": {"a": "1",}}', "package.json cannot be read ("),
         ("nodejs22.x", "package-lock.json", "{}", "package-lock.json has no package.json beside it"),
         ("python3.13", "poetry.lock", "", "`poetry export -o requirements.txt` writes one"),
-        ("python3.13", "pylock.toml", "", "pylock.toml is not read"),
+        ("python3.13", "pylock.toml", "[[packages]]\nname = 'idna'\n", "pylock.toml names dependencies (idna)"),
         ("python3.13", "pyproject.toml", POETRY, "pyproject.toml names dependencies (idna)"),
         ("python3.13", "pyproject.toml", "[project", "pyproject.toml cannot be read ("),
         ("python3.13", "Pipfile", "[packages]\nidna = '*'\n", "Pipfile names dependencies (idna)"),
+        (
+            "python3.13",
+            "pyproject.toml",
+            "[project]\ndependencies = [\"a ; os_name == 'nt'\"]",
+            "names dependencies (a)",
+        ),
         ("python3.13", "requirements.in", "# ours\nidna\n", "requirements.in names dependencies (idna)"),
     ],
 )
@@ -42,6 +48,53 @@ def test_what_is_declared_and_not_locked_is_one_line(
         plugin.sources()
     assert "\n" not in str(error.value)
     assert problem in uncoded(str(error.value))
+
+
+@pytest.mark.parametrize(
+    ("runtime", "files"),
+    [
+        ("python3.13", {"pyproject.toml": POETRY, "Pipfile": "[packages]\nidna = '*'\n", "requirements.in": "idna\n"}),
+        ("nodejs22.x", {"package.json": '{"optionalDependencies": {"a": "1"}}'}),
+        ("nodejs22.x", {"package.json": "{"}),
+    ],
+)
+def test_what_a_command_may_install_in_its_own_way_needs_no_lock_file(
+    plugin: Plugin, runtime: str, files: dict[str, str]
+) -> None:
+    plugin.runtime = runtime
+    for path, text in files.items():
+        plugin.file(path, text)
+    plugin.build = {"command": "make", "output": "dist"}
+    assert plugin.sources().lock is None
+
+
+def test_what_lambda_s_runtimes_have_needs_no_lock_file(plugin: Plugin) -> None:
+    plugin.file("requirements.in", "boto3\n")
+    assert plugin.sources().lock is None
+
+
+@pytest.mark.parametrize(
+    ("runtime", "manifest", "around", "command"),
+    [
+        ("nodejs22.x", '{"dependencies": {"a": "1"}}', {"package.json": '{"workspaces": ["*"]}'}, "npm install"),
+        ("nodejs22.x", '{"dependencies": {"a": "1"}}', {"pnpm-workspace.yaml": "packages: ['*']\n"}, "pnpm install"),
+        (
+            "python3.13",
+            '[project]\ndependencies = ["a"]\n',
+            {"pyproject.toml": '[tool.uv.workspace]\nmembers = ["*"]\n'},
+            "uv export",
+        ),
+    ],
+)
+def test_in_a_workspace_the_command_locks_the_folder_alone(
+    plugin: Plugin, runtime: str, manifest: str, around: dict[str, str], command: str
+) -> None:
+    plugin.runtime = runtime
+    plugin.file("package.json" if runtime.startswith("nodejs") else "pyproject.toml", manifest)
+    for name, text in around.items():
+        plugin.file(f"../{name}", text)
+    with pytest.raises(PackagingError, match=f"no lock file: `{command} .*workspace"):
+        plugin.sources()
 
 
 @pytest.mark.parametrize(("runtime", "file"), [("python3.13", "yarn.lock"), ("nodejs22.x", "poetry.lock")])
