@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any, TypeVar
@@ -21,6 +22,7 @@ from biot_provider.api.transport import (
     OUT_OF_TIME,
     ResponseTooLargeError,
     TooManyRequestsError,
+    proxy_for,
     retry_after,
     wanted_wait,
 )
@@ -57,6 +59,7 @@ def parse(model: type[AnswerT], response: httpx.Response, action: str, *, secret
             f"the platform answered {response.status_code} with something that is not its answer ({wrong}): {body}",
             "BIOT-7008",
             action=action,
+            advice=None if is_json else "check that biot:baseUrl is BioT's REST API, and that no proxy answers for it",
             unclear=True,
         ) from None
 
@@ -101,7 +104,7 @@ def transport_error(
         unclear = False
     elif isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)):
         problem, code = f"{address} cannot be reached ({reason})", "BIOT-7001"
-        todo = "check biot:baseUrl and the network"
+        todo = _where_to_look(error, address)
         unclear = False
     elif isinstance(error, httpx.ProxyError):
         problem, code = f"the proxy does not lead to {address} ({reason})", "BIOT-7002"
@@ -124,6 +127,18 @@ def _wait_in_words(seconds: float) -> str:
     if seconds > 24 * 3600:
         return "more than a day"
     return f"{math.ceil(seconds)} s" if seconds < 120 else f"{math.ceil(seconds / 60)} min"
+
+
+def _where_to_look(error: BaseException, address: str) -> str:
+    """Return what to check where no connection was made."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is not None:
+        return (
+            "`biot-provider doctor` says what is wrong with the certificate; SSL_CERT_FILE names your own authority's"
+        )
+    return f"check biot:baseUrl{', HTTPS_PROXY' if proxy_for(address) else ''} and the network"
 
 
 def _in_words(details: Mapping[str, Any]) -> str:

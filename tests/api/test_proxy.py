@@ -75,8 +75,18 @@ def test_a_plugin_is_deployed_through_a_proxy_to_a_platform_of_a_private_authori
 def test_an_authority_nobody_named_is_not_trusted_through_a_proxy_either(client: Client, platform: Platform) -> None:
     with pytest.raises(TransportError, match=r"cannot be reached \(.*CERTIFICATE_VERIFY_FAILED") as raised:
         client.get_plugin("guard")
+    assert "SSL_CERT_FILE" in str(raised.value.advice)
     assert not raised.value.unclear
     assert platform.requests() == []
+
+
+def test_a_proxy_that_is_not_there_is_among_what_to_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    client = Client.connect(Settings(ADDRESS, "an-id", "canary-key"))
+    with pytest.raises(TransportError) as raised:
+        client.get_plugin("guard")
+    client.close()
+    assert raised.value.advice == "check biot:baseUrl, HTTPS_PROXY and the network"
 
 
 @pytest.mark.usefixtures("_trusted")
