@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from biot_provider.package.package import Package
 
 _KINDS = {
-    r"\.npmrc": rb"(?im)^[^#;\n]*_(?:authToken|auth|password)\s*=\s*(?![\"']?\$\{)\S",
-    r"\.yarnrc\.yml": rb"(?m)^\s*npmAuth(?:Token|Ident)\s*:\s*(?![\"']?\$\{)[^\s#]",
-    r"\.env(?!.*\b(?:example|sample|template|dist|schema)\b)(?:\..+)?": rb"(?m)^\s*(?:export\s+)?\w+\s*=\s*[^\s#]",
+    r"\.npmrc": rb"(?im)^[^#;\n]*_(?:authToken|auth|password)[ \t]*=[ \t]*(?![\"']?\$\{)\S",
+    r"\.yarnrc\.yml": rb"(?m)^[ \t]*npmAuth(?:Token|Ident)[ \t]*:[ \t]*(?![\"']?\$\{)[^\s#]",
+    r"\.env(?!.*(?:example|sample|template|dist|schema))(?:\..+)?": rb"(?m)^[ \t]*(?:export )?\w+[ \t]*=[ \t]*[^\s#]",
     r".+\.(?:pem|key)|id_(?:rsa|dsa|ecdsa|ed25519)": rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY",
     r"\.git-credentials": rb"://[^/\s]*@",
     r"[._]netrc": rb"\bpassword\s+\S",
-    r"\.pypirc": rb"(?im)^\s*password\s*[=:]\s*\S",
-    r"credentials": rb"\baws_(?:secret_access_key|session_token)\s*=\s*\S",
+    r"\.pypirc": rb"(?im)^[ \t]*password[ \t]*[=:][ \t]*\S",
+    r"credentials": rb"\baws_(?:secret_access_key|session_token)[ \t]*=[ \t]*\S",
     r".*(?:credentials|service[-_]?account).*\.json": rb'"(?:private_key|refresh_token|client_secret)"\s*:\s*"[^"]',
 }
 """By name: what such a file contains if it holds a secret."""

@@ -150,7 +150,7 @@ def _missing_distributions(_package: Package, folder: Path, paths: set[str]) -> 
 
 
 def _is_of_runtimes(name: str) -> bool:
-    return bool(_OF_RUNTIMES.fullmatch(normalized(name) if name[0] != "@" else name))
+    return bool(_OF_RUNTIMES.fullmatch(name if name.startswith("@") else normalized(name)))
 
 
 def _of_workspace(folder: Path, manifest: str) -> str | None:
@@ -187,7 +187,7 @@ def _declared(path: Path, places: Places | None, *, everywhere: bool = False) ->
         content = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
         entries = [entry for place in places for entry in _at(content, place)]
     if path.suffix == ".json":
-        return entries
+        return [str(entry) for entry in entries if entry]
     lines = [str(entry.get("name", "") if isinstance(entry, dict) else entry) for entry in entries]
     found = [_REQUIREMENT.match(line) for line in lines if not (everywhere and ";" in line)]
     return [name[1] for name in found if name and name[1] != "python"]

@@ -56,7 +56,8 @@ def test_a_file_counts_by_its_name_and_its_content(private_key: str) -> None:
         "c/.npmrc": '_authToken="${NPM_TOKEN}"\n',
         ".env.example": f"DB_PASSWORD={TOKEN}\n",
         ".env.local.sample": f"DB_PASSWORD={TOKEN}\n",
-        "d/.env": "# DB_PASSWORD=\nLEVEL=\n",
+        "d/.env": "# DB_PASSWORD=\nLEVEL=\nMODE = # none\nX=",
+        "e/.env": "\n" * 500_000,  # where lines are not looked at one by one, this takes hours
         ".environment": f"DB_PASSWORD={TOKEN}\n",
         "keys/ca.pem": CERTIFICATE,
         "keys/public.key": "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n",

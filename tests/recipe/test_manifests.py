@@ -152,6 +152,9 @@ def test_distributions_that_nothing_installs_are_named(tmp_path: Path, files: di
         ({"index.mjs": "// node_modules/a/index.js\nvar a = 1;\n"}, ""),
         ({"index.mjs": 'import a from "a";\n', ".biotignore": "node_modules/\n"}, ""),
         ({"index.mjs": 'import a from "a";\n', ".biotignore": "package.json\n"}, ""),
+        ({"index.mjs": "", "package.json": '{"dependencies": {"": 1, "7": null}}'}, ""),
+        ({"index.mjs": "", "package.json": '{"dependencies": [1, null, "a"]}'}, ""),
+        ({"index.mjs": "", "package.json": "{"}, ""),
     ],
 )
 def test_modules_that_nothing_installs_are_named(tmp_path: Path, files: dict[str, str], named: str) -> None:
