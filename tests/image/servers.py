@@ -274,7 +274,7 @@ def _started(command: list[str], log: Path, environment: dict[str, str]) -> Iter
                 server.kill()
 
 
-def _awaited(log: Path, pattern: str, seconds: float = 30.0) -> str:
+def _awaited(log: Path, pattern: str, seconds: float = 120.0) -> str:
     """The first group of a pattern, once it is in a server's log."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
