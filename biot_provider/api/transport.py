@@ -247,11 +247,22 @@ def open_network(settings: Settings) -> httpx.BaseTransport:
     """Return the network transport: it verifies certificates, and takes proxies and a CA from environment variables.
 
     Those are HTTPS_PROXY, ALL_PROXY and NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR, as httpx takes them. Raises
-    ConfigError for a proxy that cannot be used.
+    ConfigError for a proxy or authorities that cannot be used.
     """
     try:
-        return TimedTransport(verify=_trust(settings.base_url), proxy=proxy_for(settings.base_url))
-    except (ImportError, ValueError):  # SOCKS needs a further package; no such scheme
+        trust = _trust(settings.base_url)
+    except OSError as error:
+        raise ConfigError(
+            "BioT connection: the authorities in SSL_CERT_FILE or SSL_CERT_DIR cannot be read"
+            f" ({error.strerror or error})",
+            "BIOT-1015",
+            advice="name a file of certificates (PEM), or unset the variable",
+        ) from None
+    try:
+        proxy = proxy_for(settings.base_url)
+        _ = urlsplit(proxy or "").port  # raises ValueError
+        return TimedTransport(verify=trust, proxy=proxy)
+    except (ImportError, ValueError, httpx.InvalidURL):  # SOCKS needs a further package; no such scheme
         raise ConfigError(
             "BioT connection: the proxy in HTTPS_PROXY or ALL_PROXY cannot be used",
             "BIOT-1008",

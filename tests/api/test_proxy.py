@@ -16,7 +16,7 @@ from biot_provider.api.client import Client
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
 from biot_provider.emulator.http.server import running
-from biot_provider.errors import TransportError
+from biot_provider.errors import ConfigError, TransportError
 
 from ..uncoded import uncoded
 
@@ -78,6 +78,24 @@ def test_an_authority_nobody_named_is_not_trusted_through_a_proxy_either(client:
     assert "SSL_CERT_FILE" in str(raised.value.advice)
     assert not raised.value.unclear
     assert platform.requests() == []
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_authorities_that_cannot_be_read_are_named(
+    content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if content is not None:
+        (tmp_path / "ca.pem").write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    with pytest.raises(ConfigError, match="the authorities in SSL_CERT_FILE or SSL_CERT_DIR cannot be read"):
+        Client.connect(Settings(ADDRESS, "an-id", "canary-key"))
+
+
+@pytest.mark.parametrize("proxy", ["http://[::1", "http://proxy:99999"])
+def test_a_proxy_that_is_no_address_is_named(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(ConfigError, match="the proxy in HTTPS_PROXY or ALL_PROXY cannot be used"):
+        Client.connect(Settings(ADDRESS, "an-id", "canary-key"))
 
 
 def test_a_proxy_that_is_not_there_is_among_what_to_check(monkeypatch: pytest.MonkeyPatch) -> None:

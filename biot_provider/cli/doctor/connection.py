@@ -43,7 +43,12 @@ def address(settings: Settings) -> str:
     from biot_provider.api.transport import proxy_for
 
     proxy = proxy_for(settings.base_url)
-    host, port = _place(proxy or settings.base_url)
+    try:
+        host, port = _place(proxy or settings.base_url)
+    except ValueError:
+        raise CommandError(
+            "the proxy in HTTPS_PROXY or ALL_PROXY cannot be used: name one as http://host:port", "BIOT-1008"
+        ) from None
     check = "check HTTPS_PROXY and NO_PROXY" if proxy else "check biot:baseUrl and the network"
     try:
         count = len({entry[4][0] for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)})
