@@ -11,7 +11,7 @@ import posixpath
 import re
 from typing import TYPE_CHECKING
 
-from biot_provider.package.ignore import BIOTIGNORE, IgnoreFile
+from biot_provider.package.folders.ignore import BIOTIGNORE, IgnoreFile
 from biot_provider.package.source import is_folder
 from biot_provider.package.source_file import reading, shown
 

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from biot_provider.errors import PackagingError
-from biot_provider.package.folder_source import list_folder
+from biot_provider.package.folders.folder_source import list_folder
 from biot_provider.package.source_file import SourceFile, reading, shown
-from biot_provider.package.zip_source import list_zip, zip_entries
+from biot_provider.package.zips.zip_source import list_zip, zip_entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -108,7 +108,7 @@ def code_digests(values: Given, old: Given, show: Callable[[Notice], None]) -> t
 def _notices(package: Package, values: Given, *, is_built: bool) -> Iterator[Notice]:
     """Yield what is to be known of a package before it is deployed."""
     # Imported here, as they are needed for a new package alone.
-    from biot_provider.package.folder_source import ignore_file_warning
+    from biot_provider.package.folders.folder_source import ignore_file_warning
     from biot_provider.package.secret_files import secret_files_warning
     from biot_provider.recipe.manifests import missing_dependencies
 

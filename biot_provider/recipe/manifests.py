@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from biot_provider.errors import PackagingError
-from biot_provider.package.ignore import BIOTIGNORE, IgnoreFile
+from biot_provider.package.folders.ignore import BIOTIGNORE, IgnoreFile
 from biot_provider.package.package import Package
 from biot_provider.package.source import is_folder
 from biot_provider.recipe.recipe import Recipe

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from biot_provider.errors import PackagingError
-from biot_provider.package.ignore import DEPENDENCIES, IgnoreFile
+from biot_provider.package.folders.ignore import DEPENDENCIES, IgnoreFile
 from biot_provider.package.package import MAX_FILE_DIGESTS, Package, reread_package
 from biot_provider.package.source import is_folder
 from biot_provider.package.source_file import reading

@@ -82,8 +82,8 @@ class TestLinks:
         write_tree(tmp_path, {"plugin/index.js": "x", "packages/own/index.js": "y"})
         (tmp_path / "plugin/node_modules").mkdir()
         (tmp_path / "plugin/node_modules/own").symlink_to(tmp_path / "packages/own")
-        monkeypatch.setattr("biot_provider.package.folder_source._HAS_JUNCTIONS", True)
-        monkeypatch.setattr("biot_provider.package.folder_source._entries", _with_junctions)
+        monkeypatch.setattr("biot_provider.package.folders.folder_source._HAS_JUNCTIONS", True)
+        monkeypatch.setattr("biot_provider.package.folders.folder_source._entries", _with_junctions)
 
         with pytest.raises(PackagingError, match=r"the link node_modules/own points out of the folder, .*; install it"):
             read_package(tmp_path / "plugin")

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from biot_provider.errors import ImageError
 from biot_provider.image.dockerfile.dockerignore import DOCKERIGNORE, DockerIgnore
-from biot_provider.package.ignore import WORKING_FOLDERS
+from biot_provider.package.folders.ignore import WORKING_FOLDERS
 from biot_provider.package.known_files import KnownFiles, stamp
 from biot_provider.package.package import Package
 from biot_provider.package.source_file import PackageFile, executable, is_program, shown

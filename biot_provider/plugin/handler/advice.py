@@ -7,7 +7,7 @@ import posixpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from biot_provider.package.ignore import BIOTIGNORE
+from biot_provider.package.folders.ignore import BIOTIGNORE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

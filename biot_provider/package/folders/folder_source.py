@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 
 from biot_provider.errors import PackagingError
-from biot_provider.package.ignore import BIOTIGNORE, GITIGNORE, FolderRules, Verdict
+from biot_provider.package.folders.ignore import BIOTIGNORE, GITIGNORE, FolderRules, Verdict
+from biot_provider.package.folders.node_links import as_files, check_dependencies
+from biot_provider.package.folders.pip_installed import Installed, dist_infos, is_target
 from biot_provider.package.known_files import stamp
-from biot_provider.package.node_links import as_files, check_dependencies
-from biot_provider.package.pip_installed import Installed, dist_infos, is_target
 from biot_provider.package.source_file import SourceFile, check_name, executable, reading, shown
 
 _HAS_JUNCTIONS = os.name == "nt"
