@@ -237,7 +237,13 @@ def test_it_ends_when_the_engine_was_killed_and_no_operation_runs(
     start: Callable[..., Engine], platform: Platform
 ) -> None:
     platform.faults.add(method="POST", path="/plugins$", when="before", latency=5)
-    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor() as pool:
+    with (
+        socket.create_server(("127.0.0.1", 0), reuse_port=True) as listening,
+        socket.socket() as holder,
+        ThreadPoolExecutor() as pool,
+    ):
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        holder.bind(listening.getsockname())  # so that nobody else listens on that port when the engine is gone
         engine = start(f"127.0.0.1:{listening.getsockname()[1]}")
         creating = pool.submit(engine.create, engine.inputs())
         while not platform.faults.all()[0]["struck"]:
