@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -112,10 +113,11 @@ def test_its_output_shows_when_it_fails_its_last_lines_alone(
 
 
 def test_one_that_hangs_ends_with_its_children(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BIOT_BUILD_TIMEOUT", "1")
-    plugin.build = {"command": f"{sys.executable} -c 'import time; time.sleep(98.7)' & echo waiting; wait"}
+    monkeypatch.setenv("BIOT_BUILD_TIMEOUT", "3")
+    mark = str(10**6 + secrets.randbelow(10**6))
+    plugin.build = {"command": f"{sys.executable} -c 'import time; time.sleep({mark})' & echo waiting; wait"}
     assert refused(plugin).endswith("or give it more in BIOT_BUILD_TIMEOUT; its last lines:\n  waiting")
-    assert "98.7" not in subprocess.run(["ps", "ax", "-o", "args"], capture_output=True, text=True, check=True).stdout
+    assert not _is_running(mark)
 
 
 def test_a_time_limit_that_is_none_is_one_line(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +154,8 @@ def test_one_that_writes_into_the_sources_is_found_out(plugin: Plugin) -> None:
 def test_an_end_in_the_middle_leaves_nothing(
     plugin: Plugin, cache: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    plugin.build = {"command": f"touch {tmp_path}/started; sleep 97.6"}
+    mark = str(10**6 + secrets.randbelow(10**6))
+    plugin.build = {"command": f"touch {tmp_path}/started; sleep {mark}"}
     script = (
         "import sys\nfrom biot_provider.plugin.package import recipe_of\n"
         "from biot_provider.recipe.build import build_package\nfrom biot_provider.recipe.sources import read_sources\n"
@@ -166,10 +169,10 @@ def test_an_end_in_the_middle_leaves_nothing(
         time.sleep(0.05)
     process.send_signal(number)
     process.communicate(timeout=120)
-    while (list((tmp_path / "tmp").iterdir()) or _is_running("97.6")) and time.monotonic() < deadline:
+    while (list((tmp_path / "tmp").iterdir()) or _is_running(mark)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert list((tmp_path / "tmp").iterdir()) == []
-    assert not _is_running("97.6")
+    assert not _is_running(mark)
     assert {path.parent.name for path in cache.glob("*/*")} <= {"digests"}
 
 
