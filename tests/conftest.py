@@ -74,11 +74,23 @@ def new_threads() -> NewThreads:
 
 @pytest.fixture
 def latency(mocker: MockerFixture) -> Iterator[threading.Event]:
-    """What the embedded platform delays by a fault's latency waits for this event, or the end of the test, instead."""
+    """What the embedded platform delays by a fault's latency waits for this event, or the end of the test, instead.
+
+    A test asks for it after its platform, which must still be there when the requests go on.
+    """
     over = threading.Event()
-    mocker.patch("biot_provider.emulator.http.application.sleep", lambda _seconds: over.wait(300))
+    late: list[threading.Thread] = []
+
+    def sleep(_seconds: float) -> None:
+        late.append(threading.current_thread())
+        over.wait(300)
+
+    mocker.patch("biot_provider.emulator.http.application.sleep", sleep)
     yield over
-    over.set()
+    if not over.is_set():
+        over.set()
+        for thread in late:
+            thread.join(20)
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def ends(base_url: str, *acts: Act, once: threading.Event | None = None, **chang
         threads = [threading.Thread(target=run, args=(act,)) for act in acts]
         for thread in threads:
             thread.start()
-        assert once is None or once.wait(20)
+        assert once is None or once.wait(120)
         time.sleep(0.3 if once is None else 0.05)
         with Stopwatch() as stopwatch:
             cancellation.cancel()

@@ -124,7 +124,7 @@ def test_a_request_that_waits_to_be_repeated_lets_another_one_pass(
 ) -> None:
     emulator, client = platform
     has_passed = threading.Event()
-    mocker.patch("biot_provider.api.transport.pause", lambda _seconds: has_passed.wait(20))
+    mocker.patch("biot_provider.api.transport.pause", lambda _seconds: has_passed.wait(120))
     client.create_plugin(CONFIG)
     emulator.faults.add(status=503, body="", method="GET", path="/plugins/")
     with ThreadPoolExecutor(1) as pool:

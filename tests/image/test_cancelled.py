@@ -102,8 +102,9 @@ def test_a_build_ends_with_all_that_it_started(
     assert not [line for line in images.requests() if line.startswith(("PUT", "PATCH"))]
 
 
-@pytest.mark.usefixtures("latency")
-def test_a_wait_for_the_registry_ends_and_no_tag_is_there(images: Images, temporary: Path) -> None:
+def test_a_wait_for_the_registry_ends_and_no_tag_is_there(
+    images: Images, latency: threading.Event, temporary: Path
+) -> None:
     images.file("code/index.py", "def handler(event, context): ...\n")
     images.platform.faults.add(method="PUT", path="/v2/.*/blobs/", latency=30.0, times=None)
     inputs = images.inputs(code="code", base_image="embedded/base/python:3.13", handler="index.handler")
@@ -117,10 +118,9 @@ def test_a_wait_for_the_registry_ends_and_no_tag_is_there(images: Images, tempor
     until(lambda: not list(temporary.iterdir()))
 
 
-@pytest.mark.usefixtures("latency")
 @pytest.mark.parametrize("acted", [True, False])
 def test_a_tag_whose_answer_is_late_is_looked_for(
-    images: Images, temporary: Path, acted: bool, monkeypatch: pytest.MonkeyPatch
+    images: Images, latency: threading.Event, temporary: Path, acted: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("biot_provider.image.publish._LAST_LOOK_SECONDS", 60.0)  # no machine is too slow for it
     images.file("code/index.py", "def handler(event, context): ...\n")

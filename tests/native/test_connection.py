@@ -110,8 +110,7 @@ def test_an_engine_that_gives_no_urn_configures_too(engine: Engine) -> None:
     assert engine.inputs()["name"] == "guard"
 
 
-@pytest.mark.usefixtures("latency")
-def test_cancel_ends_what_runs_and_what_begins_later(engine: Engine) -> None:
+def test_cancel_ends_what_runs_and_what_begins_later(engine: Engine, latency: threading.Event) -> None:
     inputs = engine.inputs(code=engine.code(), runtime="python3.13")
     engine.platform.faults.add(method="POST", path="/plugins$", latency=8.0)
     lines: list[str] = []

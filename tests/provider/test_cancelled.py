@@ -93,10 +93,12 @@ def test_a_slow_create_ends_and_the_next_run_continues_with_what_it_made(
     assert world.refreshed(state)[0] == state
 
 
-@pytest.mark.usefixtures("long_look", "latency")
+@pytest.mark.usefixtures("long_look")
 @pytest.mark.parametrize("operation", ["create", "update", "delete"])
 @pytest.mark.parametrize("acted", [True, False])
-def test_what_is_said_of_a_write_is_what_the_platform_shows(world: World, operation: str, acted: bool) -> None:
+def test_what_is_said_of_a_write_is_what_the_platform_shows(
+    world: World, latency: threading.Event, operation: str, acted: bool
+) -> None:
     inputs = world.inputs(code=world.code())
     state = {} if operation == "create" else world.create(inputs)
     wanted = world.inputs(code=world.code("pass\n", folder="new"), timeout=9)
@@ -177,8 +179,10 @@ def test_what_was_written_before_is_not_denied(
     assert world.names == []
 
 
-@pytest.mark.usefixtures("long_look", "latency")
-def test_a_service_user_whose_answer_is_late_is_kept_with_a_key_that_works(account: Account) -> None:
+@pytest.mark.usefixtures("long_look")
+def test_a_service_user_whose_answer_is_late_is_kept_with_a_key_that_works(
+    account: Account, latency: threading.Event
+) -> None:
     inputs = account.inputs(ServiceUserProvider, name="robot", role_id=ROLE, type="EXTERNAL_SERVICE")
     account.platform.faults.add(method="POST", path="/services$", latency=20.0, when="after")
     provider = account.of(ServiceUserProvider)
@@ -204,8 +208,8 @@ def test_the_embedded_platform_keeps_nobody_waiting_either(tmp_path: Path, laten
             client.close()
 
 
-@pytest.mark.usefixtures("long_look", "latency")
-def test_many_operations_end_as_soon_as_one(world: World) -> None:
+@pytest.mark.usefixtures("long_look")
+def test_many_operations_end_as_soon_as_one(world: World, latency: threading.Event) -> None:
     world.platform.faults.add(method="POST", path="/plugins", latency=20.0, times=None)
     wanted = [world.inputs(f"guard-{number}") for number in range(24)]
 

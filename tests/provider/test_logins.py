@@ -182,8 +182,9 @@ def test_who_waits_for_the_login_of_another_waits_no_longer_than_its_own_time(
     assert logins(world) == 1
 
 
-@pytest.mark.usefixtures("latency")
-def test_a_login_that_ran_out_of_its_callers_time_is_made_again_by_who_has_more(world: World) -> None:
+def test_a_login_that_ran_out_of_its_callers_time_is_made_again_by_who_has_more(
+    world: World, latency: threading.Event
+) -> None:
     client = world.client()
     world.platform.faults.add(method="POST", path="/accessToken", latency=1.5)
     thread, results = in_thread(lambda: client.create_plugin(CONFIG, timeout=0.7))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -112,13 +113,13 @@ def test_its_output_shows_when_it_fails_its_last_lines_alone(
 
 
 def test_one_that_hangs_ends_with_its_children(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BIOT_BUILD_TIMEOUT", "1")
-    seconds = f"98.{os.getpid()}"  # other processes of this kind may run on the machine
-    plugin.build = {"command": f"{sys.executable} -c 'import time; time.sleep({seconds})' & echo waiting; wait"}
+    monkeypatch.setenv("BIOT_BUILD_TIMEOUT", "3")
+    mark = str(10**6 + secrets.randbelow(10**6))
+    plugin.build = {"command": f"{sys.executable} -c 'import time; time.sleep({mark})' & echo waiting; wait"}
     problem, line = refused(plugin).split("\n")
     assert problem.endswith("or give it more in BIOT_BUILD_TIMEOUT; its last lines:")
-    assert line in ("  waiting", "  (it wrote nothing)")  # on a busy machine the second passes before it writes
-    assert not _is_running(seconds)
+    assert line in ("  waiting", "  (it wrote nothing)")  # a busy machine may need the seconds to start it
+    assert not _is_running(mark)
 
 
 def test_a_time_limit_that_is_none_is_one_line(plugin: Plugin, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,8 +156,8 @@ def test_one_that_writes_into_the_sources_is_found_out(plugin: Plugin) -> None:
 def test_an_end_in_the_middle_leaves_nothing(
     plugin: Plugin, cache: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    seconds = f"97.{os.getpid()}"
-    plugin.build = {"command": f"touch {tmp_path}/started; sleep {seconds}"}
+    mark = str(10**6 + secrets.randbelow(10**6))
+    plugin.build = {"command": f"touch {tmp_path}/started; sleep {mark}"}
     script = (
         "import sys\nfrom biot_provider.plugin.package import recipe_of\n"
         "from biot_provider.recipe.build import build_package\nfrom biot_provider.recipe.sources import read_sources\n"
@@ -170,10 +171,10 @@ def test_an_end_in_the_middle_leaves_nothing(
         time.sleep(0.05)
     process.send_signal(number)
     process.communicate(timeout=120)
-    while (list((tmp_path / "tmp").iterdir()) or _is_running(seconds)) and time.monotonic() < deadline:
+    while (list((tmp_path / "tmp").iterdir()) or _is_running(mark)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert list((tmp_path / "tmp").iterdir()) == []
-    assert not _is_running(seconds)
+    assert not _is_running(mark)
     assert {path.parent.name for path in cache.glob("*/*")} <= {"digests"}
 
 

@@ -65,7 +65,7 @@ def logs(call: Any, source: str) -> list[str]:
 
 def seen(call: Any, name: str) -> list[Any]:
     """The events of the plugin RECORD, after all notifications are sent."""
-    assert call.platform.delivery.settle(10)
+    assert call.platform.delivery.settle(120)
     lines = call.platform.logs.lines(name)
     return [json.loads(line["line"]) for line in lines if line["kind"] == "plugin"]
 
@@ -419,7 +419,7 @@ def test_an_endpoint_elsewhere_is_notified_of_changes(inside: Any, endpoint: End
     body = {"entityTypeName": "patient", "actionName": "_create", "endpoint": endpoint.url}
     assert inside.http.post("/dispatcher/v1/hooks/notifications/subscribe", json=body).status_code == 201
     patient = made(inside)
-    assert inside.platform.delivery.settle(10)
+    assert inside.platform.delivery.settle(120)
     [(headers, sent)] = endpoint.received
     assert headers["hooktype"] == "NOTIFICATION"
     assert sent["data"]["entity"] == patient
