@@ -30,7 +30,7 @@ def watching(folder: Path) -> Iterator[tuple[subprocess.Popen[str], Callable[[st
     output = process.stdout
     assert output is not None
     # A test that waits for a line that never comes fails instead of hanging.
-    timer = threading.Timer(30, process.kill)
+    timer = threading.Timer(240, process.kill)
     timer.start()
 
     def read(text: str) -> str:

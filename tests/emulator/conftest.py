@@ -224,7 +224,7 @@ def deploy(platform: Platform, zipped: Any) -> Any:
     """Deploys a plugin in the Python that runs the tests: its name, the text of its index.py, and its configuration."""
 
     def act(name: str, code: str | None, **config: Any) -> None:
-        wanted = {"name": name, "displayName": name, "version": 1, "runtime": PYTHON, "timeout": 5, **config}
+        wanted = {"name": name, "displayName": name, "version": 1, "runtime": PYTHON, "timeout": 60, **config}
         content = None if code is None else zipped(textwrap.dedent(code))
         platform.plugins.create(wanted, content, "http://embedded.invalid")
 

@@ -444,15 +444,15 @@ def test_without_a_new_enough_go_the_one_from_pypi_is_used_for_the_time_of_the_b
 # The steps are as long as it takes to show them so often, on a slow machine too.
 _UNTIL_SHOWN = """
 class Shown:
-    isatty, flush = sys.stderr.isatty, sys.stderr.flush
+    write_on, isatty, flush = sys.stderr.write, sys.stderr.isatty, sys.stderr.flush
     lines = []
     def write(self, text):
         self.lines.append(text)
-        sys.stderr.write(text)
+        Shown.write_on(text)
     def until(self, count, text):
         while sum(text in line for line in self.lines) < count:
             time.sleep(0.01)
-stream = Shown()
+sys.stderr = stream = Shown()
 """
 
 
@@ -461,7 +461,7 @@ def test_progress_is_plain_lines_where_there_is_no_terminal() -> None:
 import sys, time, progress
 {_UNTIL_SHOWN}
 progress.PLAIN = 0.1
-with progress.Progress(stream) as shown:
+with progress.Progress() as shown:
     shown.stage("compiling")
     shown.detail("3 of 4 packages")
     stream.until(3, "3 of 4")
@@ -479,7 +479,7 @@ sys.path.insert(0, {str(SOURCES)!r})
 import progress
 {_UNTIL_SHOWN}
 progress.LIVE = 0.05
-with progress.Progress(stream) as shown:
+with progress.Progress() as shown:
     shown.stage("compiling")
     stream.until(3, "compiling")
     progress.report("done")

@@ -35,7 +35,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
                 "name": "guard",
                 "runtime": PYTHON if file.endswith(".py") else NODE,
                 "handler": "index.handler",
-                "timeout": 10,
+                "timeout": 60,
                 "memory_size": 128,
                 "variables": {},
                 **settings,

@@ -35,7 +35,7 @@ def starting(folder: Path) -> Iterator[Start]:
                 "name": "guard",
                 "runtime": PYTHON if file.endswith(".py") else NODE,
                 "handler": "index.handler",
-                "timeout": 10,
+                "timeout": 60,
                 "memory_size": 256,
                 "variables": {"AWS_LAMBDA_NODEJS_DISABLE_CALLBACK_WARNING": "1"},
                 **settings,
