@@ -17,8 +17,8 @@ from biot_provider.package.secret_files import secret_files, secret_files_senten
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_FROM = re.compile(r"(?im)^\s*FROM\s+(?:--\S+\s+)*(?P<base>\S+)(?:\s+AS\s+(?P<name>\S+))?")
-_COPY = re.compile(r"(?im)^\s*(?:COPY|ADD)\s+(?P<options>(?:--\S+\s+)*)(?P<places>.+)$")
+_FROM = re.compile(r"(?im)^[ \t]*FROM[ \t]+(?:--\S+[ \t]+)*(?P<base>\S+)(?:[ \t]+AS[ \t]+(?P<name>\S+))?")
+_COPY = re.compile(r"(?im)^[ \t]*(?:COPY|ADD)[ \t]+(?P<options>(?:--\S+[ \t]+)*)(?P<places>.+)$")
 _EVERYTHING = (".", "*")
 
 

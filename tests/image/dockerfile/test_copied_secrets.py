@@ -32,6 +32,7 @@ def warning(folder: Path, dockerfile: str, ignored: str = "", target: str | None
         ("FROM scratch AS base\nCOPY . .\nFROM base\nRUN true\n", ".env, app/.env"),
         ("FROM scratch\nCOPY .env app/.env /\n", None),
         ("FROM scratch\nRUN --mount=type=bind,source=.,target=/src true\n", None),
+        ("FROM scratch\n" + "\n" * 1_000_000 + "COPY . /\n", ".env, app/.env"),
         ("", None),
     ],
 )
