@@ -58,6 +58,8 @@ class PluginKind:
     def __init__(self) -> None:
         self._declared: Declarations[tuple[tuple[str, str], str]] = Declarations()
         """The stack and the name of each plugin that this run declares."""
+        self._given_up: dict[tuple[tuple[str, str], str], str] = {}
+        """The owner whose plugin gets another name in this run, by the stack and the former name."""
         self._kept = KeptPlugins(RunNotes.of_this_run("plugin"))
         self._reads = PluginReads()
 
@@ -190,10 +192,12 @@ class PluginKind:
         """Return the problem with another name that others have: the plugin would be deleted first."""
         name = given.get("name")
         is_renamed = isinstance(name, str) and isinstance(old.get("name"), str) and name != old["name"]
-        if not is_renamed or given.get("adopt") is True or context.connection.problems():
+        if not is_renamed or given.get("adopt") not in (None, False) or context.connection.problems():
             return []
-        other = self._reads.holder_of(str(name), context)
+        stack = stack_of(context.owner)
+        other = self._reads.holder_of(str(name), self._given_up.get((stack, str(name))), context)
         if other is None:
+            self._given_up[stack, old["name"]] = context.owner or ""
             return []
         text = (
             f"a plugin of that name exists already and {other}: choose another name, or set adopt=True to take it over"

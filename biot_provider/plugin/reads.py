@@ -75,8 +75,11 @@ class PluginReads:
             client, SharedReads(client.get_plugin, search, lambda row: row.bare_name, _meaning)
         )
 
-    def holder_of(self, name: str, context: Context) -> str | None:
-        """Return whose the plugin of a name is; None if it is this resource's, there is none, or it cannot be read."""
+    def holder_of(self, name: str, leaving: str | None, context: Context) -> str | None:
+        """Return whose the plugin of a name is; None if it is this resource's, there is none, or it cannot be read.
+
+        ``leaving`` is the owner that gives this name up in this run, if there is one: its plugin counts as gone.
+        """
         try:
             answer = context.client.get_plugin(name, timeout=min(context.deadline.for_read(), _LOOK_SECONDS))
         except CancelledError:
@@ -84,7 +87,8 @@ class PluginReads:
         except BiotError:
             return None  # a preview works without the platform, and the create says what is wrong
         stamp = Stamp.found(answer)
-        return None if stamp is not None and stamp.is_of(context.owner) else holder(stamp)
+        owners = (context.owner, leaving) if leaving else (context.owner,)
+        return None if stamp is not None and stamp.is_of(*owners) else holder(stamp)
 
 
 def listed(context: Context, name: str) -> PluginAnswer | None:

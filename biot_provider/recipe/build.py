@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from biot_provider.errors import Notice, PackagingError
+from biot_provider.package.cache_folder import FOLDER_VARIABLE
 from biot_provider.package.known_files import forget_all
 from biot_provider.package.package import Package, read_package, reread_package, write_zip
 from biot_provider.package.source import opened
@@ -50,6 +51,11 @@ def build_package(sources: Sources, show: Show = lambda _notice: None) -> Packag
         started = time.monotonic()
         path = _build(sources, cache, show)
         show(Notice(f"built in {time.monotonic() - started:.1f} s"))
+        if cache.find(BUILT, sources.digest) is None:
+            text = (
+                f"the cache {cache.folder} cannot keep this build safe from other accounts: each preview builds again"
+            )
+            show(Notice(f"{text}; name another folder in {FOLDER_VARIABLE}", "BIOT-3147"))
         return _read(path, place)
 
 

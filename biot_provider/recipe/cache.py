@@ -4,7 +4,8 @@ An entry gets its name, by a rename, only when it is complete: processes that bu
 or are killed during a build, leave no partial entries. If the cache is too big, the least recently used entries are
 deleted, but none that was used a moment ago, since another process may be about to read it.
 
-An entry that another account could have put there is not used. The folder that BIOT_CACHE_DIR names may hold other
+An entry that another account could have put there is not used: a folder of ours that others may write to is emptied and
+made private when the next entry is added. The folder that BIOT_CACHE_DIR names may hold other
 files: only what the cache itself writes is counted and deleted.
 """
 
@@ -74,6 +75,7 @@ class Cache:
         path = self._path(kind, digest)
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_private(path.parent)
             with draft(path.parent) as file:
                 write(file)
                 file.flush()
@@ -160,6 +162,16 @@ class Cache:
 def _is_trusted(status: os.stat_result) -> bool:
     """Return whether only this user or root can have written; the cache of a build image is often root's."""
     return is_own(status) or (status.st_uid == _ROOT and not status.st_mode & 0o022)
+
+
+def _make_private(folder: Path) -> None:
+    """Make a folder of this user private, as a restored cache or another umask may have opened it. Raises OSError."""
+    status = folder.stat()
+    if os.name == "posix" and status.st_uid == os.geteuid() and not is_own(status):
+        folder.chmod(0o700)
+        for entry in os.scandir(folder):  # others may have put one entry in another's place
+            if _ENTRY.fullmatch(entry.name):
+                os.unlink(entry.path)  # noqa: PTH108
 
 
 def _used(entry: CacheEntry) -> float:

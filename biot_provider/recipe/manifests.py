@@ -131,7 +131,9 @@ def _missing_modules(package: Package, folder: Path, paths: set[str]) -> tuple[s
         and f"{_MODULES}/{name}/package.json" not in paths
         and not any(f"{_MODULES}/{name}/" in path for path in paths)
     ]
-    loads = re.compile(rf"""["'`]({"|".join(map(re.escape, names))})(?:/[^"'`]*)?["'`]""")
+    any_of = "|".join(map(re.escape, names))
+    # A bundle has such names in strings of its own too.
+    loads = re.compile(rf"""(?:\bfrom|\bimport|(?:require|\bimport)\s*\()\s*["'`]({any_of})(?:/[^"'`]*)?["'`]""")
     loaded: set[str] = set()
     for path in paths if names else ():
         if path.endswith(_SOURCES) and f"/{_MODULES}/" not in f"/{path}":
@@ -165,7 +167,7 @@ def _of_workspace(folder: Path, manifest: str) -> str | None:
                 tomllib.loads((parent / manifest).read_text("utf-8")), _WORKSPACE_OF_UV
             ):
                 return "`uv export --no-emit-workspace -o requirements.txt`"
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, RecursionError):
             continue
     return None
 
@@ -184,7 +186,10 @@ def _declared(path: Path, places: Places | None, *, everywhere: bool = False) ->
     if path.suffix in (".in", ".txt"):
         entries: list[Any] = [line.strip() for line in text.splitlines()]
     else:
-        content = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        try:
+            content = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        except RecursionError:
+            raise ValueError("it is nested too deeply") from None
         entries = [entry for place in places for entry in _at(content, place)]
     if path.suffix == ".json":
         return [str(entry) for entry in entries if entry]

@@ -64,6 +64,15 @@ def test_an_entry_that_another_account_may_have_written_is_not_used(tmp_path: Pa
     assert cache.find("built", DIGEST) is None
 
 
+def test_a_folder_that_others_may_write_to_is_emptied_and_then_used_again(tmp_path: Path) -> None:
+    cache, other = Cache(tmp_path), "b" * 64
+    folder = cache.add("built", other, lambda file: file.write(b"whole")).parent
+    folder.chmod(0o775)  # as a restored cache has it under another umask
+    entry = cache.add("built", DIGEST, lambda file: file.write(b"whole"))
+    assert cache.find("built", DIGEST) == entry
+    assert list(folder.iterdir()) == [entry]
+
+
 @pytest.mark.parametrize("action", ["show", "clear"])
 def test_a_cache_that_cannot_be_read_is_one_line(
     action: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -182,6 +182,19 @@ def _is_running(text: str) -> bool:
     return text in subprocess.run(["ps", "ax", "-o", "args"], capture_output=True, text=True, check=True).stdout
 
 
+def test_a_cache_that_is_never_trusted_is_named_where_it_costs_a_build(
+    plugin: Plugin, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin.build = {"command": "mkdir dist && cp index.py dist", "output": "dist"}
+    plugin.built()
+    assert not any(notice.is_warning for notice in plugin.notices)
+    plugin.file("index.py", "def handler(event, context): pass\n")
+    # As on a filesystem on which every file belongs to another account.
+    monkeypatch.setattr("biot_provider.recipe.cache._is_trusted", lambda status: False)
+    assert {file.path for file in plugin.built().files} == {"index.py"}
+    assert f"the cache {cache} cannot keep this build safe from other accounts" in plugin.notices[-1].line
+
+
 def test_a_manifest_that_an_ignore_file_leaves_out_serves_the_build_alone(plugin: Plugin) -> None:
     plugin.runtime = "nodejs22.x"
     plugin.lock(**{"is-number": "7.0.0"})

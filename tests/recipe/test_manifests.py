@@ -29,6 +29,7 @@ POETRY = '[tool.poetry.dependencies]\npython = "^3.13"\nidna = "*"\n'
         ("python3.13", "pylock.toml", "[[packages]]\nname = 'idna'\n", "pylock.toml names dependencies (idna)"),
         ("python3.13", "pyproject.toml", POETRY, "pyproject.toml names dependencies (idna)"),
         ("python3.13", "pyproject.toml", "[project", "pyproject.toml cannot be read ("),
+        ("nodejs22.x", "package.json", "[" * 100_000, "package.json cannot be read ("),
         ("python3.13", "Pipfile", "[packages]\nidna = '*'\n", "Pipfile names dependencies (idna)"),
         (
             "python3.13",
@@ -150,11 +151,15 @@ def test_distributions_that_nothing_installs_are_named(tmp_path: Path, files: di
         ({"index.mjs": "const a = require('a');\n", "node_modules/@b/b/index.js": ""}, "package.json names a"),
         ({"index.mjs": "await import(`a`);\n", "node_modules/a/index.js": ""}, ""),
         ({"index.mjs": "// node_modules/a/index.js\nvar a = 1;\n"}, ""),
+        ({"index.mjs": 'var n={name:"a",url:`a/b`},f=["@b/b"];log("a")\n'}, ""),
+        ({"index.mjs": 'import"a";import{b}from"@b/b";\n'}, "package.json names @b/b, a"),
+        ({"index.js": 'var x = __require("a"), b = import( "@b/b" );\n'}, "package.json names @b/b, a"),
         ({"index.mjs": 'import a from "a";\n', ".biotignore": "node_modules/\n"}, ""),
         ({"index.mjs": 'import a from "a";\n', ".biotignore": "package.json\n"}, ""),
         ({"index.mjs": "", "package.json": '{"dependencies": {"": 1, "7": null}}'}, ""),
         ({"index.mjs": "", "package.json": '{"dependencies": [1, null, "a"]}'}, ""),
         ({"index.mjs": "", "package.json": "{"}, ""),
+        ({"index.mjs": "", "package.json": "[" * 100_000}, ""),
     ],
 )
 def test_modules_that_nothing_installs_are_named(tmp_path: Path, files: dict[str, str], named: str) -> None:

@@ -6,6 +6,7 @@ names with a `!`.
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from typing import TYPE_CHECKING
@@ -17,8 +18,8 @@ from biot_provider.package.secret_files import secret_files, secret_files_senten
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_FROM = re.compile(r"(?im)^\s*FROM\s+(?:--\S+\s+)*(?P<base>\S+)(?:\s+AS\s+(?P<name>\S+))?")
-_COPY = re.compile(r"(?im)^\s*(?:COPY|ADD)\s+(?P<options>(?:--\S+\s+)*)(?P<places>.+)$")
+_FROM = re.compile(r"(?im)^[ \t]*FROM[ \t]+(?:--\S+[ \t]+)*(?P<base>\S+)(?:[ \t]+AS[ \t]+(?P<name>\S+))?")
+_COPY = re.compile(r"(?im)^[ \t]*(?:COPY|ADD)[ \t]+(?P<options>(?:--\S+[ \t]+)*)(?P<places>.+)$")
 _EVERYTHING = (".", "*")
 
 
@@ -58,8 +59,17 @@ def _copied_folders(text: str, target: str | None) -> Iterator[str]:
         stage, instructions = stages.pop(stage)
         for copy in _COPY.finditer(instructions):
             if "--from=" not in copy["options"].lower():
-                sources = [place for place in re.split(r'[\s,\[\]"]+', copy["places"]) if place][:-1]
+                sources = _words(copy["places"])[:-1]
                 yield from (posixpath.normpath(source).lstrip("/") or "." for source in sources)
+
+
+def _words(places: str) -> list[str]:
+    """Return the sources and the destination; places with blanks are written as a list in JSON."""
+    try:
+        listed = json.loads(places) if places.startswith("[") else None
+    except (ValueError, RecursionError):
+        listed = None
+    return [str(word) for word in listed] if isinstance(listed, list) else places.split()
 
 
 def _is_below(path: str, folder: str) -> bool:

@@ -28,10 +28,12 @@ def warning(folder: Path, dockerfile: str, ignored: str = "", target: str | None
         ("FROM scratch\ncopy --chown=1:1 ./ \\\n  ${LAMBDA_TASK_ROOT}\n", ".env, app/.env"),
         ('FROM scratch\nADD ["*", "/app/"]\n', ".env, app/.env"),
         ("FROM scratch\nCOPY index.js app/ /app/\n", "app/.env"),
+        ("FROM scratch\nCOPY [ab].js [\"x /\n", None),
         (STAGES, "app/.env"),
         ("FROM scratch AS base\nCOPY . .\nFROM base\nRUN true\n", ".env, app/.env"),
         ("FROM scratch\nCOPY .env app/.env /\n", None),
         ("FROM scratch\nRUN --mount=type=bind,source=.,target=/src true\n", None),
+        ("FROM scratch\n" + "\n" * 1_000_000 + "COPY . /\n", ".env, app/.env"),
         ("", None),
     ],
 )
@@ -39,6 +41,12 @@ def test_what_the_image_gets_counts(tmp_path: Path, dockerfile: str, files: str 
     found = warning(tmp_path, dockerfile)
     assert (found is None) == (files is None)
     assert found is None or f"a folder that has {files}: " in found
+
+
+def test_a_folder_with_a_blank_in_its_name_counts(tmp_path: Path) -> None:
+    (tmp_path / "my app").mkdir()
+    (tmp_path / "my app/.env").write_text("PASSWORD=canary\n")
+    assert "a folder that has my app/.env: " in str(warning(tmp_path, 'FROM scratch\nCOPY ["my app", "/app/"]\n'))
 
 
 def test_the_target_is_the_stage_that_counts(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pulumi.output import Unknown
 
 from biot_provider.plugin.stamp import owner_hash
 
@@ -219,6 +220,30 @@ def test_a_new_name_that_others_have_is_refused_before_the_plugin_is_deleted_for
     assert problems(name="own") == []
     world.platform.faults.add("bad-gateway", method="GET", path="/plugins", times=None)
     assert problems(name="taken") == []  # a preview needs no platform
+
+
+def test_a_new_name_that_another_resource_gives_up_before_is_free_and_two_cannot_swap_theirs(world: World) -> None:
+    first, second = (world.inputs(name, owner=f"project/stack/{name}") for name in ("first", "second"))
+    for inputs in (first, second):
+        world.create(inputs)
+
+    def problems(inputs: dict[str, Any], name: str) -> int:
+        declared = {key: value for key, value in inputs.items() if not key.startswith("code_")}
+        return len(world.provider.check(inputs, declared | {"name": name}).failures)
+
+    world.connect()
+    assert [problems(first, "second"), problems(second, "first")] == [1, 1]
+    assert [problems(second, "third"), problems(first, "second")] == [0, 0]
+
+
+def test_a_new_name_that_others_have_is_fine_while_adopt_is_not_known(world: World) -> None:
+    inputs = world.inputs()
+    world.create(inputs)
+    world.create(world.inputs("shop", owner="project/other/shop"))
+    world.connect()
+    renamed = {key: value for key, value in inputs.items() if not key.startswith("code_")} | {"name": "shop"}
+    assert len(world.provider.check(inputs, renamed).failures) == 1
+    assert world.provider.check(inputs, renamed | {"adopt": Unknown()}).failures == []
 
 
 def test_the_former_owner_leaves_the_stamp_with_the_next_write(world: World) -> None:
