@@ -28,7 +28,7 @@ def warning(folder: Path, dockerfile: str, ignored: str = "", target: str | None
         ("FROM scratch\ncopy --chown=1:1 ./ \\\n  ${LAMBDA_TASK_ROOT}\n", ".env, app/.env"),
         ('FROM scratch\nADD ["*", "/app/"]\n', ".env, app/.env"),
         ("FROM scratch\nCOPY index.js app/ /app/\n", "app/.env"),
-        ("FROM scratch\nCOPY [ab].js [\"x /\n", None),
+        ('FROM scratch\nCOPY [ab].js ["x /\n', None),
         (STAGES, "app/.env"),
         ("FROM scratch AS base\nCOPY . .\nFROM base\nRUN true\n", ".env, app/.env"),
         ("FROM scratch\nCOPY .env app/.env /\n", None),
