@@ -33,7 +33,7 @@ _KINDS = {
     r".*(?:credentials|service[-_]?account).*\.json": rb'"(?:private_key|refresh_token|client_secret)"\s*:\s*"[^"]',
 }
 """By name: what such a file contains if it holds a secret."""
-_NAMED = re.compile("|".join(f"({name})" for name in _KINDS))
+_NAMED = re.compile("|".join(f"({name})" for name in _KINDS), re.IGNORECASE)  # Windows keeps either case
 _CONTENTS = [re.compile(content) for content in _KINDS.values()]
 _MAX_BYTES = 1024**2
 _MOST = 5

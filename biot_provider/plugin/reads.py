@@ -80,6 +80,8 @@ class PluginReads:
 
         ``leaving`` is the owner that gives this name up in this run, if there is one: its plugin counts as gone.
         """
+        if leaving and not context.settings.stamp:
+            return None  # nothing on the platform names an owner
         try:
             answer = context.client.get_plugin(name, timeout=min(context.deadline.for_read(), _LOOK_SECONDS))
         except CancelledError:

@@ -58,10 +58,12 @@ def send_changed_paths() -> None:
 def end_with_the_engine() -> None:
     """From now on, end this process when the engine was killed, once no operation runs: nobody records a result.
 
-    Pulumi's host would stay for ever. It gets the engine's address as its argument.
+    Pulumi's host would stay for ever. It gets the engine's address as its argument; where no engine is at that address
+    now, that it is not there later means nothing.
     """
     host, _, port = "".join(sys.argv[1:2]).rpartition(":")
-    if hasattr(sys.modules["__main__"], "DynamicResourceProviderServicer") and port.isdecimal():
+    is_host = hasattr(sys.modules["__main__"], "DynamicResourceProviderServicer")
+    if is_host and port.isdecimal() and _is_there(host, int(port)):
         threading.Thread(target=_wait_for_the_end, args=(host, int(port)), daemon=True).start()
 
 
@@ -69,16 +71,22 @@ def _wait_for_the_end(host: str, port: int) -> None:
     refused = 0
     while refused < 2 or RUNNING:
         time.sleep(_SECONDS_BETWEEN_LOOKS)
-        try:
-            # Closed at once: an engine that ends waits for connections.
-            socket.create_connection((host, port), timeout=_SECONDS_BETWEEN_LOOKS).close()
-        except ConnectionRefusedError:
-            refused += 1
-        except OSError:  # slow, or this process has no descriptor left
-            pass
-        else:
-            refused = 0
+        is_there = _is_there(host, port)
+        if is_there is not None:
+            refused = 0 if is_there else refused + 1
     os._exit(1)
+
+
+def _is_there(host: str, port: int) -> bool | None:
+    """Return whether something listens at the address; None if that is not known."""
+    try:
+        # Closed at once: an engine that ends waits for connections.
+        socket.create_connection((host, port), timeout=_SECONDS_BETWEEN_LOOKS).close()
+    except ConnectionRefusedError:
+        return False
+    except (OSError, OverflowError):  # slow, this process has no descriptor left, or there is no such port
+        return None
+    return True
 
 
 def let_more_run_at_once(threads: int) -> None:

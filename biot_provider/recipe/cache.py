@@ -17,6 +17,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from stat import S_ISDIR
 from typing import IO, NamedTuple
 
 from biot_provider.errors import PackagingError
@@ -166,8 +167,8 @@ def _is_trusted(status: os.stat_result) -> bool:
 
 def _make_private(folder: Path) -> None:
     """Make a folder of this user private, as a restored cache or another umask may have opened it. Raises OSError."""
-    status = folder.stat()
-    if os.name == "posix" and status.st_uid == os.geteuid() and not is_own(status):
+    status = folder.lstat()  # a link may lead to a folder that others chose
+    if os.name == "posix" and S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not is_own(status):
         folder.chmod(0o700)
         for entry in os.scandir(folder):  # others may have put one entry in another's place
             if _ENTRY.fullmatch(entry.name):

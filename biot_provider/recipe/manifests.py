@@ -65,6 +65,8 @@ _OF_RUNTIMES = re.compile(r"@aws-sdk/.+|@smithy/.+|boto3|botocore|s3transfer|jme
 _REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)(?=[\s\[=<>~!@,;(#]|$)")
 _WORKSPACE_OF_UV = ("tool", "uv", "workspace")
 _MODULES = "node_modules"
+_LOAD = re.compile(r"(?:\bfrom|\bimport|(?:require|\bimport)\s*\()\s*$")
+"""What is before the name of a module that is loaded; a bundle has such names in other strings too."""
 _SOURCES = (".js", ".mjs", ".cjs")
 _MOST = 3
 
@@ -131,14 +133,17 @@ def _missing_modules(package: Package, folder: Path, paths: set[str]) -> tuple[s
         and f"{_MODULES}/{name}/package.json" not in paths
         and not any(f"{_MODULES}/{name}/" in path for path in paths)
     ]
-    any_of = "|".join(map(re.escape, names))
-    # A bundle has such names in strings of its own too.
-    loads = re.compile(rf"""(?:\bfrom|\bimport|(?:require|\bimport)\s*\()\s*["'`]({any_of})(?:/[^"'`]*)?["'`]""")
+    quoted = re.compile(rf"""["'`](?<=[\s(mt].)({"|".join(map(re.escape, names))})(?=["'`/])""")
     loaded: set[str] = set()
     for path in paths if names else ():
         if path.endswith(_SOURCES) and f"/{_MODULES}/" not in f"/{path}":
-            loaded.update(loads.findall(package.content(path).decode(errors="replace")))
+            text = package.content(path).decode(errors="replace")
+            loaded.update(found[1] for found in quoted.finditer(text) if _is_load(text, found.start()))
     return manifest, sorted(loaded), _MODULES
+
+
+def _is_load(text: str, start: int) -> bool:
+    return bool(_LOAD.search(text[max(0, start - 40) : start]))
 
 
 def _missing_distributions(_package: Package, folder: Path, paths: set[str]) -> tuple[str, list[str], str]:

@@ -43,6 +43,7 @@ def test_a_file_counts_by_its_name_and_its_content(private_key: str) -> None:
         ".env.dev": f"\ufeffA={TOKEN}\n",
         "keys/server.pem": CERTIFICATE + private_key,
         "keys/server.key": private_key.replace("PRIVATE", "RSA PRIVATE"),
+        "keys/SERVER.PEM": private_key,  # as tools on Windows name it
         "id_ed25519": private_key.replace("PRIVATE", "OPENSSH PRIVATE"),
         ".git-credentials": f"https://me:{TOKEN}@git.example\n",
         ".netrc": f"machine git.example login me password {TOKEN}\n",

@@ -222,7 +222,11 @@ def test_a_new_name_that_others_have_is_refused_before_the_plugin_is_deleted_for
     assert problems(name="taken") == []  # a preview needs no platform
 
 
-def test_a_new_name_that_another_resource_gives_up_before_is_free_and_two_cannot_swap_theirs(world: World) -> None:
+@pytest.mark.parametrize("stamp", [True, False])
+def test_a_new_name_that_another_resource_gives_up_before_is_free_and_two_cannot_swap_theirs(
+    stamp: bool, world: World
+) -> None:
+    world.connect(stamp=stamp)
     first, second = (world.inputs(name, owner=f"project/stack/{name}") for name in ("first", "second"))
     for inputs in (first, second):
         world.create(inputs)
@@ -231,7 +235,7 @@ def test_a_new_name_that_another_resource_gives_up_before_is_free_and_two_cannot
         declared = {key: value for key, value in inputs.items() if not key.startswith("code_")}
         return len(world.provider.check(inputs, declared | {"name": name}).failures)
 
-    world.connect()
+    world.connect()  # another run
     assert [problems(first, "second"), problems(second, "first")] == [1, 1]
     assert [problems(second, "third"), problems(first, "second")] == [0, 0]
 

@@ -252,3 +252,12 @@ def test_it_ends_when_the_engine_was_killed_and_no_operation_runs(
         listening.close()
         assert engine.process.wait(timeout=120) == 1
     assert platform.plugins.get("Plugin-guard")["version"] == 1
+
+
+def test_an_address_where_no_engine_ever_was_ends_nothing(start: Callable[..., Engine]) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # taken, but nothing listens
+        engine = start(f"127.0.0.1:{silent.getsockname()[1]}")
+        engine.inputs()
+        with pytest.raises(subprocess.TimeoutExpired):
+            engine.process.wait(timeout=7)
