@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from biot_provider.api.models.plugins import InterceptionAnswer, PluginAnswer, SubscriptionsAnswer
 
 _LIST_SECONDS = 10.0
-"""The most time for a look into the list after a 404: all that was found says that the plugin is gone."""
+"""Most seconds for a look into the list, which only confirms a 404."""
 
 
 class PluginReads:
