@@ -432,3 +432,14 @@ def test_a_defect_shows_where_it_is_and_not_what_it_held(world: World, mocker: A
         world.provider.read("guard", {"name": "guard"})
     assert "canary-value" not in str(raised.value)
     assert "kind.py" in str(raised.value)
+
+
+def test_an_update_that_takes_over_the_other_adapters_state_repeats_no_line_of_the_diff(
+    world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    state = world.create(world.inputs(environment_variables={"MODE": "strict"}))
+    inputs = world.inputs(environment_variables={"MODE": "lenient"}) | {"__provider": "x"}
+    assert world.changes(state, inputs)
+    assert "the value of MODE changes" in capfd.readouterr().err
+    world.update(state, inputs)
+    assert capfd.readouterr().err == ""
