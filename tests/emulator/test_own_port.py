@@ -123,10 +123,10 @@ def test_a_push_that_takes_longer_than_that_is_not_cut_off(platform: Platform, m
     )
 
     def slowly() -> Any:
-        yield b""
-        monkeypatch.setattr(platform._registry_port._own, "_idle_seconds", 0.5)
-        for _ in range(8):
+        for number in range(8):
             time.sleep(0.2)
+            if number == 1:  # the push is under way
+                monkeypatch.setattr(platform._registry_port._own, "_idle_seconds", 0.5)
             yield b"x" * 1000
 
     url = f"http://127.0.0.1:{port}{begun.headers['Location']}"
