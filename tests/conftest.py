@@ -13,7 +13,9 @@ import signal
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -85,7 +87,7 @@ def latency(mocker: MockerFixture) -> Iterator[threading.Event]:
         late.append(threading.current_thread())
         over.wait(300)
 
-    mocker.patch("biot_provider.emulator.http.application.sleep", sleep)
+    mocker.patch("biot_provider.emulator.http.application.time", SimpleNamespace(sleep=sleep, time=time.time))
     yield over
     if not over.is_set():
         over.set()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from time import sleep, time
+import time
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -100,7 +100,7 @@ class Application:
     def _respond_with_fault(self, fault: Fault, call: Call) -> Response:
         """Respond under a fault: with the fault's response, late, or not at all."""
         if fault.when == "before":
-            sleep(fault.latency)
+            time.sleep(fault.latency)
         own = fault_response(fault, _service(call.request), call.trace_id)
         acted = fault.when == "after" or fault.cut == "reset-after" or (own is None and fault.cut is None)
         response = None
@@ -110,7 +110,7 @@ class Application:
             self._read_unanswered(call)
         response = own or response
         if fault.when == "after":
-            sleep(fault.latency)
+            time.sleep(fault.latency)
         self._log(call, None if fault.cut else response, fault, acted=acted)
         if fault.cut is not None:
             cut(fault.cut, response, call.request.environ, acted=acted)
@@ -164,7 +164,7 @@ class Application:
         request = call.request
         self._request_log.add(
             {
-                "time": time(),
+                "time": time.time(),
                 "method": request.method,
                 "path": request.path,
                 "query": request.query_string.decode("latin-1"),
