@@ -5,6 +5,7 @@ No value here reaches Pulumi's state, and no text contains a secret value.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,6 +88,8 @@ KEYS = (BASE_URL, *SERVICE_USER, *PERSON, REQUEST_TIMEOUT, STAMP, CONCURRENT_REQ
 _Found = tuple[str, str]
 """A problem, and the code of its message."""
 _NOT_SET, _NO_ADDRESS = "BIOT-1001", "BIOT-1002"
+_MAX_LABEL = 63
+"""Characters between two dots of a host's name; no system resolves a longer one."""
 
 SECRET_KEYS = tuple(key.name for key in KEYS if key.is_secret)
 
@@ -195,17 +198,28 @@ def _is_embedded(base_url: str) -> bool:
     return base_url == EMBEDDED or base_url.startswith(EMBEDDED + ":")
 
 
+def _is_host(host: str) -> bool:
+    """Return whether a system may resolve the name; what is pasted may hold blanks and characters that do not show."""
+    labels = host.removesuffix(".").split(".")
+    is_name = all(
+        0 < len(label) <= _MAX_LABEL and label.replace("-", "").replace("_", "").isalnum() for label in labels
+    )
+    return ":" in host or (is_name and unicodedata.normalize("NFKC", host) == host)
+
+
 def _address_problems(base_url: str) -> list[_Found]:
     fix = f"run {BASE_URL.command}"
     if not base_url:
-        also = f"(or `{EMBEDDED}` to try it without an account), or set {BASE_URL.variable}"
-        return [(f"{BASE_URL.path} is not set: {fix} {also}", _NOT_SET)]
+        others = f"(or `{EMBEDDED}` to try it without an account), or set {BASE_URL.variable}"
+        return [(f"{BASE_URL.path} is not set: {fix} {others}", _NOT_SET)]
     if _is_embedded(base_url):
         return []
     try:
         parts = urlsplit(base_url)
         host, port = parts.hostname, parts.port
     except ValueError:
+        return [(f"{BASE_URL.path} is not an address: {fix}", _NO_ADDRESS)]
+    if host and not _is_host(host):
         return [(f"{BASE_URL.path} is not an address: {fix}", _NO_ADDRESS)]
     if parts.username or parts.password:
         return [(f"{BASE_URL.path} must not hold a user name or password: {fix}", _NO_ADDRESS)]

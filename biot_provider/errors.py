@@ -48,14 +48,28 @@ def shown_size(size: int) -> str:
     return f"{number:.1f}".removesuffix(".0") + f" {unit}"
 
 
+def reason(error: BaseException) -> str:
+    """Return the system's words for an error, such as ``No space left on device``; without any, the error's type."""
+    return getattr(error, "strerror", None) or type(error).__name__
+
+
+def root_cause(error: BaseException) -> BaseException:
+    """Return the first error of a chain, which libraries wrap in their own."""
+    while (deeper := error.__cause__ or error.__context__) is not None:
+        error = deeper
+    return error
+
+
 class Notice(NamedTuple):
     """One line that an operation shows its user, and continues; it names its resource.
 
-    A warning has a code of the catalogue of messages, what only informs has none.
+    A warning has a code of the catalogue of messages, what only informs has none. ``explains`` is a value from which
+    the text follows: the line is not shown if the value is secret.
     """
 
     text: str
     message_code: str | None = None
+    explains: str = ""
 
     @property
     def is_warning(self) -> bool:

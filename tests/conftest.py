@@ -13,19 +13,31 @@ import signal
 import socket
 import socketserver
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from pytest_mock import MockerFixture
 
-settings.register_profile("quick", max_examples=60, derandomize=True, database=None, deadline=None)
+# How fast values are drawn is a matter of the machine and of what else runs on it.
+SLOW_MACHINES = [HealthCheck.too_slow]
+settings.register_profile(
+    "quick",
+    max_examples=60,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=SLOW_MACHINES,
+)
 settings.register_profile(
     "long",
     max_examples=3000,
     derandomize="SAME_DRAWS" in os.environ,
     database=None,
     deadline=None,
+    suppress_health_check=SLOW_MACHINES,
     print_blob="SAME_DRAWS" not in os.environ,
 )
 settings.load_profile("quick")
@@ -33,6 +45,8 @@ settings.load_profile("quick")
 # A run in the background is started with interrupts ignored, and would hand that on to the processes tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+NewThreads = Callable[[str], list[threading.Thread]]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -51,6 +65,34 @@ def pytest_xdist_auto_num_workers() -> int:
     """Three workers on two processors: a third of the tests' time is waiting, for processes and for time limits."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return (processors * 3 + 1) // 2
+
+
+@pytest.fixture
+def new_threads() -> NewThreads:
+    """The threads of a name that began in this test: those of earlier tests may end later than their test."""
+    earlier = {*threading.enumerate()}
+    return lambda name: [each for each in threading.enumerate() if each.name == name and each not in earlier]
+
+
+@pytest.fixture
+def latency(mocker: MockerFixture) -> Iterator[threading.Event]:
+    """What the embedded platform delays by a fault's latency waits for this event, or the end of the test, instead.
+
+    A test asks for it after its platform, which must still be there when the requests go on.
+    """
+    over = threading.Event()
+    late: list[threading.Thread] = []
+
+    def sleep(_seconds: float) -> None:
+        late.append(threading.current_thread())
+        over.wait(300)
+
+    mocker.patch("biot_provider.emulator.http.application.time", SimpleNamespace(sleep=sleep, time=time.time))
+    yield over
+    if not over.is_set():
+        over.set()
+        for thread in late:
+            thread.join(20)
 
 
 @pytest.fixture

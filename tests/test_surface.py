@@ -47,7 +47,7 @@ def test_every_public_name_says_what_it_is() -> None:
             assert inspect.getdoc(getattr(biot, name)), name
 
 
-def test_the_package_tells_type_checkers_that_it_is_typed() -> None:
+def test_the_package_declares_that_it_is_typed() -> None:
     assert (PACKAGE / "py.typed").is_file()
 
 

@@ -1,8 +1,8 @@
 """Cancellation of everything that runs over one connection: waits end at once, requests and builds soon after.
 
-Code that can be cancelled checks the ``Cancellation`` whose ``scope`` its thread is in. Outside of any scope, nothing
-is ever cancelled. A call that may block in the network, or in the embedded platform, runs in a separate thread: on
-cancellation its caller stops waiting for it, and the call ends at its next wait.
+Code that can be cancelled checks the ``Cancellation`` of the ``scope`` that its thread is in. Outside of any scope,
+nothing is ever cancelled. A call that may block in the network, or in the embedded platform, runs in a separate thread:
+on cancellation its caller stops waiting for it, and the call ends at its next wait.
 """
 
 from __future__ import annotations

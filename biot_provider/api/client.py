@@ -37,10 +37,10 @@ from biot_provider.config import Settings
 PAGE_SIZE = 100
 """Rows of one page of a search."""
 
-_PLUGINS = "/settings/v2/plugins"
-_SERVICE_USERS = "/ums/v2/services"
-_INTERCEPTIONS = "/dispatcher/v1/hooks/interceptions"
-_NOTIFICATIONS = "/dispatcher/v1/hooks/notifications"
+PLUGINS = "/settings/v2/plugins"
+SERVICE_USERS = "/ums/v2/services"
+INTERCEPTIONS = "/dispatcher/v1/hooks/interceptions"
+NOTIFICATIONS = "/dispatcher/v1/hooks/notifications"
 
 
 class Client:
@@ -77,7 +77,7 @@ class Client:
         self, config: Mapping[str, Any], code: IO[bytes] | None = None, *, timeout: float = READ_TIMEOUT
     ) -> PluginAnswer:
         """POST a new plugin; ``config`` in the API's names, ``code`` a seekable zip. Raises ConflictError."""
-        return self._write_plugin("POST", _PLUGINS, f"create plugin {config.get('name')!r}", config, code, timeout)
+        return self._write_plugin("POST", PLUGINS, f"create plugin {config.get('name')!r}", config, code, timeout)
 
     def update_plugin(
         self, name: str, config: Mapping[str, Any], code: IO[bytes] | None = None, *, timeout: float = READ_TIMEOUT
@@ -110,14 +110,14 @@ class Client:
         query["sort"] = [dict(item) for item in sort] or [{"prop": "name", "order": "ASC"}]
         if free_text is not None:
             query["freeTextSearch"] = free_text
-        return self._search(_PLUGINS, "list plugins", SearchAnswer[PluginAnswer], query, timeout)
+        return self._search(PLUGINS, "list plugins", SearchAnswer[PluginAnswer], query, timeout)
 
     def search_plugins_page(self, page: int, *, timeout: float = READ_TIMEOUT) -> SearchAnswer[PluginAnswer]:
         """Return one page of all plugins, in the order of their names; page 0 is the first."""
         query = {"sort": [{"prop": "name", "order": "ASC"}], "limit": PAGE_SIZE, "page": page}
         parameters = {"searchRequest": json.dumps(query)}
         model, action = SearchAnswer[PluginAnswer], "list plugins"
-        return self._session.fetch(model, "GET", _PLUGINS, action, timeout=timeout, params=parameters)
+        return self._session.fetch(model, "GET", PLUGINS, action, timeout=timeout, params=parameters)
 
     def search_interception_configurations(
         self, *, timeout: float = READ_TIMEOUT
@@ -141,7 +141,7 @@ class Client:
 
     def get_docker_credentials(self, *, timeout: float = READ_TIMEOUT) -> DockerCredentials:
         """GET temporary credentials for the environment's image repository; they are valid for an hour."""
-        path = f"{_PLUGINS}/docker-repository/temp-credentials"
+        path = f"{PLUGINS}/docker-repository/temp-credentials"
         action = "read the image repository's credentials"
         answer = self._session.fetch(DockerCredentials, "GET", path, action, timeout=timeout)
         self.hide((answer.credentials.secret_access_key, answer.credentials.session_token))
@@ -156,7 +156,7 @@ class Client:
         """POST a new service user; only this response shows its secret key. Raises ConflictError."""
         action = f"create service user {body.get('name')!r}"
         made = self._session.fetch(
-            NewServiceUserAnswer, "POST", _SERVICE_USERS, action, timeout=timeout, json=dict(body)
+            NewServiceUserAnswer, "POST", SERVICE_USERS, action, timeout=timeout, json=dict(body)
         )
         self.hide([made.secret_key_data.secret_key])
         return made
@@ -172,7 +172,7 @@ class Client:
     ) -> Iterator[ServiceUserRow]:
         """Return every matching service user, page by page, in the order of their ids."""
         query = {"filter": dict(filters), "sort": [{"prop": "id", "order": "ASC"}]}
-        return self._search(_SERVICE_USERS, "list service users", SearchAnswer[ServiceUserRow], query, timeout)
+        return self._search(SERVICE_USERS, "list service users", SearchAnswer[ServiceUserRow], query, timeout)
 
     def update_service_user(
         self, id_: str, changes: Mapping[str, Any], *, timeout: float = READ_TIMEOUT
@@ -206,40 +206,40 @@ class Client:
     ) -> InterceptionSubscriptionAnswer:
         """POST a subscription of an endpoint; an existing subscription gets the new order."""
         action = f"subscribe {public_part(body.get('endpoint'))!r} as an interception"
-        response = self._post_subscription(f"{_INTERCEPTIONS}/subscribe", action, body, timeout)
+        response = self._post_subscription(f"{INTERCEPTIONS}/subscribe", action, body, timeout)
         return self._session.parse(InterceptionSubscriptionAnswer, response, action)
 
     def unsubscribe_interception(self, body: Mapping[str, Any], *, timeout: float = READ_TIMEOUT) -> None:
         """POST the end of a subscription, which all its parts except the order identify."""
         action = f"unsubscribe {public_part(body.get('endpoint'))!r} as an interception"
-        self._post_subscription(f"{_INTERCEPTIONS}/unsubscribe", action, body, timeout)
+        self._post_subscription(f"{INTERCEPTIONS}/unsubscribe", action, body, timeout)
 
     def search_interceptions(
         self, filters: Mapping[str, Any], *, timeout: float = READ_TIMEOUT
     ) -> Iterator[InterceptionSubscriptionAnswer]:
         """Return every matching interception of an endpoint, page by page."""
         model = SearchAnswer[InterceptionSubscriptionAnswer]
-        return self._search_subscriptions(_INTERCEPTIONS, "list interceptions", model, filters, timeout)
+        return self._search_subscriptions(INTERCEPTIONS, "list interceptions", model, filters, timeout)
 
     def subscribe_notification(
         self, body: Mapping[str, Any], *, timeout: float = READ_TIMEOUT
     ) -> NotificationSubscriptionAnswer:
         """POST a subscription of an endpoint."""
         action = f"subscribe {public_part(body.get('endpoint'))!r} to notifications"
-        response = self._post_subscription(f"{_NOTIFICATIONS}/subscribe", action, body, timeout)
+        response = self._post_subscription(f"{NOTIFICATIONS}/subscribe", action, body, timeout)
         return self._session.parse(NotificationSubscriptionAnswer, response, action)
 
     def unsubscribe_notification(self, body: Mapping[str, Any], *, timeout: float = READ_TIMEOUT) -> None:
         """POST the end of a subscription, which all its parts identify. Raises NotFoundError."""
         action = f"unsubscribe {public_part(body.get('endpoint'))!r} from notifications"
-        self._post_subscription(f"{_NOTIFICATIONS}/unsubscribe", action, body, timeout)
+        self._post_subscription(f"{NOTIFICATIONS}/unsubscribe", action, body, timeout)
 
     def search_notifications(
         self, filters: Mapping[str, Any], *, timeout: float = READ_TIMEOUT
     ) -> Iterator[NotificationSubscriptionAnswer]:
         """Return every matching notification of an endpoint, page by page."""
         model = SearchAnswer[NotificationSubscriptionAnswer]
-        return self._search_subscriptions(_NOTIFICATIONS, "list notifications", model, filters, timeout)
+        return self._search_subscriptions(NOTIFICATIONS, "list notifications", model, filters, timeout)
 
     def _post_subscription(self, path: str, action: str, body: Mapping[str, Any], timeout: float) -> httpx.Response:
         secrets = subscription_secrets(body)
@@ -286,8 +286,8 @@ class Client:
 
 
 def _plugin(name: str) -> str:
-    return f"{_PLUGINS}/{quote(NAME_PREFIX + name, safe='')}"
+    return f"{PLUGINS}/{quote(NAME_PREFIX + name, safe='')}"
 
 
 def _service_user(id_: str) -> str:
-    return f"{_SERVICE_USERS}/{quote(id_, safe='')}"
+    return f"{SERVICE_USERS}/{quote(id_, safe='')}"

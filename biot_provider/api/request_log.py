@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from biot_provider.api.redaction import REDACTED, Redaction
-from biot_provider.errors import Notice
+from biot_provider.errors import Notice, reason
 
 _SECRET_NAME = re.compile(r"secret|password|token|jwt|authorization|credential|accesskey", re.IGNORECASE)
 _QUOTED = 2000
@@ -101,10 +101,9 @@ class DebugLog:
     def _warn_once(self, failure: Exception) -> None:
         if not self._has_failed:
             self._has_failed = True
-            reason = getattr(failure, "strerror", None) or type(failure).__name__
             notice = Notice(
-                f"the debug log {str(self._file)!r} cannot be written ({reason}), and the run continues without it:"
-                " name another file in BIOT_LOG_FILE",
+                f"the debug log {str(self._file)!r} cannot be written ({reason(failure)}), and the run continues"
+                " without it: name another file in BIOT_LOG_FILE",
                 "BIOT-8039",
             )
             sys.stderr.write(f"{notice}\n")

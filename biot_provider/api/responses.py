@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any, TypeVar
@@ -14,7 +16,16 @@ from pydantic import BaseModel, ValidationError
 from biot_provider.api.advice import advice
 from biot_provider.api.models.envelope import ErrorAnswer
 from biot_provider.api.redaction import redact
-from biot_provider.api.transport import OUT_OF_TIME, ResponseTooLargeError, TooManyRequestsError, retry_after
+from biot_provider.api.transport import (
+    BUSY,
+    LONGEST_WAIT,
+    OUT_OF_TIME,
+    ResponseTooLargeError,
+    TooManyRequestsError,
+    proxy_for,
+    retry_after,
+    wanted_wait,
+)
 from biot_provider.config import CONCURRENT_REQUESTS
 from biot_provider.errors import ApiError, ConflictError, NotFoundError, TransportError
 
@@ -48,6 +59,7 @@ def parse(model: type[AnswerT], response: httpx.Response, action: str, *, secret
             f"the platform answered {response.status_code} with something that is not its answer ({wrong}): {body}",
             "BIOT-7008",
             action=action,
+            advice=None if is_json else "check that biot:baseUrl is BioT's REST API, and that no proxy answers for it",
             unclear=True,
         ) from None
 
@@ -62,6 +74,8 @@ def api_error(
     except ValidationError:
         body = ErrorAnswer()
     message_code, todo = advice(body.code, response.status_code, response.request.url.path)
+    if response.status_code in BUSY and (seconds := wanted_wait(response.headers) or 0) > LONGEST_WAIT:
+        todo = f"wait {_wait_in_words(seconds)}, as the platform asks, then run it again"
     return (kind or _KINDS.get(body.code or "", ApiError))(
         action,
         message_code,
@@ -90,7 +104,7 @@ def transport_error(
         unclear = False
     elif isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)):
         problem, code = f"{address} cannot be reached ({reason})", "BIOT-7001"
-        todo = "check biot:baseUrl and the network"
+        todo = _where_to_look(error, address)
         unclear = False
     elif isinstance(error, httpx.ProxyError):
         problem, code = f"the proxy does not lead to {address} ({reason})", "BIOT-7002"
@@ -107,6 +121,24 @@ def transport_error(
         todo = "run `pulumi up` again"
     out_of_time = isinstance(error, httpx.RequestError) and error.request.extensions.get(OUT_OF_TIME, False)
     return TransportError(problem, code, action=action, advice=todo, unclear=unclear, out_of_time=out_of_time)
+
+
+def _wait_in_words(seconds: float) -> str:
+    if seconds > 24 * 3600:
+        return "more than a day"
+    return f"{math.ceil(seconds)} s" if seconds < 120 else f"{math.ceil(seconds / 60)} min"
+
+
+def _where_to_look(error: BaseException, address: str) -> str:
+    """Return what to check where no connection was made."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+        cause = cause.__cause__ or cause.__context__
+    if cause is not None:
+        return (
+            "`biot-provider doctor` says what is wrong with the certificate; SSL_CERT_FILE names your own authority's"
+        )
+    return f"check biot:baseUrl{', HTTPS_PROXY' if proxy_for(address) else ''} and the network"
 
 
 def _in_words(details: Mapping[str, Any]) -> str:

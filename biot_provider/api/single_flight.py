@@ -28,7 +28,7 @@ class _Flight(Generic[ResultT]):
 class SingleFlight(Generic[ResultT]):
     """Lets one thread call while the others wait for its result, each within its own time.
 
-    ``ran_out`` tells for an error whether more time might have helped; by default, never.
+    ``ran_out`` returns whether more time might have avoided an error; by default, never.
     """
 
     def __init__(self, ran_out: Callable[[Exception], bool] = lambda _error: False) -> None:

@@ -44,9 +44,11 @@ WRITE_GRACE_SECONDS = 1.0
 
 _ATTEMPTS = 4
 _LOGIN_ATTEMPTS = 6
+_FIRST_WAIT_SECONDS = 0.5
 """More than for a read: all requests of a process wait for the one login."""
-_LONGEST_WAIT = 10.0
-_BUSY = frozenset({429, 502, 503, 504})
+LONGEST_WAIT = 10.0
+"""Seconds to wait at most before a repeat, also if the platform asks for more."""
+BUSY = frozenset({429, 502, 503, 504})
 _LOGINS = frozenset({SERVICE_LOGIN, PERSON_LOGIN})
 
 
@@ -110,12 +112,10 @@ class RetryTransport(httpx.BaseTransport):
         *,
         limit: RequestLimit | None = None,
         attempts: int = _ATTEMPTS,
-        wait: float = 0.5,
     ) -> None:
         self._wrapped = wrapped
         self._limit = limit
         self._attempts = attempts
-        self._wait = wait
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request and read its whole response, within the request's time.
@@ -157,9 +157,9 @@ class RetryTransport(httpx.BaseTransport):
     ) -> float | None:
         """Return the seconds until the next attempt, more each time; None if the request must not be repeated."""
         is_safe = _is_repeatable(request)
-        wait = backoff(attempt, self._wait)
+        wait = backoff(attempt, _FIRST_WAIT_SECONDS)
         if isinstance(outcome, httpx.Response):
-            passes = outcome.status_code in _BUSY or _is_cut_off(outcome)
+            passes = outcome.status_code in BUSY or _is_cut_off(outcome)
             return (retry_after(outcome.headers) or wait) if is_safe and passes else None
         if isinstance(outcome, (httpx.ConnectError, httpx.ConnectTimeout)):
             return wait
@@ -220,15 +220,21 @@ def backoff(attempt: int, first: float = 0.5) -> float:
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds of Retry-After, at most ten; None if it is invalid or a time in the past."""
+    seconds = wanted_wait(headers)
+    return None if seconds is None else min(seconds, LONGEST_WAIT)
+
+
+def wanted_wait(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds of Retry-After; None if it is invalid or a time in the past."""
     text = headers.get("retry-after", "").strip()
-    if text.isdigit():
+    if text.isdecimal():
         seconds = float(text)
     else:
         try:
             seconds = (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
         except (TypeError, ValueError):  # not a date, or one without a time zone
             return None
-    return min(seconds, _LONGEST_WAIT) if seconds > 0 else None
+    return seconds if seconds > 0 else None
 
 
 def open_transport(settings: Settings) -> httpx.BaseTransport:
@@ -241,11 +247,22 @@ def open_network(settings: Settings) -> httpx.BaseTransport:
     """Return the network transport: it verifies certificates, and takes proxies and a CA from environment variables.
 
     Those are HTTPS_PROXY, ALL_PROXY and NO_PROXY, SSL_CERT_FILE and SSL_CERT_DIR, as httpx takes them. Raises
-    ConfigError for a proxy that cannot be used.
+    ConfigError for a proxy or authorities that cannot be used.
     """
     try:
-        return TimedTransport(verify=_trust(settings.base_url), proxy=proxy_for(settings.base_url))
-    except (ImportError, ValueError):  # SOCKS needs a further package; no such scheme
+        trust = _trust(settings.base_url)
+    except OSError as error:
+        raise ConfigError(
+            "BioT connection: the authorities in SSL_CERT_FILE or SSL_CERT_DIR cannot be read"
+            f" ({error.strerror or error})",
+            "BIOT-1015",
+            advice="name a file of certificates (PEM), or unset the variable",
+        ) from None
+    try:
+        proxy = proxy_for(settings.base_url)
+        _ = urlsplit(proxy or "").port  # raises ValueError
+        return TimedTransport(verify=trust, proxy=proxy)
+    except (ImportError, ValueError, httpx.InvalidURL):  # SOCKS needs a further package; no such scheme
         raise ConfigError(
             "BioT connection: the proxy in HTTPS_PROXY or ALL_PROXY cannot be used",
             "BIOT-1008",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import stat
 import sys
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,9 @@ from click.exceptions import Exit, NoArgsIsHelpError
 from click.shell_completion import shell_complete
 
 from biot_provider._version import __version__
+from biot_provider.cli.commands import Group
+from biot_provider.cli.console import color, print_problem
 from biot_provider.errors import coded
-
-from .commands import Group
-from .console import color, print_problem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,6 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Raises SystemExit where no command is run: 0 after --help and --version, 2 after wrong usage.
     """
+    _open_what_is_closed()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # what a terminal cannot show is no reason to stop
     if instruction := os.environ.get(COMPLETION_VARIABLE):
@@ -86,13 +87,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
 
 
+def _open_what_is_closed() -> None:
+    """Let standard streams that the caller has closed lead nowhere: a file of ours must not get their number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115  (until the process ends)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115
+
+
 def _end_without_output(error: OSError) -> int:
     """Return the exit code where the reader has closed the pipe, or the disk is full. Raises any other error."""
     is_closed = isinstance(error, BrokenPipeError)
     if not is_closed and (error.errno not in _FULL or error.filename is not None):
         raise error
+    output = sys.stdout.fileno()
+    is_file = not (os.isatty(output) or stat.S_ISFIFO(os.fstat(output).st_mode))  # what else can be full?
     # Python would write what is left once more at exit.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), output)
     if not is_closed:
-        print_problem(coded(f"the output cannot be written ({error.strerror})", "BIOT-8003"))
+        what = "the output" if is_file else "a temporary file"
+        print_problem(coded(f"{what} cannot be written ({error.strerror})", "BIOT-8003"))
     return 1

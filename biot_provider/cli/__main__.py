@@ -2,6 +2,6 @@
 
 import sys
 
-from . import main
+from biot_provider.cli import main
 
 sys.exit(main())

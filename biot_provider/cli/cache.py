@@ -6,10 +6,9 @@ import json
 
 import click
 
+from biot_provider.cli.commands import Command
+from biot_provider.cli.console import counted, print_result
 from biot_provider.errors import shown_size
-
-from .commands import Command
-from .console import counted, print_result
 
 
 @click.command(

@@ -10,10 +10,9 @@ from typing import Any
 import click
 from click.core import augment_usage_errors
 
+from biot_provider.cli.console import print_problem
+from biot_provider.cli.errors import CommandError, WrongUsageError
 from biot_provider.errors import BiotError
-
-from .console import print_problem
-from .errors import CommandError, WrongUsageError
 
 
 class _Place(click.Path):
@@ -28,7 +27,7 @@ FILE, FOLDER, FILE_OR_FOLDER = _Place(dir_okay=False), _Place(file_okay=False), 
 
 def complete_stack(_context: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Return the stacks of the project in this folder, for a shell that completes one."""
-    from .project.project import find_project
+    from biot_provider.cli.project.project import find_project
 
     try:
         return [name for name in find_project(Path.cwd()).stack_names() if name.startswith(incomplete)]
@@ -37,7 +36,7 @@ def complete_stack(_context: click.Context, _param: click.Parameter, incomplete:
 
 
 class Group(click.Group):
-    """The program. ``modules`` names the module of each command, whose `command` it is."""
+    """The program. ``modules`` names each command's module, which has it as `command`."""
 
     def __init__(self, *args: Any, modules: Mapping[str, str], **options: Any) -> None:
         super().__init__(*args, **options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from .commands import Command
+from biot_provider.cli.commands import Command
 
 _DETAILS = """\
 It goes into the file that your shell reads when it starts:
@@ -27,7 +27,7 @@ It goes into the file that your shell reads when it starts:
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), help="bash 4.4 or later, zsh, or fish")
 def command(shell: str) -> int:
     """Print the script."""
-    from . import COMPLETION_VARIABLE, PROGRAM, program
+    from biot_provider.cli import COMPLETION_VARIABLE, PROGRAM, program
 
     found = get_completion_class(shell)
     assert found is not None  # noqa: S101  (click has one for each choice)

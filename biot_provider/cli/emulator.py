@@ -17,15 +17,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from biot_provider.cli.commands import FOLDER, Command
+from biot_provider.cli.console import print_problem, print_result
 from biot_provider.errors import coded
-
-from .commands import FOLDER, Command
-from .console import print_problem, print_result
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from ..emulator import Platform
+    from biot_provider.emulator import Platform
 
 DEFAULT_PORT = 8000
 DEFAULT_FOLDER = Path(".biot/emulator")
@@ -61,8 +60,8 @@ class _Port(click.ParamType[int]):
 def command(port: int, data: Path, quiet: bool, opens: bool, as_json: bool) -> int:
     """Serve until Ctrl-C or a request to end."""
     # Imported here so that the other commands start without the server.
-    from ..emulator.database import StoreError
-    from ..emulator.http.server import HOST, serve
+    from biot_provider.emulator.database import StoreError
+    from biot_provider.emulator.http.server import HOST, serve
 
     before = signal.signal(signal.SIGTERM, _end)
     try:
@@ -84,7 +83,7 @@ def command(port: int, data: Path, quiet: bool, opens: bool, as_json: bool) -> i
 
 
 def _ready(base_url: str, platform: Platform, *, quiet: bool, opens: bool, as_json: bool) -> None:
-    from ..emulator.http.guard import KEY_HEADER
+    from biot_provider.emulator.http.guard import KEY_HEADER
 
     address = platform.console_key.address(base_url)
     if as_json:
@@ -125,7 +124,7 @@ def write_leader(file: Path, address: str) -> None:
 
     The address with the key must not be an argument of the browser's: every account of the machine can read those.
     """
-    from ..emulator.http.guard import write_private
+    from biot_provider.emulator.http.guard import write_private
 
     # The address is the emulator's own: it holds nothing that HTML would have to escape.
     write_private(file, f'<!doctype html><meta http-equiv="refresh" content="0; url={address}">\n')

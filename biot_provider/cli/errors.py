@@ -1,4 +1,4 @@
-"""What stops a command, and the words for what the system says."""
+"""What stops a command."""
 
 from __future__ import annotations
 
@@ -11,8 +11,3 @@ class CommandError(BiotError):
 
 class WrongUsageError(BiotError):
     """The arguments of the command make no sense together; each line of the text is one problem."""
-
-
-def reason(error: Exception) -> str:
-    """Return the system's reason for an error."""
-    return getattr(error, "strerror", None) or type(error).__name__

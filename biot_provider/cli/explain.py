@@ -8,10 +8,9 @@ from dataclasses import asdict
 
 import click
 
+from biot_provider.cli.commands import Command
+from biot_provider.cli.console import print_problem, print_result
 from biot_provider.errors import coded
-
-from .commands import Command
-from .console import print_problem, print_result
 
 _WIDTH = 100
 """Columns of text at most: longer lines are hard to read."""

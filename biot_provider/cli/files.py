@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import CommandError
+from biot_provider.cli.errors import CommandError
+from biot_provider.package.drafts import draft, publish
 
 PUBLIC, PRIVATE = 0o666, 0o600
 """Modes: what the user's umask leaves of all, and the owner alone."""
@@ -38,7 +38,9 @@ def write_files(files: Iterable[NewFile], staging: Path | None = None) -> None:
             place = staging if staging and file.path.is_relative_to(staging) else file.path.parent
             folders += _make_folders(place) + _make_folders(file.path.parent)
             is_new = not os.path.lexists(file.path)
-            _write(file, place)
+            with draft(place, file.mode) as stream:
+                stream.write(file.text.encode())
+                publish(stream, file.path)
             if is_new:
                 made.append(file.path)
     except BaseException as error:
@@ -65,16 +67,3 @@ def _make_folders(folder: Path) -> list[Path]:
     for place in reversed(missing):
         place.mkdir()
     return missing[::-1]
-
-
-def _write(file: NewFile, place: Path) -> None:
-    part = place / f".{secrets.token_hex(6)}.part"
-    try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, file.mode)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(file.text)
-        part.replace(file.path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            part.unlink()
-        raise

@@ -16,11 +16,11 @@ from pathlib import Path, PurePosixPath
 
 import click
 
-from .commands import Command
-from .console import counted, print_result
-from .errors import CommandError, WrongUsageError
-from .files import NewFile, write_files
-from .new import (
+from biot_provider.cli.commands import Command
+from biot_provider.cli.console import counted, print_result
+from biot_provider.cli.errors import CommandError, WrongUsageError
+from biot_provider.cli.files import NewFile, write_files
+from biot_provider.cli.new import (
     DEFAULT,
     NODEJS,
     PYTHON,
@@ -31,7 +31,7 @@ from .new import (
     starter_files,
     starter_of,
 )
-from .project.project import PROJECT_FILES
+from biot_provider.cli.project.project import PROJECT_FILES
 
 PLUGIN = "hello"
 """The name of the first plugin."""

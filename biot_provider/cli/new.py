@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .commands import FOLDER, Command
-from .console import print_result
-from .errors import CommandError, WrongUsageError
-from .files import NewFile, write_files
+from biot_provider.cli.commands import FOLDER, Command
+from biot_provider.cli.console import print_result
+from biot_provider.cli.errors import CommandError, WrongUsageError
+from biot_provider.cli.files import NewFile, write_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -92,7 +92,7 @@ def command(name: str, runtime: str | None, typescript: bool, out: Path) -> int:
     files = starter_files(starter, folder, name, runtime)
     write_files(NewFile(folder / place, text) for place, text in files.items())
     print_result(f"{folder}: a {starter.language} plugin of {len(files)} files that verifies BioT's tokens")
-    for line in _next_steps(folder, declared=out == DEFAULT_FOLDER):
+    for line in _next_steps(folder, declared=out == DEFAULT_FOLDER and _declares_plugins(Path.cwd() / "__main__.py")):
         print_result(line)
     return 0
 
@@ -172,6 +172,14 @@ def _files(folder: Path) -> Iterator[Path]:
 def _display_name(name: str) -> str:
     words = [word[0].upper() + word[1:] for word in re.split("[-_]+", name) if word]
     return " ".join(words) or name
+
+
+def _declares_plugins(program: Path) -> bool:
+    """Return whether the program declares every plugin.yaml; True where nobody can say."""
+    try:
+        return "declare_plugins" in program.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return True
 
 
 def _next_steps(folder: Path, *, declared: bool) -> Iterator[str]:

@@ -6,9 +6,9 @@ import os
 import shutil
 import sys
 import threading
-import time
+from time import monotonic
 
-from .console import printable
+from biot_provider.cli.console import printable
 
 _QUIET_SECONDS = 1.0
 """What is done sooner needs no progress."""
@@ -21,7 +21,7 @@ class Progress:
     """Used as a context manager; what ends within a second shows nothing."""
 
     def __init__(self) -> None:
-        self._begin = time.monotonic()
+        self._begin = monotonic()
         self._is_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._text = ""
         self._is_shown = False
@@ -58,10 +58,10 @@ class Progress:
         while not self._ended.wait(_INTERVAL_SECONDS):
             with self._lock:
                 if self._text:
-                    self._paint(f"{self._text} ({time.monotonic() - self._begin:.0f} s)")
+                    self._paint(f"{self._text} ({monotonic() - self._begin:.0f} s)")
 
     def _paint(self, text: str) -> None:
-        if self._is_terminal and time.monotonic() - self._begin >= _QUIET_SECONDS:
+        if self._is_terminal and monotonic() - self._begin >= _QUIET_SECONDS:
             self._is_shown = True
             # A line that wraps could not be taken away again.
             self._write(f"{_ERASE}{printable(text)[: shutil.get_terminal_size().columns - 1]}")

@@ -27,7 +27,7 @@ if not all(_is_installed(name) for name in ("cryptography", "jwt", "psutil", "we
     message = "the embedded platform is not installed: pip install 'biot-provider[embedded]'"
     raise ModuleNotFoundError(message, name=__name__)
 
-from .platform import Platform  # noqa: E402  (it needs those packages)
-from .testing.faults import ConnectionCut  # noqa: E402
+from biot_provider.emulator.platform import Platform  # noqa: E402  (it needs those packages)
+from biot_provider.emulator.testing.faults import ConnectionCut  # noqa: E402
 
 __all__ = ["ConnectionCut", "Platform"]

@@ -12,7 +12,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from .schema import SCHEMA_VERSION, SCHEMAS
+from biot_provider.emulator.schema import SCHEMA_VERSION, SCHEMAS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from wsgiref.types import WSGIApplication
 
-    from .database import Store
-    from .http.server import Background
+    from biot_provider.emulator.database import Store
+    from biot_provider.emulator.http.server import Background
 
 
 class OwnPort:
@@ -62,7 +62,7 @@ class OwnPort:
 
     def _open(self) -> Background:
         # Most processes that open a platform need no port.
-        from .http.server import Background
+        from biot_provider.emulator.http.server import Background
 
         last = self._store.fact(self._name)
         if last is not None:

@@ -5,37 +5,37 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from .access.identity import Identity
-from .access.keys import Keys
-from .console.state import ConsoleState
-from .database import Store
-from .delivery.manual_events import ManualEvents
-from .delivery.plugin_tokens import PluginTokens
-from .delivery.service import Delivery
-from .functions.deployments import Functions
-from .functions.invocations import Invocations
-from .functions.logs import Logs
-from .http.guard import ConsoleKey, ControlKey
-from .images.ecr import Ecr
-from .images.registry import Registry
-from .images.service import Images
-from .own_port import OwnPort
-from .patients.service import Patients
-from .plugins.service import Plugins
-from .subscriptions.service import Subscriptions
-from .testing.edits import Edits
-from .testing.faults import Faults
-from .testing.request_log import RequestLog
-from .testing.switches import Switches
-from .testing.variants import Variants
+from biot_provider.emulator.access.identity import Identity
+from biot_provider.emulator.access.keys import Keys
+from biot_provider.emulator.console.state import ConsoleState
+from biot_provider.emulator.database import Store
+from biot_provider.emulator.delivery.manual_events import ManualEvents
+from biot_provider.emulator.delivery.plugin_tokens import PluginTokens
+from biot_provider.emulator.delivery.service import Delivery
+from biot_provider.emulator.functions.deployments import Functions
+from biot_provider.emulator.functions.invocations import Invocations
+from biot_provider.emulator.functions.logs import Logs
+from biot_provider.emulator.http.guard import ConsoleKey, ControlKey
+from biot_provider.emulator.images.ecr import Ecr
+from biot_provider.emulator.images.registry import Registry
+from biot_provider.emulator.images.service import Images
+from biot_provider.emulator.own_port import OwnPort
+from biot_provider.emulator.patients.service import Patients
+from biot_provider.emulator.plugins.service import Plugins
+from biot_provider.emulator.subscriptions.service import Subscriptions
+from biot_provider.emulator.testing.contract_variants import ContractVariants
+from biot_provider.emulator.testing.edits import Edits
+from biot_provider.emulator.testing.faults import Faults
+from biot_provider.emulator.testing.request_log import RequestLog
+from biot_provider.emulator.testing.variants import Variants
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
     from wsgiref.types import WSGIApplication
 
-    from .http.routes import Route
-    from .testing.routes import Control
+    from biot_provider.emulator.http.routes import Route
+    from biot_provider.emulator.testing.routes import Control
 
 DATABASE = "platform.sqlite"
 PUSH_SECONDS = 5.0
@@ -45,16 +45,16 @@ PUSH_SECONDS = 5.0
 class Platform:
     """The embedded platform of a folder. Several processes may open the same folder; each sees the others' changes.
 
-    `switches` chooses how ambiguous points of the API are read, `variants` changes responses in undocumented ways,
-    `edits` changes stored records as a person in the Console may, `faults` injects failures, `requests()` lists the
-    requests. Use from any thread; `close()` it, or use it as a context manager.
+    `contract_variants` says what it does where the API's documents are open, `variants` changes responses in
+    undocumented ways, `edits` changes stored records as a person in the Console may, `faults` injects failures,
+    `requests()` lists the requests. Use from any thread; `close()` it, or use it as a context manager.
     """
 
     def __init__(self, folder: Path) -> None:
         self._store = Store(folder / DATABASE)
         try:
-            self.switches = Switches(self._store)
-            self._identity = Identity(self._store, self.switches)
+            self.contract_variants = ContractVariants(self._store)
+            self._identity = Identity(self._store, self.contract_variants)
         except BaseException:
             self._store.close()
             raise
@@ -62,7 +62,7 @@ class Platform:
         self.variants = Variants(self._store)
         self.request_log = RequestLog(self._store)
         self.keys = Keys(self._store)
-        self._subscriptions = Subscriptions(self._store, self.switches)
+        self._subscriptions = Subscriptions(self._store, self.contract_variants)
         self._ecr = Ecr(self._store)
         self._registry = Registry(folder / "registry", self._store.writing)
         self._registry_port = OwnPort(
@@ -72,7 +72,7 @@ class Platform:
         self._control_key = ControlKey(self._store, folder)
         self.console_key = ConsoleKey()
         self.images = Images(self._registry)
-        self.plugins = Plugins(self._store, self.switches, self.images)
+        self.plugins = Plugins(self._store, self.contract_variants, self.images)
         self.edits = Edits(self._store, self.plugins, self._identity)
         self.logs = Logs(self._store)
         self.invocations = Invocations(self._store)
@@ -80,7 +80,9 @@ class Platform:
             self._store, self.logs, self.invocations, folder / "functions", lambda: self.address
         )
         tokens = PluginTokens(self.keys)
-        self.delivery = Delivery(self._store, self.switches, self._functions, tokens, self.logs, self.invocations)
+        self.delivery = Delivery(
+            self._store, self.contract_variants, self._functions, tokens, self.logs, self.invocations
+        )
         self.manual_events = ManualEvents(self._functions, tokens)
         self.console = ConsoleState(self._store, self.invocations, self.request_log)
         self.service_id = self._identity.service_id
@@ -97,7 +99,7 @@ class Platform:
     @cached_property
     def app(self) -> WSGIApplication:
         """The complete WSGI application. A fault that cuts the connection makes it raise `ConnectionCut`."""
-        from .testing.routes import Control
+        from biot_provider.emulator.testing.routes import Control
 
         self._control_key.read()
         control = Control(self, self._control_key)
@@ -115,7 +117,7 @@ class Platform:
 
     def _application(self, routes: list[Route], control: Control | None = None) -> WSGIApplication:
         # The web parts are imported on first use: most processes that open a platform never send a request.
-        from .http.application import Application
+        from biot_provider.emulator.http.application import Application
 
         return Application(
             routes, self._identity, self.faults, self.request_log, control, self.plugins.age, self.variants
@@ -123,20 +125,20 @@ class Platform:
 
     @cached_property
     def _api_routes(self) -> list[Route]:
-        from .access import logins, service_user_routes
-        from .functions.routes import FunctionsApi
-        from .images import routes as image_routes
-        from .patients.routes import PatientsApi
-        from .plugins import routes as plugin_routes
-        from .subscriptions import reference_routes
-        from .subscriptions import routes as subscription_routes
+        from biot_provider.emulator.access import logins, service_user_routes
+        from biot_provider.emulator.functions.routes import FunctionsApi
+        from biot_provider.emulator.images import routes as image_routes
+        from biot_provider.emulator.patients.routes import PatientsApi
+        from biot_provider.emulator.plugins import routes as plugin_routes
+        from biot_provider.emulator.subscriptions import reference_routes
+        from biot_provider.emulator.subscriptions import routes as subscription_routes
 
         return [
             *logins.routes(self._identity, self.keys),
             *service_user_routes.routes(self._identity),
             *subscription_routes.routes(self._subscriptions),
-            *reference_routes.routes(self.switches),
-            *plugin_routes.routes(self.plugins, self.switches),
+            *reference_routes.routes(self.contract_variants),
+            *plugin_routes.routes(self.plugins, self.contract_variants),
             *image_routes.routes(self._registry, self._ecr, lambda: self.registry_host),
             *FunctionsApi(self._functions).routes(),
             *PatientsApi(Patients(self._store), self._identity, self.delivery).routes(),
@@ -144,9 +146,12 @@ class Platform:
 
     @cached_property
     def _registry_routes(self) -> list[Route]:
-        from .images.registry_routes import EcrApi, RegistryApi
+        from biot_provider.emulator.images.registry_routes import EcrApi, RegistryApi
 
-        areas = (EcrApi(self._ecr, lambda: self.registry_host), RegistryApi(self._registry, self._ecr, self.switches))
+        areas = (
+            EcrApi(self._ecr, lambda: self.registry_host),
+            RegistryApi(self._registry, self._ecr, self.contract_variants),
+        )
         return [route for area in areas for route in area.routes()]
 
     def set_served_host(self, host: str) -> None:

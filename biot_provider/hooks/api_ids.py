@@ -12,10 +12,9 @@ API_ID = re.compile(r"(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)/\S+")
 class Templates:
     """The API ids with placeholders that a platform, or a subscription, has."""
 
-    def __init__(self, names: Iterable[str] = ()) -> None:
+    def __init__(self) -> None:
         self._of_shape: dict[tuple[str, int], dict[str, list[str]]] = {}
         self._found: dict[str, tuple[str, Mapping[str, str]]] = {}
-        self.add(names)
 
     def add(self, names: Iterable[str]) -> None:
         """Add API ids."""

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from biot_provider.errors import ImageError
 from biot_provider.image.dockerfile.context import recipe_digest
-from biot_provider.package.ignore import BIOTIGNORE
+from biot_provider.package.folders.ignore import BIOTIGNORE
 from biot_provider.package.known_files import forget_all
 from biot_provider.package.source import opened
 from biot_provider.package.source_file import reading

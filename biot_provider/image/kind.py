@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,9 @@ class PluginImageKind:
             problems = _content_problems(given, old)
         elif not problems and not any(holds_unknown(value) for name, value in declared.items() if name != _SECRETS):
             inputs = PluginImageInputs.model_validate({**declared, _SECRETS: None})
-            derived, problems = _derived(inputs)
+            derived, problems, secrets = _derived(inputs, old.get("image_tag"))
+            if secrets:
+                context.warn(f"image {inputs.name!r}: {secrets}", "BIOT-3023")
             if inputs.context and not problems and derived["image_tag"] != old.get("image_tag"):
                 with_secrets = bool(declared.get(_SECRETS))
                 problems = context.connection.cancellation.run(
@@ -98,12 +101,11 @@ class PluginImageKind:
             # Another address of the registry is no change: it only matters whether the image exists.
             uri = known.repository_uri or found_at
             known = known.model_copy(update={"digest": digest, "repository_uri": uri})
-        except ForbiddenError as error:
-            _report_not_looked_for(known, getattr(error, "text", str(error)), context)
-        except ApiError as error:
-            if error.status != 403 or isinstance(error, LoginError):
+        except (ForbiddenError, ApiError) as error:
+            if isinstance(error, LoginError) or (isinstance(error, ApiError) and error.status != HTTPStatus.FORBIDDEN):
                 raise
-            _report_not_looked_for(known, getattr(error, "text", str(error)), context)
+            why = error.text if isinstance(error, ApiError) else error
+            context.warn(f"{self.name(id_, known)} cannot be looked for, so it is taken as it was: {why}", "BIOT-4007")
         if known.digest is None and is_get:
             # For a `get` that finds nothing, the engine would create a resource without outputs.
             raise ImageError(
@@ -143,12 +145,9 @@ def _publisher(context: Context) -> Publisher:
     return Publisher(login, context.report, context.connection.cancellation)
 
 
-def _report_not_looked_for(state: PluginImageState, reason: str, context: Context) -> None:
-    context.warn(f"image {state.name!r} cannot be looked for, so it is taken as it was: {reason}", "BIOT-4007")
-
-
-def _derived(inputs: PluginImageInputs) -> tuple[dict[str, Any], list[Problem]]:
-    """Return the fields that follow from the files: the digests, and the tag."""
+def _derived(inputs: PluginImageInputs, before: str | None) -> tuple[dict[str, Any], list[Problem], str | None]:
+    """Return the fields that follow from the files, the digests and the tag; for a new tag, what to warn of too."""
+    warning = None
     try:
         # Imported only when needed, so that the check of an unchanged image takes few milliseconds.
         if inputs.context is not None:
@@ -157,21 +156,33 @@ def _derived(inputs: PluginImageInputs) -> tuple[dict[str, Any], list[Problem]]:
             context = read_context(Path(inputs.context), inputs.dockerfile)
             digest = context.digest(build_args=inputs.build_args or {}, target=inputs.target)
             files = context.file_digests()
+            if _tag(inputs, digest) != before:
+                from biot_provider.image.dockerfile.copied_secrets import copied_secrets_warning
+
+                warning = copied_secrets_warning(context, inputs.target)
         else:
             from biot_provider.image.code import MAX_CODE_BYTES, package_digest
 
             package = reread_package(Path(str(inputs.code)), limit=MAX_CODE_BYTES)
             digest = package_digest(package, inputs)
             files = package.file_digests()
+            if _tag(inputs, digest) != before:
+                from biot_provider.package.secret_files import secret_files_warning
+
+                warning = secret_files_warning(package, package.source)
     except (ImageError, PackagingError) as error:
-        return {}, [Problem("context" if inputs.context else "code", error.text, error.message_code)]
+        return {}, [Problem("context" if inputs.context else "code", error.text, error.message_code)], None
     except OSError as error:  # such as a name too long for a file
-        return {}, [Problem("context" if inputs.context else "code", f"cannot be read: {error.strerror}", "BIOT-3002")]
-    return {
-        "context_digest": digest,
-        "context_files": files,
-        "image_tag": f"{inputs.name}-{digest[:_TAG_DIGITS]}",
-    }, []
+        return (
+            {},
+            [Problem("context" if inputs.context else "code", f"cannot be read: {error.strerror}", "BIOT-3002")],
+            None,
+        )
+    return {"context_digest": digest, "context_files": files, "image_tag": _tag(inputs, digest)}, [], warning
+
+
+def _tag(inputs: PluginImageInputs, digest: str) -> str:
+    return f"{inputs.name}-{digest[:_TAG_DIGITS]}"
 
 
 def _content_problems(given: Given, old: Given) -> list[Problem]:

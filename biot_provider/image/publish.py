@@ -24,6 +24,7 @@ from biot_provider.image.reference import EMBEDDED_HOST, Reference
 from biot_provider.image.registry import Registry
 from biot_provider.image.registry_errors import ForbiddenError
 from biot_provider.package.package import reread_package
+from biot_provider.package.temporary import reporting_no_room
 
 if TYPE_CHECKING:
     from biot_provider.image.credentials import RegistryLogin
@@ -52,7 +53,7 @@ class Publisher:
     def publish(self, inputs: PluginImageInputs, before: str | None = None) -> Published:
         """Ensure that the image is in the repository under its tag. Raises ImageError, and CancelledError.
 
-        ``before`` is the tag of the previous version, whose layers are not compressed and pushed again. When the run is
+        ``before`` is the tag of the previous version: its layers are not compressed and pushed again. When the run is
         cancelled, the builder is ended; layers that were pushed without a tag have no effect.
         """
         action = f"publish image {inputs.name!r}"
@@ -93,7 +94,7 @@ class Publisher:
             digest = None  # an identity may be allowed to push but not to read
         if digest is not None:
             return Published(digest, registry.uri)
-        with tempfile.TemporaryDirectory(prefix="biot-image-") as folder:
+        with reporting_no_room(), tempfile.TemporaryDirectory(prefix="biot-image-") as folder:
             if inputs.context:
                 image = self._built(inputs, registry, Path(folder), before)
             else:

@@ -14,7 +14,7 @@ import httpx
 from biot_provider.api.cancellation import pause
 from biot_provider.api.redaction import redact
 from biot_provider.api.transport import backoff, retry_after
-from biot_provider.errors import ImageError
+from biot_provider.errors import ImageError, root_cause
 from biot_provider.image.distribution import STALL_SECONDS, InvalidResponseError
 
 _ATTEMPTS = 4
@@ -49,7 +49,7 @@ def exchange(
         try:
             return call()
         except (httpx.HTTPError, httpx.InvalidURL, InvalidResponseError) as error:
-            is_closed = embedded and isinstance(_cause(error), ConnectionRefusedError)
+            is_closed = embedded and isinstance(root_cause(error), ConnectionRefusedError)
             wait = None if is_closed else _wait(error, attempt)
             if wait is None or attempt == _ATTEMPTS:
                 raise _failure(action, error, secrets, is_closed=is_closed) from None
@@ -64,7 +64,7 @@ def _wait(error: Exception, attempt: int) -> float | None:
         return (retry_after(error.response.headers) or backoff(attempt)) if passes else None
     # After a timeout a retry would take as long again; and it cannot correct an address or a certificate.
     lasting = (httpx.TimeoutException, httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.TooManyRedirects)
-    if isinstance(error, lasting) or isinstance(_cause(error), ssl.SSLCertVerificationError):
+    if isinstance(error, lasting) or isinstance(root_cause(error), ssl.SSLCertVerificationError):
         return None
     return backoff(attempt)
 
@@ -76,7 +76,7 @@ def _failure(action: str, error: Exception, secrets: tuple[str, ...], *, is_clos
         return ExpiredError("its port was closed after the last push")
     if isinstance(error, (InvalidResponseError, httpx.InvalidURL, httpx.UnsupportedProtocol)):
         return ImageError(f"{action}: {redact(str(error), secrets)}", "BIOT-4014")
-    cause = _cause(error)
+    cause = root_cause(error)
     reason = redact(str(cause), secrets)[:200] or type(error).__name__
     if isinstance(cause, ssl.SSLCertVerificationError):
         return ImageError(
@@ -110,10 +110,3 @@ def _explanation(response: httpx.Response) -> str:
     except (ValueError, KeyError, TypeError, AttributeError):
         text = " ".join(response.text.split())[:200]
     return f" {text}" if text else ""
-
-
-def _cause(error: BaseException) -> BaseException:
-    """Return the innermost wrapped error."""
-    while (deeper := error.__cause__ or error.__context__) is not None:
-        error = deeper
-    return error

@@ -102,7 +102,7 @@ class Connection:
     def refuse_another_platform(
         self, action: str, name: str, made_on: str | None, is_there: Callable[[], bool]
     ) -> None:
-        """Stop if a resource was created on another platform than the configured one, whose 404 would mean nothing.
+        """Stop if a resource was created on another platform than the configured one, since a 404 means nothing there.
 
         If the resource exists at the configured address, that is the same platform under a new name, which the next
         write or refresh records. A state without an address is from an older version, and is trusted. Raises

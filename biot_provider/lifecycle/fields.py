@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -98,10 +98,6 @@ class Model(HidesValues):
     """A value that a program declares: frozen, with an error for unknown keys."""
 
     model_config = ConfigDict(extra="forbid")
-
-    def wire(self) -> dict[str, Any]:
-        """Return the value in the API's form: in camel case, without unset fields."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 class Inputs(Model):

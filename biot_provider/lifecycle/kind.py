@@ -87,7 +87,7 @@ class Diff:
 
     changed: Collection[str] = ()
     replaces: Collection[str] = ()
-    """Properties whose change needs a new resource, in the order in which they are shown."""
+    """Properties that cannot change without a new resource, in the order in which they are shown."""
     delete_before_replace: bool = False
     is_due: bool = False
     """Whether an update is due although no property differs."""

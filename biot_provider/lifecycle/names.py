@@ -31,7 +31,7 @@ def camel_case(properties: Mapping[str, Any], *models: type[BaseModel]) -> dict[
 
 
 def own_keys(properties: Mapping[str, Any], *models: type[BaseModel]) -> frozenset[str]:
-    """Return the keys of maps whose keys are data, such as the names of environment variables."""
+    """Return the keys of maps in which keys are data, such as the names of environment variables."""
     maps = [properties.get(name) for name, (_, inside) in _to_camel(*models).items() if inside is None]
     return frozenset(key for value in maps if isinstance(value, Mapping) for key in value)
 

@@ -6,7 +6,7 @@ An adapter turns an engine's messages into properties (``codec.py``) and back, a
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Generic
 
@@ -66,15 +66,21 @@ class Operations(Generic[InputsT, StateT]):
 
     def diff(self, id_: str, old: Properties, given: Properties) -> Diff:
         """Compare state and inputs, unknown ones too; a request is made only if the platform's address has changed."""
+        diff = self._compared(id_, old, given)
+        for notice in diff.notices:
+            self.show(notice)
+        return diff
+
+    def _compared(self, id_: str, old: Properties, given: Properties) -> Diff:
         before = self.codec.state(old)
         self._refuse_another_platform("compare", id_, before)
         unknown = self.codec.unknown(given)
         update = {name: getattr(before, name) for name in unknown}
         update["platform"] = self.connection.settings.base_url
+        if not self.connection.settings.stamp:
+            update["owner"] = before.owner  # nothing on the platform names the owner
         diff = self.kind.diff(before, self.codec.state(given).model_copy(update=update), unknown)
-        for notice in diff.notices:
-            self.show(notice)
-        return Diff({*diff.changed, *diff.replaces, *unknown}, diff.replaces, diff.delete_before_replace, diff.is_due)
+        return replace(diff, changed={*diff.changed, *diff.replaces, *unknown})
 
     def create(self, given: Properties, seconds: float | None = None) -> Resource:
         """Create the resource."""
@@ -106,7 +112,7 @@ class Operations(Generic[InputsT, StateT]):
 
     def moved(self, id_: str, old: Properties, given: Properties) -> Resource | None:
         """Return the resource with another adapter's state converted, if nothing else changes; without a request."""
-        diff = self.diff(id_, old, given)
+        diff = self._compared(id_, old, given)
         if diff.changed or diff.is_due:
             return None
         state = self.codec.state(old)

@@ -21,7 +21,7 @@ MAX_DEPTH = 20
 _MAX_QUOTED = 80
 
 IsUnknown = Callable[[object], bool]
-"""Tells whether a value is not known yet, which happens only in a preview."""
+"""Returns whether a value is not known yet, which happens only in a preview."""
 
 
 @dataclass(frozen=True, slots=True)

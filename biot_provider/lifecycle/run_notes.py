@@ -33,7 +33,7 @@ class RunNotes:
 
     @classmethod
     def of_this_run(cls, kind: str) -> RunNotes:
-        """Return the notes of the run whose engine has started this process with its address."""
+        """Return the notes of this run, by the engine's address that this process was started with."""
         address = sys.argv[1] if len(sys.argv) > 1 else ""
         if os.name == "nt" or not address.rpartition(":")[2].isdigit():
             return cls(None)
@@ -70,7 +70,7 @@ class RunNotes:
                     yield note
 
     def _remove_old(self) -> None:
-        """Remove the files of ended runs, whose processes can no longer do it."""
+        """Remove the files of ended runs: their processes can no longer do it."""
         assert self._file is not None  # noqa: S101
         for file in self._file.parent.glob(f"biot-provider-{os.getuid()}-*"):
             with contextlib.suppress(OSError):

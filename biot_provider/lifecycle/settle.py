@@ -169,7 +169,7 @@ def _settle(
 
 
 def _not_known(failed: BiotError, unread: BiotError) -> LifecycleError:
-    """Return the error for a failed write whose outcome cannot be read either."""
+    """Return the error for a failed write if its outcome cannot be read either."""
     unknown = f"{failed.summary}. What became of it is not known"
     if isinstance(unread, CancelledError):
         return LifecycleError(f"{unknown}: reading took too long", "BIOT-5005", advice=failed.advice)

@@ -61,14 +61,11 @@ class SharedReads(Generic[AnswerT]):
         search: Callable[[int, float], Page[AnswerT]],
         key: Callable[[AnswerT], str],
         meaning: Callable[[AnswerT], object],
-        *,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._read = read
         self._search_page = search
         self._key = key
         self._meaning = meaning
-        self._clock = clock
         self._lock = threading.Lock()
         self._searching: SingleFlight[None] = SingleFlight()
         self._is_off = False
@@ -127,15 +124,15 @@ class SharedReads(Generic[AnswerT]):
 
     def _forget(self, key: str) -> None:
         with self._lock:
-            self._written[key] = self._clock()
+            self._written[key] = time.monotonic()
             self._rows.pop(key, None)
 
     def _row(self, key: str) -> _Row[AnswerT] | None:
         row = self._rows.get(key)
-        return row if row is not None and self._clock() - row.since < MAX_AGE_SECONDS else None
+        return row if row is not None and time.monotonic() - row.since < MAX_AGE_SECONDS else None
 
     def _is_page_due(self) -> bool:
-        if self._clock() - self._since >= MAX_AGE_SECONDS:
+        if time.monotonic() - self._since >= MAX_AGE_SECONDS:
             return True
         return 0 < self._pages_left <= self._misses / _READS_PER_PAGE
 
@@ -143,7 +140,7 @@ class SharedReads(Generic[AnswerT]):
         """Search the next page, and compare its rows with the results of GETs."""
         if self._row(key) is not None or not self._is_page_due():
             return  # another thread has just searched it
-        since = self._clock()
+        since = time.monotonic()
         is_first = since - self._since >= MAX_AGE_SECONDS
         number = 0 if is_first else self._next_page
         page = self._search_page(number, seconds)

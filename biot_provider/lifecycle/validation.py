@@ -55,7 +55,7 @@ _OTHER = "BIOT-2009"
 class Arguments:
     """The arguments of one kind of resource, which its model describes.
 
-    ``ruled`` are maps whose keys and values have separate rules, in place of the model's.
+    ``ruled`` are maps with separate rules for keys and values, in place of the model's.
     """
 
     def __init__(self, model: type[BaseModel], *, ruled: Collection[str] = ()) -> None:

@@ -94,6 +94,10 @@ class Call:
             reasons=[self.shown(str(error))],
         )
 
+    def hides(self, text: str) -> bool:
+        """Return whether the text contains a secret."""
+        return self._redaction(text) != text
+
     def shown(self, text: str) -> str:
         """Return a message for the user, by the schema's names and without secrets."""
         return camel_text(self._redaction(text), *self._models, keys=self._own_keys())

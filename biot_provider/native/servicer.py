@@ -226,6 +226,8 @@ class BiotServicer(ResourceProviderServicer):
     def _show(self, notice: Notice) -> None:
         """Show one line, with its resource."""
         call = current_call()
+        if call is not None and call.hides(notice.explains):
+            return
         severity = WARNING if notice.is_warning else INFO
         text = notice.line if call is None else call.shown(notice.line)
         if self._engine is None:
@@ -241,7 +243,7 @@ def _changes(changes: bool) -> proto.DiffResponse.DiffChanges.ValueType:
 def _without_ignored(
     call: Call, operations: Operations[Any, Any], old: Mapping[str, Any], new: dict[str, Any], ignored: Collection[str]
 ) -> dict[str, Any]:
-    """Return the inputs, with the state's values for those whose changes are ignored.
+    """Return the inputs, with the state's values where changes are ignored.
 
     If changes of the content are ignored, so are the inputs that follow from it, which the engine does not know.
     """

@@ -19,13 +19,13 @@ import functools
 import hashlib
 import json
 import os
-import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from biot_provider.errors import PackagingError
 from biot_provider.package.cache_folder import cache_folder, is_own
+from biot_provider.package.drafts import draft, publish
 from biot_provider.package.source_file import PackageFile
 
 if TYPE_CHECKING:
@@ -155,11 +155,6 @@ def _write(key: str, known: Known) -> None:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not place.exists():
             _make_room(place.parent)
-        handle, draft = tempfile.mkstemp(prefix=".draft-", dir=place.parent)
-        try:
-            with open(handle, "wb") as file:  # noqa: PTH123  (a descriptor)
-                file.write(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
-            os.replace(draft, place)  # noqa: PTH105
-        except BaseException:
-            os.unlink(draft)  # noqa: PTH108
-            raise
+        with draft(place.parent) as file:
+            file.write(hashlib.sha256(body).hexdigest().encode() + b"\n" + body)
+            publish(file, place)

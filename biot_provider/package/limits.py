@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from biot_provider.errors import PackagingError, shown_size
-from biot_provider.package.ignore import BIOTIGNORE
+from biot_provider.package.folders.ignore import BIOTIGNORE
 from biot_provider.package.source import is_folder
 
 if TYPE_CHECKING:

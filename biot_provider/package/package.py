@@ -7,7 +7,6 @@ over the files, never over a zip. `ignore` describes which files of a folder are
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
 import zipfile
 from collections import defaultdict
@@ -20,10 +19,11 @@ from biot_provider.errors import PackagingError
 from biot_provider.package.content import Content
 from biot_provider.package.known_files import KnownFiles, forget_all
 from biot_provider.package.limits import MAX_UNZIPPED_BYTES, MAX_ZIPPED_BYTES, too_big_files
-from biot_provider.package.reading import Reading
+from biot_provider.package.reader import SourceReader
 from biot_provider.package.source import opened
 from biot_provider.package.source_file import PackageFile, SourceFile, reading
-from biot_provider.package.zips.kept import keep_zip, kept_zip, kept_zip_size
+from biot_provider.package.temporary import reporting_no_room
+from biot_provider.package.zips.kept_zips import keep_zip, kept_zip, kept_zip_size
 from biot_provider.package.zips.packing import zipped
 from biot_provider.package.zips.writer import Writable, ZipWriter
 
@@ -91,11 +91,17 @@ class Package:
 
     @contextmanager
     def zip(self) -> Iterator[IO[bytes]]:
-        """Yield the .zip as a file: the one that was kept when the package was read, or one that is written now."""
-        with kept_zip(self.digest) or TemporaryFile() as file:
-            if file.seek(0, os.SEEK_END) == 0:
-                self.write_zip(file)
-            file.seek(0)
+        """Yield the .zip as a file: the one that was kept when the package was read, or one that is written now.
+
+        Raises `PackagingError` like `write_zip`, and where there is no room for it.
+        """
+        with ExitStack() as closing:
+            kept = kept_zip(self.digest)
+            with reporting_no_room():
+                file = closing.enter_context(TemporaryFile() if kept is None else kept)  # noqa: SIM115  (it is entered)
+                if kept is None:
+                    self.write_zip(file)
+                    file.seek(0)
             yield file
 
 
@@ -124,26 +130,26 @@ def write_zip(packages: Iterable[Package], target: Writable, compression: int = 
     return archive.finish()
 
 
-def read_package(
-    source: Path, *, limit: int = MAX_UNZIPPED_BYTES, without: frozenset[str] = frozenset(), name: str = ""
-) -> Package:
+def read_package(source: Path, *, limit: int = MAX_UNZIPPED_BYTES, without: frozenset[str] = frozenset()) -> Package:
     """Read the files that would be deployed from a folder or a .zip.
 
     `limit` is the maximum total size of the files, in bytes. `without` leaves out entries of a folder with these names
-    or, if they begin with a slash, these paths. `name` is the package's name in messages. Raises `PackagingError`,
-    naming the file and what to do.
+    or, if they begin with a slash, these paths. Raises `PackagingError`, naming the file and what to do.
     """
     source = source.absolute()  # absolute, as the reader of a message may be in another folder
-    return Package(source, Reading(source, limit, without, None).hashed(), name)
+    return Package(source, SourceReader(source, limit, without, None).hashed())
 
 
 def reread_package(
     source: Path, *, limit: int = MAX_UNZIPPED_BYTES, without: frozenset[str] = frozenset(), name: str = ""
 ) -> Package:
-    """Read a package as `read_package` does, but open only files that changed since they were last read."""
+    """Read a package as `read_package` does, but open only files that changed since they were last read.
+
+    `name` is the package's name in messages.
+    """
     source = source.absolute()
     known = KnownFiles(str(source), *sorted(without))
-    return Package(source, Reading(source, limit, without, known).hashed(), name)
+    return Package(source, SourceReader(source, limit, without, known).hashed(), name)
 
 
 def package_to_deploy(source: Path, deployed: str | None) -> Package:
@@ -153,7 +159,7 @@ def package_to_deploy(source: Path, deployed: str | None) -> Package:
     """
     source = source.absolute()
     with _LOCKS.setdefault(source, threading.Lock()):
-        files = Reading(source, MAX_UNZIPPED_BYTES, frozenset(), KnownFiles(str(source)))
+        files = SourceReader(source, MAX_UNZIPPED_BYTES, frozenset(), KnownFiles(str(source)))
         if not files.are_known and (deployed is None or _digest(files.hashed(hold=True)) != deployed):
             keep_zip(lambda target: _digest(files.zipped(ZipWriter(target))))
         return Package(source, files.hashed())

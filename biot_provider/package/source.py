@@ -7,15 +7,16 @@ names it.
 from __future__ import annotations
 
 import errno
+import re
 import stat
 import zipfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from biot_provider.errors import PackagingError
-from biot_provider.package.folder_source import list_folder
-from biot_provider.package.source_file import SourceFile, reading, reason, shown
-from biot_provider.package.zip_source import list_zip, zip_entries
+from biot_provider.package.folders.folder_source import list_folder
+from biot_provider.package.source_file import SourceFile, reading, shown
+from biot_provider.package.zips.zip_source import list_zip, zip_entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from typing import IO
 
 _ARCHIVES = frozenset({".zip", ".jar"})
+_ADDRESS = re.compile(r"(?:^|/)((?:https?|s3|gs|ftp|file|git|ssh):)/")
 
 
 def list_files(source: Path, without: frozenset[str] = frozenset()) -> list[SourceFile]:
@@ -40,10 +42,16 @@ def is_folder(source: Path) -> bool:
         mode = source.stat().st_mode
     except OSError as problem:
         if problem.errno in (errno.ENOENT, errno.ENOTDIR):
+            if address := _ADDRESS.search(source.as_posix()):  # not quoted: it may be signed, or have a password
+                raise PackagingError(
+                    f"{address[1]}//... is an address, and nothing is downloaded: code is the path of a folder or a"
+                    " .zip",
+                    "BIOT-3001",
+                ) from None
             raise PackagingError(
                 f"{source} does not exist: code is the path of a folder or a .zip", "BIOT-3001"
             ) from None
-        raise PackagingError(f"{source} cannot be read: {reason(problem)}", "BIOT-3002") from problem
+        raise PackagingError(f"{source} cannot be read: {problem.strerror or problem}", "BIOT-3002") from problem
     except ValueError:
         raise PackagingError(
             f"{shown(str(source))} is no path: it has a character that none may have", "BIOT-3001"

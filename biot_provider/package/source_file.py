@@ -75,7 +75,8 @@ def reading(source: Path, path: str | None = None) -> Iterator[None]:
             f"{_place(source, path)} went away while it was being read; run it again", "BIOT-3007"
         ) from problem
     except OSError as problem:
-        raise PackagingError(f"{_place(source, path)} cannot be read: {reason(problem)}", "BIOT-3002") from problem
+        reason = problem.strerror or problem
+        raise PackagingError(f"{_place(source, path)} cannot be read: {reason}", "BIOT-3002") from problem
 
 
 def _place(source: Path, path: str | None) -> str:
@@ -99,8 +100,3 @@ def shown(path: str) -> str:
     with contextlib.suppress(UnicodeEncodeError):
         path = path.encode(errors="surrogateescape").decode(errors="backslashreplace")
     return path if path.isprintable() else path.encode("unicode_escape").decode()
-
-
-def reason(problem: OSError) -> str:
-    """Return the system's message for an error."""
-    return problem.strerror or str(problem)

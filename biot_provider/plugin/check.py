@@ -6,7 +6,7 @@ that the preview has built.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from biot_provider.errors import Notice, PackagingError
 from biot_provider.lifecycle.codec import is_unknown
 from biot_provider.lifecycle.kind import Given, declared_arguments
 from biot_provider.lifecycle.problems import Problem, shown
-from biot_provider.package.package import MAX_FILE_DIGESTS, package_to_deploy, zipped_size_problem
+from biot_provider.package.package import MAX_FILE_DIGESTS, Package, package_to_deploy, zipped_size_problem
 from biot_provider.plugin.handler.problem import handler_problem
 from biot_provider.plugin.model import DEFAULT_HANDLER, DEFAULT_RUNTIME, UNDECLARED
 from biot_provider.plugin.package import recipe_of
@@ -46,13 +46,13 @@ def schedule_problems(given: Given, old: Given) -> list[Problem]:
     ]
 
 
-def next_runs_of(given: Given, old: Given) -> str | None:
-    """Return a sentence with the next times of a new schedule."""
+def next_runs_of(given: Given, old: Given) -> Notice | None:
+    """Return a notice with the next times of a new schedule."""
     schedule = _new_schedule(given, old)
     if schedule is None:
         return None
     runs = ", ".join(f"{run:%a %Y-%m-%d %H:%M}" for run in next_runs(schedule, datetime.now(UTC)))
-    return f"schedule {schedule!r} ({in_words(schedule)}): next runs {runs} UTC"
+    return Notice(f"schedule {schedule!r} ({in_words(schedule)}): next runs {runs} UTC", explains=schedule)
 
 
 def with_defaults(given: Given) -> dict[str, Any]:
@@ -76,14 +76,18 @@ def code_digests(values: Given, old: Given, show: Callable[[Notice], None]) -> t
             sources = read_sources(recipe)
             if sources.digest == old.get("code_digest") and values["handler"] == old.get("handler"):
                 return {"code_digest": sources.digest, "code_files": old.get("code_files") or {}}, []
-            package, digest = build_package(sources, show), sources.digest
-            files = _code_files(digest, sources.file_digests, old)
+            digest = sources.digest
+            files = _code_files(digest, sources.file_digests, old)  # finds a damaged lock file before a tool does
+            package = build_package(sources, show)
             problem = built_size_problem(package)
         else:
             package = package_to_deploy(Path(values["code"]), old.get("code_digest"))
             digest = package.digest
             files = _code_files(digest, package.file_digests, old)
-            problem = zipped_size_problem(package) if package.digest != old.get("code_digest") else None
+            problem = zipped_size_problem(package) if digest != old.get("code_digest") else None
+        if digest != old.get("code_digest") and not problem:
+            for notice in _notices(package, values, is_built=recipe is not None):
+                show(notice)
     except PackagingError as error:
         text, *output = error.text.split("\n")
         return {}, [Problem("code" if recipe is None else "build", text, error.message_code, tuple(output))]
@@ -99,6 +103,22 @@ def code_digests(values: Given, old: Given, show: Callable[[Notice], None]) -> t
         if problem:
             return {}, [Problem("handler", problem, "BIOT-2140")]
     return {"code_digest": digest, "code_files": files}, []
+
+
+def _notices(package: Package, values: Given, *, is_built: bool) -> Iterator[Notice]:
+    """Yield what is to be known of a package before it is deployed."""
+    # Imported here, as they are needed for a new package alone.
+    from biot_provider.package.folders.folder_source import ignore_file_warning
+    from biot_provider.package.secret_files import secret_files_warning
+    from biot_provider.recipe.manifests import missing_dependencies
+
+    folder, runtime = Path(values["code"]).absolute(), values["runtime"]
+    if ignored := ignore_file_warning(folder):
+        yield Notice(ignored, "BIOT-3024")
+    if secrets := secret_files_warning(package, folder):
+        yield Notice(secrets, "BIOT-3023")
+    if not is_built and isinstance(runtime, str) and (missing := missing_dependencies(package, folder, runtime)):
+        yield Notice(missing, "BIOT-3146")
 
 
 def _code_files(digest: str, digests: Callable[[int], dict[str, str]], old: Given) -> Given:

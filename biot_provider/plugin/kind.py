@@ -26,7 +26,7 @@ from biot_provider.plugin.check import (
     schedule_problems,
     with_defaults,
 )
-from biot_provider.plugin.kept import KeptPlugins
+from biot_provider.plugin.kept_plugins import KeptPlugins
 from biot_provider.plugin.model import PluginInputs, PluginState
 from biot_provider.plugin.reads import PluginReads
 from biot_provider.plugin.stamp import is_foreign, is_same_plugin
@@ -40,7 +40,7 @@ from biot_provider.plugin.state import (
 from biot_provider.recipe.versions import changed_versions
 
 if TYPE_CHECKING:
-    from biot_provider.plugin.hooks.new import NewHooks
+    from biot_provider.plugin.subscription_notices.notices import NewSubscriptions
     from biot_provider.plugin.writes import PluginWrites
 
 _MOST_VERSIONS = 10
@@ -58,6 +58,8 @@ class PluginKind:
     def __init__(self) -> None:
         self._declared: Declarations[tuple[tuple[str, str], str]] = Declarations()
         """The stack and the name of each plugin that this run declares."""
+        self._given_up: dict[tuple[tuple[str, str], str], str] = {}
+        """The owner whose plugin gets another name in this run, by the stack and the former name."""
         self._kept = KeptPlugins(RunNotes.of_this_run("plugin"))
         self._reads = PluginReads()
 
@@ -68,7 +70,8 @@ class PluginKind:
     def check(self, given: Given, old: Given, context: Context) -> Given:
         """Fill in defaults and the digests of the code. Raises InvalidInputsError.
 
-        Only local files affect the result. For new subscriptions the platform is read too, to warn: see ``LiveHooks``.
+        Only local files affect the result. The platform is read to refuse another name that is taken, and to warn of
+        new subscriptions (``LiveHooks``).
         """
         given = {key: value for key, value in given.items() if value is not None}
         problems = schedule_problems(given, old) + argument_problems(given, old)
@@ -83,13 +86,15 @@ class PluginKind:
             digests, found = code_digests(values, old, lambda notice: context.show(notice.about(name)))
             values |= digests
             problems += found
+        if not problems:
+            problems = self._taken_name(given, old, context)
         if problems:
             raise InvalidInputsError(problems)
         if warning := runtime_warning(given.get("runtime"), datetime.now(UTC).date()):
             context.warn(f"plugin {values.get('name')!r}: {warning}", "BIOT-5109")
         if runs := next_runs_of(given, old):
-            context.report(f"plugin {values.get('name')!r}: {runs}")
-        self._report_hooks(given, old, context)
+            context.show(runs.about(f"plugin {values.get('name')!r}"))
+        self._report_subscriptions(given, old, context)
         return values
 
     def diff(self, old: PluginState, new: PluginState, unknown: frozenset[str]) -> Diff:
@@ -113,7 +118,7 @@ class PluginKind:
             replaces=replaces,
             delete_before_replace=bool(replaces) and not must_create_before_delete(old, new),
             is_due=passes_on,
-            notices=[*_diff_notices(old, new, changed, replaces)],
+            notices=[*_diff_notices(old, new, changed, replaces, passes_on=passes_on)],
         )
 
     def create(self, new: PluginState, context: Context) -> Found[PluginState]:
@@ -164,23 +169,40 @@ class PluginKind:
             self._kept.add(state)
 
     @cached_property
-    def _hooks(self) -> NewHooks:
-        from biot_provider.plugin.hooks.new import NewHooks  # not imported when a process starts
+    def _new_subscriptions(self) -> NewSubscriptions:
+        # Not imported when a process starts.
+        from biot_provider.plugin.subscription_notices.notices import NewSubscriptions
 
-        return NewHooks()
+        return NewSubscriptions()
 
-    def _report_hooks(self, given: Given, old: Given, context: Context) -> None:
+    def _report_subscriptions(self, given: Given, old: Given, context: Context) -> None:
         """Report missing APIs and other subscribers for new subscriptions. Nothing here stops a preview."""
         if context.connection.problems() or not (given.get("subscriptions") or old.get("subscriptions")):
             return
         try:
-            from biot_provider.plugin.hooks.live import LiveHooks
+            from biot_provider.plugin.subscription_notices.live import LiveHooks
 
-            for notice in self._hooks.notices(given, old, LiveHooks.of(context.connection, context.owner)):
+            for notice in self._new_subscriptions.notices(given, old, LiveHooks.of(context.connection, context.owner)):
                 context.show(notice)
         except Exception:
             if is_debugging(os.environ):
                 raise
+
+    def _taken_name(self, given: Given, old: Given, context: Context) -> list[Problem]:
+        """Return the problem with another name that others have: the plugin would be deleted first."""
+        name = given.get("name")
+        is_renamed = isinstance(name, str) and isinstance(old.get("name"), str) and name != old["name"]
+        if not is_renamed or given.get("adopt") not in (None, False) or context.connection.problems():
+            return []
+        stack = stack_of(context.owner)
+        other = self._reads.holder_of(str(name), self._given_up.get((stack, str(name))), context)
+        if other is None:
+            self._given_up[stack, old["name"]] = context.owner or ""
+            return []
+        text = (
+            f"a plugin of that name exists already and {other}: choose another name, or set adopt=True to take it over"
+        )
+        return [Problem("name", text, "BIOT-5010")]
 
     def _declared_twice(self, name: object, owner: str | None) -> list[Problem]:
         if not isinstance(name, str) or owner is None:
@@ -189,7 +211,7 @@ class PluginKind:
         if other is None:
             return []
         shown = resource_name(other)
-        if shown == resource_name(owner):  # below another parent, whose types distinguish the two
+        if shown == resource_name(owner):  # below another parent: the types of parents distinguish the two
             shown = path_in_stack(other)
         return [Problem("name", f"{name!r} is the plugin of resource {shown!r} too: leave one out", "BIOT-2142")]
 
@@ -207,18 +229,18 @@ def _is_build_unknown(values: Given) -> bool:
 
 
 def _image_alone(new: PluginState) -> PluginState:
-    """Return the plugin; with an image, whose changes may be ignored, without the defaults that belong to code."""
+    """Return the plugin; one of an image without the defaults that belong to code, since changes may be ignored."""
     return new if new.image_tag is None else new.model_copy(update={"runtime": None, "handler": None})
 
 
 def _may_replace(state: PluginState, unknown: frozenset[str]) -> list[str]:
-    """Return the unknown fields whose change would need a new plugin."""
+    """Return the unknown fields that may need a new plugin."""
     fields = ["name"] if "name" in unknown else []
     return fields + (["image_tag"] if "image_tag" in unknown and state.deployment_package_type != "IMAGE" else [])
 
 
 def _passes_to_another_stack(old: PluginState, new: PluginState) -> bool:
-    """Return whether the resource was in another stack or project, whose stamp the plugin still carries.
+    """Return whether the resource was in another stack or project, and the plugin still carries that one's stamp.
 
     This happens after `pulumi stack rename` or `pulumi state move`, and with a project's alias. Another stack that gets
     the former name would take the plugin for its own, and could delete it.
@@ -246,14 +268,16 @@ def _check_version(old: PluginState, new: PluginState, changed: set[str]) -> Non
         )
 
 
-def _diff_notices(old: PluginState, new: PluginState, changed: set[str], replaces: list[str]) -> Iterator[Notice]:
+def _diff_notices(
+    old: PluginState, new: PluginState, changed: set[str], replaces: list[str], *, passes_on: bool
+) -> Iterator[Notice]:
     if replaces:
         yield Notice(
             f"plugin {old.name!r} is made anew ({', '.join(replaces)} cannot change in place):"
             " its endpoint_url and its service user on the platform change",
             "BIOT-5108",
         )
-    if _passes_to_another_stack(old, new):
+    if passes_on:
         former, now = ("/".join(stack_of(owner)) for owner in (old.owner, new.owner))
         yield Notice(f"plugin {new.name!r}: its stamp passes from stack {former} to {now}")
     if versions := changed_versions(old.code_files or {}, new.code_files or {}):

@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from biot_provider.errors import NotFoundError, Notice
+from biot_provider.api.models.plugins import NAME_PREFIX
+from biot_provider.errors import ApiError, BiotError, CancelledError, NotFoundError, Notice, TransportError
 from biot_provider.hooks import ADAPT_ENTITY
 from biot_provider.lifecycle.kind import Context, Found
 from biot_provider.lifecycle.shared_reads import Page, SharedReads
 from biot_provider.plugin.model import AS_DEPLOYED, PluginState
-from biot_provider.plugin.stamp import SEED, Stamp, is_digest, is_remade
+from biot_provider.plugin.stamp import SEED, Stamp, holder, is_digest, is_remade
 from biot_provider.plugin.state import VARIABLES, has_code, observed, observed_code, own_variables
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from biot_provider.api.client import Client
     from biot_provider.api.models.plugins import InterceptionAnswer, PluginAnswer, SubscriptionsAnswer
+
+_LOOK_SECONDS = 10.0
+"""Maximum seconds of a read that only confirms: that a plugin is gone after a 404, that a new name is free."""
 
 
 class PluginReads:
@@ -44,7 +48,14 @@ class PluginReads:
         except NotFoundError:
             if has_no_state and not is_import:
                 raise  # the platform's error says more than "not found"
-            return None
+            row = None if is_import else listed(context, known.name)
+            if row is None or is_remade(row, known):
+                return None
+            context.warn(
+                f"plugin {id_!r} is not found, but the platform's list has it: it stays in this stack as it was",
+                "BIOT-5114",
+            )
+            return Found(id_, known)
         if is_import:
             return Found(id_, imported(answer, known))
         if has_no_state:
@@ -63,6 +74,44 @@ class PluginReads:
         return self._shared.setdefault(
             client, SharedReads(client.get_plugin, search, lambda row: row.bare_name, _meaning)
         )
+
+    def holder_of(self, name: str, leaving: str | None, context: Context) -> str | None:
+        """Return whose the plugin of a name is; None if it is this resource's, there is none, or it cannot be read.
+
+        ``leaving`` is the owner that gives this name up in this run, if there is one: its plugin counts as gone.
+        """
+        if leaving and not context.settings.stamp:
+            return None  # nothing on the platform names an owner
+        try:
+            answer = context.client.get_plugin(name, timeout=min(context.deadline.for_read(), _LOOK_SECONDS))
+        except CancelledError:
+            raise
+        except BiotError:
+            return None  # a preview works without the platform, and the create says what is wrong
+        stamp = Stamp.found(answer)
+        owners = (context.owner, leaving) if leaving else (context.owner,)
+        return None if stamp is not None and stamp.is_of(*owners) else holder(stamp)
+
+
+def listed(context: Context, name: str) -> PluginAnswer | None:
+    """Return the plugin as the platform's list has it: a 404 may be an old response that a gateway has kept.
+
+    None if the list does not have it; also if it cannot be read in time, with a warning that the 404 alone counts.
+    """
+    seconds = min(context.deadline.for_read(), _LOOK_SECONDS)
+    names = [name, f"{NAME_PREFIX}{name}"]  # the platform may show either form
+    try:
+        rows = context.client.search_plugins(filters={"name": {"in": names}}, timeout=seconds)
+        return next((row for row in rows if row.bare_name == name), None)
+    except CancelledError:
+        raise
+    except (ApiError, TransportError) as error:
+        context.warn(
+            f"plugin {name!r} is not found, and counts as gone, but the platform's list cannot be read:"
+            f" {error.summary}",
+            "BIOT-5115",
+        )
+        return None
 
 
 def _meaning(answer: PluginAnswer) -> object:

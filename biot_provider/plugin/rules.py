@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 
 from biot_provider.api.models.plugins import NAME_PREFIX
 from biot_provider.hooks.api_ids import API_ID
-from biot_provider.lifecycle.problems import SKIPPED, IsUnknown, Problem, in_path, shown
+from biot_provider.lifecycle.problems import SKIPPED, IsUnknown, Problem, by_path, in_path, shown
 from biot_provider.lifecycle.validation import Arguments
 from biot_provider.plugin.aws_lambda import RESERVED_VARIABLES
 from biot_provider.plugin.model import PluginInputs
@@ -40,7 +40,7 @@ def plugin_problems(
 ) -> list[Problem]:
     """Return every problem of a plugin's arguments, in the order of their paths."""
     values, problems = _ARGUMENTS.examined(values, is_unknown)
-    return sorted(
+    return by_path(
         [
             *problems,
             *_name_problems(values.get("name")),
@@ -49,8 +49,7 @@ def plugin_problems(
             *_variable_problems(values.get(_VARIABLES)),
             *_subscription_problems(values.get("subscriptions"), naming),
             *_schedule_problems(values.get("cron_schedule")),
-        ],
-        key=lambda problem: problem.path,
+        ]
     )
 
 

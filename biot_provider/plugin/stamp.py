@@ -64,6 +64,11 @@ class Stamp:
         return self.is_of(*owners) or any(self.former_owner in _hashes(owner) for owner in owners)
 
 
+def holder(stamp: Stamp | None) -> str:
+    """Return whose a plugin is that has this stamp and is not this resource's, as a message continues it."""
+    return "carries no stamp" if stamp is None else f"belongs to another stack or resource (owner {stamp.owner})"
+
+
 def owner_hash(owner: str | None) -> str:
     """Return the short hash of a resource for its stamp."""
     return hashlib.sha256((owner or "").encode()).hexdigest()[:12]

@@ -26,7 +26,7 @@ from biot_provider.plugin.stamp import SEED, STAMP_VARIABLE, Stamp, code_identit
 _SYSTEM_PREFIX = "BIOT_"
 
 CODE = "code_digest"
-"""The field whose change stands for new code, of a package or an image."""
+"""The field that changes with new code, of a package or an image."""
 
 VARIABLES = "environment_variables"
 """The field that contains the stamp; its values are secrets."""
@@ -171,7 +171,7 @@ def observed_code(state: PluginState, answer: PluginAnswer, stamp: Stamp | None,
     is_next = answer.deployed_version == known.deployed_version + 1
     lost = stamp.digest if stamp is not None and is_digest(stamp.digest) else None
     if not has_code(known):
-        # A state without code ignores code that others deploy, but code of its own must not be hidden.
+        # A state without code ignores code that others deploy, but its own code must not be hidden.
         return state if lost is None else state.model_copy(update={"code_digest": lost})
     if stamp is None or stamp.digest == code_identity(known):
         moved = isinstance(answer.version, int) and answer.version != known.version

@@ -15,7 +15,7 @@ from biot_provider.api.models.wide import number
 from biot_provider.errors import ApiError, BiotError, LifecycleError
 from biot_provider.lifecycle.settle import rollback_failed, settle, unclear
 from biot_provider.plugin.body import is_over_limit, update_body
-from biot_provider.plugin.model import PluginState
+from biot_provider.plugin.model import MAX_VERSION, PluginState
 from biot_provider.plugin.package import deployed_package
 from biot_provider.plugin.stamp import UNKNOWN_CODE, Stamp, code_identity, is_another, is_foreign, owner_hash
 from biot_provider.plugin.state import (
@@ -123,6 +123,8 @@ class PluginUpdate:
         fields = cells | ({(CODE,)} if sends_code else set()) | ({(VARIABLES,)} if restamps else set())
         last = max(found.deployed_version, above)
         self._sent_version = max(wanted.deployed_version, last + 1) if sends_code else None
+        if sends_code:
+            _refuse_after_last_version(wanted.name, last)
         body = self._body(fields, found)
         if self._stamp is not None and is_over_limit(body, found):
             # The former owner goes beyond the room that is kept for a stamp.
@@ -181,7 +183,7 @@ class PluginUpdate:
         return self._recorded(found) if stamped and not any(self._left(found)) else None
 
     def _is_deployed(self, found: PluginAnswer) -> bool:
-        """Return whether the platform already runs the wanted code, from a write of ours whose response was lost."""
+        """Return whether the platform already runs the wanted code, from a write of ours that got no response."""
         stamp, code = Stamp.found(found) if self._stamps else None, code_identity(self._wanted)
         if found.deployed_version in self._possibly_deployed_versions:
             return not self._stamps or (stamp is not None and stamp.digest == code)
@@ -213,6 +215,17 @@ def zipped(wanted: PluginState) -> Iterator[IO[bytes] | None]:
         return
     with deployed_package(wanted).zip() as file:
         yield file
+
+
+def _refuse_after_last_version(name: str, version: int) -> None:
+    if version >= MAX_VERSION:
+        raise LifecycleError(
+            f"update plugin {name!r}: nothing was changed, for the platform counts versions up to {MAX_VERSION}, and"
+            f" this plugin has version {version}",
+            "BIOT-5016",
+            advice="replace the plugin (`pulumi up --replace <urn>`), whose versions begin at 1 again; one that runs an"
+            " image needs another name",
+        )
 
 
 def _refuse_kept_schedule(answer: PluginAnswer, wanted: PluginState) -> None:

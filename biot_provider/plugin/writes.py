@@ -16,7 +16,8 @@ from biot_provider.lifecycle.kind import Found, HalfMadeError
 from biot_provider.lifecycle.settle import rollback_failed, settle, unclear
 from biot_provider.plugin.body import create_body
 from biot_provider.plugin.model import PluginState
-from biot_provider.plugin.stamp import SEED, Stamp, code_identity, is_another, owner_hash, why_kept
+from biot_provider.plugin.reads import listed
+from biot_provider.plugin.stamp import SEED, Stamp, code_identity, holder, is_another, owner_hash, why_kept
 from biot_provider.plugin.state import (
     changed_fields,
     found_before_create,
@@ -56,10 +57,14 @@ class PluginWrites:
                 with zipped(wanted) as code:
                     body = create_body(wanted, self._stamp(wanted))
                     return self._client.create_plugin(body, code, timeout=deadline.for_write()), True
-            except ConflictError:
+            except ConflictError as error:
                 found = self._find(wanted.name)
                 if found is None:
-                    raise
+                    raise LifecycleError(
+                        f"{error.summary}, but reading it says that it does not exist",
+                        "BIOT-5017",
+                        advice="run `pulumi up` again in a minute",
+                    ) from None
                 return found, False
 
         def judge(found: PluginAnswer | None, error: BiotError) -> tuple[PluginAnswer, bool] | None:
@@ -106,7 +111,8 @@ class PluginWrites:
         deadline = self._deadline
 
         def look() -> PluginAnswer | None:
-            found = self._find(state.name)
+            # A DELETE whose 404 counts follows unless two reads say that there is no such plugin.
+            found = self._find(state.name) or listed(self._context, state.name)
             kept = None if found is None else why_kept(found, state)
             if kept is not None:
                 self._warn(f"plugin {state.name!r} is left alone: {kept}", "BIOT-5102")
@@ -215,15 +221,10 @@ class PluginWrites:
 
 
 def _name_is_taken(wanted: PluginState, found: PluginAnswer, stamp: Stamp | None) -> LifecycleError:
-    if stamp is None:
-        owner = "carries no stamp"
-        aliases = ""
-    else:
-        owner = f"belongs to another stack or resource (owner {stamp.owner})"
-        aliases = "; or, where it is this resource under its former name or parent, declare that in its aliases"
+    aliases = "; or, where it is this resource under its former name or parent, declare that in its aliases"
     return LifecycleError(
-        f"create plugin {wanted.name!r}: a plugin of that name exists already and {owner}; it was created at"
+        f"create plugin {wanted.name!r}: a plugin of that name exists already and {holder(stamp)}; it was created at"
         f" {found.creation_time}",
         "BIOT-5010",
-        advice=f"choose another name, or set adopt=True to take it over{aliases}",
+        advice=f"choose another name, or set adopt=True to take it over{aliases if stamp else ''}",
     )

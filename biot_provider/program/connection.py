@@ -73,6 +73,34 @@ class Provider(pulumi.ProviderResource):
         super().__init__(_PACKAGE, resource_name, properties, opts)
 
 
+def with_named_provider(opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+    """Return the options, with the provider that a component has as ``providers={"biot": ...}``.
+
+    Pulumi's SDK looks for the package of dynamic resources alone, so the plugins would go to the platform of the
+    stack's configuration instead. Raises pulumi.RunError where the component has another one for that package.
+    """
+    parent = opts.parent
+    inherited = _inherited(parent)
+    named = inherited.get(NAMESPACE)
+    if (
+        parent is None
+        or not isinstance(named, Provider)
+        or opts.provider is not None
+        or _PACKAGE in _providers(opts.providers)
+    ):
+        return opts
+    if inherited.get(_PACKAGE, named) is not named:
+        raise pulumi.RunError(
+            coded(
+                f"component {parent.pulumi_resource_name!r}: two providers are given to what is below it,"
+                " one of them as 'biot'."
+                " What to do: give `provider` alone, or the resource its own",
+                "BIOT-2147",
+            )
+        )
+    return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(provider=named))
+
+
 _PROVIDERS: WeakKeyDictionary[Any, Provider] = WeakKeyDictionary()
 """The provider of each running program, by its monitor: a process may run several programs."""
 
@@ -110,8 +138,8 @@ def _providers(given: Any) -> Collection[str]:
     return [provider.package for provider in given or ()]
 
 
-def _inherited(parent: pulumi.Resource | None) -> Collection[str]:
-    return () if parent is None else parent._providers.keys()
+def _inherited(parent: pulumi.Resource | None) -> Mapping[str, pulumi.ProviderResource]:
+    return {} if parent is None else parent._providers
 
 
 def _text(value: object) -> str:

@@ -21,7 +21,7 @@ from pulumi.runtime.settings import get_monitor
 from biot_provider.errors import coded
 from biot_provider.program.arguments import owner, path
 from biot_provider.program.call_site import program_frames
-from biot_provider.program.connection import with_encrypted_credentials
+from biot_provider.program.connection import with_encrypted_credentials, with_named_provider
 from biot_provider.program.outputs import Attributes, Settled, known_secret
 from biot_provider.program.sendable import sendable
 from biot_provider.provider.secret_arguments import KEY as SECRETS
@@ -60,7 +60,7 @@ class DeclaredResource(Resource):
     """
 
     _secret_maps: ClassVar[Collection[str]] = ()
-    """Maps whose values are marked secret one by one: a preview shows which one changes, but never its value."""
+    """Maps with each value marked as a secret: a preview shows which one changes, but never its value."""
 
     _outputs: ClassVar[Collection[str]] = ()
     """Outputs that are not arguments."""
@@ -77,7 +77,7 @@ class DeclaredResource(Resource):
             aliases=[_native(type(self).__name__, resource_name, opts)],
         )
         opts = pulumi.ResourceOptions.merge(self._options(arguments), opts)
-        opts = with_encrypted_credentials(pulumi.ResourceOptions.merge(opts, of_every))
+        opts = with_encrypted_credentials(with_named_provider(pulumi.ResourceOptions.merge(opts, of_every)))
         if opts.import_ is not None:
             raise pulumi.RunError(
                 coded(

@@ -119,7 +119,7 @@ class Attributes(dict[str, Any]):
     def answered(self, take_apart: Callable[[], None]) -> None:
         """Accept the engine's response; ``take_apart`` calls the resolvers with it."""
         self._take_apart = take_apart
-        self._let_go_on()
+        self._end_wait()
 
     def take_over(self, names: Collection[str]) -> None:
         """If the SDK has created the outputs itself, replace them by those that ``shown`` returns."""
@@ -138,9 +138,9 @@ class Attributes(dict[str, Any]):
     ) -> None:
         self._settled[name] = Settled(value, is_known, is_secret, {*(dependencies or ()), self._resource})
         self._failure = failure
-        self._let_go_on()  # waiters continue when the SDK has resolved all outputs
+        self._end_wait()  # waiters continue when the SDK has resolved all outputs
 
-    def _let_go_on(self) -> None:
+    def _end_wait(self) -> None:
         if self._is_answered is not None and not self._is_answered.done():
             self._is_answered.set_result(None)
 

@@ -41,6 +41,8 @@ from biot_provider.lifecycle.operations import Operations
 from biot_provider.lifecycle.paths import with_ignored
 from biot_provider.lifecycle.problems import MAX_DEPTH
 from biot_provider.provider.host import (
+    RUNNING,
+    end_with_the_engine,
     ignored_changes,
     let_more_run_at_once,
     refuse_unseen_ignore,
@@ -74,6 +76,8 @@ def operation(method: Callable[..., ResultT]) -> Callable[..., ResultT]:
     @functools.wraps(method)
     def run(*arguments: Any) -> ResultT:
         secrets = SecretArguments(*(given for given in arguments if isinstance(given, dict)))
+        token = object()
+        RUNNING.add(token)
         try:
             with secrets.redacting():
                 result: ResultT = secrets.kept_in(method(*map(without_names, arguments)))
@@ -87,6 +91,8 @@ def operation(method: Callable[..., ResultT]) -> Callable[..., ResultT]:
             text = coded(f"a defect of biot-provider, please report it: {type(error).__name__}\n{frames}", DEFECT)
             # The text of such an error may contain secrets: it is shown only when debugging.
             text += secrets.redact_all(str(error)) if debugging else "(set BIOT_LOG=debug to see the error's own text)"
+        finally:
+            RUNNING.discard(token)
         sys.tracebacklimit = 0
         with secrets.redacting():
             raise _Shown(redact_secrets(text))
@@ -119,6 +125,7 @@ class DynamicProvider(ResourceProvider):
         gc.freeze()  # imported objects stay, so the garbage collector need not scan them again and again
         send_changed_paths()
         let_more_run_at_once(_MAX_THREADS)
+        end_with_the_engine()
         self.connect(Connection.configured(req.config.get))
 
     @classmethod
@@ -198,7 +205,7 @@ class DynamicProvider(ResourceProvider):
     def _without_ignored(
         self, old: Mapping[str, Any], given: dict[str, Any], ignored: Collection[str]
     ) -> dict[str, Any]:
-        """Return the inputs, with the state's values for those whose changes are ignored."""
+        """Return the inputs, with the state's values where changes are ignored."""
         if not ignored:
             return given
         return with_ignored(given, without_secrets(self._operations.declared(old)), ignored)
@@ -216,6 +223,8 @@ def _is_moved(olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
 
 def show(notice: Notice) -> None:
     """Show one line to the user."""
+    if redact_secrets(notice.explains) != notice.explains:
+        return
     sys.stderr.write(redact_secrets(str(notice)) + "\n")
     sys.stderr.flush()
 

@@ -1,4 +1,4 @@
-"""Additions to Pulumi's host of dynamic providers: changed and ignored properties, and more threads.
+"""Additions to Pulumi's host of dynamic providers: changed and ignored properties, more threads, an end.
 
 The host is the current process, ``python -m pulumi.dynamic``. If its internals differ from the expected ones, it stays
 unchanged: ``replace_on_changes`` then matches nothing, and four operations run at once.
@@ -6,8 +6,12 @@ unchanged: ``replace_on_changes`` then matches nothing, and four operations run 
 
 from __future__ import annotations
 
+import functools
+import os
+import socket
 import sys
 import threading
+import time
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -15,6 +19,12 @@ from typing import Any
 
 from biot_provider.errors import InputError
 from biot_provider.lifecycle.paths import changed_paths
+
+_SECONDS_BETWEEN_LOOKS = 2.0
+"""Between two looks whether the engine is there; it is gone when two in a row are refused."""
+
+RUNNING: set[object] = set()
+"""The operations that run now."""
 
 _DIFF = threading.local()
 """Per thread, since the host responds to a diff in the thread that called it."""
@@ -42,6 +52,41 @@ def send_changed_paths() -> None:
     if not hasattr(host, "DynamicResourceProviderServicer") or original is None or isinstance(original, _DiffResponse):
         return
     vars(host)["proto"] = SimpleNamespace(**(vars(proto) | {"DiffResponse": _DiffResponse(original)}))
+
+
+@functools.cache
+def end_with_the_engine() -> None:
+    """From now on, end this process when the engine was killed, once no operation runs: nobody records a result.
+
+    Pulumi's host would stay for ever. It gets the engine's address as its argument; where no engine is at that address
+    now, that it is not there later means nothing.
+    """
+    host, _, port = "".join(sys.argv[1:2]).rpartition(":")
+    is_host = hasattr(sys.modules["__main__"], "DynamicResourceProviderServicer")
+    if is_host and port.isdecimal() and _is_there(host, int(port)):
+        threading.Thread(target=_wait_for_the_end, args=(host, int(port)), daemon=True).start()
+
+
+def _wait_for_the_end(host: str, port: int) -> None:
+    refused = 0
+    while refused < 2 or RUNNING:
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+        is_there = _is_there(host, port)
+        if is_there is not None:
+            refused = 0 if is_there else refused + 1
+    os._exit(1)
+
+
+def _is_there(host: str, port: int) -> bool | None:
+    """Return whether something listens at the address; None if that is not known."""
+    try:
+        # Closed at once: an engine that ends waits for connections.
+        socket.create_connection((host, port), timeout=_SECONDS_BETWEEN_LOOKS).close()
+    except ConnectionRefusedError:
+        return False
+    except (OSError, OverflowError):  # slow, this process has no descriptor left, or there is no such port
+        return None
+    return True
 
 
 def let_more_run_at_once(threads: int) -> None:

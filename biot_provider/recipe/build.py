@@ -14,10 +14,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from biot_provider.errors import Notice, PackagingError
+from biot_provider.package.cache_folder import FOLDER_VARIABLE
 from biot_provider.package.known_files import forget_all
 from biot_provider.package.package import Package, read_package, reread_package, write_zip
 from biot_provider.package.source import opened
-from biot_provider.recipe.cache import Cache, user_cache
+from biot_provider.package.temporary import reporting_no_room
+from biot_provider.recipe.cache import BUILT, Cache, user_cache
 from biot_provider.recipe.dependencies import INSTALLED, install_for_command, lambda_dependencies
 from biot_provider.recipe.node_modules import MODULES, node_paths
 from biot_provider.recipe.run import FailedRunError, Runner
@@ -25,7 +27,6 @@ from biot_provider.recipe.sources import MAX_SOURCE_BYTES, Sources, read_sources
 
 Show = Callable[[Notice], None]
 
-_BUILT = "built"
 _SOURCE = "source"
 _OWN_ENTRIES = frozenset({"tmp", "lock", "tools", _SOURCE, INSTALLED})
 """The entries that this module creates in a build's folder."""
@@ -42,14 +43,19 @@ def build_package(sources: Sources, show: Show = lambda _notice: None) -> Packag
     cache = user_cache()
     place = str(sources.recipe.folder)
     with _LOCKS.setdefault(sources.digest, threading.Lock()):
-        if (path := cache.find(_BUILT, sources.digest)) is not None:
+        if (path := cache.find(BUILT, sources.digest)) is not None:
             try:
                 return _read(path, place)
             except PackagingError:
-                cache.remove(_BUILT, sources.digest)  # damaged, or deleted meanwhile
+                cache.remove(BUILT, sources.digest)  # damaged, or deleted meanwhile
         started = time.monotonic()
         path = _build(sources, cache, show)
         show(Notice(f"built in {time.monotonic() - started:.1f} s"))
+        if cache.find(BUILT, sources.digest) is None:
+            text = (
+                f"the cache {cache.folder} cannot keep this build safe from other accounts: each preview builds again"
+            )
+            show(Notice(f"{text}; name another folder in {FOLDER_VARIABLE}", "BIOT-3147"))
         return _read(path, place)
 
 
@@ -59,7 +65,7 @@ def _read(path: Path, place: str) -> Package:
 
 def _build(sources: Sources, cache: Cache, show: Show) -> Path:
     recipe = sources.recipe
-    with tempfile.TemporaryDirectory(prefix="biot-build-", ignore_cleanup_errors=True) as name:
+    with reporting_no_room(), tempfile.TemporaryDirectory(prefix="biot-build-", ignore_cleanup_errors=True) as name:
         folder = Path(name).resolve()
         runner = Runner.new(folder, str(recipe.folder))
         parts = [sources.files if recipe.command is None else _run_command(sources, recipe.command, cache, runner)]
@@ -67,7 +73,7 @@ def _build(sources: Sources, cache: Cache, show: Show) -> Path:
             dependencies = lambda_dependencies(sources.lock, recipe.runtime, cache, runner, show)
             parts += [dependencies] if dependencies.files else []
         _refuse_common_files(recipe.folder, parts)
-        return cache.add(_BUILT, sources.digest, lambda file: write_zip(parts, file, compression=zipfile.ZIP_STORED))
+        return cache.add(BUILT, sources.digest, lambda file: write_zip(parts, file, compression=zipfile.ZIP_STORED))
 
 
 def _run_command(sources: Sources, command: str, cache: Cache, runner: Runner) -> Package:

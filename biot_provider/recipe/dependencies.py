@@ -13,9 +13,8 @@ from typing import IO
 
 from biot_provider.errors import Notice, PackagingError
 from biot_provider.package.package import Package, read_package, write_zip
-from biot_provider.recipe.cache import Cache
-from biot_provider.recipe.local_packages import local_packages, refuse_local
-from biot_provider.recipe.lock_files import LockFile
+from biot_provider.recipe.cache import DEPENDENCIES, DEVELOPMENT, Cache
+from biot_provider.recipe.lock_files import LockFile, local_packages
 from biot_provider.recipe.node_modules import MODULES, install_modules
 from biot_provider.recipe.python_wheels import install_wheels
 from biot_provider.recipe.run import Runner
@@ -25,7 +24,6 @@ from biot_provider.recipe.sources import MAX_SOURCE_BYTES, dependencies_digest, 
 INSTALLED = "installed"
 """The folder of a build into which dependencies are installed."""
 
-_FOR_LAMBDA, _FOR_COMMANDS = "dependencies", "development"
 _EMPTY_ZIP_BYTES = 22
 _LOCKS: dict[str, threading.Lock] = {}
 
@@ -36,12 +34,12 @@ def lambda_dependencies(
     """Return the dependencies for AWS Lambda as a package. Raises PackagingError."""
     digest = dependencies_digest(lock, runtime)
     with _LOCKS.setdefault(digest, threading.Lock()):
-        known = cache.find(_FOR_LAMBDA, digest)
+        known = cache.find(DEPENDENCIES, digest)
         if known is not None:
             try:
                 return _read(known)
             except PackagingError:
-                cache.remove(_FOR_LAMBDA, digest)  # damaged, or deleted meanwhile
+                cache.remove(DEPENDENCIES, digest)  # damaged, or deleted meanwhile
         target = runner.folder / INSTALLED
         target.mkdir()
         if runtime.startswith("python"):
@@ -55,12 +53,12 @@ def lambda_dependencies(
                     )
                 )
         else:
-            refuse_local(lock)
+            _refuse_local(lock)
             install_modules(lock, target, runner, for_lambda=True)
             for file in lock.files:
                 (target / file).unlink(missing_ok=True)
         refuse_too_much(target, f"{lock.place}: {lock.name}")
-        return _read(cache.add(_FOR_LAMBDA, digest, lambda file: _pack(target, file)))
+        return _read(cache.add(DEPENDENCIES, digest, lambda file: _pack(target, file)))
 
 
 def install_for_command(lock: LockFile, stage: Path, cache: Cache, runner: Runner) -> None:
@@ -70,7 +68,7 @@ def install_for_command(lock: LockFile, stage: Path, cache: Cache, runner: Runne
         install_modules(lock, stage, runner, for_lambda=False)
         return
     digest = recipe_digest([dependencies_digest(lock, "nodejs"), sys.platform, platform.machine()])
-    known = cache.find(_FOR_COMMANDS, digest)
+    known = cache.find(DEVELOPMENT, digest)
     if known is not None:
         try:
             with tarfile.open(known) as archive:
@@ -80,7 +78,7 @@ def install_for_command(lock: LockFile, stage: Path, cache: Cache, runner: Runne
                 archive.extractall(stage)  # noqa: S202
             return
         except (tarfile.TarError, OSError, EOFError):
-            cache.remove(_FOR_COMMANDS, digest)
+            cache.remove(DEVELOPMENT, digest)
     install_modules(lock, stage, runner, for_lambda=False)
 
     def pack(file: IO[bytes]) -> None:
@@ -88,7 +86,17 @@ def install_for_command(lock: LockFile, stage: Path, cache: Cache, runner: Runne
             if (stage / MODULES).is_dir():
                 archive.add(stage / MODULES, MODULES)
 
-    cache.add(_FOR_COMMANDS, digest, pack)
+    cache.add(DEVELOPMENT, digest, pack)
+
+
+def _refuse_local(lock: LockFile) -> None:
+    """Raise PackagingError where AWS Lambda needs one: it is not installed there."""
+    if names := local_packages(lock, with_dev=False):
+        raise PackagingError(
+            f"{lock.place}: {lock.name}: {', '.join(names[:3])} is no package of a registry, and nothing else is"
+            " installed: publish it there, or have a command bundle it into its output",
+            "BIOT-3141",
+        )
 
 
 def _read(path: Path) -> Package:

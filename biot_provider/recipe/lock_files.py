@@ -14,6 +14,7 @@ from typing import Any
 from biot_provider.api.redaction import redact
 from biot_provider.errors import PackagingError
 from biot_provider.package.source_file import reading
+from biot_provider.recipe.manifests import unlocked
 from biot_provider.recipe.recipe import AUTO, NONE, Recipe
 from biot_provider.recipe.requirements import normalized, read_requirements
 
@@ -29,6 +30,7 @@ _KINDS = {
 }
 """The tool of each file name; the first existing file counts."""
 _LANGUAGES = {UV: "python", PIP: "python", NPM: "nodejs", PNPM: "nodejs"}
+_OF_LAMBDA = ("dependencies", "optionalDependencies")
 _WITH = {
     UV: ("pyproject.toml", "uv.toml"),
     PIP: (),
@@ -36,15 +38,6 @@ _WITH = {
     PNPM: ("package.json", ".npmrc", "pnpm-workspace.yaml", ".pnpmfile.cjs"),
 }
 """The files that each tool reads beside its lock file."""
-_OTHERS = {
-    "yarn.lock": "Yarn's lock file is not read: use npm's or pnpm's, or give a command",
-    "bun.lock": "Bun's lock file is not read: use npm's or pnpm's, or give a command",
-    "bun.lockb": "Bun's lock file is not read: use npm's or pnpm's, or give a command",
-    "poetry.lock": "Poetry's lock file is not read: `poetry export -o requirements.txt` writes one",
-    "Pipfile.lock": "Pipenv's lock file is not read: `pipenv requirements --hash > requirements.txt` writes one",
-    "pdm.lock": "PDM's lock file is not read: `pdm export -o requirements.txt` writes one",
-}
-_WRITES = {"python": "`uv lock`, or a requirements.txt with hashes", "nodejs": "`npm install --package-lock-only`"}
 
 
 @dataclass(frozen=True)
@@ -100,9 +93,9 @@ def find_lock_file(recipe: Recipe) -> LockFile | None:
             )
     if found:
         return _read(folder, found[0], _KINDS[found[0]])
-    if problem := _unlocked(folder, recipe.language):
-        raise PackagingError(f"{folder}: {problem}", "BIOT-3108")
-    if recipe.command is None and recipe.language not in _WRITES:
+    if problem := unlocked(recipe):
+        raise problem
+    if recipe.command is None and recipe.language not in _LANGUAGES.values():
         raise PackagingError(
             f"{folder}: there is nothing to build: dependencies are installed for Python and Node.js",
             "BIOT-3101",
@@ -111,10 +104,10 @@ def find_lock_file(recipe: Recipe) -> LockFile | None:
     return None
 
 
-def denied(place: str, status: str) -> PackagingError:
-    """Return the error about an index or registry that gives nothing to this machine."""
+def denied(place: str, server: str, status: str) -> PackagingError:
+    """Return the error about an index (of Python) or a registry (of Node.js) that gives nothing to this machine."""
     return PackagingError(
-        f"{place}: the index answers {status}: it wants credentials, or refuses those that it gets",
+        f"{place}: the {server} answers {status}: it wants credentials, or refuses those that it gets",
         "BIOT-3145",
         advice="give it the credentials as its tool reads them (.npmrc, .netrc, UV_INDEX_..., pip.conf)",
     )
@@ -135,36 +128,14 @@ def _named(recipe: Recipe, name: str) -> LockFile:
 
 
 def _read(folder: Path, name: str, kind: str) -> LockFile:
+    if kind in (NPM, PNPM) and not (folder / "package.json").is_file():
+        raise PackagingError(f"{folder}: {name} has no package.json beside it", "BIOT-3103")
     files = {}
     for file in (name, *_WITH[kind]):
         if file == name or (folder / file).is_file():
             with reading(folder, file):
                 files[file] = (folder / file).read_bytes()
     return LockFile(name, kind, str(folder), files)
-
-
-def _unlocked(folder: Path, language: str) -> str | None:
-    """Return the error for dependencies that are declared but not locked; None if there are none."""
-    for name, problem in _OTHERS.items():
-        if (folder / name).is_file():
-            return problem
-    names: list[str] = []
-    manifest = {"python": "pyproject.toml", "nodejs": "package.json"}.get(language, "")
-    if language == "python":
-        names = list((_toml(folder / manifest).get("project") or {}).get("dependencies") or [])
-    elif language == "nodejs":
-        content = _json(folder / manifest)
-        names = [name for kind in ("dependencies", "devDependencies") for name in content.get(kind) or {}]
-    if not names:
-        return None
-    return f"{manifest} names dependencies ({', '.join(names[:3])}), and no lock file: {_WRITES[language]} writes one"
-
-
-def _toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -193,7 +164,7 @@ def _of_uv(lock: LockFile, _with_dev: bool) -> Iterator[tuple[str, str]]:
             yield normalized(package["name"]), str(package.get("version") or "no version")
 
 
-def npm_packages(lock: LockFile, *, with_dev: bool) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _npm_packages(lock: LockFile, *, with_dev: bool) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield each package of npm's lock file with its path; those for development on request."""
     content = json.loads(lock.text)
     packages: Mapping[str, Any] = content.get("packages") or content.get("dependencies") or {}
@@ -203,22 +174,51 @@ def npm_packages(lock: LockFile, *, with_dev: bool) -> Iterator[tuple[str, Mappi
             yield path, package
 
 
-def pnpm_content(lock: LockFile) -> Any:
+def _pnpm_content(lock: LockFile) -> Any:
     """Return the content of pnpm's lock file."""
     import yaml
 
     return yaml.load(lock.text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  (both are safe)
 
 
+def local_packages(lock: LockFile, *, with_dev: bool) -> list[str]:
+    """Return the names of packages of Node.js that are local, sorted; those for development too on request.
+
+    They are folders or files of this machine: what they hold is not in the lock file, so that two installations of the
+    same lock file may differ. A lock file that its tool cannot read has none: the tool says so.
+    """
+    try:
+        return sorted(set((_local_of_npm if lock.kind == NPM else _local_of_pnpm)(lock, with_dev)))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, PackagingError):
+        return []
+
+
+def _local_of_npm(lock: LockFile, with_dev: bool) -> Iterator[str]:
+    for path, package in _npm_packages(lock, with_dev=with_dev):
+        address = str(package.get("resolved") or package.get("version"))
+        if package.get("link") or address.startswith("file:"):
+            yield path.rpartition("node_modules/")[2]
+
+
+def _local_of_pnpm(lock: LockFile, with_dev: bool) -> Iterator[str]:
+    content = _pnpm_content(lock)
+    project = content.get("importers", {}).get(".") or content
+    for kind in (*_OF_LAMBDA, *(["devDependencies"] if with_dev else [])):
+        for name, package in (project.get(kind) or {}).items():
+            version = package["version"] if isinstance(package, Mapping) else package
+            if str(version).startswith(("link:", "file:")):
+                yield name
+
+
 def _of_npm(lock: LockFile, with_dev: bool) -> Iterator[tuple[str, str]]:
-    for path, package in npm_packages(lock, with_dev=with_dev):
+    for path, package in _npm_packages(lock, with_dev=with_dev):
         if path and _is_for_lambda(package) and "version" in package:
             # Of a repository it may be an address, with a token.
             yield path.rpartition("node_modules/")[2], redact(str(package["version"]), ())
 
 
 def _of_pnpm(lock: LockFile, _with_dev: bool) -> Iterator[tuple[str, str]]:
-    for path, package in (pnpm_content(lock).get("packages") or {}).items():
+    for path, package in (_pnpm_content(lock).get("packages") or {}).items():
         if not _is_for_lambda(package):
             continue
         path = posixpath.normpath(redact(path, ()))

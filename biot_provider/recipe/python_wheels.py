@@ -40,6 +40,8 @@ _NO_VERSION = (
     re.compile(r"Because there is no version of (?P<name>[^\s=]+)==(?P<version>[^\s,]+)"),
     re.compile(r"Because (?P<name>\S+) was not found in the package registry"),
 )
+_PIP_DENIED = r"/{}/: (40[13]) Client Error"
+"""What pip says of a refused list of a distribution's files in its log alone; it goes on with the next index."""
 _PIP_FOUND_NONE = re.compile(r"No matching distribution found for (?P<name>[^\s=]+)==(?P<version>[^\s;]+)")
 _MISMATCH = re.compile(r"Hash mismatch for `(?P<uv>[^`]+)`|THESE PACKAGES DO NOT MATCH.*?\n\s+(?P<pip>\S+)", re.DOTALL)
 _UNHASHED = re.compile(
@@ -48,7 +50,10 @@ _UNHASHED = re.compile(
     r"|must have their versions pinned with ==.*?\n\s+(?P<unpinned>\S+)",
     re.DOTALL,
 )
-_DENIED = re.compile(r"authentication credentials \((\d+) |returned a (403) Forbidden|client error \((40[13]) ")
+_DENIED = re.compile(
+    r"authentication credentials \((\d+) |returned a (403) Forbidden|client error \((40[13]) "
+    r"|HTTP error (40[13]) while getting"
+)
 _OFFLINE = re.compile(
     r"error sending request|dns error|Failed to establish a new connection|Network is unreachable|ProxyError"
     r"|Could not connect|ConnectTimeoutError|NewConnectionError|network was disabled|Network connectivity is disabled"
@@ -60,6 +65,7 @@ def install_wheels(lock: LockFile, runtime: str, target: Path, runner: Runner) -
     version = runtime.removeprefix("python")
     scratch = runner.folder / "lock"
     scratch.mkdir()
+    log = scratch / "pip.log"
     for name, content in lock.files.items():
         (scratch / Path(name).name).write_bytes(content)
     requirements = scratch / Path(lock.name).name
@@ -81,7 +87,7 @@ def install_wheels(lock: LockFile, runtime: str, target: Path, runner: Runner) -
         platforms = [word for name in _tags(version) for word in ("--platform", f"{name}_x86_64")]
         command = [sys.executable, "-m", "pip", "install", "--target", str(target), "--python-version", version,
                    *platforms, "--only-binary", ":all:", "--no-compile", "--no-input", "--quiet",
-                   "--disable-pip-version-check", "--no-warn-script-location"]  # fmt: skip
+                   "--disable-pip-version-check", "--no-warn-script-location", "--log", str(log)]  # fmt: skip
     else:
         raise PackagingError(
             f"{lock.place}: {lock.name} needs uv or pip, and neither is here", "BIOT-3130", advice=GET_UV
@@ -90,7 +96,7 @@ def install_wheels(lock: LockFile, runtime: str, target: Path, runner: Runner) -
     try:
         runner.run([*command, *hashes, "-r", str(requirements)], scratch, f"the installation of {lock.name}")
     except FailedRunError as error:
-        raise _told(lock, runtime, error) from None
+        raise _told(lock, runtime, error, log.read_text("utf-8", "replace") if log.exists() else "") from None
     installed = _made_equal(target)
     return sorted(name for name in installed if name not in named.versions)
 
@@ -139,19 +145,19 @@ def _exported(lock: LockFile, uv: str | None, scratch: Path, runner: Runner) -> 
 def _fits(lock: LockFile) -> bool:
     """Return whether pyproject.toml still has the requirements for which uv.lock was written."""
     try:
-        asked = (tomllib.loads(lock.files["pyproject.toml"].decode()).get("project") or {}).get("dependencies") or []
+        required = (tomllib.loads(lock.files["pyproject.toml"].decode()).get("project") or {}).get("dependencies") or []
         packages = tomllib.loads(lock.text)["package"]
         # Other local projects are in it too, by their own paths.
         root = next(p for p in packages if (p.get("source") or {}) in ({"virtual": "."}, {"editable": "."}))
         known = (root.get("metadata") or {}).get("requires-dist") or []
         locked = {(normalized(entry["name"]), _specifier(entry.get("specifier", ""))) for entry in known
                   if "extra ==" not in entry.get("marker", "")}  # fmt: skip
-        return {_asked(text) for text in asked} == locked
+        return {_name_and_versions(text) for text in required} == locked
     except (ValueError, LookupError, TypeError, AttributeError, StopIteration):
         return True  # uv's message says what it does not understand
 
 
-def _asked(requirement: str) -> tuple[str, str]:
+def _name_and_versions(requirement: str) -> tuple[str, str]:
     name = re.match(r"\s*([A-Za-z0-9._-]+)\s*(?:\[[^\]]*\])?\s*\(?([^;)@]*)", requirement)
     return (normalized(name[1]), _specifier(name[2])) if name else (requirement, "")
 
@@ -201,22 +207,21 @@ def _is_there(target: Path, path: str) -> bool:
     return place.startswith(f"{target}{os.sep}") and Path(place).is_file() and not path.endswith(".pyc")
 
 
-def _told(lock: LockFile, runtime: str, error: FailedRunError) -> PackagingError:
-    """Return the one-line error of a failed installation; for an unknown reason, with the tool's last lines."""
+def _told(lock: LockFile, runtime: str, error: FailedRunError, log: str) -> PackagingError:
+    """Return the one-line error of a failed installation; for an unknown reason, with the tool's last lines.
+
+    ``log`` is that of pip.
+    """
     text = re.sub(r"\n\s{4,}(?=\S)", " ", error.output)  # join lines that uv has wrapped
     place = f"{lock.place}: {lock.name}"
     for pattern in _NO_WHEEL:
         if found := pattern.search(text):
             return _no_wheel(place, found["name"], found["version"], runtime)
-    if found := _DENIED.search(text):
-        return denied(place, next(filter(None, found.groups())))
+    if status := _denial(text, log):
+        return denied(place, "index", status)
     for pattern in _NO_VERSION:
         if found := pattern.search(text):
-            version = found.groupdict().get("version")
-            wanted = f"{found['name']} {version}" if version else found["name"]
-            return PackagingError(
-                f"{place}: {wanted} is in no index: correct it, or name the index that has it", "BIOT-3134"
-            )
+            return _in_no_index(place, found["name"], found.groupdict().get("version"))
     if found := _MISMATCH.search(error.output):
         return PackagingError(
             f"{place}: {found['uv'] or found['pip']} is not what was locked: the index has a file with another hash",
@@ -229,14 +234,42 @@ def _told(lock: LockFile, runtime: str, error: FailedRunError) -> PackagingError
             f"{place}: {name} has no hash, and the others have: compile the file anew with hashes", "BIOT-3138"
         )
     if _OFFLINE.search(error.output):
-        return PackagingError(
-            f"{place}: the package index cannot be reached, and the cache does not have what it locks",
-            "BIOT-3135",
-            advice="build once with a network",
-        )
+        return _unreachable(place)
     if found := _PIP_FOUND_NONE.search(text):
-        return _no_wheel(place, found["name"], found["version"], runtime)
+        return _not_found_by_pip(place, found["name"], found["version"], runtime, log)
     return PackagingError(f"{place} cannot be installed; the last lines:\n{error.last_lines}", "BIOT-3131")
+
+
+def _denial(text: str, log: str) -> str | None:
+    """Return the status with which an index refuses the package that is not installed."""
+    found = _DENIED.search(text)
+    if found is None and (missing := _PIP_FOUND_NONE.search(text)):
+        found = re.search(_PIP_DENIED.format(re.escape(normalized(missing["name"]))), log)
+    return next(filter(None, found.groups())) if found else None
+
+
+def _not_found_by_pip(place: str, name: str, version: str, runtime: str, log: str) -> PackagingError:
+    """Return the error for a distribution of which pip has found no wheel, by the files that its log names."""
+    page = re.escape(normalized(name))
+    if re.search(rf"Could not fetch URL \S+/{page}/: (?!4\d\d )", log):
+        return _unreachable(place)
+    file = page.replace(r"\-", "[-_.]+") + "-" + re.escape(re.sub(r"(\.0)+$", "", version)) + r"(\.0)*[-.]"
+    if re.search(rf"/{file}", log, re.IGNORECASE):
+        return _no_wheel(place, name, version, runtime)
+    return _in_no_index(place, name, version)
+
+
+def _unreachable(place: str) -> PackagingError:
+    return PackagingError(
+        f"{place}: the package index cannot be reached, and the cache does not have what it locks",
+        "BIOT-3135",
+        advice="build once with a network",
+    )
+
+
+def _in_no_index(place: str, name: str, version: str | None) -> PackagingError:
+    wanted = f"{name} {version}" if version else name
+    return PackagingError(f"{place}: {wanted} is in no index: correct it, or name the index that has it", "BIOT-3134")
 
 
 def _no_wheel(place: str, name: str, version: str | None, runtime: str) -> PackagingError:

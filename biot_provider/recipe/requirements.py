@@ -44,8 +44,9 @@ def read_requirements(place: str, name: str, text: str) -> Requirements:
         if line.startswith("-"):
             option = re.split(r"[=\s]", line, maxsplit=1)[0]
             if option not in _ALLOWED_OPTIONS:
+                remedy = _remedy(line, name).replace("is no", "it is no", 1)
                 raise PackagingError(
-                    f"{place}: {name}: the line {redact(line, ())!r} is not followed: {_remedy(line, name)}",
+                    f"{place}: {name}: the line {redact(line, ())!r} is not followed: {remedy}",
                     "BIOT-3141",
                 )
             continue

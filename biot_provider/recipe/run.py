@@ -79,7 +79,7 @@ class Runner:
 
     @classmethod
     def new(cls, folder: Path, place: str) -> Runner:
-        """Return a runner whose time begins now. Raises PackagingError for an invalid time limit."""
+        """Return a runner; its time begins now. Raises PackagingError for an invalid time limit."""
         given = os.environ.get(TIME_VARIABLE, "")
         try:
             seconds = float(given) if given else DEFAULT_SECONDS

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from biot_provider.errors import PackagingError
-from biot_provider.package.ignore import DEPENDENCIES, IgnoreFile
+from biot_provider.package.folders.ignore import DEPENDENCIES, IgnoreFile
 from biot_provider.package.package import MAX_FILE_DIGESTS, Package, reread_package
 from biot_provider.package.source import is_folder
+from biot_provider.package.source_file import reading
 from biot_provider.recipe.lock_files import LockFile, find_lock_file
 from biot_provider.recipe.recipe import NONE, Recipe
 from biot_provider.recipe.versions import VERSION_MARK
@@ -84,7 +85,8 @@ def read_sources(recipe: Recipe) -> Sources:
         raise PackagingError(
             f"{recipe.folder}: build needs the folder of the sources: a .zip is deployed as it is", "BIOT-3142"
         )
-    lock = find_lock_file(recipe)
+    with reading(recipe.folder):
+        lock = find_lock_file(recipe)
     without = frozenset() if recipe.dependencies == NONE else DEPENDENCIES
     if not recipe.keeps_sources:
         without |= {"/" + posixpath.normpath(str(recipe.output))}

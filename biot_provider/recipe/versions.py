@@ -9,7 +9,7 @@ VERSION_MARK = "#"
 
 
 def changed_versions(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    """Return ``requests 2.32.3 => 2.32.4`` for each distribution whose version differs between two ``file_digests``."""
+    """Return ``requests 2.32.3 => 2.32.4`` for each distribution with different versions in two ``file_digests``."""
     before, after = _versions(old), _versions(new)
     lines = []
     for name in sorted(before.keys() | after.keys()):

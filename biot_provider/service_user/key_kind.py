@@ -39,7 +39,7 @@ class ServiceUserKeyKind:
         return given
 
     def diff(self, old: ServiceUserKeyState, new: ServiceUserKeyState, unknown: frozenset[str]) -> Diff:
-        """Report any change as a replacement, whose new key is created before the old one is deleted."""
+        """Report any change as a replacement that creates the new key before it deletes the old one."""
         HELD[old.key_id] = resource_name(old.owner)
         differing = [name for name in _REPLACING if (getattr(old, name) or None) != (getattr(new, name) or None)]
         replaces = [*differing, *(name for name in _REPLACING if name in unknown)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from biot_provider.api.models.subscriptions import SubscriptionAnswer
@@ -29,8 +29,7 @@ class _Searched:
 class SubscriptionReads:
     """The reads of one kind by one process, for all its threads."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._searches: dict[str, SingleFlight[None]] = {}
         self._searched: dict[str, _Searched] = {}
@@ -42,7 +41,7 @@ class SubscriptionReads:
 
         def search(_seconds: float) -> None:
             if not self._may_read(state):
-                since = self._clock()
+                since = time.monotonic()
                 searched = _Searched(writes.search(state), since)
                 with self._lock:
                     self._searched[endpoint] = searched
@@ -67,6 +66,6 @@ class SubscriptionReads:
 
     def _may_read(self, state: SubscriptionState) -> bool:
         searched = self._searched.get(state.endpoint)
-        if searched is None or self._clock() - searched.since >= MAX_AGE_SECONDS:
+        if searched is None or time.monotonic() - searched.since >= MAX_AGE_SECONDS:
             return False
         return state.identity() not in searched.read

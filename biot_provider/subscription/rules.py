@@ -55,7 +55,7 @@ _NOTIFICATION = Arguments(NotificationSubscriptionInputs)
 
 
 def interception_problems(values: Mapping[str, Any], is_unknown: IsUnknown, *, public: bool) -> list[Problem]:
-    """Return every problem of an interception's arguments; ``public`` tells whether the endpoint must be public."""
+    """Return every problem of an interception's arguments; ``public`` is whether the endpoint must be public."""
     values, problems = _INTERCEPTION.examined(values, is_unknown)
     return by_path(
         [
@@ -68,7 +68,7 @@ def interception_problems(values: Mapping[str, Any], is_unknown: IsUnknown, *, p
 
 
 def notification_problems(values: Mapping[str, Any], is_unknown: IsUnknown, *, public: bool) -> list[Problem]:
-    """Return every problem of a notification's arguments; ``public`` tells whether the endpoint must be public."""
+    """Return every problem of a notification's arguments; ``public`` is whether the endpoint must be public."""
     values, problems = _NOTIFICATION.examined(values, is_unknown)
     return by_path([*problems, *_endpoint_problems(values.get("endpoint"), public=public)])
 
@@ -139,7 +139,7 @@ def _endpoint_problems(endpoint: object, *, public: bool) -> Iterator[Problem]:
 
 
 def _endpoint_problem(endpoint: str, *, public: bool) -> str | None:
-    """Check the endpoint's address without a DNS lookup, whose result may differ at the platform's location.
+    """Check the endpoint's address without a DNS lookup: its result may differ at the platform's location.
 
     Messages quote only the host: the path and the query may be secrets. If an @ follows, the host may be part of a
     password with a slash in it.

@@ -12,6 +12,7 @@ import base64
 import hashlib
 import hmac
 import json
+import logging
 import re
 import time
 import urllib.request
@@ -26,6 +27,7 @@ CLOCK_SKEW_SECONDS = 10
 MIN_KEY_BITS = 2048
 """RFC 7518, section 3.3."""
 
+_LOGGER = logging.getLogger(__name__)
 _TOKEN = re.compile(r"([\w-]+)\.([\w-]+)\.([\w-]+)", re.ASCII)
 _RSA_ENCRYPTION = bytes.fromhex("06092a864886f70d0101010500")
 """The algorithm of an RSA key in DER: the object identifier rsaEncryption, and NULL."""
@@ -87,10 +89,16 @@ class TokenVerifier:
 
     def _fetch_keys(self) -> None:
         try:
-            self._keys = [_read_key(text) for text in fetch_public_keys(self._base_url)]
+            current, *previous = fetch_public_keys(self._base_url)
+            keys = [_read_key(current)]
         except (OSError, HTTPException, ValueError, LookupError, TypeError, AttributeError) as error:
             raise PublicKeyError(f"{type(error).__name__}: {error}") from None
-        self._fetched_at = time.time()
+        for text in previous:
+            try:
+                keys.append(_read_key(text))
+            except (ValueError, LookupError, TypeError) as error:
+                _LOGGER.warning("BioT's previous public key is not used: %s: %s", type(error).__name__, error)
+        self._keys, self._fetched_at = keys, time.time()
 
 
 class _RsaKey(NamedTuple):

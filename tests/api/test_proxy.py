@@ -16,7 +16,7 @@ from biot_provider.api.client import Client
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
 from biot_provider.emulator.http.server import running
-from biot_provider.errors import TransportError
+from biot_provider.errors import ConfigError, TransportError
 
 from ..uncoded import uncoded
 
@@ -75,8 +75,36 @@ def test_a_plugin_is_deployed_through_a_proxy_to_a_platform_of_a_private_authori
 def test_an_authority_nobody_named_is_not_trusted_through_a_proxy_either(client: Client, platform: Platform) -> None:
     with pytest.raises(TransportError, match=r"cannot be reached \(.*CERTIFICATE_VERIFY_FAILED") as raised:
         client.get_plugin("guard")
+    assert "SSL_CERT_FILE" in str(raised.value.advice)
     assert not raised.value.unclear
     assert platform.requests() == []
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_authorities_that_cannot_be_read_are_named(
+    content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if content is not None:
+        (tmp_path / "ca.pem").write_text(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    with pytest.raises(ConfigError, match="the authorities in SSL_CERT_FILE or SSL_CERT_DIR cannot be read"):
+        Client.connect(Settings(ADDRESS, "an-id", "canary-key"))
+
+
+@pytest.mark.parametrize("proxy", ["http://[::1", "http://proxy:99999"])
+def test_a_proxy_that_is_no_address_is_named(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(ConfigError, match="the proxy in HTTPS_PROXY or ALL_PROXY cannot be used"):
+        Client.connect(Settings(ADDRESS, "an-id", "canary-key"))
+
+
+def test_a_proxy_that_is_not_there_is_among_what_to_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    client = Client.connect(Settings(ADDRESS, "an-id", "canary-key"))
+    with pytest.raises(TransportError) as raised:
+        client.get_plugin("guard")
+    client.close()
+    assert raised.value.advice == "check biot:baseUrl, HTTPS_PROXY and the network"
 
 
 @pytest.mark.usefixtures("_trusted")

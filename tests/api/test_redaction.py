@@ -161,6 +161,6 @@ def test_what_stands_before_the_host_of_an_address_is_struck_out_whatever_it_hol
     ["x" * 300_000, "\\" * 100_000, "://" * 100_000, "&#1" * 50_000, "%41" * 50_000, "? " * 99, "://a@" * 50_000],
 )
 def test_no_text_takes_long(text: str) -> None:
-    started = time.monotonic()
+    started = time.thread_time()
     redact(text, [secrets.token_urlsafe(2000)])
-    assert time.monotonic() - started < 5
+    assert time.thread_time() - started < 5

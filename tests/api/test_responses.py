@@ -254,3 +254,19 @@ def test_details_keep_no_secret_whatever_their_shape() -> None:
     text = error_text(400, json={"code": "BAD", "details": details}, secrets=["canary-one", 'canary-"two"'])
     assert "canary" not in text
     assert "and 4 more" in text
+
+
+@pytest.mark.parametrize(
+    ("header", "todo"),
+    [
+        ("3600", "wait 60 min, as the platform asks, then run it again"),
+        ("90", "wait 90 s, as the platform asks, then run it again"),
+        ("9" * 400, "wait more than a day, as the platform asks, then run it again"),
+        ("²", AGAIN),
+        ("10", AGAIN),
+    ],
+)
+def test_a_longer_wait_than_ours_that_the_platform_asks_for_is_named(header: str, todo: str) -> None:
+    headers = httpx.Headers({"Retry-After": header}, encoding="utf-8")
+    response = httpx.Response(503, headers=headers, request=httpx.Request("POST", f"https://x{PLUGINS}"))
+    assert uncoded(str(api_error(response, "create plugin 'guard'", []))).endswith(f"What to do: {todo}")

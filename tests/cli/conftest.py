@@ -1,4 +1,4 @@
-"""A project in a folder of its own, with a stand-in for the Pulumi CLI, for the tests of `biot-provider doctor`."""
+"""A project in its own folder with a stand-in for the Pulumi CLI, terminals, and a plugin to invoke."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,7 +23,10 @@ from biot_provider.cli import main
 from biot_provider.emulator import Platform
 from biot_provider.emulator.http.server import running
 
+RUNTIME = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 COMMAND = Path(sys.executable).with_name("biot-provider")
+
+Made = Callable[..., Path]
 
 # Responds to `version`, and to `config` with a file beside it; without that file `config` fails as Pulumi does.
 PULUMI = """#!/bin/sh
@@ -165,3 +168,17 @@ def served(doctor: Doctor, platform: Platform, tmp_path: Path) -> Iterator[str]:
     with running(tmp_path / "data") as base_url:
         doctor.as_user(base_url, (platform.service_id, platform.service_secret_key))
         yield base_url
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    """Makes a Python plugin of some code, with a plugin.yaml of these members."""
+
+    def make(code: str, **manifest: Any) -> Path:
+        folder = tmp_path / "trial"
+        folder.mkdir(exist_ok=True)
+        (folder / "index.py").write_text(code)
+        (folder / "plugin.yaml").write_text(json.dumps({"runtime": RUNTIME, **manifest}))
+        return folder
+
+    return make

@@ -210,9 +210,18 @@ def test_a_disk_that_is_full_is_one_line(tmp_path: Path) -> None:
     run = "import resource, sys; from biot_provider.cli import main\n"
     run += "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\nsys.exit(main(['explain']))"
     with (tmp_path / "output").open("w") as output:
-        result = subprocess.run([sys.executable, "-c", run], stdout=output, stderr=subprocess.PIPE, text=True)
+        # Without bytecode: the limit would cut off what later processes import.
+        result = subprocess.run([sys.executable, "-B", "-c", run], stdout=output, stderr=subprocess.PIPE, text=True)
     problem = "biot-provider: the output cannot be written (File too large) [BIOT-8003]\n"
     assert (result.returncode, result.stderr) == (1, problem)
+
+
+@pytest.mark.parametrize(("command", "closed", "code"), [("doctor", ">&-", 1), ("graph", "2>&-", 2)])
+def test_a_stream_that_is_closed_is_no_error(command: str, closed: str, code: int, tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"]}
+    shell = ["sh", "-c", f'exec "$0" "$@" {closed}', str(COMMAND), command]
+    done = subprocess.run(shell, env=environment, capture_output=True, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (code, b"", b"")
 
 
 def test_what_the_output_cannot_encode_is_escaped(tmp_path: Path) -> None:

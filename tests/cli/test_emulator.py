@@ -40,7 +40,7 @@ def started(folder: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[st
         assert process.stdout is not None
         first, second, third, fourth = (process.stdout.readline() for _ in range(4))
         word, *pairs = second.split()
-        assert word == "export", process.communicate(timeout=10)
+        assert word == "export", process.communicate(timeout=120)
         exports = dict(pair.split("=", 1) for pair in pairs)
         assert set(exports) == {"BIOT_BASE_URL", "BIOT_SERVICE_ID", "BIOT_SERVICE_SECRET_KEY"}
         assert exports["BIOT_BASE_URL"] in first
@@ -67,7 +67,7 @@ def deploy(folder: Path, code: str) -> None:
 
 def endpoint(exports: dict[str, str]) -> str:
     headers = {"Authorization": f"Bearer {log_in(exports).json()['accessToken']}"}
-    answer = httpx.get(f"{exports['BIOT_BASE_URL']}/settings/v2/plugins/Plugin-talker", headers=headers)
+    answer = httpx.get(f"{exports['BIOT_BASE_URL']}/settings/v2/plugins/Plugin-talker", headers=headers, timeout=60)
     return str(answer.json()["endpointUrl"])
 
 
@@ -78,19 +78,19 @@ def call_in_vain(url: str) -> None:
 
 def log_in(exports: dict[str, str]) -> httpx.Response:
     body = {"id": exports["BIOT_SERVICE_ID"], "secretKey": exports["BIOT_SERVICE_SECRET_KEY"]}
-    return httpx.post(f"{exports['BIOT_BASE_URL']}/ums/v2/services/accessToken", json=body)
+    return httpx.post(f"{exports['BIOT_BASE_URL']}/ums/v2/services/accessToken", json=body, timeout=60)
 
 
 def ended(process: subprocess.Popen[str], how: signal.Signals) -> tuple[int, str, str]:
     process.send_signal(how)
-    output, problems = process.communicate(timeout=10)
+    output, problems = process.communicate(timeout=120)
     return process.returncode, output, problems
 
 
 def test_ctrl_c_ends_it_even_while_a_client_is_connected(tmp_path: Path) -> None:
     with (
         started(tmp_path, "--port", "0") as (process, exports),
-        httpx.Client(base_url=exports["BIOT_BASE_URL"]) as http,
+        httpx.Client(base_url=exports["BIOT_BASE_URL"], timeout=60) as http,
     ):
         assert exports["BIOT_BASE_URL"].startswith("http://127.0.0.1:")
         assert http.get("/settings/v1/system/properties").status_code == 200
@@ -106,14 +106,16 @@ def test_open_leads_a_browser_to_the_console_by_a_file_that_only_its_owner_reads
     browser.chmod(0o755)
     monkeypatch.setenv("BROWSER", str(browser))
     with started(tmp_path, "--port", "0", "--open") as (process, exports):
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 120
         while not seen.exists() and time.monotonic() < deadline:
             time.sleep(0.02)
         file = Path(unquote(urlsplit(seen.read_text()).path))
         assert (file.name, stat.S_IMODE(file.stat().st_mode)) == ("console.html", 0o600)
         address = file.read_text().partition("url=")[2].partition('"')[0]
         key = {"X-Emulator-Key": address.removeprefix(f"{exports['BIOT_BASE_URL']}/#key=")}
-        assert httpx.get(f"{exports['BIOT_BASE_URL']}/_emulator/console/state", headers=key).status_code == 200
+        assert (
+            httpx.get(f"{exports['BIOT_BASE_URL']}/_emulator/console/state", headers=key, timeout=60).status_code == 200
+        )
         assert key["X-Emulator-Key"] not in seen.read_text()
         assert ended(process, signal.SIGINT) == (130, "", "")
 
@@ -146,7 +148,7 @@ def test_it_prints_what_functions_write_without_control_characters_and_how_their
 ) -> None:
     deploy(tmp_path / "data", STEERS)
     with started(tmp_path, "--port", "0", "--data", "data", *options) as (process, exports):
-        assert httpx.get(endpoint(exports)).status_code == 200
+        assert httpx.get(endpoint(exports), timeout=60).status_code == 200
         code, output, problems = ended(process, signal.SIGTERM)
     assert (code, problems) == (0, "")
     if options:
@@ -170,9 +172,9 @@ def test_functions_end_with_it_however_it_ends(how: signal.Signals, tmp_path: Pa
         function = int(process.stdout.readline().partition(" | ")[2])
         os.kill(function, 0)
         code, _, problems = ended(process, how)
-        thread.join(10)
+        thread.join(120)
     assert (code, problems) == ({signal.SIGINT: 130, signal.SIGTERM: 0, signal.SIGKILL: -9}[how], "")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 120
     with pytest.raises(ProcessLookupError):
         while time.monotonic() < deadline:
             os.kill(function, 0)

@@ -160,6 +160,12 @@ def test_without_configuration_or_with_an_unknown_stack_it_says_what_to_set(grap
     assert "there is no stacks/Pulumi.prod.yaml" in problem
 
 
+def test_where_only_a_stack_has_an_address_it_says_to_name_one(graph: Graph, doctor: Doctor) -> None:
+    doctor.stack({"biot:baseUrl": "embedded"})
+    _, _, problem = graph()
+    assert problem.endswith("; or name a stack with --stack [BIOT-1001]\n")
+
+
 def test_declared_plugins_are_drawn_with_the_overrides_of_a_stack(graph: Graph, doctor: Doctor) -> None:
     doctor.file(
         "plugins/hello/plugin.yaml",

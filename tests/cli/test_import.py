@@ -16,6 +16,7 @@ from biot_provider.api.client import Client
 from biot_provider.cli import main
 from biot_provider.config import Settings
 from biot_provider.emulator import Platform
+from biot_provider.package.drafts import DRAFT
 
 from .conftest import PULUMI, Doctor
 
@@ -79,7 +80,7 @@ def test_wrong_usage_is_one_line(run: Run, argument: str, says: str) -> None:
     assert says in line
 
 
-def test_a_file_that_is_there_stays_unless_asked(run: Run, doctor: Doctor) -> None:
+def test_an_existing_file_stays_without_force(run: Run, doctor: Doctor) -> None:
     file = doctor.file("import.json", "mine")
     file.chmod(0o644)
     code, _, problems = run("hello=hello")
@@ -89,7 +90,7 @@ def test_a_file_that_is_there_stays_unless_asked(run: Run, doctor: Doctor) -> No
     assert run("hello=hello", "--force")[0] == 0
     assert entry(doctor)["id"] == "hello"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert [path.name for path in doctor.folder.iterdir() if path.name.endswith(".part")] == []
+    assert [path.name for path in doctor.folder.iterdir() if path.name.startswith(DRAFT)] == []
 
 
 def test_the_json_holds_all_but_secrets(run: Run, platform: Platform, doctor: Doctor) -> None:

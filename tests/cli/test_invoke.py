@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
+import re
 import secrets
-import signal
-import subprocess
-import sys
-import threading
 import unicodedata
 import zipfile
 from collections.abc import Callable, Iterator
@@ -21,14 +17,13 @@ import pytest
 from biot_provider.cli import main
 from biot_provider.cli.invoke.calls import Call, notes
 from biot_provider.cli.invoke.command import Options, _Session
-from biot_provider.cli.invoke.interrupt import Interrupt
 from biot_provider.cli.invoke.samples import ACTIONS
 from biot_provider.cli.invoke.sender import Sender
 from biot_provider.cli.invoke.usage import read_text
 
+from .conftest import RUNTIME, Made
+
 PLUGINS = Path(__file__).parent.parent.parent / "plugins"
-RUNTIME = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-COMMAND = [sys.executable, "-m", "biot_provider.cli", "invoke"]
 ECHO = """
 import json
 def handler(event, context):
@@ -41,8 +36,6 @@ def handler(event, context):
     body = json.loads(event["body"])
     return {name: body[name] for name in ("response",) if name in body} or {"request": body["request"]}
 """
-
-Made = Callable[..., Path]
 Ran = tuple[int, str, str]
 Invoke = Callable[..., Ran]
 
@@ -51,21 +44,7 @@ Invoke = Callable[..., Ran]
 def sender() -> Iterator[Sender]:
     """The sender of all tests: making the keys of its platform takes most of the time of a run."""
     with contextlib.ExitStack() as closing:
-        yield _Session(Options(Path()), closing)._start_sender()
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Made:
-    """Makes a Python plugin of some code, with a plugin.yaml of these members."""
-
-    def make(code: str, **manifest: Any) -> Path:
-        folder = tmp_path / "trial"
-        folder.mkdir(exist_ok=True)
-        (folder / "index.py").write_text(code)
-        (folder / "plugin.yaml").write_text(json.dumps({"runtime": RUNTIME, **manifest}))
-        return folder
-
-    return make
+        yield _Session(Options(folder=Path()), closing)._start_sender()
 
 
 @pytest.fixture
@@ -112,7 +91,7 @@ def test_the_nodejs_example_is_notified_of_a_device(invoke: Invoke) -> None:
     assert (code, problems) == (0, "")
     assert titles(output) == ["NOTIFICATION device _update"]
     assert '"message":"device needs attention"' in output
-    assert " ms, cold start " in output
+    assert re.search(r"  took +[0-9.]+ m?s, cold start ", output)
     assert " of 128 MB\n" in output
 
 
@@ -478,98 +457,6 @@ def test_a_plugin_yaml_stands_for_no_folder(made: Made, invoke: Invoke) -> None:
     folder = made(ECHO)
     problem = f"{folder / 'plugin.yaml'} is the plugin's description: name its folder, {folder} [BIOT-8060]"
     assert invoke(folder / "plugin.yaml") == (2, "", f"biot-provider: {problem}\n")
-
-
-@contextlib.contextmanager
-def watching(folder: Path) -> Iterator[tuple[subprocess.Popen[str], Callable[[str], str]]]:
-    """The command that watches, and what reads its output up to a text."""
-    process = subprocess.Popen(
-        [*COMMAND, folder, "--watch"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    output = process.stdout
-    assert output is not None
-    # A test that waits for a line that never comes fails instead of hanging.
-    timer = threading.Timer(30, process.kill)
-    timer.start()
-
-    def read(text: str) -> str:
-        seen = ""
-        while text not in seen:
-            line = output.readline()
-            assert line, f"{text!r} never came: {seen}"
-            seen += line
-        return seen
-
-    try:
-        yield process, read
-    finally:
-        timer.cancel()
-        process.kill()
-        process.communicate()
-
-
-def test_it_runs_again_on_each_save_also_after_a_mistake_until_ctrl_c(made: Made) -> None:
-    folder = made("def handler(event, context): return 'one'\n")
-    with watching(folder) as (process, read):
-        assert '"one"' in read("Ctrl-C ends")
-        (folder / "index.py").write_text("def handler(event, context) return 'two'\n")
-        assert "saved: index.py" in (seen := read("Ctrl-C ends"))
-        assert "Runtime.UserCodeSyntaxError: index.py, line 1: " in seen
-        (folder / "plugin.yaml").write_text("runtim: x\n")
-        assert "runtim: unknown key; did you mean 'runtime'?" in read("Ctrl-C ends")
-        made("def handler(event, context): return 'three'\n")
-        read('"three"')  # two files are saved one after the other, so there may be a run in between
-        read("Ctrl-C ends")
-        process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=10)
-        assert (process.returncode, rest) == (130, "")
-
-
-def test_ctrl_c_that_python_drops_in_a_finalizer_ends_the_next_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Interrupted:
-        def __del__(self) -> None:
-            signal.raise_signal(signal.SIGINT)
-
-    dropped: list[Any] = []
-    monkeypatch.setattr(sys, "unraisablehook", dropped.append)
-    before = signal.getsignal(signal.SIGINT)
-    interrupt = Interrupt()
-    with interrupt.caught():
-        interrupt.sleep(0)
-        with interrupt.raised():
-            Interrupted()
-        assert [error.exc_type for error in dropped] == [KeyboardInterrupt]
-        with pytest.raises(KeyboardInterrupt):
-            interrupt.sleep(0)
-        with pytest.raises(KeyboardInterrupt), interrupt.raised():
-            pytest.fail("it runs once more")
-    assert signal.getsignal(signal.SIGINT) is before
-
-
-def test_ctrl_c_in_a_wait_and_in_a_run_ends_them() -> None:
-    for place in (Interrupt.raised, Interrupt.caught):
-        interrupt = Interrupt()
-        with interrupt.caught(), pytest.raises(KeyboardInterrupt), place(interrupt):
-            signal.raise_signal(signal.SIGINT)
-            interrupt.sleep(0)
-
-
-def test_ctrl_c_ends_a_call_that_runs_and_its_process(made: Made) -> None:
-    folder = made(
-        "import os, time\ndef handler(event, context):\n    print(os.getpid())\n    time.sleep(60)\n", timeout=60
-    )
-    process = subprocess.Popen([*COMMAND, folder], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        assert process.stdout is not None
-        line = next(line for line in process.stdout if "log   |" in line)
-        process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=10)
-        assert (process.returncode, rest) == (130, "")
-        with pytest.raises(ProcessLookupError):
-            os.kill(int(line.rpartition(" ")[2]), 0)
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def test_a_program_gets_an_object_for_each_call(made: Made, invoke: Invoke, sender: Sender) -> None:

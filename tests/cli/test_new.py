@@ -95,6 +95,22 @@ def test_it_says_what_it_wrote_and_what_comes_next(runtime: str, capsys: pytest.
     assert rest == ["next:", "  biot-provider invoke plugins/ward-watch --event pre", "  pulumi up"]
 
 
+@pytest.mark.parametrize(
+    ("program", "hint"),
+    [
+        ('biot.declare_plugins("plugins")\n', ""),
+        ('biot.Plugin("hello")\n', "  # the program must declare it: biot.declare_plugins('plugins')"),
+    ],
+)
+def test_a_program_that_declares_no_plugin_yaml_gets_a_hint(
+    program: str, hint: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "__main__.py").write_text(program)
+    assert main(["new", "ward-watch"]) == 0
+
+    assert capsys.readouterr().out.splitlines()[-1] == f"  pulumi up{hint}"
+
+
 @pytest.mark.parametrize("option", [["--runtime", "python3.12"], ["--runtime", "nodejs24.x"], ["--typescript"]])
 def test_packages_of_ones_own_are_installed_when_it_is_deployed(option: list[str]) -> None:
     assert main(["new", "ward-watch", *option]) == 0
@@ -196,7 +212,8 @@ def test_a_disk_that_fills_up_leaves_no_half_plugin(project: Path) -> None:
     # Smaller than the largest file of the starter.
     run = "import resource, sys; from biot_provider.cli import main\n"
     run += "resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000))\nsys.exit(main(sys.argv[1:]))"
-    command = [sys.executable, "-c", run, "new", "ward-watch"]
+    # Without bytecode: the limit would cut off what later processes import.
+    command = [sys.executable, "-B", "-c", run, "new", "ward-watch"]
     result = subprocess.run(command, cwd=project, capture_output=True, text=True)
 
     assert (result.returncode, result.stdout) == (1, "")

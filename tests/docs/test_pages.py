@@ -118,3 +118,11 @@ def test_pages_that_arrive_have_their_place(copy: Path) -> None:
     code, said = build(copy)
     assert (code, said.count("WARNING")) == (0, 0), said
     assert "0009-one.html" in (copy / "site" / "explanation" / "index.html").read_text("utf-8")
+
+
+def test_the_picture_of_the_rooms_and_its_page_have_every_folder_of_the_package() -> None:
+    page = (ROOT / "docs" / "concepts" / "architecture.md").read_text("utf-8")
+    for folder in (ROOT / "biot_provider").iterdir():
+        if any(folder.rglob("*.py")):
+            assert f"{folder.name}/" in diagrams()["rooms.svg"]
+            assert f"{folder.name}/`" in page

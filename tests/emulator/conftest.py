@@ -155,7 +155,7 @@ def base_url(platform: Platform, tmp_path: Path) -> Iterator[str]:
 def outside(platform: Platform, base_url: str) -> Iterator[Caller]:
     """A caller over a socket."""
     # Plain HTTP: without the certificates of the machine a client is made ten times as fast.
-    with httpx.Client(base_url=base_url, verify=False) as http:
+    with httpx.Client(base_url=base_url, verify=False, timeout=60) as http:
         yield Caller(platform, http)
 
 
@@ -224,7 +224,7 @@ def deploy(platform: Platform, zipped: Any) -> Any:
     """Deploys a plugin in the Python that runs the tests: its name, the text of its index.py, and its configuration."""
 
     def act(name: str, code: str | None, **config: Any) -> None:
-        wanted = {"name": name, "displayName": name, "version": 1, "runtime": PYTHON, "timeout": 5, **config}
+        wanted = {"name": name, "displayName": name, "version": 1, "runtime": PYTHON, "timeout": 60, **config}
         content = None if code is None else zipped(textwrap.dedent(code))
         platform.plugins.create(wanted, content, "http://embedded.invalid")
 

@@ -101,7 +101,11 @@ def pusher(request: pytest.FixtureRequest) -> Iterator[Pusher]:
     answer = call.http.get(CREDENTIALS).json()
     host, token = answer["repositoryUri"].partition("/")[0], authorization(answer)
     with httpx.Client(
-        base_url=f"http://{host}", headers={"Authorization": f"Basic {token}"}, trust_env=False, verify=False
+        base_url=f"http://{host}",
+        headers={"Authorization": f"Basic {token}"},
+        trust_env=False,
+        verify=False,
+        timeout=60,
     ) as http:
         yield Pusher(host, token, http)
 
@@ -136,22 +140,20 @@ def test_a_served_platform_has_its_registry_at_its_own_address(outside: Caller) 
 def test_the_registry_of_a_platform_in_process_listens_on_the_same_port_next_time(tmp_path: Path) -> None:
     with Platform(tmp_path) as platform:
         host = platform.registry_host
-        assert httpx.get(f"http://{host}/v2/", trust_env=False).status_code == 401
+        assert httpx.get(f"http://{host}/v2/", trust_env=False, timeout=60).status_code == 401
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"http://{host}/v2/", trust_env=False)
+        httpx.get(f"http://{host}/v2/", trust_env=False, timeout=60)
     with Platform(tmp_path) as platform, Platform(tmp_path) as beside:
         assert platform.registry_host == host
         assert beside.registry_host != host
 
 
-def test_a_process_that_asked_for_keys_in_process_ends_by_itself(
-    tmp_path: Path, script: Callable[..., list[str]]
-) -> None:
+def test_a_process_that_opened_the_registry_ends_by_itself(tmp_path: Path, script: Callable[..., list[str]]) -> None:
     code = (
         "import sys, pathlib; from biot_provider.emulator import Platform\n"
         "print(Platform(pathlib.Path(sys.argv[1])).registry_host)"
     )
-    done = subprocess.run(script(code, tmp_path), capture_output=True, text=True, timeout=20)
+    done = subprocess.run(script(code, tmp_path), capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("127.0.0.1:")
 
@@ -280,10 +282,10 @@ def test_a_manifest_that_is_none_is_refused(pusher: Pusher, text: str) -> None:
     assert error(answer) == (400, "MANIFEST_INVALID")
 
 
-def test_under_the_switch_a_tag_is_set_once_for_all(pusher: Pusher, platform: Platform) -> None:
+def test_with_immutable_tags_a_tag_is_set_once(pusher: Pusher, platform: Platform) -> None:
     digest = pusher.push("wave-1")
     pusher.push("wave-1", layer=b"canary-other")
-    platform.switches.set(image_tags="immutable")
+    platform.contract_variants.set(image_tags="immutable")
     document = pusher.http.get(f"/v2/biot-plugins/manifests/{digest}").json()
     refusal = pusher.put_manifest("wave-1", document)
     assert error(refusal) == (400, "TAG_INVALID")
@@ -291,9 +293,9 @@ def test_under_the_switch_a_tag_is_set_once_for_all(pusher: Pusher, platform: Pl
     assert pusher.put_manifest("wave-2", document).status_code == 201
 
 
-def test_under_the_switch_the_repository_can_only_be_pushed_to(pusher: Pusher, platform: Platform) -> None:
+def test_with_forbidden_reads_the_repository_can_only_be_pushed_to(pusher: Pusher, platform: Platform) -> None:
     pusher.push("wave-1")
-    platform.switches.set(repository_reads="forbidden")
+    platform.contract_variants.set(repository_reads="forbidden")
     assert pusher.http.head("/v2/biot-plugins/manifests/wave-1").status_code == 403
     assert error(pusher.http.get("/v2/biot-plugins/tags/list")) == (403, "DENIED")
     assert pusher.http.get("/v2/base/python/manifests/3.13").status_code == 200
@@ -371,7 +373,7 @@ def test_faults_strike_the_registry_too(pusher: Pusher, platform: Platform) -> N
         pusher.http.put(begun, content=b"x")
 
 
-def test_the_journal_tells_what_was_pushed_and_holds_no_token(pusher: Pusher, platform: Platform) -> None:
+def test_the_request_log_has_what_was_pushed_and_no_token(pusher: Pusher, platform: Platform) -> None:
     pusher.push("wave-1")
     asked = [(entry["method"], entry["path"], entry["status"]) for entry in platform.requests()]
     assert ("POST", "/", 200) in asked

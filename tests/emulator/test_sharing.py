@@ -201,7 +201,7 @@ def test_nobody_else_reads_the_secrets(platform: Platform, tmp_path: Path) -> No
 def loaded_by(code: str) -> set[str]:
     """The modules some code loads in a fresh process that has the package already."""
     script = f"import sys, biot_provider\nbefore = set(sys.modules)\n{code}\nprint(*set(sys.modules) - before)"
-    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=20)
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=120)
     return set(done.stdout.split())
 
 

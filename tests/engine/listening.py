@@ -9,6 +9,8 @@ import time
 
 import psutil
 
+from ..stopwatch import Stopwatch
+
 PATHS = ("/settings/v1/system/properties", "/_emulator/switches", "/_functions/x/", "/v2/")
 SEEN_BY_NOBODY = (404, 404, 404, 401)
 """Of a port that serves the registry alone: there is nothing else, and the registry wants a token."""
@@ -36,9 +38,9 @@ class Listening:
 
     def left(self, seconds: float) -> set[int]:
         """The ports that are still listened on after that time at most."""
-        deadline = time.monotonic() + seconds
-        while (left := listening() - self.before) and time.monotonic() < deadline:
-            time.sleep(0.1)
+        with Stopwatch() as stopwatch:
+            while (left := listening() - self.before) and stopwatch.seconds < seconds:
+                time.sleep(0.1)
         return left
 
     def _run(self) -> None:
@@ -50,7 +52,7 @@ class Listening:
 
 
 def status(port: int, path: str) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     with contextlib.closing(connection):
         connection.request("GET", path)
         return connection.getresponse().status

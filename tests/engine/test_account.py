@@ -145,7 +145,7 @@ def test_service_user_key_and_subscriptions_live_their_life_and_no_key_is_shown(
 
 
 @pytest.mark.story
-def test_what_a_killed_run_left_is_gone_on_with_or_told_with_what_to_do(project: Project, api: Client) -> None:
+def test_what_a_killed_run_left_is_adopted_or_reported_with_advice(project: Project, api: Client) -> None:
     def killed_after(path: str) -> None:
         project.platform.faults.add("kill-after-commit", method="POST", path=path)
         assert project.up().code != 0

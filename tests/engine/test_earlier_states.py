@@ -129,7 +129,7 @@ EARLIER = pytest.mark.parametrize(
 
 
 @EARLIER
-def test_a_stack_of_an_earlier_version_goes_on(project: Project, earlier: Path) -> None:
+def test_a_stack_of_an_earlier_version_continues(project: Project, earlier: Path) -> None:
     _import_state(project, earlier)
     assert project.preview("--expect-no-changes").succeeded().unchanged
     project.program(PROGRAM.replace("timeout=30", "timeout=31").replace("execution_order=4", "execution_order=5"))

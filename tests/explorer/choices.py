@@ -22,7 +22,7 @@ FIELDS: dict[str, tuple[Any, ...]] = {
     "name": (None, "x"),
     "version": (None, 3, 5),
 }
-READINGS = (
+VARIANTS = (
     {"names": "prefixed"}, {"absent": "omitted"}, {"orders": "shifted"}, {"orders": "filled"},
     {"entity_names": "filled"}, {"lists": "reversed"}, {"system_variables": "hidden"},
     {"partial_subscriptions": "refused"},

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.alias_generators import to_camel
 
-from .choices import CODES, FIELDS, INSTEAD, READINGS, SLOTS, STACKS, TAGS
+from .choices import CODES, FIELDS, INSTEAD, SLOTS, STACKS, TAGS, VARIANTS
 from .console import edit
 from .engine import Engine
 from .resources import Declared, Held
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 Step = tuple[Any, ...]
 
 _COMMANDS = ("up", "refresh", "destroy")
-_OF_THE_PLATFORM = ("console", "reading", "show")
+_OF_THE_PLATFORM = ("console", "variant", "show")
 _SHOWN = ("timeout", "display_name", "cron_schedule", "enabled_state")
 
 
@@ -71,9 +71,9 @@ class Explorer:
         """Somebody changes a plugin in the Console."""
         edit(self.world, name, what)
 
-    def on_reading(self, choice: int) -> None:
-        """An open point of the API is read in another way from now on."""
-        self.world.platform.switches.set(**READINGS[choice])
+    def on_variant(self, choice: int) -> None:
+        """The platform has another variant of an open point of the API from now on."""
+        self.world.platform.contract_variants.set(**VARIANTS[choice])
 
     def on_show(self, at: str, choice: int) -> None:
         """Until the next settling, the platform shows something else in a place."""

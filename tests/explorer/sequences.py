@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from .choices import CODES, FIELDS, INSTEAD, READINGS, SHOWN, SLOTS, STACKS, TAGS
+from .choices import CODES, FIELDS, INSTEAD, SHOWN, SLOTS, STACKS, TAGS, VARIANTS
 from .console import EDITS
 from .explorer import Step
 from .world import FAULTS
@@ -38,7 +38,7 @@ _OF_A_RESOURCE: dict[str, list[st.SearchStrategy[Any]]] = {
 }
 _OF_THE_PLATFORM: dict[str, list[st.SearchStrategy[Any]]] = {
     "console": [st.sampled_from(["a", "a", "a", "b", "x"]), st.sampled_from(EDITS)],
-    "reading": [st.integers(0, len(READINGS) - 1)],
+    "variant": [st.integers(0, len(VARIANTS) - 1)],
     "show": [st.sampled_from(SHOWN), st.integers(0, len(INSTEAD) - 1)],
 }
 _OFTEN = ["up"] * 6 + ["code"] * 2 + ["image", "set", "set", "console", "console"]

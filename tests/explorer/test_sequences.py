@@ -233,7 +233,7 @@ REGRESSIONS: dict[str, list[Step]] = {
         ("refresh", 0),
     ],
     "an unrecorded create, where the platform shows no cors": [
-        ("reading", 1),
+        ("variant", 1),
         ("image", 0, 0, 1),
         ("up", 0, ("unrecorded",)),
         ("set", 0, 0, "cors", 1),

@@ -162,7 +162,7 @@ class World:
             self.platform.edits.delete("plugin", name)
         for tag in self.platform.images.tags():
             self.platform.images.remove(tag)
-        self.platform.switches.reset()
+        self.platform.contract_variants.reset()
         self.platform.variants.clear()
         self.truths.clear()
         self.broken.clear()

@@ -6,7 +6,6 @@ import pytest
 
 from biot_provider.api.models.plugins import PluginAnswer
 from biot_provider.hooks import ADAPT_ENTITY, POST_REQUEST, PRE_REQUEST
-from biot_provider.hooks.answers import hosted_by, plugin_interceptions, plugin_notifications, with_plugins
 from biot_provider.hooks.model import (
     Fault,
     Interception,
@@ -17,6 +16,7 @@ from biot_provider.hooks.model import (
     Subscriber,
 )
 from biot_provider.hooks.picture import neighbours, picture_of, placed
+from biot_provider.hooks.subscriptions import hosted_by, plugin_interceptions, plugin_notifications, with_plugins
 
 PATIENT = "PATCH/organization/v1/users/patients/{id}"
 TEMPLATES = "POST/organization/v1/users/patients/templates/{templateName}"

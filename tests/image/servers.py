@@ -274,7 +274,7 @@ def _started(command: list[str], log: Path, environment: dict[str, str]) -> Iter
                 server.kill()
 
 
-def _awaited(log: Path, pattern: str, seconds: float = 30.0) -> str:
+def _awaited(log: Path, pattern: str, seconds: float = 120.0) -> str:
     """The first group of a pattern, once it is in a server's log."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -296,7 +296,7 @@ def _bcrypt(password: str) -> str:
 def _check_keys_from_now_on(moto: str) -> None:
     import httpx
 
-    httpx.post(f"{moto}/moto-api/reset-auth", content=b"0", trust_env=False).raise_for_status()
+    httpx.post(f"{moto}/moto-api/reset-auth", content=b"0", trust_env=False, timeout=60).raise_for_status()
 
 
 def _blob(folder: Path, descriptor: Mapping[str, Any]) -> Path:

@@ -18,6 +18,7 @@ import pytest
 from biot_provider.errors import ImageError
 from biot_provider.image.credentials import RegistryLogin
 
+from ..stopwatch import Stopwatch
 from ..uncoded import uncoded
 from .declared import plain
 from .layouts import Layout
@@ -258,7 +259,7 @@ def test_a_registry_that_refuses_the_push_is_an_error_that_names_whom_to_ask(
 
 
 def test_where_looking_for_a_tag_is_not_allowed_it_is_pushed(images: Images, code: dict[str, Any]) -> None:
-    images.platform.switches.set(repository_reads="forbidden")
+    images.platform.contract_variants.set(repository_reads="forbidden")
     state = images.create(**code)
     assert images.platform.images.tags() == {state["image_tag"]: state["digest"]}
 
@@ -266,7 +267,7 @@ def test_where_looking_for_a_tag_is_not_allowed_it_is_pushed(images: Images, cod
 def test_a_tag_that_cannot_change_is_taken_as_it_is(images: Images, code: dict[str, Any]) -> None:
     tag = images.inputs(**code)["image_tag"]
     theirs = images.platform.images.add(tag)
-    images.platform.switches.set(image_tags="immutable")
+    images.platform.contract_variants.set(image_tags="immutable")
     # It comes there between the look and the push.
     not_found = {"errors": [{"code": "MANIFEST_UNKNOWN", "message": "no"}]}
     images.platform.faults.add(method="HEAD", path=f"manifests/{tag}", times=1, status=404, json=not_found)
@@ -281,10 +282,10 @@ def test_a_connection_cut_in_a_layer_leaves_no_tag_and_the_next_run_succeeds(
     images.file("code/model.bin", secrets.token_bytes(5_000_000))
     with cutting_proxy(docker_registry.host, 1_000_000) as cut:
         images.use(ecr, docker_registry, monkeypatch, host=cut)
-        started = time.monotonic()
         inputs = images.inputs(**code | {"base_image": f"{cut}/base/python:3.13"})
-        text = images.failure_of(inputs)
-    assert time.monotonic() - started < 10
+        with Stopwatch() as stopwatch:
+            text = images.failure_of(inputs)
+    assert stopwatch.seconds < 10
     assert "push the layer sha256:" in text
     assert uncoded(text).endswith("no tag has changed: run `pulumi up` again")
     assert inputs["image_tag"] not in docker_registry.tags()

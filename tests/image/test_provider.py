@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from secrets import token_hex
@@ -19,6 +18,8 @@ from ..uncoded import uncoded
 from .declared import plain
 
 if TYPE_CHECKING:
+    from tests.conftest import NewThreads
+
     from .declared import Images
 
 SEED = "embedded/base/python:3.13"
@@ -106,6 +107,17 @@ def test_a_preview_asks_nothing_and_knows_the_tag_and_the_files(images: Images, 
     assert images.requests() == []
 
 
+def test_a_preview_of_new_content_warns_of_files_that_may_hold_secrets(
+    images: Images, code: dict[str, Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    images.file("code/.env", "PASSWORD=canary\n")
+    inputs = images.inputs(**code)
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith("warning: image 'wave': the package has .env: it may hold secrets; ")
+    assert images.inputs(inputs, **code) == inputs
+    assert capfd.readouterr().err == ""
+
+
 def test_build_arguments_are_secrets_in_inputs_and_state(images: Images) -> None:
     images.file("context/Dockerfile", "FROM scratch\nCOPY Dockerfile /\nARG TOKEN\n")
     given = {"name": "wave", "context": str(images.folder / "context"), "build_args": {"TOKEN": "canary"}}
@@ -184,7 +196,7 @@ def test_a_refresh_that_may_not_look_warns_and_changes_nothing(
 ) -> None:
     state = images.create(**code)
     if forbidden == "repository":
-        images.platform.switches.set(repository_reads="forbidden")
+        images.platform.contract_variants.set(repository_reads="forbidden")
     else:
         images.platform.faults.add(method="GET", path="temp-credentials", times=None, status=403, json={})
     capfd.readouterr()
@@ -265,12 +277,14 @@ def test_a_zip_is_code_too(images: Images, code: dict[str, Any], tmp_path: Path)
 
 
 def test_a_push_after_a_pause_opens_the_registry_again(
-    images: Images, code: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    images: Images,
+    code: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    new_threads: NewThreads,
 ) -> None:
-    monkeypatch.setattr("biot_provider.emulator.platform.PUSH_SECONDS", 0.2)
-    others = {*threading.enumerate()}  # registries of other tests close later
+    monkeypatch.setattr("biot_provider.emulator.platform.PUSH_SECONDS", 2.0)
     images.create(**code)
-    while any(thread.name == "emulator" for thread in {*threading.enumerate()} - others):
+    while new_threads("emulator"):
         time.sleep(0.02)
     images.file("code/index.py", "x = 1\n")
     images.create(**code)

@@ -330,3 +330,11 @@ def test_calls_that_this_provider_does_not_have_are_unimplemented(engine: Engine
         engine.calls.GetMapping(proto.GetMappingRequest(key="terraform"))
     error: Any = raised.value
     assert error.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_the_next_runs_of_a_schedule_that_is_secret_are_not_shown(engine: Engine) -> None:
+    engine.configure()
+    engine.inputs(cronSchedule=secret("30 6 ? * MON-FRI *"))
+    assert not engine.logged
+    engine.inputs(cronSchedule="30 6 ? * MON-FRI *")
+    assert "next runs" in engine.logged[0].message

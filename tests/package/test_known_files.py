@@ -128,7 +128,7 @@ def test_content_that_changed_under_an_equal_stat_is_seen_where_a_filesystem_has
         shown.append(os.stat_result(tuple(status), times))
         return stamp(shown[-1], now)
 
-    monkeypatch.setattr("biot_provider.package.folder_source.stamp", of_an_image)
+    monkeypatch.setattr("biot_provider.package.folders.folder_source.stamp", of_an_image)
     (code / "index.js").write_text("one")
     before = reread_package(code)
     (code / "index.js").write_text("two")

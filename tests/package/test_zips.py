@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import subprocess
+import sys
 import time
 import zipfile
 from pathlib import Path
@@ -18,8 +19,8 @@ import biot_provider
 from biot_provider.errors import PackagingError
 from biot_provider.package import known_files
 from biot_provider.package.package import Package, package_to_deploy, read_package, reread_package, zipped_size_problem
-from biot_provider.package.zips import kept as kept_zips
-from biot_provider.package.zips.kept import keep_zip, kept_zip
+from biot_provider.package.zips import kept_zips
+from biot_provider.package.zips.kept_zips import keep_zip, kept_zip
 from biot_provider.package.zips.writer import ZipWriter
 
 from .trees import write_tree
@@ -193,6 +194,24 @@ class TestWhatIsKept:
         with package.zip() as file:
             assert file.read() == written(package)
         assert kept(tmp_path) == []
+
+    def test_without_room_for_a_zip_it_is_one_line(self, code: Path, tmp_path: Path) -> None:
+        (code / "big.bin").write_bytes(os.urandom(100_000))
+        program = (
+            "import resource, sys; from pathlib import Path; from biot_provider.package.package import read_package\n"
+            "package = read_package(Path(sys.argv[1]))\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))\n"
+            "try:\n    with package.zip(): pass\n"
+            "except Exception as error: print(type(error).__name__, error)\n"
+        )
+        environment = {**os.environ, "TMPDIR": str(tmp_path)}
+        run = subprocess.run(
+            [sys.executable, "-c", program, str(code)], env=environment, capture_output=True, text=True, check=True
+        )
+        assert run.stdout == (
+            f"PackagingError {tmp_path} has no room for temporary files (File too large)."
+            " What to do: make room there, or set TMPDIR to another folder [BIOT-3121]\n"
+        )
 
     def test_goes_after_an_hour(self, code: Path, tmp_path: Path) -> None:
         package = package_to_deploy(code, None)

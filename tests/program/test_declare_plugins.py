@@ -338,14 +338,14 @@ def test_enabled_is_short_for_the_state(folder: Folder, value: str, state: str) 
         ),
     ],
 )
-def test_a_mistake_is_told_with_its_file_and_in_its_words(folder: Folder, manifest: str, words: str) -> None:
+def test_a_mistake_is_reported_with_its_file_and_in_its_words(folder: Folder, manifest: str, words: str) -> None:
     folder.plugin("guard", manifest)
     said = folder.problems()
     assert any(words in line for line in said), said
     assert len(said) == 1
 
 
-def test_every_mistake_of_every_file_and_of_the_stack_is_told_at_once(folder: Folder) -> None:
+def test_all_mistakes_of_all_files_and_of_the_stack_are_reported_at_once(folder: Folder) -> None:
     folder.plugin("first", "timout: 3\nmemorySize: 1")
     folder.plugin("second", "a: [")
     folder.plugin("third")
@@ -400,6 +400,6 @@ def test_overrides_given_by_the_program_are_named_as_its_own(folder: Folder) -> 
 
 
 @pytest.mark.parametrize("overrides", [["guard"], "guard", 5])
-def test_overrides_that_are_no_map_are_told(folder: Folder, overrides: Any) -> None:
+def test_overrides_that_are_no_map_are_reported(folder: Folder, overrides: Any) -> None:
     with pytest.raises(InputError, match="stack configuration 'plugins': must be a map of plugin names"):
         read_fleet(folder.path, overrides)

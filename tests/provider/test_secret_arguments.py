@@ -73,6 +73,13 @@ def test_a_check_quotes_no_secret_argument(
         assert_unseen(said + capfd.readouterr().err, *values.values())
 
 
+def test_the_next_runs_of_a_schedule_that_is_secret_are_not_shown(
+    world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    world.inputs(cron_schedule="30 6 ? * MON-FRI *", __secrets=["cron_schedule"])
+    assert capfd.readouterr().err == ""
+
+
 def test_without_their_being_secrets_values_are_quoted() -> None:
     provider: Any = PluginProvider()
     provider.connect(Connection(Settings("embedded")))

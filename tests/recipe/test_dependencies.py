@@ -38,6 +38,12 @@ def refused(plugin: Plugin) -> str:
     return uncoded(str(error.value)).replace(str(plugin.folder), "HERE")
 
 
+def hide_uv(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, which = importlib.util.find_spec, shutil.which
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "uv" else found(name))
+    monkeypatch.setattr("shutil.which", lambda name, **given: None if name == "uv" else which(name, **given))
+
+
 def built_in(done: subprocess.CompletedProcess[str]) -> str:
     """The SHA-256 of what a process has built."""
     assert done.returncode == 0, done.stderr
@@ -103,17 +109,16 @@ def test_hashes_are_enforced(plugin: Plugin) -> None:
     ("line", "problem"),
     [
         ("uwsgi==2.0.28", "uwsgi 2.0.28 has no wheel for python3.13 on x86_64, and nothing is compiled here"),
+        ("idna==99.0", "idna 99.0 is in no index"),
         (SIX.replace("sha256:4", "sha256:5"), "six==1.17.0 is not what was locked"),
     ],
-    ids=["no wheel", "hash"],
+    ids=["no wheel", "no version", "hash"],
 )
 def test_a_package_that_cannot_be_installed_is_one_line(
     plugin: Plugin, monkeypatch: pytest.MonkeyPatch, installer: str, line: str, problem: str
 ) -> None:
     if installer == "pip":
-        found, which = importlib.util.find_spec, shutil.which
-        monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "uv" else found(name))
-        monkeypatch.setattr("shutil.which", lambda name, **given: None if name == "uv" else which(name, **given))
+        hide_uv(monkeypatch)
     plugin.file("requirements.txt", line)
     assert refused(plugin).startswith(f"HERE: requirements.txt: {problem}")
 
@@ -243,14 +248,18 @@ def private_index() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_private_index_wants_credentials(plugin: Plugin, private_index: str, status: int) -> None:
-    denied = f"the index answers {status}: it wants credentials, or refuses those that it gets."
-    plugin.file("requirements.txt", f"--index-url {private_index}/{status}/simple\nacme-private==1.0\n")
-    assert refused(plugin).startswith(f"HERE: requirements.txt: {denied}")
+def test_a_private_index_wants_credentials(
+    plugin: Plugin, private_index: str, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    denied = f"answers {status}: it wants credentials, or refuses those that it gets."
+    plugin.file("requirements.txt", f"--index-url {private_index}/{status}/simple\nAcme_private==1.0\n")
+    assert refused(plugin).startswith(f"HERE: requirements.txt: the index {denied}")
+    hide_uv(monkeypatch)
+    assert refused(plugin).startswith(f"HERE: requirements.txt: the index {denied}")
 
     plugin.runtime = "nodejs22.x"
     tarball = {"version": "1.0.0", "resolved": f"{private_index}/{status}/a.tgz", "integrity": "sha512-AAAA"}
     packages = {"": {"dependencies": {"a": "1.0.0"}}, "node_modules/a": tarball}
     plugin.file("package.json", json.dumps(packages[""]))
     plugin.file("package-lock.json", json.dumps({"lockfileVersion": 3, "packages": packages}))
-    assert refused(plugin).startswith(f"HERE: package-lock.json: {denied}")
+    assert refused(plugin).startswith(f"HERE: package-lock.json: the registry {denied}")

@@ -203,3 +203,8 @@ def test_uv_lock_names_what_is_locked(plugin: Plugin) -> None:
         ),
     )
     assert plugin.sources().file_digests()["uv.lock#six"] == "1.17.0"
+
+
+def test_a_folder_that_cannot_be_looked_into_is_one_line(plugin: Plugin) -> None:
+    plugin.build = {"dependencies": f"{'a' * 300}.txt"}  # as a folder without permission, also for root
+    assert refused(plugin).startswith("HERE")

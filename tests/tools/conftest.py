@@ -16,7 +16,7 @@ import pytest
 SOURCES = Path(__file__).resolve().parents[2] / "tools" / "engine"
 
 
-def run_tool(code: str, env: dict[str, str] | None = None, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+def run_tool(code: str, env: dict[str, str] | None = None, timeout: float = 120) -> subprocess.CompletedProcess[str]:
     """Run code in a Python that has the engine's tools importable."""
     command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(SOURCES)!r})\n{code}"]
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=timeout)
@@ -30,7 +30,7 @@ def script(file: Path, text: str = "exit 0") -> Path:
     return file
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+def eventually(condition: Callable[[], bool], seconds: float = 120.0) -> bool:
     """Whether the condition comes true in time."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -101,7 +101,7 @@ class Project:
     def pulumi(self, *arguments: str) -> tuple[int, str]:
         """Run a command of the CLI to its end; its exit code and what it printed."""
         process = self.start(*arguments)
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=120)
         return process.returncode, output
 
 

@@ -220,7 +220,7 @@ def test_cancel_ends_what_runs_and_nothing_else(host: Host) -> None:
     pids = _pids(host)
     host.calls.Cancel(empty_pb2.Empty())
     with pytest.raises(grpc.RpcError):
-        call.result(timeout=10)
+        call.result(timeout=120)
     assert eventually(lambda: not alive(pids[1]))
     assert host.calls.GetPluginInfo(empty_pb2.Empty()).version
 
@@ -237,23 +237,23 @@ def test_a_signal_to_the_host_alone_ends_it_and_all_it_started(host: Host, numbe
     call = _endless(host)
     pids = _pids(host)
     host.process.send_signal(number)
-    _, errors = host.process.communicate(timeout=10)
+    _, errors = host.process.communicate(timeout=120)
     assert host.process.returncode == 0
     assert errors == ""
-    assert eventually(lambda: not any(alive(pid) for pid in pids), 2)
-    assert call.exception(timeout=5) is not None
+    assert eventually(lambda: not any(alive(pid) for pid in pids))
+    assert call.exception(timeout=120) is not None
 
 
 def test_a_program_that_does_not_terminate_is_killed(host: Host) -> None:
     call = _endless(host, "trap '' TERM")
     pids = _pids(host)
     call.cancel()
-    assert eventually(lambda: not alive(pids[1]), 8)
+    assert eventually(lambda: not alive(pids[1]))
 
 
 def test_the_host_ends_when_nobody_listens_at_the_engines_address(host: Host) -> None:
     host.engine.close()
-    assert host.process.wait(15) == 0
+    assert host.process.wait(120) == 0
 
 
 def _endless(host: Host, before: str = "") -> "grpc.Future[language_pb2.RunResponse]":

@@ -25,7 +25,7 @@ def ensure(program: str, path: str, user: int = 0, option: str = "--install") ->
     """Make sure of one program with this PATH, as this user."""
     code = NEEDED.format(tools=str(TOOLS), program=program, user=user, option=option)
     command = [sys.executable, "-B", "-c", code]
-    return subprocess.run(command, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, env={**os.environ, "PATH": path}, capture_output=True, text=True, timeout=120)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_without_apt_what_is_missing_is_named_with_debians_package(tmp_path: Pat
     assert done.stderr == "test servers: some-program must be installed (on Debian the packages some-package)\n"
 
 
-def test_who_may_not_install_is_told_the_command(apt: str) -> None:
+def test_without_the_right_to_install_the_command_is_printed(apt: str) -> None:
     done = ensure("some-program", apt, user=1000)
     assert done.returncode == 1
     assert done.stderr == (

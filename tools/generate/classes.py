@@ -195,7 +195,7 @@ def _docstring(text: str, fields: Mapping[str, FieldInfo], indent: int = 4) -> s
 
 
 def _property(name: str, field: FieldInfo, is_nullable: bool = False) -> str:
-    """Return an output property, in a form whose type Pulumi evaluates once per class."""
+    """Return an output property, in a form that Pulumi evaluates once per class."""
     text = _sentence(meaning(field))
     text = _filled(text[:1].upper() + text[1:], _WIDTH - 8 - len('""""""'))
     return "\n".join(

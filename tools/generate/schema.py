@@ -67,7 +67,7 @@ def _resource(kind: Kind) -> Json:
         "requiredInputs": [to_camel(name) for name, field in arguments.items() if is_required(field)],
         "properties": _properties(arguments, summary) | _properties(outputs, meaning),
         "required": [to_camel(name) for name in (*set_always, *lasting)],
-        # Taken over from a program of `biot_provider`, whose resources are dynamic ones.
+        # Taken over from a program of `biot_provider`: its resources are dynamic ones.
         "aliases": [{"type": f"pulumi-python:dynamic/biot:{kind.name}"}],
     }
 

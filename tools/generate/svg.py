@@ -83,16 +83,13 @@ class Drawing:
         self._height = max(self._height, box.bottom)
         return box
 
-    def arrow(
-        self, *points: tuple[int, int], label: str = "", at: tuple[int, int] | None = None, dashed: bool = False
-    ) -> None:
-        """Draw an arrow through the points, with a text that begins at ``at``."""
+    def arrow(self, *points: tuple[int, int], label: str = "", dashed: bool = False) -> None:
+        """Draw an arrow through the points, with a text beside its first part."""
         path = " ".join(f"{x},{y}" for x, y in points)
         style = ' stroke-dasharray="5 4"' if dashed else ""
         self._parts.append(f'<polyline points="{path}"{style} marker-end="url(#head)"/>')
         if label:
-            x, y = at or (points[0][0] + 10, (points[0][1] + points[-1][1]) // 2 + 5)
-            self.text(x, y, label)
+            self.text(points[0][0] + 10, (points[0][1] + points[-1][1]) // 2 + 5, label)
 
     def down(self, above: Box, below: Box, label: str = "") -> None:
         """Draw an arrow from a box to the one below it."""

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from biot_provider.cli.commands import Command, complete_stack
+from biot_provider.cli.console import print_problem, print_result
+from biot_provider.cli.progress import Progress
 from biot_provider.errors import coded
-
-from ..commands import Command, complete_stack
-from ..console import print_problem, print_result
-from ..progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -64,9 +63,8 @@ One name alone compares the stack's state with its platform.
 def command(a: str, b: str | None, plugins: Sequence[str], ignored: Sequence[str], format_: str | None) -> int:
     """Compare."""
     from biot_provider.cli.compare.differences import Verdict, compare
-
-    from .report import as_json, as_markdown, as_text
-    from .sides import parse, read
+    from biot_provider.cli.compare.report import as_json, as_markdown, as_text
+    from biot_provider.cli.compare.sides import parse, read
 
     with ExitStack() as closing:
         left, right = parse(a, b)

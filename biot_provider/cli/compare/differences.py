@@ -14,9 +14,9 @@ from enum import StrEnum
 from typing import Any
 
 from biot_provider.api.models.plugins import InterceptionAnswer, PluginAnswer
-from biot_provider.hooks.answers import plugin_interceptions
 from biot_provider.hooks.model import Interception
 from biot_provider.hooks.picture import Placed, placed
+from biot_provider.hooks.subscriptions import plugin_interceptions
 from biot_provider.plugin.model import PluginInputs, PluginState
 from biot_provider.plugin.stamp import SEED, UNKNOWN_CODE, Stamp, code_identity, is_digest
 from biot_provider.plugin.state import (
@@ -164,7 +164,7 @@ def _differences(
 def _code(name: str, environment: Environment, other: Environment) -> str | None:
     """Return what identifies a plugin's code; None where nothing shows it.
 
-    Beside the state of the stack that owns it, a live plugin's version tells code that was deployed elsewhere since.
+    Beside the state of the stack that owns it, a live plugin's version shows code that was deployed elsewhere since.
     """
     answer = environment.answers.get(name)
     if answer is None:
@@ -203,7 +203,7 @@ def _interception_differences(
     if None not in entities and entities[0] != entities[1]:
         yield Difference(f"{_path(cell)}.entity_type_name", *entities)
     if all(item.order is None for item in items):
-        return  # the plugin's own order counts, which is a field of its own
+        return  # the plugin's own order counts, which is another field
     orders = [
         interception_order(plugin.subscriptions) if item.order is None else item.order
         for item, plugin in zip(items, plugins, strict=True)

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from biot_provider.cli.compare.differences import Environment
+from biot_provider.cli.errors import CommandError
+from biot_provider.cli.progress import Progress
+from biot_provider.cli.project.stack import Stack
 from biot_provider.errors import ApiError
-from biot_provider.hooks.answers import endpoint_interception
+from biot_provider.hooks.subscriptions import endpoint_interception
 from biot_provider.plugin.model import PluginState
-
-from ..errors import CommandError
-from ..progress import Progress
-from ..project.stack import Stack
 
 STATE, PLATFORM = "state", "platform"
 
@@ -64,7 +63,7 @@ def read(side: Side, closing: ExitStack, progress: Progress) -> Environment:
     try:
         environment.interceptions += map(endpoint_interception, client.search_interceptions({}))
     except ApiError as error:
-        # They only tell why an order has moved.
+        # They only explain why an order has moved.
         if error.status not in (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND):
             raise
     return environment

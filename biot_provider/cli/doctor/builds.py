@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from biot_provider.cli.doctor.report import NoteError
 from biot_provider.recipe.node_modules import GET, node_tool
 from biot_provider.recipe.python_wheels import GET_UV, python_installer
-
-from .report import NoteError
 
 
 def builds() -> str:

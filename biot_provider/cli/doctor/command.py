@@ -17,22 +17,30 @@ from typing import TYPE_CHECKING
 
 import click
 
+from biot_provider.cli.commands import FOLDER, Command, complete_stack
+from biot_provider.cli.console import print_result
+from biot_provider.cli.doctor.report import (
+    NOT_CHECKED,
+    NOTE,
+    OK,
+    PROBLEM,
+    Finding,
+    NoteError,
+    Thing,
+    print_json,
+    print_report,
+)
+from biot_provider.cli.errors import CommandError
+from biot_provider.cli.progress import Progress
 from biot_provider.errors import BiotError
-
-from ..commands import FOLDER, Command, complete_stack
-from ..console import print_result
-from ..errors import CommandError
-from ..progress import Progress
-from .report import NOT_CHECKED, NOTE, OK, PROBLEM, Finding, NoteError, Thing, print_json, print_report
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client
+    from biot_provider.cli.doctor.permissions import KindPermissions, Permission
+    from biot_provider.cli.project import configuration
+    from biot_provider.cli.project.project import Project
+    from biot_provider.cli.project.stack import Stack
     from biot_provider.config import Settings
-
-    from ..project import configuration
-    from ..project.project import Project
-    from ..project.stack import Stack
-    from .permissions import KindPermissions, Permission
 
 
 @click.command(
@@ -82,10 +90,10 @@ class Doctor:
     def things(self) -> Iterator[Thing]:
         """Run the checks, and give what each thing is found to be as soon as it is known."""
         # Imported here so that the other commands start without these slow modules.
-        from ..project.project import find_project
-        from ..project.stack import Stack
-        from .builds import builds
-        from .images import images
+        from biot_provider.cli.doctor.builds import builds
+        from biot_provider.cli.doctor.images import images
+        from biot_provider.cli.project.project import find_project
+        from biot_provider.cli.project.stack import Stack
 
         try:
             self._project = find_project(Path.cwd())
@@ -116,7 +124,7 @@ class Doctor:
         return f"correct {'it' if problems == 1 else 'them'}, then run `biot-provider doctor{option}` again"
 
     def _platform(self) -> Iterator[Thing]:
-        from .permissions import KINDS, PERMISSIONS
+        from biot_provider.cli.doctor.permissions import KINDS, PERMISSIONS
 
         address = self._check("address", self._check_address, when=self._settings is not None)
         certificate = self._check("certificate", self._check_certificate, when=address.has_passed)
@@ -164,8 +172,7 @@ class Doctor:
 
     def _check_address(self) -> str:
         from biot_provider.api.client import Client
-
-        from .connection import address
+        from biot_provider.cli.doctor.connection import address
 
         settings = self._required_settings()
         if settings.is_embedded:
@@ -190,7 +197,7 @@ class Doctor:
         return text
 
     def _check_certificate(self) -> str:
-        from .connection import certificate
+        from biot_provider.cli.doctor.connection import certificate
 
         settings = self._required_settings()
         if settings.is_embedded:
@@ -200,50 +207,50 @@ class Doctor:
         return certificate(settings)
 
     def _check_version(self) -> str:
-        from .connection import platform
+        from biot_provider.cli.doctor.connection import platform
 
         text, self._date = platform(self._required_client())
         return text
 
     def _check_clock(self) -> str:
-        from .connection import clock
+        from biot_provider.cli.doctor.connection import clock
 
         return "this machine's own" if self._required_settings().is_embedded else clock(self._date)
 
     def _check_identity(self) -> str:
-        from .connection import identity
+        from biot_provider.cli.doctor.connection import identity
 
         return identity(self._required_client())
 
     def _check_permission(self, required: Permission) -> str:
-        from .permissions import permission
+        from biot_provider.cli.doctor.permissions import permission
 
         return permission(self._required_client(), required)
 
     def _check_kind(self, required: KindPermissions) -> str:
-        from .permissions import kind
+        from biot_provider.cli.doctor.permissions import kind
 
         return kind(self._required_client(), required)
 
     def _check_places(self) -> str:
-        from .writing import writing
+        from biot_provider.cli.doctor.writing import writing
 
         settings = self._settings
         data = settings.embedded_folder(self._stack.short_name) if settings and settings.is_embedded else None
         return writing(self._stack.folder, data, os.environ)
 
     def _check_engine(self) -> str:
-        from .project import engine
+        from biot_provider.cli.doctor.project import engine
 
         return engine(is_python=isinstance(self._project, CommandError) or self._project.runtime == "python")
 
     def _check_project(self) -> str:
-        from .project import check_project
+        from biot_provider.cli.doctor.project import check_project
 
         return check_project(self._required_project())
 
     def _check_plugins(self) -> str:
-        from .project import plugins
+        from biot_provider.cli.doctor.project import plugins
 
         project = self._stack.project
         folder = self._plugins or self._stack.folder / "plugins"

@@ -15,8 +15,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..errors import CommandError, reason
-from .report import NoteError
+from biot_provider.api.client import PLUGINS
+from biot_provider.cli.doctor.report import NoteError
+from biot_provider.cli.errors import CommandError
+from biot_provider.errors import reason, root_cause
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client
@@ -31,7 +33,6 @@ MIN_PLATFORM_VERSION = (2, 4, 1)
 """The oldest version of the platform that knows every argument of a plugin."""
 
 _FEW_DAYS = 14
-PLUGINS = "/settings/v2/plugins"
 NO_PLUGIN = f"{PLUGINS}/Plugin-no%20plugin"
 """A blank is not allowed in a name, so no plugin has this one."""
 _EXPIRED, _WRONG_HOST = (10,), (62, 64)
@@ -42,7 +43,12 @@ def address(settings: Settings) -> str:
     from biot_provider.api.transport import proxy_for
 
     proxy = proxy_for(settings.base_url)
-    host, port = _place(proxy or settings.base_url)
+    try:
+        host, port = _place(proxy or settings.base_url)
+    except ValueError:
+        raise CommandError(
+            "the proxy in HTTPS_PROXY or ALL_PROXY cannot be used: name one as http://host:port", "BIOT-1008"
+        ) from None
     check = "check HTTPS_PROXY and NO_PROXY" if proxy else "check biot:baseUrl and the network"
     try:
         count = len({entry[4][0] for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)})
@@ -56,7 +62,7 @@ def address(settings: Settings) -> str:
     return f"{way} resolves to {count} address{'es' if count > 1 else ''} and takes connections"
 
 
-def certificate(settings: Settings, now: Callable[[], float] = time.time) -> str:
+def certificate(settings: Settings) -> str:
     """Check that the certificate is trusted and for this host; return how long it is valid.
 
     Raises CommandError, and NoteError where it ends soon.
@@ -76,7 +82,7 @@ def certificate(settings: Settings, now: Callable[[], float] = time.time) -> str
                 f"the proxy does not lead to {host} ({error}): check HTTPS_PROXY and NO_PROXY", "BIOT-7002"
             ) from None
         except httpx.ConnectError as error:
-            cause = _cause(error)
+            cause = root_cause(error)
             if isinstance(cause, ssl.SSLCertVerificationError):
                 raise CommandError(_distrust(host, cause), "BIOT-7016") from None
             raise CommandError(
@@ -87,18 +93,11 @@ def certificate(settings: Settings, now: Callable[[], float] = time.time) -> str
                 f"{host}:{port} does not answer ({reason(error)}): check biot:baseUrl", "BIOT-7003"
             ) from None
     ends = ssl.cert_time_to_seconds(str(shown["notAfter"]))
-    days = int((ends - now()) // 86400)
+    days = int((ends - time.time()) // 86400)
     text = f"trusted, valid until {datetime.fromtimestamp(ends, UTC):%Y-%m-%d}"
     if days < _FEW_DAYS:
         raise NoteError(f"{text}, only {days} days: have it renewed", "BIOT-7017")
     return text
-
-
-def _cause(error: BaseException) -> Exception:
-    """Return the first error of the chain, which has the system's own reason."""
-    while cause := error.__cause__ or error.__context__:
-        error = cause
-    return error if isinstance(error, Exception) else Exception()
 
 
 def platform(client: Client) -> tuple[str, str | None]:

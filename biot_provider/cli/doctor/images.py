@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from biot_provider.cli.doctor.report import NoteError
 from biot_provider.errors import ImageError
 from biot_provider.image.credentials import require_libraries
 from biot_provider.image.dockerfile.builders import probe
-
-from .report import NoteError
 
 
 def images() -> str:

@@ -10,18 +10,16 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import CommandError
-from .connection import NO_PLUGIN, PLUGINS, code, describe, send
-from .report import NoteError
+from biot_provider.api.client import INTERCEPTIONS, NOTIFICATIONS, PLUGINS, SERVICE_USERS
+from biot_provider.cli.doctor.connection import NO_PLUGIN, code, describe, send
+from biot_provider.cli.doctor.report import NoteError
+from biot_provider.cli.errors import CommandError
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client
 
 _NO_ID = "00000000-0000-0000-0000-000000000000"
-_SERVICES = "/ums/v2/services"
-_NO_SERVICE = f"{_SERVICES}/{_NO_ID}"
-_INTERCEPTIONS = "/dispatcher/v1/hooks/interceptions"
-_NOTIFICATIONS = "/dispatcher/v1/hooks/notifications"
+_NO_SERVICE = f"{SERVICE_USERS}/{_NO_ID}"
 _GONE = frozenset({"PLUGIN_NOT_FOUND", "SERVICE_USER_NOT_FOUND", "SECRET_KEY_ID_NOT_FOUND"})
 
 
@@ -70,8 +68,8 @@ KINDS = (
         "biot.ServiceUser",
         (
             Permission("UMS_USERS_GET_SERVICE_USER_BY_ID", "GET", _NO_SERVICE, {}, 404),
-            Permission("UMS_USERS_SEARCH_SERVICE_USERS", "GET", _SERVICES, _search("id", _NO_ID), 200),
-            Permission("UMS_SERVICES_CREATE_SERVICE_USER", "POST", _SERVICES, {"json": {}}, 400),
+            Permission("UMS_USERS_SEARCH_SERVICE_USERS", "GET", SERVICE_USERS, _search("id", _NO_ID), 200),
+            Permission("UMS_SERVICES_CREATE_SERVICE_USER", "POST", SERVICE_USERS, {"json": {}}, 400),
             Permission("UMS_SERVICES_UPDATE_SERVICE_USER", "PATCH", _NO_SERVICE, {"json": {}}, 404),
             Permission("UMS_SERVICES_DELETE_SERVICE_USER", "DELETE", _NO_SERVICE, {}, 404),
         ),
@@ -87,18 +85,18 @@ KINDS = (
     KindPermissions(
         "biot.InterceptionSubscription",
         (
-            Permission("HOOKS_INTERCEPTION_SEARCH", "GET", _INTERCEPTIONS, _search("endpoint", "nowhere"), 200),
-            Permission("HOOKS_INTERCEPTION_CREATE", "POST", f"{_INTERCEPTIONS}/subscribe", {"json": {}}, 400),
-            Permission("HOOKS_INTERCEPTION_DELETE", "POST", f"{_INTERCEPTIONS}/unsubscribe", {"json": {}}, 400),
+            Permission("HOOKS_INTERCEPTION_SEARCH", "GET", INTERCEPTIONS, _search("endpoint", "nowhere"), 200),
+            Permission("HOOKS_INTERCEPTION_CREATE", "POST", f"{INTERCEPTIONS}/subscribe", {"json": {}}, 400),
+            Permission("HOOKS_INTERCEPTION_DELETE", "POST", f"{INTERCEPTIONS}/unsubscribe", {"json": {}}, 400),
         ),
     ),
     KindPermissions(
         "biot.NotificationSubscription",
         (
-            Permission("DISPATCHER_SUBSCRIPTIONS_SEARCH", "GET", _NOTIFICATIONS, _search("endpoint", "nowhere"), 200),
-            Permission("DISPATCHER_SUBSCRIPTIONS_SUBSCRIBE", "POST", f"{_NOTIFICATIONS}/subscribe", {"json": {}}, 400),
+            Permission("DISPATCHER_SUBSCRIPTIONS_SEARCH", "GET", NOTIFICATIONS, _search("endpoint", "nowhere"), 200),
+            Permission("DISPATCHER_SUBSCRIPTIONS_SUBSCRIBE", "POST", f"{NOTIFICATIONS}/subscribe", {"json": {}}, 400),
             Permission(
-                "DISPATCHER_SUBSCRIPTIONS_UNSUBSCRIBE", "POST", f"{_NOTIFICATIONS}/unsubscribe", {"json": {}}, 400
+                "DISPATCHER_SUBSCRIPTIONS_UNSUBSCRIBE", "POST", f"{NOTIFICATIONS}/unsubscribe", {"json": {}}, 400
             ),
         ),
     ),

@@ -7,13 +7,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from biot_provider.cli.doctor.report import NoteError
+from biot_provider.cli.errors import CommandError
+from biot_provider.cli.project.configuration import without_ciphers
+from biot_provider.cli.project.engine import ENGINE, INSTALL, run_engine
+from biot_provider.cli.project.project import Project
 from biot_provider.errors import InputError
-
-from ..errors import CommandError
-from ..project.configuration import without_ciphers
-from ..project.engine import ENGINE, INSTALL, run_engine
-from ..project.project import Project
-from .report import NoteError
 
 PARTS = ("pulumi-language-python", "pulumi-resource-pulumi-python")
 """Executables that a Python program with dynamic resources needs beside the engine."""

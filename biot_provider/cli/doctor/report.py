@@ -12,10 +12,9 @@ from dataclasses import asdict, dataclass
 
 import click
 
+from biot_provider.cli.console import print_result, printable
+from biot_provider.cli.progress import Progress
 from biot_provider.errors import BiotError, coded
-
-from ..console import print_result, printable
-from ..progress import Progress
 
 OK, NOTE, PROBLEM, NOT_CHECKED = "ok", "note", "problem", "not checked"
 
@@ -75,7 +74,7 @@ def print_report(things: Iterable[Thing], progress: Progress, *, is_long: bool) 
 
 
 def print_json(things: Iterable[Thing], progress: Progress) -> int:
-    """Print an object for each check, on a line of its own; return the number of problems."""
+    """Print an object in one line for each check; return the number of problems."""
     problems = 0
     for thing in things:
         progress.hide()

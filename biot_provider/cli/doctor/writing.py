@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from biot_provider.api.request_log import is_debugging, log_file, open_log
-
-from ..errors import CommandError, reason
-from .report import NoteError
+from biot_provider.cli.doctor.report import NoteError
+from biot_provider.cli.errors import CommandError
+from biot_provider.errors import reason
 
 _WRITTEN_BYTES = 64 * 1024
 """A full disk may still take a few bytes."""

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from biot_provider.cli.commands import FILE, FOLDER, Command, complete_stack
+from biot_provider.cli.console import print_problem, print_result
 from biot_provider.errors import coded
-
-from ..commands import FILE, FOLDER, Command, complete_stack
-from ..console import print_problem, print_result
 
 if TYPE_CHECKING:
     from biot_provider.hooks.model import Picture
@@ -61,9 +60,9 @@ def command(
     check: bool,
 ) -> int:
     """Draw the picture."""
-    from ..progress import Progress
-    from ..project.stack import Stack
-    from .sources import declared, live
+    from biot_provider.cli.graph.sources import declared, live
+    from biot_provider.cli.progress import Progress
+    from biot_provider.cli.project.stack import Stack
 
     with ExitStack() as closing:
         found = Stack.find(stack)
@@ -99,8 +98,8 @@ def _write(text: str, file: Path | None) -> None:
         for line in text.splitlines():
             print_result(line)
         return
-    from ..errors import CommandError
-    from ..files import NewFile, write_files
+    from biot_provider.cli.errors import CommandError
+    from biot_provider.cli.files import NewFile, write_files
 
     if not file.parent.is_dir():
         raise CommandError(f"{file} cannot be written (No such file or directory)", "BIOT-8003")

@@ -10,8 +10,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from biot_provider.api.models.plugins import PluginShown
+from biot_provider.cli.console import counted
+from biot_provider.cli.errors import CommandError
+from biot_provider.cli.progress import Progress
+from biot_provider.cli.project.stack import Stack, StackResource
 from biot_provider.errors import ApiError
-from biot_provider.hooks.answers import (
+from biot_provider.hooks.model import Interception, Notification, Picture, Reference, Subscriber
+from biot_provider.hooks.picture import picture_of
+from biot_provider.hooks.subscriptions import (
     endpoint_interception,
     endpoint_notification,
     plugin_interceptions,
@@ -20,15 +26,8 @@ from biot_provider.hooks.answers import (
     reference_of,
     with_plugins,
 )
-from biot_provider.hooks.model import Interception, Notification, Picture, Reference, Subscriber
-from biot_provider.hooks.picture import picture_of
 from biot_provider.plugin.model import PluginState
 from biot_provider.subscription.model import InterceptionSubscriptionState, NotificationSubscriptionState
-
-from ..console import counted
-from ..errors import CommandError
-from ..progress import Progress
-from ..project.stack import Stack, StackResource
 
 RowT = TypeVar("RowT")
 

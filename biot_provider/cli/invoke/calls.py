@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from biot_provider.cli.errors import WrongUsageError
+from biot_provider.cli.invoke.plugin import LocalPlugin
+from biot_provider.cli.invoke.samples import ACTION, ACTIONS, ENTITY
+from biot_provider.cli.invoke.usage import read_text
 from biot_provider.emulator.plugins.responses import entity_of
 from biot_provider.lifecycle.problems import nearest
 from biot_provider.plugin.model import Subscriptions
 
-from ..errors import WrongUsageError
-from .plugin import LocalPlugin
-from .samples import ACTION, ACTIONS, ENTITY
-from .usage import read_text
+if TYPE_CHECKING:
+    from biot_provider.cli.invoke.command import EventOptions
 
 PRE, POST, ADAPT, NOTIFICATION, CRON, DIRECT, WHOLE = "pre", "post", "adapt", "notification", "cron", "direct", "whole"
 KINDS = (PRE, POST, ADAPT, NOTIFICATION, CRON, DIRECT)
@@ -28,18 +30,6 @@ _API_IDS = {
 }
 """The API of an interception where neither the user nor the plugin names one."""
 _EVENT_MEMBERS = frozenset({"headers", "requestContext", "rawPath", "detail-type"})
-
-
-@dataclass(frozen=True)
-class EventOptions:
-    """The options that select the calls; None where an option is not given."""
-
-    event: str | None = None
-    kind: str | None = None
-    entity: str | None = None
-    action: str | None = None
-    api_id: str | None = None
-    data: str | None = None
 
 
 @dataclass(frozen=True)

@@ -17,20 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from biot_provider.cli.commands import FILE, FILE_OR_FOLDER, Command
+from biot_provider.cli.console import counted, print_problem, print_result
+from biot_provider.cli.errors import WrongUsageError
+from biot_provider.cli.invoke.interrupt import Interrupt
+from biot_provider.cli.invoke.usage import read_text
+from biot_provider.cli.progress import Progress
 from biot_provider.errors import BiotError, PackagingError, shown_size
 
-from ..commands import FILE, FILE_OR_FOLDER, Command
-from ..console import counted, print_problem, print_result
-from ..errors import WrongUsageError
-from ..progress import Progress
-from .interrupt import Interrupt
-from .usage import read_text
-
 if TYPE_CHECKING:
+    from biot_provider.cli.invoke.plugin import LocalPlugin
+    from biot_provider.cli.invoke.sender import Sender
     from biot_provider.emulator.functions.runtime import Invocation
-
-    from .plugin import LocalPlugin
-    from .sender import Sender
 
 _POLL_SECONDS = 0.2
 """Seconds between two looks at the files, and for how long they must stay unchanged before the next run."""
@@ -41,17 +39,23 @@ event, or with --kind the body of one. Without --event each call is made that th
 """
 
 
-@dataclass(frozen=True)
-class Options:
-    """What the user gives."""
+@dataclass(frozen=True, kw_only=True)
+class EventOptions:
+    """The options that select the calls; None where an option is not given."""
 
-    folder: Path
     event: str | None = None
     kind: str | None = None
     entity: str | None = None
     action: str | None = None
     api_id: str | None = None
     data: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(EventOptions):
+    """What the user gives."""
+
+    folder: Path
     env: tuple[str, ...] = ()
     env_file: Path | None = None
     runtime: str | None = None
@@ -135,24 +139,15 @@ class _Session:
 
     def run(self) -> int:
         """Read the plugin, make its calls and return the exit code."""
+        from biot_provider.cli.invoke.calls import notes, plan_calls
+        from biot_provider.cli.invoke.plugin import read_local_plugin, stage
+        from biot_provider.cli.invoke.report import JsonReport, Report, outcome_of
         from biot_provider.emulator.functions.runtime import Function, FunctionSettings
-
-        from .calls import EventOptions, notes, plan_calls
-        from .plugin import read_local_plugin, stage
-        from .report import JsonReport, Report, outcome_of
 
         given = self._options
         plugin = read_local_plugin(given.folder, given.runtime, given.handler)
         given_variables = _variables(given.env_file, given.env)
-        options = EventOptions(
-            event=given.event,
-            kind=given.kind,
-            entity=given.entity,
-            action=given.action,
-            api_id=given.api_id,
-            data=given.data,
-        )
-        calls = plan_calls(plugin, options)
+        calls = plan_calls(plugin, given)
         with tempfile.TemporaryDirectory() as folder:
             staged = Path(folder, "package")
             staged.mkdir()
@@ -194,10 +189,9 @@ class _Session:
 
     def _start_sender(self) -> Sender:
         """Return the sender; the first call starts its platform."""
+        from biot_provider.cli.invoke.sender import Sender, log_in
         from biot_provider.emulator import Platform
         from biot_provider.emulator.http.server import Background
-
-        from .sender import Sender, log_in
 
         if self._sender is None:
             folder = Path(self._closing.enter_context(tempfile.TemporaryDirectory()))
@@ -207,7 +201,7 @@ class _Session:
         return self._sender
 
     def _fingerprint(self) -> dict[str, tuple[int, int]]:
-        from .plugin import fingerprint
+        from biot_provider.cli.invoke.plugin import fingerprint
 
         given = self._options
         texts = [text for text in (given.event, given.data) if text]

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 
 class Interrupt:
-    """Whether Ctrl-C was pressed: asked for where nothing drops the answer."""
+    """Whether Ctrl-C was pressed: read where nothing drops the answer."""
 
     def __init__(self) -> None:
         self._happened = False

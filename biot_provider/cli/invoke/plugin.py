@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from biot_provider.cli.errors import WrongUsageError
 from biot_provider.errors import InputError, Notice, PackagingError
 from biot_provider.package.package import Package, read_package, zipped_size_problem
 from biot_provider.plugin.handler.problem import handler_problem
@@ -20,8 +21,6 @@ from biot_provider.plugin.package import recipe_of
 from biot_provider.recipe.build import build_package
 from biot_provider.recipe.size import built_size_problem
 from biot_provider.recipe.sources import read_sources
-
-from ..errors import WrongUsageError
 
 _UNWATCHED = frozenset({".git", "__pycache__", "node_modules", "site-packages", ".venv", ".biot"})
 

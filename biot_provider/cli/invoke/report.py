@@ -15,9 +15,8 @@ from biot_provider.emulator.delivery.hook_responses import HttpResponse, Verdict
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from biot_provider.cli.invoke.calls import Call
     from biot_provider.emulator.functions.runtime import Invocation
-
-    from .calls import Call
 
 _LINES = 200
 """The most lines of a response that are printed."""
@@ -121,7 +120,7 @@ class Report:
 
 
 class JsonReport(Report):
-    """A JSON object for each call, on a line of its own."""
+    """A JSON object in one line for each call."""
 
     def note(self, line: str) -> None:
         """Leave it out: it is for people."""

@@ -7,12 +7,11 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from biot_provider.cli.invoke import samples
+from biot_provider.cli.invoke.calls import ADAPT, CRON, DIRECT, NOTIFICATION, POST, TYPES, WHOLE, Call
 from biot_provider.emulator.delivery import events
 from biot_provider.emulator.delivery.plugin_tokens import INTERCEPTOR, PluginTokens
 from biot_provider.emulator.delivery.plugin_tokens import NOTIFICATION as NOTIFIED
-
-from . import samples
-from .calls import ADAPT, CRON, DIRECT, NOTIFICATION, POST, TYPES, WHOLE, Call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from biot_provider.emulator import Platform
 
 _ENDPOINT = "https://k3v9q2m7x1z8p4w6t5r0y2u1i7o3a9s6.lambda-url.eu-west-1.on.aws/"
+_LOGIN_SECONDS = 60.0
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -141,6 +141,7 @@ def log_in(platform: Platform, base_url: str) -> str:
     import httpx
 
     body = {"id": platform.service_id, "secretKey": platform.service_secret_key}
+    address = f"{base_url}/ums/v2/services/accessToken"
     # Plain HTTP: without the certificates of the machine a client is made ten times as fast.
-    answer = httpx.post(f"{base_url}/ums/v2/services/accessToken", json=body, verify=False, trust_env=False)  # noqa: S501
+    answer = httpx.post(address, json=body, verify=False, trust_env=False, timeout=_LOGIN_SECONDS)  # noqa: S501
     return str(answer.json()["accessToken"])

@@ -8,12 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from biot_provider.cli.errors import CommandError
+from biot_provider.cli.project.engine import ENGINE, INSTALL, run_engine
+from biot_provider.cli.project.project import Project, read_map
 from biot_provider.config import KEYS, SECRET_KEYS, Settings
 from biot_provider.lifecycle.problems import nearest
-
-from ..errors import CommandError
-from .engine import ENGINE, INSTALL, run_engine
-from .project import Project, read_map
 
 NAMESPACE = "biot:"
 VARIABLES: Mapping[str, str | None] = {key.name: key.variable for key in KEYS}

@@ -6,7 +6,8 @@ import os
 import subprocess
 from pathlib import Path
 
-from ..errors import CommandError, reason
+from biot_provider.cli.errors import CommandError
+from biot_provider.errors import reason
 
 ENGINE = "pulumi"
 INSTALL = "install Pulumi (https://www.pulumi.com/docs/install/) so that it is on PATH"

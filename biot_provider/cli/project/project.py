@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from biot_provider.cli.errors import CommandError
 from biot_provider.errors import InputError
-
-from ..errors import CommandError
 
 PROJECT_FILES = ("Pulumi.json", "Pulumi.yaml", "Pulumi.yml")
 """What makes a folder a project, in the order in which Pulumi takes one of them."""

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from biot_provider.cli.errors import CommandError
+from biot_provider.cli.project import configuration
+from biot_provider.cli.project.engine import run_engine
+from biot_provider.cli.project.project import Project, find_project
+from biot_provider.errors import ConfigError
 from biot_provider.lifecycle.owner import Urn
 from biot_provider.native.signatures import SIGNATURE, UNKNOWN
-
-from ..errors import CommandError
-from . import configuration
-from .engine import run_engine
-from .project import Project, find_project
 
 if TYPE_CHECKING:
     from biot_provider.api.client import Client
@@ -39,7 +39,7 @@ class OpenPlatform:
 
 @dataclass(frozen=True)
 class Configured:
-    """What a stack's configuration and the environment say; ``sources`` tells where each key is from."""
+    """What a stack's configuration and the environment say; ``sources`` names where each key is from."""
 
     sources: str
     settings: Settings
@@ -64,7 +64,7 @@ class StackResource:
 class Stack:
     """A stack of the project in this folder; without a name, the environment's connection.
 
-    Raises CommandError for an empty name, which a pipeline gives whose variable is not set.
+    Raises CommandError for an empty name, as a pipeline gives it when its variable is not set.
     """
 
     name: str | None
@@ -111,7 +111,7 @@ class Stack:
         return self.project.folder if self.project else Path.cwd()
 
     def configured(self, hide: Callable[[list[str]], object] = lambda _: None) -> Configured:
-        """Read the configuration, and the environment for what it leaves out; ``hide`` is told each secret.
+        """Read the configuration, and the environment for what it leaves out; ``hide`` gets each secret.
 
         A variable with the stack's name behind it counts before the one without, so that one command can have the
         identities of two stacks: ``BIOT_SERVICE_ID_PRODUCTION`` beside ``BIOT_SERVICE_ID``.
@@ -142,13 +142,22 @@ class Stack:
         """Open the platform of the stack's configuration, or of the environment. Raises BiotError."""
         from biot_provider.api.client import Client
 
-        settings = self.configured().settings
+        settings = self._settings()
         address = settings.base_url
         if settings.is_embedded:
             settings = replace(settings, base_url=f"embedded:{self.data_folder(settings)}")
         client = Client.connect(settings)
         closing.callback(client.close)
         return OpenPlatform(address, client)
+
+    def _settings(self) -> Settings:
+        """Return the settings. Raises BiotError, which names --stack where only a stack may have them."""
+        try:
+            return self.configured().settings
+        except ConfigError as error:
+            if self.name is not None or self.project is None or not self.project.stack_names():
+                raise
+            raise ConfigError(f"{error.text}; or name a stack with --stack", error.message_code) from None
 
     def overrides(self) -> Any:
         """Return what the stack's configuration changes of plugins, encrypted parts hidden. Raises CommandError."""

@@ -13,13 +13,12 @@ from typing import Any
 
 from pulumi.dynamic.dynamic import PROVIDER_KEY, serialize_provider
 
+from biot_provider.cli.console import counted
+from biot_provider.cli.takeover.kinds import Existing
+from biot_provider.cli.takeover.target import Parent
 from biot_provider.lifecycle.codec import Secret
 from biot_provider.native.signatures import SECRET, SIGNATURE
 from biot_provider.provider.secret_arguments import KEY as SECRETS
-
-from ..console import counted
-from .kinds import Existing
-from .target import Parent
 
 MIN_ENGINE = (3, 254, 0)
 """The first version of the engine that takes inputs and outputs from the file."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .kinds import Existing
-    from .target import Target
+    from biot_provider.cli.takeover.kinds import Existing
+    from biot_provider.cli.takeover.target import Target
 
 Note = Callable[[str, str], None]
 """Takes the resource that it is about, empty where the text names it, and the text."""

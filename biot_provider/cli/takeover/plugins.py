@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from biot_provider.api.models.plugins import PluginAnswer
+from biot_provider.cli.takeover.kinds import Kind
+from biot_provider.cli.takeover.notes import Note
 from biot_provider.errors import InputError, coded
 from biot_provider.lifecycle.codec import without_secrets
 from biot_provider.lifecycle.kind import Context, InvalidInputsError
@@ -21,9 +23,6 @@ from biot_provider.plugin.model import AS_DEPLOYED, UNDECLARED, PluginInputs, Pl
 from biot_provider.plugin.reads import as_declared
 from biot_provider.plugin.stamp import Stamp, code_identity, is_digest
 from biot_provider.plugin.state import has_code
-
-from .kinds import Kind
-from .notes import Note
 
 _ELSEWHERE = {"image_tag", "adopt", *PluginAnswer.model_fields, *UNDECLARED}
 CODE_ARGUMENTS = tuple(name for name in PluginInputs.model_fields if name not in _ELSEWHERE)
@@ -123,7 +122,7 @@ def _with_code(
 def needs_code(state: PluginState, stamp: Stamp | None) -> bool:
     """Return whether the plugin runs code of this very resource that the state is without.
 
-    A refresh shows that code, and `pulumi up` replaces a plugin whose code is not declared any more.
+    A refresh shows that code, and `pulumi up` replaces a plugin if its code is not declared any more.
     """
     is_own = stamp is not None and is_digest(stamp.digest) and stamp.belongs_to(state.owner)
     return is_own and not has_code(state)

@@ -7,10 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from biot_provider.cli.takeover.kinds import Existing
+from biot_provider.cli.takeover.target import Parent
 from biot_provider.lifecycle.codec import Secret
-
-from .kinds import Existing
-from .target import Parent
 
 _WIDTH = 120
 _INDENT = "    "

@@ -6,14 +6,13 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from biot_provider.cli.errors import CommandError, WrongUsageError
+from biot_provider.cli.project.project import Project
+from biot_provider.cli.project.stack import Stack
 from biot_provider.errors import Notice
 from biot_provider.lifecycle.connection import Connection
 from biot_provider.lifecycle.kind import Context
 from biot_provider.lifecycle.owner import Urn, owner_of
-
-from ..errors import CommandError, WrongUsageError
-from ..project.project import Project
-from ..project.stack import Stack
 
 
 @dataclass(frozen=True)

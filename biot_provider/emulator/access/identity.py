@@ -11,18 +11,18 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..http.errors import ApiError
-from .people import ORGANIZATION, People
-from .permissions import PERMISSIONS, known, of_holder
-from .service_users import ServiceUsers, add_key, insert, live_keys
-from .tokens import TOKEN_SECONDS, digest, new, shown
+from biot_provider.emulator.access.people import ORGANIZATION, People
+from biot_provider.emulator.access.permissions import PERMISSIONS, known, of_holder
+from biot_provider.emulator.access.service_users import ServiceUsers, add_key, insert, live_keys
+from biot_provider.emulator.access.tokens import TOKEN_SECONDS, digest, new, shown
+from biot_provider.emulator.http.errors import ApiError
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
 
-    from ..database import Store
-    from ..testing.switches import Switches
+    from biot_provider.emulator.database import Store
+    from biot_provider.emulator.testing.contract_variants import ContractVariants
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class Holder:
 class Identity:
     """The service users and people of one database, with their tokens."""
 
-    def __init__(self, store: Store, switches: Switches) -> None:
+    def __init__(self, store: Store, variants: ContractVariants) -> None:
         self._store = store
-        self._switches = switches
-        self.people = People(store, switches)
+        self._variants = variants
+        self.people = People(store, variants)
         self.add_user = self.people.add
-        self.service_users = ServiceUsers(store, switches)
+        self.service_users = ServiceUsers(store, variants)
         self.service_id, self.service_secret_key = self._built_in()
 
     def add_service_user(
@@ -81,7 +81,7 @@ class Identity:
             token, expires = new(), now + seconds
             db.execute("DELETE FROM tokens WHERE expires <= ?", (now,))
             db.execute("INSERT INTO tokens VALUES (?, ?, ?)", (digest(token), user_id, expires))
-        return {"accessToken": token} | shown("accessTokenExpiration", expires, self._switches.read())
+        return {"accessToken": token} | shown("accessTokenExpiration", expires, self._variants.read())
 
     def require(self, authorization: str | None, permission: str) -> None:
         """Refuse a call without a valid bearer token, or of a user without the permission."""

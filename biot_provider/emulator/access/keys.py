@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-    from ..database import Store
+    from biot_provider.emulator.database import Store
 
 BITS = 2048
 EXPONENT = 65537

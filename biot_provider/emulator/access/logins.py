@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..http.routes import MAX_LOGIN_BYTES, Route
+from biot_provider.emulator.http.routes import MAX_LOGIN_BYTES, Route
 
 if TYPE_CHECKING:
-    from .identity import Identity
-    from .keys import Keys
+    from biot_provider.emulator.access.identity import Identity
+    from biot_provider.emulator.access.keys import Keys
 
 
 def routes(identity: Identity, keys: Keys) -> list[Route]:

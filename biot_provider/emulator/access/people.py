@@ -14,16 +14,16 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from ..http.errors import ApiError
-from .permissions import PERMISSIONS, known
-from .tokens import TOKEN_SECONDS, digest, new, shown
+from biot_provider.emulator.access.permissions import PERMISSIONS, known
+from biot_provider.emulator.access.tokens import TOKEN_SECONDS, digest, new, shown
+from biot_provider.emulator.http.errors import ApiError
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
 
-    from ..database import Store
-    from ..testing.switches import PlatformVariant, Switches
+    from biot_provider.emulator.database import Store
+    from biot_provider.emulator.testing.contract_variants import ContractVariant, ContractVariants
 
 REFRESH_SECONDS = 24 * 3600
 MFA_SECONDS = 5 * 60
@@ -33,9 +33,9 @@ ORGANIZATION = "00000000-0000-0000-0000-000000000000"
 class People:
     """The people of one database and their tokens."""
 
-    def __init__(self, store: Store, switches: Switches) -> None:
+    def __init__(self, store: Store, variants: ContractVariants) -> None:
         self._store = store
-        self._switches = switches
+        self._variants = variants
 
     def add(
         self,
@@ -66,7 +66,7 @@ class People:
         username, password = (body.get("username"), body.get("password")) if isinstance(body, dict) else (None, None)
         if not isinstance(username, str) or not isinstance(password, str):
             raise ApiError(400, "BAD_REQUEST", "username and password must be strings")
-        variant = self._switches.read()
+        variant = self._variants.read()
         with self._store.writing() as db:
             person = db.execute("SELECT * FROM people WHERE username = ?", (username,)).fetchone()
             if person is None or not hmac.compare_digest(person["password"].encode(), password.encode()):
@@ -80,7 +80,7 @@ class People:
 
     def refresh(self, body: Any) -> dict[str, Any]:
         """Return a LoginResponse with a new access token; the refresh token stays as it is."""
-        variant = self._switches.read()
+        variant = self._variants.read()
         with self._store.writing() as db:
             session = _session(db, body)
             if session is None:
@@ -90,7 +90,7 @@ class People:
 
     def log_in_again(self, body: Any) -> dict[str, Any]:
         """Return a LoginResponse with new access and refresh tokens; the refresh token that was sent ends."""
-        variant = self._switches.read()
+        variant = self._variants.read()
         with self._store.writing() as db:
             session = _session(db, body)
             if session is None:
@@ -123,7 +123,7 @@ def _session(db: sqlite3.Connection, body: Any) -> sqlite3.Row | None:
     return found
 
 
-def _logged_in(db: sqlite3.Connection, person: sqlite3.Row, variant: PlatformVariant) -> dict[str, Any]:
+def _logged_in(db: sqlite3.Connection, person: sqlite3.Row, variant: ContractVariant) -> dict[str, Any]:
     access = _give(db, person, "access", person["token_seconds"])
     return _response(person, access, _give(db, person, "refresh", REFRESH_SECONDS), variant)
 
@@ -141,7 +141,7 @@ def _response(
     person: sqlite3.Row,
     access: tuple[str, float],
     refresh: tuple[str, float] | None,
-    variant: PlatformVariant,
+    variant: ContractVariant,
     *,
     mfa: bool = False,
 ) -> dict[str, Any]:
@@ -158,5 +158,5 @@ def _response(
     }
 
 
-def _jwt(given: tuple[str, float], variant: PlatformVariant) -> dict[str, Any]:
+def _jwt(given: tuple[str, float], variant: ContractVariant) -> dict[str, Any]:
     return {"token": given[0]} | shown("expiration", given[1], variant)

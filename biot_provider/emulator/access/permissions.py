@@ -43,7 +43,7 @@ ROLE = "5f3a6c1e-0000-4000-8000-000000000001"
 POWERLESS_ROLE = "5f3a6c1e-0000-4000-8000-000000000002"
 """The role of the service users that come with plugins: they may only log in."""
 ROLES: Mapping[str, tuple[str, ...]] = {ROLE: PERMISSIONS, POWERLESS_ROLE: ()}
-"""The existing roles. Another id, if the switch `roles` accepts it, is a role with every permission."""
+"""The existing roles. Another id, if the variant `roles` accepts it, is a role with every permission."""
 
 
 def known(permissions: Iterable[str]) -> list[str]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..http.errors import ApiError
-from ..http.routes import Route
+from biot_provider.emulator.http.errors import ApiError
+from biot_provider.emulator.http.routes import Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..http.routes import Call
-    from .identity import Identity
+    from biot_provider.emulator.access.identity import Identity
+    from biot_provider.emulator.http.routes import Call
 
 _USERS = "/ums/v2/services"
 _USER = f"{_USERS}/<user_id>"

@@ -13,22 +13,22 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from ..http import search
-from ..http.errors import ApiError, invalid
-from ..http.json_body import without_nulls
-from ..http.readers import boolean, integer, members, one_of, text
-from ..timestamps import iso
-from .people import ORGANIZATION
-from .permissions import ROLE, ROLES
-from .tokens import TOKEN_SECONDS
+from biot_provider.emulator.access.people import ORGANIZATION
+from biot_provider.emulator.access.permissions import ROLE, ROLES
+from biot_provider.emulator.access.tokens import TOKEN_SECONDS
+from biot_provider.emulator.http import search
+from biot_provider.emulator.http.errors import ApiError, invalid
+from biot_provider.emulator.http.json_body import without_nulls
+from biot_provider.emulator.http.readers import boolean, integer, members, one_of, text
+from biot_provider.emulator.timestamps import iso
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping
 
-    from ..database import Store
-    from ..http.readers import Reader
-    from ..testing.switches import PlatformVariant, Switches
+    from biot_provider.emulator.database import Store
+    from biot_provider.emulator.http.readers import Reader
+    from biot_provider.emulator.testing.contract_variants import ContractVariant, ContractVariants
 
 TYPES = ("INTERNAL_SERVICE", "EXTERNAL_SERVICE")
 SEARCHED = search.Searched(
@@ -41,13 +41,13 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 class ServiceUsers:
     """The platform's operations on service users."""
 
-    def __init__(self, store: Store, switches: Switches) -> None:
+    def __init__(self, store: Store, variants: ContractVariants) -> None:
         self._store = store
-        self._switches = switches
+        self._variants = variants
 
     def create(self, body: Any) -> dict[str, Any]:
         """Create a service user with its first key. The name, if given, must be unique."""
-        variant = self._switches.read()
+        variant = self._variants.read()
         sent = members(body, "", _FIELDS, whole="body")
         missing = [name for name in ("roleId", "type") if name not in sent]
         if missing:
@@ -77,13 +77,13 @@ class ServiceUsers:
 
     def get(self, user_id: str) -> dict[str, Any]:
         """Return one service user, with its keys but not their secrets."""
-        variant = self._switches.read()
+        variant = self._variants.read()
         with self._store.reading() as db:
             return _whole(db, _existing(db, user_id), variant)
 
     def search(self, request: Any) -> dict[str, Any]:
         """Return one page of the service users that match a search request."""
-        variant = self._switches.read()
+        variant = self._variants.read()
         query = search.read_query(request, SEARCHED)
         with self._store.reading() as db:
             users = db.execute("SELECT * FROM service_users ORDER BY sequence DESC").fetchall()
@@ -91,7 +91,7 @@ class ServiceUsers:
 
     def update(self, user_id: str, body: Any) -> dict[str, Any]:
         """Change those of the three changeable fields that were sent; other members are ignored."""
-        variant = self._switches.read()
+        variant = self._variants.read()
         nulls = () if variant.nulls == "keep" else ("secretKeyExpirationInMinutes",)
         sent = members(body, "", _CHANGEABLE, nulls=nulls, whole="body")
         _check_role(sent, variant)
@@ -117,7 +117,7 @@ class ServiceUsers:
 
     def create_key(self, user_id: str) -> dict[str, Any]:
         """Create one more key, up to a limit; expired keys do not count."""
-        variant = self._switches.read()
+        variant = self._variants.read()
         limit = int(variant.max_secret_keys)
         with self._store.writing() as db:
             user = _existing(db, user_id)
@@ -198,7 +198,7 @@ def _existing(db: sqlite3.Connection, user_id: str) -> sqlite3.Row:
     return row
 
 
-def _check_role(sent: Mapping[str, Any], variant: PlatformVariant) -> None:
+def _check_role(sent: Mapping[str, Any], variant: ContractVariant) -> None:
     """Refuse an unknown role. The API documents no code for a creation, so the one for an update is used."""
     role = sent.get("roleId", ROLE)
     if role not in ROLES and variant.roles == "known":
@@ -210,7 +210,7 @@ def _key_end(user: sqlite3.Row) -> float | None:
     return None if user["key_minutes"] is None else time.time() + 60 * user["key_minutes"]
 
 
-def _whole(db: sqlite3.Connection, user: sqlite3.Row, variant: PlatformVariant) -> dict[str, Any]:
+def _whole(db: sqlite3.Connection, user: sqlite3.Row, variant: ContractVariant) -> dict[str, Any]:
     """Return the GetServiceUserV2Response."""
     keys = [_key(key) for key in live_keys(db, user["id"])]
     return _shown(
@@ -218,7 +218,7 @@ def _whole(db: sqlite3.Connection, user: sqlite3.Row, variant: PlatformVariant) 
     )
 
 
-def _response(user: sqlite3.Row, variant: PlatformVariant) -> dict[str, Any]:
+def _response(user: sqlite3.Row, variant: ContractVariant) -> dict[str, Any]:
     """Return the members of a service user that every response shows."""
     organization, seconds = user["organization"], user["token_seconds"]
     if variant.service_user_defaults == "filled":
@@ -249,7 +249,7 @@ def _new_key(key: Mapping[str, Any]) -> dict[str, Any]:
     return _key(key) | {"secretKey": key["secret_key"]}
 
 
-def _shown(response: dict[str, Any], variant: PlatformVariant) -> dict[str, Any]:
+def _shown(response: dict[str, Any], variant: ContractVariant) -> dict[str, Any]:
     return without_nulls(response) if variant.absent == "omitted" else response
 
 

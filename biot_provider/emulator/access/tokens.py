@@ -7,10 +7,10 @@ import secrets
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ..timestamps import iso
+from biot_provider.emulator.timestamps import iso
 
 if TYPE_CHECKING:
-    from ..testing.switches import PlatformVariant
+    from biot_provider.emulator.testing.contract_variants import ContractVariant
 
 
 TOKEN_SECONDS = 30 * 60
@@ -27,8 +27,8 @@ def digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def shown(member: str, expires: float, variant: PlatformVariant) -> dict[str, Any]:
-    """Return the response's member with a token's expiration, in the form of the switch `token_expiration`."""
+def shown(member: str, expires: float, variant: ContractVariant) -> dict[str, Any]:
+    """Return the response's member with a token's expiration, in the form of the variant `token_expiration`."""
     style = variant.token_expiration
     if style == "absent":
         return {}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Response
 
-from ..http.guard import comes_from_web_page
+from biot_provider.emulator.http.guard import comes_from_web_page
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request

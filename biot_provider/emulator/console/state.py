@@ -10,17 +10,17 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ..plugins.next_runs import next_runs
-from ..subscriptions.endpoints import shown_endpoint
-from ..timestamps import iso
+from biot_provider.emulator.plugins.next_runs import next_runs
+from biot_provider.emulator.subscriptions.endpoints import shown_endpoint
+from biot_provider.emulator.timestamps import iso
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
 
-    from ..database import Store
-    from ..functions.invocations import Invocations
-    from ..testing.request_log import RequestLog
+    from biot_provider.emulator.database import Store
+    from biot_provider.emulator.functions.invocations import Invocations
+    from biot_provider.emulator.testing.request_log import RequestLog
 
 MAX_PLUGINS = 200
 MAX_CALLEES = 1000

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from ..timestamps import iso
+from biot_provider.emulator.timestamps import iso
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

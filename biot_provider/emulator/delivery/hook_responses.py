@@ -12,8 +12,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..http.json_body import read_json
-from .events import NOTIFICATION
+from biot_provider.emulator.delivery.events import NOTIFICATION
+from biot_provider.emulator.http.json_body import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..access.identity import Holder
+    from biot_provider.emulator.access.identity import Holder
 
 
 def trace_id_of(traceparent: str) -> str:

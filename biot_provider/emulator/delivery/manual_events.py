@@ -7,13 +7,13 @@ import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from ..functions.invocations import outcome
-from .intercepted_call import trace_id_of
-from .plugin_tokens import INTERCEPTOR, NOTIFICATION
+from biot_provider.emulator.delivery.intercepted_call import trace_id_of
+from biot_provider.emulator.delivery.plugin_tokens import INTERCEPTOR, NOTIFICATION
+from biot_provider.emulator.functions.invocations import outcome
 
 if TYPE_CHECKING:
-    from ..functions.deployments import Functions
-    from .plugin_tokens import PluginTokens
+    from biot_provider.emulator.delivery.plugin_tokens import PluginTokens
+    from biot_provider.emulator.functions.deployments import Functions
 
 KINDS = ("PRE_REQUEST", "POST_REQUEST", "ADAPT_ENTITY", "NOTIFICATION", "SCHEDULE", "DIRECT")
 MAX_ANSWER_CHARACTERS = 64_000
@@ -56,7 +56,7 @@ class ManualEvents:
         return {**outcome(called, deployed.settings.memory_size), "answer": shown}
 
     def _event(self, kind: str, target: str, body: Any, endpoint_url: str) -> dict[str, Any]:
-        from . import events
+        from biot_provider.emulator.delivery import events
 
         if kind == "SCHEDULE":
             return events.cron_event()
@@ -98,8 +98,8 @@ def _target_problem(kind: str, target: str) -> str | None:
 
 
 def _interception(kind: str, target: str, body: Any) -> dict[str, Any]:
-    from ..plugins.responses import entity_of
-    from .events import LANGUAGE, interception_body
+    from biot_provider.emulator.delivery.events import LANGUAGE, interception_body
+    from biot_provider.emulator.plugins.responses import entity_of
 
     response: dict[str, Any] | None
     if kind == "ADAPT_ENTITY":

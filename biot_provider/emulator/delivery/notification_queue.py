@@ -10,7 +10,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 
-from ..database import StoreError
+from biot_provider.emulator.database import StoreError
 
 MAX_WAITING = 256
 """Maximum waiting tasks of one name."""

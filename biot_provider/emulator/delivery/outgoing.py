@@ -17,7 +17,7 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPErrorProcessor, HTTPHandler, HTTPSHandler, ProxyHandler, Request, build_opener
 
-from ..subscriptions.endpoints import endpoint_problem
+from biot_provider.emulator.subscriptions.endpoints import endpoint_problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..access.keys import Keys
+    from biot_provider.emulator.access.keys import Keys
 
 INTERCEPTOR = "PLUGIN_INTERCEPTOR"
 """The scope of a token that comes with an interception."""

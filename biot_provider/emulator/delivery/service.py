@@ -13,26 +13,26 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..http.errors import ApiError
-from ..subscriptions import subscribers
-from ..subscriptions.endpoints import shown_endpoint
-from .intercepted_call import trace_id_of
-from .notification_queue import MAX_WAITING, NotificationQueue
-from .plugin_tokens import INTERCEPTOR, NOTIFICATION
+from biot_provider.emulator.delivery.intercepted_call import trace_id_of
+from biot_provider.emulator.delivery.notification_queue import MAX_WAITING, NotificationQueue
+from biot_provider.emulator.delivery.plugin_tokens import INTERCEPTOR, NOTIFICATION
+from biot_provider.emulator.http.errors import ApiError
+from biot_provider.emulator.subscriptions import subscribers
+from biot_provider.emulator.subscriptions.endpoints import shown_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ..database import Store
-    from ..functions.deployments import Functions
-    from ..functions.invocations import Invocations
-    from ..functions.logs import Logs
-    from ..functions.runtime import Invocation
-    from ..subscriptions.subscribers import Subscriber
-    from ..testing.switches import Switches
-    from .hook_responses import HttpResponse, Verdict
-    from .intercepted_call import Change, InterceptedCall
-    from .plugin_tokens import PluginTokens
+    from biot_provider.emulator.database import Store
+    from biot_provider.emulator.delivery.hook_responses import HttpResponse, Verdict
+    from biot_provider.emulator.delivery.intercepted_call import Change, InterceptedCall
+    from biot_provider.emulator.delivery.plugin_tokens import PluginTokens
+    from biot_provider.emulator.functions.deployments import Functions
+    from biot_provider.emulator.functions.invocations import Invocations
+    from biot_provider.emulator.functions.logs import Logs
+    from biot_provider.emulator.functions.runtime import Invocation
+    from biot_provider.emulator.subscriptions.subscribers import Subscriber
+    from biot_provider.emulator.testing.contract_variants import ContractVariants
 
 CLOSE_TIMEOUT_SECONDS = 2.0
 """Seconds for sending the remaining notifications when the platform ends."""
@@ -52,14 +52,14 @@ class Delivery:
     def __init__(
         self,
         store: Store,
-        switches: Switches,
+        variants: ContractVariants,
         functions: Functions,
         tokens: PluginTokens,
         logs: Logs,
         invocations: Invocations,
     ) -> None:
         self._store = store
-        self._switches = switches
+        self._variants = variants
         self._functions = functions
         self._tokens = tokens
         self._logs = logs
@@ -103,7 +103,7 @@ class Delivery:
 
     def run_schedule(self, name: str) -> Invocation:
         """Run a plugin now, as its schedule would. Raises ValueError if it has no schedule or is disabled."""
-        from .events import cron_event
+        from biot_provider.emulator.delivery.events import cron_event
 
         deployed = self._functions.find(name)
         if deployed is None:
@@ -138,8 +138,14 @@ class Delivery:
         self, subscriber: Subscriber, kind: str, call: InterceptedCall, response: Mapping[str, Any] | None
     ) -> Verdict | None:
         """Call one interceptor and return its verdict, or None when it failed and failures are skipped."""
-        from .events import HOOK_TYPES, LANGUAGE, interception_body, interception_event, interception_headers
-        from .hook_responses import judge
+        from biot_provider.emulator.delivery.events import (
+            HOOK_TYPES,
+            LANGUAGE,
+            interception_body,
+            interception_event,
+            interception_headers,
+        )
+        from biot_provider.emulator.delivery.hook_responses import judge
 
         holder, request, hook_type = call.holder, call.request, HOOK_TYPES[kind]
         body = interception_body(
@@ -191,13 +197,13 @@ class Delivery:
 
     def _failed(self, subscriber: Subscriber, what: str, problem: str) -> None:
         """Handle an interceptor without a usable response, for which the platform's behaviour is not documented."""
-        if self._switches.read().failing_interceptors == "fails":
+        if self._variants.read().failing_interceptors == "fails":
             source = _source(subscriber)
             details = {"interceptor": source, "interception": what}
             raise ApiError(500, "INTERCEPTOR_FAILED", f"Interceptor [{source}] failed: {problem}", details)
 
     def _notify(self, subscriber: Subscriber, call: InterceptedCall, change: Change) -> None:
-        from .events import notification_body, notification_event, notification_headers
+        from biot_provider.emulator.delivery.events import notification_body, notification_event, notification_headers
 
         body = notification_body(
             entity_type=call.entity,
@@ -230,7 +236,7 @@ class Delivery:
         body: Mapping[str, Any],
     ) -> HttpResponse:
         """Call a plugin, or an endpoint elsewhere. Raises _NoAnswerError."""
-        from .hook_responses import http_response
+        from biot_provider.emulator.delivery.hook_responses import http_response
 
         trace_id = trace_id_of(headers["traceparent"])
         if subscriber.plugin is not None:
@@ -256,8 +262,8 @@ class Delivery:
         entry: dict[str, Any],
     ) -> HttpResponse | _NoAnswerError:
         """Call an endpoint elsewhere, and add the outcome to the call's entry."""
-        from .hook_responses import HttpResponse
-        from .outgoing import Unreachable, post
+        from biot_provider.emulator.delivery.hook_responses import HttpResponse
+        from biot_provider.emulator.delivery.outgoing import Unreachable, post
 
         assert subscriber.endpoint is not None  # noqa: S101  (a subscriber is one or the other)
         started = time.monotonic()

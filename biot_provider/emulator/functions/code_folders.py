@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .runtime import fit, fitting_key, unpack
+from biot_provider.emulator.functions.runtime import fit, fitting_key, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

@@ -10,19 +10,19 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ..plugins.responses import DEFAULT_CORS, function_host, variables
-from .invocations import outcome, status_of
-from .logs import PLATFORM, PLUGIN
-from .pool import Pool, failed, invocation
+from biot_provider.emulator.functions.invocations import outcome, status_of
+from biot_provider.emulator.functions.logs import PLATFORM, PLUGIN
+from biot_provider.emulator.functions.pool import Pool, failed, invocation
+from biot_provider.emulator.plugins.responses import DEFAULT_CORS, function_host, variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from ..database import Store
-    from .invocations import Invocations
-    from .logs import Logs
-    from .runtime import FunctionSettings, Invocation
+    from biot_provider.emulator.database import Store
+    from biot_provider.emulator.functions.invocations import Invocations
+    from biot_provider.emulator.functions.logs import Logs
+    from biot_provider.emulator.functions.runtime import FunctionSettings, Invocation
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Deployed:
     endpoint_url: str
     """The stored address of its function, without the platform's address; it cannot be resolved."""
     settings: FunctionSettings
-    """The settings without the platform's address, whose port is opened only for running functions."""
+    """The settings without the platform's address: its port is opened only for running functions."""
 
 
 class Functions:
@@ -109,7 +109,7 @@ class Functions:
         return None if row is None else self._deployed(json.loads(row["record"]), row["code_digest"])
 
     def _deployed(self, record: Mapping[str, Any], digest: str | None) -> Deployed:
-        from .runtime import FunctionSettings
+        from biot_provider.emulator.functions.runtime import FunctionSettings
 
         return Deployed(
             name=record["name"],
@@ -186,8 +186,8 @@ class Functions:
         self._retired = [pool for pool in self._retired if not pool.is_over]
 
     def _pool(self, deployed: Deployed) -> Pool:
-        from .code_folders import CodeFolders
-        from .runtime import Function
+        from biot_provider.emulator.functions.code_folders import CodeFolders
+        from biot_provider.emulator.functions.runtime import Function
 
         with self._store.reading() as db:
             used = {row["digest"] for row in db.execute("SELECT digest FROM code")}

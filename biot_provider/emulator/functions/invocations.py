@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from ..database import Store
-    from .runtime import Invocation
+    from biot_provider.emulator.database import Store
+    from biot_provider.emulator.functions.runtime import Invocation
 
 MAX_INVOCATIONS = 500
 """Maximum calls; older ones are deleted."""
@@ -54,7 +54,7 @@ class Invocations:
                 self._under_way = [other for other in self._under_way if other is not entry]
 
     def add_problem(self, source: str, what: str, problem: str, trace_id: str | None) -> None:
-        """Record a call that could not be made, or whose response cannot be used."""
+        """Record a call that could not be made, or that has an unusable response."""
         with self.recording(source, what, trace_id) as entry:
             entry["error"] = problem
 

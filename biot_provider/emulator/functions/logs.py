@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ..timestamps import iso
+from biot_provider.emulator.timestamps import iso
 
 if TYPE_CHECKING:
-    from ..database import Store
+    from biot_provider.emulator.database import Store
 
 MAX_LINES = 1000
 """Maximum lines of each source; older ones are deleted."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .deployments import Deployed
-    from .runtime import Function, Invocation
+    from biot_provider.emulator.functions.deployments import Deployed
+    from biot_provider.emulator.functions.runtime import Function, Invocation
 
 MAX_PROCESSES = 4
 """Maximum processes of one plugin."""
@@ -127,7 +127,7 @@ def failed(error: str, error_type: str = "Platform.NotRun") -> Invocation:
 
 def invocation(answer: Any, error: str | None = None, error_type: str | None = None) -> Invocation:
     """Return the outcome of a call to which no process has responded."""
-    from .runtime import Invocation
+    from biot_provider.emulator.functions.runtime import Invocation
 
     return Invocation(
         answer=answer, error=error, error_type=error_type, logs=(), duration=0.0, init_duration=None, peak_memory=0

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
-from ..http.guard import SANDBOX, is_of_another_site, may_become_document
-from ..http.routes import Route, json_response
-from ..plugins.responses import FUNCTIONS
-from .pool import THROTTLED
-from .runtime.function import TOO_LARGE
+from biot_provider.emulator.functions.pool import THROTTLED
+from biot_provider.emulator.functions.runtime.function import TOO_LARGE
+from biot_provider.emulator.http.guard import SANDBOX, is_of_another_site, may_become_document
+from biot_provider.emulator.http.routes import Route, json_response
+from biot_provider.emulator.plugins.responses import FUNCTIONS
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request
 
-    from ..delivery.hook_responses import HttpResponse
-    from ..http.routes import Call
-    from .deployments import Deployed, Functions
+    from biot_provider.emulator.delivery.hook_responses import HttpResponse
+    from biot_provider.emulator.functions.deployments import Deployed, Functions
+    from biot_provider.emulator.http.routes import Call
 
 _ITS_OWN = ("connection", "content-length", "keep-alive", "transfer-encoding", "upgrade")
 """Headers that the connection sets, regardless of the plugin's response."""
@@ -52,8 +52,8 @@ class FunctionsApi:
         ]
 
     def _answer(self, call: Call, function_id: str, rest: str = "") -> Response:
-        from ..delivery.events import direct_event
-        from ..delivery.hook_responses import http_response
+        from biot_provider.emulator.delivery.events import direct_event
+        from biot_provider.emulator.delivery.hook_responses import http_response
 
         deployed = self._functions.find_by_id(function_id)
         if deployed is None:

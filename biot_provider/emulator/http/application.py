@@ -14,25 +14,25 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Request, Response
 
-from ..console.pages import CONSOLE, is_page_request, page
-from ..plugins.responses import FUNCTIONS
-from ..testing.apply_fault import cut, fault_response
-from ..testing.request_log import redacted, without_secrets
-from .errors import ApiError, envelope, method_not_allowed
-from .guard import KEY_ENVIRON, comes_from_web_page, is_sent_by_own_page
-from .request_body import limit_body
-from .routes import Call, json_response, url_map
+from biot_provider.emulator.console.pages import CONSOLE, is_page_request, page
+from biot_provider.emulator.http.errors import ApiError, envelope, method_not_allowed
+from biot_provider.emulator.http.guard import KEY_ENVIRON, comes_from_web_page, is_sent_by_own_page
+from biot_provider.emulator.http.request_body import limit_body
+from biot_provider.emulator.http.routes import Call, json_response, url_map
+from biot_provider.emulator.plugins.responses import FUNCTIONS
+from biot_provider.emulator.testing.apply_fault import cut, fault_response
+from biot_provider.emulator.testing.request_log import redacted, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-    from ..access.identity import Identity
-    from ..testing.faults import Fault, Faults
-    from ..testing.request_log import RequestLog
-    from ..testing.routes import Control
-    from ..testing.variants import Variants
-    from .routes import Route
+    from biot_provider.emulator.access.identity import Identity
+    from biot_provider.emulator.http.routes import Route
+    from biot_provider.emulator.testing.faults import Fault, Faults
+    from biot_provider.emulator.testing.request_log import RequestLog
+    from biot_provider.emulator.testing.routes import Control
+    from biot_provider.emulator.testing.variants import Variants
 
 CONTROL = "/_emulator/"
 

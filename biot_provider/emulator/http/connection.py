@@ -15,16 +15,17 @@ import sys
 import threading
 import time
 import traceback
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 import h11
 
-from ..testing.faults import ConnectionCut
-from .request_body import SocketBody
-from .request_heads import MAX_HEAD_BYTES, Problem, target_of
-from .routes import SERVED
+from biot_provider.emulator.http.request_body import SocketBody
+from biot_provider.emulator.http.request_heads import MAX_HEAD_BYTES, Problem, target_of
+from biot_provider.emulator.http.routes import SERVED
+from biot_provider.emulator.testing.faults import ConnectionCut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -214,6 +215,8 @@ class Connection:
         code, _, reason = status.partition(" ")
         bodiless = int(code) in (204, 304)
         head = [(name, value) for name, value in headers if not (bodiless and name.lower() == "content-length")]
+        if not any(name.lower() == "date" for name, _ in head):
+            head.append(("Date", formatdate(usegmt=True)))
         if self._is_unread() or self._stopping.is_set():
             # Unread data would precede the next request.
             head.append(("Connection", "close"))

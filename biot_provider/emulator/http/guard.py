@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Request
 
-    from ..database import Store
+    from biot_provider.emulator.database import Store
 
 KEY_FILE = "control.key"
 KEY_HEADER = "X-Emulator-Key"

@@ -11,8 +11,8 @@ from typing import IO, TYPE_CHECKING, Any
 from werkzeug.http import parse_options_header
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
-from .errors import ApiError
-from .json_body import read_json
+from biot_provider.emulator.http.errors import ApiError
+from biot_provider.emulator.http.json_body import read_json
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Request

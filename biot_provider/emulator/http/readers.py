@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from .errors import invalid
+from biot_provider.emulator.http.errors import invalid
 
 Reader = Callable[[Any, str], Any]
 """Takes a value and its path; returns the checked value. Raises ApiError."""

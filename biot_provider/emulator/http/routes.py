@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Response
 
-from ..plugins.responses import IN_PROCESS
-from .errors import ApiError
-from .json_body import read_json
-from .multipart import config_and_code, read_parts
+from biot_provider.emulator.http.errors import ApiError
+from biot_provider.emulator.http.json_body import read_json
+from biot_provider.emulator.http.multipart import config_and_code, read_parts
+from biot_provider.emulator.plugins.responses import IN_PROCESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from werkzeug.wrappers import Request
 
-    from .multipart import Part
+    from biot_provider.emulator.http.multipart import Part
 
 MAX_BODY_BYTES = 1 << 20
 """Default maximum bytes of a request's body."""

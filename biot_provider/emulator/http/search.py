@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .errors import ApiError, invalid
+from biot_provider.emulator.http.errors import ApiError, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -14,9 +14,9 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from ..platform import Platform
-from .connection import Connection, error_response
-from .guard import allowed_hosts
+from biot_provider.emulator.http.connection import Connection, error_response
+from biot_provider.emulator.http.guard import allowed_hosts
+from biot_provider.emulator.platform import Platform
 
 if TYPE_CHECKING:
     import ssl

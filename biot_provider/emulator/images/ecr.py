@@ -14,11 +14,11 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..testing.faults import EXPIRED
-from .registry import RegistryError
+from biot_provider.emulator.images.registry import RegistryError
+from biot_provider.emulator.testing.faults import EXPIRED
 
 if TYPE_CHECKING:
-    from ..database import Store
+    from biot_provider.emulator.database import Store
 
 REGION = "embedded"
 KEY_SECONDS = 3600.0

@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
-from ..http.json_body import read_json
+from biot_provider.emulator.http.json_body import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -185,7 +185,7 @@ class Registry:
         return found
 
     def remove_tag(self, repository: str, tag: str) -> None:
-        """Remove a tag, within `lock`, and unreferenced objects whose grace period is over."""
+        """Remove a tag, within `lock`, and unreferenced objects after their grace period."""
         folder = self._repository(repository)
         (folder / "tags" / tag).unlink(missing_ok=True)
         used: set[str] = set()
@@ -216,7 +216,7 @@ class Registry:
         return (folder / "blobs" / name).exists() or (folder / "manifests" / name).exists()
 
     def _check_parts(self, folder: Path, manifest: Manifest) -> None:
-        """Refuse an invalid manifest, and one whose parts are not in the repository."""
+        """Refuse an invalid manifest, and one with parts that are not in the repository."""
         kind = "manifests" if manifest.media_type in INDEX_TYPES else "blobs"
         if manifest.media_type not in (*IMAGE_TYPES, *INDEX_TYPES):
             raise RegistryError(415, "MANIFEST_INVALID", f"{manifest.media_type!r} is no media type of a manifest")

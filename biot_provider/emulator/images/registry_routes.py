@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from ..http.routes import MAX_LOGIN_BYTES, Route, json_response
-from .ecr import EcrError
-from .registry import MAX_MANIFEST_BYTES, REPOSITORY, SEED_REPOSITORIES, RegistryError
+from biot_provider.emulator.http.routes import MAX_LOGIN_BYTES, Route, json_response
+from biot_provider.emulator.images.ecr import EcrError
+from biot_provider.emulator.images.registry import MAX_MANIFEST_BYTES, REPOSITORY, SEED_REPOSITORIES, RegistryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from ..http.routes import Call
-    from ..testing.switches import Switches
-    from .ecr import Ecr
-    from .registry import Registry
+    from biot_provider.emulator.http.routes import Call
+    from biot_provider.emulator.images.ecr import Ecr
+    from biot_provider.emulator.images.registry import Registry
+    from biot_provider.emulator.testing.contract_variants import ContractVariants
 
 MAX_BLOB_BYTES = 10 * 1024**3
 """AWS Lambda quotas, container image code package size."""
@@ -64,10 +64,10 @@ class EcrApi:
 class RegistryApi:
     """Blobs and manifests over HTTP. Every call needs ECR's token."""
 
-    def __init__(self, registry: Registry, ecr: Ecr, switches: Switches) -> None:
+    def __init__(self, registry: Registry, ecr: Ecr, variants: ContractVariants) -> None:
         self._registry = registry
         self._ecr = ecr
-        self._switches = switches
+        self._variants = variants
 
     def routes(self) -> list[Route]:
         """List the routes; those of GET also serve HEAD."""
@@ -145,14 +145,14 @@ class RegistryApi:
     def _put_manifest(self, call: Call, repository: str, reference: str) -> Response:
         _check_writable(repository)
         content = call.request.get_data()
-        immutable = self._switches.read().image_tags == "immutable"
+        immutable = self._variants.read().image_tags == "immutable"
         media_type = call.request.mimetype
         digest = self._registry.put_manifest(repository, reference, media_type, content, immutable=immutable)
         return _located(201, f"/v2/{repository}/manifests/{digest}", digest=digest)
 
     def _check_readable(self, repository: str) -> None:
-        """Refuse reading if the switch says so: it is not documented whether the temporary keys allow it."""
-        if repository == REPOSITORY and self._switches.read().repository_reads == "forbidden":
+        """Refuse reading if the variant says so: it is not documented whether the temporary keys allow it."""
+        if repository == REPOSITORY and self._variants.read().repository_reads == "forbidden":
             raise RegistryError(403, "DENIED", "not authorized to perform: ecr:BatchGetImage")
 
 

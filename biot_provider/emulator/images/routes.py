@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..http.routes import Route
-from ..timestamps import iso
-from .ecr import REGION
-from .registry import REPOSITORY
-from .seed_image import add_seeds
+from biot_provider.emulator.http.routes import Route
+from biot_provider.emulator.images.ecr import REGION
+from biot_provider.emulator.images.registry import REPOSITORY
+from biot_provider.emulator.images.seed_image import add_seeds
+from biot_provider.emulator.timestamps import iso
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..http.routes import Call
-    from .ecr import Ecr
-    from .registry import Registry
+    from biot_provider.emulator.http.routes import Call
+    from biot_provider.emulator.images.ecr import Ecr
+    from biot_provider.emulator.images.registry import Registry
 
 _CREDENTIALS = "/settings/v2/plugins/docker-repository/temp-credentials"
 

@@ -12,10 +12,10 @@ import json
 import tarfile
 from typing import TYPE_CHECKING, Any
 
-from .registry import IMAGE_TYPES, REPOSITORY
+from biot_provider.emulator.images.registry import IMAGE_TYPES, REPOSITORY
 
 if TYPE_CHECKING:
-    from .registry import Registry
+    from biot_provider.emulator.images.registry import Registry
 
 SEEDS = {("base/python", "3.13"): "python3.13", ("base/node", "22"): "nodejs22.x"}
 """Repository and tag of each, and the runtime it stands for."""

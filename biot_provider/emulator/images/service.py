@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..http.errors import ApiError, aws
-from ..http.json_body import read_json
-from .registry import IMAGE_TYPES, REPOSITORY, RegistryError
-from .seed_image import add_image
+from biot_provider.emulator.http.errors import ApiError, aws
+from biot_provider.emulator.http.json_body import read_json
+from biot_provider.emulator.images.registry import IMAGE_TYPES, REPOSITORY, RegistryError
+from biot_provider.emulator.images.seed_image import add_image
 
 if TYPE_CHECKING:
-    from .registry import Manifest, Registry
+    from biot_provider.emulator.images.registry import Manifest, Registry
 
 _LAYER_TYPES = (
     "application/vnd.docker.image.rootfs.diff.tar.gzip",

@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Response
 
-from ..delivery.intercepted_call import Change, InterceptedCall, InterceptedRequest
-from ..delivery.service import Blocked
-from ..http.errors import ApiError
-from ..http.json_body import read_json
-from ..http.routes import Route, json_response
+from biot_provider.emulator.delivery.intercepted_call import Change, InterceptedCall, InterceptedRequest
+from biot_provider.emulator.delivery.service import Blocked
+from biot_provider.emulator.http.errors import ApiError
+from biot_provider.emulator.http.json_body import read_json
+from biot_provider.emulator.http.routes import Route, json_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ..access.identity import Identity
-    from ..delivery.service import Delivery
-    from ..http.routes import Call
-    from .service import Patients
+    from biot_provider.emulator.access.identity import Identity
+    from biot_provider.emulator.delivery.service import Delivery
+    from biot_provider.emulator.http.routes import Call
+    from biot_provider.emulator.patients.service import Patients
 
 PATH = "/organization/v1/users/patients"
 

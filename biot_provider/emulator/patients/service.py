@@ -11,15 +11,15 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from ..http import search
-from ..http.errors import ApiError, invalid
-from ..timestamps import iso
+from biot_provider.emulator.http import search
+from biot_provider.emulator.http.errors import ApiError, invalid
+from biot_provider.emulator.timestamps import iso
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
 
-    from ..database import Store
+    from biot_provider.emulator.database import Store
 
 Patient = dict[str, Any]
 

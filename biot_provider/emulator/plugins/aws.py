@@ -11,8 +11,8 @@ import re
 import zipfile
 from typing import TYPE_CHECKING, Any
 
-from ..http.errors import aws, invalid
-from .cron import accepted_by_aws
+from biot_provider.emulator.http.errors import aws, invalid
+from biot_provider.emulator.plugins.cron import accepted_by_aws
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from .cron import accepted_by_aws, accepted_by_platform, number_of
+from biot_provider.emulator.plugins.cron import accepted_by_aws, accepted_by_platform, number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,10 +6,10 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from ..http.errors import not_found
-from ..subscriptions import subscribers
-from . import rules
-from .responses import PREFIX
+from biot_provider.emulator.http.errors import not_found
+from biot_provider.emulator.plugins import rules
+from biot_provider.emulator.plugins.responses import PREFIX
+from biot_provider.emulator.subscriptions import subscribers
 
 if TYPE_CHECKING:
     import sqlite3

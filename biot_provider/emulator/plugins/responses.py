@@ -1,19 +1,19 @@
-"""Converts a stored plugin to the JSON of the platform's response, according to the switches."""
+"""Converts a stored plugin to the JSON of the platform's response, according to the variants."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ..http.json_body import without_nulls
-from ..subscriptions.subscribers import DEFAULT_ORDER, key_of
-from .rules import ATTRIBUTES
+from biot_provider.emulator.http.json_body import without_nulls
+from biot_provider.emulator.plugins.rules import ATTRIBUTES
+from biot_provider.emulator.subscriptions.subscribers import DEFAULT_ORDER, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..subscriptions.subscribers import Position
-    from ..testing.switches import PlatformVariant
+    from biot_provider.emulator.subscriptions.subscribers import Position
+    from biot_provider.emulator.testing.contract_variants import ContractVariant
 
 PREFIX = "Plugin-"
 FUNCTIONS = "/_functions/"
@@ -39,7 +39,7 @@ _ENTITIES = {
 
 
 def plugin_response(
-    record: Mapping[str, Any], positions: Position, variant: PlatformVariant, base_url: str = IN_PROCESS
+    record: Mapping[str, Any], positions: Position, variant: ContractVariant, base_url: str = IN_PROCESS
 ) -> dict[str, Any]:
     """Return the PluginResponse for a caller that reached the platform at `base_url`."""
     response = {name: record[name] for name, attribute in ATTRIBUTES.items() if attribute.shown}
@@ -57,7 +57,7 @@ def plugin_response(
     return without_nulls(response) if variant.absent == "omitted" else response
 
 
-def shown_name(name: str, variant: PlatformVariant) -> str:
+def shown_name(name: str, variant: ContractVariant) -> str:
     """Return the plugin's name in the form of responses and searches."""
     return PREFIX + name if variant.names == "prefixed" else name
 
@@ -103,7 +103,7 @@ def _link_to_console(record: Mapping[str, Any], base_url: str) -> Any:
 
 
 def _subscriptions(
-    stored: Mapping[str, Any] | None, positions: Position, variant: PlatformVariant
+    stored: Mapping[str, Any] | None, positions: Position, variant: ContractVariant
 ) -> dict[str, Any] | None:
     if stored is None:
         if variant.absent == "omitted":
@@ -122,7 +122,7 @@ def _subscriptions(
 
 
 def _interception(
-    item: Mapping[str, Any], stored: Mapping[str, Any], positions: Position, variant: PlatformVariant
+    item: Mapping[str, Any], stored: Mapping[str, Any], positions: Position, variant: ContractVariant
 ) -> dict[str, Any]:
     order = item.get("order")
     if variant.orders == "filled" and order is None:
@@ -142,12 +142,12 @@ def entity_of(api_id: str) -> str:
     return known[-1] if known else segments[1 % len(segments)]
 
 
-def _cors(stored: Mapping[str, Any] | None, variant: PlatformVariant) -> dict[str, Any] | None:
+def _cors(stored: Mapping[str, Any] | None, variant: ContractVariant) -> dict[str, Any] | None:
     if stored is None and variant.absent == "omitted":
         return None
     merged = DEFAULT_CORS | dict(stored or {})
     return {name: _ordered(list(values), variant) for name, values in merged.items()}
 
 
-def _ordered(items: list[Any], variant: PlatformVariant) -> list[Any]:
+def _ordered(items: list[Any], variant: ContractVariant) -> list[Any]:
     return items[::-1] if variant.lists == "reversed" else items

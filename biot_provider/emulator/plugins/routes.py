@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..http.errors import method_not_allowed
-from ..http.routes import Route
+from biot_provider.emulator.http.errors import method_not_allowed
+from biot_provider.emulator.http.routes import Route
 
 if TYPE_CHECKING:
-    from ..http.routes import Call
-    from ..testing.switches import Switches
-    from .service import Plugins
+    from biot_provider.emulator.http.routes import Call
+    from biot_provider.emulator.plugins.service import Plugins
+    from biot_provider.emulator.testing.contract_variants import ContractVariants
 
 BIOT_VERSION = "2.4.3"
 MAX_UPLOAD_BYTES = 64 * 1024 * 1024
@@ -20,7 +20,7 @@ _PLUGINS = "/settings/v2/plugins"
 _PLUGIN = f"{_PLUGINS}/<name>"
 
 
-def routes(plugins: Plugins, switches: Switches) -> list[Route]:
+def routes(plugins: Plugins, variants: ContractVariants) -> list[Route]:
     """List the routes."""
 
     def create(call: Call) -> tuple[int, Any]:
@@ -32,7 +32,7 @@ def routes(plugins: Plugins, switches: Switches) -> list[Route]:
         return 200, plugins.update(name, config, code, call.base_url, replace=replace)
 
     def put(call: Call, name: str) -> tuple[int, Any]:
-        if switches.read().put == "refused":
+        if variants.read().put == "refused":
             raise method_not_allowed("PUT")
         return update(call, name, replace=True)
 

@@ -9,9 +9,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from ..http.errors import ApiError, invalid
-from ..http.readers import Reader, boolean, integer, list_of, members, one_of, text
-from .cron import accepted_by_platform
+from biot_provider.emulator.http.errors import ApiError, invalid
+from biot_provider.emulator.http.readers import Reader, boolean, integer, list_of, members, one_of, text
+from biot_provider.emulator.plugins.cron import accepted_by_platform
 
 RESERVED_PREFIX = "BIOT_"
 RESERVED_ORDER = 0

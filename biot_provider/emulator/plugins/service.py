@@ -13,15 +13,13 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from ..access import service_users
-from ..access.permissions import POWERLESS_ROLE
-from ..http import search
-from ..http.errors import ApiError, invalid
-from ..subscriptions import subscribers
-from ..timestamps import iso
-from . import records, rules
-from .aws import check_code, check_function
-from .responses import (
+from biot_provider.emulator.access import service_users
+from biot_provider.emulator.access.permissions import POWERLESS_ROLE
+from biot_provider.emulator.http import search
+from biot_provider.emulator.http.errors import ApiError, invalid
+from biot_provider.emulator.plugins import records, rules
+from biot_provider.emulator.plugins.aws import check_code, check_function
+from biot_provider.emulator.plugins.responses import (
     IN_PROCESS,
     PREFIX,
     function_host,
@@ -30,15 +28,17 @@ from .responses import (
     stored_link_to_console,
     variables,
 )
+from biot_provider.emulator.subscriptions import subscribers
+from biot_provider.emulator.timestamps import iso
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Mapping
 
-    from ..database import Store
-    from ..images.service import Images
-    from ..testing.switches import PlatformVariant, Switches
-    from .records import Record
+    from biot_provider.emulator.database import Store
+    from biot_provider.emulator.images.service import Images
+    from biot_provider.emulator.plugins.records import Record
+    from biot_provider.emulator.testing.contract_variants import ContractVariant, ContractVariants
 
 _SEARCHED = search.Searched(
     words=("name", "displayName", "endpointUrl", "runtime", "handler", "enabledState", "deploymentPackageType"),
@@ -50,14 +50,14 @@ _SEARCHED = search.Searched(
 class Plugins:
     """The platform's operations on plugins."""
 
-    def __init__(self, store: Store, switches: Switches, images: Images) -> None:
+    def __init__(self, store: Store, variants: ContractVariants, images: Images) -> None:
         self._store = store
-        self._switches = switches
+        self._variants = variants
         self._images = images
 
     def create(self, config: Any, code: bytes | None, base_url: str = IN_PROCESS) -> dict[str, Any]:
         """Deploy a new plugin, without code the platform's seed. Names are unique."""
-        variant = self._switches.read()
+        variant = self._variants.read()
         sent = rules.read_new(config)
         record = _defaults(variant) | sent
         if sent.get("subscriptions"):
@@ -88,7 +88,7 @@ class Plugins:
         self, path_name: str, config: Any, code: bytes | None, base_url: str = IN_PROCESS, *, replace: bool = False
     ) -> dict[str, Any]:
         """Change the fields that were sent; with `replace` the others are reset to their defaults."""
-        variant = self._switches.read()
+        variant = self._variants.read()
         sent = rules.read_change(config)
         if replace:
             rules.read_replacement(config)
@@ -121,7 +121,7 @@ class Plugins:
 
     def get(self, path_name: str, base_url: str = IN_PROCESS) -> dict[str, Any]:
         """Return one plugin, by its name with the prefix."""
-        variant = self._switches.read()
+        variant = self._variants.read()
         with self._store.reading() as db:
             return _response(db, records.existing(db, path_name), variant, base_url)
 
@@ -144,7 +144,7 @@ class Plugins:
 
     def search(self, request: Any, base_url: str = IN_PROCESS) -> dict[str, Any]:
         """Return one page of the plugins that match a search request."""
-        variant = self._switches.read()
+        variant = self._variants.read()
         query = search.read_query(request, _SEARCHED)
         with self._store.reading() as db:
             rows = db.execute("SELECT record FROM plugins ORDER BY sequence DESC")
@@ -162,7 +162,7 @@ class Plugins:
             record |= {"name": name, "lastModifiedTime": modified}
             try:
                 records.save(db, record, None)
-                _response(db, record, self._switches.read(), IN_PROCESS)
+                _response(db, record, self._variants.read(), IN_PROCESS)
             except (KeyError, TypeError, AttributeError) as error:
                 message = f"plugin {name!r} cannot be stored so ({error!r}): a variant can show it"
                 raise ValueError(message) from None
@@ -184,7 +184,7 @@ class Plugins:
         return (datetime.now(UTC) - datetime.fromisoformat(record["lastModifiedTime"])).total_seconds()
 
 
-def _defaults(variant: PlatformVariant) -> Record:
+def _defaults(variant: ContractVariant) -> Record:
     return {**rules.DEFAULTS, "timeout": int(variant.default_timeout)}
 
 
@@ -239,7 +239,7 @@ def _add_service_user(db: sqlite3.Connection, record: Record) -> None:
     service_users.add_key(db, user_id, secret_key=record["serviceUserSecretKey"])
 
 
-def _response(db: sqlite3.Connection, record: Record, variant: PlatformVariant, base_url: str) -> dict[str, Any]:
+def _response(db: sqlite3.Connection, record: Record, variant: ContractVariant, base_url: str) -> dict[str, Any]:
     return plugin_response(record, subscribers.positions(db, record["name"]), variant, base_url)
 
 

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..http import search
-from ..http.json_body import without_nulls
-from ..http.routes import Route
-from . import reference_data
+from biot_provider.emulator.http import search
+from biot_provider.emulator.http.json_body import without_nulls
+from biot_provider.emulator.http.routes import Route
+from biot_provider.emulator.subscriptions import reference_data
 
 if TYPE_CHECKING:
-    from ..http.routes import Call
-    from ..testing.switches import Switches
+    from biot_provider.emulator.http.routes import Call
+    from biot_provider.emulator.testing.contract_variants import ContractVariants
 
 _CONFIGURATIONS = search.Searched(words=("apiId", "entityTypeName", "servicePrefix"))
 _TEMPLATES = search.Searched(words=("name", "displayName", "entityTypeName"))
 _ENTITY_TYPES = search.Searched(words=("name", "displayName"))
 
 
-def routes(switches: Switches) -> list[Route]:
+def routes(variants: ContractVariants) -> list[Route]:
     """List the routes."""
 
     def configurations(call: Call) -> tuple[int, Any]:
         query = search.read_query(call.search_request, _CONFIGURATIONS)
         rows = reference_data.interception_configurations()
-        omits = switches.read().absent == "omitted"
+        omits = variants.read().absent == "omitted"
         return 200, search.run(query, [without_nulls(row) for row in rows] if omits else rows)
 
     def actions(_call: Call) -> tuple[int, Any]:
-        names = _action_names(switches)
+        names = _action_names(variants)
         rows = [
             {
                 "entityName": entity,
@@ -43,7 +43,7 @@ def routes(switches: Switches) -> list[Route]:
 
     def entity_types(call: Call) -> tuple[int, Any]:
         query = search.read_query(call.search_request, _ENTITY_TYPES)
-        names = _action_names(switches)
+        names = _action_names(variants)
         rows = [
             {
                 "name": entity,
@@ -63,7 +63,7 @@ def routes(switches: Switches) -> list[Route]:
 
     def templates(call: Call) -> tuple[int, Any]:
         query = search.read_query(call.search_request, _TEMPLATES)
-        listed = reference_data.ENTITIES if switches.read().templates == "listed" else ()
+        listed = reference_data.ENTITIES if variants.read().templates == "listed" else ()
         rows = [
             {"name": entity, "displayName": reference_data.display_name(entity), "entityTypeName": entity}
             for entity in listed
@@ -79,7 +79,7 @@ def routes(switches: Switches) -> list[Route]:
     ]
 
 
-def _action_names(switches: Switches) -> dict[str, str]:
-    """Return each action's spelling in responses, according to the switch `action_names`."""
-    upper = switches.read().action_names == "upper"
+def _action_names(variants: ContractVariants) -> dict[str, str]:
+    """Return each action's spelling in responses, according to the variant `action_names`."""
+    upper = variants.read().action_names == "upper"
     return {action: reference_data.upper(action) if upper else action for action in reference_data.ACTIONS}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..http.routes import Route
+from biot_provider.emulator.http.routes import Route
 
 if TYPE_CHECKING:
-    from ..http.routes import Call
-    from .service import Subscriptions
+    from biot_provider.emulator.http.routes import Call
+    from biot_provider.emulator.subscriptions.service import Subscriptions
 
 _INTERCEPTIONS = "/dispatcher/v1/hooks/interceptions"
 _NOTIFICATIONS = "/dispatcher/v1/hooks/notifications"

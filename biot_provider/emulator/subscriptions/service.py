@@ -13,23 +13,23 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from ..http import search
-from ..http.errors import ApiError, invalid
-from ..http.json_body import without_nulls
-from ..http.readers import members, one_of, text
-from ..plugins.responses import entity_of
-from ..plugins.rules import interception_order
-from ..timestamps import iso
-from . import reference_data, subscribers
-from .endpoints import endpoint_problem
+from biot_provider.emulator.http import search
+from biot_provider.emulator.http.errors import ApiError, invalid
+from biot_provider.emulator.http.json_body import without_nulls
+from biot_provider.emulator.http.readers import members, one_of, text
+from biot_provider.emulator.plugins.responses import entity_of
+from biot_provider.emulator.plugins.rules import interception_order
+from biot_provider.emulator.subscriptions import reference_data, subscribers
+from biot_provider.emulator.subscriptions.endpoints import endpoint_problem
+from biot_provider.emulator.timestamps import iso
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
 
-    from ..database import Store
-    from ..http.readers import Reader
-    from ..testing.switches import PlatformVariant, Switches
+    from biot_provider.emulator.database import Store
+    from biot_provider.emulator.http.readers import Reader
+    from biot_provider.emulator.testing.contract_variants import ContractVariant, ContractVariants
 
 _INTERCEPTIONS = search.Searched(
     words=("id", "type", "apiId", "entityName", "endpoint"),
@@ -49,13 +49,13 @@ _Parts = tuple[Any, ...]
 class Subscriptions:
     """The platform's operations on subscriptions of endpoints."""
 
-    def __init__(self, store: Store, switches: Switches) -> None:
+    def __init__(self, store: Store, variants: ContractVariants) -> None:
         self._store = store
-        self._switches = switches
+        self._variants = variants
 
     def intercept(self, body: Any) -> dict[str, Any]:
         """Subscribe an interception, or set the order of the existing one."""
-        variant = self._switches.read()
+        variant = self._variants.read()
         sent = _read_interception(body)
         _check_interception(sent, variant)
         kind, target, endpoint, filters = parts = _parts(sent)
@@ -90,7 +90,7 @@ class Subscriptions:
 
     def search_interceptions(self, request: Any) -> dict[str, Any]:
         """Return one page of the endpoints' interceptions that match a search request."""
-        variant = self._switches.read()
+        variant = self._variants.read()
         query = search.read_query(request, _INTERCEPTIONS)
         with self._store.reading() as db:
             rows = db.execute("SELECT * FROM interceptors WHERE endpoint IS NOT NULL ORDER BY sequence DESC")
@@ -98,7 +98,7 @@ class Subscriptions:
 
     def notify(self, body: Any) -> dict[str, Any]:
         """Subscribe to a notification."""
-        variant = self._switches.read()
+        variant = self._variants.read()
         parts = _read_notification(body)
         _check_notification(parts, variant)
         with self._store.writing() as db:
@@ -125,7 +125,7 @@ class Subscriptions:
 
     def search_notifications(self, request: Any) -> dict[str, Any]:
         """Return one page of the endpoints' notifications that match a search request."""
-        variant = self._switches.read()
+        variant = self._variants.read()
         query = search.read_query(request, _NOTIFICATIONS)
         with self._store.reading() as db:
             rows = db.execute("SELECT * FROM listeners ORDER BY sequence DESC")
@@ -141,7 +141,7 @@ def _read_interception(body: Any) -> dict[str, Any]:
     return sent
 
 
-def _check_interception(sent: Mapping[str, Any], variant: PlatformVariant) -> None:
+def _check_interception(sent: Mapping[str, Any], variant: ContractVariant) -> None:
     """Refuse a target that cannot be intercepted."""
     closed = variant.reference_data == "closed"
     if closed and sent.get("entityName"):
@@ -165,7 +165,7 @@ def _read_notification(body: Any) -> _Parts:
     return sent["entityTypeName"], sent["actionName"], sent["endpoint"], sent.get("templateName")
 
 
-def _check_notification(parts: _Parts, variant: PlatformVariant) -> None:
+def _check_notification(parts: _Parts, variant: ContractVariant) -> None:
     """Refuse an entity or action without notifications."""
     entity, action = parts[:2]
     _check_entity(entity)
@@ -197,7 +197,7 @@ def _find_notification(db: sqlite3.Connection, parts: _Parts) -> Any:
     return db.execute(f"SELECT * FROM listeners WHERE {_SAME_NOTIFICATION}", parts).fetchone()  # noqa: S608  (a constant)
 
 
-def _interception(row: sqlite3.Row, variant: PlatformVariant) -> dict[str, Any]:
+def _interception(row: sqlite3.Row, variant: ContractVariant) -> dict[str, Any]:
     """Return the InterceptionResponse."""
     record: dict[str, Any] = json.loads(row["record"])
     ordered = record.pop("ordered") or variant.default_orders == "shown"
@@ -211,14 +211,14 @@ def _interception(row: sqlite3.Row, variant: PlatformVariant) -> dict[str, Any]:
     return _shown(response, variant)
 
 
-def _notification(row: sqlite3.Row, variant: PlatformVariant) -> dict[str, Any]:
+def _notification(row: sqlite3.Row, variant: ContractVariant) -> dict[str, Any]:
     """Return the SubscribeResponse."""
     response = _members((row["entity"], row["action"], row["endpoint"], row["template"]))
     response["id"] = row["id"] if variant.notification_ids == "shown" else None
     return _shown(response, variant)
 
 
-def _shown(response: dict[str, Any], variant: PlatformVariant) -> dict[str, Any]:
+def _shown(response: dict[str, Any], variant: ContractVariant) -> dict[str, Any]:
     return without_nulls(response) if variant.absent == "omitted" else response
 
 

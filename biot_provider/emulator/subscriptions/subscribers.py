@@ -1,9 +1,9 @@
 """The subscribers that the platform calls, and their order: hosted plugins and endpoints in other accounts.
 
 The effective order of interceptions is unique for each API, across hosted plugins and endpoints; a new interception
-gets the place that it requests. The requested place is called its order, the actual place its position. An interception
-whose place is taken moves up by one, and so on up the chain: one deployment can so move another's interception (BioT
-API 2.4.2, dispatcher).
+gets the place that it requests. The requested place is called its order, the actual place its position. The
+interception that had the place moves up by one, and so on up the chain: one deployment can so move another's
+interception (BioT API 2.4.2, dispatcher).
 """
 
 from __future__ import annotations

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Response
 
-from ..http.errors import ApiError, envelope
-from .faults import ConnectionCut
+from biot_provider.emulator.http.errors import ApiError, envelope
+from biot_provider.emulator.testing.faults import ConnectionCut
 
 if TYPE_CHECKING:
     from typing import NoReturn
     from wsgiref.types import WSGIEnvironment
 
-    from .faults import Fault
+    from biot_provider.emulator.testing.faults import Fault
 
 
 def fault_response(fault: Fault, service: str, trace_id: str) -> Response | None:

@@ -10,20 +10,20 @@ import json
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from ..http.errors import ApiError
-from ..plugins.responses import DEFAULT_CORS, PREFIX
-from ..subscriptions.subscribers import DEFAULT_ORDER
-from ..timestamps import iso
-from .json_paths import change, parse
+from biot_provider.emulator.http.errors import ApiError
+from biot_provider.emulator.plugins.responses import DEFAULT_CORS, PREFIX
+from biot_provider.emulator.subscriptions.subscribers import DEFAULT_ORDER
+from biot_provider.emulator.testing.json_paths import change, parse
+from biot_provider.emulator.timestamps import iso
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
 
-    from ..access.identity import Identity
-    from ..database import Store
-    from ..plugins.service import Plugins
-    from .json_paths import At
+    from biot_provider.emulator.access.identity import Identity
+    from biot_provider.emulator.database import Store
+    from biot_provider.emulator.plugins.service import Plugins
+    from biot_provider.emulator.testing.json_paths import At
 
 PLUGIN, SERVICE_USER = "plugin", "service-user"
 _TABLES: dict[str, tuple[str, str, dict[str, str]]] = {
@@ -62,7 +62,7 @@ class Edits:
         self._identity = identity
 
     def stored(self) -> dict[str, dict[str, Any]]:
-        """Return every plugin by its bare name as stored, without the effect of switches and variants."""
+        """Return every plugin by its bare name as stored, without the effect of any variant."""
         with self._store.reading() as db:
             rows = db.execute("SELECT name, record FROM plugins ORDER BY sequence").fetchall()
         return {row["name"]: json.loads(row["record"]) for row in rows}

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from .specs import STRICT, RegularExpression, SpecTable, build
+from biot_provider.emulator.testing.specs import STRICT, RegularExpression, SpecTable, build
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..database import Store
+    from biot_provider.emulator.database import Store
 
 EXPIRED = "Your authorization token has expired. Reauthenticate and try again."
 """The message of the image registry with a 403, as from ECR."""

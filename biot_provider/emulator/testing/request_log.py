@@ -6,10 +6,10 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from ..subscriptions.endpoints import endpoint_problem
+from biot_provider.emulator.subscriptions.endpoints import endpoint_problem
 
 if TYPE_CHECKING:
-    from ..database import Store
+    from biot_provider.emulator.database import Store
 
 MAX_ENTRIES = 2000
 """Maximum entries; older ones are deleted."""
@@ -20,7 +20,7 @@ MAX_PATH_CHARACTERS = 2000
 REDACTED = "[redacted]"
 LEFT_OUT = "[left out: too long]"
 SECRET_MEMBERS = ("secretKey", "password", "refreshToken")
-"""Members of JSON bodies whose values are not stored."""
+"""Members of JSON bodies that are stored without their values."""
 
 _CREDENTIALS = re.compile(r"(://|%3A%2F%2F)(?:(?!%2F)[^/?#\s\"])*(@|%40)", re.IGNORECASE)
 """Credentials in an address, which may be part of a query."""

@@ -29,22 +29,22 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from ..access.permissions import PERMISSIONS
-from ..access.tokens import TOKEN_SECONDS
-from ..console.pages import CONSOLE
-from ..http.guard import KEY_FILE, KEY_HEADER
-from ..http.json_body import read_json
-from ..http.request_body import limit_body
-from ..http.routes import MAX_BODY_BYTES, json_response, may_be_json, url_map
-from .switches import readings
+from biot_provider.emulator.access.permissions import PERMISSIONS
+from biot_provider.emulator.access.tokens import TOKEN_SECONDS
+from biot_provider.emulator.console.pages import CONSOLE
+from biot_provider.emulator.http.guard import KEY_FILE, KEY_HEADER
+from biot_provider.emulator.http.json_body import read_json
+from biot_provider.emulator.http.request_body import limit_body
+from biot_provider.emulator.http.routes import MAX_BODY_BYTES, json_response, may_be_json, url_map
+from biot_provider.emulator.testing.contract_variants import possible_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from werkzeug.wrappers import Request
 
-    from ..http.guard import ControlKey
-    from ..platform import Platform
+    from biot_provider.emulator.http.guard import ControlKey
+    from biot_provider.emulator.platform import Platform
 
 Body = dict[str, Any]
 
@@ -58,9 +58,9 @@ class Control:
         faults, variants, requests, edits = platform.faults, platform.variants, platform.request_log, platform.edits
         plugin = "plugins/<name>"
         routes: list[tuple[str, str, Callable[..., Any]]] = [
-            ("GET", "switches", lambda _: self._switches()),
-            ("PUT", "switches", lambda body: self._switches(platform.switches.set(**body))),
-            ("DELETE", "switches", lambda _: self._switches(platform.switches.reset())),
+            ("GET", "switches", lambda _: self._contract_variants()),
+            ("PUT", "switches", lambda body: self._contract_variants(platform.contract_variants.set(**body))),
+            ("DELETE", "switches", lambda _: self._contract_variants(platform.contract_variants.reset())),
             ("GET", "faults", lambda _: {"faults": faults.all()}),
             ("POST", "faults", lambda body: {"id": faults.add(**body)}),
             ("DELETE", "faults", _then(faults.clear, lambda: {"faults": faults.all()})),
@@ -117,8 +117,8 @@ class Control:
             return json_response({"error": "the log of this call is not kept any more"}, 404)
         return json_response({"log": log}, 200)
 
-    def _switches(self, _done: object = None) -> Body:
-        return {"switches": asdict(self._platform.switches.read()), "readings": readings()}
+    def _contract_variants(self, _done: object = None) -> Body:
+        return {"switches": asdict(self._platform.contract_variants.read()), "readings": possible_values()}
 
     def _add_service_user(self, body: Body) -> Body:
         user_id, secret_key = self._platform.add_service_user(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from pydantic import AfterValidator, ConfigDict, ValidationError
 
 if TYPE_CHECKING:
-    from ..database import Store
+    from biot_provider.emulator.database import Store
 
 STRICT = ConfigDict(extra="forbid", strict=True)
 

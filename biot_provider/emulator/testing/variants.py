@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.dataclasses import dataclass
 
-from .json_paths import Step, change, parse
-from .specs import STRICT, RegularExpression, SpecTable, build
+from biot_provider.emulator.testing.json_paths import Step, change, parse
+from biot_provider.emulator.testing.specs import STRICT, RegularExpression, SpecTable, build
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..database import Store
-    from .json_paths import At
+    from biot_provider.emulator.database import Store
+    from biot_provider.emulator.testing.json_paths import At
 
 Place = tuple[Any, Any]
 """A container, and the key or index of a value in it."""

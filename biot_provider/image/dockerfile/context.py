@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from biot_provider.errors import ImageError
 from biot_provider.image.dockerfile.dockerignore import DOCKERIGNORE, DockerIgnore
-from biot_provider.package.ignore import WORKING_FOLDERS
+from biot_provider.package.folders.ignore import WORKING_FOLDERS
 from biot_provider.package.known_files import KnownFiles, stamp
 from biot_provider.package.package import Package
 from biot_provider.package.source_file import PackageFile, executable, is_program, shown
@@ -106,18 +106,23 @@ def read_context(folder: Path, dockerfile: str | None = None) -> BuildContext:
         )
     # Resolve .. to see whether the Dockerfile lies in the folder.
     folder, path = folder.resolve(), path.parent.resolve() / path.name
-    own = path.with_name(f"{path.name}{DOCKERIGNORE}")
-    rules = own if own.is_file() else folder / DOCKERIGNORE
-    try:
-        ignore = DockerIgnore(rules.read_text("utf-8") if rules.is_file() else "")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ImageError(f"{rules} cannot be read: {getattr(error, 'strerror', None) or error}", "BIOT-4035") from None
+    ignore = ignore_rules(folder, path)
     files = _Files(folder)
     entries = sorted(_walk(folder, "", ignore, files), key=lambda entry: entry.path)
     with reading(path):
         digest = files.read(path, str(path), path.stat()).digest
     files.keep()
     return BuildContext(folder, path, tuple(entries), digest)
+
+
+def ignore_rules(folder: Path, dockerfile: Path) -> DockerIgnore:
+    """Read the ignore file of a Dockerfile, or else that of the folder. Raises ImageError."""
+    own = dockerfile.with_name(f"{dockerfile.name}{DOCKERIGNORE}")
+    rules = own if own.is_file() else folder / DOCKERIGNORE
+    try:
+        return DockerIgnore(rules.read_text("utf-8") if rules.is_file() else "")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImageError(f"{rules} cannot be read: {getattr(error, 'strerror', None) or error}", "BIOT-4035") from None
 
 
 class _Files:

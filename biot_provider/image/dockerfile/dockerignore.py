@@ -38,6 +38,10 @@ class DockerIgnore:
                 left_out = not takes_back
         return left_out
 
+    def names(self, path: str) -> bool:
+        """Return whether a ``!`` includes this very path."""
+        return any(takes_back and regex.fullmatch(path) for regex, takes_back in self._rules)
+
     def opens(self, folder: str) -> bool:
         """Return whether a ``!`` may include something below a folder that is left out."""
         parts = folder.split("/")

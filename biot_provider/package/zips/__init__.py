@@ -1,1 +1,1 @@
-"""Writes the .zip of a package, and keeps it between the processes of a run."""
+"""Reads a .zip as the source of a package; writes the .zip of one, and keeps it between the processes of a run."""

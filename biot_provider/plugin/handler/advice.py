@@ -1,4 +1,4 @@
-"""The messages for a handler whose file is not in the package, with the right form or the nearest file."""
+"""The messages for a handler without its file in the package, with the right form or the nearest file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import posixpath
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from biot_provider.package.ignore import BIOTIGNORE
+from biot_provider.package.folders.ignore import BIOTIGNORE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

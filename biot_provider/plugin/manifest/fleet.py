@@ -32,7 +32,7 @@ def read_fleet(
 ) -> dict[str, dict[str, Any]]:
     """Return the arguments of each plugin below a folder. Raises InputError with every problem found.
 
-    ``is_unknown`` tells whether a value of an override is known only in a run of the program.
+    ``is_unknown`` returns whether a value of an override is known only in a run of the program.
     """
     problems: list[str] = []
     manifests = {manifest.parent.name: manifest for manifest in find_manifests(folder, MANIFEST_KEYS, problems)}

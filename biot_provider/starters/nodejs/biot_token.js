@@ -77,16 +77,28 @@ export class TokenVerifier {
   }
 
   async #fetchKeys() {
+    const keys = [];
+    let previous;
     try {
-      this.#keys = (await fetchPublicKeys(this.#baseUrl)).map(readKey);
+      const { publicKey, previousPublicKey } = await fetchPublicKeys(this.#baseUrl);
+      keys.push(readKey(publicKey));
+      previous = previousPublicKey;
     } catch (error) {
       throw new PublicKeyError(`${error}${error.cause ? `: ${error.cause}` : ""}`);
     }
+    try {
+      if (previous) {
+        keys.push(readKey(previous));
+      }
+    } catch (error) {
+      console.warn(`BioT's previous public key is not used: ${error}`);
+    }
+    this.#keys = keys;
     this.#fetchedAt = Date.now();
   }
 }
 
-// BioT's public key and, after a rotation, the previous one: base64 of SubjectPublicKeyInfo.
+// BioT's `publicKey` and, after a rotation, the `previousPublicKey`: base64 of SubjectPublicKeyInfo.
 async function fetchPublicKeys(baseUrl) {
   const response = await fetch(`${baseUrl.replace(/\/+$/, "")}/ums/v1/security/public-key`, {
     headers: { accept: "application/json" },
@@ -95,8 +107,7 @@ async function fetchPublicKeys(baseUrl) {
   if (!response.ok) {
     throw new Error(`BioT answered ${response.status}`);
   }
-  const { publicKey, previousPublicKey } = await response.json();
-  return previousPublicKey ? [publicKey, previousPublicKey] : [publicKey];
+  return response.json();
 }
 
 function readKey(text) {

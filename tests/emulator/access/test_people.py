@@ -153,18 +153,18 @@ def test_people_and_expired_keys_can_be_made_over_http(inside: Any, refused: Any
 
 @pytest.mark.parametrize(("style", "length"), [("millis", 24), ("iso", 20)])
 def test_logins_say_when_a_token_ends_with_or_without_a_fraction(inside: Any, style: str, length: int) -> None:
-    inside.platform.switches.set(token_expiration=style)
+    inside.platform.contract_variants.set(token_expiration=style)
     for text in expirations(inside):
         assert (len(text), text[-1]) == (length, "Z")
         assert datetime.fromisoformat(text) > datetime.now(UTC)
 
 
 def test_logins_may_say_when_a_token_ends_in_an_odd_way_or_not_at_all(inside: Any) -> None:
-    inside.platform.switches.set(token_expiration="odd")
+    inside.platform.contract_variants.set(token_expiration="odd")
     for text in expirations(inside):
         with pytest.raises(ValueError, match="isoformat"):
             datetime.fromisoformat(text)
-    inside.platform.switches.set(token_expiration="absent")
+    inside.platform.contract_variants.set(token_expiration="absent")
     assert expirations(inside) == [None] * 4
 
 

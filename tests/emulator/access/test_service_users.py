@@ -85,17 +85,17 @@ def test_every_member_comes_back_and_the_secret_only_once(inside: Any) -> None:
 
 
 def test_what_is_not_given_is_filled_in_or_absent(inside: Any) -> None:
-    inside.platform.switches.set(service_user_defaults="absent")
+    inside.platform.contract_variants.set(service_user_defaults="absent")
     user = created(inside)
     assert user["active"] is True
     assert {name for name, value in user.items() if value is None} == {
         *("name", "ownerOrganizationId", "accessTokenExpirationInMinutes", "secretKeyExpirationInMinutes"),
     }
     assert user["secretKeyData"]["expirationTime"] is None
-    inside.platform.switches.set(service_user_defaults="filled")
+    inside.platform.contract_variants.set(service_user_defaults="filled")
     shown = got(inside, user)
     assert (shown["ownerOrganizationId"], shown["accessTokenExpirationInMinutes"]) == (ORGANIZATION, 30)
-    inside.platform.switches.set(absent="omitted")
+    inside.platform.contract_variants.set(absent="omitted")
     assert {"name", "secretKeyExpirationInMinutes"} & set(got(inside, user)) == set()
 
 
@@ -145,7 +145,7 @@ def test_names_are_unique_and_anonymous_ones_are_not_counted(inside: Any, refuse
 def test_roles_and_organizations_are_any_or_known(inside: Any, refused: Any) -> None:
     other = str(uuid.uuid4())
     user = created(inside, ownerOrganizationId=other)
-    inside.platform.switches.set(roles="known", organizations="known")
+    inside.platform.contract_variants.set(roles="known", organizations="known")
     details = refused(create(inside), 404, "ROLE_NOT_FOUND_IN_SUPPORTED_TYPES")
     assert details["id"] == OTHER_ROLE
     refused(patch(inside, user, {"roleId": other}), 404, "ROLE_NOT_FOUND_IN_SUPPORTED_TYPES")
@@ -178,9 +178,9 @@ def test_another_role_brings_its_own_permissions(inside: Any, refused: Any) -> N
 def test_a_null_ends_the_expiry_of_new_keys_or_is_as_not_sent(inside: Any) -> None:
     user = created(inside, secretKeyExpirationInMinutes=60)
     end = VECTORS["C3 new keys end no more"]
-    inside.platform.switches.set(nulls="keep")
+    inside.platform.contract_variants.set(nulls="keep")
     assert patch(inside, user, end).json()["secretKeyExpirationInMinutes"] == 60
-    inside.platform.switches.set(nulls="clear")
+    inside.platform.contract_variants.set(nulls="clear")
     after = patch(inside, user, end).json()
     assert after["secretKeyExpirationInMinutes"] is None
     assert after["secretKeys"][0]["expirationTime"] == user["secretKeyData"]["expirationTime"]
@@ -210,7 +210,7 @@ def test_a_key_of_somebody_else_is_not_found(inside: Any, refused: Any) -> None:
 
 
 def test_an_expired_key_is_neither_listed_nor_counted_and_does_not_log_in(inside: Any, refused: Any) -> None:
-    inside.platform.switches.set(max_secret_keys=1)
+    inside.platform.contract_variants.set(max_secret_keys=1)
     user = created(inside, secretKeyExpirationInMinutes=1)
     key = user["secretKeyData"]
     expire_keys(inside.platform, user)
@@ -222,7 +222,7 @@ def test_an_expired_key_is_neither_listed_nor_counted_and_does_not_log_in(inside
 
 @pytest.mark.parametrize("limit", [5, 2, 1])
 def test_there_is_a_limit_of_keys(inside: Any, refused: Any, limit: int) -> None:
-    inside.platform.switches.set(max_secret_keys=limit)
+    inside.platform.contract_variants.set(max_secret_keys=limit)
     user = created(inside)
     for _ in range(limit - 1):
         new_key(inside, user)
@@ -261,7 +261,7 @@ def test_a_deleted_one_is_gone_with_its_keys_and_tokens(inside: Any, refused: An
         assert refused(answer, 404, "SERVICE_USER_NOT_FOUND") == {"id": user["id"]}
 
 
-def test_its_tokens_last_as_long_as_it_says(inside: Any) -> None:
+def test_its_tokens_last_as_long_as_its_setting(inside: Any) -> None:
     user = created(inside, accessTokenExpirationInMinutes=2)
     answer = log_in(inside, user, user["secretKeyData"]).json()
     left = datetime.fromisoformat(answer["accessTokenExpiration"]).timestamp() - time.time()
@@ -271,7 +271,7 @@ def test_its_tokens_last_as_long_as_it_says(inside: Any) -> None:
 def test_a_search_knows_six_properties(inside: Any, refused: Any) -> None:
     for name, minutes in (("a", 30), ("b", 60), ("c", None)):
         created(inside, name=name, active=name != "b", accessTokenExpirationInMinutes=minutes)
-    inside.platform.switches.set(service_user_defaults="absent")
+    inside.platform.contract_variants.set(service_user_defaults="absent")
     named = {"name": {"in": ["a", "b", "c"]}}
     assert found(inside, filter=named) == ["c", "b", "a"]
     assert found(inside, filter={**named, "active": {"eq": True}}, sort=[{"prop": "name", "order": "ASC"}]) == [
@@ -361,7 +361,7 @@ def test_a_lost_built_in_service_user_is_made_anew_when_the_platform_opens(
         inside.log_in(later.service_id, later.service_secret_key)
 
 
-def test_the_journal_keeps_bodies_without_their_secrets(inside: Any) -> None:
+def test_the_request_log_has_bodies_without_their_secrets(inside: Any) -> None:
     user = created(inside, name="ci")
     log_in(inside, user, user["secretKeyData"])
     request_log = inside.platform.requests()

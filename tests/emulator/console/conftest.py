@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from biot_provider.emulator import Platform
 
 ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1280,900"]
-SECONDS = 20.0
+SECONDS = 120.0
 
 
 class Browser:

@@ -24,7 +24,7 @@ FILES = ("console.css", "console.js", "console.svg")
 @pytest.fixture
 def stranger(base_url: str) -> Iterator[httpx.Client]:
     """A process of another account: it knows the port, and nothing else."""
-    with httpx.Client(base_url=base_url, trust_env=False, verify=False) as http:
+    with httpx.Client(base_url=base_url, trust_env=False, verify=False, timeout=60) as http:
         yield http
 
 

@@ -121,7 +121,7 @@ def test_after_a_restart_it_asks_for_the_new_key(browser: Browser, tmp_path: Pat
         browser.shows("The console needs its key")
 
 
-def test_nobody_is_asked_while_nobody_looks(console: Browser) -> None:
+def test_a_hidden_page_sends_no_requests(console: Browser) -> None:
     first = console.command("window/new", type="tab")["handle"]
     console.command("window", handle=first)
     console.requested()

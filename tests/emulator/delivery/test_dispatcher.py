@@ -133,7 +133,7 @@ def test_subscriptions_without_an_order_take_the_default_place_one_after_another
     for endpoint in "ab":
         intercepted(inside, endpoint, executionOrder=None)
     assert orders(inside) == {"b": subscribers.DEFAULT_ORDER, "a": subscribers.DEFAULT_ORDER + 1}
-    inside.platform.switches.set(default_orders="hidden")
+    inside.platform.contract_variants.set(default_orders="hidden")
     intercepted(inside, "a", executionOrder=7)
     assert orders(inside) == {"a": 7, "b": None}
     intercepted(inside, "a", executionOrder=None)
@@ -147,7 +147,7 @@ def test_hosted_plugins_and_endpoints_share_one_order(inside: Any) -> None:
     assert called(inside) == [("P", 2), ("a", 3)]
     intercepted(inside, "b", executionOrder=2)
     assert called(inside) == [("b", 2), ("P", 3), ("a", 4)]
-    inside.platform.switches.set(orders="shifted")
+    inside.platform.contract_variants.set(orders="shifted")
     assert inside.got("p")["subscriptions"]["interceptions"][0]["order"] == 3
     assert {row["endpoint"][-1] for row in rows(inside, INTERCEPTIONS)} == {"a", "b"}
     inside.delete("p")
@@ -240,7 +240,7 @@ def test_an_api_must_have_its_form_or_be_one_of_the_reference_data(inside: Any, 
         assert details["invalidApiId"] == wrong
         assert PATIENTS in details["validApiIds"]
     intercepted(inside, "a", apiId="POST/anything/v9/things", entityName="thing")
-    inside.platform.switches.set(reference_data="closed")
+    inside.platform.contract_variants.set(reference_data="closed")
     refused(intercept(inside, apiId="POST/anything/v9/things"), 400, "INVALID_API_ID")
     details = refused(intercept(inside, entityName="thing"), 400, "INVALID_ENTITY_TYPE_NAME")
     assert details == {"invalidEntityType": "thing", "validEntityTypes": list(reference_data.ENTITIES)}
@@ -253,9 +253,9 @@ def test_an_api_must_have_its_form_or_be_one_of_the_reference_data(inside: Any, 
 
 def test_entity_names_of_apis_are_as_given_or_filled_in(inside: Any) -> None:
     assert intercepted(inside, entityName=None)["entityName"] is None
-    inside.platform.switches.set(entity_names="filled")
+    inside.platform.contract_variants.set(entity_names="filled")
     assert [row["entityName"] for row in rows(inside, INTERCEPTIONS)] == ["patient"]
-    inside.platform.switches.set(entity_names="given", absent="omitted")
+    inside.platform.contract_variants.set(entity_names="given", absent="omitted")
     assert {"entityName", "pathFilters"} & set(rows(inside, INTERCEPTIONS)[0]) == set()
 
 
@@ -271,7 +271,7 @@ def test_interceptions_are_searched_by_any_member_newest_first(inside: Any) -> N
     assert found(filter={"type": {"eq": "PRE_REQUEST"}, "executionOrder": {"gte": 2}}) == "ca"
     assert found(sort=[{"prop": "executionOrder", "order": "ASC"}]) == "bca"
     assert found(filter={"apiId": {"like": "caregivers"}}) == ""
-    inside.platform.switches.set(default_orders="hidden")
+    inside.platform.contract_variants.set(default_orders="hidden")
     intercepted(inside, "d", executionOrder=None)
     assert found(filter={"executionOrder": {"gte": 1}}) == "cba"
 
@@ -293,15 +293,15 @@ def test_a_notification_comes_back_with_an_id_and_ends(inside: Any, refused: Any
     refused(inside.http.post(f"{NOTIFICATIONS}/unsubscribe", json=TOLD), 404, "SUBSCRIBER_NOT_FOUND")
 
 
-def test_the_same_notification_twice_is_a_conflict_or_as_the_switch_says(inside: Any) -> None:
+def test_the_same_notification_twice_is_a_conflict_or_by_variant(inside: Any) -> None:
     shown = notify(inside).json()
     for variant, status in (("conflict", 409), ("bad-request", 400), ("accepted", 201)):
-        inside.platform.switches.set(repeated_notifications=variant)
+        inside.platform.contract_variants.set(repeated_notifications=variant)
         answer = notify(inside)
         assert answer.status_code == status
         assert rows(inside, NOTIFICATIONS) == [shown]
     assert answer.json() == shown
-    inside.platform.switches.set(repeated_notifications="conflict")
+    inside.platform.contract_variants.set(repeated_notifications="conflict")
     for other in ({"actionName": "_update"}, {"templateName": None}, {"endpoint": "https://hooks.example/b"}):
         assert notify(inside, **other).status_code == 201
         assert notify(inside, **other).status_code == 409
@@ -309,9 +309,9 @@ def test_the_same_notification_twice_is_a_conflict_or_as_the_switch_says(inside:
 
 def test_ids_and_templates_without_a_value_are_null_or_left_out(inside: Any) -> None:
     notify(inside, templateName=None)
-    inside.platform.switches.set(notification_ids="hidden")
+    inside.platform.contract_variants.set(notification_ids="hidden")
     assert rows(inside, NOTIFICATIONS)[0]["id"] is None
-    inside.platform.switches.set(absent="omitted")
+    inside.platform.contract_variants.set(absent="omitted")
     assert set(rows(inside, NOTIFICATIONS)[0]) == {"entityTypeName", "actionName", "endpoint"}
 
 
@@ -334,15 +334,15 @@ def test_a_wrong_notification_is_refused(
     assert rows(inside, NOTIFICATIONS) == []
 
 
-def test_a_pair_that_is_not_told_about_is_refused_by_closed_reference_data(inside: Any, refused: Any) -> None:
+def test_a_pair_without_notifications_is_refused_by_closed_reference_data(inside: Any, refused: Any) -> None:
     assert notify(inside, actionName="_login").status_code == 201
-    inside.platform.switches.set(reference_data="closed")
+    inside.platform.contract_variants.set(reference_data="closed")
     details = refused(notify(inside, actionName="_logout"), 400, "INVALID_ACTION_NAME")
     assert details["validActionNames"] == list(reference_data.NOTIFIED["usage-session"])
     assert notify(inside, actionName="_remotePause").status_code == 201
 
 
-def test_everyone_who_fits_is_told_once_plugins_first(inside: Any) -> None:
+def test_each_matching_subscriber_is_notified_once_plugins_first(inside: Any) -> None:
     notifications = [
         {"entityTypeName": "patient", "actionName": "_create"},
         {"entityTypeName": "patient", "actionName": "_create", "templateName": "child"},
@@ -392,7 +392,7 @@ def test_the_reference_data_lists_what_the_documentation_shows(inside: Any) -> N
 
 
 def test_actions_are_spelled_with_underscores_or_in_capitals(inside: Any) -> None:
-    inside.platform.switches.set(action_names="upper", absent="omitted")
+    inside.platform.contract_variants.set(action_names="upper", absent="omitted")
     listed = inside.http.get("/settings/v2/entity-types/action-notifications").json()["entityTypes"]
     names = {row["actionName"] for row in listed if row["entityName"] == "patient"}
     assert {"CREATE", "SAVE_MEASUREMENT_BULK"} <= names

@@ -74,14 +74,14 @@ def test_what_lambda_cannot_take_apart_is_a_502_that_says_why(answer: Any, probl
         {"method": "POST", "request": {"body": None, "pathVariables": []}, "initiatorData": {}},
     ],
 )
-def test_an_interceptor_before_the_call_says_how_the_request_goes_on(answer: Any) -> None:
+def test_an_interceptor_before_the_call_changes_the_request(answer: Any) -> None:
     verdict = judged(PRE, answer, path="/organization/v1/users")
     assert (verdict.blocked, verdict.response, verdict.problems) == (False, None, ())
     assert verdict.request == answer.get("request", {})
 
 
 @pytest.mark.parametrize("response", [{"body": {"a": 1}}, {}])
-def test_an_interceptor_after_the_call_says_what_the_caller_gets(response: Any) -> None:
+def test_an_interceptor_after_the_call_changes_the_response(response: Any) -> None:
     verdict = judged(POST, {"response": response})
     assert (verdict.blocked, verdict.request, verdict.response, verdict.problems) == (False, None, response, ())
 
@@ -124,7 +124,7 @@ def test_a_block_without_the_error_format_is_a_problem(body: Any, missing: str) 
         (PRE, {"request": {"headers": {"a": 1}}}, "request.headers must be an object whose values are strings"),
     ],
 )
-def test_what_the_platform_cannot_go_on_with_is_told(hook: str, answer: Any, problem: str) -> None:
+def test_a_response_that_the_platform_cannot_use_is_reported(hook: str, answer: Any, problem: str) -> None:
     verdict = judged(hook, answer, path="/organization/v1/users")
     assert not verdict.blocked
     assert len(verdict.problems) == 1

@@ -87,7 +87,7 @@ def test_a_notification_lives_its_life(client: Any) -> None:
 
 def test_every_entity_and_action_of_the_sdk_is_known(client: Any, outside: Any) -> None:
     subscriptions = SubscriptionAPIApi(client)
-    outside.platform.switches.set(reference_data="open")
+    outside.platform.contract_variants.set(reference_data="open")
     described = SubscribeRequest.model_validate
     known: dict[str, list[str]] = {}
     for member in ("entityTypeName", "actionName"):

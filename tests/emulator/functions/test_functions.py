@@ -36,11 +36,14 @@ COUNT = """
         calls += 1
         return {"calls": calls, "process": os.getpid(), "word": os.environ.get("WORD")}
 """
-SLOW = """
-    import os, time
+GATHERS = """
+    import os, pathlib, time
 
     def handler(event, context):
-        time.sleep(0.5)
+        folder = pathlib.Path({folder!r})
+        (folder / str(os.getpid())).touch()
+        while not (folder / "go on").exists():
+            time.sleep(0.01)
         return os.getpid()
 """
 
@@ -122,9 +125,7 @@ def test_a_plugin_for_node_runs(platform: Platform, ask: Any) -> None:
     assert ask("node", path="here").json() == {"path": "/here"}
 
 
-def test_its_endpoint_is_beside_the_address_that_was_asked(
-    deploy: Any, outside: Any, inside: Any, base_url: str
-) -> None:
+def test_its_endpoint_has_the_host_of_the_request(deploy: Any, outside: Any, inside: Any, base_url: str) -> None:
     deploy("echo", ECHO)
     over_socket = outside.got("echo")["endpointUrl"]
     assert over_socket.startswith(f"{base_url}/_functions/")
@@ -139,7 +140,7 @@ def test_an_endpoint_is_open_to_everybody_unless_its_plugin_is_disabled_or_gone(
 ) -> None:
     deploy("echo", ECHO)
     url = outside.got("echo")["endpointUrl"]
-    with httpx.Client(trust_env=False, verify=False) as stranger:
+    with httpx.Client(trust_env=False, verify=False, timeout=60) as stranger:
         assert stranger.get(url).status_code == 200
         outside.patched("echo", {"enabledState": "DISABLED"})
         assert (stranger.get(url).status_code, stranger.get(url).json()) == (403, {"Message": "Forbidden"})
@@ -180,14 +181,22 @@ def test_a_process_is_kept_warm_until_the_plugin_is_changed(deploy: Any, ask: An
     assert not is_alive(third["process"])
 
 
-def test_calls_at_once_run_beside_each_other_up_to_a_number_of_processes(deploy: Any, ask: Any, outside: Any) -> None:
-    deploy("slow", SLOW)
+def test_calls_at_once_run_beside_each_other_up_to_a_number_of_processes(
+    deploy: Any, outside: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "gathered"
+    folder.mkdir()
+    deploy("slow", GATHERS.format(folder=str(folder)), timeout=120)
     url = outside.got("slow")["endpointUrl"]
     with (
         ThreadPoolExecutor(MAX_PROCESSES + 1) as threads,
-        httpx.Client(trust_env=False, verify=False, timeout=30) as http,
+        httpx.Client(trust_env=False, verify=False, timeout=120) as http,
     ):
-        answers = list(threads.map(lambda _: http.get(url), range(MAX_PROCESSES + 1)))
+        calls = [threads.submit(http.get, url) for _ in range(MAX_PROCESSES + 1)]
+        while len(list(folder.iterdir())) < MAX_PROCESSES and not any(call.done() for call in calls):
+            time.sleep(0.02)
+        (folder / "go on").touch()
+        answers = [call.result() for call in calls]
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.json() for answer in answers}) == MAX_PROCESSES
 
@@ -203,7 +212,7 @@ def test_processes_end_with_the_platform_even_at_work(deploy: Any, platform: Pla
     key = {"X-Emulator-Key": platform.control_key}
     with (
         running(tmp_path / "data") as base_url,
-        httpx.Client(base_url=base_url, trust_env=False, verify=False, headers=key) as http,
+        httpx.Client(base_url=base_url, trust_env=False, verify=False, headers=key, timeout=60) as http,
     ):
         count, stuck = (platform.plugins.get(f"Plugin-{name}", base_url)["endpointUrl"] for name in ("count", "stuck"))
         seen.append(http.get(count).json()["process"])
@@ -251,8 +260,8 @@ def test_a_plugin_that_fails_is_a_502_whose_reason_is_in_its_log_and_harms_nobod
     deploy("good", ECHO)
     for name, (code, reason) in HARMFUL.items():
         runtime = {"runtime": "java21"} if name == "needs-another-runtime" else {}
-        deploy(name, code, timeout=1, **runtime)
-        answer = ask(name, timeout=30)
+        deploy(name, code, timeout=1 if name == "hangs" else 60, **runtime)
+        answer = ask(name, timeout=120)
         assert (answer.status_code, answer.json()) == (502, {"Message": "Internal Server Error"}), name
         last = logs(outside, name)[-1]
         assert last.startswith("GET /: ")

@@ -1,4 +1,4 @@
-"""When a schedule fires next: the emulator's reading and the provider's agree."""
+"""When a schedule fires next: the emulator and the provider agree."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOMENTS = [datetime(2026, 11, 27, 6, tzinfo=UTC), datetime(2027, 12, 31, 23, 59,
 
 
 @pytest.mark.parametrize("expression", SCHEDULES)
-def test_both_readings_of_a_schedule_agree(expression: str) -> None:
+def test_emulator_and_provider_agree_on_a_schedule(expression: str) -> None:
     for moment in MOMENTS:
         assert list(next_runs(expression, moment, 8)) == schedule.next_runs(expression, moment, 8)
 

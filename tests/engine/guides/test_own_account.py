@@ -78,7 +78,7 @@ def test_the_guides_program_subscribes_an_endpoint_that_gets_signed_calls(projec
         bearer = {"Authorization": f"Bearer {token}"}
         made = http.post("/organization/v1/users/patients", json=patient, headers=bearer)
         assert made.status_code == 201, made.text
-        project.platform.delivery.settle(10)
+        project.platform.delivery.settle(120)
         published = http.get("/ums/v1/security/public-key").json()["publicKey"]
 
     assert [headers["hooktype"] for headers, _ in endpoint.calls] == ["INTERCEPTOR_PRE", "NOTIFICATION"]

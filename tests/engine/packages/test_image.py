@@ -216,11 +216,11 @@ def test_a_build_ends_with_the_run_that_is_ended(building: Project, end: Callabl
 
     environment = building.environment | {"PULUMI_STACK": building.stack}
     with subprocess.Popen(command, cwd=building.root, env=environment, start_new_session=True, **quiet) as run:
-        _wait_until(lambda: _sleeps(mark), 30)
+        _wait_until(lambda: _sleeps(mark), 120)
         end(run.pid, building.root)
-        run.wait(30)
+        run.wait(120)
 
-    _wait_until(lambda: not _sleeps(mark), 15)
+    _wait_until(lambda: not _sleeps(mark), 120)
 
 
 @pytest.mark.needs_builders
@@ -235,7 +235,7 @@ def test_one_interrupt_ends_a_build_of_the_native_provider(building: Project) ->
     assert seconds < 5, printed
     assert "cancelled" in printed
     assert "Traceback" not in printed
-    assert not _sleeps(mark)
+    _wait_until(lambda: not _sleeps(mark), 120)
     assert building.resources() == {}
     exported = json.loads(building.pulumi("stack", "export").succeeded().stdout)
     assert exported["deployment"].get("pending_operations", []) == []

@@ -301,7 +301,7 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def until(reached: Callable[[], bool], seconds: float = 10.0) -> None:
+def until(reached: Callable[[], bool], seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not reached():
         assert time.monotonic() < deadline

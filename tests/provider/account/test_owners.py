@@ -136,7 +136,7 @@ def test_one_that_was_taken_and_ended_is_made_by_this_stack_the_next_time(accoun
 
 
 @each_kind
-def test_a_state_of_an_earlier_version_is_ended_as_it_was_and_gets_what_tells_a_remade_one(
+def test_a_state_of_an_earlier_version_is_destroyed_and_a_refresh_records_the_id_and_time(
     account: Account, kind: str
 ) -> None:
     id_, state = make(account, kind)
@@ -151,10 +151,10 @@ def test_a_state_of_an_earlier_version_is_ended_as_it_was_and_gets_what_tells_a_
 
 
 def test_a_platform_that_shows_no_ids_is_trusted(account: Account) -> None:
-    account.platform.switches.set(notification_ids="hidden")
+    account.platform.contract_variants.set(notification_ids="hidden")
     id_, state = make(account, "notification")
     state = refresh(account, "notification", id_, state).outs
-    account.platform.switches.set(notification_ids="shown")
+    account.platform.contract_variants.set(notification_ids="shown")
     assert destroy(account, "notification", id_, state) == 0
 
 
@@ -167,9 +167,9 @@ def test_one_whose_answer_was_lost_is_this_stacks(account: Account, kind: str, f
     assert destroy(account, kind, id_, state) == 0
 
 
-@pytest.mark.parametrize("reading", ["conflict", "bad-request"])
-def test_one_that_is_met_when_it_is_made_is_somebody_elses(account: Account, reading: str, capsys: Any) -> None:
-    account.platform.switches.set(repeated_notifications=reading)
+@pytest.mark.parametrize("variant", ["conflict", "bad-request"])
+def test_one_that_is_met_when_it_is_made_is_somebody_elses(account: Account, variant: str, capsys: Any) -> None:
+    account.platform.contract_variants.set(repeated_notifications=variant)
     by_hand(account, "notification")
     account.platform.faults.add(status=200, json={"data": [], "metadata": {}}, method="GET", path="/notifications$")
     id_, state = make(account, "notification")
@@ -225,9 +225,7 @@ def test_an_update_of_another_part_leaves_an_order_that_the_platform_moved(accou
     assert destroy(account, "interception", id_, state) == 1
 
 
-def test_an_update_of_one_that_is_gone_makes_it_and_of_one_remade_says_whose_it_is(
-    account: Account, capsys: Any
-) -> None:
+def test_an_update_creates_one_that_is_gone_and_reports_that_a_remade_one_exists(account: Account, capsys: Any) -> None:
     id_, state = make(account, "interception", execution_order=5)
     inputs = account.inputs(Interceptions, **PRE, execution_order=7)
     remake(account, "interception")

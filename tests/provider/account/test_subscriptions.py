@@ -13,6 +13,7 @@ from biot_provider.provider.interception_subscription import InterceptionSubscri
 from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider as Notifications
 
 from ...uncoded import uncoded
+from ..attempts import attempt, error_of
 
 if TYPE_CHECKING:
     from ..conftest import Account
@@ -48,26 +49,6 @@ SEVERAL = {
 DIGESTS = ("f0ec1217981fc6f4", "0e8aa6ffbed78677")
 
 each_kind = pytest.mark.parametrize("kind", KINDS)
-
-
-def attempt(act: Any) -> str | None:
-    """The one line of an error, None when all went well."""
-    try:
-        act()
-    except Exception as error:
-        assert type(error).__name__ == "BioT", error
-        said = str(error)
-        assert "a defect of" not in said, said
-        assert "\n" not in said
-        return said
-    return None
-
-
-def error_of(act: Any) -> str:
-    """The one line of the error that this ends in."""
-    said = attempt(act)
-    assert said is not None
-    return said
 
 
 def subscribed(account: Account, kind: str = "interception", endpoint: str = HOOK) -> list[Any]:
@@ -164,11 +145,11 @@ def test_one_that_exists_with_another_order_gets_ours_and_that_is_said(account: 
     assert diff(account, state, execution_order=9)[0] is False
 
 
-@pytest.mark.parametrize("reading", ["conflict", "bad-request", "accepted"])
+@pytest.mark.parametrize("variant", ["conflict", "bad-request", "accepted"])
 def test_a_subscription_that_somebody_made_meanwhile_is_ours_however_the_platform_answers(
-    account: Account, reading: str
+    account: Account, variant: str
 ) -> None:
-    account.platform.switches.set(repeated_notifications=reading)
+    account.platform.contract_variants.set(repeated_notifications=variant)
     make(account, "notification")
     empty: dict[str, Any] = {"data": [], "metadata": {}}
     account.platform.faults.add(status=200, json=empty, method="GET", path="/notifications$")
@@ -177,7 +158,7 @@ def test_a_subscription_that_somebody_made_meanwhile_is_ours_however_the_platfor
     assert len(subscribed(account, "notification")) == 1
 
 
-def test_a_refused_name_is_told_with_the_nearest_one_there_is(account: Account) -> None:
+def test_a_refused_name_is_reported_with_the_nearest_one(account: Account) -> None:
     details = {"invalidApiId": "POST/organization/v1/user/patients", "validApiIds": ["GET/device/v2/devices", PATIENTS]}
     account.platform.faults.add(status=400, code="INVALID_API_ID", details=details, path="/interceptions/subscribe")
     said = error_of(lambda: make(account, api_id="POST/organization/v1/user/patients"))
@@ -301,7 +282,7 @@ def test_a_get_reads_a_notification_by_its_id(account: Account) -> None:
 
 
 @pytest.mark.parametrize("id_", ["", "PRE_REQUEST", f"PRE_REQUEST {PATIENTS}", f"PRE_REQUEST {PATIENTS} {HOOK} nurse"])
-def test_an_id_that_is_none_is_told_with_its_form(account: Account, id_: str) -> None:
+def test_an_invalid_id_is_reported_with_its_form(account: Account, id_: str) -> None:
     said = error_of(lambda: account.of(Interceptions).read(id_, {}))
     assert said.startswith(f"read interception {id_!r}: the id must be <type> <api_id or entity_name> <endpoint>")
     said = error_of(lambda: account.of(Notifications).read("patient _create", {}))
@@ -320,7 +301,7 @@ def test_a_placeholder_shown_as_its_value_is_the_same_subscription(account: Acco
     assert account.of(Interceptions).read(id_, state).id == id_
 
 
-def test_a_platform_whose_search_takes_no_endpoint_is_asked_for_all(account: Account) -> None:
+def test_where_the_search_takes_no_endpoint_all_subscriptions_are_read(account: Account) -> None:
     id_, state = make(account)
     account.platform.faults.add(status=400, code="BAD_REQUEST", method="GET", path="/interceptions$")
     assert account.of(Interceptions).read(id_, state).id == id_

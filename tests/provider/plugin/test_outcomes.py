@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from biot_provider.errors import CancelledError
+from biot_provider.lifecycle.kind import Context
+from biot_provider.plugin.reads import listed
 from biot_provider.provider.plugin import PluginProvider
 
+from ..attempts import attempt
 from ..native_adapter import NativePluginProvider
 
 if TYPE_CHECKING:
@@ -43,18 +47,6 @@ pytestmark = [
 def spoil(world: World, fault: str, when: str, method: str, **more: Any) -> None:
     """Order the fault for the next write."""
     world.platform.faults.add(**{**FAULTS[fault], "when": when, "method": method, "path": "/plugins", **more})
-
-
-def attempt(act: Any) -> str | None:
-    """The one line of an error, None when all went well."""
-    try:
-        act()
-    except Exception as error:
-        assert type(error).__name__ == "BioT", error
-        assert "a defect of biot-provider" not in str(error)
-        assert "\n" not in str(error)
-        return str(error)
-    return None
 
 
 def assert_read_between_writes(world: World) -> None:
@@ -228,7 +220,7 @@ def test_a_create_that_became_visible_late_is_found_by_the_conflict_of_the_secon
     assert not world.changes(state, inputs)
 
 
-def test_a_platform_that_cannot_be_reached_is_told_at_once(world: World) -> None:
+def test_a_platform_that_cannot_be_reached_is_reported_at_once(world: World) -> None:
     world.connect(base_url="http://127.0.0.1:9")
     error = attempt(lambda: world.create(world.inputs()))
     assert error is not None
@@ -236,7 +228,7 @@ def test_a_platform_that_cannot_be_reached_is_told_at_once(world: World) -> None
 
 
 @pytest.mark.parametrize("operation", ["create", "update", "delete"])
-def test_a_refusal_is_told_at_once_and_nothing_is_repeated(world: World, operation: str) -> None:
+def test_a_refusal_is_reported_at_once_and_nothing_is_repeated(world: World, operation: str) -> None:
     state = world.create(world.inputs()) if operation != "create" else {}
     method = {"create": "POST", "update": "PATCH", "delete": "DELETE"}[operation]
     world.platform.faults.add("forbidden", method=method, path="/plugins", times=None)
@@ -252,3 +244,46 @@ def test_a_refusal_is_told_at_once_and_nothing_is_repeated(world: World, operati
     assert "(trace id " in error
     assert "What to do: give the service user's role the SETTINGS_PLUGIN_* permissions" in error
     assert len(world.requests(method)) == before + 1
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["listed", "list is refused"])
+def test_a_404_from_a_cache_forgets_no_plugin_that_the_list_has(
+    world: World, capfd: pytest.CaptureFixture[str], listed: bool
+) -> None:
+    state = world.create(world.inputs())
+    world.platform.faults.add(status=404, code="PLUGIN_NOT_FOUND", method="GET", path="Plugin-guard$", times=None)
+    if not listed:
+        world.platform.faults.add("forbidden", method="GET", path="plugins$", times=None)
+    assert world.provider.read("guard", state).id == ("guard" if listed else "")
+    world.delete(state)
+    assert world.names == ([] if listed else ["guard"])
+    said = capfd.readouterr().err
+    assert ("not found, but the platform's list has it" in said) == listed
+    assert ("counts as gone, but the platform's list cannot be read: list plugins:" in said) != listed
+
+
+def test_a_name_that_is_taken_by_what_a_cache_hides_is_to_be_tried_again(world: World) -> None:
+    world.create(world.inputs())
+    world.platform.faults.add(status=404, code="PLUGIN_NOT_FOUND", method="GET", path="Plugin-guard$")
+    error = attempt(lambda: world.create(world.inputs()))
+    assert "but reading it says that it does not exist. What to do: run `pulumi up` again" in str(error)
+    assert world.create(world.inputs())["name"] == "guard"
+
+
+def test_a_list_that_still_has_a_deleted_plugin_does_not_stop_its_destroy(world: World) -> None:
+    state = world.create(world.inputs())
+    row = world.live()
+    world.platform.plugins.delete("Plugin-guard")
+    world.platform.faults.add(
+        status=200, json={"data": [row], "metadata": {}}, method="GET", path="plugins$", times=None
+    )
+    world.delete(state)
+    assert len(world.requests("DELETE")) == 1, "its 404 counts"
+
+
+def test_a_cancelled_look_into_the_list_does_not_make_a_plugin_gone(world: World) -> None:
+    world.create(world.inputs())
+    context = Context(world.provider.connection, None, lambda _: None)
+    world.provider.connection.cancel()
+    with pytest.raises(CancelledError):
+        listed(context, "guard")

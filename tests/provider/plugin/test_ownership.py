@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pulumi.output import Unknown
 
 from biot_provider.plugin.stamp import owner_hash
 
 from ...uncoded import uncoded
+from ..attempts import error_of
 from ..conftest import plain
+from .stamped import STAMP, zipped
 
 if TYPE_CHECKING:
     from ..conftest import World
 
 pytestmark = pytest.mark.usefixtures("sleeps")
 
-STAMP = "PULUMI_BIOT_STAMP"
 OWNER = "project/stack/guard"
-
-
-def zipped(text: str) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("index.py", text)
-    return buffer.getvalue()
-
-
-def error_of(act: Any) -> str:
-    with pytest.raises(Exception, match=r".") as raised:
-        act()
-    assert type(raised.value).__name__ == "BioT", raised.value
-    return str(raised.value)
 
 
 def stamp(world: World) -> list[str]:
@@ -214,6 +200,56 @@ def test_a_rename_whose_write_landed_unseen_can_be_destroyed(world: World) -> No
     assert world.names == []
 
 
+def test_a_new_name_that_others_have_is_refused_before_the_plugin_is_deleted_for_it(world: World) -> None:
+    inputs = world.inputs()
+    state = world.create(inputs)
+    world.platform.plugins.create({"name": "taken", "displayName": "Taken", "version": 1}, None)
+    world.create(world.inputs("shop", owner="project/other/shop"))
+    renamed = {key: value for key, value in inputs.items() if not key.startswith("code_")}
+
+    def problems(**given: Any) -> list[str]:
+        world.connect()
+        return [failure.reason for failure in world.provider.check(state, renamed | given).failures]
+
+    there = "name: a plugin of that name exists already and"
+    assert problems(name="taken")[0].startswith(f"{there} carries no stamp: choose another name, or set adopt=True")
+    assert problems(name="shop")[0].startswith(f"{there} belongs to another stack or resource (owner ")
+    for fine in ({"name": "taken", "adopt": True}, {"name": "free"}, {"name": "guard"}):
+        assert problems(**fine) == []
+    world.create(world.inputs("own", owner=OWNER))  # a rename that was cut off after its create
+    assert problems(name="own") == []
+    world.platform.faults.add("bad-gateway", method="GET", path="/plugins", times=None)
+    assert problems(name="taken") == []  # a preview needs no platform
+
+
+@pytest.mark.parametrize("stamp", [True, False])
+def test_a_new_name_that_another_resource_gives_up_before_is_free_and_two_cannot_swap_theirs(
+    stamp: bool, world: World
+) -> None:
+    world.connect(stamp=stamp)
+    first, second = (world.inputs(name, owner=f"project/stack/{name}") for name in ("first", "second"))
+    for inputs in (first, second):
+        world.create(inputs)
+
+    def problems(inputs: dict[str, Any], name: str) -> int:
+        declared = {key: value for key, value in inputs.items() if not key.startswith("code_")}
+        return len(world.provider.check(inputs, declared | {"name": name}).failures)
+
+    world.connect()  # another run
+    assert [problems(first, "second"), problems(second, "first")] == [1, 1]
+    assert [problems(second, "third"), problems(first, "second")] == [0, 0]
+
+
+def test_a_new_name_that_others_have_is_fine_while_adopt_is_not_known(world: World) -> None:
+    inputs = world.inputs()
+    world.create(inputs)
+    world.create(world.inputs("shop", owner="project/other/shop"))
+    world.connect()
+    renamed = {key: value for key, value in inputs.items() if not key.startswith("code_")} | {"name": "shop"}
+    assert len(world.provider.check(inputs, renamed).failures) == 1
+    assert world.provider.check(inputs, renamed | {"adopt": Unknown()}).failures == []
+
+
 def test_the_former_owner_leaves_the_stamp_with_the_next_write(world: World) -> None:
     state = world.create(world.inputs())
     world.connect()
@@ -237,6 +273,14 @@ def test_a_stack_that_was_renamed_stamps_its_plugins_anew_and_one_of_the_former_
     assert "belongs to another stack or resource" in error_of(lambda: world.create(former))
     world.delete(state)
     assert world.names == []
+
+
+def test_a_stack_without_stamps_that_was_renamed_is_unchanged(world: World, capfd: pytest.CaptureFixture[str]) -> None:
+    world.connect(stamp=False)
+    state = world.create(world.inputs())
+    inputs = world.inputs(owner="project/renamed/guard")
+    assert not world.changes(state, inputs)
+    assert capfd.readouterr().err == ""
 
 
 def test_a_refresh_of_a_plugin_that_a_stack_only_reads_says_that_nothing_is_to_be_done(
@@ -436,7 +480,7 @@ def test_what_ignore_changes_puts_back_from_the_platform_is_no_bad_input(world: 
 
 
 def test_what_the_platform_hides_of_a_plugin_that_a_create_continues_with_is_sent(world: World) -> None:
-    world.platform.switches.set(absent="omitted")
+    world.platform.contract_variants.set(absent="omitted")
     world.create(world.inputs())
     world.connect()
     inputs = world.inputs(cors={"allow_origins": ["https://a.example"]})

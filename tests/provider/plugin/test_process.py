@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -40,7 +42,8 @@ def revealed(value: Any) -> Any:
 class Engine:
     """What the engine asks of the provider's process, with plain dicts for messages."""
 
-    def __init__(self, folder: Path, port: str) -> None:
+    def __init__(self, folder: Path, port: str, process: subprocess.Popen[str]) -> None:
+        self.process = process
         self.channel = grpc.insecure_channel(f"127.0.0.1:{port}")
         self.folder = folder
         self._calls = provider_pb2_grpc.ResourceProviderStub(self.channel)
@@ -86,15 +89,18 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
         monkeypatch.delenv(name, raising=False)
     with ExitStack() as stack:
 
-        def begin(**config: str) -> Engine:
+        def begin(*address: str, **config: str) -> Engine:
             process = stack.enter_context(
                 subprocess.Popen(
-                    [sys.executable, "-u", "-m", "pulumi.dynamic"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+                    [sys.executable, "-u", "-m", "pulumi.dynamic", *address],
+                    cwd=tmp_path,
+                    stdout=subprocess.PIPE,
+                    text=True,
                 )
             )
             stack.callback(process.kill)
             assert process.stdout is not None
-            engine = Engine(tmp_path, process.stdout.readline().strip())
+            engine = Engine(tmp_path, process.stdout.readline().strip(), process)
             stack.callback(engine.channel.close)
             engine.configure(**({"baseUrl": "embedded"} | config))
             return engine
@@ -174,7 +180,7 @@ def test_an_error_is_one_line_that_stands_alone(start: Callable[..., Engine], pl
     assert lines[0].startswith("BioT: create plugin 'guard': a plugin of that name exists already and carries no stamp")
 
 
-def test_missing_configuration_is_told_by_check_and_by_everything_else(start: Callable[..., Engine]) -> None:
+def test_missing_configuration_is_reported_by_check_and_by_every_other_operation(start: Callable[..., Engine]) -> None:
     engine = start(baseUrl="")
     [failure] = engine.check({}).failures
     for key in ("biot:baseUrl", "biot:serviceId", "biot:serviceSecretKey"):
@@ -225,3 +231,33 @@ def test_the_worker_threads_share_one_login(start: Callable[..., Engine], platfo
         made = list(pool.map(lambda name: engine.create(engine.inputs(name=name))[0], names))
     assert made == names
     assert len([r for r in platform.requests() if r["path"].endswith("/accessToken")]) == 1
+
+
+def test_it_ends_when_the_engine_was_killed_and_no_operation_runs(
+    start: Callable[..., Engine], platform: Platform
+) -> None:
+    platform.faults.add(method="POST", path="/plugins$", when="before", latency=5)
+    with (
+        socket.create_server(("127.0.0.1", 0), reuse_port=True) as listening,
+        socket.socket() as holder,
+        ThreadPoolExecutor() as pool,
+    ):
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        holder.bind(listening.getsockname())  # so that nobody else listens on that port when the engine is gone
+        engine = start(f"127.0.0.1:{listening.getsockname()[1]}")
+        creating = pool.submit(engine.create, engine.inputs())
+        while not platform.faults.all()[0]["struck"]:
+            assert not creating.done()
+            time.sleep(0.05)
+        listening.close()
+        assert engine.process.wait(timeout=120) == 1
+    assert platform.plugins.get("Plugin-guard")["version"] == 1
+
+
+def test_an_address_where_no_engine_ever_was_ends_nothing(start: Callable[..., Engine]) -> None:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # taken, but nothing listens
+        engine = start(f"127.0.0.1:{silent.getsockname()[1]}")
+        engine.inputs()
+        with pytest.raises(subprocess.TimeoutExpired):
+            engine.process.wait(timeout=7)

@@ -28,6 +28,13 @@ SEARCH = "/plugins$"
 """The path of a search."""
 
 
+@pytest.fixture(autouse=True)
+def _no_row_grows_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No machine is too slow for a search to serve all reads of a refresh."""
+    monkeypatch.setattr("biot_provider.lifecycle.shared_reads.MAX_AGE_SECONDS", 600.0)
+    monkeypatch.setattr("biot_provider.lifecycle.shared_reads._SEARCH_SECONDS", 60.0)
+
+
 class Fleet:
     """Plugins of one stack, deployed by a run before."""
 
@@ -150,7 +157,7 @@ def test_a_row_with_a_null_hides_no_edit(fleet: Fleet, part: str) -> None:
 
 
 def test_names_with_the_platforms_prefix_are_the_same(fleet: Fleet) -> None:
-    fleet.world.platform.switches.set(names="prefixed")
+    fleet.world.platform.contract_variants.set(names="prefixed")
     assert fleet.changed(fleet.refreshed()) == set()
     assert fleet.asked["search"] == 1
 

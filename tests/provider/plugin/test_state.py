@@ -1,4 +1,4 @@
-"""What is a change and what is not, and the bodies that carry the changes: pure functions, every open reading."""
+"""What is a change and what is not, and the bodies of updates: pure functions, and each variant of the contract."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 
 from biot_provider.api.models.plugins import NAME_PREFIX, PluginAnswer
 from biot_provider.api.models.wide import is_same_moment
-from biot_provider.emulator.testing.switches import readings
 from biot_provider.plugin.body import create_body, update_body
 from biot_provider.plugin.model import Cors, PluginInputs, PluginState
 from biot_provider.plugin.stamp import SEED, Stamp, code_identity, is_foreign, owner_hash
@@ -28,7 +27,6 @@ from biot_provider.plugin.state import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..conftest import World
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "plugins.json").read_text())
 CREATIONS, UPDATES, ANSWERS = VECTORS["creations"], VECTORS["updates"], VECTORS["answers"]
@@ -230,7 +228,9 @@ def test_all_of_it_at_once_is_no_change_either() -> None:
     assert changed_fields(observed(parsed(answer), ZIP), ZIP) == set()
 
 
-@pytest.mark.parametrize("shown", [None, {}, {"allowOrigins": ["*"]}, dict(Cors().wire()), {"exposeHeaders": []}])
+@pytest.mark.parametrize(
+    "shown", [None, {}, {"allowOrigins": ["*"]}, Cors().model_dump(by_alias=True), {"exposeHeaders": []}]
+)
 def test_cors_that_were_not_given_are_the_defaults_in_whatever_way_shown(shown: Any) -> None:
     state = observed(parsed(answered("A6 image", cors=shown)), IMAGE)
     assert state.cors is None
@@ -370,7 +370,7 @@ def test_what_is_no_stamp_of_ours_is_none(text: str) -> None:
     assert Stamp.found(parsed(answered("A6 image", environmentVariables=variables))) is None
 
 
-def test_owners_are_told_apart_by_project_stack_and_name_and_their_hash_stays() -> None:
+def test_owners_differ_by_project_stack_and_name_and_their_hash_stays() -> None:
     assert owner_hash("project/stack/guard") == "0451e96e233d"
     assert len({owner_hash(o) for o in (None, "a/b/c", "a/b/d", "a/c/c", "b/b/c")}) == 5
 
@@ -432,107 +432,6 @@ def test_a_plugin_without_code_of_its_own_takes_no_notice_of_others_code_but_of_
     assert CODE not in changed_fields(state, seed)
     lost = observed_code(observed(answer, seed), answer, Stamp("o", LOST), seed)
     assert replacing_fields(lost, seed) == ["code"]
-
-
-# -- every reading of the platform, live
-
-
-READINGS: list[dict[str, str]] = [
-    {},
-    {"names": "prefixed"},
-    {"system_variables": "hidden"},
-    {"orders": "filled"},
-    {"orders": "shifted"},
-    {"entity_names": "filled"},
-    {"partial_subscriptions": "refused"},
-    {"default_timeout": "3"},
-    {"lists": "reversed"},
-    {"absent": "omitted"},
-    {
-        "names": "prefixed",
-        "system_variables": "hidden",
-        "orders": "shifted",
-        "entity_names": "filled",
-        "partial_subscriptions": "refused",
-        "default_timeout": "3",
-        "lists": "reversed",
-        "absent": "omitted",
-    },
-]
-FULL: dict[str, Any] = {
-    "environment_variables": {"MODE": "strict"},
-    "subscriptions": {
-        "interception_order": 2,
-        "interceptions": [
-            {"type": "PRE_REQUEST", "api_id": "POST/organization/v1/users/patients"},
-            {"type": "POST_REQUEST", "api_id": "POST/device/v2/devices", "order": 7},
-            {"type": "ADAPT_ENTITY", "entity_type_name": "device"},
-        ],
-        "notifications": [
-            {"entity_type_name": "patient", "action_name": "_create"},
-            {"entity_type_name": "patient", "action_name": "_update", "template_name": "nurse"},
-        ],
-    },
-    "cors": {"allow_origins": ["https://a.example", "https://b.example"], "allow_methods": ["PUT", "GET"]},
-}
-
-
-@pytest.mark.parametrize("given", [{}, FULL, {"image_tag": "wave-1"}], ids=["least", "full", "image"])
-@pytest.mark.parametrize("reading", READINGS, ids=str)
-def test_under_every_reading_nothing_changes_after_a_write_or_a_refresh(
-    world: World, reading: dict[str, str], given: dict[str, Any]
-) -> None:
-    world.platform.switches.set(**reading)
-    inputs = world.inputs(**given)
-    state = world.create(inputs)
-    assert not world.changes(state, inputs)
-    rival = {"interception_order": 2, "interceptions": FULL["subscriptions"]["interceptions"]}
-    world.create(world.inputs("rival", subscriptions=rival))  # moves the orders of the first
-    state, seen = world.refreshed(state)
-    assert seen == inputs
-    assert not world.changes(state, inputs)
-
-    changed = world.inputs(**given, timeout=33)
-    state = world.update(state, changed)
-    assert [request["config"] for request in world.requests("PATCH")] == [{"timeout": 33}]
-    assert not world.changes(state, changed)
-
-
-def test_a_whole_life_under_all_the_other_readings_at_once_ends_as_declared(world: World) -> None:
-    # Each at what stands next to its default, but the one that keeps a schedule which is taken away.
-    others = {switch: possible[1] for switch, possible in readings().items() if possible[1:]} | {"nulls": "clear"}
-    world.platform.switches.set(**others)
-    given = FULL | {"cron_schedule": "0 8 ? * MON-FRI *"}
-    code = world.code()
-    inputs = world.inputs(code=code, **given)
-    state = world.create(inputs)
-    image_inputs = world.inputs("image", image_tag="image-1")
-    image = world.create(image_inputs)
-    world.create(world.inputs("rival", subscriptions=FULL["subscriptions"]))  # wants the same places: moves the first
-
-    state, _ = world.refreshed(state)
-    assert not world.changes(state, world.inputs(code=code, **_reversed(given)))
-    assert not world.changes(world.refreshed(image)[0], image_inputs)
-
-    changed = world.inputs(code=code, timeout=7)
-    state, _ = world.refreshed(world.update(state, changed))
-    assert not world.changes(state, changed)
-    world.platform.switches.reset()
-    shown = world.live()
-    assert (shown["timeout"], shown["cronSchedule"]) == (7, None)
-    assert shown["subscriptions"]["interceptions"] == shown["subscriptions"]["notifications"] == []
-    world.platform.switches.set(**others)
-    world.connect()
-    world.delete(state)
-    world.delete(image)
-    assert world.names == ["Plugin-rival"]
-
-
-def _reversed(value: Any) -> Any:
-    """The value with its lists in another order, which is no difference to the platform."""
-    if isinstance(value, dict):
-        return {key: _reversed(item) for key, item in value.items()}
-    return value[::-1] if isinstance(value, list) else value
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00", "yesterday", "", None])

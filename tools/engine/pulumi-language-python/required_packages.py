@@ -47,7 +47,7 @@ def names(folder: str) -> list[str]:
 
 
 def plugin(distribution: str, version: str, declared: dict[str, Any]) -> dict[str, Any] | None:
-    """Name the plugin that a distribution needs, if it needs one whose version is known."""
+    """Name the plugin that a distribution needs, if it needs one of a known version."""
     needed = declared.get("version") or plugin_version(version)
     if not declared.get("resource") or needed is None:
         return None

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from ...commands import FILE, FOLDER, Command, complete_stack
+from biot_provider.cli.commands import FILE, FOLDER, Command, complete_stack
 
 _DETAILS = """\
 PATTERN is a plugin's name, or one with * and ? in it; without one, every plugin is exported. The values of variables go
@@ -61,7 +61,7 @@ DIFFERS = 3
 @click.option("--json", is_flag=True, help="print one JSON object")
 def command(**given: Any) -> int:
     """Export."""
-    from .export import ExportOptions, export
+    from biot_provider.cli.takeover.exporting.export import ExportOptions, export
 
     options = ExportOptions(**given)
     with contextlib.ExitStack() as closing:

@@ -10,25 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from biot_provider.cli.errors import CommandError
+from biot_provider.cli.files import PRIVATE, NewFile, write_files
+from biot_provider.cli.progress import Progress
+from biot_provider.cli.takeover.engine_calls import commands, require_engine
+from biot_provider.cli.takeover.exporting.fleet import complete, described, folders_of, live_plugins, selected
+from biot_provider.cli.takeover.exporting.manifests import DIFFERENT, NEW, UNCHANGED, Manifest
+from biot_provider.cli.takeover.exporting.own_account import own_account
+from biot_provider.cli.takeover.exporting.report import ExportReport
+from biot_provider.cli.takeover.exporting.variables import Variables, with_variables
+from biot_provider.cli.takeover.import_file import import_file
+from biot_provider.cli.takeover.kinds import PLUGIN, Existing, Kind
+from biot_provider.cli.takeover.notes import Notes, note_surprises
+from biot_provider.cli.takeover.plugins import declared_content, needs_code, taken_over
+from biot_provider.cli.takeover.program_text import declares, program_text, secret_values
+from biot_provider.cli.takeover.target import Target, opened
 from biot_provider.errors import coded
 from biot_provider.plugin.manifest.folders import MANIFEST
 from biot_provider.plugin.stamp import Stamp
-
-from ...errors import CommandError
-from ...files import PRIVATE, NewFile, write_files
-from ...progress import Progress
-from ..engine import commands, require_engine
-from ..import_file import import_file
-from ..kinds import PLUGIN, Existing, Kind
-from ..notes import Notes, note_surprises
-from ..plugins import declared_content, needs_code, taken_over
-from ..program_text import declares, program_text, secret_values
-from ..target import Target, opened
-from .fleet import complete, described, folders_of, live_plugins, selected
-from .manifests import DIFFERENT, NEW, UNCHANGED, Manifest
-from .own_account import own_account
-from .report import ExportReport
-from .variables import Variables, with_variables
 
 if TYPE_CHECKING:
     from biot_provider.api.models.plugins import PluginAnswer

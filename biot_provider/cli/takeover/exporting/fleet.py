@@ -9,18 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from biot_provider.api.models.plugins import NAME_PREFIX, PluginAnswer
+from biot_provider.cli.errors import CommandError
+from biot_provider.cli.takeover.notes import Note
 from biot_provider.errors import InputError, NotFoundError, coded
 from biot_provider.lifecycle.problems import nearest
 from biot_provider.plugin.manifest.folders import MANIFEST, NO_PLACE_FOR_PLUGINS
 from biot_provider.plugin.manifest.yaml_file import read_yaml
 
-from ...errors import CommandError
-from ..notes import Note
-
 if TYPE_CHECKING:
     from biot_provider.api.client import Client
-
-    from ...progress import Progress
+    from biot_provider.cli.progress import Progress
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,57}")
 _DEVICES = re.compile(r"con|prn|aux|nul|com\d|lpt\d")

@@ -14,14 +14,13 @@ import yaml
 from pydantic.alias_generators import to_camel
 
 from biot_provider.api.models.plugins import PluginAnswer
+from biot_provider.cli.console import printable
+from biot_provider.cli.takeover.kinds import Existing
 from biot_provider.errors import InputError
 from biot_provider.lifecycle.fields import Mark, marked
 from biot_provider.lifecycle.kind import Context
 from biot_provider.plugin.manifest.yaml_file import read_yaml
 from biot_provider.plugin.model import AS_DEPLOYED, PluginInputs
-
-from ...console import printable
-from ..kinds import Existing
 
 NEW, UNCHANGED, DIFFERENT = "new", "unchanged", "different"
 """What becomes of a file: it is written, it is as it should be, it is there with something else in it."""

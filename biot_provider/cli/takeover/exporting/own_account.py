@@ -8,15 +8,14 @@ from typing import Any, cast
 
 from biot_provider.api.models.plugins import NAME_PREFIX, PluginAnswer
 from biot_provider.api.models.subscriptions import SubscriptionAnswer
+from biot_provider.cli.takeover.kinds import Existing, Kind
+from biot_provider.cli.takeover.notes import Note
+from biot_provider.cli.takeover.target import Target
 from biot_provider.errors import coded
-from biot_provider.hooks.answers import hosted_by, plugin_subscriber
+from biot_provider.hooks.subscriptions import hosted_by, plugin_subscriber
 from biot_provider.service_user.writes import observed
 from biot_provider.subscription.ids import id_of
 from biot_provider.subscription.kind import SubscriptionKind
-
-from ..kinds import Existing, Kind
-from ..notes import Note
-from ..target import Target
 
 _LONGEST = 60
 

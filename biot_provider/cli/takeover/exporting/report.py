@@ -9,12 +9,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from biot_provider.cli.console import counted, print_paragraph, print_problem, print_result
+from biot_provider.cli.takeover.exporting.manifests import DIFFERENT, NEW, UNCHANGED, Manifest
+from biot_provider.cli.takeover.import_file import THEN, afterwards
+from biot_provider.cli.takeover.kinds import PLUGIN, Existing
 from biot_provider.errors import warning
-
-from ...console import counted, print_paragraph, print_problem, print_result
-from ..import_file import THEN, afterwards
-from ..kinds import PLUGIN, Existing
-from .manifests import DIFFERENT, NEW, UNCHANGED, Manifest
 
 _WORDS = {NEW: "new", UNCHANGED: "unchanged", DIFFERENT: "different"}
 
@@ -31,7 +30,7 @@ class ExportReport:
     files: Mapping[str, str]
     """What became of the other files."""
     added: Mapping[str, Sequence[str]]
-    """Variables whose values the configuration has got, by folder."""
+    """Variables with their values in the configuration, by folder."""
     differences: Sequence[str]
     """What differs in those of them that hold no secrets."""
     missing: Sequence[Existing]

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from biot_provider.cli.errors import CommandError
+from biot_provider.cli.project.engine import ENGINE, INSTALL
+from biot_provider.cli.takeover.engine_calls import configuration, keep_secrets, resources_in_state
+from biot_provider.cli.takeover.target import Target
 from biot_provider.errors import InputError
 from biot_provider.plugin.manifest.overrides import read_overrides
-
-from ...errors import CommandError
-from ...project.engine import ENGINE, INSTALL
-from ..engine import configuration, keep_secrets, resources_in_state
-from ..target import Target
 
 Override = Mapping[str, Any]
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...commands import FILE, Command, complete_stack
-from ...console import print_problem
+from biot_provider.cli.commands import FILE, Command, complete_stack
+from biot_provider.cli.console import print_problem
 
 if TYPE_CHECKING:
-    from ..target import Target
+    from biot_provider.cli.takeover.target import Target
 
 _DETAILS = """\
 NAME is the resource's name in the program. ID is a plugin's name, or KIND:ID with one of
@@ -92,16 +92,16 @@ def command(**given: Any) -> int:
 
 
 def _run(options: ImportOptions) -> int:
-    from ...errors import CommandError
-    from ...files import PRIVATE, NewFile, write_files
-    from ...progress import Progress
-    from ..engine import commands, keep_secrets, require_engine
-    from ..import_file import afterwards, import_file
-    from ..notes import Notes
-    from ..program_text import program_text, secret_values
-    from ..target import Parent, opened
-    from .report import ImportReport
-    from .requests import read, requests_of
+    from biot_provider.cli.errors import CommandError
+    from biot_provider.cli.files import PRIVATE, NewFile, write_files
+    from biot_provider.cli.progress import Progress
+    from biot_provider.cli.takeover.engine_calls import commands, keep_secrets, require_engine
+    from biot_provider.cli.takeover.import_file import afterwards, import_file
+    from biot_provider.cli.takeover.importing.report import ImportReport
+    from biot_provider.cli.takeover.importing.requests import read, requests_of
+    from biot_provider.cli.takeover.notes import Notes
+    from biot_provider.cli.takeover.program_text import program_text, secret_values
+    from biot_provider.cli.takeover.target import Parent, opened
 
     requests = requests_of(options.resources, options.code, options.image_tag)
     parent = Parent.parse(options.parent) if options.parent else None
@@ -141,8 +141,8 @@ def _due(values: Mapping[str, str], target: Target, *, force: bool) -> dict[str,
 
     Raises CommandError for a key that has another value, unless forced.
     """
-    from ...errors import CommandError
-    from ..engine import configuration
+    from biot_provider.cli.errors import CommandError
+    from biot_provider.cli.takeover.engine_calls import configuration
 
     there = configuration(target)
     kept = {key: there.get(f"{target.project.name}:{key}", {}).get("value") for key in values}

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from biot_provider.cli.console import counted, print_paragraph, print_problem, print_result
+from biot_provider.cli.takeover.import_file import THEN
 from biot_provider.errors import warning
-
-from ...console import counted, print_paragraph, print_problem, print_result
-from ..import_file import THEN
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from biot_provider.api.models.plugins import NAME_PREFIX
+from biot_provider.cli.errors import CommandError, WrongUsageError
+from biot_provider.cli.takeover.kinds import PLUGIN, PROVIDERS, REFUSED, Existing, Kind
+from biot_provider.cli.takeover.notes import Note, note_surprises
+from biot_provider.cli.takeover.plugins import DeclaredContent, declared_content, taken_over
+from biot_provider.cli.takeover.target import Parent, Target
 from biot_provider.errors import ApiError, InputError, LoginError, NotFoundError, coded
 from biot_provider.lifecycle.kind import Context
 from biot_provider.lifecycle.problems import nearest
 from biot_provider.plugin.manifest.folders import MANIFEST
-
-from ...errors import CommandError, WrongUsageError
-from ..kinds import PLUGIN, PROVIDERS, REFUSED, Existing, Kind
-from ..notes import Note, note_surprises
-from ..plugins import DeclaredContent, declared_content, taken_over
-from ..target import Parent, Target
 
 _PLUGINS = Path("plugins")
 """The folder that `declare_plugins` reads by default."""

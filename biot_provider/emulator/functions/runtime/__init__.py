@@ -9,10 +9,10 @@ memory are bounded, and nothing that the code does harms or outlives the caller.
 this machine whatever its user can. It needs a Unix; memory is watched where there is /proc.
 """
 
-from .fitting import FittingError, fit, fitting_key
-from .function import Function, FunctionSettings, Invocation
-from .languages import Interpreter, NotInstalled, find_runtime
-from .unpacking import PackageError, unpack
+from biot_provider.emulator.functions.runtime.fitting import FittingError, fit, fitting_key
+from biot_provider.emulator.functions.runtime.function import Function, FunctionSettings, Invocation
+from biot_provider.emulator.functions.runtime.languages import Interpreter, NotInstalled, find_runtime
+from biot_provider.emulator.functions.runtime.unpacking import PackageError, unpack
 
 __all__ = [
     "FittingError",

@@ -17,7 +17,7 @@ _MIN_PAUSE_RATIO = 100
 _UNSEEN = "__pycache__"
 """A folder that Python itself writes if it can, and does not need."""
 _ANY = (0,)
-"""Stands for a folder whose modification time means nothing."""
+"""Stands for a folder with a modification time that means nothing."""
 _MB = 1 << 20
 _BLOCK = 512
 """Bytes of a block, as the status of a file counts them."""

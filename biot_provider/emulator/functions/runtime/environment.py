@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...delivery.events import REGION
+from biot_provider.emulator.delivery.events import REGION
 
 if TYPE_CHECKING:
-    from .function import FunctionSettings
-    from .languages import Interpreter
+    from biot_provider.emulator.functions.runtime.function import FunctionSettings
+    from biot_provider.emulator.functions.runtime.languages import Interpreter
 
 _HERE = Path(__file__).parent
 _PREFIX = "Plugin-"

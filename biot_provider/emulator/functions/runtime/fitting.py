@@ -19,12 +19,12 @@ from email.parser import HeaderParser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .languages import NotInstalled, find_runtime
+from biot_provider.emulator.functions.runtime.languages import NotInstalled, find_runtime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .languages import Interpreter
+    from biot_provider.emulator.functions.runtime.languages import Interpreter
 
 _INSTALL_SECONDS = 300
 """Seconds for the installation of the distributions."""

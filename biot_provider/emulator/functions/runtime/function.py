@@ -13,17 +13,17 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .disk import CodeSnapshot
-from .environment import command, variables
-from .languages import NotInstalled, find_runtime
-from .log_lines import LogLines
-from .process import MAX_RESPONSE_BYTES, Process, Stopped
+from biot_provider.emulator.functions.runtime.disk import CodeSnapshot
+from biot_provider.emulator.functions.runtime.environment import command, variables
+from biot_provider.emulator.functions.runtime.languages import NotInstalled, find_runtime
+from biot_provider.emulator.functions.runtime.log_lines import LogLines
+from biot_provider.emulator.functions.runtime.process import MAX_RESPONSE_BYTES, Process, Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from .languages import Interpreter
+    from biot_provider.emulator.functions.runtime.languages import Interpreter
 
 INIT_SECONDS = 10.0
 """Seconds for loading the code, before the first call's time starts (AWS Lambda Developer Guide, execution

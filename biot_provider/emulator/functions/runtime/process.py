@@ -20,13 +20,13 @@ from typing import IO, TYPE_CHECKING, Any
 
 import psutil
 
-from . import guard
-from .disk import megabytes
+from biot_provider.emulator.functions.runtime import guard
+from biot_provider.emulator.functions.runtime.disk import megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .log_lines import LogLines
+    from biot_provider.emulator.functions.runtime.log_lines import LogLines
 
 MAX_RESPONSE_BYTES = 6_291_556
 """Maximum bytes (AWS Lambda quotas, invocation payload, response)."""
@@ -40,6 +40,7 @@ _MAX_DRAIN_READS = 64
 """Maximum reads of output that precedes a response, since a process may write endlessly."""
 _MAX_REASON_CHARACTERS = 200
 """Maximum characters of a process's text about what it waits for."""
+_SIGNALS = {int(each): each.name for each in signal.Signals}
 _GUARD_TIMEOUT_SECONDS = 5.0
 """Seconds for the guard's responses, which normally are immediate."""
 
@@ -65,7 +66,6 @@ class Process:
         ephemeral_storage: int,
     ) -> None:
         self._memory_size = memory_size
-        self._ephemeral_storage = ephemeral_storage
         self._scratch = Path(tempfile.mkdtemp(prefix="biot-plugin-"))
         self._ended: dict[str, Any] | None = None
         self._answers = bytearray()
@@ -74,12 +74,12 @@ class Process:
         self.peak = 0
         """The peak memory so far, in MB; 0 if unknown."""
         try:
-            self._start(command, variables, folder)
+            self._start(command, variables, folder, ephemeral_storage)
         except BaseException:
             shutil.rmtree(self._scratch, ignore_errors=True)
             raise
 
-    def _start(self, command: Sequence[str], variables: Mapping[str, str], folder: Path) -> None:
+    def _start(self, command: Sequence[str], variables: Mapping[str, str], folder: Path, storage: int) -> None:
         theirs: list[int] = []
         with contextlib.ExitStack() as always, contextlib.ExitStack() as on_failure:
 
@@ -116,7 +116,7 @@ class Process:
             "folder": str(folder),
             "scratch": scratch,
             "memory": self._memory_size,
-            "storage": self._ephemeral_storage,
+            "storage": storage,
             "fds": theirs,
             "packages": _PACKAGES,
         }
@@ -273,13 +273,15 @@ class Process:
             raise self._stopped(self._ended)
 
     def _stopped(self, report: Mapping[str, Any]) -> Stopped:
-        how = report["ended"]
-        if how == "memory":
+        if report["ended"] == "memory":
             text = f"the plugin used {self.peak} MB of memory, more than its limit of {self._memory_size} MB"
             return Stopped("Function.OutOfMemory", text)
-        if how == "closed":
+        if report["ended"] == "closed":
             return Stopped("Runtime.Closed", "the function was closed while it was running")
-        by = f"exit code {report['code']}" if how == "exit" else f"the signal {_signal_name(report['signal'])}"
+        if report["ended"] == "exit":
+            by = f"exit code {report['code']}"
+        else:
+            by = f"the signal {_SIGNALS.get(report['signal'], report['signal'])}"
         return Stopped("Runtime.ExitError", f"the plugin's process ended with {by} before it answered")
 
 
@@ -293,14 +295,5 @@ def _read(pipe: Any) -> bytes | None:
 
 
 def _bad_answer() -> Stopped:
-    return Stopped(
-        "Runtime.BadAnswer",
-        f"the plugin wrote to the file descriptor {guard.ANSWERS}, which is the runtime's own, or closed it",
-    )
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return str(number)
+    text = f"the plugin wrote to the file descriptor {guard.ANSWERS}, which is the runtime's own, or closed it"
+    return Stopped("Runtime.BadAnswer", text)

@@ -10,16 +10,16 @@ from typing import Any
 
 from biot_provider.errors import Notice
 from biot_provider.hooks import ADAPT_ENTITY
-from biot_provider.hooks.answers import plugin_interceptions, plugin_notifications
 from biot_provider.hooks.api_ids import Templates
 from biot_provider.hooks.faults import EQUAL_ORDERS, why_never
 from biot_provider.hooks.labels import MAX_SENTENCE, listed, one_line
 from biot_provider.hooks.model import Interception, Notification, Reference
 from biot_provider.hooks.picture import Placed, neighbours, placed
+from biot_provider.hooks.subscriptions import plugin_interceptions, plugin_notifications
 from biot_provider.lifecycle.codec import holds_unknown
 from biot_provider.lifecycle.kind import Given
-from biot_provider.plugin.hooks.live import LiveHooks
 from biot_provider.plugin.model import PluginState
+from biot_provider.plugin.subscription_notices.live import LiveHooks
 
 _NEAREST = 3
 
@@ -29,7 +29,7 @@ _Line = tuple[str | None, str]
 _MISSING, _EQUAL_ORDERS = "BIOT-5110", "BIOT-5111"
 
 
-class NewHooks:
+class NewSubscriptions:
     """The subscriptions that a run declares, in addition to those on the platform."""
 
     def __init__(self) -> None:

@@ -14,7 +14,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from biot_provider.errors import ApiError, BiotError
-from biot_provider.hooks.answers import (
+from biot_provider.hooks.model import Interception, Reference, Subscriber
+from biot_provider.hooks.subscriptions import (
     endpoint_interception,
     grouped,
     plugin_interceptions,
@@ -22,7 +23,6 @@ from biot_provider.hooks.answers import (
     reference_of,
     with_plugins,
 )
-from biot_provider.hooks.model import Interception, Reference, Subscriber
 from biot_provider.lifecycle.owner import stack_of
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import CommandError
-from ..project.engine import ENGINE, INSTALL, run_engine
-from ..project.stack import kind_of
-from .import_file import MIN_ENGINE
-from .target import Target
+from biot_provider.cli.errors import CommandError
+from biot_provider.cli.project.engine import ENGINE, INSTALL, run_engine
+from biot_provider.cli.project.stack import kind_of
+from biot_provider.cli.takeover.import_file import MIN_ENGINE
+from biot_provider.cli.takeover.target import Target
 
 
 def require_engine() -> None:

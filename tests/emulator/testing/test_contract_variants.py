@@ -1,4 +1,4 @@
-"""Each open point of the API, under each of its readings."""
+"""Each variant of each open point of the API."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def shown(answer: Any, member: str) -> list[Any]:
 
 def test_names_are_bare_or_prefixed(inside: Any, refused: Any) -> None:
     inside.created()
-    inside.platform.switches.set(names="prefixed")
+    inside.platform.contract_variants.set(names="prefixed")
     assert inside.got("guard")["name"] == "Plugin-guard"
     assert inside.patched("guard", {})["name"] == "Plugin-guard"
     assert inside.found(filter={"name": {"in": ["guard", "Plugin-guard"]}}) == ["Plugin-guard"]
     assert inside.found(filter={"name": {"eq": "guard"}}) == []
     assert inside.created(name="b")["name"] == "Plugin-b"
     assert refused(inside.create(), 409, "PLUGIN_EXISTS_BY_NAME") == {"pluginName": "Plugin-guard"}
-    inside.platform.switches.set(names="bare")
+    inside.platform.contract_variants.set(names="bare")
     assert inside.found(filter={"name": {"in": ["guard", "Plugin-guard"]}}) == ["guard"]
 
 
@@ -37,24 +37,24 @@ def test_a_null_clears_or_keeps_the_schedule(inside: Any, vectors: Any) -> None:
     schedule = "0 8 ? * MON *"
     update = vectors["updates"]["A14 schedule removed"]
     inside.created(cronSchedule=schedule)
-    inside.platform.switches.set(nulls="keep")
+    inside.platform.contract_variants.set(nulls="keep")
     assert inside.patched("guard", update)["cronSchedule"] == schedule
-    inside.platform.switches.set(nulls="clear")
+    inside.platform.contract_variants.set(nulls="clear")
     assert inside.patched("guard", {"timeout": 9})["cronSchedule"] == schedule
     assert inside.patched("guard", update)["cronSchedule"] is None
 
 
 def test_system_variables_are_shown_or_hidden(inside: Any) -> None:
     inside.created(environmentVariables={"MODE": "strict"})
-    inside.platform.switches.set(system_variables="hidden")
+    inside.platform.contract_variants.set(system_variables="hidden")
     assert inside.got("guard")["environmentVariables"] == {"MODE": "strict"}
-    inside.platform.switches.set(system_variables="shown")
+    inside.platform.contract_variants.set(system_variables="shown")
     assert len(inside.got("guard")["environmentVariables"]) == 5
 
 
 def test_orders_are_as_stored_filled_in_or_where_others_moved_them(inside: Any) -> None:
     def orders(name: str, variant: str) -> list[Any]:
-        inside.platform.switches.set(orders=variant)
+        inside.platform.contract_variants.set(orders=variant)
         return shown(inside.got(name), "order")
 
     inside.created(name="a", subscriptions={"interceptionOrder": 2, "interceptions": [DEVICES, {**NURSES, "order": 5}]})
@@ -77,7 +77,7 @@ def test_orders_are_as_stored_filled_in_or_where_others_moved_them(inside: Any) 
 
 
 def test_a_gap_ends_the_shift(inside: Any) -> None:
-    inside.platform.switches.set(orders="shifted")
+    inside.platform.contract_variants.set(orders="shifted")
     for name, order in (("a", 1), ("b", 2), ("c", 5), ("d", 1)):
         inside.created(name=name, subscriptions={"interceptions": [{**DEVICES, "order": order}]})
     assert [shown(inside.got(name), "order") for name in "dabc"] == [[1], [2], [3], [5]]
@@ -89,14 +89,14 @@ def test_entity_names_are_as_given_or_filled_in(inside: Any) -> None:
     nested = {"type": "PRE_REQUEST", "apiId": "POST/device/v1/devices/{id}/commands"}
     inside.created(subscriptions={"interceptions": [DEVICES, NURSES, ADAPT, given, other, nested]})
     assert shown(inside.got("guard"), "entityTypeName") == [None, None, "patient", "generic-entity", None, None]
-    inside.platform.switches.set(entity_names="filled")
+    inside.platform.contract_variants.set(entity_names="filled")
     filled = ["device", "caregiver", "patient", "generic-entity", "reports", "command"]
     assert shown(inside.got("guard"), "entityTypeName") == filled
 
 
 def test_partial_subscriptions_are_accepted_or_refused(inside: Any, refused: Any) -> None:
     whole = {"interceptionOrder": 1, "interceptions": [], "notifications": []}
-    inside.platform.switches.set(partial_subscriptions="refused")
+    inside.platform.contract_variants.set(partial_subscriptions="refused")
     inside.created(subscriptions={"interceptions": [ADAPT]})
     for missing in whole:
         part = {name: value for name, value in whole.items() if name != missing}
@@ -114,7 +114,7 @@ def test_put_is_refused_or_replaces_everything(inside: Any, refused: Any, zipped
     )
     whole = {"displayName": "New", "version": 1, "memorySize": 256}
     refused(inside.send("PUT", "/Plugin-guard", whole), 405, "METHOD_NOT_ALLOWED")
-    inside.platform.switches.set(put="replaces", system_variables="hidden")
+    inside.platform.contract_variants.set(put="replaces", system_variables="hidden")
     for missing in ("displayName", "version"):
         part = {name: value for name, value in whole.items() if name != missing}
         assert refused(inside.send("PUT", "/Plugin-guard", part), 400, "BAD_REQUEST") == {"fieldName": missing}
@@ -134,7 +134,7 @@ def test_put_is_refused_or_replaces_everything(inside: Any, refused: Any, zipped
 
 def test_the_default_timeout_is_60_or_3(inside: Any) -> None:
     assert inside.created()["timeout"] == 60
-    inside.platform.switches.set(default_timeout=3)
+    inside.platform.contract_variants.set(default_timeout=3)
     assert inside.created(name="b")["timeout"] == 3
     assert inside.created(name="c", timeout=7)["timeout"] == 7
     assert inside.got("guard")["timeout"] == 60
@@ -146,7 +146,7 @@ def test_lists_come_as_given_or_reversed(inside: Any) -> None:
     given = inside.created(
         subscriptions=subscriptions, cors={"allowOrigins": ["https://a.example", "https://b.example"]}
     )
-    inside.platform.switches.set(lists="reversed")
+    inside.platform.contract_variants.set(lists="reversed")
     reverse = inside.got("guard")
     for member in ("interceptions", "notifications"):
         assert reverse["subscriptions"][member] == given["subscriptions"][member][::-1]
@@ -160,7 +160,7 @@ def test_members_without_a_value_are_null_or_left_out(inside: Any) -> None:
     inside.platform.images.add("t")
     null = inside.created(deploymentPackageType="IMAGE", imageTag="t")
     assert {name for name, value in null.items() if value is None} == empty
-    inside.platform.switches.set(absent="omitted")
+    inside.platform.contract_variants.set(absent="omitted")
     assert set(null) - set(inside.got("guard")) == empty | {"subscriptions", "cors"}
     inside.patched("guard", {"subscriptions": {"interceptions": [DEVICES]}, "cors": {"exposeHeaders": []}})
     answer = inside.got("guard")
@@ -168,43 +168,43 @@ def test_members_without_a_value_are_null_or_left_out(inside: Any) -> None:
     assert answer["cors"]["allowOrigins"] == ["*"]
 
 
-def test_switches_are_kept_and_shared(platform: Platform, tmp_path: Path) -> None:
+def test_variants_are_kept_and_shared(platform: Platform, tmp_path: Path) -> None:
     with Platform(tmp_path / "data") as other:
-        platform.switches.set(names="prefixed", orders="shifted")
-        assert other.switches.read().names == "prefixed"
-        other.switches.set(names="bare")
+        platform.contract_variants.set(names="prefixed", orders="shifted")
+        assert other.contract_variants.read().names == "prefixed"
+        other.contract_variants.set(names="bare")
     with Platform(tmp_path / "data") as later:
-        assert (later.switches.read().names, later.switches.read().orders) == ("bare", "shifted")
-        later.switches.reset()
-    assert platform.switches.read().orders == "stored"
+        assert (later.contract_variants.read().names, later.contract_variants.read().orders) == ("bare", "shifted")
+        later.contract_variants.reset()
+    assert platform.contract_variants.read().orders == "stored"
 
 
-def test_the_environment_sets_switches_when_a_process_opens_the_database(
+def test_the_environment_sets_variants_when_a_process_opens_the_database(
     platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    platform.switches.set(orders="shifted")
-    monkeypatch.setenv("BIOT_EMULATOR_SWITCHES", "names=prefixed, default_timeout=3,")
+    platform.contract_variants.set(orders="shifted")
+    monkeypatch.setenv("BIOT_EMULATOR_VARIANTS", "names=prefixed, default_timeout=3,")
     with Platform(tmp_path / "data") as other:
-        variant = other.switches.read()
+        variant = other.contract_variants.read()
     assert (variant.names, variant.default_timeout, variant.orders) == ("prefixed", "3", "shifted")
     for wrong in ("names", "names=long", "name=bare"):
-        monkeypatch.setenv("BIOT_EMULATOR_SWITCHES", wrong)
+        monkeypatch.setenv("BIOT_EMULATOR_VARIANTS", wrong)
         with pytest.raises(ValueError, match="name"):
             Platform(tmp_path / "data")
 
 
-def test_a_wrong_switch_sets_nothing(platform: Platform) -> None:
+def test_a_wrong_variant_sets_nothing(platform: Platform) -> None:
     for wrong in ({"names": "prefixed", "nulls": "maybe"}, {"names": "prefixed", "unknown": "x"}):
         with pytest.raises(ValueError, match=r"nulls|unknown"):
-            platform.switches.set(**wrong)
-    assert platform.switches.read().names == "bare"
+            platform.contract_variants.set(**wrong)
+    assert platform.contract_variants.read().names == "bare"
 
 
-def test_switches_are_turned_over_http(outside: Any) -> None:
+def test_variants_are_set_over_http(outside: Any) -> None:
     del outside.http.headers["Authorization"]
     answer = outside.http.put("/_emulator/switches", json={"names": "prefixed", "default_timeout": 3})
     assert answer.status_code == 200
-    assert outside.platform.switches.read().names == "prefixed"
+    assert outside.platform.contract_variants.read().names == "prefixed"
     wrong = outside.http.put("/_emulator/switches", json={"names": "long"})
     assert (wrong.status_code, "bare or prefixed" in wrong.json()["error"]) == (400, True)
     shown = outside.http.get("/_emulator/switches").json()

@@ -10,12 +10,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import tempfile
 import time
 from typing import IO, TYPE_CHECKING
 
 from biot_provider.errors import PackagingError
 from biot_provider.package.cache_folder import cache_folder, is_own
+from biot_provider.package.drafts import draft, publish
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,6 @@ _SECONDS = 3600.0
 _MAX_BYTES = 1024**3
 """Maximum total bytes of kept zips; beyond it no more are kept until some are an hour old."""
 _ENDING = ".zip"
-_DRAFT = ".draft-"
 
 
 class Hashing:
@@ -54,19 +53,15 @@ def keep_zip(write: Callable[[Hashing], str]) -> bool:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if _bytes_kept(folder) > _MAX_BYTES:
             return False
-        handle, draft = tempfile.mkstemp(prefix=_DRAFT, dir=folder)
     except (OSError, PackagingError):
         return False
     try:
-        with open(handle, "wb") as file:  # noqa: PTH123 (a descriptor)
+        with draft(folder) as file:
             target = Hashing(file)
             digest = write(target)
-        os.replace(draft, folder / f"{digest}-{target.checksum.hexdigest()}{_ENDING}")  # noqa: PTH105
+            publish(file, folder / f"{digest}-{target.checksum.hexdigest()}{_ENDING}")
     except OSError:
         return False
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(draft)  # noqa: PTH108
     return True
 
 

@@ -35,7 +35,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from biot_provider.package.pip_installed import Installed
+    from biot_provider.package.folders.pip_installed import Installed
 
 GITIGNORE = ".gitignore"
 BIOTIGNORE = ".biotignore"

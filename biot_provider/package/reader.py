@@ -23,7 +23,7 @@ _HELD_BYTES = 1024**2
 """Maximum bytes of content in memory until it is known whether the package changed."""
 
 
-class Reading:
+class SourceReader:
     """The files of one folder or .zip, given by its absolute path. Raises `PackagingError`.
 
     `limit` is the maximum total size of the files, in bytes. Files that are `known` are not opened.

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import stat
 import time
 from pathlib import Path
 
 from biot_provider.errors import PackagingError
-from biot_provider.package.ignore import BIOTIGNORE, GITIGNORE, FolderRules, Verdict
+from biot_provider.package.folders.ignore import BIOTIGNORE, GITIGNORE, FolderRules, Verdict
+from biot_provider.package.folders.node_links import as_files, check_dependencies
+from biot_provider.package.folders.pip_installed import Installed, dist_infos, is_target
 from biot_provider.package.known_files import stamp
-from biot_provider.package.node_links import as_files, check_dependencies
-from biot_provider.package.pip_installed import Installed, dist_infos, is_target
 from biot_provider.package.source_file import SourceFile, check_name, executable, reading, shown
 
 _HAS_JUNCTIONS = os.name == "nt"
@@ -61,6 +62,21 @@ def list_folder(root: Path, without: frozenset[str] = frozenset()) -> list[Sourc
                 raise _no_file(root, path, f" or {_LEAVE_IT_OUT}")
             found.append(SourceFile(path, status.st_size, executable(status.st_mode), stamp(status, now)))
     return found
+
+
+def ignore_file_warning(folder: Path) -> str | None:
+    """Return the sentence about an ignore file in the folder whose encoding makes its lines match nothing.
+
+    Windows PowerShell's `>` and `Out-File` write UTF-16. Git takes such a .gitignore for one without rules too.
+    """
+    for name in (BIOTIGNORE, GITIGNORE):
+        path = folder / name
+        if path.is_file():
+            with reading(folder, name):
+                content = path.read_bytes()
+            if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                return f"{name} is UTF-16, so that none of its lines leaves anything out: write it as UTF-8"
+    return None
 
 
 def _no_file(root: Path, path: str, or_else: str = "") -> PackagingError:
