@@ -20,7 +20,7 @@ the text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 DEFECT = "BIOT-9001"
@@ -46,6 +46,12 @@ def shown_size(size: int) -> str:
         return f"{size} byte{'' if size == 1 else 's'}"
     number, unit = (size / 1024, "kB") if size < 1024**2 else (size / 1024**2, "MB")
     return f"{number:.1f}".removesuffix(".0") + f" {unit}"
+
+
+def shown_names(names: Sequence[str], most: int) -> str:
+    """Return the first few names, and the number of the others."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def reason(error: BaseException) -> str:

@@ -27,7 +27,7 @@ from biot_provider.api.transport import (
     wanted_wait,
 )
 from biot_provider.config import CONCURRENT_REQUESTS
-from biot_provider.errors import ApiError, ConflictError, NotFoundError, TransportError
+from biot_provider.errors import ApiError, ConflictError, NotFoundError, TransportError, root_cause, shown_names
 
 _QUOTED = 300
 _READ = 20 * _QUOTED
@@ -131,10 +131,7 @@ def _wait_in_words(seconds: float) -> str:
 
 def _where_to_look(error: BaseException, address: str) -> str:
     """Return what to check where no connection was made."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
-        cause = cause.__cause__ or cause.__context__
-    if cause is not None:
+    if isinstance(root_cause(error), ssl.SSLCertVerificationError):
         return (
             "`biot-provider doctor` says what is wrong with the certificate; SSL_CERT_FILE names your own authority's"
         )
@@ -161,9 +158,8 @@ def _shown(value: Any, given: Sequence[str]) -> str:
         def likeness(item: str) -> float:
             return max((SequenceMatcher(None, item, text).ratio() for text in given), default=0.0)
 
-        nearest = sorted(items, key=likeness, reverse=True)[:_LISTED]
-        return f"{', '.join(nearest)} and {len(items) - _LISTED} more"
-    return ", ".join(items)
+        items.sort(key=likeness, reverse=True)
+    return shown_names(items, _LISTED)
 
 
 def _line(text: str | None, secrets: Iterable[str]) -> str | None:

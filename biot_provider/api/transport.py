@@ -44,8 +44,8 @@ WRITE_GRACE_SECONDS = 1.0
 
 _ATTEMPTS = 4
 _LOGIN_ATTEMPTS = 6
-_FIRST_WAIT_SECONDS = 0.5
 """More than for a read: all requests of a process wait for the one login."""
+_FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT = 10.0
 """Seconds to wait at most before a repeat, also if the platform asks for more."""
 BUSY = frozenset({429, 502, 503, 504})

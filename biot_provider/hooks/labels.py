@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from biot_provider.errors import shown_names
 from biot_provider.hooks.model import ApiChain, EntityChain, Fault, Link, Notified
 
 MAX_LABEL = 90
@@ -52,5 +53,4 @@ def fault_words(link: Link) -> str:
 
 def listed(names: Sequence[str]) -> str:
     """Return the first few names, and the number of the others."""
-    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-    return ", ".join(names[:MAX_NAMES]) + more
+    return shown_names(names, MAX_NAMES)

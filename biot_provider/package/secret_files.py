@@ -11,9 +11,11 @@ import posixpath
 import re
 from typing import TYPE_CHECKING
 
-from biot_provider.package.folders.ignore import BIOTIGNORE, IgnoreFile
+from biot_provider.errors import shown_names
+from biot_provider.package.folders.folder_source import read_biotignore
+from biot_provider.package.folders.ignore import BIOTIGNORE
 from biot_provider.package.source import is_folder
-from biot_provider.package.source_file import reading, shown
+from biot_provider.package.source_file import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -53,7 +55,7 @@ def secret_files_warning(package: Package, folder: Path) -> str | None:
         return None
     remedy = "zip the files again without them"
     if is_folder(folder):
-        rules = _biotignore(folder)
+        rules = read_biotignore(folder)
         names = [name for name in names if rules.verdict(name, is_folder=False) is not False]
         remedy = f"name in {BIOTIGNORE} what is not to be deployed, with a ! before it what is"
     return secret_files_sentence(names, "the package has", remedy)
@@ -63,9 +65,8 @@ def secret_files_sentence(names: Collection[str], what: str, remedy: str) -> str
     """Return the sentence about these files; None if there are none."""
     if not names:
         return None
-    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
-    listed = ", ".join(map(shown, sorted(names)[:_MOST]))
-    return f"{what} {listed}{more}: {'it' if len(names) == 1 else 'they'} may hold secrets; {remedy}"
+    listed = shown_names([*map(shown, sorted(names))], _MOST)
+    return f"{what} {listed}: {'it' if len(names) == 1 else 'they'} may hold secrets; {remedy}"
 
 
 def secret_files(files: Iterable[tuple[str, int]], content: Callable[[str], bytes]) -> list[str]:
@@ -92,9 +93,3 @@ def _not_installed(found: list[str], paths: Iterable[str], content: Callable[[st
         listed = {line.partition(b",")[0].strip(b'"') for line in content(record).splitlines()}
         found = [path for path in found if posixpath.relpath(path, prefix or ".").encode() not in listed]
     return found
-
-
-def _biotignore(folder: Path) -> IgnoreFile:
-    path = folder / BIOTIGNORE
-    with reading(folder, BIOTIGNORE):
-        return IgnoreFile(path.read_bytes() if path.is_file() else b"")

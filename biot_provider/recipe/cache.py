@@ -5,8 +5,8 @@ or are killed during a build, leave no partial entries. If the cache is too big,
 deleted, but none that was used a moment ago, since another process may be about to read it.
 
 An entry that another account could have put there is not used: a folder of ours that others may write to is emptied and
-made private when the next entry is added. The folder that BIOT_CACHE_DIR names may hold other
-files: only what the cache itself writes is counted and deleted.
+made private when the next entry is added. The folder that BIOT_CACHE_DIR names may hold other files: only what the
+cache itself writes is counted and deleted.
 """
 
 from __future__ import annotations

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from biot_provider.errors import PackagingError
-from biot_provider.package.folders.ignore import BIOTIGNORE, IgnoreFile
+from biot_provider.errors import PackagingError, shown_names
+from biot_provider.package.folders.folder_source import read_biotignore
+from biot_provider.package.folders.ignore import BIOTIGNORE
 from biot_provider.package.package import Package
 from biot_provider.package.source import is_folder
 from biot_provider.recipe.recipe import Recipe
@@ -112,9 +113,8 @@ def missing_dependencies(package: Package, folder: Path, runtime: str) -> str | 
         return None
     if not names:
         return None
-    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
     return (
-        f"{manifest} names {', '.join(names[:_MOST])}{more}, which the package does not have: `build: auto` installs"
+        f"{manifest} names {shown_names(names, _MOST)}, which the package does not have: `build: auto` installs"
         f" what a lock file names; if nothing is missing, name {unless} in {BIOTIGNORE}"
     )
 
@@ -122,9 +122,7 @@ def missing_dependencies(package: Package, folder: Path, runtime: str) -> str | 
 def _missing_modules(package: Package, folder: Path, paths: set[str]) -> tuple[str, list[str], str]:
     """Return the packages that package.json names, the code loads, and no node_modules has."""
     manifest = "package.json"
-    ignore = folder / BIOTIGNORE
-    rules = IgnoreFile(ignore.read_bytes() if ignore.is_file() else b"")
-    if manifest not in paths or rules.verdict(_MODULES, is_folder=True) is not None:
+    if manifest not in paths or read_biotignore(folder).verdict(_MODULES, is_folder=True) is not None:
         return manifest, [], _MODULES
     names = [
         name

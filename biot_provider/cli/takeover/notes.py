@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from biot_provider.errors import shown_names
+
 if TYPE_CHECKING:
     from biot_provider.cli.takeover.kinds import Existing
     from biot_provider.cli.takeover.target import Target
@@ -35,7 +37,7 @@ class Notes:
 def _listed(subjects: list[str]) -> str:
     if len(subjects) <= _NAMED:
         return " and ".join(filter(None, (", ".join(subjects[:-1]), subjects[-1])))
-    return f"{', '.join(subjects[:_NAMED])} and {len(subjects) - _NAMED} more"
+    return shown_names(subjects, _NAMED)
 
 
 def note_surprises(resources: Iterable[Existing], target: Target, note: Note) -> None:

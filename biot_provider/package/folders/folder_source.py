@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from biot_provider.errors import PackagingError
-from biot_provider.package.folders.ignore import BIOTIGNORE, GITIGNORE, FolderRules, Verdict
+from biot_provider.package.folders.ignore import BIOTIGNORE, GITIGNORE, FolderRules, IgnoreFile, Verdict
 from biot_provider.package.folders.node_links import as_files, check_dependencies
 from biot_provider.package.folders.pip_installed import Installed, dist_infos, is_target
 from biot_provider.package.known_files import stamp
@@ -62,6 +62,13 @@ def list_folder(root: Path, without: frozenset[str] = frozenset()) -> list[Sourc
                 raise _no_file(root, path, f" or {_LEAVE_IT_OUT}")
             found.append(SourceFile(path, status.st_size, executable(status.st_mode), stamp(status, now)))
     return found
+
+
+def read_biotignore(folder: Path) -> IgnoreFile:
+    """Return the rules of the folder's own .biotignore; none if there is none. Raises `PackagingError`."""
+    path = folder / BIOTIGNORE
+    with reading(folder, BIOTIGNORE):
+        return IgnoreFile(path.read_bytes() if path.is_file() else b"")
 
 
 def ignore_file_warning(folder: Path) -> str | None:
