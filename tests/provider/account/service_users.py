@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
-
 from biot_provider.api.client import Client
 from biot_provider.config import Settings
 from biot_provider.errors import ApiError
@@ -54,11 +52,6 @@ def logs_in(account: Account, id_: str, secret: str | None) -> bool:
     finally:
         client.close()
     return True
-
-
-def plain(value: Any) -> Any:
-    """What the engine hands on: secrets without their marks."""
-    return {name: unwrap_rpc_secret(item) if is_rpc_secret(item) else item for name, item in value.items()}
 
 
 def diff(account: Account, state: dict[str, Any], inputs: dict[str, Any]) -> tuple[bool, list[str], bool]:

@@ -20,13 +20,13 @@ from biot_provider.provider.service_user import ServiceUserProvider
 from biot_provider.provider.service_user_key import ServiceUserKeyProvider
 
 from ..attempts import attempt, error_of
+from ..conftest import plain
+from .service_users import FAULTS, ROLE, UNCHANGED, USER, USERS, diff, key, keys, logs_in, user
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from ..conftest import Account
-
-from .service_users import FAULTS, ROLE, UNCHANGED, USER, USERS, diff, key, keys, logs_in, plain, user
 
 pytestmark = pytest.mark.usefixtures("sleeps")
 

@@ -14,11 +14,11 @@ from biot_provider.provider.service_user import ServiceUserProvider
 from biot_provider.provider.service_user_key import ServiceUserKeyProvider
 
 from ..attempts import attempt, error_of
+from ..conftest import plain
+from .service_users import FAULTS, ROLE, UNCHANGED, USER, USERS, diff, keys, logs_in, user
 
 if TYPE_CHECKING:
     from ..conftest import Account
-
-from .service_users import FAULTS, ROLE, UNCHANGED, USER, USERS, diff, keys, logs_in, plain, user
 
 pytestmark = pytest.mark.usefixtures("sleeps")
 OTHER_ROLE = "1f0a4c1b-7c3e-4b3f-9a51-0a2b1c3d4e5f"

@@ -14,6 +14,7 @@ from biot_provider.provider.notification_subscription import NotificationSubscri
 
 from ...uncoded import uncoded
 from ..attempts import attempt, error_of
+from .service_users import FAULTS
 
 if TYPE_CHECKING:
     from ..conftest import Account
@@ -32,13 +33,6 @@ KINDS: dict[str, tuple[Any, dict[str, Any]]] = {
     "notification": (Notifications, TOLD),
 }
 SEARCH = {"interception": "/dispatcher/v1/hooks/interceptions", "notification": "/dispatcher/v1/hooks/notifications"}
-FAULTS: dict[str, dict[str, Any]] = {
-    "504 after the commit": {"kind": "gateway-timeout"},
-    "reset before the commit": {"kind": "reset"},
-    "reset after the commit": {"kind": "reset-after-commit"},
-    "500": {"kind": "internal-error"},
-    "403": {"kind": "forbidden"},
-}
 
 SEVERAL = {
     "interception": [f"{method}/organization/v1/users/patients" for method in ("POST", "GET")],

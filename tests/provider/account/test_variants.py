@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pulumi.runtime.rpc import is_rpc_secret, unwrap_rpc_secret
 
 from biot_provider.emulator.testing.variants import changes
 from biot_provider.provider.interception_subscription import InterceptionSubscriptionProvider
 from biot_provider.provider.notification_subscription import NotificationSubscriptionProvider
 from biot_provider.provider.service_user import ServiceUserProvider
 from biot_provider.provider.service_user_key import ServiceUserKeyProvider
+
+from ..conftest import plain
 
 if TYPE_CHECKING:
     from ..conftest import Account
@@ -39,11 +40,6 @@ GIVEN: dict[str, tuple[Any, dict[str, Any]]] = {
         {"entity_type_name": "patient", "action_name": "_create", "endpoint": HOOK, "template_name": "nurse"},
     ),
 }  # fmt: skip
-
-
-def plain(value: Any) -> Any:
-    """What the engine hands on: secrets without their marks."""
-    return {name: unwrap_rpc_secret(item) if is_rpc_secret(item) else item for name, item in value.items()}
 
 
 def row(account: Account, kind: str, id_: str) -> dict[str, Any]:
